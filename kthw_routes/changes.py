@@ -1,0 +1,26 @@
+"""The kinds of a row of the plan, shared by routes and names."""
+
+from enum import StrEnum
+
+
+class ChangeKind(StrEnum):
+    """What becomes of one route or one name on one host. The values are the words that people read."""
+
+    KEEP = "keep"
+    ADD = "add"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    FOREIGN = "foreign"
+    """In the cluster CIDR, neither wanted nor ours: shown, left alone."""
+    STALE = "stale"
+    """Ours, of a worker that is no longer listed: left alone unless asked to remove it."""
+
+    @property
+    def is_change(self) -> bool:
+        """Whether something is sent to the host for it."""
+        return self in (ChangeKind.ADD, ChangeKind.REPLACE, ChangeKind.REMOVE)
+
+    @property
+    def mark(self) -> str:
+        """One character for it; the word always stands beside it."""
+        return {"keep": "=", "add": "+", "replace": "!", "remove": "-", "foreign": "?", "stale": "~"}[self.value]

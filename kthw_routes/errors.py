@@ -1,0 +1,46 @@
+"""The one family of errors that people are shown: a sentence, a hint, an exit code. Never a traceback."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command line and the wizard return. Where several hold: the first of 1, 3, 4."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    DRIFT = 3
+    NO_TRAFFIC = 4
+    INTERRUPTED = 130
+
+
+class KthwRoutesError(Exception):
+    """Something that a person can act on.
+
+    Attributes:
+        sentence: what happened and where, for people; already free of control bytes.
+        hint: what to do now; may be empty.
+        exit_code: what the command line returns for it.
+    """
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+
+class UsageError(KthwRoutesError):
+    """Bad usage or configuration; nothing was contacted or changed because of it."""
+
+    exit_code = ExitCode.USAGE
+
+
+class Cancelled(KthwRoutesError):
+    """The person stopped the work."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self, sentence: str = "Stopped.", hint: str = "") -> None:
+        super().__init__(sentence, hint)

@@ -1,0 +1,92 @@
+"""The one stream of events: what happens on hosts and at the API, as it happens.
+
+The wizard draws events, the command line prints them, the record stores them. None of them decides anything.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+
+def now() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)
+
+
+class Step(StrEnum):
+    """The part of the work that an event belongs to."""
+
+    FIND = "find"
+    CHECKS = "checks"
+    RUN = "run"
+    PROOF = "proof"
+
+
+class HostState(StrEnum):
+    """Where a host stands. The values are the words that people read."""
+
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    READING = "reading"
+    CHANGING = "changing"
+    READING_BACK = "sent, reading back"
+    PROBING = "probing"
+    # how a host can end
+    READ = "read"
+    DONE = "done"
+    NOTHING_TO_DO = "nothing to do"
+    NOT_STARTED = "not started"
+    FAILED = "failed"
+    NOT_CONFIRMED = "sent, not confirmed"
+    SKIPPED = "skipped"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more happens on this host in this step."""
+        return self in _FINAL
+
+
+_FINAL = frozenset(
+    {
+        HostState.READ,
+        HostState.DONE,
+        HostState.NOTHING_TO_DO,
+        HostState.NOT_STARTED,
+        HostState.FAILED,
+        HostState.NOT_CONFIRMED,
+        HostState.SKIPPED,
+    }
+)
+
+
+class EventKind(StrEnum):
+    """What an event tells."""
+
+    STATE = "state"  # `state` is set; `text` may say more
+    COMMAND = "command"  # a command line as one would type it
+    OUTPUT = "output"  # a line that the host wrote to stdout
+    ERROR = "error"  # a line that the host wrote to stderr
+    NOTE = "note"  # a sentence of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. `text` is one line, already free of control bytes."""
+
+    step: Step
+    kind: EventKind
+    text: str
+    host: str | None = None
+    """The node's name; None for the API and for the run as a whole."""
+    state: HostState | None = None
+    time: datetime = field(default_factory=now)
+    """When, in UTC."""
+
+
+Emit = Callable[[Event], None]
+"""Takes an event; called from many threads; never blocks, never raises."""
+
+
+def discard(_event: Event) -> None:
+    """An `Emit` for those who do not listen."""

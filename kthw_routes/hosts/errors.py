@@ -1,0 +1,85 @@
+"""What can go wrong between us and a host, each kind told apart, each with its sentence and its hint."""
+
+from kthw_routes.errors import KthwRoutesError
+
+
+class HostError(KthwRoutesError):
+    """Something failed on, or on the way to, one host. `node` is its name."""
+
+    def __init__(self, node: str, sentence: str, hint: str = "") -> None:
+        super().__init__(f"{node}: {sentence}", hint)
+        self.node = node
+
+
+class CannotConnect(HostError):
+    """No logged-in connection came about; nothing was changed on the host."""
+
+
+class Unreachable(CannotConnect):
+    """No route to the host, or its name does not resolve."""
+
+
+class Refused(CannotConnect):
+    """The host answers, but nothing listens on the port."""
+
+
+class ConnectTimedOut(CannotConnect):
+    """No answer in time."""
+
+
+class NotSsh(CannotConnect):
+    """What answers does not speak SSH, or hung up at once."""
+
+
+class KeyRejected(CannotConnect):
+    """The host accepted none of the keys offered."""
+
+
+class PassphraseNeeded(CannotConnect):
+    """The private key is encrypted, and no passphrase was given or the given one was wrong."""
+
+
+class HostKeyUnknown(CannotConnect):
+    """The host's key is in no known_hosts file, and it may not be accepted without asking.
+
+    Attributes:
+        key_type, fingerprint: what the host presented.
+    """
+
+    def __init__(self, node: str, sentence: str, hint: str, *, key_type: str, fingerprint: str) -> None:
+        super().__init__(node, sentence, hint)
+        self.key_type = key_type
+        self.fingerprint = fingerprint
+
+
+class HostKeyChanged(CannotConnect):
+    """The host's key is not the one that is known. Never accepted, in any mode.
+
+    Attributes:
+        old, new: the fingerprints.
+    """
+
+    def __init__(self, node: str, sentence: str, hint: str, *, old: str, new: str) -> None:
+        super().__init__(node, sentence, hint)
+        self.old = old
+        self.new = new
+
+
+class ConnectionLost(HostError):
+    """The connection ended while it was in use; what the host did last is unknown."""
+
+
+class CommandTimedOut(HostError):
+    """The host stayed silent for longer than it may."""
+
+
+class NoRoot(HostError):
+    """The login is not root and sudo does not help."""
+
+
+class WrongSudoPassword(NoRoot):
+    """sudo refused the password; it was tried once."""
+
+
+class NoIproute(HostError):
+    """There is no `ip` of iproute2 on the host."""

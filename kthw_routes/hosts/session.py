@@ -1,0 +1,72 @@
+"""The face of a connection to one host. The rest of the program knows this; only `ssh` knows fabric."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.observed import HostKey, Privilege
+
+OnLine = Callable[[str, bool], None]
+"""Takes one line that the host wrote, without its newline and free of control bytes, and whether it was stderr."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewHostKey:
+    """A host key that no known_hosts file holds."""
+
+    node: str
+    """The node's name (or the jump host's)."""
+    host: str
+    """As known_hosts names it: `address`, or `[address]:port`."""
+    type: str
+    fingerprint: str
+
+
+class Asker(Protocol):
+    """Asks the person. Called from worker threads; may block as long as the person thinks. None means: no answer."""
+
+    def passphrase(self, key_file: str) -> str | None:
+        """The passphrase of an encrypted private key."""
+
+    def sudo_password(self, user: str, node: str) -> str | None:
+        """The password that sudo wants; asked once for all hosts."""
+
+    def accept_host_keys(self, keys: Sequence[NewHostKey]) -> bool:
+        """Whether these keys, never seen before, may be trusted from now on. Asked once for all hosts."""
+
+
+class Session(Protocol):
+    """One connection to one host, used by one thread at a time; `close` may come from any thread."""
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+
+    @property
+    def user(self) -> str:
+        """The user that is logged in, as far as known."""
+
+    @property
+    def host_key(self) -> HostKey:
+        """The key that the host presented. Raises HostError before `open`."""
+
+    privilege: Privilege
+    """How root is reached; set by the first look, used by every command that needs root."""
+
+    def open(self) -> None:
+        """Connect and log in, unless that is done; reopen, with the same key check, if the connection died.
+
+        Raises HostError (see `hosts.errors`).
+        """
+
+    def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        """Run one command and wait for it. Lines reach `on_line` as they come.
+
+        Raises:
+            ConnectionLost: the connection ended; whether the command ran to its end is unknown.
+            CommandTimedOut: the host stayed silent for longer than it may.
+        """
+
+    def close(self) -> None:
+        """End the connection and any command in flight. Never blocks longer than 0.1 s, never raises."""

@@ -1,0 +1,133 @@
+"""What a host was seen to have: routes, addresses, pods, files. Frozen values, as read, no judgement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Final
+
+PROTOCOL: Final = "200"
+"""The routing protocol number that marks a route as ours (`proto 200`); taken by no known daemon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of a kernel's main table.
+
+    Its key in the kernel is (prefix, tos, metric, table): two routes that differ in another field only cannot
+    both be added with `ip route add`.
+    """
+
+    prefix: IPv4Network
+    gateway: IPv4Address | None = None
+    """The next hop; None for an on-link route, a multipath route and one of another type."""
+    device: str | None = None
+    protocol: str = "boot"
+    """As iproute2 prints it: `boot` (typed by hand), `kernel`, `static`, `dhcp`, or a number such as `200`."""
+    metric: int = 0
+    type: str = "unicast"
+    """`unicast`, or `blackhole`, `unreachable`, `prohibit`, …"""
+    scope: str = "global"
+    source: IPv4Address | None = None
+    """The preferred source address (`src`)."""
+    flags: frozenset[str] = frozenset()
+    """Such as `onlink`, `linkdown`, `dead`."""
+    tos: int = 0
+    multipath: tuple[IPv4Address, ...] = ()
+    """The next hops of a multipath route, in order; empty for any other."""
+    extra: str = ""
+    """What else the kernel holds of it (`mtu 1400`, …), so that its inverse can say it."""
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether the route carries our protocol number."""
+        return self.protocol == PROTOCOL
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether the kernel made it for an address of an interface; such routes are never touched."""
+        return self.protocol == "kernel"
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceAddress:
+    """An IPv4 address with its prefix length on an interface of a host."""
+
+    device: str
+    address: IPv4Interface
+    is_up: bool = True
+
+
+class Privilege(StrEnum):
+    """How a host lets us act as root."""
+
+    ROOT = "root"
+    SUDO = "sudo without password"
+    SUDO_PASSWORD = "sudo with password"  # noqa: S105 - a word people read, not a password
+    NONE = "no root and no sudo"
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """A host's SSH key, as it was presented."""
+
+    type: str
+    """Such as `ssh-ed25519`."""
+    fingerprint: str
+    """`SHA256:` and the unpadded base64 of the digest, as ssh prints it."""
+    is_new: bool = False
+    """Whether it was accepted for the first time just now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod's network namespace with an address in the host's pod CIDR."""
+
+    namespace: str
+    """The name below /run/netns."""
+    address: IPv4Address
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """One read-only visit to a host."""
+
+    node: str
+    read_at: datetime
+    host_key: HostKey
+    user: str
+    privilege: Privilege
+    hostname: str
+    iproute2: str
+    """What `ip -V` printed; empty where there is no usable `ip`."""
+    addresses: tuple[InterfaceAddress, ...]
+    routes: tuple[Route, ...]
+    """The whole main table, in the kernel's order."""
+    cni_cidr: IPv4Network | None = None
+    kubelet_cidr: IPv4Network | None = None
+    ip_forward: bool = False
+    bridge: InterfaceAddress | None = None
+    """The pod bridge: a bridge interface with an address in the host's pod CIDR."""
+    bridges: tuple[InterfaceAddress, ...] = ()
+    """Every address of every bridge interface (`cnio0`, `cni0`, `docker0`, …)."""
+    pods: tuple[Pod, ...] = ()
+    """Those that were looked for until one with an address in the pod CIDR was found."""
+    etc_hosts: bytes | None = None
+    """The file's bytes; None where it was not read."""
+
+    @property
+    def own_addresses(self) -> frozenset[IPv4Address]:
+        """Every IPv4 address on an interface of this host."""
+        return frozenset(a.address.ip for a in self.addresses)
+
+    def device_towards(self, ip: IPv4Address) -> str | None:
+        """The interface that is up and whose connected network holds `ip` (longest prefix), or None."""
+        on_link = [
+            a for a in self.addresses if a.is_up and ip in a.address.network and a.address.network.prefixlen < 32
+        ]
+        best = max(on_link, key=lambda a: a.address.network.prefixlen, default=None)
+        return best.device if best else None
+
+    def device_of(self, ip: IPv4Address | None) -> str | None:
+        """The interface that holds the address `ip`, or None."""
+        return next((a.device for a in self.addresses if a.address.ip == ip), None)
