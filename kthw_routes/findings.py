@@ -1,0 +1,253 @@
+"""What to warn of before anything runs: names, addresses, regions, pod CIDRs. Pure functions from values to values.
+
+What a route is built from is judged on every member, visited or not, because the wanted routes follow from all members.
+What only a visit needs is judged on the visited nodes. A left-out worker whose next hop or pod CIDR is missing gets no
+route, which is worth a notice and no stop.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+from itertools import combinations
+from typing import Final
+
+from kthw_routes.cluster import (
+    DOCKER_CIDR,
+    LINODE_PRIVATE,
+    SERVICE_CIDR,
+    AddressKind,
+    Cluster,
+    Node,
+)
+from kthw_routes.names import is_host_name
+
+SUFFICIENT_SCOPES: Final = frozenset({"linodes:read_only"})
+"""What a token needs for finding the nodes; the regions need no scope (Linode's X-Accepted-OAuth-Scopes)."""
+
+
+class Level(StrEnum):
+    """What a finding means for going on."""
+
+    STOP = "stop"
+    """Nothing can run."""
+    SKIP_HOST = "skip host"
+    """This host is not worked on; the others are."""
+    NOTICE = "notice"
+    """Worth knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a person should know."""
+
+    code: str
+    """Kebab-case and stable, for `--json`."""
+    level: Level
+    sentence: str
+    """What is the case, and where."""
+    hint: str = ""
+    """What to do now."""
+    node: str | None = None
+    region: str | None = None
+    acknowledge: bool = False
+    """Whether the wizard wants it acknowledged by a control of its own before *Next*: a warning."""
+
+
+def stops(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those because of which nothing can run."""
+    return tuple(f for f in findings if f.level is Level.STOP)
+
+
+def of_cluster(cluster: Cluster) -> tuple[Finding, ...]:
+    """What is wrong with, or worth knowing of, these nodes; to be asked again after every correction."""
+    return (
+        *_of_membership(cluster),
+        *_of_names(cluster),
+        *_of_next_hops(cluster),
+        *_of_ssh_addresses(cluster),
+        *_of_regions(cluster),
+        *_of_status(cluster),
+        *_of_pod_cidrs(cluster),
+    )
+
+
+def of_token(scopes: frozenset[str] | None) -> tuple[Finding, ...]:
+    """Whether the token may do more than this program needs. `scopes` None: not known."""
+    extra = sorted((scopes or frozenset()) - SUFFICIENT_SCOPES)
+    if not extra:
+        return ()
+    what = "everything in the account" if "*" in extra else f"more than reading Linodes ({', '.join(extra)})"
+    return (
+        Finding(
+            "token-over-privileged",
+            Level.NOTICE,
+            f"The token may do {what}.",
+            "The scope linodes:read_only suffices here; a token with no more is safer to keep on a machine.",
+        ),
+    )
+
+
+def _of_membership(cluster: Cluster) -> Iterator[Finding]:
+    if not cluster.workers:
+        hint = "Check the account, the region, and the pattern that workers' labels are found by."
+        yield Finding("no-worker", Level.STOP, "There is no worker.", hint)
+    elif not cluster.visited:
+        yield Finding("all-left-out", Level.STOP, "Every node is left out.", "Take at least one of them in again.")
+    elif len(cluster.workers) == 1:
+        name = cluster.workers[0].name
+        sentence = f"{name} is the only worker, so there is nothing to route."
+        yield Finding("only-one-worker", Level.NOTICE, sentence, "Routes lead from one worker to another.", name)
+
+
+def _of_names(cluster: Cluster) -> Iterator[Finding]:
+    members = [*cluster.workers, *cluster.controllers]
+    by_name: dict[str, list[Node]] = defaultdict(list)
+    for node in members:
+        by_name[node.name.casefold()].append(node)
+    for nodes in by_name.values():
+        if len(nodes) > 1:
+            where = _and(str(n.ssh) if n.ssh else "no SSH address" for n in nodes)
+            sentence = f"{len(nodes)} nodes are named {nodes[0].name} ({where})."
+            yield Finding("duplicate-name", Level.STOP, sentence, "Rename all but one of them.", nodes[0].name)
+    for node in members:
+        if is_host_name(node.name):
+            continue
+        sentence = f"{node.name} is no host name: letters, digits and inner hyphens only (RFC 1123)"
+        if node.is_worker and node.is_visited:
+            hint = "Rename it here or in the Linode's settings; it is not altered silently. Or leave it out."
+            yield Finding(
+                "not-a-host-name",
+                Level.STOP,
+                f"{sentence}, so it cannot be written to /etc/hosts.",
+                hint,
+                node.name,
+            )
+        else:
+            hint = "It is written nowhere, so this does no harm here."
+            yield Finding("not-a-host-name", Level.NOTICE, f"{sentence}.", hint, node.name)
+
+
+def _of_next_hops(cluster: Cluster) -> Iterator[Finding]:
+    holders: dict[IPv4Address, list[str]] = defaultdict(list)
+    for node in cluster.workers:
+        if node.internal is None:
+            yield _missing_next_hop(node)
+            continue
+        holders[node.internal].append(node.name)
+        kind = node.kind_of(node.internal)
+        if kind is AddressKind.VPC:
+            sentence = f"{node.name}: its internal address {node.internal} is a VPC address."
+            hint = (
+                "A VPC delivers only what the ip_ranges of its interfaces list, so a route is not enough there. "
+                "Choose the node's private or VLAN address, or remove the node."
+            )
+            yield Finding("vpc-next-hop", Level.STOP, sentence, hint, node.name)
+        elif kind is AddressKind.OTHER and node.region is not None:
+            sentence = f"{node.name}: {node.internal} is on a VLAN or in a VPC; Linode's list does not say which."
+            hint = "A VPC delivers only what the ip_ranges of its interfaces list. --via vlan asks Linode which it is."
+            yield Finding("next-hop-unclear", Level.NOTICE, sentence, hint, node.name)
+    for ip, names in holders.items():
+        if len(names) > 1:
+            sentence = f"{_and(names)} have the same internal address {ip}."
+            yield Finding("shared-internal-address", Level.STOP, sentence, "Correct all but one of them.", names[0])
+
+
+def _missing_next_hop(node: Node) -> Finding:
+    level = Level.STOP if node.is_visited else Level.NOTICE
+    candidates = [a for a in node.addresses if a.kind is not AddressKind.PUBLIC]
+    if candidates:
+        shown = _and(f"{a.ip} ({a.kind})" for a in candidates)
+        many = "several internal addresses" if len(candidates) > 1 else "no private address of the usual kind"
+        hint = "Choose the one at which the other nodes reach it."
+        return Finding("internal-address-not-chosen", level, f"{node.name} has {many}: {shown}.", hint, node.name)
+    if level is Level.NOTICE:
+        return Finding(
+            "no-internal-address", level, f"{node.name} has no private address: no route leads to it.", "", node.name
+        )
+    hint = "Enable it in the Linode's Network tab and reboot it, or leave it out."
+    if node.region is None:
+        hint = "Enter the address at which the other nodes reach it, or leave it out."
+    return Finding("no-internal-address", level, f"{node.name} has no private address.", hint, node.name)
+
+
+def _of_ssh_addresses(cluster: Cluster) -> Iterator[Finding]:
+    for node in cluster.visited:
+        if node.ssh is not None:
+            continue
+        public = [str(a.ip) for a in node.addresses if a.kind is AddressKind.PUBLIC]
+        if public:
+            sentence = f"{node.name} has several public addresses: {_and(public)}."
+            hint = "Choose the one to reach it at by SSH."
+            yield Finding("ssh-address-not-chosen", Level.STOP, sentence, hint, node.name)
+        else:
+            sentence = f"{node.name} has no public address to reach it at by SSH."
+            hint = "Enter an address that SSH reaches (your SSH configuration counts), or leave it out."
+            yield Finding("no-ssh-address", Level.STOP, sentence, hint, node.name)
+
+
+def _of_regions(cluster: Cluster) -> Iterator[Finding]:
+    by_region: dict[str, list[str]] = defaultdict(list)
+    for node in cluster.workers:
+        if node.region is not None:
+            by_region[node.region].append(node.name)
+    if len(by_region) > 1:
+        where = "; ".join(f"{_and(names)} in {region}" for region, names in by_region.items())
+        hint = "Private addresses do not reach from one data centre to another. Narrow to one region (--region)."
+        yield Finding("different-regions", Level.STOP, f"The workers are in different regions: {where}.", hint)
+
+
+def _of_status(cluster: Cluster) -> Iterator[Finding]:
+    for node in cluster.visited:
+        if node.status != "running":
+            sentence = f"{node.name} is not running: its status is {node.status.replace('_', ' ')}."
+            yield Finding("not-running", Level.NOTICE, sentence, "Boot it, or leave it out.", node.name)
+
+
+def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
+    for node in cluster.workers:
+        cidr = node.pod_cidr
+        if cidr is None:
+            level = Level.STOP if node.is_visited else Level.NOTICE
+            hint = "Enter it." if level is Level.STOP else "No route leads to it."
+            sentence = f"{node.name}: its pod CIDR is not known."
+            yield Finding("pod-cidr-unknown", level, sentence, hint, node.name)
+            continue
+        if not cidr.subnet_of(cluster.cidr):
+            sentence = f"{node.name}: its pod CIDR {cidr} is outside the cluster CIDR {cluster.cidr}."
+            hint = "Correct the pod CIDR, or give the cluster's own with --cluster-cidr."
+            yield Finding("pod-cidr-outside", Level.STOP, sentence, hint, node.name)
+        yield from _clashes(node, cluster)
+    for one, other in combinations(cluster.workers, 2):
+        if one.pod_cidr and other.pod_cidr and one.pod_cidr.overlaps(other.pod_cidr):
+            sentence = f"{one.name} and {other.name} have overlapping pod CIDRs: {one.pod_cidr} and {other.pod_cidr}."
+            hint = "Each worker needs a pod CIDR of its own. Correct one of them."
+            yield Finding("pod-cidrs-overlap", Level.STOP, sentence, hint, other.name)
+
+
+def _clashes(worker: Node, cluster: Cluster) -> Iterator[Finding]:
+    """With which other networks the worker's pod CIDR collides."""
+    cidr = worker.pod_cidr
+    if cidr is None:
+        return
+    networks = [("service-network", "the service network", SERVICE_CIDR), ("docker", "Docker's network", DOCKER_CIDR)]
+    if any(n.kind_of(n.internal) is AddressKind.PRIVATE for n in cluster.workers):
+        networks.append(("node-network", "the nodes' private network", LINODE_PRIVATE))
+    for code, name, network in networks:
+        if cidr.overlaps(network):
+            sentence = f"{worker.name}: its pod CIDR {cidr} overlaps {name} {network}."
+            yield Finding(
+                f"pod-cidr-over-{code}", Level.STOP, sentence, "Pods need a network of their own.", worker.name
+            )
+    for node in cluster:
+        inside = sorted({a for a in (node.internal, *(a.ip for a in node.addresses)) if a is not None and a in cidr})
+        if node.is_member and inside:
+            sentence = f"{worker.name}: its pod CIDR {cidr} holds {node.name}'s address {_and(map(str, inside))}."
+            yield Finding("pod-cidr-over-node", Level.STOP, sentence, "Pods need a network of their own.", worker.name)
+
+
+def _and(words: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,56 @@
+"""What a node's name tells: whether it is a host name, its number, its place in a list, its pod CIDR."""
+
+import re
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+POD_PREFIX_LENGTH: Final = 24
+"""Kubernetes The Hard Way gives each worker one /24 of the cluster CIDR."""
+
+_LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_NUMBER: Final = re.compile(r"\d+", re.ASCII)
+_MOST_DIGITS: Final = 9  # more is no count of workers, and int() of very long text is slow
+
+
+def is_host_name(name: str) -> bool:
+    """Whether `name` is a host name by RFC 1123, section 2.1, so that it may stand in /etc/hosts."""
+    if len(name) > 253 or not all(_LABEL.fullmatch(part) for part in name.split(".")):
+        return False
+    try:
+        IPv4Address(name)
+    except ValueError:
+        return True
+    return False
+
+
+def number_in(name: str) -> int | None:
+    """The node's number: the digits at the end of its name, else the only digits in it. None: no number, or unclear."""
+    numbers = list(_NUMBER.finditer(name))
+    if not numbers:
+        return None
+    if numbers[-1].end() != len(name) and len(numbers) > 1:
+        return None
+    digits = numbers[-1].group()
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
+
+
+def natural_order(name: str) -> tuple[tuple[str, int, str], ...]:
+    """A sort key that puts worker-2 before worker-10."""
+    parts = re.split(r"(\d+)", name.casefold(), flags=re.ASCII)
+    texts = [*parts[::2]]
+    digits = [*parts[1::2], ""]
+    key = tuple((t, int(d) if 0 < len(d) <= _MOST_DIGITS else -1, d) for t, d in zip(texts, digits, strict=True))
+    return (*key, (name, 0, ""))
+
+
+def expected_pod_cidr(name: str, cluster_cidr: IPv4Network) -> IPv4Network | None:
+    """The pod CIDR that worker N is expected to have: the Nth /24 of the cluster CIDR.
+
+    None where the name has no number, or the cluster CIDR has no such /24.
+    """
+    number = number_in(name)
+    spare = POD_PREFIX_LENGTH - cluster_cidr.prefixlen
+    if number is None or spare < 0 or number >= 2**spare:
+        return None
+    first = int(cluster_cidr.network_address) + number * 2 ** (32 - POD_PREFIX_LENGTH)
+    return IPv4Network((first, POD_PREFIX_LENGTH))
