@@ -1,19 +1,57 @@
-"""The nodes of a Linode account. The only module that knows linode_api4."""
+"""The nodes of a Linode account. The only module that knows linode_api4.
 
+The library is used for what it does well, and kept from the rest: it has no timeouts, its waits between retries
+cannot be cancelled, and its objects fetch behind one's back. So: one plain `get` per list, answers copied at once.
+"""
+
+import logging
+import re
 import threading
-from ipaddress import IPv4Network
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import IPv4Network, ip_address
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
-from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
+from kthw_routes import __version__
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, Cluster, Role
 from kthw_routes.events import Emit
-from kthw_routes.secret import Secret
+from kthw_routes.findings import Finding, Level, of_token
+from kthw_routes.sources import linode_errors
 from kthw_routes.sources.discovery import Discovery
+from kthw_routes.sources.linode_answers import (
+    Instance,
+    addresses_of_configs,
+    addresses_of_interfaces,
+    page_of,
+    region_of,
+)
+from kthw_routes.sources.linode_errors import Answer, LinodeError
+from kthw_routes.sources.linode_nodes import Search, Via
+from kthw_routes.sources.token import DEFAULT_URL, Token
+from kthw_routes.sources.tries import note, persistently, run_beside
+from kthw_routes.untrusted import clean_line
 
-DEFAULT_URL: Final = "https://api.linode.com/v4"
+if TYPE_CHECKING:
+    import requests
+    from linode_api4 import LinodeClient
 
-Via = Literal["private", "vlan"]
-"""By which address the nodes reach each other: the private one, or that on a VLAN (one more request per worker)."""
+PAGE_SIZE: Final = 500
+"""The most that Linode puts on a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for Linode, in seconds."""
+
+    connect: float = 5.0
+    read: float = 20.0
+    whole: float = 60.0
+    """For one request as a whole, name lookup and slow trickle included."""
+    backoff: float = 1.0
+    """Before the second try, where Linode asks for no wait; twice as long before the third."""
 
 
 class LinodeSource:
@@ -23,7 +61,7 @@ class LinodeSource:
 
     def __init__(
         self,
-        token: Secret,
+        token: Token,
         url: str = DEFAULT_URL,
         ca: Path | None = None,
         *,
@@ -33,17 +71,180 @@ class LinodeSource:
         region: str | None = None,
         cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR,
         via: Via = "private",
+        patience: Patience = Patience(),
     ) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            token: as `token.find_token` gives it.
+            url: with its version, as `token.api_url` gives it.
+            ca: a file with certificates to trust instead of the usual ones.
+            workers, controllers: patterns (`*`, `?`, `[…]`) of labels; a label that both match is a worker's.
+            tag, region: narrow what is found; None: any.
+            cluster_cidr: worker N is expected to have its Nth /24.
+            via: which address is the next hop.
+            patience: how long to wait.
+        """
         self._token = token
         self._url = url
         self._ca = ca
-        self._workers = workers
-        self._controllers = controllers
-        self._tag = tag
-        self._region = region
-        self._cluster_cidr = cluster_cidr
-        self._via = via
+        self._search = Search(workers, controllers, tag, region, cluster_cidr, via)
+        self._patience = patience
 
     def find(self, *, emit: Emit, cancel: threading.Event) -> Discovery:
-        """Ask Linode for the nodes; see `Source.find`."""
-        raise NotImplementedError
+        """Ask Linode for the nodes; see `Source.find`.
+
+        One request per 500 instances, one for the regions, and with via="vlan" one per worker.
+
+        Raises:
+            LinodeError: Linode did not answer, or with something else.
+            Cancelled: `cancel` was set.
+        """
+        api = _Api(self._token, self._url, self._ca, self._patience, emit, cancel)
+        search, plain = self._search, self._search.via == "private"
+        entries = api.entries_of("/linode/instances", "nodes", "1 of 2" if plain else "")
+        candidates = search.candidates(entries)
+        lookups = [] if plain else [c.instance for c in candidates if c.role is Role.WORKER]
+        total = 2 + len(lookups)
+        regions = [region_of(e) for e in api.entries_of("/regions", "regions", f"2 of {total}")]
+        further = {i.id: api.interfaces_of(i, f"{n} of {total}") for n, i in enumerate(lookups, start=3)}
+        nodes = tuple(search.node_of(c, further.get(c.instance.id, ())) for c in candidates)
+        found = {n.region for n in nodes}
+        cluster = Cluster(nodes, search.cluster_cidr, tuple(r for r in regions if r and r.id in found))
+        others = len(entries) - len(candidates)
+        return Discovery(cluster, (*search.findings(candidates, others), *api.findings()), others, api.scopes)
+
+
+@dataclass(slots=True)
+class _Api:
+    """Requests to Linode's API, one after the other, for one search."""
+
+    token: Token
+    url: str
+    ca: Path | None
+    patience: Patience
+    emit: Emit
+    cancel: threading.Event
+    scopes: frozenset[str] | None = None
+    _client: "LinodeClient | None" = field(default=None, repr=False)
+    _head: Answer | None = None
+
+    def entries_of(self, path: str, what: str, count: str) -> list[dict[str, object]]:
+        """All entries of a list, page by page."""
+        entries: list[dict[str, object]] = []
+        number, pages = 1, 1
+        while number <= pages:
+            of_pages = f" (page {number} of {pages})" if number > 1 else ""
+            note(self.emit, f"asking Linode for the {what}{', ' if count else ''}{count}{of_pages}")
+            page = page_of(self._get(f"{path}?page_size={PAGE_SIZE}&page={number}"), what)
+            entries += [dict(e) for e in page.entries]
+            number, pages = number + 1, page.pages
+        return entries
+
+    def interfaces_of(self, instance: Instance, count: str) -> tuple[Address, ...]:
+        """The VLAN and VPC addresses of an instance."""
+        note(self.emit, f"asking Linode for the VLAN address of {instance.label}, {count}")
+        if instance.has_linode_interfaces:
+            return addresses_of_interfaces(self._get(f"/linode/instances/{instance.id}/interfaces"))
+        return addresses_of_configs(self._get(f"/linode/instances/{instance.id}/configs?page_size={PAGE_SIZE}"))
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What there is to say of the token and the connection."""
+        if urlsplit(self.url).scheme == "https" or self._is_local():
+            return of_token(self.scopes)
+        sentence = f"The token travels to {self._host()} unencrypted."
+        return (
+            *of_token(self.scopes),
+            Finding("token-unencrypted", Level.NOTICE, sentence, "Put an https:// address into LINODE_URL."),
+        )
+
+    def _get(self, path: str) -> object:
+        """The JSON at `path`, tried three times where that may help. Raises LinodeError, Cancelled."""
+        return persistently(partial(self._try, path), emit=self.emit, cancel=self.cancel, backoff=self.patience.backoff)
+
+    def _try(self, path: str) -> object:
+        self._head = None
+        try:
+            return run_beside(partial(self._ask, path), cancel=self.cancel, seconds=self.patience.whole)
+        except TimeoutError as error:
+            self._client = None  # the thread that still waits keeps it
+            failure = linode_errors.of_exception(error, self._host(), self.patience.whole)
+        raise failure
+
+    def _ask(self, path: str) -> object:
+        """One request, in a thread of its own. Raises LinodeError only: what the library raises holds the token."""
+        try:
+            if self._client is None:
+                self._client = self._new_client()
+            answer: object = self._client.get(path)
+            if self._head is None or 200 <= self._head.status < 300:
+                return answer
+            failure = linode_errors.of_answer(self._head, self._host(), self.token.origin)
+        except Exception as error:  # the library lets through requests', json's and, for odd bodies, its own bugs
+            failure = self._told(error)
+        raise failure  # not within `except`: the library's exception would hang on it
+
+    def _told(self, error: Exception) -> LinodeError:
+        """The library's exception as one of ours."""
+        head = self._head
+        if head is None:
+            return linode_errors.of_exception(error, self._host(), self.patience.read)
+        if head.status >= 300:
+            return linode_errors.of_answer(self._with_reasons(head, error), self._host(), self.token.origin)
+        if isinstance(error, (ValueError, RecursionError)):
+            return linode_errors.not_json(head, self._host())
+        return linode_errors.of_exception(error, self._host(), self.patience.read)
+
+    def _with_reasons(self, head: Answer, error: Exception) -> Answer:
+        """`head` with the reasons that Linode gave; a server that echoes the token does not make us show it."""
+        given = getattr(error, "errors", None)
+        texts = [t for t in given if isinstance(t, str)] if isinstance(given, list) else []
+        reasons = tuple(t.replace(self.token.value.reveal(), "***") for t in texts)
+        return Answer(head.status, head.content_type, head.retry_after, reasons)
+
+    def _new_client(self) -> "LinodeClient":
+        for name in ("linode_api4", "urllib3", "requests"):  # nothing of theirs may reach a terminal that Textual owns
+            logger = logging.getLogger(name)
+            logger.addHandler(logging.NullHandler())
+            logger.propagate = False
+        from linode_api4 import LinodeClient  # here, as it takes a quarter of a second
+
+        client = LinodeClient(
+            self.token.value.reveal(),
+            base_url=self.url,
+            user_agent=f"kthw-routes/{__version__}",
+            retry=False,
+            ca_path=str(self.ca) if self.ca else None,
+        )
+        session: requests.Session = client.session
+        timeout = (self.patience.connect, self.patience.read)
+        request: Callable[..., requests.Response] = session.request
+        session.request = partial(request, timeout=timeout)  # type: ignore[method-assign]  # the library has none
+        session.auth = _keep_authorization
+        session.max_redirects = 0
+        session.trust_env = not self._is_local()
+        session.hooks["response"].append(self._note_head)
+        return client
+
+    def _note_head(self, response: "requests.Response", **_: object) -> None:
+        headers = response.headers
+        self._head = Answer(response.status_code, headers.get("Content-Type", ""), headers.get("Retry-After", ""))
+        scopes = headers.get("X-OAuth-Scopes")
+        if scopes is not None:
+            self.scopes = frozenset(filter(None, re.split(r"[\s,]+", clean_line(scopes))))
+
+    def _host(self) -> str:
+        return urlsplit(self.url).netloc
+
+    def _is_local(self) -> bool:
+        """Whether the API is on this machine (the embedded lab), where proxies have no say."""
+        name = urlsplit(self.url).hostname or ""
+        try:
+            return ip_address(name).is_loopback
+        except ValueError:
+            return name == "localhost"
+
+
+def _keep_authorization(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+    """Leaves the header as it is. Without an `auth` of its own, requests takes one from ~/.netrc instead."""
+    return request

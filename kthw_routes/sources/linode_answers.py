@@ -1,0 +1,178 @@
+"""Linode's JSON, read into values of our own. Pure; everything in it is untrusted.
+
+The API's description allows `null` in places, and servers send it in others too. What is missing where we can do
+without is left out; what we cannot do without is an error with a sentence.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
+from typing import Final
+
+from kthw_routes.cluster import LINODE_PRIVATE, Address, AddressKind, Region
+from kthw_routes.sources.linode_errors import malformed
+from kthw_routes.untrusted import clean_line
+
+PRIVATE_RANGES: Final = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
+"""RFC 1918. (`ipaddress.is_private` also counts documentation ranges and more.)"""
+
+_LONGEST: Final = 64  # a label's greatest length in the API's description
+_ALTERED: Final = "\N{REPLACEMENT CHARACTER}"
+_MOST_PAGES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """What the list of Linodes tells of one."""
+
+    id: int
+    label: str
+    region: str | None
+    status: str
+    tags: frozenset[str]
+    addresses: tuple[Address, ...]
+    has_linode_interfaces: bool
+    """Whether its interfaces are of the newer generation, which another request tells of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list."""
+
+    entries: tuple[Mapping[str, object], ...]
+    pages: int
+
+
+def page_of(answer: object, what: str) -> Page:
+    """A page of a list of `what`. Raises LinodeError if it is none."""
+    fields = _fields(answer)
+    entries = fields.get("data")
+    pages = fields.get("pages", 1)
+    if not isinstance(entries, list):
+        raise malformed(f"there is no list of {what} in it")
+    if not _is_number(pages) or not isinstance(pages, int) or pages > _MOST_PAGES:
+        raise malformed(f"the number of pages of the list of {what} is none")
+    return Page(tuple(_fields(e) for e in entries if isinstance(e, dict)), pages)
+
+
+def label_of(entry: Mapping[str, object]) -> str | None:
+    """The label, for people. None: it has none.
+
+    A label with control bytes in it, or a far too long one, ends in a replacement character: cleaning must
+    not turn it silently into another node's name.
+    """
+    label = entry.get("label")
+    return _visible(label) if isinstance(label, str) and label else None
+
+
+def instance_of(entry: Mapping[str, object]) -> Instance:
+    """An instance of the list of Linodes. Raises LinodeError where something is missing that we cannot do without."""
+    label = label_of(entry)
+    number = entry.get("id")
+    if label is None:
+        raise malformed("a Linode has no label")
+    if not isinstance(number, int) or not _is_number(number):
+        raise malformed(f"{label} has no id")
+    tags = entry.get("tags")
+    return Instance(
+        number,
+        label,
+        _text(entry.get("region")),
+        _text(entry.get("status")) or "unknown",
+        frozenset(t for t in tags if isinstance(t, str)) if isinstance(tags, list) else frozenset(),
+        _addresses(label, entry.get("ipv4")),
+        entry.get("interface_generation") == "linode",
+    )
+
+
+def region_of(entry: Mapping[str, object]) -> Region | None:
+    """A region of the list of regions; None if it has no id. Capabilities that we do not know are kept."""
+    region_id = _text(entry.get("id"))
+    if region_id is None:
+        return None
+    capabilities = entry.get("capabilities")
+    known = frozenset(_visible(c) for c in capabilities if isinstance(c, str)) if isinstance(capabilities, list) else ()
+    label = _text(entry.get("label")) or region_id
+    return Region(region_id, label, frozenset(known), _text(entry.get("status")) or "unknown")
+
+
+def addresses_of_configs(answer: object) -> tuple[Address, ...]:
+    """The VLAN and VPC addresses in `/linode/instances/{id}/configs`: of the active configuration, if one is."""
+    configs = page_of(answer, "configurations").entries
+    interfaces = [i for c in configs if isinstance(all_ := c.get("interfaces"), list) for i in map(_fields, all_)]
+    active = [i for i in interfaces if i.get("active") is True]
+    found: list[Address] = []
+    for interface in active or interfaces:
+        if interface.get("purpose") == "vlan":
+            found += _of_kind(AddressKind.VLAN, [interface.get("ipam_address")])
+        elif interface.get("purpose") == "vpc":
+            found += _of_kind(AddressKind.VPC, [_fields(interface.get("ipv4")).get("vpc")])
+    return tuple(dict.fromkeys(found))
+
+
+def addresses_of_interfaces(answer: object) -> tuple[Address, ...]:
+    """The VLAN and VPC addresses in `/linode/instances/{id}/interfaces`."""
+    interfaces = _fields(answer).get("interfaces")
+    if not isinstance(interfaces, list):
+        raise malformed("there is no list of interfaces in it")
+    found: list[Address] = []
+    for interface in map(_fields, interfaces):
+        found += _of_kind(AddressKind.VLAN, [_fields(interface.get("vlan")).get("ipam_address")])
+        vpc = _fields(_fields(interface.get("vpc")).get("ipv4")).get("addresses")
+        if isinstance(vpc, list):
+            found += _of_kind(AddressKind.VPC, [_fields(a).get("address") for a in vpc])
+    return tuple(dict.fromkeys(found))
+
+
+def kind_of(ip: IPv4Address) -> AddressKind:
+    """To which network an address of the list belongs; VLAN and VPC cannot be told apart by the address."""
+    if ip in LINODE_PRIVATE:
+        return AddressKind.PRIVATE
+    return AddressKind.OTHER if any(ip in network for network in PRIVATE_RANGES) else AddressKind.PUBLIC
+
+
+def _addresses(label: str, ipv4: object) -> tuple[Address, ...]:
+    """The addresses of an instance; those that are none are an error, as a node might be judged by the rest."""
+    if ipv4 is None:
+        return ()
+    if not isinstance(ipv4, list):
+        raise malformed(f"{label} has no list of addresses")
+    found: list[Address] = []
+    for text in ipv4:
+        try:
+            ip = IPv4Address(text if isinstance(text, str) else "")
+        except AddressValueError:
+            raise malformed(f"an address of {label} is none") from None
+        found.append(Address(ip, kind_of(ip)))
+    return tuple(dict.fromkeys(found))
+
+
+def _of_kind(kind: AddressKind, texts: Iterable[object]) -> list[Address]:
+    """The IPv4 addresses among `texts` (`10.0.0.1/24` or `10.0.0.1`); null and other text count as none."""
+    found: list[Address] = []
+    for text in texts:
+        try:
+            found.append(Address(IPv4Interface(text if isinstance(text, str) else "").ip, kind))
+        except (AddressValueError, NetmaskValueError):
+            continue
+    return found
+
+
+def _fields(value: object) -> Mapping[str, object]:
+    """The fields of a JSON object; none of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a whole number from 0 on. (In Python, true and false are numbers too.)"""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _text(value: object) -> str | None:
+    return _visible(value) or None if isinstance(value, str) else None
+
+
+def _visible(text: str) -> str:
+    """`text` on one line and safe to show; marked at its end where that is not what was sent."""
+    safe = clean_line(text[: 4 * _LONGEST])[:_LONGEST]
+    return safe if safe == text else safe + _ALTERED

@@ -1,0 +1,95 @@
+"""Which of an account's Linodes are nodes of the cluster, and what each is as a node. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv4Network
+from typing import Literal
+
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, AddressKind, Endpoint, Node, PodCidrSource, Role
+from kthw_routes.findings import Finding, Level
+from kthw_routes.names import expected_pod_cidr, natural_order
+from kthw_routes.sources.linode_answers import Instance, instance_of, label_of
+from kthw_routes.untrusted import clean_line
+
+Via = Literal["private", "vlan"]
+"""By which address the nodes reach each other: the private one, or that on a VLAN (one more request per worker)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A Linode that is a node."""
+
+    instance: Instance
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for."""
+
+    workers: str = "worker-*"
+    """A pattern (`*`, `?`, `[…]`) of labels; a label that both patterns match is a worker's."""
+    controllers: str = "controller-*"
+    tag: str | None = None
+    """Narrows what is found; None: any."""
+    region: str | None = None
+    cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR
+    via: Via = "private"
+
+    def candidates(self, entries: Iterable[Mapping[str, object]]) -> tuple[Candidate, ...]:
+        """The nodes among the entries of the list of Linodes: workers first, each in natural order.
+
+        Other entries are not even read. Raises LinodeError if one of the nodes makes no sense.
+        """
+        found = [Candidate(instance_of(e), role) for e in entries if (role := self._role_of(label_of(e)))]
+        wanted = [c for c in found if self._is_wanted(c.instance)]
+        return tuple(sorted(wanted, key=lambda c: (c.role is not Role.WORKER, natural_order(c.instance.label))))
+
+    def node_of(self, candidate: Candidate, further: tuple[Address, ...] = ()) -> Node:
+        """The node. `further` are the addresses that its interfaces tell of; they overrule the list's guess."""
+        instance, role = candidate.instance, candidate.role
+        addresses = tuple({a.ip: a for a in (*instance.addresses, *further)}.values())
+        over_vlan = self.via == "vlan" and role is Role.WORKER
+        public = _only(addresses, AddressKind.PUBLIC)
+        cidr = expected_pod_cidr(instance.label, self.cluster_cidr) if role is Role.WORKER else None
+        return Node(
+            instance.label,
+            role,
+            ssh=Endpoint(str(public)) if public else None,
+            internal=_only(addresses, AddressKind.VLAN if over_vlan else AddressKind.PRIVATE),
+            pod_cidr=cidr,
+            pod_cidr_source=PodCidrSource.LABEL if cidr else PodCidrSource.UNKNOWN,
+            addresses=addresses,
+            region=instance.region,
+            status=instance.status,
+        )
+
+    def findings(self, candidates: Iterable[Candidate], others: int) -> tuple[Finding, ...]:
+        """Why there is no worker, as far as the search itself is the reason."""
+        if any(c.role is Role.WORKER for c in candidates):
+            return ()
+        tagged = f" tagged {self.tag}" if self.tag else ""
+        where = f" in {self.region}" if self.region else ""
+        if others:
+            sentence = f"None of the account's other Linodes ({others}) is one{tagged}{where} labelled {self.workers}."
+            hint = "Other labels: --workers GLOB. Another account: another token."
+        else:
+            sentence, hint = "The account has no other Linodes.", "Another account: another token."
+        return (Finding("nothing-matches", Level.NOTICE, clean_line(sentence), hint),)
+
+    def _role_of(self, label: str | None) -> Role | None:
+        if label is None:
+            return None
+        if fnmatchcase(label, self.workers):
+            return Role.WORKER
+        return Role.CONTROLLER if fnmatchcase(label, self.controllers) else None
+
+    def _is_wanted(self, instance: Instance) -> bool:
+        return self.tag in (None, *instance.tags) and self.region in (None, instance.region)
+
+
+def _only(addresses: tuple[Address, ...], kind: AddressKind) -> IPv4Address | None:
+    """The one address of this kind; None where there are none or several, as nothing is guessed."""
+    ips = [a.ip for a in addresses if a.kind is kind]
+    return ips[0] if len(ips) == 1 else None

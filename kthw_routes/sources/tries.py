@@ -1,0 +1,90 @@
+"""Work that can be given up at once: run beside the caller, tried again after a wait that is shown."""
+
+import threading
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from kthw_routes.errors import Cancelled
+from kthw_routes.events import Emit, Event, EventKind, Step, now
+from kthw_routes.sources.linode_errors import LinodeError
+
+TRIES: Final = 3
+LONGEST_WAIT: Final = 30.0
+"""Seconds; what Linode may ask for has no limit of its own."""
+
+_LOOK_EVERY: Final = 0.05  # seconds between looks at `cancel`: two events cannot be waited for at once
+
+T = TypeVar("T")
+
+
+def note(emit: Emit, text: str) -> None:
+    """Tell of progress in finding the nodes."""
+    emit(Event(Step.FIND, EventKind.NOTE, text, time=now()))
+
+
+def run_beside(work: Callable[[], T], *, cancel: threading.Event, seconds: float) -> T:
+    """The result of `work`, which runs in a daemon thread: nobody waits for it longer than they want.
+
+    Raises:
+        Cancelled: `cancel` was set; `work` is left to its own end.
+        TimeoutError: it was not done within `seconds`.
+        Exception: whatever `work` raised.
+    """
+    results: list[T] = []
+    errors: list[Exception] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except Exception as error:  # handed to the caller, whatever it is
+            errors.append(error)
+        finally:
+            done.set()
+
+    if cancel.is_set():
+        raise Cancelled("Stopped asking Linode.")
+    threading.Thread(target=run, name="linode-request", daemon=True).start()
+    for _ in range(max(1, round(seconds / _LOOK_EVERY))):
+        if done.wait(_LOOK_EVERY):
+            break
+        if cancel.is_set():
+            raise Cancelled("Stopped asking Linode.")
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError
+    return results[0]
+
+
+def persistently(work: Callable[[], T], *, emit: Emit, cancel: threading.Event, backoff: float) -> T:
+    """The result of `work`, tried up to three times while its error is temporary.
+
+    Args:
+        backoff: seconds to wait before the second try, twice as many before the third, where Linode asks for none.
+
+    Raises:
+        LinodeError: the last one.
+        Cancelled: `cancel` was set, also during a wait.
+    """
+    for number in range(1, TRIES + 1):
+        try:
+            return work()
+        except LinodeError as error:
+            if not error.is_temporary:
+                raise
+            if number == TRIES:
+                error.hint = f"Tried {TRIES} times. {error.hint}"
+                raise
+            asked = error.retry_after
+            wait = min(backoff * number if asked is None else asked, LONGEST_WAIT)
+            which = f"(try {number + 1} of {TRIES})"
+            if asked is None:
+                note(emit, f"{error.sentence} Trying again in {wait:.0f} s {which}")
+            elif asked > LONGEST_WAIT:
+                note(emit, f"Linode asks to wait {asked:.0f} s; trying again in {wait:.0f} s {which}")
+            else:
+                note(emit, f"Linode asks to wait {wait:.0f} s {which}")
+        if cancel.wait(wait):
+            raise Cancelled("Stopped asking Linode.")
+    raise AssertionError("unreachable: the last try returns or raises")
