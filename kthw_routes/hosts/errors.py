@@ -4,11 +4,12 @@ from kthw_routes.errors import KthwRoutesError
 
 
 class HostError(KthwRoutesError):
-    """Something failed on, or on the way to, one host. `node` is its name."""
+    """Something failed on, or on the way to, one host. `node` is its name, `complaint` the sentence without it."""
 
     def __init__(self, node: str, sentence: str, hint: str = "") -> None:
         super().__init__(f"{node}: {sentence}", hint)
         self.node = node
+        self.complaint = sentence
 
 
 class CannotConnect(HostError):
@@ -35,6 +36,10 @@ class KeyRejected(CannotConnect):
     """The host accepted none of the keys offered."""
 
 
+class KeyUnusable(CannotConnect):
+    """The private key that was named is missing, cannot be read, can be read by others, or is of no known kind."""
+
+
 class PassphraseNeeded(CannotConnect):
     """The private key is encrypted, and no passphrase was given or the given one was wrong."""
 
@@ -43,12 +48,17 @@ class HostKeyUnknown(CannotConnect):
     """The host's key is in no known_hosts file, and it may not be accepted without asking.
 
     Attributes:
-        key_type, fingerprint: what the host presented.
+        host: the name of the host, or of the jump host, in known_hosts.
+        key_type, blob, fingerprint: what it presented. `KnownHosts.add(host, key_type, blob)` accepts it.
     """
 
-    def __init__(self, node: str, sentence: str, hint: str, *, key_type: str, fingerprint: str) -> None:
+    def __init__(
+        self, node: str, sentence: str, hint: str, *, key_type: str, fingerprint: str, host: str = "", blob: bytes = b""
+    ) -> None:
         super().__init__(node, sentence, hint)
+        self.host = host
         self.key_type = key_type
+        self.blob = blob
         self.fingerprint = fingerprint
 
 

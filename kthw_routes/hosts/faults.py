@@ -1,0 +1,110 @@
+"""What the libraries raise on the way to a host, told apart and put into sentences."""
+
+import errno
+import os
+import socket
+
+import paramiko
+from paramiko.ssh_exception import IncompatiblePeer
+
+from kthw_routes.hosts.errors import (
+    CannotConnect,
+    ConnectTimedOut,
+    HostError,
+    KeyRejected,
+    NotSsh,
+    Refused,
+    Unreachable,
+)
+from kthw_routes.hosts.ssh_config import Resolved
+from kthw_routes.untrusted import clean_line
+
+_NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN}
+_BUSY_HINT = (
+    "Is it the right port? A busy host does this too, and one that has seen too many failed logins: wait a minute."
+)
+
+
+def connect_fault(node: str, target: Resolved, error: BaseException, timeout: float) -> HostError:
+    """The error that `error`, met while connecting to `target`, means to people. A HostError stays as it is."""
+    where = f"{target}" if target.port != 22 else f"{target} (port 22)"
+    match error:
+        case HostError():
+            return error
+        case InterruptedError():
+            return CannotConnect(node, "stopped while connecting.")
+        case socket.gaierror():
+            return Unreachable(
+                node, f"the name {target.host} does not resolve.", "Is it spelled right? Or type the address instead."
+            )
+        case paramiko.ChannelException():
+            return _through_jump(node, target, error)
+        case TimeoutError():
+            return ConnectTimedOut(
+                node,
+                f"no answer from {where} within {timeout:g} s.",
+                "Is the node running, and is this its address? A firewall that drops SSH looks the same.",
+            )
+        case ConnectionRefusedError():
+            return Refused(
+                node,
+                f"{where} refuses the connection: nothing listens on that port.",
+                "Is sshd running there? Another port: --port.",
+            )
+        case OSError() if error.errno in _NO_ROUTE:
+            return Unreachable(
+                node,
+                f"there is no way to {where}: {_reason(error)}.",
+                "Is the address right, and are you in the network (or VPN) that it needs?",
+            )
+        case OSError() if error.errno in (errno.EMFILE, errno.ENFILE):
+            return CannotConnect(
+                node,
+                "too many files are open on this machine.",
+                "Run `ulimit -n 4096` first, or use a smaller --parallel.",
+            )
+        case IncompatiblePeer():
+            return NotSsh(
+                node,
+                f"{where} offers no SSH algorithm that is still considered safe: {clean_line(str(error))}.",
+                "Its SSH server is very old: update it.",
+            )
+        case paramiko.AuthenticationException():
+            return KeyRejected(
+                node, f"the login as {target.user} at {where} failed: {clean_line(str(error))}.", "Check --user and -i."
+            )
+        case paramiko.SSHException() | EOFError() | ConnectionResetError() | BrokenPipeError():
+            return NotSsh(node, f"{where} hung up, or does not speak SSH{_said(error)}.", _BUSY_HINT)
+        case _:
+            return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
+
+
+def _through_jump(node: str, target: Resolved, error: paramiko.ChannelException) -> HostError:
+    jump = target.jumps[-1] if target.jumps else target
+    said = clean_line(str(error.text))
+    if error.code == 1:  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED
+        return Unreachable(
+            node,
+            f"the jump host {jump} does not forward to {target}: {said}.",
+            "Its sshd_config must allow it (AllowTcpForwarding).",
+        )
+    return Unreachable(
+        node, f"the jump host {jump} cannot reach {target}: {said}.", "Is the node running, and is this its address?"
+    )
+
+
+def _said(error: BaseException) -> str:
+    text = clean_line(str(error))
+    return f" ({text})" if text else ""
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return errno_text(error.errno)
+    return clean_line(str(error)) or type(error).__name__
+
+
+def errno_text(number: int) -> str:
+    """The system's words for an error number, beginning in lower case."""
+    text = os.strerror(number)
+    return text[:1].lower() + text[1:]

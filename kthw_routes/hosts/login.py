@@ -1,0 +1,153 @@
+"""Trust and login, once a transport is up: the host's key is checked, then our keys are offered."""
+
+from collections.abc import Callable, Iterator
+
+import paramiko
+
+from kthw_routes.hosts.errors import HostKeyChanged, HostKeyUnknown, KeyRejected
+from kthw_routes.hosts.keys import MOST_KEYS, Key
+from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts, Verdict, fingerprint
+from kthw_routes.hosts.ssh_config import Resolved
+from kthw_routes.observed import HostKey
+from kthw_routes.untrusted import clean_line
+
+_ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
+
+
+class HostKeyCheck(paramiko.MissingHostKeyPolicy):
+    """Our rules for a host's key, on every hop. It replaces paramiko's whole check: its own lists stay empty."""
+
+    def __init__(
+        self, node: str, target: Resolved, known: KnownHosts, mode: HostKeyMode, seen: dict[str, bytes]
+    ) -> None:
+        """`seen` holds the keys that hosts presented earlier in this run; they may not change in any mode."""
+        self._node = node
+        self._target = target
+        self._known = known
+        self._mode = mode
+        self._seen = seen
+        self.key: HostKey | None = None
+        """What was presented, once it was accepted."""
+
+    def prefer_known_type(self, transport: paramiko.Transport) -> None:
+        """Ask the host for a key of a type that is known of it, so that a second key does not look like a change."""
+        types = self._known.types(self._target.known_as, self._target.known_hosts_files)
+        options = transport.get_security_options()
+        wanted = [a for t in types for a in _ALGORITHMS.get(t, (t,)) if a in options.key_types]
+        options.key_types = [*wanted, *(a for a in options.key_types if a not in wanted)]
+
+    def missing_host_key(self, _client: paramiko.SSHClient, _hostname: str, key: paramiko.PKey) -> None:
+        """Called by paramiko with the presented key. Raises HostKeyChanged or HostKeyUnknown."""
+        self.accept(key.get_name(), key.asbytes())
+
+    def accept(self, key_type: str, blob: bytes) -> None:
+        """Decide. Raises HostKeyChanged or HostKeyUnknown."""
+        target, name = self._target, self._target.known_as
+        reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
+        if reading.verdict is Verdict.UNKNOWN and self._mode is HostKeyMode.ACCEPT_NEW:
+            reading = self._known.add(name, key_type, blob)
+        new = fingerprint(blob)
+        before = self._seen.get(name)
+        if reading.verdict is Verdict.REVOKED and reading.line:
+            raise HostKeyChanged(
+                self._node,
+                f"the key of {target} is marked as revoked in {reading.line.file}.",
+                "Somebody holds a key that must no longer be trusted. Do not connect before this is explained.",
+                old=new,
+                new=new,
+            )
+        if reading.verdict is Verdict.CHANGED and reading.line:
+            line = reading.line
+            raise self._changed(fingerprint(line.blob), new, f"run: ssh-keygen -R '{name}' -f '{line.file}'")
+        if before is not None and before != blob:
+            raise self._changed(fingerprint(before), new, "start again")
+        if reading.verdict is Verdict.UNKNOWN and self._mode in (HostKeyMode.ASK, HostKeyMode.STRICT):
+            raise self._unknown(key_type, blob)
+        self._seen[name] = blob
+        self.key = HostKey(clean_line(key_type), new, is_new=reading.is_new)
+
+    def _changed(self, old: str, new: str, cure: str) -> HostKeyChanged:
+        return HostKeyChanged(
+            self._node,
+            f"the host key of {self._target} has changed: it was {old}, now it is {new}.",
+            "Either the node was rebuilt, or something between you and it answers in its place. Compare the new "
+            f"fingerprint with the node's own console; if it was rebuilt, {cure}, and try again.",
+            old=old,
+            new=new,
+        )
+
+    def _unknown(self, key_type: str, blob: bytes) -> HostKeyUnknown:
+        name, shown = self._target.known_as, clean_line(key_type)
+        return HostKeyUnknown(
+            self._node,
+            f"the host key of {self._target} is not known: {shown} {fingerprint(blob)}.",
+            "Compare it with the node's own console. Accept it when asked, or with --host-keys accept-new.",
+            host=name,
+            key_type=key_type,
+            blob=blob,
+            fingerprint=fingerprint(blob),
+        )
+
+
+class KeysInTurn:
+    """Offers keys one by one. paramiko's own ways to log in ask on the terminal, or wait an hour: neither is used."""
+
+    def __init__(self, node: str, target: Resolved, keys: Callable[[], Iterator[Key]]) -> None:
+        self._node = node
+        self._target = target
+        self._keys = keys
+
+    def authenticate(self, transport: paramiko.Transport) -> list[str]:
+        """Log in; paramiko calls this as an authentication strategy. Raises KeyRejected, and what `keys` raises."""
+        offered: list[str] = []
+        for key in self._keys():
+            offered.append(key.name)
+            try:
+                further = transport.auth_publickey(self._target.user, key.pkey)
+            except paramiko.BadAuthenticationType as error:
+                raise self._rejected(offered, ", ".join(error.allowed_types)) from error
+            except paramiko.AuthenticationException as error:
+                if not transport.is_active() or "timeout" in str(error).lower():
+                    raise self._hung_up(offered) from error
+                continue
+            if further:
+                raise self._second_factor(key.name, further)
+            return []
+        raise self._rejected(offered)
+
+    def _rejected(self, offered: list[str], allowed: str = "") -> KeyRejected:
+        who = f"{self._target.user} at {self._target}"
+        if not offered:
+            return KeyRejected(
+                self._node,
+                f"there is no private key to offer to {who}.",
+                "Name one with -i FILE, or load one into an agent with ssh-add.",
+            )
+        if allowed:
+            return KeyRejected(
+                self._node,
+                f"{who} takes no key, only: {clean_line(allowed)}.",
+                "Allow public keys in its sshd_config (PubkeyAuthentication yes), or log in as another user.",
+            )
+        return KeyRejected(
+            self._node,
+            f"{who} accepted none of the keys offered: {', '.join(offered)}.",
+            "Is the public key in that user's ~/.ssh/authorized_keys there? Another key: -i FILE; another user: --user."
+            + (f" Only {MOST_KEYS} keys are tried: name the right one." if len(offered) == MOST_KEYS else ""),
+        )
+
+    def _hung_up(self, offered: list[str]) -> KeyRejected:
+        return KeyRejected(
+            self._node,
+            f"{self._target} hung up or fell silent during the login as {self._target.user} "
+            f"(offered: {', '.join(offered)}).",
+            "It may count too many failures, or refuse this address for a while. Wait a minute, name one key with -i.",
+        )
+
+    def _second_factor(self, key: str, further: list[str]) -> KeyRejected:
+        return KeyRejected(
+            self._node,
+            f"{self._target} accepted the key {key} for {self._target.user}, and wants more: "
+            f"{clean_line(', '.join(further))}.",
+            "A second factor cannot be given here. Log in as a user for whom the key is enough (--user).",
+        )

@@ -1,0 +1,38 @@
+"""A command as the one line of shell that a host is asked to run.
+
+The line first prints a mark to both streams, so that what a `.bashrc` wrote before it can be told from what the
+command wrote; and it runs under `timeout`, because a program on a host does not end when our connection does.
+"""
+
+import math
+import shlex
+from typing import Final
+
+from kthw_routes.hosts.command import Command
+from kthw_routes.observed import Privilege
+
+KILL_AFTER: Final = 5
+"""Seconds after which a program that ignores its timeout is killed."""
+
+
+def render(command: Command, privilege: Privilege, mark: str, seconds: float) -> str:
+    """The line for a login that reaches root by `privilege`. `mark` is a word of letters, digits and `-`.
+
+    The mark comes once; twice where sudo is used: before it, and from below it once it has let us in.
+    """
+    program = shlex.join(["env", "LC_ALL=C", "timeout", "-k", str(KILL_AFTER), str(math.ceil(seconds)), *command.argv])
+    script = f'printf "\\n%s\\n" {mark}; printf "\\n%s\\n" {mark} >&2; exec '
+    match privilege if command.needs_root else Privilege.ROOT:
+        case Privilege.SUDO:
+            below = f"sudo -n sh -c {shlex.quote(script + program)}"
+        case Privilege.SUDO_PASSWORD:
+            # -k: with a remembered login sudo would not read the password, and the program would.
+            below = f"sudo -k -S -p '' sh -c {shlex.quote(script + program)}"
+        case _:
+            below = program
+    return f"exec sh -c {shlex.quote(script + below)}"
+
+
+def marks_of(command: Command, privilege: Privilege) -> int:
+    """How many marks stand before the command's own output."""
+    return 2 if command.needs_root and privilege in (Privilege.SUDO, Privilege.SUDO_PASSWORD) else 1

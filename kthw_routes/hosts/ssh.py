@@ -1,0 +1,418 @@
+"""One SSH connection to one host, made of fabric. The only module that knows fabric.
+
+Stock fabric accepts any host key, reads the terminal, runs `~/.fabric.py`, breaks characters apart and starts
+three threads per command. What is used of it here is its connection and the frame of its runner.
+"""
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import fabric
+import paramiko
+from fabric.runners import Remote
+
+from kthw_routes.cluster import Endpoint
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot, WrongSudoPassword
+from kthw_routes.hosts.exchange import Exchange, Silent
+from kthw_routes.hosts.faults import connect_fault
+from kthw_routes.hosts.keys import Keys
+from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
+from kthw_routes.hosts.login import HostKeyCheck, KeysInTurn
+from kthw_routes.hosts.rendering import marks_of, render
+from kthw_routes.hosts.session import Asker, OnLine
+from kthw_routes.hosts.ssh_config import Resolved, SshConfig
+from kthw_routes.hosts.streams import Stream
+from kthw_routes.hosts.sudo import SudoPassword, sudo_refusal
+from kthw_routes.hosts.transport import HANDSHAKE_TIMEOUT, KEEPALIVE, JumpTransport, QuietTransport, dial, hang_up
+from kthw_routes.observed import HostKey, Privilege
+
+MOST_OPENS_THROUGH_JUMP: Final = 16
+"""Hosts that are connected to at once through one jump host."""
+_GRACE: Final = 2.0
+"""Seconds that the host's own `timeout` is given to speak before we do."""
+
+
+class Access:
+    """How hosts are reached, and what all of them share in one run: keys, known hosts, jump hosts, passwords.
+
+    Make one per run, `session` per node, and `close` it after the sessions. Safe to use from many threads.
+    """
+
+    def __init__(
+        self,
+        known_hosts: KnownHosts,
+        *,
+        keys: Keys | None = None,
+        ssh_config: SshConfig | None = None,
+        host_keys: HostKeyMode = HostKeyMode.ACCEPT_NEW,
+        user: str | None = None,
+        port: int | None = None,
+        identity: Path | None = None,
+        connect_timeout: float = 10.0,
+        silence: float = 30.0,
+        asker: Asker | None = None,
+    ) -> None:
+        """
+        Args:
+            known_hosts: the trusted host keys; new ones are added there.
+            keys: the private keys; by default those that `identity` and the person's files and agent give.
+            ssh_config: the OpenSSH configuration; by default an empty one.
+            host_keys: what happens with a key that is not known.
+            user, port: those the person chose; None leaves them to the configuration.
+            connect_timeout: seconds for the TCP connection.
+            silence: seconds that a host may stay silent while a command runs.
+            asker: whom to ask for passphrase and password.
+        """
+        self.known_hosts = known_hosts
+        self.keys = keys or Keys(identity, asker=asker)
+        self.ssh_config = ssh_config or SshConfig()
+        self.host_keys = host_keys
+        self.user = user
+        self.port = port
+        self.connect_timeout = connect_timeout
+        self.silence = silence
+        self.sudo = SudoPassword(asker)
+        self.seen: dict[str, bytes] = {}
+        """The key that each host presented in this run, by its name in known_hosts."""
+        self._jumps: dict[tuple[Resolved, ...], _Jump] = {}
+        self._lock = threading.Lock()
+
+    def session(self, node: str, endpoint: Endpoint) -> "SshSession":
+        """A session for one node, not yet open. Raises UsageError for a broken ProxyJump."""
+        target = self.ssh_config.resolve(endpoint, user=self.user, port=self.port)
+        return SshSession(node, target, self)
+
+    def jump(self, chain: tuple[Resolved, ...]) -> "_Jump":
+        """The connection through which a chain of jump hosts is passed, shared by all hosts behind it."""
+        with self._lock:
+            return self._jumps.setdefault(chain, _Jump(chain))
+
+    def close(self) -> None:
+        """Close the jump hosts and let go of the agent."""
+        with self._lock:
+            jumps = list(self._jumps.values())
+        for jump in reversed(jumps):
+            jump.close()
+        self.keys.close()
+
+
+@dataclass(slots=True)
+class _Jump:
+    """The last host of a chain of jump hosts."""
+
+    chain: tuple[Resolved, ...]
+    slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_OPENS_THROUGH_JUMP))
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    connection: fabric.Connection | None = None
+
+    def channel(self, node: str, target: Resolved, access: Access, attempt: "_Attempt") -> paramiko.Channel:
+        """A channel to `target` through this host, which is connected to unless it is."""
+        with self.lock:
+            if self.connection is None or not self.connection.is_connected:
+                outer, inner = self.chain[:-1], self.chain[-1]
+                self.connection, _ = _connect(node, inner, outer, access, attempt, JumpTransport)
+            transport: paramiko.Transport = self.connection.transport
+        return transport.open_channel(
+            "direct-tcpip", (target.host, target.port), ("127.0.0.1", 0), timeout=access.connect_timeout
+        )
+
+    def close(self) -> None:
+        """Hang up."""
+        connection = self.connection
+        if connection is not None:
+            connection.client.close()
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One try to connect, which another thread may call off."""
+
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    sock: Any = None
+
+    def call_off(self) -> None:
+        self.cancelled.set()
+        sock = self.sock
+        if sock is not None:
+            hang_up(sock)
+
+
+def _connect(
+    node: str,
+    target: Resolved,
+    chain: tuple[Resolved, ...],
+    access: Access,
+    attempt: _Attempt,
+    transport: type[QuietTransport] = QuietTransport,
+) -> tuple[fabric.Connection, HostKey]:
+    """A logged-in connection to `target` through `chain`. Raises HostError; then nothing is left open."""
+    check = HostKeyCheck(node, target, access.known_hosts, access.host_keys, access.seen)
+
+    def keys() -> Iterator[Any]:
+        return access.keys.offered(node, target.identity_files, identities_only=target.identities_only)
+
+    def make_transport(sock: Any, **options: Any) -> paramiko.Transport:
+        made = transport(sock, **options)
+        check.prefer_known_type(made)
+        return made
+
+    # A configuration of its own per connection, that reads no file: shared ones fail under threads, and
+    # the default reads and runs files in the person's home.
+    config = fabric.Config(lazy=True)
+    config.load_overrides({"load_ssh_configs": False, "user": target.user})
+    client: paramiko.SSHClient | None = None
+    try:
+        with _socket(node, target, chain, access, attempt) as sock:
+            connection = fabric.Connection(
+                target.host,
+                user=target.user,
+                port=target.port,
+                config=config,
+                connect_timeout=HANDSHAKE_TIMEOUT,
+                connect_kwargs={
+                    "sock": sock,
+                    "transport_factory": make_transport,
+                    "auth_strategy": KeysInTurn(node, target, keys),
+                },
+            )
+            client = connection.client
+            client.set_missing_host_key_policy(check)
+            connection.open()
+        connection.transport.set_keepalive(KEEPALIVE)
+    # Anything may come out of the two libraries here (a bare Exception included); all of it means that there
+    # is no connection. What is ours to stop on passes.
+    except BaseException:
+        if client is not None:
+            _close(client)
+        if attempt.cancelled.is_set():
+            error = InterruptedError()
+        if not isinstance(error, Exception):
+            raise
+        raise connect_fault(node, target, error, access.connect_timeout) from error
+    if check.key is None:
+        raise AssertionError("paramiko did not ask for the host key to be checked")
+    return connection, check.key
+
+
+@contextmanager
+def _socket(
+    node: str, target: Resolved, chain: tuple[Resolved, ...], access: Access, attempt: _Attempt
+) -> Iterator[Any]:
+    """What the transport runs over; closed again if the block fails."""
+    with contextlib.ExitStack() as stack:
+        sock: Any
+        if chain:
+            jump = access.jump(chain)
+            stack.enter_context(jump.slots)
+            sock = jump.channel(node, target, access, attempt)
+        else:
+            sock = dial(target.host, target.port, access.connect_timeout, attempt.cancelled)
+        attempt.sock = sock
+        try:
+            if attempt.cancelled.is_set():
+                raise InterruptedError
+            yield sock
+        except BaseException:
+            hang_up(sock)
+            raise
+
+
+def _close(client: paramiko.SSHClient) -> None:
+    """Close a client, one that failed to log in included (fabric's own close leaves its thread and socket)."""
+    transport = client.get_transport()
+    client.close()
+    if transport is not None:
+        hang_up(transport.sock)
+        transport.join(0.5)
+
+
+class SshSession:
+    """A `hosts.session.Session` over SSH."""
+
+    def __init__(self, node: str, target: Resolved, access: Access) -> None:
+        self.privilege = Privilege.NONE
+        self._node = node
+        self._target = target
+        self._access = access
+        self._connection: fabric.Connection | None = None
+        self._attempt: _Attempt | None = None
+        self._host_key: HostKey | None = None
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+        return self._node
+
+    @property
+    def user(self) -> str:
+        """The user that is logged in."""
+        return self._target.user
+
+    @property
+    def target(self) -> Resolved:
+        """Where the session leads, after the SSH configuration was asked."""
+        return self._target
+
+    @property
+    def access(self) -> Access:
+        """What this session shares with the others."""
+        return self._access
+
+    @property
+    def host_key(self) -> HostKey:
+        """The key that the host presented. Raises HostError before `open`."""
+        if self._host_key is None:
+            raise HostError(self._node, "not connected yet, so its host key is not known.")
+        return self._host_key
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        connection = self._connection
+        return connection is not None and bool(connection.is_connected)
+
+    def open(self) -> None:
+        """Connect and log in, unless that is done. Raises HostError."""
+        if self.is_open:
+            return
+        self.close()
+        attempt = self._attempt = _Attempt()
+        connection, key = _connect(self._node, self._target, self._target.jumps, self._access, attempt)
+        first = self._host_key
+        # It stays "new" for this run, also after a reconnection.
+        self._host_key = first if first and first.fingerprint == key.fingerprint else key
+        self._connection = connection
+        if attempt.cancelled.is_set():
+            self.close()
+            raise connect_fault(self._node, self._target, InterruptedError(), 0)
+
+    def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        """Run one command and wait for it; see `Session.run`. At most `streams.CAPTURE_LIMIT` bytes are kept.
+
+        Raises:
+            ConnectionLost, CommandTimedOut: as `Session.run` says; the connection is closed then.
+            NoRoot: the command needs root, and there is no way to it, or sudo refused.
+        """
+        if command.needs_root and self.privilege is Privilege.NONE:
+            raise NoRoot(
+                self._node, f"{self.user} is not root there and sudo does not help.", "Log in as root (--user)."
+            )
+        connection = self._connection
+        if connection is None or not self.is_open:
+            raise ConnectionLost(self._node, "the connection is gone.", "Try again.")
+        mark = f"kthw-routes-{secrets.token_hex(8)}"
+        marks = marks_of(command, self.privilege)
+        out = Stream(mark, marks, on_line and (lambda text: on_line(text, False)))
+        err = Stream(mark, marks, on_line and (lambda text: on_line(text, True)))
+        seconds = min(command.timeout, self._access.silence)
+        silence = max(self._access.silence, seconds + _GRACE)
+        exchange = Exchange(self._stdin(command), out, err, silence, longest=seconds + silence)
+        line = render(command, self.privilege, mark, seconds)
+        status = self._wait(connection, exchange, line)
+        if marks == 2 and not out.has_begun and not err.has_begun:
+            raise self._refused_by_sudo(err.preamble)
+        return Result(status, out.kept, err.kept)
+
+    def close(self) -> None:
+        """End the connection, any command in flight, and any attempt to connect."""
+        attempt, self._attempt = self._attempt, None
+        connection, self._connection = self._connection, None
+        if attempt is not None and connection is None:
+            attempt.call_off()
+        if connection is not None:
+            # The transport may be half dead already, and closing must never raise.
+            with contextlib.suppress(Exception):
+                connection.client.close()
+
+    def _stdin(self, command: Command) -> bytes:
+        if not (command.needs_root and self.privilege is Privilege.SUDO_PASSWORD):
+            return command.stdin
+        password = self._access.sudo.known()
+        if password is None:
+            raise NoRoot(self._node, f"sudo wants the password of {self.user}, and there is none.", "Try again.")
+        return password.reveal().encode() + b"\n" + command.stdin
+
+    def _wait(self, connection: fabric.Connection, exchange: Exchange, line: str) -> int:
+        try:
+            runner = _LineRemote(connection, exchange)
+            runner.run(line, hide=True, warn=True, in_stream=False, env={})
+        except Silent:
+            self.close()
+            raise CommandTimedOut(
+                self._node,
+                f"nothing was heard for {exchange.silence:g} s.",
+                "Is the node still up? What it did last is unknown: look again before you change anything.",
+            ) from None
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            self.close()
+            raise self._lost() from error
+        if exchange.status < 0:
+            if connection.is_connected:
+                raise ConnectionLost(
+                    self._node, "the command was killed there, or ended without a status.", "Try again."
+                )
+            self.close()
+            raise self._lost()
+        return exchange.status
+
+    def _lost(self) -> ConnectionLost:
+        return ConnectionLost(
+            self._node,
+            "the connection ended while a command ran.",
+            "Whether it ran to its end is unknown: try again, the host is read anew then.",
+        )
+
+    def _refused_by_sudo(self, said: bytes) -> NoRoot:
+        wrong, text = sudo_refusal(said)
+        if wrong:
+            return WrongSudoPassword(
+                self._node,
+                f"sudo refused the password of {self.user}.",
+                "It was tried once. Try again with the right one.",
+            )
+        return NoRoot(
+            self._node, f"sudo refused {self.user}: {text}", "Log in as root (--user), or allow it in sudoers."
+        )
+
+
+class _LineRemote(Remote):  # type: ignore[misc] # fabric has no types
+    """fabric's runner without its threads, timers and decoding: an Exchange does the talking."""
+
+    def __init__(self, connection: fabric.Connection, exchange: Exchange) -> None:
+        super().__init__(context=connection, inline_env=False)
+        self._exchange = exchange
+        self._channel: paramiko.Channel | None = None
+
+    def start(self, command: str, *_shell_and_env: object) -> None:
+        """Ask the host to run the line."""
+        self._channel = self.context.transport.open_session(timeout=HANDSHAKE_TIMEOUT)
+        self._channel.settimeout(HANDSHAKE_TIMEOUT)
+        self._channel.exec_command(command)
+
+    def create_io_threads(self) -> tuple[dict[Any, Any], list[str], list[str]]:
+        """None."""
+        return {}, [], []
+
+    def start_timer(self, timeout: float | None) -> None:
+        """None: the exchange keeps the time."""
+
+    def wait(self) -> None:
+        """Until the command is over. Raises Silent."""
+        if self._channel is not None:
+            self._exchange.talk(self._channel)
+
+    def returncode(self) -> int:
+        """The exit status; -1 where there is none."""
+        return self._exchange.status
+
+    def stop(self) -> None:
+        """Close the channel. fabric's own would also reset the terminal's window signal."""
+        if self._channel is not None:
+            self._channel.close()

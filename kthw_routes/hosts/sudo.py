@@ -1,0 +1,59 @@
+"""The password that sudo wants: asked once, tried on one host before any other, never shown."""
+
+import re
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from kthw_routes.hosts.session import Asker
+from kthw_routes.secret import Secret
+from kthw_routes.untrusted import clean, clean_line
+
+_WRONG: Final = re.compile(r"incorrect password|incorrect authentication|try again|no password was provided", re.I)
+
+
+class SudoPassword:
+    """The password of one run, shared by all hosts. Safe to use from many threads."""
+
+    def __init__(self, asker: Asker | None) -> None:
+        self._asker = asker
+        self._lock = threading.Lock()
+        self._password: Secret | None = None
+        self._was_asked = False
+        self._is_proved = False
+        self._is_wrong = False
+
+    def known(self) -> Secret | None:
+        """The password, if one was given."""
+        return self._password
+
+    def try_on(self, user: str, node: str, attempt: Callable[[], bool]) -> bool | None:
+        """Ask for the password unless that was done, and see whether it is right on this host.
+
+        `attempt` tries it there, once. Until it was right on some host, one host tries at a time; after it was
+        wrong on one, no other tries, so that no account is locked.
+
+        Returns:
+            Whether it is right; None where none was given.
+        """
+        with self._lock:
+            if not self._was_asked:
+                self._was_asked = True
+                answer = self._asker.sudo_password(user, node) if self._asker else None
+                self._password = None if answer is None else Secret(answer)
+            if self._password is None:
+                return None
+            if self._is_wrong:
+                return False
+            if not self._is_proved:
+                self._is_proved = attempt()
+                self._is_wrong = not self._is_proved
+                return self._is_proved
+        return attempt()
+
+
+def sudo_refusal(said: bytes) -> tuple[bool, str]:
+    """Whether sudo said on stderr that the password is wrong; and its last words, on one line."""
+    text = clean(said.decode("utf-8", "replace"))
+    lines = [line for line in text.splitlines() if line.strip()]
+    return bool(_WRONG.search(text)), clean_line(lines[-1]) if lines else "it said nothing"

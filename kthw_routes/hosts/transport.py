@@ -1,0 +1,136 @@
+"""The connection below SSH: dialling, and a paramiko transport that is quick, quiet and notices death."""
+
+import contextlib
+import errno
+import logging
+import select
+import socket
+import threading
+import time
+from typing import Any, Final
+
+import paramiko
+
+HANDSHAKE_TIMEOUT: Final = 15.0
+"""Seconds for each of banner, key exchange and the opening of a channel; paramiko waits an hour for the last."""
+LOGIN_TIMEOUT: Final = 30.0
+"""Seconds for one key; an agent may ask the person to touch something."""
+KEEPALIVE: Final = 15
+"""Seconds between keepalives."""
+UNANSWERED: Final = 20.0
+"""Seconds that sent bytes may stay unacknowledged before the kernel gives the connection up."""
+_SLICE: Final = 0.05
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+logging.getLogger("paramiko").propagate = False  # unconfigured, its warnings would be drawn over the wizard
+
+
+class QuietTransport(paramiko.Transport):
+    """A transport that wakes every two seconds instead of ten times a second, and closes without waiting."""
+
+    _active_check_timeout = 2.0
+
+    def __init__(self, sock: Any, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self.banner_timeout = self.handshake_timeout = self.channel_timeout = HANDSHAKE_TIMEOUT
+        self.auth_timeout = LOGIN_TIMEOUT
+
+    def close(self) -> None:
+        """End the connection. The transport's thread is woken rather than waited for."""
+        hang_up(self.sock)
+        super().close()
+
+
+class JumpTransport(QuietTransport):
+    """The transport to a jump host, which carries the connections of many hosts as channels.
+
+    paramiko may send data on a channel whose close is already on its way; OpenSSH answers that by dropping the
+    whole connection, with all the hosts behind it. Here nothing follows a close.
+    """
+
+    def __init__(self, sock: Any, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self._order = threading.Lock()
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        raw = data.asbytes()
+        with self._order:
+            if raw[0] != paramiko.common.MSG_CHANNEL_DATA or self._is_open(int.from_bytes(raw[1:5], "big")):
+                super()._send_user_message(data)  # type: ignore[misc] # private, so not in the stubs
+
+    def _is_open(self, number: int) -> bool:
+        """Whether we may still speak on the channel that the jump host numbers so."""
+        channels = self._channels.values()  # type: ignore[attr-defined] # private, so not in the stubs
+        return any(channel.remote_chanid == number and not channel.closed for channel in channels)
+
+
+def hang_up(sock: Any) -> None:
+    """Close a socket, or a channel that plays one, so that whoever reads from it wakes up."""
+    if isinstance(sock, socket.socket):
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        sock.close()
+
+
+def dial(host: str, port: int, timeout: float, cancelled: threading.Event) -> socket.socket:
+    """A TCP connection to the first address of `host` that answers; `timeout` seconds for all of them together.
+
+    Raises:
+        TimeoutError: none answered in time.
+        OSError: what the last address said; `socket.gaierror` where the name does not resolve.
+        InterruptedError: `cancelled` was set.
+    """
+    deadline = time.monotonic() + timeout
+    failure: OSError = TimeoutError(errno.ETIMEDOUT, "no answer")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            _connect(sock, address, deadline, cancelled)
+            _tune(sock)
+            return sock
+        except OSError as error:
+            sock.close()
+            failure = error
+            if isinstance(error, InterruptedError):
+                break
+        except BaseException:
+            sock.close()
+            raise
+    raise failure
+
+
+def _connect(sock: socket.socket, address: Any, deadline: float, cancelled: threading.Event) -> None:
+    sock.setblocking(False)
+    code = sock.connect_ex(address)
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    while code in (errno.EINPROGRESS, errno.EALREADY):
+        if cancelled.is_set():
+            raise InterruptedError(errno.EINTR, "stopped")
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(errno.ETIMEDOUT, "no answer")
+        if poll.poll(min(left, _SLICE) * 1000):
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, errno.errorcode.get(code, "error"))
+    sock.setblocking(True)
+
+
+def _tune(sock: socket.socket) -> None:
+    """No Nagle (it costs more than the cryptography), and the kernel notices a dead peer."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    wanted = {
+        "TCP_USER_TIMEOUT": int(UNANSWERED * 1000),  # Linux, milliseconds
+        "TCP_KEEPIDLE": KEEPALIVE,
+        "TCP_KEEPALIVE": KEEPALIVE,  # macOS' name of it
+        "TCP_KEEPINTVL": 5,
+        "TCP_KEEPCNT": 4,
+    }
+    for name, value in wanted.items():
+        option = getattr(socket, name, None)
+        if option is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
