@@ -1,0 +1,187 @@
+"""plan, apply, check, and the walk in plain lines: the steps of `workflow`, printed. No logic of their own."""
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from kthw_routes import findings as cluster_findings
+from kthw_routes.connecting import connect, linode_source
+from kthw_routes.documents import Json, outcome_json, plan_document, proof_json
+from kthw_routes.errors import Cancelled, ExitCode
+from kthw_routes.events import Emit, Event, Step
+from kthw_routes.output import Printer, summary
+from kthw_routes.proof import Proof
+from kthw_routes.settings import Settings
+from kthw_routes.terminal import TerminalAsker
+from kthw_routes.transcript import undo_names
+from kthw_routes.workflow import Report, Review, Walk, exit_code
+
+
+class _Command:
+    """One command under way: where it prints, and the walk that does the work."""
+
+    def __init__(self, settings: Settings, *, as_json: bool, live: frozenset[Step]) -> None:
+        self.settings = settings
+        self.as_json = as_json
+        self.printer = Printer(sys.stderr if as_json else sys.stdout)
+        self.progress = Printer(sys.stderr)
+        self._live = live
+        asker = TerminalAsker()
+        if settings.ask_sudo_password:
+            asker.ask_sudo_password()
+        self.connections, state = connect(settings, asker, default_host_keys="accept-new")
+        self.walk = Walk(self.connections, settings.options, state, self._emit())
+
+    def _emit(self) -> Emit:
+        def emit(event: Event) -> None:
+            if event.step in self._live:
+                self.progress.event(event)
+
+        return emit
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Ctrl-C stops softly first (what is under way ends well), then at once."""
+
+        def interrupt(_number: int, _frame: FrameType | None) -> None:
+            if self.walk.stop:
+                self.walk.stop.request(now=True)
+            else:
+                self.walk.stop.request()
+                self.progress.say("Stopping: hosts that have begun are finished. Ctrl-C again ends them now.")
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self.walk.close()
+            self.connections.close()
+
+    def review(self) -> Review:
+        """Find, visit, compare; printed as far as people read along."""
+        discovery = self.walk.find(linode_source(self.settings))
+        before = (*discovery.findings, *cluster_findings.of_cluster(discovery.cluster))
+        if not discovery.cluster.workers:
+            self.printer.findings(before)
+            raise Cancelled("There is nothing to do without a worker.")
+        inspection = self.walk.inspect(discovery.cluster)
+        self.check_stopped()
+        review = self.walk.review(inspection)
+        self.printer.nodes(inspection.cluster)
+        self.printer.say()
+        self.printer.findings((*discovery.findings, *review.findings))
+        return review
+
+    def check_stopped(self) -> None:
+        """Raises Cancelled after an interrupt."""
+        if self.walk.stop:
+            raise Cancelled("Interrupted. Nothing was changed.")
+
+    def document(self, document: Json) -> None:
+        """The one JSON document on stdout."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode:
+    """Show what would change on each host."""
+    command = _Command(settings, as_json=as_json, live=frozenset({Step.FIND}))
+    with command.running():
+        review = command.review()
+        command.printer.plan(review.inspection.cluster, review.plan)
+        command.document(plan_document(review.inspection.cluster, review.plan, review.findings))
+        if review.stops:
+            return ExitCode.USAGE
+        if review.inspection.troubles:
+            return ExitCode.FAILED
+        return ExitCode.DRIFT if with_exit_code and review.plan.is_drift else ExitCode.DONE
+
+
+def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
+    """Make it so, then prove it."""
+    command = _Command(settings, as_json=as_json, live=frozenset({Step.FIND, Step.RUN}))
+    with command.running():
+        review = command.review()
+        command.printer.plan(review.inspection.cluster, review.plan)
+        if review.stops:
+            command.document(plan_document(review.inspection.cluster, review.plan, review.findings))
+            return ExitCode.USAGE
+        if not review.plan.is_empty and not yes and not _confirmed(review):
+            command.printer.say("Nothing was changed.")
+            return ExitCode.DONE
+        report = command.walk.run(review)
+        if not review.plan.is_empty:
+            command.printer.report(report)
+        stopped = bool(command.walk.stop)
+        proof = None if stopped else command.walk.prove(review.inspection)
+        if proof is not None:
+            command.printer.proof(proof)
+        command.walk.finish(report, proof)
+        _print_end(command.printer, report)
+        command.document(_apply_document(review, report, proof))
+        return ExitCode.INTERRUPTED if stopped else exit_code(review.inspection, report, proof, drift=False)
+
+
+def check(settings: Settings, *, as_json: bool) -> ExitCode:
+    """Drift, and proof."""
+    command = _Command(settings, as_json=as_json, live=frozenset({Step.FIND}))
+    with command.running():
+        review = command.review()
+        command.printer.plan(review.inspection.cluster, review.plan)
+        if review.stops:
+            command.document(plan_document(review.inspection.cluster, review.plan, review.findings))
+            return ExitCode.USAGE
+        proof = command.walk.prove(review.inspection, fresh=True)
+        command.printer.proof(proof)
+        document = plan_document(review.inspection.cluster, review.plan, review.findings)
+        command.document({**document, "proof": proof_json(proof)})
+        if command.walk.stop:
+            return ExitCode.INTERRUPTED
+        return exit_code(review.inspection, None, proof, drift=True)
+
+
+def walk(settings: Settings, *, yes: bool = False) -> ExitCode:
+    """All steps in plain lines: what the wizard shows, without its screens."""
+    return apply(settings, as_json=False, yes=yes)
+
+
+def _confirmed(review: Review) -> bool:
+    warnings = [f for f in review.findings if f.acknowledge]
+    for warning in warnings:
+        click.echo(f"▲ {warning.sentence}", err=True)
+    return click.confirm(f"{summary(review.plan)}. Make it so?", err=True)
+
+
+def _print_end(printer: Printer, report: Report) -> None:
+    if report.folder is None:
+        return
+    printer.say()
+    printer.say("These routes end at the next reboot.")
+    printer.say("To undo, as root on each host (the transcript has it too):")
+    for host in report.review.plan.hosts:
+        outcome = report.outcomes.get(host.node)
+        if outcome is None or not outcome.changes_sent:
+            continue
+        for line in host.inverse:
+            printer.say(f"  {host.node:<14} {line}")
+        if host.hosts_file is not None and not host.hosts_file.is_empty:
+            printer.say(
+                f"  {host.node:<14} /etc/hosts as it was: {len(undo_names(host.hosts_file)) - 2} lines, see there"
+            )
+    printer.say(f"Transcript: {report.folder / 'transcript.md'}")
+    printer.say("Next lab: 12, Deploying the DNS Cluster Add-on")
+
+
+def _apply_document(review: Review, report: Report, proof: Proof | None) -> Json:
+    return {
+        **plan_document(review.inspection.cluster, review.plan, review.findings),
+        "outcomes": [outcome_json(o) for o in report.outcomes.values()],
+        "run": str(report.folder) if report.folder else None,
+        "proof": proof_json(proof) if proof else None,
+    }

@@ -1,0 +1,49 @@
+"""From settings to what the steps need: the source of the nodes and the connections to them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kthw_routes.hosts.session import Asker
+from kthw_routes.record import state_folder
+from kthw_routes.settings import Settings
+from kthw_routes.sources import Source
+
+if TYPE_CHECKING:
+    from kthw_routes.hosts.connections import SshConnections
+    from kthw_routes.sources.token import Token
+
+
+def linode_source(settings: Settings, token: "Token | None" = None) -> Source:
+    """The Linode account. Raises UsageError where there is no token, or LINODE_URL is none."""
+    from kthw_routes.sources.linode import LinodeSource
+    from kthw_routes.sources.token import api_url, ca_file, find_token
+
+    return LinodeSource(
+        token or find_token(settings.environment),
+        url=api_url(settings.environment),
+        ca=ca_file(settings.environment),
+        workers=settings.workers,
+        controllers=settings.controllers,
+        tag=settings.tag,
+        region=settings.region,
+        cluster_cidr=settings.cluster_cidr,
+        via=settings.via,
+    )
+
+
+def connect(settings: Settings, asker: Asker, *, default_host_keys: str) -> "tuple[SshConnections, Path]":
+    """The connections, not yet open, and the state folder. Raises UsageError, RecordError."""
+    from kthw_routes.hosts.connections import SshChoices, SshConnections
+    from kthw_routes.hosts.known_hosts import HostKeyMode
+
+    state = settings.state or state_folder()
+    choices = SshChoices(
+        user=settings.user,
+        port=settings.port,
+        identity=settings.identity,
+        ssh_config=settings.ssh_config,
+        host_keys=HostKeyMode(settings.host_keys or default_host_keys),
+        silence=settings.timeout,
+        personal=settings.personal,
+    )
+    return SshConnections(choices, state, asker), state

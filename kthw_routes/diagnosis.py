@@ -1,0 +1,118 @@
+"""Many symptoms, one cause: for a pair of workers that does not get through, the first layer that fails."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kthw_routes.observed import HostFacts
+from kthw_routes.proof import PairReading, Verdict
+
+
+class Layer(StrEnum):
+    """Where a packet ends, in the order of its way."""
+
+    ROUTE = "route"
+    NEXT_HOP = "next hop"
+    NETWORK_OUT = "network, on the way there"
+    TARGET = "target"
+    ROUTE_BACK = "route back"
+    NETWORK_BACK = "network, on the way back"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The first layer that fails, what was seen, and what to look at next."""
+
+    layer: Layer
+    sentence: str
+    next_step: str
+
+
+def of_pair(pair: PairReading, source: HostFacts | None, *, route_there: bool, route_back: bool) -> Diagnosis:
+    """Why a pair that was tested does not get through.
+
+    Args:
+        pair: the reading.
+        source: the facts of the end that sends, where they were read.
+        route_there, route_back: whether the wanted route is in the table of the source, of the target.
+    """
+    a, b = pair.source, pair.target
+    seen = counted(pair)
+    capture = f"sudo tcpdump -ni {_device(source, pair)} icmp and host {pair.target_address}"
+    words = pair.words.lower()
+    if not route_there:
+        return Diagnosis(Layer.ROUTE, f"{a} has no right route to {b}'s pod CIDR. {seen}", f"On {a}: ip route")
+    if "host unreachable" in words:
+        return Diagnosis(
+            Layer.NEXT_HOP,
+            f"{a} gets no answer from the next hop itself: {b} is down, or has another address by now. {seen}",
+            f"On {a}: ip neigh",
+        )
+    if "network is unreachable" in words or "invalid argument" in words:
+        return Diagnosis(Layer.ROUTE, f"{a}'s kernel refuses to send: {pair.words}", f"On {a}: ip route")
+    arrived = pair.at_target.requests_in if pair.at_target else None
+    replied = pair.at_target.replies_out if pair.at_target else None
+    if arrived == 0:
+        return Diagnosis(
+            Layer.NETWORK_OUT,
+            f"{seen} What lies between drops packets with pod addresses: the provider's filter, or a firewall.",
+            f"On {b}: {capture}",
+        )
+    if arrived and replied == 0:
+        return Diagnosis(Layer.TARGET, f"{seen} {b} itself keeps silent: a firewall there?", f"On {b}: iptables -S")
+    if arrived and replied and not route_back:
+        return Diagnosis(
+            Layer.ROUTE_BACK, f"{seen} {b} has no right route back to {a}'s pod CIDR.", f"On {b}: ip route"
+        )
+    if arrived and replied:
+        return Diagnosis(
+            Layer.NETWORK_BACK,
+            f"{seen} What lies between drops replies whose source is a pod address: a source filter of the provider.",
+            f"On {a}: {capture}",
+        )
+    return Diagnosis(Layer.UNKNOWN, seen or pair.words or "No answer came.", f"On {b}: {capture}")
+
+
+def of_verdict(verdict: Verdict) -> str:
+    """What a forwarding verdict that says no means."""
+    words = verdict.words.lower()
+    start = f"{verdict.source} would not forward to {verdict.prefix} ({verdict.target})"
+    if "no route to host" in words:
+        return f"{start}: forwarding is off there, or there is no route. The CNI plugin turns forwarding on."
+    if "cross-device" in words or "invalid argument" in words:
+        return f"{start}: the reverse path filter (rp_filter) drops packets of that source on that interface."
+    if "unreachable" in words:
+        return f"{start}: it has no route to it."
+    return f"{start}: {verdict.words}"
+
+
+def counted(pair: PairReading) -> str:
+    """How many requests and replies were seen at both ends: the counters' evidence, in one or two sentences."""
+    left, right = pair.at_source, pair.at_target
+    if not left or not right:
+        return ""
+    first = (
+        f"{_many(left.requests_out, 'request')} left {pair.source}, {_some(right.requests_in)} arrived at {pair.target}"
+    )
+    if not right.requests_in:
+        return f"{first}."
+    return f"{first}; {_many(right.replies_out, 'reply')} left {pair.target}, {_some(left.replies_in)} arrived."
+
+
+def _many(count: int, noun: str) -> str:
+    words = {0: "no", 1: "one", 2: "two", 3: "three"}
+    plural = noun if count == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{words.get(count, str(count))} {plural}"
+
+
+def _some(count: int) -> str:
+    return {0: "none", 1: "one", 2: "two", 3: "three"}.get(count, str(count))
+
+
+def _device(facts: HostFacts | None, pair: PairReading) -> str:
+    """The interface by which the source sends to the target; `any` where that is not known."""
+    if facts is None or pair.target_address is None:
+        return "any"
+    through = [r for r in facts.routes if pair.target_address in r.prefix and r.device]
+    best = max(through, key=lambda r: r.prefix.prefixlen, default=None)
+    return best.device or "any" if best else "any"

@@ -1,0 +1,218 @@
+"""The documents that programs read: the plan, a journal record, the answer of `--json`. Plain JSON values.
+
+`VERSION` rises when a field changes its meaning or goes; new fields alone do not raise it.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from kthw_routes.cluster import Cluster, Node
+from kthw_routes.etc_hosts import NameChange
+from kthw_routes.findings import Finding
+from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.iproute2 import RouteCommand, Verb
+from kthw_routes.observed import HostFacts, Route
+from kthw_routes.plan import HostPlan, Plan, RouteChange
+from kthw_routes.proof import Counters, PairReading, Proof, Verdict
+
+VERSION: Final = 1
+
+Json = Mapping[str, object]
+
+
+def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Json:
+    """`plan`: the nodes, the findings, and row by row what would change on each host."""
+    return {
+        "version": VERSION,
+        "cluster_cidr": str(cluster.cidr),
+        "nodes": [node_json(n) for n in cluster],
+        "findings": [finding_json(f) for f in findings],
+        "hosts": [host_plan_json(h) for h in plan.hosts],
+        "changes": plan.changes,
+        "drift": plan.is_drift,
+    }
+
+
+def node_json(node: Node) -> Json:
+    """A node as it was found and corrected."""
+    return {
+        "name": node.name,
+        "role": node.role,
+        "region": node.region,
+        "status": node.status,
+        "ssh": str(node.ssh) if node.ssh else None,
+        "internal_ip": str(node.internal) if node.internal else None,
+        "pod_cidr": str(node.pod_cidr) if node.pod_cidr else None,
+        "pod_cidr_source": node.pod_cidr_source,
+        "selection": node.selection,
+    }
+
+
+def finding_json(finding: Finding) -> Json:
+    """A finding; `warning` says that the wizard wants it acknowledged."""
+    return {
+        "code": finding.code,
+        "level": finding.level,
+        "warning": finding.acknowledge,
+        "node": finding.node,
+        "region": finding.region,
+        "sentence": finding.sentence,
+        "hint": finding.hint,
+    }
+
+
+def host_plan_json(host: HostPlan) -> Json:
+    """The rows of one host's plan."""
+    return {
+        "host": host.node,
+        "routes": [_route_change(c) for c in host.routes],
+        "names": [_name_change(n) for n in host.names],
+        "etc_hosts_problem": host.hosts_file_problem or None,
+        "own_pod_cidr_routed_away": route_json(host.own_cidr_routed_away) if host.own_cidr_routed_away else None,
+        "inverse": [str(c) for c in host.inverse],
+    }
+
+
+def _route_change(change: RouteChange) -> Json:
+    return {
+        "kind": change.kind,
+        "prefix": str(change.prefix),
+        "worker": change.worker,
+        "next_hop": str(change.next_hop) if change.next_hop else None,
+        "has": [route_json(r) for r in change.has],
+        "reason": change.reason,
+        "commands": [str(c) for c in change.commands],
+    }
+
+
+def _name_change(change: NameChange) -> Json:
+    return {
+        "kind": change.kind,
+        "name": change.name,
+        "address": str(change.address) if change.address else None,
+        "has": list(change.has),
+        "reason": change.reason,
+    }
+
+
+def route_json(route: Route) -> Json:
+    """A route as it was read."""
+    return {
+        "prefix": str(route.prefix),
+        "type": route.type,
+        "gateway": str(route.gateway) if route.gateway else None,
+        "gateways": [str(h) for h in route.multipath],
+        "device": route.device,
+        "protocol": route.protocol,
+        "metric": route.metric,
+        "scope": route.scope,
+        "source": str(route.source) if route.source else None,
+        "flags": sorted(route.flags),
+    }
+
+
+def facts_json(facts: HostFacts) -> Json:
+    """Every raw reading of a host."""
+    return {
+        "read_at": facts.read_at.isoformat(),
+        "host_key": {"type": facts.host_key.type, "fingerprint": facts.host_key.fingerprint},
+        "user": facts.user,
+        "privilege": facts.privilege,
+        "hostname": facts.hostname,
+        "iproute2": facts.iproute2,
+        "addresses": [{"device": a.device, "address": str(a.address), "up": a.is_up} for a in facts.addresses],
+        "routes": [route_json(r) for r in facts.routes],
+        "cni_cidr": str(facts.cni_cidr) if facts.cni_cidr else None,
+        "kubelet_cidr": str(facts.kubelet_cidr) if facts.kubelet_cidr else None,
+        "ip_forward": facts.ip_forward,
+        "bridge": str(facts.bridge.address) if facts.bridge else None,
+        "pods": [{"namespace": p.namespace, "address": str(p.address)} for p in facts.pods],
+    }
+
+
+def outcome_json(outcome: HostOutcome) -> Json:
+    """How one host ended."""
+    return {
+        "host": outcome.node,
+        "state": outcome.state,
+        "sentence": outcome.sentence,
+        "hint": outcome.hint,
+        "changes_sent": outcome.changes_sent,
+        "failed_rows": dict(outcome.failed_rows),
+    }
+
+
+def proof_json(proof: Proof) -> Json:
+    """The proof with every reading that it rests on."""
+    return {
+        "headline": proof.headline,
+        "proved": proof.is_proved,
+        "evidence": proof.evidence.name.lower(),
+        "drift": proof.plan.is_drift,
+        "unread": list(proof.unread),
+        "verdicts": [_verdict(v) for v in proof.verdicts],
+        "pairs": [_pair(p) for p in proof.pairs],
+        "hosts": {name: facts_json(f) for name, f in proof.facts.items()},
+    }
+
+
+def _verdict(verdict: Verdict) -> Json:
+    return {
+        "from": verdict.source,
+        "to": verdict.target,
+        "prefix": str(verdict.prefix),
+        "forwards": verdict.forwards,
+        "words": verdict.words,
+    }
+
+
+def _pair(pair: PairReading) -> Json:
+    return {
+        "from": pair.source,
+        "to": pair.target,
+        "ok": pair.ok,
+        "tested": pair.tested,
+        "evidence": pair.evidence.name.lower(),
+        "from_address": str(pair.source_address) if pair.source_address else None,
+        "to_address": str(pair.target_address) if pair.target_address else None,
+        "sent": pair.sent,
+        "received": pair.received,
+        "round_trip_ms": pair.round_trip,
+        "words": pair.words,
+        "problem": pair.problem,
+        "counters_from": _counters(pair.at_source),
+        "counters_to": _counters(pair.at_target),
+    }
+
+
+def _counters(counters: Counters | None) -> Json | None:
+    if counters is None:
+        return None
+    return {
+        "requests_out": counters.requests_out,
+        "requests_in": counters.requests_in,
+        "replies_out": counters.replies_out,
+        "replies_in": counters.replies_in,
+    }
+
+
+# --- the journal ------------------------------------------------------------------------------------------------
+
+
+def journal_record(todo: HostPlan, routes: tuple[Route, ...], content: bytes | None) -> Json:
+    """What was, what is done, and its inverse, for one host; written before anything is changed there."""
+    record: dict[str, object] = {
+        "host": todo.node,
+        "had": [RouteCommand(Verb.ADD, r).line() for c in todo.routes if c.kind.is_change for r in c.has],
+        "table": [route_json(r) for r in routes],
+        "do": [c.line() for c in todo.commands],
+        "undo": [c.line() for c in todo.inverse],
+    }
+    if todo.hosts_file is not None and not todo.hosts_file.is_empty and content is not None:
+        record["etc_hosts"] = {
+            "before": base64.b64encode(todo.hosts_file.before).decode("ascii"),
+            "after": base64.b64encode(todo.hosts_file.after).decode("ascii"),
+            "names": [_name_change(n) for n in todo.names],
+        }
+    return record

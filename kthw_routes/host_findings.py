@@ -1,0 +1,183 @@
+"""What to warn of after the hosts were read: next hops, pod CIDRs, forwarding, names. Pure functions."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from kthw_routes.changes import ChangeKind
+from kthw_routes.cluster import Cluster, Node, PodCidrSource
+from kthw_routes.findings import Finding, Level
+from kthw_routes.observed import HostFacts
+from kthw_routes.plan import HostPlan, Plan, describe, wanted_routes
+
+
+def of_facts(cluster: Cluster, facts: Mapping[str, HostFacts]) -> tuple[Finding, ...]:
+    """What the readings of the hosts give cause to say.
+
+    Args:
+        cluster: with the pod CIDRs that were settled from the readings.
+        facts: node name -> what was read there.
+    """
+    seen = [(n, facts[n.name]) for n in cluster.visited if n.name in facts]
+    found: list[Finding] = []
+    for node, host in seen:
+        if node.is_worker:
+            found += _of_internal_address(node, host)
+            found += _of_next_hops(cluster, node, host)
+            found += _of_pod_cidr(cluster, node, host)
+            found += _of_pods(node, host)
+        found += _of_host_name(node, host)
+    found += _of_same_keys(facts)
+    return tuple(found)
+
+
+def of_plan(plan: Plan) -> tuple[Finding, ...]:
+    """What the comparison of the wanted routes and names with the hosts gives cause to say."""
+    return tuple(f for host in plan.hosts for f in _of_host_plan(host))
+
+
+def _of_internal_address(node: Node, host: HostFacts) -> Iterator[Finding]:
+    if node.internal is not None and node.internal not in host.own_addresses:
+        has = ", ".join(f"{a.address} on {a.device}" for a in host.addresses if a.device != "lo") or "none"
+        yield Finding(
+            "internal-address-missing",
+            Level.STOP,
+            f"{node.name}: its internal address {node.internal} is on none of its interfaces.",
+            f"It has {has}. Was the private IP enabled and the Linode not rebooted since? Reboot it, or correct the "
+            "address.",
+            node.name,
+        )
+
+
+def _of_next_hops(cluster: Cluster, node: Node, host: HostFacts) -> Iterator[Finding]:
+    for wanted in wanted_routes(cluster, node):
+        if wanted.next_hop in host.own_addresses:
+            yield Finding(
+                "next-hop-own-address",
+                Level.STOP,
+                f"{node.name}: the next hop {wanted.next_hop} for {wanted.prefix} is an address of {node.name} itself.",
+                f"The kernel would take it without a word and packets would go nowhere. Correct the internal address "
+                f"of {wanted.worker}.",
+                node.name,
+            )
+        elif host.device_towards(wanted.next_hop) is None:
+            device = host.device_of(node.internal) or "any interface"
+            yield Finding(
+                "next-hop-not-on-link",
+                Level.STOP,
+                f"{node.name}: no route to {wanted.next_hop} ({wanted.worker}) from {device}: the address is not "
+                "on-link.",
+                "Is the private IP enabled on both, and were both rebooted since? Or correct the internal address.",
+                node.name,
+            )
+
+
+def _of_pod_cidr(cluster: Cluster, node: Node, host: HostFacts) -> Iterator[Finding]:
+    typed = node.pod_cidr_source is PodCidrSource.TYPED
+    if typed and host.cni_cidr is not None and host.cni_cidr != node.pod_cidr:
+        yield Finding(
+            "pod-cidr-disagrees",
+            Level.STOP,
+            f"{node.name}: the pod CIDR typed is {node.pod_cidr}, but its CNI configuration says {host.cni_cidr}.",
+            "Pods get their addresses from the CNI configuration: take that one, or mend the file on the node.",
+            node.name,
+        )
+    elif host.cni_cidr and host.kubelet_cidr and host.cni_cidr != host.kubelet_cidr:
+        yield Finding(
+            "pod-cidr-two-readings",
+            Level.NOTICE,
+            f"{node.name}: its CNI configuration says {host.cni_cidr}, its kubelet's says {host.kubelet_cidr}.",
+            "Pods get their addresses from the CNI configuration, so that one is used.",
+            node.name,
+        )
+    for bridge in host.bridges:
+        owner = next(
+            (w for w in cluster.workers if w.name != node.name and w.pod_cidr and bridge.address.ip in w.pod_cidr), None
+        )
+        if owner:
+            yield Finding(
+                "bridge-in-foreign-pod-cidr",
+                Level.STOP,
+                f"{node.name}: {bridge.device} has {bridge.address}, which lies in the pod CIDR of {owner.name} "
+                f"({owner.pod_cidr}): the pod CIDRs overlap.",
+                f"The bridge may be older than the CNI configuration: delete its pods and the bridge (`ip link del "
+                f"{bridge.device}`), restart the kubelet.",
+                node.name,
+            )
+
+
+def _of_pods(node: Node, host: HostFacts) -> Iterator[Finding]:
+    if not host.ip_forward:
+        when = "and it has pods" if host.pods else "as before the first pod: the CNI plugin turns it on then"
+        yield Finding(
+            "forwarding-off",
+            Level.NOTICE,
+            f"{node.name}: forwarding is off (net.ipv4.ip_forward = 0), {when}.",
+            "" if not host.pods else "Until it is on, no packet from elsewhere reaches these pods.",
+            node.name,
+        )
+    if host.bridge is None:
+        yield Finding(
+            "no-pod-bridge",
+            Level.NOTICE,
+            f"{node.name}: there is no pod bridge yet.",
+            "Usual at this point of the lab; Proof then uses probe addresses.",
+            node.name,
+        )
+
+
+def _of_host_name(node: Node, host: HostFacts) -> Iterator[Finding]:
+    short = host.hostname.split(".")[0]
+    if short and short != node.name:
+        yield Finding(
+            "other-host-name",
+            Level.NOTICE,
+            f"{node.name}: the host calls itself {host.hostname}.",
+            "Is the SSH address that of another node?",
+            node.name,
+        )
+
+
+def _of_same_keys(facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
+    by_key: dict[str, list[str]] = defaultdict(list)
+    for name, host in facts.items():
+        by_key[host.host_key.fingerprint].append(name)
+    for fingerprint, names in by_key.items():
+        if len(names) > 1:
+            yield Finding(
+                "same-host-key",
+                Level.NOTICE,
+                f"{' and '.join(names)} present the same host key ({fingerprint}).",
+                "One image cloned without new keys, one host under two addresses, or somebody in between.",
+                names[0],
+            )
+
+
+def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
+    if host.own_cidr_routed_away:
+        route = host.own_cidr_routed_away
+        yield Finding(
+            "own-pod-cidr-routed-away",
+            Level.NOTICE,
+            f"{host.node}: its own pod CIDR {route.prefix} is routed away {describe(route)}: its pods are cut off.",
+            f"Remove it by hand: `ip route del {route.prefix} via {route.gateway}`, then restart the pods' bridge.",
+            host.node,
+        )
+    for change in host.routes:
+        if change.kind is ChangeKind.FOREIGN and host.own_cidr_routed_away not in change.has:
+            yield Finding(
+                "foreign-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
+            )
+        elif change.kind is ChangeKind.STALE:
+            yield Finding(
+                "stale-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
+            )
+    if host.hosts_file_problem:
+        yield Finding("hosts-file-broken", Level.NOTICE, f"{host.node}: {host.hosts_file_problem}", "", host.node)
+    for line in host.hosts_file.odd_lines if host.hosts_file else ():
+        yield Finding(
+            "hosts-line-left-alone",
+            Level.NOTICE,
+            f"{host.node}: /etc/hosts has the line “{line}”, which names a worker beside something else.",
+            "It is left alone. The first line that matches a name wins.",
+            host.node,
+        )

@@ -1,0 +1,172 @@
+"""Making the plan so on one host: read again, compare with the review, journal, change, read back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from kthw_routes import plan as planning
+from kthw_routes.changes import ChangeKind
+from kthw_routes.cluster import Cluster, Node
+from kthw_routes.events import HostState
+from kthw_routes.hosts import hosts_file, programs
+from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError
+from kthw_routes.hosts.facts import read_addresses, read_etc_hosts, read_routes
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.iproute2 import failed_lines
+from kthw_routes.observed import HostFacts, Route
+from kthw_routes.plan import HostPlan, RouteChange
+from kthw_routes.untrusted import clean_line
+
+Journal = Callable[[HostPlan, tuple[Route, ...], bytes | None], None]
+"""Brings to disk, before anything is changed: what is to be done, and the routes and the file as they were."""
+
+Replan = Callable[[HostFacts], HostPlan]
+"""The plan for this host from fresh facts."""
+
+
+class ChangedSinceReview(HostError):
+    """The host is not as it was when the plan was shown; nothing was changed."""
+
+    def __init__(self, node: str, what: str) -> None:
+        super().__init__(
+            node, f"changed since the review: {what}. Nothing was changed there.", "Look again and review."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HostOutcome:
+    """How one host ended."""
+
+    node: str
+    state: HostState
+    sentence: str = ""
+    """What is to be said of it; empty where the state says it all."""
+    hint: str = ""
+    failed_rows: Mapping[str, str] = field(default_factory=dict)
+    """Row (a prefix, or a name in /etc/hosts) -> what the host said."""
+    changes_sent: int = 0
+    routes: tuple[Route, ...] | None = None
+    """The main table as read back; None where it was not."""
+    etc_hosts: bytes | None = None
+    """/etc/hosts as read back; None where it was not."""
+
+
+def apply(
+    visit: Visit,
+    node: Node,
+    reviewed: HostPlan,
+    facts: HostFacts,
+    replan: Replan,
+    journal: Journal,
+    *,
+    again: bool = False,
+) -> HostOutcome:
+    """Do on one host what the review showed.
+
+    Args:
+        visit: an open session.
+        node: the host.
+        reviewed: its plan as the person saw it.
+        facts: what the plan rests on.
+        replan: makes the plan from facts read now.
+        journal: called before anything is changed.
+        again: whether this is a retry: rows that are right by now are no difference.
+
+    Raises HostError where nothing was sent; what happens after that becomes an outcome.
+    """
+    visit.state(HostState.READING)
+    fresh = reread(visit, node, facts)
+    todo = replan(fresh)
+    _compare(node.name, reviewed, todo, again)
+    if todo.is_empty:
+        visit.state(HostState.NOTHING_TO_DO)
+        return HostOutcome(node.name, HostState.NOTHING_TO_DO, routes=fresh.routes, etc_hosts=fresh.etc_hosts)
+    journal(todo, fresh.routes, fresh.etc_hosts)
+    visit.state(HostState.CHANGING)
+    try:
+        failed = _send(visit, todo)
+        visit.state(HostState.READING_BACK)
+        after = reread(visit, node, facts)
+    except (ConnectionLost, CommandTimedOut) as error:
+        sentence = f"{error.sentence} Changes were sent; whether they took effect is not confirmed."
+        return HostOutcome(node.name, HostState.NOT_CONFIRMED, sentence, "Retry reads the host again.")
+    failed |= _not_there(replan(after), failed)
+    sent = todo.route_changes + todo.name_changes
+    if failed:
+        rows = "; ".join(f"{row}: {words}" for row, words in failed.items())
+        sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {rows}"
+        return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent, after.routes, after.etc_hosts)
+    return HostOutcome(node.name, HostState.DONE, "", "", {}, sent, after.routes, after.etc_hosts)
+
+
+def reread(visit: Visit, node: Node, facts: HostFacts) -> HostFacts:
+    """The facts, with what the plan compares read again."""
+    routes = read_routes(visit)
+    addresses = read_addresses(visit) if node.is_worker else facts.addresses
+    content = read_etc_hosts(visit) if facts.etc_hosts is not None else None
+    return replace(facts, routes=routes, addresses=addresses, etc_hosts=content)
+
+
+def _rows(plan: HostPlan) -> dict[str, tuple[ChangeKind, tuple[object, ...]]]:
+    rows: dict[str, tuple[ChangeKind, tuple[object, ...]]] = {
+        str(c.prefix): (c.kind, (c.has, c.commands)) for c in plan.routes
+    }
+    rows |= {n.name: (n.kind, (n.has, n.address)) for n in plan.names}
+    return rows
+
+
+def _compare(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None:
+    seen, found = _rows(reviewed), _rows(todo)
+    if todo.hosts_file_problem and not reviewed.hosts_file_problem:
+        raise ChangedSinceReview(node, todo.hosts_file_problem)
+    for row in seen | found:
+        before, now = seen.get(row), found.get(row)
+        if before == now:
+            continue
+        if again and before is not None and before[0].is_change:
+            continue  # ours to finish, whatever the first try left of it
+        raise ChangedSinceReview(
+            node, f"{row} was “{before[0] if before else 'absent'}”, is “{now[0] if now else 'absent'}”"
+        )
+
+
+def _send(visit: Visit, todo: HostPlan) -> dict[str, str]:
+    """Send the changes; row -> what went wrong with it."""
+    failed: dict[str, str] = {}
+    commands = todo.commands
+    if commands:
+        result = visit.run(programs.change_routes(commands))
+        refused = failed_lines(result.err)
+        for number, words in refused.items():
+            if 1 <= number <= len(commands):
+                failed.setdefault(str(commands[number - 1].route.prefix), words)
+        if not result.ok and not refused:
+            words = clean_line(result.err) or f"ip ended with status {result.status}"
+            visit.note(f"the batch broke off: {words}")
+    if todo.hosts_file and not todo.hosts_file.is_empty:
+        problem = hosts_file.write(visit, todo.hosts_file.after)
+        if problem:
+            failed |= {n.name: problem for n in todo.names if n.kind.is_change}
+    return failed
+
+
+def _not_there(after: HostPlan, failed: Mapping[str, str]) -> dict[str, str]:
+    """Rows that are not as they should be, though the host did not complain of them."""
+    rows: dict[str, str] = {str(c.prefix): _seen(c) for c in after.routes if c.kind.is_change}
+    rows |= {n.name: "the line is not in /etc/hosts as read back" for n in after.names if n.kind.is_change}
+    return {row: words for row, words in rows.items() if row not in failed}
+
+
+def _seen(change: RouteChange) -> str:
+    if not change.has:
+        return "the route is not in the table as read back"
+    return f"the table as read back has it {' and '.join(planning.describe(r) for r in change.has)}"
+
+
+def replanner(cluster: Cluster, node: Node, *, prune: bool, names: bool, marked: planning.Marked) -> Replan:
+    """A `Replan` for one host of the cluster."""
+
+    def replan(facts: HostFacts) -> HostPlan:
+        made = planning.make(cluster, {node.name: facts}, prune=prune, names=names, marked=marked)
+        return made.host(node.name) or HostPlan(node.name)
+
+    return replan

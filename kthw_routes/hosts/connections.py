@@ -1,0 +1,85 @@
+"""The sessions of one person's run, over SSH: one per node, and what all of them share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kthw_routes.cluster import Endpoint, Node
+from kthw_routes.hosts.errors import HostKeyUnknown, Unreachable
+from kthw_routes.hosts.keys import Keys
+from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
+from kthw_routes.hosts.privilege import probe_privilege
+from kthw_routes.hosts.session import Asker, NewHostKey, Session
+from kthw_routes.hosts.ssh import Access, SshSession
+from kthw_routes.hosts.ssh_config import SshConfig
+from kthw_routes.record import make_private
+
+
+@dataclass(frozen=True, slots=True)
+class SshChoices:
+    """How the person wants hosts reached."""
+
+    user: str | None = None
+    """None: the SSH configuration's, else root."""
+    port: int | None = None
+    identity: Path | None = None
+    ssh_config: Path | None = None
+    """None: `~/.ssh/config`."""
+    host_keys: HostKeyMode = HostKeyMode.ACCEPT_NEW
+    silence: float = 30.0
+    """Seconds that one host may stay silent."""
+    personal: bool = True
+    """Whether the person's agent, keys and known_hosts count; the embedded lab leaves them alone."""
+
+
+class SshConnections:
+    """Makes the sessions, and settles what all of them share."""
+
+    def __init__(self, choices: SshChoices, state: Path, asker: Asker) -> None:
+        """`state`: the state folder, where our known_hosts file lies. Raises UsageError for a bad configuration."""
+        home = Path.home()
+        also = [home / ".ssh" / "known_hosts"] if choices.personal else []
+        known = KnownHosts(make_private(state) / "known_hosts", also)
+        config = choices.ssh_config or home / ".ssh" / "config"
+        self._asker = asker
+        self._access = Access(
+            known,
+            keys=Keys(choices.identity, asker=asker, only_identity=not choices.personal),
+            ssh_config=SshConfig(config),
+            host_keys=choices.host_keys,
+            user=choices.user,
+            port=choices.port,
+            silence=choices.silence,
+            asker=asker,
+        )
+        self._sessions: dict[tuple[str, Endpoint], SshSession] = {}
+
+    def session(self, node: Node) -> Session:
+        """The session for a node; the same one again while the node is reached at the same place.
+
+        Raises Unreachable where the node has no SSH address.
+        """
+        if node.ssh is None:
+            raise Unreachable(node.name, "has no SSH address.", "Type one, or leave it out.")
+        key = (node.name, node.ssh)
+        if key not in self._sessions:
+            self._sessions[key] = self._access.session(node.name, node.ssh)
+        return self._sessions[key]
+
+    def accept_host_keys(self, unknown: Sequence[HostKeyUnknown]) -> bool:
+        """Ask once whether these keys may be trusted; if so, record them."""
+        keys = [NewHostKey(e.node, e.host, e.key_type, e.fingerprint) for e in unknown]
+        if not self._asker.accept_host_keys(keys):
+            return False
+        for error in unknown:
+            self._access.known_hosts.add(error.host, error.key_type, error.blob)
+        return True
+
+    def settle_privilege(self, session: Session) -> None:
+        """Find out how root is reached there. Raises HostError."""
+        if isinstance(session, SshSession):
+            probe_privilege(session)
+
+    def close(self) -> None:
+        """Close the jump hosts and let go of the agent."""
+        self._access.close()

@@ -1,0 +1,199 @@
+"""One read-only visit to a host: everything that the findings and the plan need to know of it."""
+
+import json
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network
+from typing import Final
+
+from kthw_routes.cluster import Node, PodCidrSource
+from kthw_routes.events import HostState, now
+from kthw_routes.hosts import programs
+from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.errors import HostError, NoIproute, NoRoot
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.iproute2 import UnreadableOutput, parse_addresses, parse_routes
+from kthw_routes.observed import HostFacts, InterfaceAddress, Pod, Privilege, Route
+from kthw_routes.untrusted import clean_line
+
+_MOST_NAMESPACES: Final = 12
+"""So many network namespaces are searched for a pod; one is enough for the proof."""
+_POD_CIDR: Final = re.compile(r"""^\s*podCIDR\s*:\s*["']?([0-9./]+)["']?\s*$""", re.MULTILINE)
+
+
+class Unreadable(HostError):
+    """The host answered in a form that is not understood."""
+
+
+def look(visit: Visit, node: Node) -> HostFacts:
+    """Read one host; nothing on it is changed. The session is open and its privilege known.
+
+    Raises:
+        NoRoot: neither root nor sudo.
+        NoIproute: no `ip` of iproute2.
+        Unreadable, ConnectionLost, CommandTimedOut.
+    """
+    visit.state(HostState.READING)
+    session = visit.session
+    if session.privilege is Privilege.NONE:
+        raise NoRoot(
+            node.name,
+            f"{session.user} is not root, and sudo does not help.",
+            "Log in as root (--user root), or allow this user sudo.",
+        )
+    version = _iproute2_version(visit)
+    addresses = read_addresses(visit)
+    bridges = _bridges(visit)
+    cni, kubelet = (_cni_cidr(visit), _kubelet_cidr(visit)) if node.is_worker else (None, None)
+    cidr = settle_pod_cidr(node, cni, kubelet)[0]
+    bridge = next((b for b in bridges if cidr and b.address.ip in cidr), None)
+    return HostFacts(
+        node=node.name,
+        read_at=now(),
+        host_key=session.host_key,
+        user=session.user,
+        privilege=session.privilege,
+        hostname=clean_line(_read(visit, programs.hostname())),
+        iproute2=version,
+        addresses=addresses,
+        routes=read_routes(visit),
+        cni_cidr=cni,
+        kubelet_cidr=kubelet,
+        ip_forward=_read(visit, programs.ip_forward()).strip() == "1",
+        bridge=bridge,
+        bridges=bridges,
+        pods=_pods(visit, cidr) if node.is_worker and cidr else (),
+        etc_hosts=None if node.is_worker else read_etc_hosts(visit),
+    )
+
+
+def settle_pod_cidr(
+    node: Node, cni: IPv4Network | None, kubelet: IPv4Network | None
+) -> tuple[IPv4Network | None, PodCidrSource]:
+    """A worker's pod CIDR and the reading it rests on: typed, else CNI, else kubelet, else the number in its name."""
+    if node.pod_cidr_source is PodCidrSource.TYPED:
+        return node.pod_cidr, PodCidrSource.TYPED
+    if cni:
+        return cni, PodCidrSource.CNI
+    if kubelet:
+        return kubelet, PodCidrSource.KUBELET
+    return node.pod_cidr, node.pod_cidr_source
+
+
+def read_routes(visit: Visit) -> tuple[Route, ...]:
+    """The main table, in the kernel's order. Raises Unreadable, and what `Session.run` raises."""
+    command = programs.routes()
+    try:
+        return parse_routes(_read(visit, command, required=True))
+    except UnreadableOutput as error:
+        raise Unreadable(visit.node, f"{error}.") from error
+
+
+def read_addresses(visit: Visit) -> tuple[InterfaceAddress, ...]:
+    """The IPv4 addresses of all interfaces. Raises Unreadable, and what `Session.run` raises."""
+    return _addresses(visit, programs.addresses())
+
+
+def read_etc_hosts(visit: Visit) -> bytes | None:
+    """The bytes of `/etc/hosts`; None where there is none."""
+    result = visit.run(programs.read_files([programs.ETC_HOSTS]), silent=True)
+    return result.stdout if result.ok else None
+
+
+def _addresses(visit: Visit, command: Command) -> tuple[InterfaceAddress, ...]:
+    try:
+        return parse_addresses(_read(visit, command, required=True))
+    except UnreadableOutput as error:
+        raise Unreadable(visit.node, f"{error}.") from error
+
+
+def _read(visit: Visit, command: Command, *, required: bool = False) -> str:
+    """stdout of a command; the empty string where it failed and may."""
+    result = visit.run(command, silent=True)
+    if required and not result.ok:
+        said = clean_line(result.err) or "nothing"
+        raise Unreadable(visit.node, f"`{command}` failed with status {result.status} and said: {said}")
+    return result.out if result.ok else ""
+
+
+def _iproute2_version(visit: Visit) -> str:
+    version = clean_line(_read(visit, programs.ip_version()))
+    if "iproute2" not in version:
+        raise NoIproute(
+            visit.node,
+            "there is no usable `ip` command (busybox has its own, which is not enough).",
+            "Install iproute2: `apk add iproute2` on Alpine, `apt install iproute2` on Debian and Ubuntu.",
+        )
+    return version
+
+
+def _bridges(visit: Visit) -> tuple[InterfaceAddress, ...]:
+    """The bridges' addresses; none where this `ip` cannot tell them."""
+    result = visit.run(programs.bridge_addresses(), silent=True)
+    try:
+        return parse_addresses(result.out) if result.ok else ()
+    except UnreadableOutput:
+        return ()
+
+
+def _cni_cidr(visit: Visit) -> IPv4Network | None:
+    """The pod CIDR of the first CNI configuration that names one, as the container runtime reads them."""
+    files = programs.cni_files(_read(visit, programs.list_folder(programs.CNI_FOLDER)))
+    if not files:
+        return None
+    text = visit.run(programs.read_files(files, needs_root=True), silent=True).out
+    return next((s for document in _documents(text) for s in _subnets(document)), None)
+
+
+def _documents(text: str) -> Iterable[object]:
+    """The JSON documents that stand one after the other in `text`; what cannot be read ends them."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        try:
+            document, at = decoder.raw_decode(text, at)
+        except ValueError:
+            return
+        yield document
+
+
+def _subnets(document: object) -> Iterable[IPv4Network]:
+    """Every IPv4 `subnet` in a CNI configuration: `ipam.subnet`, `ipam.ranges[][].subnet`, in any plugin of a list."""
+    if isinstance(document, dict):
+        subnet = document.get("subnet")
+        if isinstance(subnet, str) and (network := _network(subnet)):
+            yield network
+        for value in document.values():
+            yield from _subnets(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from _subnets(value)
+
+
+def _network(text: str) -> IPv4Network | None:
+    try:
+        return IPv4Network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _kubelet_cidr(visit: Visit) -> IPv4Network | None:
+    text = visit.run(programs.read_files([programs.KUBELET_CONFIG], needs_root=True), silent=True)
+    match = _POD_CIDR.search(text.out) if text.ok else None
+    return _network(match[1]) if match else None
+
+
+def _pods(visit: Visit, cidr: IPv4Network) -> tuple[Pod, ...]:
+    """The first pod that is found: a network namespace with an address in the pod CIDR."""
+    names = [line.split()[0] for line in _read(visit, programs.namespaces()).splitlines() if line.strip()]
+    for name in names[:_MOST_NAMESPACES]:
+        try:
+            found = parse_addresses(_read(visit, programs.namespace_addresses(name)))
+        except ValueError:  # an odd name or odd output: no pod of a container runtime
+            continue
+        for address in found:
+            if address.address.ip in cidr:
+                return (Pod(name, address.address.ip),)
+    return ()

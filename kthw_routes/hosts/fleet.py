@@ -1,0 +1,116 @@
+"""Many hosts at once: one daemon thread each while it has work, at most so many; a host's failure stops only that host.
+
+The threads are our own daemons because quitting must never wait for a dead host.
+"""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Generic, TypeVar
+
+from kthw_routes.errors import KthwRoutesError
+from kthw_routes.hosts.session import Session
+
+T = TypeVar("T")
+
+_POLL: Final = 0.05
+"""Seconds between two looks at the stop signal while hosts are at work."""
+
+
+class Stop:
+    """The person's wish to stop: first softly (start nothing new), then hard (end what runs)."""
+
+    def __init__(self) -> None:
+        self.soft: Final = threading.Event()
+        self.hard: Final = threading.Event()
+
+    def request(self, *, now: bool = False) -> None:
+        """Ask for it; `now` ends what runs as well."""
+        self.soft.set()
+        if now:
+            self.hard.set()
+
+    def __bool__(self) -> bool:
+        """Whether it was asked for."""
+        return self.soft.is_set()
+
+
+class Outcome(Generic[T]):
+    """What came of the work on one host: a value, an error, or neither where it never began (or never ended)."""
+
+    __slots__ = ("error", "started", "value")
+
+    def __init__(self) -> None:
+        self.value: T | None = None
+        self.error: KthwRoutesError | None = None
+        self.started = False
+
+
+class Fleet:
+    """The sessions of one walk through the steps: a session per host, opened once and kept."""
+
+    def __init__(self, sessions: Iterable[Session], *, parallel: int, stop: Stop | None = None) -> None:
+        """`parallel`: how many hosts are worked on at once, 1 or more."""
+        self.sessions: Final[dict[str, Session]] = {s.node: s for s in sessions}
+        self.stop = stop or Stop()
+        self._parallel = max(1, parallel)
+
+    def each(
+        self,
+        work: Callable[[Session], T],
+        nodes: Iterable[str] | None = None,
+        *,
+        even_when_stopping: bool = False,
+    ) -> Mapping[str, Outcome[T]]:
+        """Do `work` on hosts side by side (all, unless some are named) and wait for all of them.
+
+        A `KthwRoutesError` becomes that host's outcome. After a soft stop no host begins; after a hard one the
+        waiting ends at once, and what still ran has an outcome with `started` and nothing else.
+        """
+        names = [n for n in (self.sessions if nodes is None else nodes) if n in self.sessions]
+        outcomes: dict[str, Outcome[T]] = {name: Outcome() for name in names}
+        jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+        finished: queue.SimpleQueue[str | BaseException] = queue.SimpleQueue()
+        for name in names:
+            jobs.put(name)
+
+        def labour() -> None:
+            while True:
+                try:
+                    name = jobs.get_nowait()
+                except queue.Empty:
+                    return
+                outcome = outcomes[name]
+                try:
+                    if even_when_stopping or not self.stop:
+                        outcome.started = True
+                        outcome.value = work(self.sessions[name])
+                except KthwRoutesError as error:
+                    outcome.error = error
+                except BaseException as error:  # a fault of ours: raised again in the caller's thread
+                    finished.put(error)
+                    return
+                finished.put(name)
+
+        for number in range(min(self._parallel, len(names))):
+            threading.Thread(target=labour, name=f"host-{number}", daemon=True).start()
+        self._gather(len(names), finished)
+        return outcomes
+
+    def _gather(self, count: int, finished: "queue.SimpleQueue[str | BaseException]") -> None:
+        while count:
+            with contextlib.suppress(queue.Empty):
+                done = finished.get(timeout=_POLL)
+                if isinstance(done, BaseException):
+                    raise done
+                count -= 1
+                continue
+            if self.stop.hard.is_set():
+                self.close()
+                return
+
+    def close(self) -> None:
+        """End every connection, and with it whatever runs on the hosts' ends. Never waits."""
+        for session in self.sessions.values():
+            session.close()

@@ -1,0 +1,304 @@
+"""The proof's work on hosts: forwarding verdicts, probe addresses, pings in rounds with the counters of both ends."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Final
+
+from kthw_routes.cluster import Cluster, Node
+from kthw_routes.events import Emit, HostState, Step
+from kthw_routes.hosts import programs
+from kthw_routes.hosts.command import Result
+from kthw_routes.hosts.fleet import Fleet
+from kthw_routes.hosts.session import Session
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.observed import HostFacts
+from kthw_routes.plan import wanted_routes
+from kthw_routes.proof import Counters, Endpoint, Evidence, PairReading, Verdict, rounds
+from kthw_routes.untrusted import clean_line
+
+_SECONDS_PER_ROUND: Final = 4
+_SPARE_SECONDS: Final = 15
+_SENT: Final = re.compile(r"(\d+) packets transmitted, (\d+) (?:packets )?received")
+_MEAN: Final = re.compile(r"= [\d.]+/([\d.]+)/")
+_NO_COUNTERS: Final = Counters(0, 0, 0, 0)
+
+
+def verdicts(visit: Visit, cluster: Cluster, node: Node, facts: HostFacts) -> tuple[Verdict, ...]:
+    """The kernel's forwarding verdict for every other worker's pod CIDR. Read-only.
+
+    With a pod bridge, for a packet of a pod that comes in by it. Without one, for a packet that comes in by the
+    internal interface from another node: the reverse path filter would refuse a pod address there.
+    """
+    found: list[Verdict] = []
+    for wanted in wanted_routes(cluster, node):
+        origin = _origin(cluster, node, facts, wanted.next_hop)
+        if origin is None:
+            continue
+        source, device = origin
+        result = visit.run(programs.forwarding_verdict(wanted.prefix.network_address + 2, source, device))
+        words = clean_line(result.out if result.ok else result.err)
+        forwards = result.ok and f"via {wanted.next_hop} " in f"{words} "
+        found.append(Verdict(node.name, wanted.worker, wanted.prefix, forwards, words))
+    return tuple(found)
+
+
+def _origin(cluster: Cluster, node: Node, facts: HostFacts, next_hop: IPv4Address) -> tuple[IPv4Address, str] | None:
+    """From which address and by which interface the packet is said to come."""
+    if facts.bridge:
+        taken = {facts.bridge.address.ip}
+        hosts = facts.bridge.address.network.hosts()
+        return next(ip for ip in hosts if ip not in taken), facts.bridge.device
+    device = facts.device_of(node.internal)
+    neighbours = [n.internal for n in cluster if n.is_member and n.internal not in (None, node.internal, next_hop)]
+    source = neighbours[0] if neighbours else next_hop
+    return (source, device) if device else None
+
+
+# --- traffic ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """One worker that can be probed, and the addresses that stand for its pods, best evidence first."""
+
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    next_hops: Mapping[str, IPv4Address]
+
+
+def probe_pairs(fleet: Fleet, cluster: Cluster, facts: Mapping[str, HostFacts], emit: Emit) -> tuple[PairReading, ...]:
+    """Traffic for every ordered pair of workers, by the best evidence that both ends offer.
+
+    Probe addresses are put on `lo` where a worker has no pod bridge, and taken away at the end; the kernel takes
+    them away by itself should the connection die.
+    """
+    members = [n.name for n in cluster.workers]
+    ready: dict[str, _Worker] = {}
+    problems: dict[str, str] = {}
+    for node in cluster.workers:
+        if not node.is_visited:
+            problems[node.name] = f"{node.name} was left out"
+        elif node.name not in facts or node.name not in fleet.sessions:
+            problems[node.name] = f"{node.name} could not be read"
+        elif worker := _worker(cluster, node, facts[node.name]):
+            ready[node.name] = worker
+        else:
+            problems[node.name] = f"{node.name} has no pod CIDR"
+    schedule = rounds(members)
+    lifetime = _SPARE_SECONDS + _SECONDS_PER_ROUND * len(schedule)
+    guests = _guests(ready, facts)
+    try:
+        for name, words in _add_probes(fleet, guests, lifetime, emit).items():
+            problems[name] = words
+            ready.pop(name, None)
+        return _run_rounds(fleet, cluster, ready, problems, schedule, emit)
+    finally:
+        _delete_probes(fleet, guests, emit)
+
+
+def _worker(cluster: Cluster, node: Node, facts: HostFacts) -> _Worker | None:
+    if node.pod_cidr is None or node.pod_cidr.prefixlen > 30:
+        return None
+    endpoints = [Endpoint(p.address, Evidence.POD, p.namespace) for p in facts.pods[:1]]
+    if facts.bridge:
+        endpoints.append(Endpoint(facts.bridge.address.ip, Evidence.BRIDGE))
+    else:
+        endpoints.append(Endpoint(node.pod_cidr.broadcast_address - 1, Evidence.PROBE))
+    hops = {w.worker: w.next_hop for w in wanted_routes(cluster, node)}
+    return _Worker(node.name, tuple(endpoints), hops)
+
+
+def _guests(ready: Mapping[str, _Worker], facts: Mapping[str, HostFacts]) -> dict[str, IPv4Interface]:
+    """The probe addresses that have to be put on `lo`, by worker; none where all workers have pods."""
+    if all(w.endpoints[0].evidence is Evidence.POD for w in ready.values()):
+        return {}
+    return {
+        name: IPv4Interface((e.address, 32))
+        for name, worker in ready.items()
+        for e in worker.endpoints
+        if e.evidence is Evidence.PROBE and facts[name].device_of(e.address) in (None, "lo")
+    }
+
+
+def _add_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], seconds: int, emit: Emit) -> dict[str, str]:
+    def add(session: Session) -> Result:
+        visit = Visit(session, Step.PROOF, emit)
+        visit.state(HostState.PROBING, "probe address on lo, for seconds")
+        return visit.run(programs.add_probe_address(guests[session.node], seconds))
+
+    problems: dict[str, str] = {}
+    for name, outcome in fleet.each(add, guests).items():
+        if outcome.error:
+            problems[name] = outcome.error.sentence
+        elif outcome.value is None:
+            problems[name] = "stopped"
+        elif not outcome.value.ok:
+            problems[name] = f"{name} took no probe address: {clean_line(outcome.value.err)}"
+    return problems
+
+
+def _delete_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], emit: Emit) -> None:
+    def delete(session: Session) -> None:
+        Visit(session, Step.PROOF, emit).run(programs.delete_probe_address(guests[session.node]))
+
+    if guests and not fleet.stop.hard.is_set():
+        fleet.each(delete, guests, even_when_stopping=True)
+
+
+def _run_rounds(
+    fleet: Fleet,
+    cluster: Cluster,
+    ready: Mapping[str, _Worker],
+    problems: dict[str, str],
+    schedule: tuple[tuple[tuple[str, str], ...], ...],
+    emit: Emit,
+) -> tuple[PairReading, ...]:
+    readings: list[PairReading] = []
+    for number, pairs in enumerate(schedule, 1):
+        able = {a: b for a, b in pairs if a in ready and b in ready and a not in problems and b not in problems}
+        before = _read_counters(fleet, ready, emit)
+        said = _ping_all(fleet, ready, able, problems, f"round {number} of {len(schedule)}", emit)
+        after = _read_counters(fleet, ready, emit)
+        for source, target in pairs:
+            if (result := said.get(source)) is None:
+                why = problems.get(source) or problems.get(target) or "stopped"
+                left_out = any(not cluster.node(end).is_visited for end in (source, target))
+                readings.append(PairReading(source, target, Evidence.NONE, problem=why, left_out=left_out))
+                continue
+            left, right = _ends(ready[source], ready[target])
+            readings.append(
+                _reading(
+                    source,
+                    target,
+                    left,
+                    right,
+                    result,
+                    _difference(before, after, source, left.namespace),
+                    _difference(before, after, target, right.namespace),
+                )
+            )
+    return tuple(_with_neighbours(fleet, ready, readings, emit))
+
+
+def _ends(source: _Worker, target: _Worker) -> tuple[Endpoint, Endpoint]:
+    """The endpoints of a pair: both pods, or else neither."""
+    if source.endpoints[0].evidence is target.endpoints[0].evidence is Evidence.POD:
+        return source.endpoints[0], target.endpoints[0]
+    return source.endpoints[-1], target.endpoints[-1]
+
+
+def _ping_all(
+    fleet: Fleet,
+    ready: Mapping[str, _Worker],
+    targets: Mapping[str, str],
+    problems: dict[str, str],
+    words: str,
+    emit: Emit,
+) -> dict[str, Result]:
+    def ping(session: Session) -> Result:
+        visit = Visit(session, Step.PROOF, emit)
+        left, right = _ends(ready[session.node], ready[targets[session.node]])
+        visit.state(HostState.PROBING, f"pinging {targets[session.node]}, {words}")
+        return visit.run(programs.ping(left.address, right.address, left.namespace))
+
+    said: dict[str, Result] = {}
+    for name, outcome in fleet.each(ping, targets).items():
+        if outcome.value is not None and outcome.value.status in (126, 127):
+            problems[name] = f"ping is not installed on {name}"
+        elif outcome.value is not None:
+            said[name] = outcome.value
+        elif outcome.error:
+            problems[name] = outcome.error.sentence
+    return said
+
+
+_Readings = dict[tuple[str, str | None], Counters]
+
+
+def _read_counters(fleet: Fleet, ready: Mapping[str, _Worker], emit: Emit) -> _Readings:
+    """The counters of every end: (worker, namespace) -> counters."""
+
+    def read(session: Session) -> list[tuple[str | None, Counters]]:
+        visit = Visit(session, Step.PROOF, emit)
+        spaces = {e.namespace for e in ready[session.node].endpoints}
+        return [(space, _counters(visit.run(programs.counters(space), silent=True).out)) for space in spaces]
+
+    found: _Readings = {}
+    for name, outcome in fleet.each(read, ready).items():
+        for space, counters in outcome.value or ():
+            found[name, space] = counters
+    return found
+
+
+def _counters(text: str) -> Counters:
+    """The ICMP counters in /proc/net/snmp: two lines that begin with `Icmp:`, names and values."""
+    lines = [line.split()[1:] for line in text.splitlines() if line.startswith("Icmp:")]
+    if len(lines) < 2:
+        return _NO_COUNTERS
+    values = {name: int(value) for name, value in zip(lines[0], lines[1], strict=False) if value.lstrip("-").isdigit()}
+    return Counters(
+        requests_in=values.get("InEchos", 0),
+        replies_out=values.get("OutEchoReps", 0),
+        requests_out=values.get("OutEchos", 0),
+        replies_in=values.get("InEchoReps", 0),
+    )
+
+
+def _difference(before: _Readings, after: _Readings, worker: str, space: str | None) -> Counters | None:
+    first, last = before.get((worker, space)), after.get((worker, space))
+    return last.since(first) if first and last else None
+
+
+def _reading(
+    source: str,
+    target: str,
+    left: Endpoint,
+    right: Endpoint,
+    result: Result,
+    at_source: Counters | None,
+    at_target: Counters | None,
+) -> PairReading:
+    numbers = _SENT.search(result.out)
+    mean = _MEAN.search(result.out)
+    complaints = [line for line in result.out.splitlines() if line.startswith("From ")]
+    words = clean_line(result.err) or (clean_line(complaints[0]) if complaints else "")
+    return PairReading(
+        source,
+        target,
+        min(left.evidence, right.evidence),
+        left.address,
+        right.address,
+        sent=int(numbers[1]) if numbers else programs.PINGS,
+        received=int(numbers[2]) if numbers else 0,
+        round_trip=float(mean[1]) if mean else None,
+        words=words,
+        at_source=at_source,
+        at_target=at_target,
+    )
+
+
+def _with_neighbours(
+    fleet: Fleet, ready: Mapping[str, _Worker], readings: list[PairReading], emit: Emit
+) -> list[PairReading]:
+    """For pairs that failed without a word: whether the next hop itself answers at all."""
+    mute = {r.source for r in readings if r.tested and not r.ok and not r.words}
+
+    def look(session: Session) -> dict[str, str]:
+        visit = Visit(session, Step.PROOF, emit)
+        hops = ready[session.node].next_hops
+        failed = [r.target for r in readings if r.source == session.node and r.tested and not r.ok and not r.words]
+        return {
+            target: clean_line(visit.run(programs.neighbour(hops[target]), silent=True).out)
+            for target in failed
+            if target in hops
+        }
+
+    told = {name: outcome.value or {} for name, outcome in fleet.each(look, mute).items()}
+    return [
+        replace(r, words=f"host unreachable: the next hop {words}")
+        if (words := told.get(r.source, {}).get(r.target, "")).endswith(("FAILED", "INCOMPLETE")) and not r.words
+        else r
+        for r in readings
+    ]

@@ -1,0 +1,46 @@
+"""A session with its voice: what is run on a host, and what it answers, becomes events as it happens."""
+
+from dataclasses import dataclass
+
+from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One host within one step of the work."""
+
+    session: Session
+    step: Step
+    emit: Emit
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+        return self.session.node
+
+    def run(self, command: Command, *, silent: bool = False) -> Result:
+        """Run a command; tell of it, of its input and of its output lines, unless its output is for programs only.
+
+        Raises what `Session.run` raises.
+        """
+        self._tell(EventKind.COMMAND, str(command))
+        if command.stdin and not silent:
+            for line in command.stdin.decode("utf-8", "replace").splitlines():
+                self._tell(EventKind.COMMAND, f"  {line}")
+        return self.session.run(command, None if silent else self._line)
+
+    def state(self, state: HostState, text: str = "") -> None:
+        """Tell where the host stands now."""
+        self.emit(Event(self.step, EventKind.STATE, text or str(state), self.node, state))
+
+    def note(self, text: str) -> None:
+        """Tell a sentence of ours."""
+        self._tell(EventKind.NOTE, text)
+
+    def _line(self, text: str, is_error: bool) -> None:
+        self._tell(EventKind.ERROR if is_error else EventKind.OUTPUT, text)
+
+    def _tell(self, kind: EventKind, text: str) -> None:
+        self.emit(Event(self.step, kind, text, self.node))

@@ -1,0 +1,172 @@
+"""What the proof rests on and what it says: readings of pairs, the evidence, the verdict. Pure values.
+
+Only traffic from pod to pod may say that *pods* reach each other. Traffic from a bridge's or a probe's address shows
+that packets with pod addresses get through, but a ping from a bridge succeeds with forwarding off (measured), so it
+says nothing of forwarding.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv4Network
+
+from kthw_routes.observed import HostFacts
+from kthw_routes.plan import Plan
+
+
+class Evidence(IntEnum):
+    """What a reading of a pair rests on, weakest first."""
+
+    NONE = 0
+    PROBE = 1
+    BRIDGE = 2
+    POD = 3
+
+    @property
+    def words(self) -> str:
+        """As people read it."""
+        return {
+            Evidence.NONE: "none: traffic was not tested",
+            Evidence.PROBE: "probe addresses on the nodes; there are no pods yet",
+            Evidence.BRIDGE: "the addresses of the pod bridges; no pod was found on every worker",
+            Evidence.POD: "pods",
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """ICMP counters of one end, or their difference over a ping: requests and replies, in and out."""
+
+    requests_in: int
+    replies_out: int
+    requests_out: int
+    replies_in: int
+
+    def since(self, before: "Counters") -> "Counters":
+        """What was added since `before`."""
+        return Counters(
+            self.requests_in - before.requests_in,
+            self.replies_out - before.replies_out,
+            self.requests_out - before.requests_out,
+            self.replies_in - before.replies_in,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """From where and to where a worker is probed."""
+
+    address: IPv4Address
+    evidence: Evidence
+    namespace: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PairReading:
+    """Three requests from one worker to another."""
+
+    source: str
+    target: str
+    evidence: Evidence
+    source_address: IPv4Address | None = None
+    target_address: IPv4Address | None = None
+    sent: int = 0
+    received: int = 0
+    round_trip: float | None = None
+    """Milliseconds, the mean of the answers."""
+    words: str = ""
+    """What ping said beside its statistics."""
+    at_source: Counters | None = None
+    at_target: Counters | None = None
+    problem: str = ""
+    """Why the pair could not be tested; empty where it was."""
+    left_out: bool = False
+    """Whether it was not tested because one end was left out on purpose."""
+
+    @property
+    def tested(self) -> bool:
+        """Whether requests were sent at all."""
+        return not self.problem
+
+    @property
+    def ok(self) -> bool:
+        """Whether every request was answered."""
+        return self.tested and self.sent > 0 and self.received == self.sent
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one worker's kernel would do with a packet for another worker's pods."""
+
+    source: str
+    target: str
+    prefix: IPv4Network
+    forwards: bool
+    words: str
+    """The kernel's answer, on one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """All that was seen after the run."""
+
+    plan: Plan
+    """What would still have to be done, from the tables as they are now."""
+    verdicts: tuple[Verdict, ...]
+    pairs: tuple[PairReading, ...]
+    unread: tuple[str, ...] = ()
+    """Sentences about hosts that could not be looked at."""
+    probed: bool = True
+    """False where traffic was not to be tested."""
+    facts: Mapping[str, HostFacts] = field(default_factory=dict)
+    """What was read of each host, its table as it is now among it."""
+
+    @property
+    def failed(self) -> tuple[PairReading, ...]:
+        """The pairs that were tested and do not work."""
+        return tuple(p for p in self.pairs if p.tested and not p.ok)
+
+    @property
+    def untested(self) -> tuple[PairReading, ...]:
+        """The pairs that could not be tested."""
+        return tuple(p for p in self.pairs if not p.tested)
+
+    @property
+    def evidence(self) -> Evidence:
+        """The weakest evidence among the pairs that were tested."""
+        return min((p.evidence for p in self.pairs if p.tested), default=Evidence.NONE)
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether every ordered pair was tested and works, over the right routes."""
+        return bool(self.pairs) and all(p.ok for p in self.pairs) and not self.plan.is_drift and not self.unread
+
+    @property
+    def headline(self) -> str:
+        """The first sentence of the last screen."""
+        count = len(self.pairs)
+        if not self.probed:
+            return "Not proved: no probe was sent, as asked."
+        if not count:
+            return "Nothing to prove: there is no pair of workers."
+        if self.failed:
+            return f"{len(self.failed)} of {count} pairs of workers do not get through."
+        if self.untested:
+            return f"Not proved: {len(self.untested)} of {count} pairs could not be tested."
+        if self.evidence is Evidence.POD:
+            return "Pods of all workers reach each other."
+        return "Traffic between all pod CIDRs gets through."
+
+    def pair(self, source: str, target: str) -> PairReading | None:
+        """The reading from one worker to another."""
+        return next((p for p in self.pairs if (p.source, p.target) == (source, target)), None)
+
+
+def rounds(workers: Iterable[str]) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Every ordered pair of workers exactly once, in rounds in which no worker sends or receives twice.
+
+    Within a round the counters of an end change by one pair's packets only.
+    """
+    names = tuple(workers)
+    count = len(names)
+    return tuple(tuple((names[i], names[(i + step) % count]) for i in range(count)) for step in range(1, count))

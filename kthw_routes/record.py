@@ -1,0 +1,154 @@
+"""The run's folder: the plan, a journal that is on disk before each change, a transcript. Secrets never reach it.
+
+`STATE/kthw-routes/runs/<UTC time>-<4 hex>/` (0700) with `plan.json`, `journal.jsonl` and `transcript.md` (0600).
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from kthw_routes.errors import KthwRoutesError
+from kthw_routes.events import Event, EventKind, now
+
+_PRIVATE_FOLDER: Final = 0o700
+_PRIVATE_FILE: Final = 0o600
+
+
+class RecordError(KthwRoutesError):
+    """The run's folder cannot be written; nothing is changed on any host without it."""
+
+
+class AnotherRun(KthwRoutesError):
+    """A run on the same cluster is under way from this machine."""
+
+
+def state_folder() -> Path:
+    """`$XDG_STATE_HOME/kthw-routes`, by default `~/.local/state/kthw-routes`, on macOS too. Not created here."""
+    from platformdirs.unix import Unix
+
+    return Unix("kthw-routes").user_state_path
+
+
+def make_private(folder: Path) -> Path:
+    """`folder`, made with mode 0700 where it is missing. Raises RecordError."""
+    try:
+        folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        folder.chmod(_PRIVATE_FOLDER)
+    except OSError as error:
+        raise RecordError(f"The folder {folder} cannot be made: {error.strerror}.", "Set XDG_STATE_HOME.") from error
+    return folder
+
+
+def _open_private(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _PRIVATE_FILE)
+
+
+class Run:
+    """One run's folder. Every method may be called from any thread; each raises RecordError where the disk fails."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder: Final = folder
+        self._lock = threading.Lock()
+        try:
+            self._journal = _open_private(folder / "journal.jsonl")
+            self._transcript = _open_private(folder / "transcript.md")
+        except OSError as error:
+            raise RecordError(f"The run's folder {folder} cannot be written: {error.strerror}.") from error
+
+    @classmethod
+    def begin(cls, state: Path, at: datetime | None = None) -> Self:
+        """Make the folder of a new run below `state`, named by the time (UTC) and four hex digits."""
+        stamp = (at or now()).strftime("%Y%m%dT%H%M%SZ")
+        runs = make_private(make_private(state) / "runs")
+        return cls(make_private(runs / f"{stamp}-{secrets.token_hex(2)}"))
+
+    @property
+    def transcript(self) -> Path:
+        """Where the transcript lies."""
+        return self.folder / "transcript.md"
+
+    def write_plan(self, document: Mapping[str, object]) -> None:
+        """`plan.json`, whole."""
+        try:
+            handle = _open_private(self.folder / "plan.json")
+            with os.fdopen(handle, "wb") as file:
+                file.write(json.dumps(document, indent=2).encode() + b"\n")
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def journal(self, record: Mapping[str, object]) -> None:
+        """One line of the journal; it is on disk when this returns."""
+        line = json.dumps({"time": now().isoformat(), **record}).encode() + b"\n"
+        try:
+            with self._lock:
+                _write_all(self._journal, line)
+                os.fsync(self._journal)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def tell(self, event: Event) -> None:
+        """An event, as a line of the transcript's log. Indented, so that no host's text becomes Markdown."""
+        mark = {EventKind.COMMAND: "$ ", EventKind.ERROR: "! ", EventKind.STATE: "· "}.get(event.kind, "")
+        clock = event.time.strftime("%H:%M:%S")
+        self._write(f"    {clock}  {event.host or 'run'}  {mark}{event.text}\n")
+
+    def write(self, lines: Iterable[str]) -> None:
+        """Markdown lines of ours."""
+        self._write("".join(f"{line}\n" for line in lines))
+
+    def _write(self, text: str) -> None:
+        try:
+            with self._lock:
+                _write_all(self._transcript, text.encode("utf-8", "replace"))
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> RecordError:
+        return RecordError(f"The run's folder {self.folder} cannot be written: {error.strerror}.")
+
+    def close(self) -> None:
+        """Bring all to disk and close the files."""
+        for handle in (self._journal, self._transcript):
+            os.fsync(handle)
+            os.close(handle)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
+
+
+class ClusterLock:
+    """One run per cluster at a time: a lock file below the state folder, let go when the process ends."""
+
+    def __init__(self, state: Path, cluster: Iterable[str]) -> None:
+        """`cluster`: words that name the cluster, such as its nodes and their addresses; their order is no matter."""
+        digest = hashlib.sha256("\n".join(sorted(cluster)).encode()).hexdigest()[:16]
+        self._path = make_private(make_private(state) / "locks") / f"{digest}.lock"
+        self._handle = -1
+
+    def __enter__(self) -> Self:
+        """Take it. Raises AnotherRun."""
+        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE_FILE)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._handle)
+            raise AnotherRun(
+                "Another run on this cluster is under way from this machine.", "Wait for it to end, then try again."
+            ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let it go."""
+        os.close(self._handle)

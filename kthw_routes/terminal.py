@@ -1,0 +1,49 @@
+"""Asking on a plain terminal: for the command line. Each question is asked once; no terminal, no answer."""
+
+import sys
+import threading
+from collections.abc import Sequence
+
+import click
+
+from kthw_routes.hosts.session import NewHostKey
+
+
+class TerminalAsker:
+    """Asks on the terminal, one question at a time, whichever thread wants to know."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.password: str | None = None
+        """The sudo password, where it was asked for beforehand."""
+
+    def passphrase(self, key_file: str) -> str | None:
+        """The passphrase of an encrypted private key."""
+        return self._hidden(f"Passphrase of {key_file}")
+
+    def sudo_password(self, user: str, node: str) -> str | None:
+        """The password that sudo wants; the one that was asked for beforehand, if it was."""
+        if self.password is not None:
+            return self.password
+        return self._hidden(f"sudo password of {user} (asked once, tried on {node} first)")
+
+    def ask_sudo_password(self) -> None:
+        """Ask for the sudo password now, before anything is connected to."""
+        self.password = self._hidden("sudo password (for all hosts)")
+
+    def accept_host_keys(self, keys: Sequence[NewHostKey]) -> bool:
+        """Whether keys never seen before may be trusted."""
+        with self._lock:
+            if not sys.stdin.isatty():
+                return False
+            click.echo("These host keys were never seen before:", err=True)
+            for key in keys:
+                click.echo(f"  {key.node:<14} {key.host:<22} {key.type} {key.fingerprint}", err=True)
+            return click.confirm("Trust them from now on?", err=True)
+
+    def _hidden(self, question: str) -> str | None:
+        with self._lock:
+            if not sys.stdin.isatty():
+                return None
+            answer: str = click.prompt(question, hide_input=True, default="", show_default=False, err=True)
+            return answer or None

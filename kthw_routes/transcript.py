@@ -1,0 +1,143 @@
+"""The transcript of a run, in Markdown: what was planned and why, how each host ended, the proof, the way back."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from kthw_routes import __version__, diagnosis
+from kthw_routes.cluster import Cluster
+from kthw_routes.etc_hosts import EtcHostsEdit
+from kthw_routes.events import HostState
+from kthw_routes.findings import Finding
+from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.plan import HostPlan, Plan
+from kthw_routes.proof import PairReading, Proof
+from kthw_routes.untrusted import clean_line
+
+
+def head(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Iterator[str]:
+    """What stands before the log: nodes, findings, the plan."""
+    yield f"# kthw-routes {__version__}: a run"
+    yield ""
+    yield "## Nodes"
+    yield ""
+    yield "| node | role | region | SSH | internal address | pod CIDR | rests on | |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for n in cluster:
+        cells = (n.name, n.role, n.region, n.ssh, n.internal, n.pod_cidr, n.pod_cidr_source, n.selection)
+        yield "| " + " | ".join(_cell(c) for c in cells) + " |"
+    yield ""
+    yield "## Findings"
+    yield ""
+    for finding in findings:
+        mark = "warning" if finding.acknowledge else str(finding.level)
+        yield f"- {mark}: {_inline(finding.sentence)} {_inline(finding.hint)}".rstrip()
+    yield ""
+    yield "## Plan"
+    yield ""
+    for host in plan.hosts:
+        yield from _host(host)
+    yield "## Log"
+    yield ""
+
+
+def _host(host: HostPlan) -> Iterator[str]:
+    yield f"### {host.node}"
+    yield ""
+    for change in host.routes:
+        owner = f" ({_inline(change.worker)})" if change.worker else ""
+        yield f"- {change.kind} `{change.prefix}`{owner}: {_inline(change.reason)}"
+        for command in change.commands:
+            yield f"  - `{command}`"
+    for name in host.names:
+        yield f"- {name.kind} `{name.address or ''} {name.name}` in /etc/hosts: {_inline(name.reason)}"
+    if host.is_empty:
+        yield "- nothing to do"
+    yield ""
+
+
+def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None) -> Iterator[str]:
+    """What stands after the log: how hosts ended, the proof, the inverse commands."""
+    yield ""
+    yield "## Result"
+    yield ""
+    for outcome in outcomes.values():
+        yield f"- {outcome.node}: {outcome.state}. {_inline(outcome.sentence)} {_inline(outcome.hint)}".rstrip()
+    yield ""
+    if proof is not None:
+        yield from _proof(proof)
+    yield "## How to undo"
+    yield ""
+    for host in plan.hosts:
+        ended = outcomes.get(host.node)
+        if ended is not None and (ended.changes_sent or ended.state is HostState.NOT_CONFIRMED):
+            yield from _undo(host)
+
+
+def _proof(proof: Proof) -> Iterator[str]:
+    yield "## Proof"
+    yield ""
+    yield f"{proof.headline} Evidence: {proof.evidence.words}."
+    yield ""
+    for pair in proof.pairs:
+        yield f"- {pair.source} → {pair.target}: {_inline(pair_words(pair))}"
+    for pair in proof.failed:
+        yield f"- {_inline(explain(proof, pair).sentence)}"
+    for verdict in proof.verdicts:
+        if not verdict.forwards:
+            yield f"- {_inline(diagnosis.of_verdict(verdict))}"
+    yield ""
+
+
+def _undo(host: HostPlan) -> Iterator[str]:
+    yield f"On {host.node}, as root:"
+    yield ""
+    for command in host.inverse:
+        yield f"    {command}"
+    if host.hosts_file is not None and not host.hosts_file.is_empty:
+        yield from (f"    {line}" for line in undo_names(host.hosts_file))
+    yield ""
+
+
+def undo_names(edit: EtcHostsEdit) -> tuple[str, ...]:
+    """A shell command that puts `/etc/hosts` back as it was, for people to paste."""
+    lines = edit.before.decode("utf-8", "replace")
+    delimiter = "END-OF-HOSTS"
+    body = [clean_line(x) if "\x1b" in x else x for x in lines.split("\n")]
+    if body and body[-1] == "":
+        body.pop()
+    return (f"cat > /etc/hosts <<'{delimiter}'", *body, delimiter)
+
+
+def pair_words(pair: PairReading) -> str:
+    """A pair's reading in a few words: `0.3 ms`, `no answer`, `2 of 3 answered`, `not tested: …`."""
+    if not pair.tested:
+        return f"not tested: {pair.problem}"
+    if pair.ok:
+        return f"{pair.round_trip:.1f} ms" if pair.round_trip is not None else "answered"
+    if pair.received:
+        return f"{pair.received} of {pair.sent} answered"
+    return "no answer"
+
+
+def explain(proof: Proof, pair: PairReading) -> diagnosis.Diagnosis:
+    """Why a pair that was tested does not get through."""
+
+    def has_route(source: str, target: str) -> bool:
+        host = proof.plan.host(source)
+        rows = host.routes if host else ()
+        return any(r.worker == target and r.kind.value == "keep" for r in rows)
+
+    return diagnosis.of_pair(
+        pair,
+        proof.facts.get(pair.source),
+        route_there=has_route(pair.source, pair.target),
+        route_back=has_route(pair.target, pair.source),
+    )
+
+
+def _cell(value: object) -> str:
+    return _inline(str(value)) if value is not None else "–"
+
+
+def _inline(text: str) -> str:
+    """Text from outside as part of a Markdown line: nothing of it is markup."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|!" else c for c in clean_line(text))

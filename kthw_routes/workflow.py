@@ -1,0 +1,408 @@
+"""The steps: find, inspect, review, run, prove. The wizard and the command line call these and add no logic.
+
+A `Walk` holds what lives across steps: the sessions, the stop signal, the run's folder.
+"""
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from kthw_routes import findings as cluster_findings
+from kthw_routes import host_findings, regions
+from kthw_routes import plan as planning
+from kthw_routes.cluster import Cluster, Node, Selection
+from kthw_routes.documents import journal_record, plan_document
+from kthw_routes.errors import ExitCode, KthwRoutesError, UsageError
+from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.findings import Finding, Level
+from kthw_routes.hosts import apply as applying
+from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.hosts.errors import ConnectionLost, HostError, HostKeyUnknown
+from kthw_routes.hosts.facts import look, settle_pod_cidr
+from kthw_routes.hosts.fleet import Fleet, Outcome, Stop
+from kthw_routes.hosts.probe import probe_pairs, verdicts
+from kthw_routes.hosts.session import Session
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.observed import HostFacts, Route
+from kthw_routes.options import Options
+from kthw_routes.plan import HostPlan, Plan
+from kthw_routes.proof import Proof, Verdict
+from kthw_routes.record import ClusterLock, Run
+from kthw_routes.sources import Source
+from kthw_routes.sources.discovery import Discovery
+from kthw_routes.transcript import head, tail
+
+T = TypeVar("T")
+
+
+class Connections(Protocol):
+    """Where sessions come from, and who settles what all of them share: host keys and passwords."""
+
+    def session(self, node: Node) -> Session:
+        """The session for a node; the same one again while the node is reached at the same place."""
+
+    def accept_host_keys(self, unknown: Sequence[HostKeyUnknown]) -> bool:
+        """Ask once whether these keys may be trusted; if so, record them."""
+
+    def settle_privilege(self, session: Session) -> None:
+        """Find out how root is reached there. Raises HostError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the read-only visits gave."""
+
+    cluster: Cluster
+    """With the pod CIDRs that the hosts themselves use."""
+    facts: Mapping[str, HostFacts]
+    troubles: Mapping[str, KthwRoutesError] = field(default_factory=dict)
+    """Hosts that are skipped, and why."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that there is to say before the plan: of the cluster, its region, each host."""
+        skipped = (
+            Finding(_code(error), Level.SKIP_HOST, error.sentence, error.hint, node)
+            for node, error in self.troubles.items()
+        )
+        return (
+            *cluster_findings.of_cluster(self.cluster),
+            *regions.findings(self.cluster),
+            *skipped,
+            *host_findings.of_facts(self.cluster, self.facts),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What would be done, and what there is to say of it. Nothing has been changed yet."""
+
+    inspection: Inspection
+    options: Options
+    plan: Plan
+    findings: tuple[Finding, ...]
+
+    @property
+    def stops(self) -> tuple[Finding, ...]:
+        """Why nothing can run; empty where it can."""
+        return cluster_findings.stops(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run ended, host by host."""
+
+    review: Review
+    outcomes: Mapping[str, HostOutcome]
+    folder: Path | None
+    """The run's folder; None where there was nothing to do."""
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The hosts on which not all is done: what a retry is for."""
+        return tuple(n for n, o in self.outcomes.items() if o.state not in (HostState.DONE, HostState.NOTHING_TO_DO))
+
+    @property
+    def changed(self) -> int:
+        """How many changes were sent."""
+        return sum(o.changes_sent for o in self.outcomes.values())
+
+
+class Walk:
+    """One walk through the steps, for one person, on one cluster."""
+
+    def __init__(self, connections: Connections, options: Options, state: Path, emit: Emit) -> None:
+        """`state`: the state folder. `emit` is called from many threads."""
+        self.options = options
+        self.stop = Stop()
+        self._connections = connections
+        self._state: Final = state
+        self._listener: Final = emit
+        self._fleet = Fleet((), parallel=options.parallel, stop=self.stop)
+        self._run: Run | None = None
+
+    # --- the steps ---
+
+    def find(self, source: Source) -> Discovery:
+        """Ask the source for the nodes. Raises KthwRoutesError."""
+        discovery = source.find(emit=self._emit, cancel=self.stop.soft)
+        if not self.options.only:
+            return discovery
+        unknown = self.options.only - {n.name for n in discovery.cluster}
+        if unknown:
+            names = ", ".join(n.name for n in discovery.cluster) or "none"
+            raise UsageError(f"No node is named {' or '.join(sorted(unknown))}.", f"Found: {names}.")
+        return replace(discovery, cluster=discovery.cluster.with_selection(self.options.only))
+
+    def inspect(self, cluster: Cluster) -> Inspection:
+        """Visit every selected host, read-only. A host's failure is in `troubles`, not raised."""
+        self._fleet = self._fleet_for(cluster)
+        troubles: dict[str, KthwRoutesError] = {}
+        self._open_all(troubles)
+        alive = [n for n in self._fleet.sessions if n not in troubles]
+        self._settle_privileges(alive, troubles)
+        alive = [n for n in alive if n not in troubles]
+
+        def read(session: Session) -> HostFacts:
+            visit = Visit(session, Step.CHECKS, self._emit)
+            facts = look(visit, cluster.node(session.node))
+            visit.state(HostState.READ)
+            return facts
+
+        facts: dict[str, HostFacts] = {}
+        for name, outcome in self._fleet.each(read, alive).items():
+            if outcome.value is not None:
+                facts[name] = outcome.value
+            else:
+                troubles[name] = self._trouble(name, outcome, Step.CHECKS)
+        return Inspection(_settled(cluster, facts), facts, troubles)
+
+    def review(self, inspection: Inspection) -> Review:
+        """Compare what is wanted with what was read. Pure."""
+        options = self.options
+        made = planning.make(
+            inspection.cluster,
+            inspection.facts,
+            prune=options.prune,
+            names=options.hosts_file,
+            marked=options.marked,
+        )
+        return Review(inspection, options, made, (*inspection.findings, *host_findings.of_plan(made)))
+
+    def run(self, review: Review) -> Report:
+        """Make it so, on all hosts of the plan side by side.
+
+        Raises UsageError where a *stop* finding forbids it, and KthwRoutesError where the record cannot be written
+        or another run is under way.
+        """
+        if review.stops:
+            raise UsageError(review.stops[0].sentence, review.stops[0].hint)
+        if review.plan.is_empty:
+            return Report(
+                review, {h.node: HostOutcome(h.node, HostState.NOTHING_TO_DO) for h in review.plan.hosts}, None
+            )
+        self._run = Run.begin(self._state)
+        self._run.write_plan(plan_document(review.inspection.cluster, review.plan, review.findings))
+        self._run.write(head(review.inspection.cluster, review.plan, review.findings))
+        todo = [h.node for h in review.plan.hosts]
+        return self._report(review, self._apply(review, todo, again=False))
+
+    def retry(self, report: Report) -> Report:
+        """Run what is not done, and only that: each host is read again first."""
+        self.stop = Stop()
+        self._fleet.stop = self.stop
+        outcomes = self._apply(report.review, report.unfinished, again=True)
+        return self._report(report.review, {**report.outcomes, **outcomes})
+
+    def prove(self, inspection: Inspection, *, fresh: bool = False) -> Proof:
+        """The tables as they are now, the kernels' verdicts, and traffic for every ordered pair of workers.
+
+        `fresh`: whether the inspection was made just now, so that the hosts need no second look.
+        """
+        if not fresh:
+            inspection = self._look_again(inspection)
+        cluster, facts = inspection.cluster, inspection.facts
+        made = planning.make(cluster, facts, prune=self.options.prune, names=self.options.hosts_file)
+        unread = tuple(e.sentence for e in inspection.troubles.values())
+
+        def judge(session: Session) -> tuple[Verdict, ...]:
+            visit = Visit(session, Step.PROOF, self._emit)
+            return verdicts(visit, cluster, cluster.node(session.node), facts[session.node])
+
+        workers = [n.name for n in cluster.workers if n.name in facts]
+        found = tuple(v for o in self._fleet.each(judge, workers).values() for v in o.value or ())
+        pairs = probe_pairs(self._fleet, cluster, facts, self._emit) if self.options.probe else ()
+        for name in workers:
+            self._emit(Event(Step.PROOF, EventKind.STATE, "proof done", name, HostState.DONE))
+        return Proof(made, found, pairs, unread, self.options.probe, facts)
+
+    def finish(self, report: Report, proof: Proof | None) -> None:
+        """Write the end of the transcript and close the run's folder, if there is one."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.write(tail(report.review.plan, report.outcomes, proof))
+            run.close()
+
+    def close(self) -> None:
+        """End every connection. Never waits."""
+        self.stop.request(now=True)
+        self._fleet.close()
+
+    # --- their parts ---
+
+    def _emit(self, event: Event) -> None:
+        if self._run is not None:
+            with contextlib.suppress(KthwRoutesError):  # a full disk must not end a run that is under way
+                self._run.tell(event)
+        self._listener(event)
+
+    def _fleet_for(self, cluster: Cluster) -> Fleet:
+        """The sessions for these nodes; those that are open and still lead to the same place are kept."""
+        sessions = [self._connections.session(node) for node in cluster.visited]
+        for old in self._fleet.sessions.values():
+            if not any(old is session for session in sessions):
+                old.close()
+        return Fleet(sessions, parallel=self.options.parallel, stop=self.stop)
+
+    def _open_all(self, troubles: dict[str, KthwRoutesError]) -> None:
+        """Open every session; keys never seen before are asked for once, for all hosts together."""
+        first = self._open(self._fleet.sessions)
+        unknown = {n: e for n, e in first.items() if isinstance(e, HostKeyUnknown)}
+        if unknown and self._connections.accept_host_keys(list(unknown.values())):
+            first = {n: e for n, e in first.items() if n not in unknown} | self._open(unknown)
+        for name, error in first.items():
+            self._say_trouble(name, error, Step.CHECKS)
+            troubles[name] = error
+
+    def _open(self, names: Iterable[str]) -> dict[str, KthwRoutesError]:
+        def connect(session: Session) -> bool:
+            visit = Visit(session, Step.CHECKS, self._emit)
+            visit.state(HostState.CONNECTING)
+            session.open()
+            key = session.host_key
+            new = ", new: accepted and remembered" if key.is_new else ""
+            visit.note(f"connected as {session.user}, host key {key.type} {key.fingerprint}{new}")
+            return True
+
+        outcomes = self._fleet.each(connect, list(names))
+        return {n: self._error(n, o) for n, o in outcomes.items() if o.value is None}
+
+    def _settle_privileges(self, names: Sequence[str], troubles: dict[str, KthwRoutesError]) -> None:
+        """One host first: a sudo password is asked there, and a wrong one locks no account elsewhere."""
+
+        def settle(session: Session) -> bool:
+            self._connections.settle_privilege(session)
+            return True
+
+        for group in (names[:1], names[1:]):
+            for name, outcome in self._fleet.each(settle, group).items():
+                if outcome.value is None:
+                    troubles[name] = self._trouble(name, outcome, Step.CHECKS)
+
+    def _look_again(self, inspection: Inspection) -> Inspection:
+        troubles: dict[str, KthwRoutesError] = {
+            n: e for n, e in inspection.troubles.items() if n not in inspection.facts
+        }
+
+        def read(session: Session) -> HostFacts:
+            session.open()
+            return look(Visit(session, Step.PROOF, self._emit), inspection.cluster.node(session.node))
+
+        facts: dict[str, HostFacts] = {}
+        for name, outcome in self._fleet.each(read, list(inspection.facts)).items():
+            if outcome.value is not None:
+                facts[name] = outcome.value
+            else:
+                troubles[name] = self._trouble(name, outcome, Step.PROOF)
+        return Inspection(inspection.cluster, facts, troubles)
+
+    def _apply(self, review: Review, names: Iterable[str], *, again: bool) -> dict[str, HostOutcome]:
+        inspection, options = review.inspection, review.options
+        cluster = inspection.cluster
+
+        def work(session: Session) -> HostOutcome:
+            node = cluster.node(session.node)
+            visit = Visit(session, Step.RUN, self._emit)
+            visit.state(HostState.CONNECTING)
+            session.open()
+            return applying.apply(
+                visit,
+                node,
+                review.plan.host(node.name) or HostPlan(node.name),
+                inspection.facts[node.name],
+                applying.replanner(cluster, node, prune=options.prune, names=options.hosts_file, marked=options.marked),
+                self._journal,
+                again=again,
+            )
+
+        words = [f"{n.name} {n.internal}" for n in cluster.workers]
+        wanted = list(names)
+        for name in wanted:
+            self._emit(Event(Step.RUN, EventKind.STATE, str(HostState.WAITING), name, HostState.WAITING))
+
+        def whole(session: Session) -> HostOutcome:
+            outcome = work(session)
+            self._emit(Event(Step.RUN, EventKind.STATE, outcome.sentence or outcome.state, outcome.node, outcome.state))
+            if self._run is not None:
+                self._run.journal({"host": outcome.node, "state": outcome.state, "failed": dict(outcome.failed_rows)})
+            return outcome
+
+        with ClusterLock(self._state, words):
+            done = self._fleet.each(whole, wanted)
+        return {name: self._outcome(name, o) for name, o in done.items()}
+
+    def _outcome(self, name: str, outcome: Outcome[HostOutcome]) -> HostOutcome:
+        if outcome.value is not None:
+            return outcome.value
+        if not outcome.started:
+            ended = HostOutcome(name, HostState.NOT_STARTED, f"{name}: not started; nothing was changed there.")
+        elif outcome.error is None:
+            ended = HostOutcome(name, HostState.NOT_CONFIRMED, f"{name}: stopped in the middle; not confirmed.")
+        else:
+            words = outcome.error.sentence
+            extra = "" if "othing was changed" in words else " Nothing was changed there."
+            ended = HostOutcome(name, HostState.FAILED, f"{words}{extra}", outcome.error.hint)
+        self._emit(Event(Step.RUN, EventKind.STATE, ended.sentence, name, ended.state))
+        return ended
+
+    def _journal(self, todo: HostPlan, routes: tuple[Route, ...], etc_hosts: bytes | None) -> None:
+        if self._run is not None:
+            self._run.journal(journal_record(todo, routes, etc_hosts))
+
+    def _report(self, review: Review, outcomes: Mapping[str, HostOutcome]) -> Report:
+        return Report(review, outcomes, self._run.folder if self._run else None)
+
+    def _error(self, name: str, outcome: "Outcome[bool]") -> KthwRoutesError:
+        if outcome.error is not None:
+            return outcome.error
+        return HostError(name, "stopped before it was looked at.")
+
+    def _trouble(self, name: str, outcome: "Outcome[T]", step: Step) -> KthwRoutesError:
+        error = outcome.error or ConnectionLost(name, "stopped before it answered.")
+        self._say_trouble(name, error, step)
+        return error
+
+    def _say_trouble(self, name: str, error: KthwRoutesError, step: Step) -> None:
+        self._emit(Event(step, EventKind.STATE, error.sentence, name, HostState.SKIPPED))
+
+
+def _settled(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
+    """The cluster with the pod CIDRs that the hosts themselves use."""
+
+    def settle(node: Node) -> Node:
+        if node.name not in facts or not node.is_worker:
+            return node
+        cidr, source = settle_pod_cidr(node, facts[node.name].cni_cidr, facts[node.name].kubelet_cidr)
+        return replace(node, pod_cidr=cidr, pod_cidr_source=source)
+
+    return replace(cluster, nodes=tuple(settle(n) for n in cluster))
+
+
+def _code(error: KthwRoutesError) -> str:
+    """`HostKeyChanged` -> `host-key-changed`."""
+    name = type(error).__name__
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+
+
+def exit_code(inspection: Inspection, report: Report | None, proof: Proof | None, *, drift: bool) -> ExitCode:
+    """What the command line and the wizard return. Where several hold, the first of 1, 3, 4.
+
+    `drift`: whether hosts that are not as they should be count (`check`, `plan --exit-code`).
+    """
+    untested = proof.untested if proof else ()
+    if inspection.troubles or (report and report.unfinished) or (proof and proof.unread):
+        return ExitCode.FAILED
+    if any(not p.left_out for p in untested):
+        return ExitCode.FAILED
+    if drift and proof and proof.plan.is_drift:
+        return ExitCode.DRIFT
+    if proof and proof.failed:
+        return ExitCode.NO_TRAFFIC
+    return ExitCode.DONE
+
+
+def remove_for_good(cluster: Cluster, name: str) -> Cluster:
+    """The cluster without this node as a member: routes and names of ours that lead to it go from the others."""
+    return cluster.with_node(name, replace(cluster.node(name), selection=Selection.REMOVED))
