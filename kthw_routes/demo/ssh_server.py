@@ -1,0 +1,372 @@
+"""The SSH server of a modelled node: real SSH on a loopback port, and whatever executes commands behind it.
+
+One thread waits for connections and watches the running commands; each connection and each command has one more.
+"""
+
+import contextlib
+import os
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from io import StringIO
+from typing import Final, Protocol
+
+import paramiko
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_PARTIALLY_SUCCESSFUL,
+    AUTH_SUCCESSFUL,
+    OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
+    OPEN_FAILED_CONNECT_FAILED,
+    OPEN_SUCCEEDED,
+)
+
+from kthw_routes.demo.terminal import Output, Readable, Terminal
+from kthw_routes.hosts.transport import QuietTransport
+
+LOOPBACK: Final = "127.0.0.1"
+_WATCH: Final = 0.1
+"""Seconds between two looks at whether the client of a running command has gone."""
+
+Destination = tuple[str, int]
+Forward = Callable[[Destination], Destination | None]
+"""Where a jump host really connects to for a destination that a client names; None: it may not."""
+
+
+class Shell(Protocol):
+    """A shell that somebody types into: it remembers its folder and variables from line to line."""
+
+    @property
+    def prompt(self) -> str:
+        """What stands before the next line."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether `exit` was typed."""
+
+    def execute(
+        self, command: str, *, stdin: Readable, stdout: Output, stderr: Output, cancelled: threading.Event
+    ) -> int:
+        """Run one line and return its status."""
+
+
+class Executes(Protocol):
+    """A host that runs commands."""
+
+    def open_shell(self, user: str) -> Shell:
+        """A shell for one interactive login."""
+
+    def execute(
+        self,
+        command: str,
+        *,
+        user: str,
+        stdin: Readable,
+        stdout: Output,
+        stderr: Output,
+        cancelled: threading.Event,
+    ) -> int:
+        """Run a line of shell and return its status; soon after `cancelled` is set, whatever it was doing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a server behaves; the defaults are a healthy node."""
+
+    users: frozenset[str] = frozenset({"root"})
+    banner: str = ""
+    """Shown before the login."""
+    takes_no_key: bool = False
+    """Keys are refused, all of them."""
+    methods: str = "publickey"
+    """What the server says may be tried."""
+    second_factor: bool = False
+    """Whether a key is not enough."""
+    hangs: bool = False
+    """Whether it accepts connections and then says nothing."""
+    hangs_up: bool = False
+    """Whether it closes connections at once."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A channel with a command or a shell."""
+
+    channel: paramiko.Channel
+    terminal: Terminal
+    thread: threading.Thread
+
+
+class SshServer:
+    """One node's server. It listens as soon as it is made; `close` ends it and everything that it runs."""
+
+    def __init__(
+        self,
+        host: Executes,
+        authorized: Collection[bytes],
+        *,
+        manners: Manners | None = None,
+        forward: Forward | None = None,
+        key: paramiko.PKey | None = None,
+        port: int = 0,
+    ) -> None:
+        """
+        Args:
+            host: runs the commands.
+            authorized: the public keys (wire format) that may log in.
+            manners: how it behaves.
+            forward: makes it a jump host.
+            key: its host key; a new one by default.
+            port: the loopback port; by default one that the system hands out.
+        """
+        self.host = host
+        self.authorized = frozenset(authorized)
+        self.manners = manners or Manners()
+        self.forward = forward
+        self.key = key or new_key()
+        self.lock = threading.Lock()
+        self._running: list[_Running] = []
+        self._transports: list[paramiko.Transport] = []
+        self._silent: list[socket.socket] = []
+        self._wake_end, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        self._closing = False
+        self._listener = socket.create_server((LOOPBACK, port), backlog=64)
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, name=f"ssh-server-{self.port}", daemon=True)
+        self._thread.start()
+
+    @property
+    def known_hosts_line(self) -> str:
+        """The line of a known_hosts file for this server, without a newline."""
+        return f"[{LOOPBACK}]:{self.port} {self.key.get_name()} {self.key.get_base64()}"
+
+    def close(self) -> None:
+        """Stop listening, hang up on every client, end every command, and wait for the threads."""
+        with self.lock:
+            if self._closing:
+                return
+            self._closing = True
+        self.poke()
+        self._thread.join(1.0)
+        self._listener.close()
+        self.hang_up()
+        with self.lock:
+            running = list(self._running)
+        for command in running:
+            command.terminal.hang_up()
+        for command in running:
+            command.thread.join(0.5)
+        os.close(self._wake)
+        os.close(self._wake_end)
+
+    def hang_up(self) -> None:
+        """Drop every connection, as a host that goes down does."""
+        with self.lock:
+            transports, self._transports = self._transports, []
+            silent, self._silent = self._silent, []
+        for transport in transports:
+            transport.close()
+        for sock in silent:
+            sock.close()
+        for transport in transports:
+            transport.join(0.5)
+
+    def watch(self, channel: paramiko.Channel, terminal: Terminal, work: Callable[[], int]) -> None:
+        """Run `work` in a thread and send the status it returns; end it when the client of the channel is gone."""
+
+        def run() -> None:
+            try:
+                status = work()
+                with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                    channel.send_exit_status(status)
+            finally:
+                with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                    channel.close()
+                with self.lock:
+                    self._running = [r for r in self._running if r.channel is not channel]
+
+        thread = threading.Thread(target=run, name=f"ssh-command-{self.port}", daemon=True)
+        with self.lock:
+            self._running.append(_Running(channel, terminal, thread))
+        thread.start()
+        self.poke()
+
+    def poke(self) -> None:
+        """Wake the waiting thread."""
+        with contextlib.suppress(OSError):
+            os.write(self._wake, b".")
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listener, selectors.EVENT_READ)
+            selector.register(self._wake_end, selectors.EVENT_READ)
+            while not self._closing:
+                for key, _ in selector.select(_WATCH if self._running else None):
+                    if key.fileobj is self._listener:
+                        self._accept()
+                    else:
+                        os.read(self._wake_end, 4096)
+                self._sweep()
+
+    def _sweep(self) -> None:
+        with self.lock:
+            running = list(self._running)
+            self._transports = [t for t in self._transports if t.is_alive()]
+        for command in running:
+            if command.channel.closed:
+                command.terminal.hang_up()
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:  # the client has gone again
+            return
+        if self.manners.hangs_up:
+            sock.close()
+        elif self.manners.hangs:
+            with self.lock:
+                self._silent.append(sock)
+        else:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            transport = QuietTransport(sock)
+            transport.add_server_key(self.key)
+            with self.lock:
+                self._transports.append(transport)
+            # With an event it does not wait for the client, who may be slow or no SSH client at all.
+            transport.start_server(threading.Event(), _Client(self, transport))
+
+
+@dataclass(slots=True)
+class _Client(paramiko.ServerInterface):
+    """What one client may do. Called by its transport's thread."""
+
+    server: SshServer
+    transport: paramiko.Transport
+    user: str = ""
+    terminals: set[int] = field(default_factory=set)
+    forwards: dict[int, socket.socket] = field(default_factory=dict)
+
+    def get_allowed_auths(self, _username: str) -> str:
+        return (
+            "keyboard-interactive" if self.user and self.server.manners.second_factor else self.server.manners.methods
+        )
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        manners = self.server.manners
+        known = key.asbytes() in self.server.authorized and username in manners.users
+        if not known or manners.takes_no_key or "publickey" not in manners.methods:
+            return AUTH_FAILED
+        self.user = username
+        return AUTH_PARTIALLY_SUCCESSFUL if manners.second_factor else AUTH_SUCCESSFUL
+
+    def get_banner(self) -> tuple[str | None, str | None]:
+        return (self.server.manners.banner, "en-US") if self.server.manners.banner else (None, None)
+
+    def check_channel_request(self, kind: str, _chanid: int) -> int:
+        return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+    def check_channel_pty_request(self, channel: paramiko.Channel, *_terminal: object) -> bool:
+        self.terminals.add(channel.get_id())
+        return True
+
+    def check_channel_window_change_request(self, *_size: object) -> bool:
+        return True
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self._begin(channel, command.decode("utf-8", "surrogateescape"))
+        return True
+
+    def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
+        self._begin(channel, None)
+        return True
+
+    def check_channel_direct_tcpip_request(self, chanid: int, _origin: Destination, destination: Destination) -> int:
+        target = self.server.forward(destination) if self.server.forward else None
+        if target is None:
+            return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        try:
+            self.forwards[chanid] = socket.create_connection(target, timeout=2)
+        except OSError:
+            return OPEN_FAILED_CONNECT_FAILED
+        threading.Thread(target=self._carry, name=f"ssh-forward-{chanid}", daemon=True).start()
+        return OPEN_SUCCEEDED
+
+    def _begin(self, channel: paramiko.Channel, command: str | None) -> None:
+        terminal = Terminal(channel, has_keyboard=channel.get_id() in self.terminals)
+        host, user = self.server.host, self.user
+        if command is None:
+            self.server.watch(channel, terminal, lambda: _converse(host, user, terminal))
+        else:
+            self.server.watch(channel, terminal, lambda: _execute(host, user, terminal, command))
+
+    def _carry(self) -> None:
+        """Carry bytes between the next forwarding channel that is accepted and its socket."""
+        channel = self.transport.accept(5)
+        while channel is not None and channel.get_id() not in self.forwards:
+            channel = self.transport.accept(5)  # a session's channel: those are not waited for here
+        if channel is None:
+            return
+        sock = self.forwards.pop(channel.get_id())
+        sock.settimeout(None)
+        with contextlib.closing(sock), contextlib.suppress(OSError, EOFError), selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_READ)
+            selector.register(channel, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    source, sink = (sock, channel) if key.fileobj is sock else (channel, sock)
+                    received = source.recv(65536)
+                    if not received:
+                        channel.close()
+                        return
+                    sink.sendall(received)
+
+
+def _execute(host: Executes, user: str, terminal: Terminal, command: str) -> int:
+    return host.execute(
+        command,
+        user=user,
+        stdin=terminal.stdin,
+        stdout=terminal.stdout,
+        stderr=terminal.stderr,
+        cancelled=terminal.begin(),
+    )
+
+
+def _converse(host: Executes, user: str, terminal: Terminal) -> int:
+    """A login without a command: a shell that prompts, or one that runs what it is sent."""
+    if terminal.keyboard is None:
+        script = terminal.stdin.read().decode("utf-8", "surrogateescape")
+        return _execute(host, user, terminal, script)
+    shell = host.open_shell(user)
+    status = 0
+    while not (shell.is_over or terminal.is_over):
+        terminal.send(shell.prompt.encode())
+        line = terminal.stdin.readline()
+        if not line:
+            terminal.send(b"logout\n")
+            break
+        status = shell.execute(
+            line.decode("utf-8", "surrogateescape"),
+            stdin=terminal.stdin,
+            stdout=terminal.stdout,
+            stderr=terminal.stderr,
+            cancelled=terminal.begin(),
+        )
+    return status
+
+
+def new_key() -> paramiko.PKey:
+    """A fresh Ed25519 key."""
+    return paramiko.Ed25519Key.from_private_key(StringIO(private_text(Ed25519PrivateKey.generate())))
+
+
+def private_text(key: Ed25519PrivateKey) -> str:
+    """The key as OpenSSH writes it to a file, unencrypted."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    ).decode()

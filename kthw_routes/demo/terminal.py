@@ -1,0 +1,175 @@
+"""The streams of one channel on a modelled node, and its terminal if it has one: echo, line editing, ^C and ^D."""
+
+import contextlib
+import queue
+import threading
+from typing import Final, Protocol
+
+import paramiko
+
+_INTERRUPT: Final = 0x03
+_END: Final = 0x04
+_ERASE: Final = (0x08, 0x7F)
+_KILL_LINE: Final = 0x15
+_ESCAPE: Final = 0x1B
+
+
+class Readable(Protocol):
+    """What a command reads from; both calls block until there is something, or end of file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes, all until end of file if negative; empty at end of file."""
+
+    def readline(self) -> bytes:
+        """One line with its newline; empty at end of file."""
+
+
+class Output:
+    """stdout or stderr of a channel, to be called or written to. What nobody reads any more is dropped."""
+
+    def __init__(self, terminal: "Terminal", is_error: bool) -> None:
+        self._terminal = terminal
+        self._is_error = is_error
+
+    def __call__(self, written: bytes, /) -> None:
+        """Write."""
+        self._terminal.send(written, self._is_error)
+
+    def write(self, written: bytes, /) -> int:
+        """Write; the number of bytes."""
+        self._terminal.send(written, self._is_error)
+        return len(written)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+class Terminal:
+    """The streams of one channel; with a keyboard in between where the client asked for a terminal."""
+
+    def __init__(self, channel: paramiko.Channel, has_keyboard: bool) -> None:
+        self._channel = channel
+        self.stdout = Output(self, is_error=False)
+        self.stderr = Output(self, is_error=True)
+        self.keyboard = Keyboard(channel, self) if has_keyboard else None
+        self.stdin: Readable = self.keyboard or _Plain(channel)
+        self.is_over = False
+        """Whether the client is gone."""
+        self._running = threading.Event()
+
+    def begin(self) -> threading.Event:
+        """The event that ends the command which begins now: the client went, or typed ^C."""
+        self._running = threading.Event()
+        if self.is_over:
+            self._running.set()
+        return self._running
+
+    def interrupt(self) -> None:
+        """End the running command."""
+        self._running.set()
+
+    def hang_up(self) -> None:
+        """The client is gone: end the running command, and every later one."""
+        self.is_over = True
+        self._running.set()
+
+    def send(self, written: bytes, is_error: bool = False) -> None:
+        """Write to the client. A terminal has one stream, and ends its lines with CR LF."""
+        try:
+            if self.keyboard:
+                self._channel.sendall(written.replace(b"\n", b"\r\n"))
+            elif is_error:
+                self._channel.sendall_stderr(written)
+            else:
+                self._channel.sendall(written)
+        except OSError:
+            self.hang_up()
+
+
+class _Plain:
+    """stdin as the client sends it."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._file = channel.makefile("rb")
+
+    def read(self, size: int = -1, /) -> bytes:
+        """See Readable."""
+        try:
+            return self._file.read(None if size < 0 else size)
+        except OSError:  # the client is gone
+            return b""
+
+    def readline(self) -> bytes:
+        """See Readable."""
+        try:
+            line = self._file.readline()
+        except OSError:
+            return b""
+        return line if isinstance(line, bytes) else line.encode()
+
+
+class Keyboard:
+    """What is typed, made into lines as a kernel's terminal does. A thread reads it, so that ^C works at any time."""
+
+    def __init__(self, channel: paramiko.Channel, terminal: Terminal) -> None:
+        self._channel = channel
+        self._terminal = terminal
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._line = bytearray()
+        self._rest = b""
+        self._in_escape = False
+        threading.Thread(target=self._listen, name="ssh-keyboard", daemon=True).start()
+
+    def readline(self) -> bytes:
+        """The next line; empty at ^D, and when the client has gone."""
+        if self._rest:
+            line, self._rest = self._rest, b""
+            return line
+        return self._lines.get() or b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes, never more than a line; all lines until ^D if negative."""
+        if size < 0:
+            return b"".join(iter(self.readline, b""))
+        line = self.readline()
+        self._rest = line[size:]
+        return line[:size]
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while received := self._channel.recv(4096):
+                for byte in received:
+                    self._press(byte)
+        self._lines.put(None)
+
+    def _press(self, byte: int) -> None:
+        if self._in_escape:  # arrow keys and the like: passed over up to their last letter
+            self._in_escape = not (0x40 <= byte <= 0x7E and byte not in b"[O")
+        elif byte == _ESCAPE:
+            self._in_escape = True
+        elif byte in b"\r\n":
+            self._terminal.send(b"\n")
+            self._lines.put(bytes(self._line) + b"\n")
+            self._line.clear()
+        elif byte == _INTERRUPT:
+            self._terminal.send(b"^C\n")
+            self._line.clear()
+            self._terminal.interrupt()
+            self._lines.put(b"\n")  # a shell that waits for a line prompts again
+        elif byte == _END:
+            if not self._line:
+                self._lines.put(None)
+        elif byte in _ERASE:
+            self._erase(1)
+        elif byte == _KILL_LINE:
+            self._erase(len(self._line))
+        elif byte >= 0x20:
+            self._line.append(byte)
+            self._terminal.send(bytes([byte]))
+
+    def _erase(self, count: int) -> None:
+        for _ in range(min(count, len(self._line))):
+            last = self._line.pop()
+            while last & 0xC0 == 0x80 and self._line:  # the rest of a character
+                last = self._line.pop()
+            self._terminal.send(b"\b \b")
