@@ -49,7 +49,7 @@ class _Command:
         """Ctrl-C stops softly first (what is under way ends well), then at once."""
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
-            if self.walk.stop:
+            if self.walk.stop.requested:
                 self.walk.stop.request(now=True)
             else:
                 self.walk.stop.request()
@@ -80,7 +80,7 @@ class _Command:
 
     def check_stopped(self) -> None:
         """Raises Cancelled after an interrupt."""
-        if self.walk.stop:
+        if self.walk.stop.requested:
             raise Cancelled("Interrupted. Nothing was changed.")
 
     def document(self, document: Json) -> None:
@@ -118,7 +118,7 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
         report = command.walk.run(review)
         if not review.plan.is_empty:
             command.printer.report(report)
-        stopped = bool(command.walk.stop)
+        stopped = command.walk.stop.requested
         proof = None if stopped else command.walk.prove(review.inspection)
         if proof is not None:
             command.printer.proof(proof)
@@ -141,7 +141,7 @@ def check(settings: Settings, *, as_json: bool) -> ExitCode:
         command.printer.proof(proof)
         document = plan_document(review.inspection.cluster, review.plan, review.findings)
         command.document({**document, "proof": proof_json(proof)})
-        if command.walk.stop:
+        if command.walk.stop.requested:
             return ExitCode.INTERRUPTED
         return exit_code(review.inspection, None, proof, drift=True)
 

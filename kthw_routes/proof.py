@@ -150,7 +150,8 @@ class Proof:
         if not count:
             return "Nothing to prove: there is no pair of workers."
         if self.failed:
-            return f"{len(self.failed)} of {count} pairs of workers do not get through."
+            verb = "does" if len(self.failed) == 1 else "do"
+            return f"{len(self.failed)} of {count} pairs of workers {verb} not get through."
         if self.untested:
             return f"Not proved: {len(self.untested)} of {count} pairs could not be tested."
         if self.evidence is Evidence.POD:

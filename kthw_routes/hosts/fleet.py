@@ -31,8 +31,9 @@ class Stop:
         if now:
             self.hard.set()
 
-    def __bool__(self) -> bool:
-        """Whether it was asked for."""
+    @property
+    def requested(self) -> bool:
+        """Whether it was asked for, softly or hard."""
         return self.soft.is_set()
 
 
@@ -53,7 +54,7 @@ class Fleet:
     def __init__(self, sessions: Iterable[Session], *, parallel: int, stop: Stop | None = None) -> None:
         """`parallel`: how many hosts are worked on at once, 1 or more."""
         self.sessions: Final[dict[str, Session]] = {s.node: s for s in sessions}
-        self.stop = stop or Stop()
+        self.stop = stop if stop is not None else Stop()
         self._parallel = max(1, parallel)
 
     def each(
@@ -83,7 +84,7 @@ class Fleet:
                     return
                 outcome = outcomes[name]
                 try:
-                    if even_when_stopping or not self.stop:
+                    if even_when_stopping or not self.stop.requested:
                         outcome.started = True
                         outcome.value = work(self.sessions[name])
                 except KthwRoutesError as error:

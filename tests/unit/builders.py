@@ -1,0 +1,73 @@
+"""Small clusters and readings for tests of the core."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role
+from kthw_routes.observed import PROTOCOL, HostFacts, HostKey, InterfaceAddress, Privilege, Route
+
+
+def net(text: str) -> IPv4Network:
+    return IPv4Network(text)
+
+
+def ip(text: str) -> IPv4Address:
+    return IPv4Address(text)
+
+
+def internal(number: int) -> IPv4Address:
+    return IPv4Address("192.168.128.10") + number
+
+
+def worker(number: int, **given: object) -> Node:
+    values: dict[str, object] = {
+        "name": f"worker-{number}",
+        "role": Role.WORKER,
+        "ssh": Endpoint(f"203.0.113.{20 + number}"),
+        "internal": internal(number),
+        "pod_cidr": IPv4Network(f"10.200.{number}.0/24"),
+        "pod_cidr_source": PodCidrSource.LABEL,
+    }
+    return Node(**(values | given))  # type: ignore[arg-type]  # the values are right by name
+
+
+def controller(number: int) -> Node:
+    return Node(
+        f"controller-{number}", Role.CONTROLLER, Endpoint(f"203.0.113.{10 + number}"), internal=internal(100 + number)
+    )
+
+
+def cluster(workers: int = 3, controllers: int = 1) -> Cluster:
+    return Cluster((*(worker(n) for n in range(workers)), *(controller(n) for n in range(controllers))))
+
+
+def pod_route(number: int, *, via: int | None = None, protocol: str = PROTOCOL, metric: int = 0) -> Route:
+    """The route to worker-`number`'s pods, through the worker `via` (itself by default)."""
+    next_hop = internal(number if via is None else via)
+    return Route(net(f"10.200.{number}.0/24"), next_hop, "eth0", protocol, metric)
+
+
+def facts(node: Node, routes: Iterable[Route] = (), **given: object) -> HostFacts:
+    connected = Route(net("192.168.128.0/17"), device="eth0", protocol="kernel", scope="link", source=node.internal)
+    values: dict[str, object] = {
+        "node": node.name,
+        "read_at": datetime(2026, 11, 22, tzinfo=UTC),
+        "host_key": HostKey("ssh-ed25519", f"SHA256:{node.name}"),
+        "user": "root",
+        "privilege": Privilege.ROOT,
+        "hostname": node.name,
+        "iproute2": "ip utility, iproute2-6.1.0, libbpf 1.1.2",
+        "addresses": (
+            InterfaceAddress("lo", IPv4Interface("127.0.0.1/8")),
+            InterfaceAddress("eth0", IPv4Interface(f"{node.internal}/17")),
+        ),
+        "routes": (connected, *routes),
+        "etc_hosts": None if node.is_worker else b"127.0.0.1 localhost\n",
+    }
+    return HostFacts(**(values | given))  # type: ignore[arg-type]  # the values are right by name
+
+
+def bare_facts(of: Cluster) -> dict[str, HostFacts]:
+    """Every node read, none with a pod route."""
+    return {n.name: facts(n) for n in of}

@@ -1,0 +1,132 @@
+"""The block in /etc/hosts, and the lines that the lab's `tee -a` left."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kthw_routes.changes import ChangeKind
+from kthw_routes.etc_hosts import BrokenBlock, edit
+
+from .builders import ip
+
+WANTED = {"worker-0": ip("192.168.128.10"), "worker-1": ip("192.168.128.11")}
+BLOCK = b"# BEGIN kthw-routes\n192.168.128.10 worker-0\n192.168.128.11 worker-1\n# END kthw-routes\n"
+UBUNTU = b"127.0.0.1\tlocalhost\n\n# IPv6\n::1 ip6-localhost\n"
+
+
+def kinds(content: bytes, **how: object) -> dict[str, str]:
+    return {n.name: n.kind.value for n in edit(content, WANTED, **how).names}  # type: ignore[arg-type]
+
+
+def test_names_are_added_in_a_block_at_the_end() -> None:
+    made = edit(UBUNTU, WANTED)
+    assert made.after == UBUNTU + BLOCK
+    assert kinds(UBUNTU) == {"worker-0": "add", "worker-1": "add"}
+    assert made.changes == 2
+
+
+def test_a_second_time_there_is_nothing_to_do() -> None:
+    again = edit(UBUNTU + BLOCK, WANTED)
+    assert again.is_empty
+    assert {n.kind for n in again.names} == {ChangeKind.KEEP}
+
+
+def test_a_file_without_a_last_newline_gets_one_before_the_block() -> None:
+    assert edit(b"127.0.0.1 localhost", WANTED).after == b"127.0.0.1 localhost\n" + BLOCK
+
+
+def test_a_stale_line_of_the_lab_is_taken_over() -> None:
+    made = edit(UBUNTU + b"192.168.177.9 worker-1\n", WANTED)
+    assert made.after == UBUNTU + BLOCK
+    row = next(n for n in made.names if n.name == "worker-1")
+    assert row.kind is ChangeKind.REPLACE
+    assert row.has == ("192.168.177.9 worker-1",)
+    assert "192.168.177.9" in row.reason
+
+
+def test_a_right_line_typed_by_hand_stays_where_it_is() -> None:
+    content = UBUNTU + b"192.168.128.11 worker-1\n"
+    made = edit(content, WANTED)
+    assert kinds(content) == {"worker-0": "add", "worker-1": "keep"}
+    assert made.after == content + b"# BEGIN kthw-routes\n192.168.128.10 worker-0\n# END kthw-routes\n"
+
+
+def test_five_stale_lines_and_a_right_one() -> None:
+    stale = b"".join(b"192.168.177.%d worker-1\n" % n for n in range(5))
+    made = edit(UBUNTU + stale + b"192.168.128.11 worker-1\n" * 2, WANTED)
+    assert made.after.count(b"worker-1") == 1
+    assert b"192.168.177" not in made.after
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"192.168.177.9 worker-1 w1",
+        b"192.168.177.9 worker-1 # mine",
+        b"192.168.177.9 other worker-1",
+        b"fe80::1 worker-1",
+        b" 192.168.177.9 worker-1",
+    ],
+)
+def test_any_other_line_is_left_alone_and_told(line: bytes) -> None:
+    made = edit(UBUNTU + line + b"\n", WANTED)
+    assert made.after == UBUNTU + line + b"\n" + BLOCK
+    assert made.odd_lines == (line.decode().strip(),)
+
+
+def test_a_comment_and_a_longer_name_are_not_odd() -> None:
+    content = UBUNTU + b"# worker-1 is gone\n192.168.1.1 worker-11\n"
+    assert edit(content, WANTED).odd_lines == ()
+
+
+def test_the_block_stays_in_its_place() -> None:
+    old = b"# BEGIN kthw-routes\n192.168.128.99 worker-0\n# END kthw-routes\n"
+    made = edit(b"1.1.1.1 first\n" + old + b"2.2.2.2 last\n", WANTED)
+    assert made.after == b"1.1.1.1 first\n" + BLOCK + b"2.2.2.2 last\n"
+
+
+def test_a_worker_removed_for_good_goes_an_unlisted_one_only_with_prune() -> None:
+    content = BLOCK.replace(b"# END", b"192.168.128.12 worker-2\n# END")
+    assert edit(content, WANTED).is_empty
+    assert edit(content, WANTED).names[-1].kind is ChangeKind.STALE
+    assert edit(content, WANTED, prune=True).after == BLOCK
+    assert edit(content, WANTED, gone={"worker-2"}).after == BLOCK
+    with_line = UBUNTU + b"192.168.128.12 worker-2\n"
+    assert edit(with_line, WANTED, gone={"worker-2"}).after == UBUNTU + BLOCK
+    assert edit(with_line, WANTED, prune=True).after == with_line + BLOCK
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"# BEGIN kthw-routes\n",
+        b"# END kthw-routes\n",
+        BLOCK + BLOCK,
+        b"# BEGIN kthw-routes\n# BEGIN kthw-routes\n# END kthw-routes\n",
+    ],
+)
+def test_a_broken_block_is_not_touched(content: bytes) -> None:
+    with pytest.raises(BrokenBlock):
+        edit(content, WANTED)
+
+
+_LINE = st.one_of(
+    st.binary(max_size=20).filter(lambda b: b"\n" not in b and b"kthw-routes" not in b),
+    st.sampled_from(
+        [b"127.0.0.1 localhost", b"192.168.128.10 worker-0", b"192.168.1.1 worker-0", b"1.2.3.4 worker-1 x", b"", b"\r"]
+    ),
+)
+
+
+@given(st.lists(_LINE, max_size=8), st.booleans())
+def test_every_other_byte_stays_and_twice_is_once(lines: list[bytes], ended: bool) -> None:
+    content = b"\n".join(lines) + (b"\n" if ended and lines else b"")
+    made = edit(content, WANTED)
+    assert edit(made.after, WANTED).is_empty
+    taken = {b"192.168.128.10 worker-0", b"192.168.1.1 worker-0"}
+    others = [line for line in lines if line not in taken]
+    rest = made.after.replace(b"\n", b"\n").split(b"\n")
+    kept = iter(rest)
+    assert all(any(line == other for line in kept) for other in others)
+    for name, address in WANTED.items():
+        assert f"{address} {name}".encode() in rest

@@ -1,0 +1,109 @@
+"""Many hosts at once: a failure stops one host, a stop starts no more, a hard stop waits for none."""
+
+import threading
+import time
+
+import pytest
+
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.errors import ConnectionLost
+from kthw_routes.hosts.fleet import Fleet, Stop
+from kthw_routes.hosts.session import OnLine, Session
+from kthw_routes.observed import HostKey, Privilege
+
+
+class Quiet:
+    """A session that does nothing."""
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self.user = "root"
+        self.host_key = HostKey("ssh-ed25519", "SHA256:x")
+        self.privilege = Privilege.ROOT
+        self.closed = threading.Event()
+
+    def open(self) -> None: ...
+
+    def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        return Result(0, b"", b"")
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def fleet(count: int, parallel: int = 4) -> Fleet:
+    return Fleet([Quiet(f"h{n}") for n in range(count)], parallel=parallel)
+
+
+def test_every_host_is_worked_on_and_never_more_than_allowed() -> None:
+    at_once, most, lock = 0, 0, threading.Lock()
+    gate = threading.Barrier(3, timeout=5)
+
+    def work(session: Session) -> str:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        gate.wait()
+        with lock:
+            at_once -= 1
+        return session.node
+
+    outcomes = fleet(12, parallel=3).each(work)
+    assert [o.value for o in outcomes.values()] == [f"h{n}" for n in range(12)]
+    assert most == 3
+
+
+def test_a_failure_stops_only_its_host() -> None:
+    def work(session: Session) -> int:
+        if session.node == "h1":
+            raise ConnectionLost("h1", "gone")
+        return 1
+
+    outcomes = fleet(3).each(work)
+    assert {n: o.value for n, o in outcomes.items()} == {"h0": 1, "h1": None, "h2": 1}
+    assert isinstance(outcomes["h1"].error, ConnectionLost)
+
+
+def test_a_fault_of_ours_is_not_swallowed() -> None:
+    def work(session: Session) -> int:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fleet(2).each(work)
+
+
+def test_after_a_soft_stop_no_host_begins() -> None:
+    several = fleet(5, parallel=1)
+
+    def work(session: Session) -> bool:
+        several.stop.request()
+        return True
+
+    outcomes = several.each(work)
+    assert [o.started for o in outcomes.values()] == [True, False, False, False, False]
+    assert outcomes["h0"].value is True
+
+
+def test_a_hard_stop_waits_for_no_host() -> None:
+    stop, hanging, never = Stop(), threading.Event(), threading.Event()
+    one = Fleet([Quiet("h0")], parallel=1, stop=stop)
+
+    def work(session: Session) -> None:
+        hanging.set()
+        never.wait(30)
+
+    def end() -> None:
+        hanging.wait(5)
+        stop.request(now=True)
+
+    threading.Thread(target=end, daemon=True).start()
+    began = time.monotonic()
+    outcomes = one.each(work)
+    assert time.monotonic() - began < 1
+    assert outcomes["h0"].started
+    assert outcomes["h0"].value is None
+    session = one.sessions["h0"]
+    assert isinstance(session, Quiet)
+    assert session.closed.is_set()
+    never.set()

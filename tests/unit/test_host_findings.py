@@ -1,0 +1,106 @@
+"""What the readings of the hosts give cause to say."""
+
+from dataclasses import replace
+from ipaddress import IPv4Interface
+
+import pytest
+
+from kthw_routes import plan as planning
+from kthw_routes.cluster import Cluster, Node, PodCidrSource
+from kthw_routes.findings import Finding, Level
+from kthw_routes.host_findings import of_facts, of_plan
+from kthw_routes.observed import HostFacts, HostKey, InterfaceAddress, Pod, Route
+
+from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route
+
+CLUSTER = cluster()
+NODE = CLUSTER.node("worker-0")
+
+
+def found(host: HostFacts, of: Cluster = CLUSTER) -> dict[str, Finding]:
+    return {f.code: f for f in of_facts(of, bare_facts(of) | {host.node: host})}
+
+
+def test_a_cluster_as_the_lab_meets_it_has_notices_only() -> None:
+    codes = found(facts(NODE))
+    assert set(codes) == {"forwarding-off", "no-pod-bridge"}
+    assert {f.level for f in codes.values()} == {Level.NOTICE}
+
+
+def test_an_internal_address_on_no_interface_stops() -> None:
+    host = facts(NODE, addresses=(InterfaceAddress("eth0", IPv4Interface("203.0.113.20/24")),))
+    finding = found(host)["internal-address-missing"]
+    assert finding.level is Level.STOP
+    assert "203.0.113.20/24 on eth0" in finding.hint
+
+
+def test_a_next_hop_that_is_not_on_link_stops() -> None:
+    host = facts(NODE, addresses=(InterfaceAddress("eth0", IPv4Interface("192.168.128.10/32")),))
+    finding = found(host)["next-hop-not-on-link"]
+    assert finding.level is Level.STOP
+    assert finding.sentence == (
+        "worker-0: no route to 192.168.128.12 (worker-2) from eth0: the address is not on-link."
+    )
+
+
+def test_a_next_hop_that_is_an_own_address_stops() -> None:
+    two = CLUSTER.with_node("worker-1", replace(CLUSTER.node("worker-1"), internal=internal(0)))
+    assert found(facts(NODE), two)["next-hop-own-address"].level is Level.STOP
+
+
+def test_a_typed_pod_cidr_that_disagrees_with_the_cni_configuration_stops() -> None:
+    typed = replace(NODE, pod_cidr=net("10.200.9.0/24"), pod_cidr_source=PodCidrSource.TYPED)
+    of = CLUSTER.with_node("worker-0", typed)
+    assert found(facts(typed, cni_cidr=net("10.200.0.0/24")), of)["pod-cidr-disagrees"].level is Level.STOP
+    assert "pod-cidr-disagrees" not in found(facts(typed, cni_cidr=net("10.200.9.0/24")), of)
+
+
+def test_two_readings_of_the_pod_cidr_are_told() -> None:
+    host = facts(NODE, cni_cidr=net("10.200.0.0/24"), kubelet_cidr=net("10.200.5.0/24"))
+    assert found(host)["pod-cidr-two-readings"].level is Level.NOTICE
+
+
+def test_a_bridge_in_the_pod_cidr_of_another_stops() -> None:
+    bridge = InterfaceAddress("cnio0", IPv4Interface("10.200.2.1/24"))
+    assert found(facts(NODE, bridges=(bridge,)))["bridge-in-foreign-pod-cidr"].level is Level.STOP
+
+
+def test_forwarding_off_with_pods_says_more() -> None:
+    bridge = InterfaceAddress("cnio0", IPv4Interface("10.200.0.1/24"))
+    pods = (Pod("cni-1", ip("10.200.0.2")),)
+    other = {n.name: facts(n, ip_forward=True, bridge=bridge) for n in CLUSTER}
+    lame = facts(NODE, bridge=bridge, pods=pods)
+    by_code = {f.code: f for f in of_facts(CLUSTER, other | {"worker-0": lame})}
+    assert "it has pods" in by_code["forwarding-off"].sentence
+
+
+@pytest.mark.parametrize(("name", "told"), [("worker-0", False), ("worker-0.example.org", False), ("elsewhere", True)])
+def test_a_host_with_another_name(name: str, told: bool) -> None:
+    assert ("other-host-name" in found(facts(NODE, hostname=name))) is told
+
+
+def test_two_hosts_with_the_same_key() -> None:
+    same = HostKey("ssh-ed25519", "SHA256:worker-1")
+    assert "worker-0 and worker-1" in found(facts(NODE, host_key=same))["same-host-key"].sentence
+
+
+def _plan_findings(node: Node, **given: object) -> dict[str, Finding]:
+    routes = given.pop("routes", ())
+    host = facts(node, routes, **given)  # type: ignore[arg-type]  # routes are routes
+    return {f.code: f for f in of_plan(planning.make(CLUSTER, {node.name: host}))}
+
+
+def test_what_the_plan_gives_cause_to_say() -> None:
+    away = Route(net("10.200.0.0/24"), internal(0), "eth0")
+    assert "cut off" in _plan_findings(NODE, routes=[away])["own-pod-cidr-routed-away"].sentence
+    assert "foreign-route" not in _plan_findings(NODE, routes=[away])
+    assert (
+        "neither wanted nor ours"
+        in _plan_findings(NODE, routes=[pod_route(7, protocol="boot")])["foreign-route"].sentence
+    )
+    assert "--prune" in _plan_findings(NODE, routes=[pod_route(7)])["stale-route"].sentence
+    control = CLUSTER.node("controller-0")
+    odd = _plan_findings(control, etc_hosts=b"1.2.3.4 worker-0 w0\n")
+    assert "1.2.3.4 worker-0 w0" in odd["hosts-line-left-alone"].sentence
+    broken = _plan_findings(control, etc_hosts=b"# END kthw-routes\n")
+    assert "without its beginning" in broken["hosts-file-broken"].sentence

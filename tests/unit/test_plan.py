@@ -1,0 +1,194 @@
+"""The wanted routes, compared with what a host has."""
+
+from dataclasses import replace
+
+import pytest
+
+from kthw_routes import plan as planning
+from kthw_routes.changes import ChangeKind
+from kthw_routes.cluster import Selection
+from kthw_routes.observed import InterfaceAddress, Route
+from kthw_routes.plan import RouteChange
+
+from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route, worker
+
+CLUSTER = cluster()
+NODE = CLUSTER.node("worker-0")
+
+
+def row(*routes: Route, prefix: str = "10.200.1.0/24", **how: object) -> RouteChange:
+    """The row of one prefix in worker-0's plan, given these routes."""
+    made = planning.make(CLUSTER, {"worker-0": facts(NODE, routes)}, **how)  # type: ignore[arg-type]
+    return next(c for c in made.hosts[0].routes if c.prefix == net(prefix))
+
+
+def lines(change: RouteChange) -> list[str]:
+    return [str(c) for c in change.commands]
+
+
+def test_a_missing_route_is_added_and_tagged() -> None:
+    change = row()
+    assert change.kind is ChangeKind.ADD
+    assert lines(change) == ["ip route add 10.200.1.0/24 via 192.168.128.11 proto 200"]
+    assert [str(c) for c in change.inverse] == ["ip route del 10.200.1.0/24 via 192.168.128.11 proto 200"]
+
+
+@pytest.mark.parametrize(
+    "route",
+    [pod_route(1), pod_route(1, protocol="boot"), pod_route(1, protocol="static"), pod_route(1, metric=100)],
+)
+def test_a_right_route_is_kept_whoever_made_it(route: Route) -> None:
+    change = row(route)
+    assert change.kind is ChangeKind.KEEP
+    assert change.commands == ()
+
+
+def test_another_next_hop_is_replaced_and_comes_back() -> None:
+    change = row(pod_route(1, via=2, protocol="boot"))
+    assert change.kind is ChangeKind.REPLACE
+    assert lines(change) == ["ip route replace 10.200.1.0/24 via 192.168.128.11 proto 200"]
+    assert [str(c) for c in change.inverse] == ["ip route replace 10.200.1.0/24 via 192.168.128.12 dev eth0 proto boot"]
+    assert "192.168.128.12" in change.reason
+
+
+def test_another_next_hop_at_another_metric_is_no_key_of_ours() -> None:
+    change = row(pod_route(1, via=2, metric=100))
+    assert lines(change) == [
+        "ip route add 10.200.1.0/24 via 192.168.128.11 proto 200",
+        "ip route del 10.200.1.0/24 via 192.168.128.12 dev eth0 proto 200 metric 100",
+    ]
+
+
+def test_a_second_route_beside_the_right_one_goes() -> None:
+    change = row(pod_route(1), pod_route(1, via=2, protocol="boot", metric=50))
+    assert change.kind is ChangeKind.REPLACE
+    assert lines(change) == ["ip route del 10.200.1.0/24 via 192.168.128.12 dev eth0 proto boot metric 50"]
+    assert "second route" in change.reason
+
+
+def test_a_twin_of_the_same_key_comes_back_to_its_place() -> None:
+    before = row(pod_route(1, via=2, protocol="boot"), pod_route(1))
+    after = row(pod_route(1), pod_route(1, via=2, protocol="boot"))
+    assert [c.verb.value for c in before.inverse] == ["prepend"]
+    assert [c.verb.value for c in after.inverse] == ["append"]
+
+
+@pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit"])
+def test_a_blackhole_in_the_way_is_replaced(kind: str) -> None:
+    change = row(Route(net("10.200.1.0/24"), type=kind))
+    assert change.kind is ChangeKind.REPLACE
+    assert change.inverse[0].line() == f"route replace {kind} 10.200.1.0/24 proto boot"
+
+
+def test_a_route_through_the_wrong_interface_is_replaced() -> None:
+    wrong = replace(pod_route(1), device="eth1", flags=frozenset({"onlink"}))
+    assert row(wrong).kind is ChangeKind.REPLACE
+
+
+def test_a_route_of_the_kernel_is_never_touched() -> None:
+    kernel = Route(net("10.200.1.0/24"), device="cnio0", protocol="kernel", scope="link", source=ip("10.200.1.1"))
+    change = row(kernel)
+    assert change.kind is ChangeKind.FOREIGN
+    assert change.commands == ()
+
+
+def test_no_route_for_the_own_pod_cidr() -> None:
+    made = planning.make(CLUSTER, bare_facts(CLUSTER))
+    for host in made.hosts:
+        own = CLUSTER.node(host.node).pod_cidr
+        assert own not in {c.prefix for c in host.routes}
+
+
+def test_an_own_pod_cidr_that_is_routed_away_is_drift_and_not_touched() -> None:
+    away = Route(net("10.200.0.0/24"), internal(0), "eth0", "boot")
+    made = planning.make(CLUSTER, {"worker-0": facts(NODE, [away, pod_route(1), pod_route(2)])})
+    host = made.hosts[0]
+    assert host.is_empty
+    assert host.is_drift
+    assert host.own_cidr_routed_away == away
+    assert {c.kind for c in host.routes} == {ChangeKind.KEEP, ChangeKind.FOREIGN}
+
+
+def test_foreign_and_stale_routes_are_shown_and_left_alone() -> None:
+    foreign = row(pod_route(7, protocol="boot"), prefix="10.200.7.0/24")
+    stale = row(pod_route(7), prefix="10.200.7.0/24")
+    assert (foreign.kind, foreign.commands) == (ChangeKind.FOREIGN, ())
+    assert (stale.kind, stale.commands) == (ChangeKind.STALE, ())
+    assert not planning.make(CLUSTER, {"worker-0": facts(NODE, [pod_route(7), pod_route(1), pod_route(2)])}).is_drift
+
+
+def test_prune_removes_ours_and_only_ours() -> None:
+    assert row(pod_route(7), prefix="10.200.7.0/24", prune=True).kind is ChangeKind.REMOVE
+    assert row(pod_route(7, protocol="boot"), prefix="10.200.7.0/24", prune=True).kind is ChangeKind.FOREIGN
+
+
+def test_a_marked_foreign_route_is_removed() -> None:
+    marked = frozenset({("worker-0", net("10.200.7.0/24"))})
+    change = row(pod_route(7, protocol="boot"), prefix="10.200.7.0/24", marked=marked)
+    assert change.kind is ChangeKind.REMOVE
+    assert lines(change) == ["ip route del 10.200.7.0/24 via 192.168.128.17 dev eth0 proto boot"]
+
+
+def test_a_worker_removed_for_good_takes_our_routes_and_its_name_with_it() -> None:
+    gone = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), selection=Selection.REMOVED))
+    given = bare_facts(CLUSTER)
+    given["worker-0"] = facts(NODE, [pod_route(1), pod_route(2)])
+    given["controller-0"] = facts(CLUSTER.node("controller-0"), etc_hosts=b"192.168.128.12 worker-2\n")
+    made = planning.make(gone, given)
+    assert made.host("worker-2") is None
+    host = made.host("worker-0")
+    assert host is not None
+    assert [(c.kind, str(c.prefix)) for c in host.routes][-1] == (ChangeKind.REMOVE, "10.200.2.0/24")
+    names = made.host("controller-0")
+    assert names is not None
+    assert names.hosts_file is not None
+    assert b"worker-2" not in names.hosts_file.after
+
+
+def test_leaving_a_host_out_changes_nothing_for_the_others() -> None:
+    given = {n.name: facts(n, [pod_route(1)] if n.name == "worker-0" else []) for n in CLUSTER}
+    whole = planning.make(CLUSTER, given)
+    left = planning.make(CLUSTER.with_selection({"worker-0", "worker-1", "controller-0"}), given)
+    assert left.hosts == tuple(h for h in whole.hosts if h.node != "worker-2")
+
+
+def test_a_left_out_worker_without_a_next_hop_keeps_its_routes() -> None:
+    lame = replace(worker(2), internal=None, selection=Selection.LEFT_OUT)
+    other = CLUSTER.with_node("worker-2", lame)
+    made = planning.make(other, {"worker-0": facts(NODE, [pod_route(1), pod_route(2)])})
+    assert made.is_empty
+    assert made.hosts[0].routes[-1].kind is ChangeKind.STALE
+    assert planning.make(other, {"worker-0": facts(NODE, [pod_route(1), pod_route(2)])}, prune=True).is_empty
+
+
+def test_nothing_outside_the_cluster_cidr_is_a_row() -> None:
+    others = [
+        Route(net("0.0.0.0/0"), ip("203.0.113.1"), "eth0"),
+        Route(net("10.0.0.0/8"), ip("192.168.128.99"), "eth0", "200"),
+        Route(net("10.201.1.0/24"), ip("192.168.128.99"), "eth0", "200"),
+    ]
+    made = planning.make(CLUSTER, {"worker-0": facts(NODE, others)}, prune=True)
+    assert {str(c.prefix) for c in made.hosts[0].routes} == {"10.200.1.0/24", "10.200.2.0/24"}
+
+
+def test_the_pod_routes_of_the_node_itself_are_no_rows() -> None:
+    bridge = Route(net("10.200.0.0/24"), device="cnio0", protocol="kernel", scope="link", source=ip("10.200.0.1"))
+    veth = Route(net("10.200.0.7/32"), device="veth7", scope="link")
+    made = planning.make(CLUSTER, {"worker-0": facts(NODE, [bridge, veth])}, prune=True)
+    assert {str(c.prefix) for c in made.hosts[0].routes} == {"10.200.1.0/24", "10.200.2.0/24"}
+
+
+def test_a_device_is_found_by_the_longest_prefix_that_is_up() -> None:
+    from ipaddress import IPv4Interface
+
+    host = facts(NODE)
+    host = replace(
+        host,
+        addresses=(
+            InterfaceAddress("eth0", IPv4Interface("192.168.128.10/17")),
+            InterfaceAddress("eth1", IPv4Interface("192.168.128.10/24")),
+            InterfaceAddress("eth2", IPv4Interface("192.168.128.10/30"), is_up=False),
+        ),
+    )
+    assert host.device_towards(ip("192.168.128.11")) == "eth1"
+    assert host.device_towards(ip("10.0.0.1")) is None

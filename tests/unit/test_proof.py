@@ -1,0 +1,122 @@
+"""Rounds, headlines, and the first layer that fails."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kthw_routes import plan as planning
+from kthw_routes.diagnosis import Layer, counted, of_pair, of_verdict
+from kthw_routes.plan import Plan
+from kthw_routes.proof import Counters, Evidence, PairReading, Proof, Verdict, rounds
+
+from .builders import bare_facts, cluster, ip, net
+
+NAMES = ("worker-0", "worker-1", "worker-2")
+
+
+@given(st.integers(0, 12))
+def test_every_ordered_pair_once_and_nobody_twice_in_a_round(count: int) -> None:
+    names = [f"worker-{n}" for n in range(count)]
+    schedule = rounds(names)
+    pairs = [pair for one in schedule for pair in one]
+    assert sorted(pairs) == sorted(permutations(names, 2))
+    for one in schedule:
+        assert len({a for a, _ in one}) == len({b for _, b in one}) == len(one)
+
+
+def reading(source: str, target: str, received: int = 3, **given: object) -> PairReading:
+    values: dict[str, object] = {
+        "source": source,
+        "target": target,
+        "evidence": Evidence.PROBE,
+        "target_address": ip("10.200.1.254"),
+        "sent": 3,
+        "received": received,
+    }
+    return PairReading(**(values | given))  # type: ignore[arg-type]  # the values are right by name
+
+
+def proof(*pairs: PairReading, plan: Plan | None = None, **given: object) -> Proof:
+    return Proof(plan or Plan(()), (), pairs, **given)  # type: ignore[arg-type]  # the values are right by name
+
+
+ALL = tuple(reading(a, b) for a, b in permutations(NAMES, 2))
+
+
+def test_only_pods_may_say_pods() -> None:
+    assert proof(*ALL).headline == "Traffic between all pod CIDRs gets through."
+    pods = [reading(a, b, evidence=Evidence.POD) for a, b in permutations(NAMES, 2)]
+    assert proof(*pods).headline == "Pods of all workers reach each other."
+    mixed = (*pods[:5], reading("worker-2", "worker-1", evidence=Evidence.BRIDGE))
+    assert proof(*mixed).headline == "Traffic between all pod CIDRs gets through."
+    assert proof(*mixed).evidence is Evidence.BRIDGE
+
+
+def test_one_failed_pair_is_no_proof() -> None:
+    one = proof(*ALL[:5], reading("worker-2", "worker-1", received=2))
+    assert one.headline == "1 of 6 pairs of workers does not get through."
+    assert not one.is_proved
+
+
+def test_what_was_not_tested_is_not_proved() -> None:
+    untested = PairReading("worker-0", "worker-1", Evidence.NONE, problem="worker-1 was left out")
+    assert proof(*ALL[1:], untested).headline == "Not proved: 1 of 6 pairs could not be tested."
+    assert proof(probed=False).headline == "Not proved: no probe was sent, as asked."
+    assert not proof(probed=False).is_proved
+    assert not proof(*ALL, unread=("worker-2: unreachable",)).is_proved
+    missing = planning.make(cluster(), bare_facts(cluster()))
+    assert not proof(*ALL, plan=missing).is_proved
+    assert proof(*ALL).is_proved
+
+
+def _ends(out: int, arrived: int, replied: int, back: int) -> dict[str, Counters]:
+    return {
+        "at_source": Counters(requests_in=0, replies_out=0, requests_out=out, replies_in=back),
+        "at_target": Counters(requests_in=arrived, replies_out=replied, requests_out=0, replies_in=0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "there", "back", "layer", "words"),
+    [
+        (_ends(3, 0, 0, 0), False, True, Layer.ROUTE, "worker-0 has no right route to worker-1's pod CIDR"),
+        (_ends(3, 0, 0, 0), True, True, Layer.NETWORK_OUT, "three requests left worker-0, none arrived at worker-1"),
+        (_ends(3, 3, 0, 0), True, True, Layer.TARGET, "no replies left worker-1"),
+        (_ends(3, 3, 3, 0), True, False, Layer.ROUTE_BACK, "worker-1 has no right route back"),
+        (_ends(3, 3, 3, 0), True, True, Layer.NETWORK_BACK, "three replies left worker-1, none arrived"),
+        ({"words": "host unreachable: the next hop 1.2.3.4 FAILED"}, True, True, Layer.NEXT_HOP, "next hop itself"),
+        ({"words": "ping: connect: Network is unreachable"}, True, True, Layer.ROUTE, "refuses to send"),
+        ({}, True, True, Layer.UNKNOWN, "No answer came."),
+    ],
+)
+def test_the_first_layer_that_fails(
+    given: dict[str, object], there: bool, back: bool, layer: Layer, words: str
+) -> None:
+    pair = reading("worker-0", "worker-1", received=0, **given)
+    found = of_pair(pair, None, route_there=there, route_back=back)
+    assert found.layer is layer
+    assert words in found.sentence
+    assert found.next_step
+
+
+def test_counts_in_words() -> None:
+    pair = reading("worker-0", "worker-1", received=1, **_ends(3, 2, 1, 1))
+    assert counted(pair) == (
+        "three requests left worker-0, two arrived at worker-1; one reply left worker-1, one arrived."
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("RTNETLINK answers: No route to host", "forwarding is off there"),
+        ("RTNETLINK answers: Invalid cross-device link", "rp_filter"),
+        ("RTNETLINK answers: Invalid argument", "rp_filter"),
+        ("RTNETLINK answers: Network is unreachable", "it has no route to it"),
+        ("10.200.1.2 from 10.200.0.2 via 192.168.1.1 dev eth0", "via 192.168.1.1"),
+    ],
+)
+def test_what_a_kernel_that_says_no_means(words: str, expected: str) -> None:
+    assert expected in of_verdict(Verdict("worker-0", "worker-1", net("10.200.1.0/24"), False, words))
