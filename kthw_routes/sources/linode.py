@@ -203,10 +203,7 @@ class _Api:
         return Answer(head.status, head.content_type, head.retry_after, reasons)
 
     def _new_client(self) -> "LinodeClient":
-        for name in ("linode_api4", "urllib3", "requests"):  # nothing of theirs may reach a terminal that Textual owns
-            logger = logging.getLogger(name)
-            logger.addHandler(logging.NullHandler())
-            logger.propagate = False
+        _silence("linode_api4", "urllib3", "requests")
         from linode_api4 import LinodeClient  # here, as it takes a quarter of a second
 
         client = LinodeClient(
@@ -243,6 +240,16 @@ class _Api:
             return ip_address(name).is_loopback
         except ValueError:
             return name == "localhost"
+
+
+def _silence(*names: str) -> None:
+    """What libraries log must not reach a terminal that Textual owns, nor any file: it may hold what a server sent."""
+    for name in names:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.CRITICAL + 1)
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 def _keep_authorization(request: "requests.PreparedRequest") -> "requests.PreparedRequest":

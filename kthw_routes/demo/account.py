@@ -1,0 +1,85 @@
+"""The Linode account of the embedded lab: plain data, so that tests can make up other accounts."""
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+DEMO_REGIONS: Final = ("ca-central", "eu-west")
+"""Where the lab can stand: the region in which its author saw pods reach each other, and the one where not."""
+
+DEMO_TOKEN: Final = "embedded-lab-opens-nothing-else"  # noqa: S105 - it opens the embedded lab only
+
+
+@dataclass(frozen=True, slots=True)
+class LinodeInstance:
+    """One Linode of an account. Text, as the API sends it; tests put nonsense into it."""
+
+    label: str
+    public: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    region: str = DEMO_REGIONS[0]
+    tags: tuple[str, ...] = ()
+    status: str = "running"
+    interface_generation: str = "legacy_config"
+    """Or `linode`."""
+    vlan: str | None = None
+    """Its address on a VLAN, such as `10.0.0.2/24`."""
+    vpc: str | None = None
+    """Its address in a VPC, such as `10.8.0.2`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinodeRegion:
+    """One region, with the fields that the API's newest recorded answers had."""
+
+    id: str
+    label: str
+    country: str
+    site_type: str
+    status: str
+    capabilities: tuple[str, ...]
+
+
+@cache
+def recorded_regions() -> tuple[LinodeRegion, ...]:
+    """All regions, as the API listed them in May 2026."""
+    text = files("kthw_routes.demo").joinpath("regions.json").read_text(encoding="utf-8")
+    return tuple(LinodeRegion(**{**r, "capabilities": tuple(r["capabilities"])}) for r in json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What one token can see."""
+
+    instances: tuple[LinodeInstance, ...]
+    regions: tuple[LinodeRegion, ...] = field(default_factory=recorded_regions)
+    token: str = field(default=DEMO_TOKEN, repr=False)
+    scopes: str = "linodes:read_only"
+    """What the token may do, as the X-OAuth-Scopes header spells it."""
+
+
+def lab_account(region: str = DEMO_REGIONS[0]) -> Account:
+    """The account of the lab: three workers and three controllers in `region`, and what else people have."""
+    controllers = tuple(
+        LinodeInstance(
+            f"controller-{n}",
+            (f"203.0.113.{10 + n}",),
+            (f"192.168.200.{10 + n}",),
+            region,
+            ("controller",),
+        )
+        for n in range(3)
+    )
+    workers = tuple(
+        LinodeInstance(f"worker-{n}", (f"203.0.113.{20 + n}",), (private,), region, ("worker",))
+        for n, private in enumerate(("192.168.138.48", "192.168.145.107", "192.168.152.166"))
+    )
+    unrelated = (
+        LinodeInstance("website", ("203.0.113.80",), (), "eu-central", ("web", "production")),
+        LinodeInstance("database", ("203.0.113.81",), ("192.168.131.7",), "eu-central", ("production",)),
+        LinodeInstance("old-laptop-backup", ("203.0.113.82",), (), region, (), "offline"),
+    )
+    # as Linode lists them: in the order in which they were made
+    return Account((unrelated[0], unrelated[1], *controllers, *workers, unrelated[2]))

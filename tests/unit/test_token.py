@@ -1,0 +1,222 @@
+"""Where the token and the API's address come from, and that a secret stays one."""
+
+import copy
+import json
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from kthw_routes.errors import ExitCode, UsageError
+from kthw_routes.secret import Secret
+from kthw_routes.sources.token import NoToken, Token, api_url, ca_file, find_token, linode_cli_file, token_of
+
+VARIABLES = ["LINODE_TOKEN", "LINODE_CLI_TOKEN", "LINODE_API_TOKEN"]
+
+
+def environ(home: Path, **more: str) -> dict[str, str]:
+    return {"HOME": str(home), **more}
+
+
+def write(file: Path, text: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+CONFIG = """\
+[DEFAULT]
+default-user = learner
+
+[someone]
+token = not-this-one
+
+[learner]
+token = from-the-file
+region = ca-central
+authorized_users = 100%sure
+
+[custom_aliases]
+"""
+
+
+# The token
+
+
+def test_the_order_of_the_places(tmp_path: Path) -> None:
+    file = write(tmp_path / ".config" / "linode-cli", CONFIG)
+    everywhere = environ(tmp_path, **{v: f"from-{v}" for v in VARIABLES})
+    for variable in VARIABLES:
+        found = find_token(everywhere)
+        assert (found.value.reveal(), found.origin) == (f"from-{variable}", variable)
+        everywhere[variable] = "  "
+    found = find_token(everywhere)
+    assert (found.value.reveal(), found.origin) == ("from-the-file", str(file))
+
+
+def test_none_anywhere(tmp_path: Path) -> None:
+    with pytest.raises(NoToken) as caught:
+        find_token(environ(tmp_path))
+    assert isinstance(caught.value, UsageError)
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert caught.value.sentence == "There is no Linode API token."
+    for part in ("linodes:read_only", "https://cloud.linode.com/profile/tokens", "LINODE_TOKEN"):
+        assert part in caught.value.hint
+
+
+def test_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINODE_TOKEN", " abc\n")
+    monkeypatch.setenv("LINODE_URL", "http://127.0.0.1:1")
+    monkeypatch.delenv("LINODE_CA", raising=False)
+    assert find_token().value == Secret("abc")
+    assert (api_url(), ca_file()) == ("http://127.0.0.1:1/v4", None)
+
+
+@pytest.mark.parametrize("text", ["two words", "tök", "a\x1bb", "a\nb"])
+def test_what_cannot_be_a_token_is_not_repeated(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        find_token(environ(tmp_path, LINODE_TOKEN=text))
+    assert "LINODE_TOKEN" in caught.value.sentence
+    assert text not in caught.value.sentence + caught.value.hint
+    with pytest.raises(UsageError):
+        token_of(text, "the field")
+
+
+# linode-cli's file
+
+
+def test_where_linode_cli_keeps_it(tmp_path: Path) -> None:
+    xdg = tmp_path / "xdg"
+    assert linode_cli_file(environ(tmp_path)) == tmp_path / ".config" / "linode-cli"
+    assert linode_cli_file(environ(tmp_path, XDG_CONFIG_HOME=str(xdg))) == xdg / "linode-cli"
+    legacy = write(tmp_path / ".linode-cli", CONFIG)
+    assert linode_cli_file(environ(tmp_path, XDG_CONFIG_HOME=str(xdg))) == legacy
+    assert linode_cli_file(environ(tmp_path, LINODE_CLI_CONFIG="/etc/x")) == Path("/etc/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        (CONFIG, "from-the-file"),
+        ("[DEFAULT]\ntoken = very-old\n", "very-old"),
+        ("[DEFAULT]\ntoken = very-old\ndefault-user = gone\n", "very-old"),
+        ("[DEFAULT]\ndefault-user = a\n[a]\ntoken = 50%(token)s\n", "50%(token)s"),
+        ("[DEFAULT]\ndefault-user = a\n[a]\nregion = x\n", None),
+        ("[DEFAULT]\ndefault-user = a\n[a]\ntoken =\n", None),
+        ("[a]\ntoken = x\n", None),
+        ("[DEFAULT]\ntoken = x\ntoken = last\n", "last"),
+        ("", None),
+    ],
+)
+def test_what_the_file_says(tmp_path: Path, text: str, token: str | None) -> None:
+    file = write(tmp_path / "cli", text)
+    here = environ(tmp_path, LINODE_CLI_CONFIG=str(file))
+    if token is None:
+        with pytest.raises(NoToken):
+            find_token(here)
+    else:
+        assert find_token(here) == Token(Secret(token), str(file))
+
+
+@pytest.mark.parametrize("content", [b"token secret-in-here\n", b"[a\nsecret-in-here", b"\xff\xfesecret-in-here"])
+def test_a_file_that_is_none_is_named_and_not_quoted(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "cli"
+    file.write_bytes(content)
+    with pytest.raises(UsageError) as caught:
+        find_token(environ(tmp_path, LINODE_CLI_CONFIG=str(file)))
+    assert caught.value.sentence == f"{file} is no configuration file of linode-cli."
+    assert caught.value.__suppress_context__
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path / "cli", CONFIG)
+
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(UsageError, match=r"cli cannot be read: Permission denied\."):
+        find_token(environ(tmp_path, LINODE_CLI_CONFIG=str(file)))
+
+
+# The address
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("", "https://api.linode.com/v4"),
+        ("https://api.linode.com", "https://api.linode.com/v4"),
+        ("https://api.linode.com/", "https://api.linode.com/v4"),
+        ("https://api.linode.com/v4/", "https://api.linode.com/v4"),
+        ("https://api.linode.com/v4beta", "https://api.linode.com/v4beta"),
+        ("api.linode.com", "https://api.linode.com/v4"),
+        ("localhost:8080", "https://localhost:8080/v4"),
+        ("http://127.0.0.1:4010", "http://127.0.0.1:4010/v4"),
+        ("https://proxy/linode", "https://proxy/linode/v4"),
+        ("https://proxy/linode/v5", "https://proxy/linode/v5"),
+        ("https://proxy/v4wheels", "https://proxy/v4wheels/v4"),
+        ("http://[::1]:80", "http://[::1]:80/v4"),
+    ],
+)
+def test_the_apis_address(text: str, url: str) -> None:
+    assert api_url({"LINODE_URL": text}) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://api.linode.com",
+        "https://",
+        "https://user:password@api.linode.com",
+        "https://api.linode.com/v4?x",
+        "https://api.linode.com/#x",
+        "https://api.linode.com:port",
+        "https://api.linode.com:0",
+        "https://[",
+        "https://a b",
+        "https://a\x1bb",
+    ],
+)
+def test_no_address(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        api_url({"LINODE_URL": text})
+    assert "password" not in str(caught.value)
+
+
+def test_certificates(tmp_path: Path) -> None:
+    file = write(tmp_path / "ca.pem", "")
+    assert ca_file({}) is None
+    assert ca_file({"LINODE_CA": str(file)}) == file
+    with pytest.raises(UsageError, match=r"none\.pem, which cannot be read"):
+        ca_file({"LINODE_CA": str(tmp_path / "none.pem")})
+
+
+# The secret
+
+
+def test_a_secret_is_shown_nowhere() -> None:
+    secret = Secret("hunter2")
+    token = Token(secret, "LINODE_TOKEN")
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>20}", "%s" % secret, repr(token), str(asdict(token))]  # noqa: UP031
+    assert not any("hunter2" in s for s in shown)
+    assert secret.reveal() == "hunter2"
+
+
+def test_a_secret_is_written_nowhere() -> None:
+    with pytest.raises(TypeError, match="written"):
+        pickle.dumps(Secret("x"))
+    with pytest.raises(TypeError):
+        json.dumps(Secret("x"))
+    with pytest.raises(TypeError):
+        vars(Secret("x"))
+
+
+def test_secrets_compare_and_copy() -> None:
+    assert Secret("ä") == Secret("ä") == copy.deepcopy(Secret("ä")) == copy.copy(Secret("ä"))
+    assert Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+    assert not Secret("")
+    assert Secret("a")
