@@ -14,11 +14,11 @@ from kthw_routes.connecting import connect, linode_source
 from kthw_routes.documents import Json, outcome_json, plan_document, proof_json
 from kthw_routes.errors import Cancelled, ExitCode
 from kthw_routes.events import Emit, Event, Step
-from kthw_routes.output import Printer, summary
+from kthw_routes.output import Printer
 from kthw_routes.proof import Proof
 from kthw_routes.settings import Settings
 from kthw_routes.terminal import TerminalAsker
-from kthw_routes.transcript import undo_names
+from kthw_routes.wording import NEXT_LAB, REBOOT, summary, ways_back
 from kthw_routes.workflow import Report, Review, Walk, exit_code
 
 
@@ -162,20 +162,15 @@ def _print_end(printer: Printer, report: Report) -> None:
     if report.folder is None:
         return
     printer.say()
-    printer.say("These routes end at the next reboot.")
+    printer.say(REBOOT)
     printer.say("To undo, as root on each host (the transcript has it too):")
-    for host in report.review.plan.hosts:
-        outcome = report.outcomes.get(host.node)
-        if outcome is None or not outcome.changes_sent:
-            continue
-        for line in host.inverse:
-            printer.say(f"  {host.node:<14} {line}")
-        if host.hosts_file is not None and not host.hosts_file.is_empty:
-            printer.say(
-                f"  {host.node:<14} /etc/hosts as it was: {len(undo_names(host.hosts_file)) - 2} lines, see there"
-            )
+    for way in ways_back(report):
+        for line in way.routes:
+            printer.say(f"  {way.host:<14} {line}")
+        if way.hosts_file:
+            printer.say(f"  {way.host:<14} /etc/hosts as it was: {len(way.hosts_file) - 2} lines, see there")
     printer.say(f"Transcript: {report.folder / 'transcript.md'}")
-    printer.say("Next lab: 12, Deploying the DNS Cluster Add-on")
+    printer.say(f"Next lab: {NEXT_LAB}")
 
 
 def _apply_document(review: Review, report: Report, proof: Proof | None) -> Json:

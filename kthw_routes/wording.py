@@ -1,0 +1,183 @@
+"""The words that both the wizard and the command line show: cells of the matrices, counts, explanations, the way back.
+
+A word carries a tone, never a colour: each front end has its own colours for the tones, and none where there are none.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from kthw_routes import diagnosis, transcript
+from kthw_routes.changes import ChangeKind
+from kthw_routes.events import Event, EventKind, HostState
+from kthw_routes.findings import Finding, Level
+from kthw_routes.plan import HostPlan, Plan
+from kthw_routes.proof import Proof
+from kthw_routes.workflow import Report
+
+NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
+"""What the tutorial goes on with."""
+
+REBOOT: Final = "These routes end at the next reboot."
+
+
+class Tone(StrEnum):
+    """How a word is meant, beside what it says."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    NEW = "new"
+    WARNING = "warning"
+    LOSS = "loss"
+    BAD = "bad"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text with its tone."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+KIND_TONE: Final = {
+    ChangeKind.KEEP: Tone.GOOD,
+    ChangeKind.ADD: Tone.NEW,
+    ChangeKind.REPLACE: Tone.WARNING,
+    ChangeKind.REMOVE: Tone.LOSS,
+    ChangeKind.FOREIGN: Tone.WARNING,
+    ChangeKind.STALE: Tone.WARNING,
+}
+_STATE_TONE: Final = {
+    HostState.DONE: Tone.GOOD,
+    HostState.NOTHING_TO_DO: Tone.GOOD,
+    HostState.READ: Tone.GOOD,
+    HostState.FAILED: Tone.BAD,
+    HostState.NOT_CONFIRMED: Tone.BAD,
+    HostState.SKIPPED: Tone.BAD,
+    HostState.NOT_STARTED: Tone.WARNING,
+}
+
+
+def state_tone(state: HostState | None) -> Tone:
+    """How a host's state is meant."""
+    return _STATE_TONE.get(state, Tone.PLAIN) if state else Tone.PLAIN
+
+
+def level_word(finding: Finding) -> str:
+    """`✗ stop`, `✗ skip host`, `▲ warning`, `· notice`."""
+    if finding.level is Level.STOP:
+        return "✗ stop"
+    if finding.level is Level.SKIP_HOST:
+        return "✗ skip host"
+    return "▲ warning" if finding.acknowledge else "· notice"
+
+
+def level_tone(finding: Finding) -> Tone:
+    """How a finding is meant."""
+    if finding.level is not Level.NOTICE:
+        return Tone.BAD
+    return Tone.WARNING if finding.acknowledge else Tone.PLAIN
+
+
+def event_line(event: Event) -> Words:
+    """What an event says in a log, without its time and host."""
+    match event.kind:
+        case EventKind.COMMAND:
+            return Words(f"$ {event.text}")
+        case EventKind.STATE:
+            word = str(event.state) if event.state else ""
+            return Words(event.text if event.text == word else f"{word}: {event.text}", state_tone(event.state))
+        case EventKind.ERROR:
+            return Words(f"! {event.text}", Tone.BAD)
+        case EventKind.OUTPUT | EventKind.NOTE:
+            return Words(f"  {event.text}", Tone.QUIET)
+
+
+def matrix_cell(host: HostPlan | None, source: str, target: str) -> Words:
+    """A cell of the route matrix: a mark and a word."""
+    if source == target:
+        return Words("own pod CIDR", Tone.QUIET)
+    change = next((c for c in host.routes if c.worker == target), None) if host else None
+    if change is None:
+        return Words("not read" if host is None else "–", Tone.QUIET)
+    by_hand = change.kind is ChangeKind.KEEP and change.has and not change.has[0].is_tagged
+    return Words(f"{change.kind.mark} {change.kind}{' (by hand)' if by_hand else ''}", KIND_TONE[change.kind])
+
+
+def proof_cell(proof: Proof, source: str, target: str) -> Words:
+    """A cell of the proof's matrix."""
+    pair = proof.pair(source, target)
+    if pair is None:
+        return Words("–", Tone.QUIET)
+    if pair.ok:
+        return Words(f"✓ {transcript.pair_words(pair)}", Tone.GOOD)
+    if not pair.tested:
+        return Words("? not tested", Tone.WARNING)
+    return Words(f"✗ {transcript.pair_words(pair)}", Tone.BAD)
+
+
+def explanations(proof: Proof) -> tuple[str, ...]:
+    """For each pair that fails, what was seen and what to look at; for each kernel that would not forward, why."""
+    lines: list[str] = []
+    for pair in proof.failed:
+        found = transcript.explain(proof, pair)
+        lines.append(f"{pair.source} → {pair.target}: {found.sentence}")
+        lines.append(f"    Next: {found.next_step}")
+    lines += [f"{p.source} → {p.target}: not tested, {p.problem}" for p in proof.untested]
+    lines += [diagnosis.of_verdict(v) for v in proof.verdicts if not v.forwards]
+    if proof.pairs and proof.evidence.value < 3 and not proof.failed and not proof.untested:
+        lines.append("Forwarding was not tested by traffic: that takes pods on every worker.")
+    lines += list(proof.unread)
+    return tuple(lines)
+
+
+def summary(plan: Plan) -> str:
+    """`4 route changes on 3 workers, 3 names on 1 controller`, or `Nothing to do.`"""
+    if plan.is_empty:
+        return "Nothing to do: every route and name is as it should be."
+    routes = sum(h.route_changes for h in plan.hosts)
+    workers = sum(1 for h in plan.hosts if h.route_changes)
+    names = sum(h.name_changes for h in plan.hosts)
+    controllers = sum(1 for h in plan.hosts if h.name_changes)
+    parts = []
+    if routes:
+        parts.append(f"{count(routes, 'route change')} on {count(workers, 'worker')}")
+    if names:
+        parts.append(f"{count(names, 'name')} in /etc/hosts on {count(controllers, 'controller')}")
+    return ", ".join(parts)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 route`, `2 routes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What takes back, on one host, what was sent to it; to be run there as root."""
+
+    host: str
+    routes: tuple[str, ...]
+    """`ip route` commands."""
+    hosts_file: tuple[str, ...]
+    """The lines of a command that writes /etc/hosts as it was; empty where the file was left alone."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, to paste."""
+        return (*self.routes, *self.hosts_file)
+
+
+def ways_back(report: Report) -> tuple[WayBack, ...]:
+    """The way back for every host on which something was sent."""
+    ways: list[WayBack] = []
+    for host in report.review.plan.hosts:
+        outcome = report.outcomes.get(host.node)
+        if outcome is None or not (outcome.changes_sent or outcome.state is HostState.NOT_CONFIRMED):
+            continue
+        edit = host.hosts_file
+        names = transcript.undo_names(edit) if edit is not None and not edit.is_empty else ()
+        ways.append(WayBack(host.node, tuple(str(c) for c in host.inverse), names))
+    return tuple(ways)
