@@ -12,9 +12,10 @@ import click
 from kthw_routes import findings as cluster_findings
 from kthw_routes.connecting import connect, linode_source
 from kthw_routes.documents import Json, outcome_json, plan_document, proof_json
-from kthw_routes.errors import Cancelled, ExitCode
+from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Emit, Event, Step
 from kthw_routes.output import Printer
+from kthw_routes.plan import Plan
 from kthw_routes.proof import Proof
 from kthw_routes.settings import Settings
 from kthw_routes.terminal import TerminalAsker
@@ -66,10 +67,12 @@ class _Command:
     def review(self) -> Review:
         """Find, visit, compare; printed as far as people read along."""
         discovery = self.walk.find(linode_source(self.settings))
-        before = (*discovery.findings, *cluster_findings.of_cluster(discovery.cluster))
-        if not discovery.cluster.workers:
+        before = (*discovery.findings, *cluster_findings.before_visit(discovery.cluster))
+        if stops := cluster_findings.stops(before):
+            self.printer.nodes(discovery.cluster)
             self.printer.findings(before)
-            raise Cancelled("There is nothing to do without a worker.")
+            self.document(plan_document(discovery.cluster, Plan(()), before))
+            raise UsageError(f"Nothing can run: {stops[0].sentence}", stops[0].hint)
         inspection = self.walk.inspect(discovery.cluster)
         self.check_stopped()
         review = self.walk.review(inspection)
@@ -165,10 +168,9 @@ def _print_end(printer: Printer, report: Report) -> None:
     printer.say(REBOOT)
     printer.say("To undo, as root on each host (the transcript has it too):")
     for way in ways_back(report):
-        for line in way.routes:
-            printer.say(f"  {way.host:<14} {line}")
-        if way.hosts_file:
-            printer.say(f"  {way.host:<14} /etc/hosts as it was: {len(way.hosts_file) - 2} lines, see there")
+        printer.say(f"  {way.host}")
+        for line in way.lines:
+            printer.say(f"    {line}")
     printer.say(f"Transcript: {report.folder / 'transcript.md'}")
     printer.say(f"Next lab: {NEXT_LAB}")
 

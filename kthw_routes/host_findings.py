@@ -1,7 +1,7 @@
 """What to warn of after the hosts were read: next hops, pod CIDRs, forwarding, names. Pure functions."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
@@ -24,9 +24,9 @@ def of_facts(cluster: Cluster, facts: Mapping[str, HostFacts]) -> tuple[Finding,
             found += _of_internal_address(node, host)
             found += _of_next_hops(cluster, node, host)
             found += _of_pod_cidr(cluster, node, host)
-            found += _of_pods(node, host)
         found += _of_host_name(node, host)
     found += _of_same_keys(facts)
+    found += _of_pods([host for node, host in seen if node.is_worker])
     return tuple(found)
 
 
@@ -105,24 +105,40 @@ def _of_pod_cidr(cluster: Cluster, node: Node, host: HostFacts) -> Iterator[Find
             )
 
 
-def _of_pods(node: Node, host: HostFacts) -> Iterator[Finding]:
-    if not host.ip_forward:
-        when = "and it has pods" if host.pods else "as before the first pod: the CNI plugin turns it on then"
+def _of_pods(workers: Sequence[HostFacts]) -> Iterator[Finding]:
+    off = [h for h in workers if not h.ip_forward]
+    for host in off:
+        if host.pods:
+            yield Finding(
+                "forwarding-off",
+                Level.NOTICE,
+                f"{host.node}: forwarding is off (net.ipv4.ip_forward = 0), and it has pods.",
+                "Until it is on, no packet from elsewhere reaches these pods: `sysctl -w net.ipv4.ip_forward=1`.",
+                host.node,
+            )
+    if before := [h.node for h in off if not h.pods]:
         yield Finding(
             "forwarding-off",
             Level.NOTICE,
-            f"{node.name}: forwarding is off (net.ipv4.ip_forward = 0), {when}.",
-            "" if not host.pods else "Until it is on, no packet from elsewhere reaches these pods.",
-            node.name,
+            f"Forwarding is off (net.ipv4.ip_forward = 0) on {names_of(before, len(workers))}.",
+            "Usual before the first pod: the CNI plugin turns it on then.",
+            before[0] if len(before) == 1 else None,
         )
-    if host.bridge is None:
+    if bare := [h.node for h in workers if h.bridge is None]:
         yield Finding(
             "no-pod-bridge",
             Level.NOTICE,
-            f"{node.name}: there is no pod bridge yet.",
+            f"There is no pod bridge yet on {names_of(bare, len(workers))}.",
             "Usual at this point of the lab; Proof then uses probe addresses.",
-            node.name,
+            bare[0] if len(bare) == 1 else None,
         )
+
+
+def names_of(names: Sequence[str], of: int) -> str:
+    """`worker-0`, `worker-0 and worker-2`, or `all 3 workers`."""
+    if len(names) == of > 1:
+        return f"all {of} workers"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _of_host_name(node: Node, host: HostFacts) -> Iterator[Finding]:

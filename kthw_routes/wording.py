@@ -3,6 +3,7 @@
 A word carries a tone, never a colour: each front end has its own colours for the tones, and none where there are none.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -11,8 +12,9 @@ from kthw_routes import diagnosis, transcript
 from kthw_routes.changes import ChangeKind
 from kthw_routes.events import Event, EventKind, HostState
 from kthw_routes.findings import Finding, Level
+from kthw_routes.host_findings import names_of
 from kthw_routes.plan import HostPlan, Plan
-from kthw_routes.proof import Proof
+from kthw_routes.proof import Evidence, PairReading, Proof
 from kthw_routes.workflow import Report
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
@@ -119,18 +121,36 @@ def proof_cell(proof: Proof, source: str, target: str) -> Words:
 
 
 def explanations(proof: Proof) -> tuple[str, ...]:
-    """For each pair that fails, what was seen and what to look at; for each kernel that would not forward, why."""
+    """What was seen of the pairs that fail, each cause once, and what to look at; why kernels would not forward."""
     lines: list[str] = []
+    causes: dict[diagnosis.Layer, list[PairReading]] = {}
     for pair in proof.failed:
-        found = transcript.explain(proof, pair)
-        lines.append(f"{pair.source} → {pair.target}: {found.sentence}")
+        causes.setdefault(transcript.explain(proof, pair).layer, []).append(pair)
+    for pairs in causes.values():
+        found = transcript.explain(proof, pairs[0])
+        lines.append(f"{pairs[0].source} → {pairs[0].target}: {found.sentence}")
+        if others := ", ".join(f"{p.source} → {p.target}" for p in pairs[1:]):
+            lines.append(f"    The same: {others}.")
         lines.append(f"    Next: {found.next_step}")
-    lines += [f"{p.source} → {p.target}: not tested, {p.problem}" for p in proof.untested]
-    lines += [diagnosis.of_verdict(v) for v in proof.verdicts if not v.forwards]
-    if proof.pairs and proof.evidence.value < 3 and not proof.failed and not proof.untested:
+    lines += [f"{p.source} → {p.target}: not tested, {p.problem}." for p in proof.untested]
+    lines += _forwarding(proof)
+    if proof.pairs and proof.evidence < Evidence.POD and not proof.failed and not proof.untested:
         lines.append("Forwarding was not tested by traffic: that takes pods on every worker.")
     lines += list(proof.unread)
     return tuple(lines)
+
+
+def _forwarding(proof: Proof) -> Iterator[str]:
+    """The kernels' own verdicts, where they say no; one sentence for all workers on which forwarding is off."""
+    refused = [v for v in proof.verdicts if not v.forwards]
+    off = list(dict.fromkeys(v.source for v in refused if not proof.facts[v.source].ip_forward))
+    if off:
+        judged = len({v.source for v in proof.verdicts})
+        yield (
+            f"By the kernel's own verdict {names_of(off, judged)} would not forward for pods yet: net.ipv4.ip_forward "
+            "is 0. The CNI plugin turns it on with the first pod."
+        )
+    yield from (diagnosis.of_verdict(v) for v in refused if v.source not in off)
 
 
 def summary(plan: Plan) -> str:

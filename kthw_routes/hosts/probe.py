@@ -179,6 +179,8 @@ def _run_rounds(
                     _difference(before, after, target, right.namespace),
                 )
             )
+    order = {n.name: number for number, n in enumerate(cluster.workers)}
+    readings.sort(key=lambda r: (order[r.source], order[r.target]))
     return tuple(_with_neighbours(fleet, ready, readings, emit))
 
 

@@ -1,0 +1,50 @@
+"""`kthw-routes demo`: the embedded lab, with the wizard, in plain lines, or kept for other commands."""
+
+import shlex
+import signal
+import sys
+import threading
+from contextlib import suppress
+
+import click
+
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.errors import ExitCode
+
+
+def wizard(region: str) -> ExitCode:
+    """The wizard on the embedded lab."""
+    from kthw_routes.wizard import run_wizard
+
+    with EmbeddedLab(region) as lab:
+        return run_wizard(lab.settings, lab)
+
+
+def walk(region: str) -> ExitCode:
+    """All steps in plain lines, ending with the proof. Nothing is asked: nothing real is changed."""
+    from kthw_routes.commands import walk as walk_steps
+
+    with EmbeddedLab(region) as lab:
+        click.echo(f"The embedded lab stands in {region}: 3 workers, 3 controllers, on this machine's loopback only.\n")
+        sys.stdout.flush()
+        return walk_steps(lab.settings, yes=True)
+
+
+def keep(region: str) -> ExitCode:
+    """Keep the lab until Ctrl-C or the end of the terminal, and say how other commands reach it."""
+    ended = threading.Event()
+    with EmbeddedLab(region) as lab:
+        click.echo(f"The embedded lab stands in {region}. It ends with Ctrl-C; all that it made is gone then.\n")
+        click.echo("In a second terminal, for kthw-routes and anything else that asks Linode:\n")
+        for name, value in lab.environment.items():
+            click.echo(f"  export {name}={shlex.quote(value)}")
+        click.echo("\n  kthw-routes plan\n\nTo look around on the nodes:\n")
+        for name in lab.node_names:
+            click.echo(f"  ssh -F {shlex.quote(str(lab.ssh_config))} {name}")
+        sys.stdout.flush()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: ended.set())
+        with suppress(KeyboardInterrupt):
+            ended.wait()
+        click.echo("\nThe lab is gone.")
+    return ExitCode.DONE
