@@ -20,6 +20,7 @@ from paramiko.common import (
     AUTH_FAILED,
     AUTH_PARTIALLY_SUCCESSFUL,
     AUTH_SUCCESSFUL,
+    MSG_CHANNEL_SUCCESS,
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     OPEN_FAILED_CONNECT_FAILED,
     OPEN_SUCCEEDED,
@@ -31,6 +32,9 @@ from kthw_routes.hosts.transport import QuietTransport
 LOOPBACK: Final = "127.0.0.1"
 _WATCH: Final = 0.1
 """Seconds between two looks at whether the client of a running command has gone."""
+
+_ANSWER: Final = 0.5
+"""Seconds to wait for the answer to a request; some clients want none."""
 
 Destination = tuple[str, int]
 Forward = Callable[[Destination], Destination | None]
@@ -99,6 +103,19 @@ class _Running:
     channel: paramiko.Channel
     terminal: Terminal
     thread: threading.Thread
+
+
+class _ServerTransport(QuietTransport):
+    """Tells when a request was answered: a command that ends sooner would close its channel before the answer."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.answered = threading.Event()
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)  # type: ignore[misc] # private, so not in the stubs
+        if data.asbytes()[0] == MSG_CHANNEL_SUCCESS:
+            self.answered.set()
 
 
 class SshServer:
@@ -176,10 +193,16 @@ class SshServer:
         for transport in transports:
             transport.join(0.5)
 
-    def watch(self, channel: paramiko.Channel, terminal: Terminal, work: Callable[[], int]) -> None:
-        """Run `work` in a thread and send the status it returns; end it when the client of the channel is gone."""
+    def watch(
+        self, channel: paramiko.Channel, terminal: Terminal, answered: threading.Event, work: Callable[[], int]
+    ) -> None:
+        """Run `work` in a thread and send the status it returns; end it when the client of the channel is gone.
+
+        It begins when `answered` is set: when the client knows that its request was granted.
+        """
 
         def run() -> None:
+            answered.wait(_ANSWER)
             try:
                 status = work()
                 with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
@@ -233,7 +256,7 @@ class SshServer:
                 self._silent.append(sock)
         else:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transport = QuietTransport(sock)
+            transport = _ServerTransport(sock)
             transport.add_server_key(self.key)
             with self.lock:
                 self._transports.append(transport)
@@ -246,7 +269,7 @@ class _Client(paramiko.ServerInterface):
     """What one client may do. Called by its transport's thread."""
 
     server: SshServer
-    transport: paramiko.Transport
+    transport: _ServerTransport
     user: str = ""
     terminals: set[int] = field(default_factory=set)
     forwards: dict[int, socket.socket] = field(default_factory=dict)
@@ -299,10 +322,11 @@ class _Client(paramiko.ServerInterface):
     def _begin(self, channel: paramiko.Channel, command: str | None) -> None:
         terminal = Terminal(channel, has_keyboard=channel.get_id() in self.terminals)
         host, user = self.server.host, self.user
+        answered = self.transport.answered = threading.Event()
         if command is None:
-            self.server.watch(channel, terminal, lambda: _converse(host, user, terminal))
+            self.server.watch(channel, terminal, answered, lambda: _converse(host, user, terminal))
         else:
-            self.server.watch(channel, terminal, lambda: _execute(host, user, terminal, command))
+            self.server.watch(channel, terminal, answered, lambda: _execute(host, user, terminal, command))
 
     def _carry(self) -> None:
         """Carry bytes between the next forwarding channel that is accepted and its socket."""

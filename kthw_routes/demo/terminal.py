@@ -82,7 +82,7 @@ class Terminal:
                 self._channel.sendall_stderr(written)
             else:
                 self._channel.sendall(written)
-        except OSError:
+        except (OSError, EOFError):
             self.hang_up()
 
 

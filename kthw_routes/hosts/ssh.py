@@ -30,7 +30,15 @@ from kthw_routes.hosts.session import Asker, OnLine
 from kthw_routes.hosts.ssh_config import Resolved, SshConfig
 from kthw_routes.hosts.streams import Stream
 from kthw_routes.hosts.sudo import SudoPassword, sudo_refusal
-from kthw_routes.hosts.transport import HANDSHAKE_TIMEOUT, KEEPALIVE, JumpTransport, QuietTransport, dial, hang_up
+from kthw_routes.hosts.transport import (
+    HANDSHAKE_TIMEOUT,
+    KEEPALIVE,
+    JumpSocket,
+    JumpTransport,
+    QuietTransport,
+    dial,
+    hang_up,
+)
 from kthw_routes.observed import HostKey, Privilege
 
 MOST_OPENS_THROUGH_JUMP: Final = 16
@@ -112,16 +120,15 @@ class _Jump:
     lock: threading.Lock = field(default_factory=threading.Lock)
     connection: fabric.Connection | None = None
 
-    def channel(self, node: str, target: Resolved, access: Access, attempt: "_Attempt") -> paramiko.Channel:
-        """A channel to `target` through this host, which is connected to unless it is."""
+    def connect(self, node: str, target: Resolved, access: Access, attempt: "_Attempt") -> JumpSocket:
+        """A way to `target` through this host, which is connected to unless it is."""
         with self.lock:
             if self.connection is None or not self.connection.is_connected:
                 outer, inner = self.chain[:-1], self.chain[-1]
                 self.connection, _ = _connect(node, inner, outer, access, attempt, JumpTransport)
             transport: paramiko.Transport = self.connection.transport
-        return transport.open_channel(
-            "direct-tcpip", (target.host, target.port), ("127.0.0.1", 0), timeout=access.connect_timeout
-        )
+        there, here = (target.host, target.port), ("127.0.0.1", 0)
+        return JumpSocket(transport.open_channel("direct-tcpip", there, here, timeout=access.connect_timeout))
 
     def close(self) -> None:
         """Hang up."""
@@ -188,14 +195,13 @@ def _connect(
         connection.transport.set_keepalive(KEEPALIVE)
     # Anything may come out of the two libraries here (a bare Exception included); all of it means that there
     # is no connection. What is ours to stop on passes.
-    except BaseException:
+    except BaseException as error:
         if client is not None:
             _close(client)
-        if attempt.cancelled.is_set():
-            error = InterruptedError()
         if not isinstance(error, Exception):
             raise
-        raise connect_fault(node, target, error, access.connect_timeout) from error
+        met = InterruptedError() if attempt.cancelled.is_set() else error
+        raise connect_fault(node, target, met, access.connect_timeout) from error
     if check.key is None:
         raise AssertionError("paramiko did not ask for the host key to be checked")
     return connection, check.key
@@ -211,7 +217,7 @@ def _socket(
         if chain:
             jump = access.jump(chain)
             stack.enter_context(jump.slots)
-            sock = jump.channel(node, target, access, attempt)
+            sock = jump.connect(node, target, access, attempt)
         else:
             sock = dial(target.host, target.port, access.connect_timeout, attempt.cancelled)
         attempt.sock = sock

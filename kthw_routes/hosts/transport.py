@@ -61,7 +61,43 @@ class JumpTransport(QuietTransport):
     def _is_open(self, number: int) -> bool:
         """Whether we may still speak on the channel that the jump host numbers so."""
         channels = self._channels.values()  # type: ignore[attr-defined] # private, so not in the stubs
-        return any(channel.remote_chanid == number and not channel.closed for channel in channels)
+        return any(c.remote_chanid == number and c.active and not c.closed for c in channels)
+
+
+class JumpSocket:
+    """A channel of a jump host, as the socket of the connection behind it. Closing it never raises."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._sending = threading.Lock()
+
+    @property
+    def _closed(self) -> bool:  # paramiko's transport asks its socket for this
+        return self._channel.closed
+
+    def settimeout(self, seconds: float | None) -> None:
+        """As of a socket."""
+        self._channel.settimeout(seconds)
+
+    def recv(self, size: int) -> bytes:
+        """As of a socket."""
+        return self._channel.recv(size)
+
+    def send(self, data: bytes) -> int:
+        """As of a socket."""
+        with self._sending:
+            return self._channel.send(data)
+
+    def close(self) -> None:
+        """Close the channel, after what is being sent; but not later than 0.1 s, should the way be blocked."""
+        held = self._sending.acquire(timeout=0.1)
+        try:
+            self._channel.close()
+        except (OSError, EOFError, paramiko.SSHException):
+            pass  # the jump host is gone, and the channel with it
+        finally:
+            if held:
+                self._sending.release()
 
 
 def hang_up(sock: Any) -> None:
