@@ -8,6 +8,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Network, ip_address
@@ -100,7 +101,10 @@ class LinodeSource:
             LinodeError: Linode did not answer, or with something else.
             Cancelled: `cancel` was set.
         """
-        api = _Api(self._token, self._url, self._ca, self._patience, emit, cancel)
+        with closing(_Api(self._token, self._url, self._ca, self._patience, emit, cancel)) as api:
+            return self._ask(api)
+
+    def _ask(self, api: "_Api") -> Discovery:
         search, plain = self._search, self._search.via == "private"
         entries = api.entries_of("/linode/instances", "nodes", "1 of 2" if plain else "")
         candidates = search.candidates(entries)
@@ -127,7 +131,6 @@ class _Api:
     cancel: threading.Event
     scopes: frozenset[str] | None = None
     _client: "LinodeClient | None" = field(default=None, repr=False)
-    _head: Answer | None = None
 
     def entries_of(self, path: str, what: str, count: str) -> list[dict[str, object]]:
         """All entries of a list, page by page."""
@@ -158,37 +161,43 @@ class _Api:
             Finding("token-unencrypted", Level.NOTICE, sentence, "Put an https:// address into LINODE_URL."),
         )
 
+    def close(self) -> None:
+        """Hang up; a request that was given up ends by itself."""
+        if self._client is not None:
+            self._client.session.close()
+
     def _get(self, path: str) -> object:
         """The JSON at `path`, tried three times where that may help. Raises LinodeError, Cancelled."""
         return persistently(partial(self._try, path), emit=self.emit, cancel=self.cancel, backoff=self.patience.backoff)
 
     def _try(self, path: str) -> object:
-        self._head = None
         try:
             return run_beside(partial(self._ask, path), cancel=self.cancel, seconds=self.patience.whole)
         except TimeoutError as error:
-            self._client = None  # the thread that still waits keeps it
             failure = linode_errors.of_exception(error, self._host(), self.patience.whole)
         raise failure
 
     def _ask(self, path: str) -> object:
         """One request, in a thread of its own. Raises LinodeError only: what the library raises holds the token."""
+        heads: list[Answer] = []  # of this request alone: an earlier one, given up, may still be answered
         try:
             if self._client is None:
                 self._client = self._new_client()
+            self._client.session.hooks["response"] = [partial(self._note_head, heads)]
             answer: object = self._client.get(path)
-            if self._head is None or 200 <= self._head.status < 300:
+            if not heads or 200 <= heads[-1].status < 300:
                 return answer
-            failure = linode_errors.of_answer(self._head, self._host(), self.token.origin)
+            failure = linode_errors.of_answer(heads[-1], self._host(), self.token.origin)
         except Exception as error:  # the library lets through requests', json's and, for odd bodies, its own bugs
-            failure = self._told(error)
+            failure = self._told(error, heads[-1] if heads else None)
         raise failure  # not within `except`: the library's exception would hang on it
 
-    def _told(self, error: Exception) -> LinodeError:
-        """The library's exception as one of ours."""
-        head = self._head
+    def _told(self, error: Exception, head: Answer | None) -> LinodeError:
+        """The library's exception as one of ours. `head`: of the answer, if one came."""
         if head is None:
-            return linode_errors.of_exception(error, self._host(), self.patience.read)
+            connecting = type(error).__name__ == "ConnectTimeout"
+            seconds = self.patience.connect if connecting else self.patience.read
+            return linode_errors.of_exception(error, self._host(), seconds)
         if head.status >= 300:
             return linode_errors.of_answer(self._with_reasons(head, error), self._host(), self.token.origin)
         if isinstance(error, (ValueError, RecursionError)):
@@ -220,12 +229,12 @@ class _Api:
         session.auth = _keep_authorization
         session.max_redirects = 0
         session.trust_env = not self._is_local()
-        session.hooks["response"].append(self._note_head)
         return client
 
-    def _note_head(self, response: "requests.Response", **_: object) -> None:
+    def _note_head(self, heads: list[Answer], response: "requests.Response", **_: object) -> None:
         headers = response.headers
-        self._head = Answer(response.status_code, headers.get("Content-Type", ""), headers.get("Retry-After", ""))
+        kind, wait = headers.get("Content-Type", ""), headers.get("Retry-After", "")
+        heads.append(Answer(response.status_code, kind, wait))
         scopes = headers.get("X-OAuth-Scopes")
         if scopes is not None:
             self.scopes = frozenset(filter(None, re.split(r"[\s,]+", clean_line(scopes))))

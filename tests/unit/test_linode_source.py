@@ -1,5 +1,6 @@
 """Finding the nodes in a Linode account, over real HTTP to the embedded lab's API, also when that misbehaves."""
 
+import gc
 import logging
 import socket
 import ssl
@@ -7,9 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -428,7 +431,7 @@ REASON = b'{"errors": [{"reason": "Because \\u001b[31mI say so.", "field": null}
         (Fault(500, b""), Trouble.UNAVAILABLE, "Linode is in trouble: 500 Internal Server Error."),
         (Fault(599, b"[]"), Trouble.UNAVAILABLE, "Linode is in trouble: 599."),
         (
-            Fault(302, b"", {"Location": "http://127.0.0.1:1/login"}),
+            Fault(302, b"", {"Location": "/v4/regions"}),
             Trouble.REDIRECTED,
             "{host} sends us to another address, as no API does.",
         ),
@@ -495,6 +498,19 @@ def test_what_is_tried_three_times(api: LinodeApi, fault: Fault, trouble: Troubl
     ]
 
 
+def test_each_try_is_judged_by_itself(api: LinodeApi) -> None:
+    busy, gone = Fault(503, b"{}"), Fault(drops=True)
+    assert failure(api, busy, busy, gone).trouble is Trouble.CONNECTION_FAILED
+    assert failure(api, busy, gone, Fault(401, b"{}")).trouble is Trouble.TOKEN_REFUSED
+
+
+def test_requests_run_in_threads_that_do_not_keep_the_program_alive() -> None:
+    run = partial(tries.run_beside, cancel=threading.Event(), seconds=5.0)
+    assert run(lambda: threading.current_thread().daemon) is True
+    with pytest.raises(ZeroDivisionError):
+        run(lambda: 1 // 0)
+
+
 def test_an_answer_that_never_ends_is_given_up(api: LinodeApi) -> None:
     api.faults = [Fault(hangs=True)]
     slow = Patience(connect=60.0, read=60.0, whole=0.2, backoff=0.0)
@@ -550,6 +566,16 @@ def test_nothing_listens() -> None:
     assert error.sentence == f"127.0.0.1:{port} refused the connection."
 
 
+def test_nobody_picks_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait_in_vain(*_: object, **__: object) -> None:
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", wait_in_vain)
+    error = nowhere("http://127.0.0.1:9/v4")
+    assert error.trouble is Trouble.TIMED_OUT
+    assert error.sentence == "127.0.0.1:9 did not answer within 2 s."  # the time for connecting
+
+
 def test_a_name_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -582,6 +608,19 @@ def test_no_tls_where_tls_is_wanted(api: LinodeApi) -> None:
     error = nowhere(api.url.replace("http:", "https:"))
     assert error.trouble is Trouble.TLS_FAILED
     assert error.sentence.startswith(f"No safe connection to {api.url.split('/')[2]}: ")
+
+
+def test_hanging_up_within_the_handshake_is_no_matter_of_certificates() -> None:
+    def hang_up(server: socket.socket) -> None:
+        for _ in range(tries.TRIES):
+            connection, _ = server.accept()
+            connection.recv(10_000)  # all of the greeting, else closing resets the connection
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=hang_up, args=(server,), daemon=True).start()
+        error = nowhere(f"https://127.0.0.1:{server.getsockname()[1]}/v4")
+    assert error.trouble is Trouble.CONNECTION_FAILED
 
 
 def test_a_certificate_nobody_vouches_for(api: LinodeApi, certificate: tuple[Path, Path]) -> None:
@@ -676,6 +715,19 @@ def test_nothing_is_asked_once_cancelled(api: LinodeApi) -> None:
     with pytest.raises(Cancelled):
         source(api).find(emit=discard, cancel=cancel)
     assert api.requests == []
+
+
+def test_nothing_stays_open_after_a_search(api: LinodeApi) -> None:
+    before = set(threading.enumerate())
+    for _ in range(3):
+        find(api)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        gc.collect()
+    left = [t for t in set(threading.enumerate()) - before if t.name == "linode-request"]
+    for thread in left:  # its last act was to tell that it is done
+        thread.join(1.0)
+    assert not any(t.is_alive() for t in left)
 
 
 # The secret
