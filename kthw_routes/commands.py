@@ -76,6 +76,9 @@ class _Command:
         inspection = self.walk.inspect(discovery.cluster)
         self.check_stopped()
         review = self.walk.review(inspection)
+        for facts in inspection.facts.values():
+            if (key := facts.host_key).is_new:
+                self.progress.say(f"{facts.node}: new host key {key.type} {key.fingerprint}, accepted and remembered")
         self.printer.nodes(inspection.cluster)
         self.printer.say()
         self.printer.findings((*discovery.findings, *review.findings))

@@ -83,7 +83,7 @@ def _proof(proof: Proof) -> Iterator[str]:
         yield f"- {_inline(explain(proof, pair).sentence)}"
     for verdict in proof.verdicts:
         if not verdict.forwards:
-            yield f"- {_inline(diagnosis.of_verdict(verdict))}"
+            yield f"- {_inline(diagnosis.of_verdict(verdict, proof.facts.get(verdict.source)))}"
     yield ""
 
 

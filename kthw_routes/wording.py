@@ -150,7 +150,7 @@ def _forwarding(proof: Proof) -> Iterator[str]:
             f"By the kernel's own verdict {names_of(off, judged)} would not forward for pods yet: net.ipv4.ip_forward "
             "is 0. The CNI plugin turns it on with the first pod."
         )
-    yield from (diagnosis.of_verdict(v) for v in refused if v.source not in off)
+    yield from (diagnosis.of_verdict(v, proof.facts.get(v.source)) for v in refused if v.source not in off)
 
 
 def summary(plan: Plan) -> str:

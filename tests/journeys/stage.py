@@ -1,0 +1,126 @@
+"""Where a journey takes place: a cluster as it stands before lab 11, and the tool beside it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from kthw_routes.demo.account import DEMO_TOKEN, Account, LinodeInstance
+from tests.nodes.lab import NodeLab
+
+WORKERS = ("worker-0", "worker-1", "worker-2")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command of the tool printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """stdout as the one JSON document that it is."""
+        return json.loads(self.out)
+
+
+class Stage(Protocol):
+    """A cluster of three workers and at least controller-0."""
+
+    name: str
+
+    @property
+    def state(self) -> Path:
+        """The tool's state folder."""
+
+    def tool(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
+        """Run `kthw-routes` with these arguments."""
+
+    def run(self, node: str, command: str) -> str:
+        """Run a shell command on a node as root, without the tool; its stdout."""
+
+    def internal(self, node: str) -> str:
+        """The internal address of a node."""
+
+    def add_pods(self) -> None:
+        """Give every worker a pod."""
+
+    def filter_pods(self) -> None:
+        """Let the provider drop packets whose source is a pod's address."""
+
+
+class RealNodes:
+    """Real Linux nodes, and a Linode API beside the tool."""
+
+    name = "real nodes"
+
+    def __init__(self, lab: NodeLab, api_url: str) -> None:
+        self.lab = lab
+        self._api_url = api_url
+
+    @property
+    def state(self) -> Path:
+        """The tool's state folder."""
+        return self.lab.home / "state" / "kthw-routes"
+
+    def tool(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
+        """Run `kthw-routes` in the lab's namespace."""
+        own = {"LINODE_URL": self._api_url, "LINODE_TOKEN": DEMO_TOKEN, "PYTHONPATH": os.getcwd()}
+        identity = () if "-i" in arguments else ("-i", str(self.lab.key))
+        command = [sys.executable, "-m", "kthw_routes", arguments[0], *identity, *arguments[1:]]
+        done = self.lab.client(command, env=own | dict(env or {}), timeout=120)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def run(self, node: str, command: str) -> str:
+        """Run a shell command on a node."""
+        return self.lab.run(node, command)
+
+    def internal(self, node: str) -> str:
+        """The internal address of a node."""
+        return str(self.lab.node(node).spec.private)
+
+    def add_pods(self) -> None:
+        """Give every worker a pod."""
+        for worker in self.lab.workers:
+            worker.add_pod()
+
+    def filter_pods(self) -> None:
+        """Let the provider drop packets whose source is a pod's address."""
+        self.lab.filter_pods()
+
+
+def account_of(lab: NodeLab, region: str = "ca-central") -> Account:
+    """The Linode account in which the lab's nodes stand."""
+    return Account(
+        tuple(
+            LinodeInstance(node.name, (str(node.spec.public),), (str(node.spec.private),), region)
+            for node in lab.nodes.values()
+        )
+    )
+
+
+def free_environment(home: Path) -> dict[str, str]:
+    """An environment without anything of whoever runs the tests."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
+    xdg = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "STATE", "CACHE", "DATA")}
+    return {**kept, **xdg, "HOME": str(home), "TERM": "dumb", "PYTHONPATH": os.getcwd()}
+
+
+def run_tool(arguments: list[str], env: Mapping[str, str], cwd: Path) -> Answer:
+    """Run `kthw-routes` in a process of its own, without a terminal."""
+    done = subprocess.run(
+        [sys.executable, "-m", "kthw_routes", *arguments],
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,222 @@
+"""Find, look, review, run, prove: what people come to do, on the command line."""
+
+import re
+
+import pytest
+
+from tests.journeys.stage import WORKERS, Stage
+
+POD_CIDRS = {name: f"10.200.{number}.0/24" for number, name in enumerate(WORKERS)}
+
+
+def pod_routes(stage: Stage, worker: str) -> dict[str, str]:
+    """Prefix -> the rest of the line, as `ip route` on the worker prints it."""
+    lines = stage.run(worker, "ip route show root 10.200.0.0/16").splitlines()
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
+
+
+def wanted(stage: Stage, worker: str) -> dict[str, str]:
+    """What `pod_routes` should be after a run."""
+    return {POD_CIDRS[other]: f"via {stage.internal(other)} dev eth0 proto 200" for other in WORKERS if other != worker}
+
+
+def tables(stage: Stage) -> dict[str, str]:
+    """Everything that the tool might change, on every node."""
+    nodes = (*WORKERS, "controller-0")
+    return {node: stage.run(node, "ip route show; ip -4 -o address show; cat /etc/hosts; ls -a /etc") for node in nodes}
+
+
+def names_block(stage: Stage) -> str:
+    rows = "".join(f"{stage.internal(worker)} {worker}\n" for worker in WORKERS)
+    return f"# BEGIN kthw-routes\n{rows}# END kthw-routes\n"
+
+
+def test_a_plan_changes_nothing(stage: Stage) -> None:
+    before = tables(stage)
+    answer = stage.tool("plan")
+    assert answer.code == 0, answer.err
+    assert "6 route changes on 3 workers, 3 names in /etc/hosts on " in answer.out
+    assert f"ip route add 10.200.2.0/24 via {stage.internal('worker-2')} proto 200" in answer.out
+    assert tables(stage) == before
+    assert stage.tool("plan", "--exit-code").code == 3
+
+
+def test_routes_and_names_are_made_and_a_second_run_has_nothing_to_do(stage: Stage) -> None:
+    first = stage.tool("apply", "--yes")
+    assert first.code == 0, first.out + first.err
+    for worker in WORKERS:
+        assert pod_routes(stage, worker) == wanted(stage, worker)
+    assert stage.run("controller-0", "cat /etc/hosts").endswith(names_block(stage))
+    assert "Traffic between all pod CIDRs gets through." in first.out
+    assert "probe addresses on the nodes; there are no pods yet" in first.out
+    assert "These routes end at the next reboot." in first.out
+    before = tables(stage)
+    second = stage.tool("apply", "--yes")
+    assert second.code == 0
+    assert "Nothing to do: every route and name is as it should be." in second.out
+    assert tables(stage) == before
+    check = stage.tool("check")
+    assert check.code == 0
+    assert tables(stage) == before
+
+
+def test_without_a_terminal_apply_needs_yes(stage: Stage) -> None:
+    before = tables(stage)
+    answer = stage.tool("apply")
+    assert answer.code == 2
+    assert "needs --yes" in answer.err
+    assert tables(stage) == before
+
+
+def test_what_a_learner_left_behind_is_kept_or_put_right(stage: Stage) -> None:
+    right = f"ip route add 10.200.1.0/24 via {stage.internal('worker-1')}"
+    wrong = f"ip route add 10.200.2.0/24 via {stage.internal('worker-1')}"
+    second = f"ip route add 10.200.0.0/24 via {stage.internal('worker-0')} metric 50"
+    third = f"ip route add 10.200.0.0/24 via {stage.internal('worker-2')} metric 100"
+    stage.run("worker-0", f"{right}; {wrong}")
+    stage.run("worker-1", f"{second}; {third}; ip route add blackhole 10.200.2.0/24")
+    stage.run("controller-0", "printf '192.168.177.9 worker-1\\n' >> /etc/hosts")
+    plan = stage.tool("plan", "--json").json
+    kinds = {(host["host"], row["prefix"]): row["kind"] for host in plan["hosts"] for row in host["routes"]}
+    assert kinds["worker-0", "10.200.1.0/24"] == "keep"
+    assert kinds["worker-0", "10.200.2.0/24"] == "replace"
+    assert kinds["worker-1", "10.200.0.0/24"] == "replace"
+    assert kinds["worker-1", "10.200.2.0/24"] == "replace"
+    names = {
+        row["name"]: row["kind"] for host in plan["hosts"] if host["host"] == "controller-0" for row in host["names"]
+    }
+    assert names == {"worker-0": "add", "worker-1": "replace", "worker-2": "add"}
+    answer = stage.tool("apply", "--yes")
+    assert answer.code == 0, answer.out + answer.err
+    tables_now = {worker: pod_routes(stage, worker) for worker in WORKERS}
+    assert tables_now["worker-0"] == wanted(stage, "worker-0") | {
+        "10.200.1.0/24": f"via {stage.internal('worker-1')} dev eth0"
+    }
+    assert tables_now["worker-1"] == wanted(stage, "worker-1") | {
+        "10.200.0.0/24": f"via {stage.internal('worker-0')} dev eth0 metric 50"
+    }
+    assert "192.168.177.9" not in stage.run("controller-0", "cat /etc/hosts")
+
+
+def test_the_way_back_that_is_printed_restores_every_byte(stage: Stage) -> None:
+    stage.run("worker-0", f"ip route add 10.200.2.0/24 via {stage.internal('worker-1')} metric 5")
+    stage.run("worker-1", f"ip route add 10.200.2.0/24 via {stage.internal('worker-0')}")
+    stage.run("controller-0", "printf '192.168.177.9 worker-1\\n' >> /etc/hosts")
+    before = tables(stage)
+    assert stage.tool("apply", "--yes").code == 0
+    assert tables(stage) != before
+    (transcript,) = stage.state.glob("runs/*/transcript.md")
+    undo = transcript.read_text().split("## How to undo\n")[1]
+    for part in undo.split("\nOn ")[1:]:
+        node, _, commands = part.partition(", as root:\n")
+        stage.run(node, "".join(line[4:] + "\n" for line in commands.splitlines() if line.startswith("    ")))
+    assert tables(stage) == before
+
+
+def test_pods_prove_more_than_probe_addresses(stage: Stage) -> None:
+    stage.add_pods()
+    answer = stage.tool("apply", "--yes", "--json")
+    assert answer.code == 0, answer.err
+    proof = answer.json["proof"]
+    assert proof["headline"] == "Pods of all workers reach each other."
+    assert proof["evidence"] == "pod"
+    assert proof["proved"] is True
+    assert all(verdict["forwards"] for verdict in proof["verdicts"])
+    assert len(proof["verdicts"]) == len(proof["pairs"]) == 6
+    for pair in proof["pairs"]:
+        assert pair["counters_from"]["requests_out"] == pair["counters_to"]["requests_in"] == 3
+
+
+def test_in_eu_west_pods_fail_and_the_counters_say_where(london: Stage) -> None:
+    plan = london.tool("plan")
+    assert plan.code == 0
+    assert "▲ warning: eu-west (London): pods were seen to fail here." in plan.out
+    answer = london.tool("apply", "--yes")
+    assert answer.code == 4, answer.err
+    assert "6 of 6 pairs of workers do not get through." in answer.out
+    assert "three requests left worker-0, none arrived at worker-1." in answer.out
+    check = london.tool("check", "--json")
+    assert check.code == 4
+    document = check.json
+    assert document["drift"] is False
+    assert {f["code"] for f in document["findings"] if f["warning"]} == {"region-seen-to-fail"}
+    assert not any(pair["ok"] for pair in document["proof"]["pairs"])
+
+
+def test_drift_is_found_named_and_mended(stage: Stage) -> None:
+    assert stage.tool("apply", "--yes").code == 0
+    stage.run("worker-1", "ip route del 10.200.0.0/24")
+    stage.run("controller-0", "sed -i /worker-2/d /etc/hosts" if stage.name == "real nodes" else "true")
+    check = stage.tool("check")
+    assert check.code == 3
+    assert "1 route change on 1 worker" in check.out
+    assert "worker-1 has no right route to worker-0's pod CIDR" in check.out
+    assert stage.tool("plan").code == 0
+    assert stage.tool("apply", "--yes").code == 0
+    assert pod_routes(stage, "worker-1") == wanted(stage, "worker-1")
+
+
+def test_an_own_pod_cidr_routed_away_is_drift_and_left_alone(stage: Stage) -> None:
+    assert stage.tool("apply", "--yes").code == 0
+    stage.run("worker-0", f"ip route add 10.200.0.0/24 via {stage.internal('worker-1')}")
+    check = stage.tool("check")
+    assert check.code == 3
+    assert "its own pod CIDR 10.200.0.0/24 is routed away" in check.out
+    assert stage.tool("apply", "--yes", "--no-probe").code == 0
+    assert pod_routes(stage, "worker-0")["10.200.0.0/24"].startswith(f"via {stage.internal('worker-1')}")
+
+
+def test_foreign_routes_stay_and_ours_go_only_when_asked(stage: Stage) -> None:
+    foreign = f"ip route add 10.200.7.0/24 via {stage.internal('worker-1')}"
+    ours = f"ip route add 10.200.8.0/24 via {stage.internal('worker-1')} proto 200"
+    stage.run("worker-0", f"{foreign}; {ours}")
+    assert stage.tool("apply", "--yes").code == 0
+    assert {"10.200.7.0/24", "10.200.8.0/24"} < pod_routes(stage, "worker-0").keys()
+    assert stage.tool("check").code == 0
+    pruned = stage.tool("apply", "--yes", "--prune")
+    assert pruned.code == 0, pruned.out
+    assert pod_routes(stage, "worker-0").keys() == {"10.200.1.0/24", "10.200.2.0/24", "10.200.7.0/24"}
+
+
+def test_only_one_host_is_visited(stage: Stage) -> None:
+    before = tables(stage)
+    answer = stage.tool("apply", "--yes", "--only", "worker-1")
+    assert answer.code == 0, answer.out + answer.err
+    assert pod_routes(stage, "worker-1") == wanted(stage, "worker-1")
+    after = tables(stage)
+    assert [node for node in after if after[node] != before[node]] == ["worker-1"]
+    assert "6 of 6 pairs could not be tested" in answer.out
+    unknown = stage.tool("plan", "--only", "worker-9")
+    assert unknown.code == 2
+    assert "No node is named worker-9." in unknown.err
+
+
+def test_names_and_probes_can_be_forgone(stage: Stage) -> None:
+    before = stage.run("controller-0", "cat /etc/hosts")
+    answer = stage.tool("apply", "--yes", "--no-hosts-file", "--no-probe")
+    assert answer.code == 0
+    assert stage.run("controller-0", "cat /etc/hosts") == before
+    assert "Not proved: no probe was sent, as asked." in answer.out
+
+
+def test_json_is_one_document_and_everything_else_is_on_stderr(stage: Stage) -> None:
+    for command in (["plan"], ["apply", "--yes"], ["check"]):
+        answer = stage.tool(*command, "--json")
+        assert answer.code == 0, answer.err
+        assert answer.json["version"] == 1
+    assert "Nothing to do" in answer.err
+
+
+def test_the_first_visit_prints_the_host_keys_that_it_accepts(stage: Stage) -> None:
+    first, second = stage.tool("plan"), stage.tool("plan")
+    pattern = re.compile(r"worker-0: new host key ssh-ed25519 SHA256:\S{43}, accepted")
+    assert pattern.search(first.err)
+    assert not pattern.search(second.err)
+
+
+@pytest.mark.parametrize("mode", ["strict", "ask"])
+def test_a_key_that_nobody_accepted_is_refused(stage: Stage, mode: str) -> None:
+    answer = stage.tool("plan", "--host-keys", mode)
+    assert answer.code == 1
+    assert "✗ skip host: worker-0: the host key of" in answer.out
+    assert "is not known" in answer.out
