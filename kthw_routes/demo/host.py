@@ -1,0 +1,209 @@
+"""A modelled Linux host: its kernel, files, accounts and programs, and how a command from outside is run on it."""
+
+import contextlib
+import posixpath
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from kthw_routes.demo.builtins import ExitShell
+from kthw_routes.demo.clock import Clock, RealClock
+from kthw_routes.demo.files import FileTree
+from kthw_routes.demo.kernel import Kernel
+from kthw_routes.demo.network import Network
+from kthw_routes.demo.pipes import reading
+from kthw_routes.demo.process import BrokenPipe, Expired, Interrupted, Process, Readable, Write
+from kthw_routes.demo.programs import registry
+from kthw_routes.demo.shell import NOT_FOUND, Shell
+from kthw_routes.demo.system_files import add_system_files, write_passwd
+from kthw_routes.demo.users import ROOT, SudoPolicy, User
+
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SBIN: Final = frozenset({"ip", "sysctl"})
+_ANYWHERE: Final = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+class ModelHost:
+    """One host.
+
+    Attributes:
+        name: its host name.
+        kernel: its own network namespace.
+        namespaces: those below /run/netns, by name: the pods'.
+        files, users: as the names say.
+        iproute2: the version that `ip -V` prints; 4.15 (`ss180129`) and older print no JSON for routes.
+        bashrc: what the login shell prints before each command (stdout), as a noisy .bashrc does.
+        missing: programs that are not installed.
+        before: called before each program is run; a test makes a host slow or dying with it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        clock: Clock | None = None,
+        network: Network | None = None,
+        iproute2: str = "6.1.0, libbpf 1.1.0",
+        epoch: float | None = None,
+    ) -> None:
+        self.name = name
+        self.clock: Clock = clock or RealClock()
+        self.network = network or Network(self.clock)
+        self.kernel: Kernel = self.network.kernel()
+        self.namespaces: dict[str, Kernel] = {}
+        self.users: dict[str, User] = {"root": ROOT}
+        self.iproute2 = iproute2
+        self.bashrc = b""
+        self.missing: set[str] = set()
+        self.before: Callable[[Process], None] | None = None
+        self.files = FileTree(self.clock, time.time() - self.clock.now() if epoch is None else epoch)
+        add_system_files(self)
+
+    def add_user(
+        self, name: str, *, sudo: SudoPolicy = SudoPolicy.NOPASSWD, password: str = "", uid: int | None = None
+    ) -> User:
+        """Make an account with a home directory."""
+        number = uid if uid is not None else 1000 + len(self.users) - 1
+        user = User(name, number, number, f"/home/{name}", sudo, password)
+        self.users[name] = user
+        home = self.files.directory(user.home)
+        home.uid, home.gid, home.mode = number, number, 0o750
+        write_passwd(self)
+        return user
+
+    def add_namespace(self, name: str) -> Kernel:
+        """Make a network namespace below /run/netns."""
+        kernel = self.network.kernel()
+        self.namespaces[name] = kernel
+        self.files.put(f"/run/netns/{name}", mode=0o444)
+        return kernel
+
+    # programs
+
+    def has_program(self, name: str) -> bool:
+        """Whether a program of this name, or at this path, can be run."""
+        directory, base = posixpath.split(name)
+        if directory and directory not in _ANYWHERE:
+            return False
+        return base in registry() and base not in self.missing
+
+    def program_directory(self, name: str) -> str:
+        """Where a program is installed."""
+        return "/usr/sbin" if name in _SBIN else "/usr/bin"
+
+    def run_program(self, process: Process) -> int:
+        """Run the program that `process.argv` names and return its status; 127 where there is none.
+
+        Raises:
+            Interrupted, Expired: the session ended, or a `timeout` ran out.
+            BrokenPipe: nobody reads its output any more.
+        """
+        name = posixpath.basename(process.argv[0])
+        if not self.has_program(process.argv[0]):
+            process.err(f"{process.argv[0]}: command not found\n")
+            return NOT_FOUND
+        process.check()
+        if self.before:
+            self.before(process)
+        return registry()[name](process)
+
+    # from outside
+
+    def execute(
+        self,
+        command: str,
+        *,
+        user: str = "root",
+        stdin: Readable | None = None,
+        stdout: Write,
+        stderr: Write,
+        cancelled: threading.Event | None = None,
+    ) -> int:
+        """Run one command line in the account's login shell, as sshd does for an exec request.
+
+        Args:
+            stdin: read as far as the programs read; nothing if not given.
+            stdout, stderr: take the output as it is produced.
+            cancelled: ends everything that runs when it is set.
+
+        Returns:
+            The exit status; 130 where it was cancelled.
+
+        Raises:
+            KeyError: there is no such account.
+        """
+        shell = self._login_shell(user, stdin or reading(b""), stdout, stderr, cancelled or threading.Event())
+        try:
+            if self.bashrc:
+                stdout(self.bashrc)
+            return shell.run_text(command)
+        except (Interrupted, Expired):
+            return 130
+        except BrokenPipe:
+            return 141
+
+    def open_shell(self, user: str) -> "LoginShell":
+        """A shell for one interactive login. Raises KeyError where there is no such account."""
+        nothing: Write = lambda _data: None  # noqa: E731 - replaced by the terminal's for each line
+        shell = self._login_shell(user, reading(b""), nothing, nothing, threading.Event())
+        shell.interactive = True
+        return LoginShell(shell)
+
+    def _login_shell(
+        self, user_name: str, stdin: Readable, stdout: Write, stderr: Write, cancelled: threading.Event
+    ) -> Shell:
+        user = self.users[user_name]
+        env = {
+            "HOME": user.home,
+            "LANG": "C.UTF-8",
+            "LOGNAME": user.name,
+            "PATH": PATH,
+            "PWD": user.home,
+            "SHELL": "/bin/bash",
+            "USER": user.name,
+        }
+        process = Process(self, user, self.kernel, ["bash"], env, stdin, stdout, stderr, cancelled, cwd=user.home)
+        return Shell(process, "bash")
+
+
+class LoginShell:
+    """A shell that somebody types into: it keeps its directory and variables from line to line."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self.is_over = False
+        """Whether `exit` was typed."""
+
+    @property
+    def prompt(self) -> str:
+        """`user@host:directory# `, as Debian's bash prompts."""
+        process = self._shell.process
+        home = process.user.home
+        place = process.cwd
+        if place == home or place.startswith(home + "/"):
+            place = "~" + place[len(home) :]
+        return f"{process.user.name}@{process.host.name}:{place}{'#' if process.user.is_root else '$'} "
+
+    def execute(
+        self, command: str, *, stdin: Readable, stdout: Write, stderr: Write, cancelled: threading.Event
+    ) -> int:
+        """Run one line and return its status; 130 where it was cancelled."""
+        process = self._shell.process
+        process.stdin, process.stdout, process.stderr, process.cancelled = stdin, stdout, stderr, cancelled
+        try:
+            self._shell.status = self._run(command)
+        except (Interrupted, Expired):
+            self._shell.status = 130
+        except ExitShell as ending:
+            self.is_over = True
+            self._shell.status = ending.status
+        except BrokenPipe:
+            self._shell.status = 141
+        return self._shell.status
+
+    def _run(self, command: str) -> int:
+        with contextlib.suppress(IndexError):
+            if command.split()[0] in ("exit", "logout"):
+                self.is_over = True
+        return self._shell.run_text(command)

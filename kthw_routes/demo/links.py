@@ -1,0 +1,93 @@
+"""A network interface and its IPv4 addresses, as the kernel holds them."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
+
+FOREVER = 0xFFFFFFFF
+"""A lifetime that never ends, as `ip -json address` prints it."""
+
+
+@dataclass(slots=True)
+class LinkAddress:
+    """An IPv4 address on an interface."""
+
+    interface: IPv4Interface
+    broadcast: IPv4Address | None = None
+    scope: int = 0
+    secondary: bool = False
+    label: str = ""
+    metric: int = 0
+    """Of the connected route that comes with it."""
+    no_prefix_route: bool = False
+    valid_until: float | None = None
+    """On the model's clock; None for ever."""
+    preferred_until: float | None = None
+
+    @property
+    def local(self) -> IPv4Address:
+        """The address itself."""
+        return self.interface.ip
+
+    @property
+    def network(self) -> IPv4Network:
+        """The connected network."""
+        return self.interface.network
+
+    def same_subnet(self, other: "LinkAddress") -> bool:
+        """Whether the kernel counts both to one subnet: same mask, same network."""
+        return self.network == other.network
+
+
+@dataclass(slots=True)
+class Link:
+    """A network interface."""
+
+    index: int
+    name: str
+    kind: str = "ether"
+    """`loopback`, `ether`, `veth` or `bridge`."""
+    mac: str = "00:00:00:00:00:00"
+    mtu: int = 1500
+    up: bool = True
+    carrier: bool = True
+    master: str | None = None
+    peer: str | None = None
+    """What stands after the `@` in the name: the other end of a veth."""
+    addresses: list[LinkAddress] = field(default_factory=list)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is `lo`."""
+        return self.kind == "loopback"
+
+    @property
+    def running(self) -> bool:
+        """Whether packets can leave through it."""
+        return self.up and self.carrier
+
+    @property
+    def flags(self) -> list[str]:
+        """As `ip link` prints them, in its order."""
+        flags = ["NO-CARRIER"] if self.up and not self.carrier else []
+        flags += ["LOOPBACK"] if self.is_loopback else ["BROADCAST", "MULTICAST"]
+        if self.up:
+            flags += ["UP"] + (["LOWER_UP"] if self.carrier else [])
+        return flags
+
+    @property
+    def state(self) -> str:
+        """The operational state as `ip link` prints it."""
+        if self.is_loopback:
+            return "UNKNOWN" if self.up else "DOWN"
+        return "UP" if self.running else "DOWN"
+
+    @property
+    def link_local(self) -> IPv6Address:
+        """The IPv6 link-local address that the kernel makes from the MAC address (RFC 4291, appendix A)."""
+        octets = bytes(int(part, 16) for part in self.mac.split(":"))
+        identifier = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
+        return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)
+
+    def primary(self, network: IPv4Network) -> LinkAddress | None:
+        """The primary address of a connected network."""
+        return next((a for a in self.addresses if not a.secondary and a.network == network), None)

@@ -1,0 +1,286 @@
+"""Packets between the modelled hosts: each is carried by the tables that it meets, there and back.
+
+Interfaces are plugged into segments (one shared Ethernet for the nodes, one bridge per worker for its pods). A
+packet is routed, its next hop is looked for on the segment, the provider's filter may swallow it, and the next
+host delivers or forwards it.
+"""
+
+import errno
+import threading
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+from kthw_routes.demo.clock import Clock, RealClock
+from kthw_routes.demo.forwarding import Decision, input_route, output_route, select_source
+from kthw_routes.demo.kernel import Kernel
+from kthw_routes.demo.netlink import KernelError, RouteType, Scope
+
+HOP_LIMIT: Final = 64
+NO_NEIGHBOUR_AFTER: Final = 3.07
+"""Seconds until the kernel gives up asking for a neighbour (three probes, one a second)."""
+
+
+class Kind(StrEnum):
+    """What a packet is."""
+
+    ECHO = "echo request"
+    REPLY = "echo reply"
+    NET_UNREACHABLE = "Destination Net Unreachable"
+    HOST_UNREACHABLE = "Destination Host Unreachable"
+    TTL_EXCEEDED = "Time to live exceeded"
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it reports another packet's fate."""
+        return self not in (Kind.ECHO, Kind.REPLY)
+
+
+_COUNTERS: Final = {
+    Kind.ECHO: "Echos",
+    Kind.REPLY: "EchoReps",
+    Kind.NET_UNREACHABLE: "DestUnreachs",
+    Kind.HOST_UNREACHABLE: "DestUnreachs",
+    Kind.TTL_EXCEEDED: "TimeExcds",
+}
+"""The name of a packet's counter in /proc/net/snmp, behind `In` or `Out`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """An ICMP packet on its way."""
+
+    source: IPv4Address
+    destination: IPv4Address
+    kind: Kind
+    identifier: int
+    sequence: int
+    ttl: int = HOP_LIMIT
+    hops: int = 0
+    """How many segments it has crossed; its time is made from them."""
+
+
+Filter = Callable[[Packet], bool]
+"""Whether the provider drops this packet where it leaves a host's port."""
+
+
+def drops_sources_outside(*networks: IPv4Network) -> Filter:
+    """A source-address filter: what carries any other source is dropped at the sender's port.
+
+    This is what eu-west is modelled with (the cause that the lab's author suspected). A request from a pod's own
+    address never arrives; a request that the node masquerades does, and the reply is dropped at the other port.
+    """
+    return lambda packet: not any(packet.source in network for network in networks)
+
+
+def drops_addresses_of(network: IPv4Network) -> Filter:
+    """A filter on both addresses: nothing that comes from or goes to `network` passes."""
+    return lambda packet: packet.source in network or packet.destination in network
+
+
+@dataclass(slots=True)
+class Segment:
+    """One Ethernet: everything that is plugged in reaches everything else directly."""
+
+    name: str
+    ports: list[tuple[Kernel, str]] = field(default_factory=list)
+    """(host, interface)."""
+    filter: Filter | None = None
+
+    def holder(self, ip: IPv4Address, asking: tuple[Kernel, str]) -> tuple[Kernel, str] | None:
+        """Who answers for an address; a host answers for each of its addresses, as Linux does."""
+        for kernel, device in self.ports:
+            if (kernel, device) != asking and kernel.link(device).running and kernel.is_local(ip):
+                return kernel, device
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an echo request."""
+
+    answer: Packet | None
+    """A reply or an error that reached the sender; None: nothing came back."""
+    seconds: float
+    """How long it took to come."""
+
+
+class Network:
+    """All segments and all network namespaces, under one lock."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or RealClock()
+        self.lock = threading.RLock()
+        self.segments: list[Segment] = []
+        self.silent: list[Kernel] = []
+        """Namespaces that forward nothing and report nothing: the provider's router."""
+        self._answers: dict[tuple[int, int], Packet] = {}
+        self._translated: dict[tuple[int, int, IPv4Address], IPv4Address] = {}
+
+    def kernel(self) -> Kernel:
+        """A new network namespace."""
+        return Kernel(self.clock, self.lock)
+
+    def segment(self, name: str, filter_: Filter | None = None) -> Segment:
+        """A new Ethernet."""
+        segment = Segment(name, filter=filter_)
+        self.segments.append(segment)
+        return segment
+
+    def unplug(self, kernel: Kernel) -> None:
+        """Take a namespace off every segment: its host is down."""
+        with self.lock:
+            for segment in self.segments:
+                segment.ports = [(k, device) for k, device in segment.ports if k is not kernel]
+
+    def _is_silent(self, kernel: Kernel) -> bool:
+        return any(silent is kernel for silent in self.silent)
+
+    # echo
+
+    def echo(
+        self,
+        kernel: Kernel,
+        destination: IPv4Address,
+        *,
+        source: IPv4Address | None,
+        device: str | None,
+        identifier: int,
+        sequence: int,
+        ttl: int = HOP_LIMIT,
+    ) -> Outcome:
+        """Send one echo request and say what comes back.
+
+        Raises:
+            KernelError: the host's own routes refuse it.
+        """
+        with self.lock:
+            decision = output_route(kernel, destination, source=source, device=device)
+            if decision.type not in (RouteType.UNICAST, RouteType.LOCAL):
+                raise KernelError(errno.EACCES)
+            request = Packet(decision.source or destination, destination, Kind.ECHO, identifier, sequence, ttl)
+            self._answers.pop((id(kernel), identifier), None)
+            kernel.counters["OutEchos"] += 1
+            self._leave(kernel, request, decision)
+            answer = self._answers.pop((id(kernel), identifier), None)
+            if answer is None:
+                return Outcome(None, 0.0)
+            if answer.kind is Kind.HOST_UNREACHABLE:
+                return Outcome(answer, NO_NEIGHBOUR_AFTER)
+            return Outcome(answer, _round_trip(answer))
+
+    def _leave(self, kernel: Kernel, packet: Packet, decision: Decision) -> None:
+        """Let a packet leave a host the way that was decided."""
+        if decision.type is RouteType.LOCAL:
+            self._deliver(kernel, packet)
+            return
+        found = self._port(kernel, decision.device)
+        next_hop = decision.gateway or packet.destination
+        if found is None:
+            return
+        segment, master = found
+        holder = segment.holder(next_hop, (kernel, master))
+        mac = holder[0].link(holder[1]).mac if holder else None
+        kernel.neighbours[(decision.device, next_hop)] = mac
+        if holder is None:
+            self._report(kernel, packet, Kind.HOST_UNREACHABLE)
+            return
+        if segment.filter and segment.filter(packet):
+            return
+        self._arrive(holder[0], holder[1], replace(packet, hops=packet.hops + 1))
+
+    def _port(self, kernel: Kernel, device: str) -> tuple[Segment, str] | None:
+        if not kernel.link(device).running:
+            return None
+        for segment in self.segments:
+            if any(k is kernel and name == device for k, name in segment.ports):
+                return segment, device
+        return None
+
+    def _arrive(self, kernel: Kernel, device: str, packet: Packet) -> None:
+        packet = self._translated_back(kernel, packet)
+        try:
+            decision = input_route(kernel, packet.destination, packet.source, device)
+        except KernelError as error:
+            if error.errno == errno.ENETUNREACH and kernel.forwards:
+                self._report(kernel, packet, Kind.NET_UNREACHABLE)
+            return
+        if decision.type is RouteType.LOCAL:
+            self._deliver(kernel, packet)
+        elif decision.type is RouteType.UNICAST and not self._is_silent(kernel):
+            if packet.ttl <= 1:
+                self._report(kernel, packet, Kind.TTL_EXCEEDED)
+                return
+            passed_on = self._masqueraded(kernel, replace(packet, ttl=packet.ttl - 1), decision)
+            self._leave(kernel, passed_on, decision)
+
+    def _deliver(self, kernel: Kernel, packet: Packet) -> None:
+        kernel.counters[f"In{_COUNTERS[packet.kind]}"] += 1
+        if packet.kind is not Kind.ECHO:
+            self._answers[id(kernel), packet.identifier] = packet
+            return
+        reply = replace(packet, source=packet.destination, destination=packet.source, kind=Kind.REPLY, ttl=HOP_LIMIT)
+        kernel.counters["OutEchoReps"] += 1
+        self._send_own(kernel, reply)
+
+    def _report(self, kernel: Kernel, packet: Packet, kind: Kind) -> None:
+        """Tell the sender of a packet what became of it. Errors about errors are never sent."""
+        if packet.kind.is_error or self._is_silent(kernel):
+            return
+        report = Packet(packet.destination, packet.source, kind, packet.identifier, packet.sequence, hops=packet.hops)
+        try:
+            decision = output_route(kernel, packet.source)
+        except KernelError:
+            return
+        kernel.counters[f"Out{_COUNTERS[kind]}"] += 1
+        own = decision.source or packet.destination
+        if decision.type is RouteType.LOCAL:
+            # about a packet of this host's own: the report comes from the address that it left with
+            own = self._face(kernel, packet) or own
+            if packet.kind is Kind.REPLY:
+                return
+        self._leave(kernel, replace(report, source=own), decision)
+
+    def _face(self, kernel: Kernel, packet: Packet) -> IPv4Address | None:
+        try:
+            return output_route(kernel, packet.destination).source
+        except KernelError:
+            return None
+
+    def _send_own(self, kernel: Kernel, packet: Packet) -> None:
+        try:
+            decision = output_route(kernel, packet.destination, source=packet.source)
+        except KernelError:
+            return
+        self._leave(kernel, packet, decision)
+
+    # address translation of the pods' nodes
+
+    def _masqueraded(self, kernel: Kernel, packet: Packet, decision: Decision) -> Packet:
+        if packet.kind is not Kind.ECHO:
+            return packet  # only the first packet of a conversation is looked at; answers follow the tracked one
+        for pods in kernel.masquerade:
+            if packet.source in pods and packet.destination not in pods:
+                own = select_source(kernel, decision.device, decision.gateway, Scope.GLOBAL)
+                if own:
+                    self._translated[(id(kernel), packet.identifier, own)] = packet.source
+                    return replace(packet, source=own)
+        return packet
+
+    def _translated_back(self, kernel: Kernel, packet: Packet) -> Packet:
+        if packet.kind is Kind.ECHO:
+            return packet
+        original = self._translated.get((id(kernel), packet.identifier, packet.destination))
+        return replace(packet, destination=original) if original else packet
+
+
+def _round_trip(answer: Packet) -> float:
+    """Seconds that a round trip took: a quarter of a millisecond per segment, and a little that looks like chance."""
+    seed = zlib.crc32(f"{answer.source} {answer.destination} {answer.sequence}".encode())
+    wobble = (seed % 1000) / 1000
+    if answer.hops == 0:
+        return 0.00003 + 0.00003 * wobble
+    return (0.11 + 0.11 * wobble) * 0.001 * answer.hops + 0.0001

@@ -1,0 +1,36 @@
+"""The programs of the modelled hosts: one module a family, one registry of all."""
+
+import importlib
+from collections.abc import Callable
+from typing import Final
+
+from kthw_routes.demo.process import Process
+
+Program = Callable[[Process], int]
+"""Runs to its end and returns the exit status."""
+
+FAMILIES: Final = ("control", "files", "identity", "ip", "ping", "sysctl", "text")
+
+_REGISTRY: dict[str, Program] = {}
+_loaded = False
+
+
+def program(*names: str) -> Callable[[Program], Program]:
+    """Register a program under these names."""
+
+    def register(function: Program) -> Program:
+        for name in names:
+            _REGISTRY[name] = function
+        return function
+
+    return register
+
+
+def registry() -> dict[str, Program]:
+    """All programs by name."""
+    global _loaded
+    if not _loaded:
+        for family in FAMILIES:
+            importlib.import_module(f"{__name__}.{family}")
+        _loaded = True
+    return _REGISTRY

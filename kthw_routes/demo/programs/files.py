@@ -1,0 +1,427 @@
+"""Programs that look at files and change them: ls, stat, cp, dd, mv, rm, mkdir, touch, chmod, readlink, test."""
+
+import posixpath
+import re
+import stat as stat_bits
+import time
+
+from kthw_routes.demo.files import FileError, Node
+from kthw_routes.demo.process import Process
+from kthw_routes.demo.programs import program
+
+BLOCK = 512
+
+
+def _options(process: Process, with_value: str = "") -> tuple[str, list[str], list[str]]:
+    """The single letters, the long options, and the operands."""
+    letters = ""
+    long: list[str] = []
+    names: list[str] = []
+    words = process.arguments
+    while words:
+        word, words = words[0], words[1:]
+        if word == "--":
+            return letters, long, names + words
+        if word.startswith("--"):
+            long.append(word)
+        elif word.startswith("-") and len(word) > 1:
+            letters += word[1:]
+            if word[-1] in with_value and words:
+                long.append(words[0])
+                words = words[1:]
+        else:
+            names.append(word)
+    return letters, long, names
+
+
+def _owner(process: Process, uid: int) -> str:
+    return next((user.name for user in process.host.users.values() if user.uid == uid), str(uid))
+
+
+@program("ls")
+def ls(process: Process) -> int:
+    """List directories; -1, -l, -a, -A, -d. Each name on its own line, as into a pipe."""
+    letters, _, names = _options(process)
+    files = process.host.files
+    status = 0
+    shown: list[tuple[str, Node]] = []
+    folders: list[tuple[str, Node]] = []
+    for name in names or ["."]:
+        try:
+            node = files.node(name, process, follow="l" not in letters and "d" not in letters)
+        except FileError as error:
+            process.fail(f"cannot access '{name}': {error.reason}")
+            status = 2
+            continue
+        (folders if node.type == "directory" and "d" not in letters else shown).append((name, node))
+    _print_nodes(process, shown, letters)
+    for i, (name, _) in enumerate(folders):
+        if len(names) > 1:
+            process.out(f"{chr(10) if i or shown else ''}{name}:\n")
+        try:
+            inside = files.names(name, process)
+        except FileError as error:
+            process.fail(f"cannot open directory '{name}': {error.reason}")
+            status = 2
+            continue
+        if "a" not in letters and "A" not in letters:
+            inside = [entry for entry in inside if not entry.startswith(".")]
+        elif "a" in letters:
+            inside = [".", "..", *inside]
+        if "l" in letters:
+            process.out("total 0\n")
+        rows = [(entry, files.node(posixpath.join(name, entry), process, follow=False)) for entry in inside]
+        _print_nodes(process, rows, letters)
+    return status
+
+
+def _print_nodes(process: Process, rows: list[tuple[str, Node]], letters: str) -> None:
+    for name, node in rows:
+        if "l" not in letters:
+            process.out(f"{name}\n")
+            continue
+        when = time.strftime("%b %e %H:%M", time.gmtime(node.mtime))
+        size = len(node.target if node.type == "link" else node.data)
+        arrow = f" -> {node.target}" if node.type == "link" else ""
+        owner, group = _owner(process, node.uid), _owner(process, node.gid)
+        mode = stat_bits.filemode(node.full_mode)
+        process.out(f"{mode} 1 {owner} {group} {size:>5} {when} {name}{arrow}\n")
+
+
+_STAT = """\
+  File: %n
+  Size: %s\tBlocks: %b\tIO Block: %o   %F
+Access: (0%a/%A)  Uid: %u/%U   Gid: %g/%G
+Modify: %y"""
+_KINDS = {"file": "regular file", "directory": "directory", "link": "symbolic link"}
+
+
+@program("stat")
+def stat(process: Process) -> int:
+    """`stat [-L] -c FORMAT FILES`."""
+    words = process.arguments
+    template, follow, names = None, False, []
+    while words:
+        word, words = words[0], words[1:]
+        if word in ("-c", "--format", "--printf") and words:
+            template, words = words[0], words[1:]
+        elif word.startswith(("--format=", "-c")):
+            template = word.partition("=")[2] if "=" in word and word.startswith("--") else word[2:]
+        elif word in ("-L", "--dereference"):
+            follow = True
+        elif word != "--":
+            names.append(word)
+    if not names:
+        process.err("stat: missing operand\nTry 'stat --help' for more information.\n")
+        return 1
+    status = 0
+    for name in names:
+        try:
+            node = process.host.files.node(name, process, follow=follow)
+        except FileError as error:
+            status = process.fail(f"cannot statx '{name}': {error.reason}")
+            continue
+        shown = (
+            template
+            or "  File: %n\n  Size: %s\tBlocks: %b\tIO Block: 4096   %F\nAccess: (0%a/%A)  Uid: %u/%U   Gid: %g/%G"
+        )
+        process.out(_formatted(process, shown, name, node) + "\n")
+    return status
+
+
+def _formatted(process: Process, template: str, name: str, node: Node) -> str:
+    size = len(node.target if node.type == "link" else node.data)
+    arrow = f" -> '{node.target}'" if node.type == "link" else ""
+    kind = "regular empty file" if node.type == "file" and not size else _KINDS[node.type]
+    selinux = node.xattrs.get("security.selinux", "?")
+    values = {
+        "%": "%",
+        "n": name,
+        "N": f"'{name}'{arrow}",
+        "a": f"{node.mode:o}",
+        "A": stat_bits.filemode(node.full_mode),
+        "f": f"{node.full_mode:x}",
+        "u": str(node.uid),
+        "g": str(node.gid),
+        "U": _owner(process, node.uid),
+        "G": _owner(process, node.gid),
+        "s": str(size),
+        "i": str(node.inode),
+        "h": "1",
+        "F": kind,
+        "Y": str(int(node.mtime)),
+        "X": str(int(node.mtime)),
+        "Z": str(int(node.mtime)),
+        "y": time.strftime("%Y-%m-%d %H:%M:%S.000000000 +0000", time.gmtime(node.mtime)),
+        "b": str(-(-size // BLOCK)),
+        "B": str(BLOCK),
+        "o": "4096",
+        "d": "2048",
+        "D": "800",
+        "t": "0",
+        "T": "0",
+        "C": selinux,
+        "m": process.host.files.resolve(name, process) if node.mounted else "/",
+    }
+    return re.sub(r"%(.)", lambda match: values.get(match[1], "?"), template)
+
+
+@program("cp")
+def cp(process: Process) -> int:
+    """`cp [-a|-p|--preserve=all] [--attributes-only] SOURCE TARGET`."""
+    letters, long, names = _options(process)
+    if len(names) < 2:
+        what = f"missing destination file operand after '{names[0]}'" if names else "missing file operand"
+        process.err(f"cp: {what}\nTry 'cp --help' for more information.\n")
+        return 1
+    files = process.host.files
+    source, target = names[0], names[-1]
+    try:
+        node = files.node(source, process)
+    except FileError as error:
+        return process.fail(f"cannot stat '{source}': {error.reason}")
+    if node.type == "directory":
+        return process.fail(f"-r not specified; omitting directory '{source}'")
+    try:
+        if files.node(target, process).type == "directory":
+            target = posixpath.join(target, posixpath.basename(source))
+    except FileError:
+        pass  # it is not there yet
+    try:
+        if "--attributes-only" in long:
+            write = files.writer(target, process, append=True)
+        else:
+            data = files.read(source, process)
+            write = files.writer(target, process)
+            write(data)
+    except FileError as error:
+        verb = "cannot create regular file" if error.reason != "No space left on device" else "error writing"
+        return process.fail(f"{verb} '{target}': {error.reason}")
+    preserve = set(letters) & set("ap") or any(option.startswith("--preserve") for option in long)
+    if preserve:
+        copy = files.node(target, process)
+        copy.mode, copy.mtime, copy.xattrs = node.mode, node.mtime, dict(node.xattrs)
+        if process.user.is_root:
+            copy.uid, copy.gid = node.uid, node.gid
+    return 0
+
+
+@program("dd")
+def dd(process: Process) -> int:
+    """`dd [if=FILE] [of=FILE] [conv=fsync] [status=none]`."""
+    options = dict(word.partition("=")[::2] for word in process.arguments)
+    unknown = next((word for word in process.arguments if "=" not in word), None)
+    if unknown is not None:
+        process.err(f"dd: unrecognized operand '{unknown}'\nTry 'dd --help' for more information.\n")
+        return 1
+    files = process.host.files
+    try:
+        data = files.read(options["if"], process) if "if" in options else process.read()
+    except FileError as error:
+        return process.fail(f"failed to open '{options['if']}': {error.reason}")
+    status = 0
+    if "of" in options:
+        try:
+            append = "notrunc" in options.get("conv", "") or "append" in options.get("oflag", "")
+            write = files.writer(options["of"], process, append=append)
+        except FileError as error:
+            return process.fail(f"failed to open '{options['of']}': {error.reason}")
+        try:
+            write(data)
+        except FileError as error:
+            status = process.fail(f"error writing '{options['of']}': {error.reason}")
+    else:
+        process.stdout(data)
+    if options.get("status") != "none":
+        records = f"{len(data) // BLOCK}+{int(len(data) % BLOCK > 0)} records"
+        process.err(f"{records} in\n{records} out\n{len(data)} bytes copied, 0.0001 s\n")
+    return status
+
+
+@program("mv")
+def mv(process: Process) -> int:
+    """`mv [-f] [-T] SOURCE TARGET`."""
+    letters, _, names = _options(process)
+    if len(names) < 2:
+        what = f"missing destination file operand after '{names[0]}'" if names else "missing file operand"
+        process.err(f"mv: {what}\nTry 'mv --help' for more information.\n")
+        return 1
+    files = process.host.files
+    source, target = names[0], names[-1]
+    try:
+        files.node(source, process, follow=False)
+    except FileError as error:
+        return process.fail(f"cannot stat '{source}': {error.reason}")
+    if "T" not in letters:
+        try:
+            if files.node(target, process).type == "directory":
+                target = posixpath.join(target, posixpath.basename(source))
+        except FileError:
+            pass  # it is not there yet
+    try:
+        files.rename(source, target, process)
+    except FileError as error:
+        if error.reason == "Is a directory":
+            return process.fail(f"cannot overwrite directory '{target}' with non-directory")
+        return process.fail(f"cannot move '{source}' to '{target}': {error.reason}")
+    return 0
+
+
+@program("rm")
+def rm(process: Process) -> int:
+    """`rm [-f] [-r] FILES`."""
+    letters, _, names = _options(process)
+    if not names and "f" not in letters:
+        process.err("rm: missing operand\nTry 'rm --help' for more information.\n")
+        return 1
+    status = 0
+    for name in names:
+        try:
+            process.host.files.remove(name, process, recursive=bool(set(letters) & set("rR")))
+        except FileError as error:
+            if "f" in letters and error.reason in ("No such file or directory", "Not a directory"):
+                continue
+            status = process.fail(f"cannot remove '{name}': {error.reason}")
+    return status
+
+
+@program("mkdir")
+def mkdir(process: Process) -> int:
+    """`mkdir [-p] DIRECTORIES`."""
+    letters, _, names = _options(process, "m")
+    status = 0
+    for name in names:
+        parts = name.rstrip("/").split("/")
+        paths = ["/".join(parts[: i + 1]) or "/" for i in range(len(parts))] if "p" in letters else [name]
+        try:
+            for path in paths:
+                process.host.files.make_directory(path, process, parents="p" in letters)
+        except FileError as error:
+            status = process.fail(f"cannot create directory '{name}': {error.reason}")
+    return status
+
+
+@program("touch")
+def touch(process: Process) -> int:
+    """Make files, or set their time."""
+    status = 0
+    for name in _options(process)[2]:
+        try:
+            process.host.files.write(name, b"", process, append=True)
+        except FileError as error:
+            status = process.fail(f"cannot touch '{name}': {error.reason}")
+    return status
+
+
+@program("chmod")
+def chmod(process: Process) -> int:
+    """`chmod OCTAL FILES`."""
+    names = _options(process)[2]
+    if len(names) < 2 or not re.fullmatch("[0-7]{3,4}", names[0]):
+        process.err(f"chmod: invalid mode: '{names[0] if names else ''}'\n")
+        return 1
+    status = 0
+    for name in names[1:]:
+        try:
+            node = process.host.files.node(name, process)
+        except FileError as error:
+            status = process.fail(f"cannot access '{name}': {error.reason}")
+            continue
+        if not process.user.is_root and node.uid != process.user.uid:
+            status = process.fail(f"changing permissions of '{name}': Operation not permitted")
+            continue
+        node.mode = int(names[0], 8)
+    return status
+
+
+@program("readlink", "realpath")
+def readlink(process: Process) -> int:
+    """`readlink [-f] FILE`, `realpath FILE`."""
+    letters, _, names = _options(process)
+    status = 0
+    for name in names:
+        try:
+            if process.name.endswith("realpath") or set(letters) & set("fem"):
+                process.out(f"{process.host.files.resolve(name, process)}\n")
+                continue
+            node = process.host.files.node(name, process, follow=False)
+        except FileError:
+            return 1
+        if node.type != "link":
+            return 1
+        process.out(f"{node.target}\n")
+    return status
+
+
+@program("test", "[")
+def test(process: Process) -> int:
+    """Conditions on files, strings and numbers."""
+    words = process.arguments
+    if process.name == "[":
+        if not words or words[-1] != "]":
+            return process.fail("missing ]", 2)
+        words = words[:-1]
+    return int(not _condition(process, words))
+
+
+def _condition(process: Process, words: list[str]) -> bool:
+    if "-o" in words:
+        at = words.index("-o")
+        return _condition(process, words[:at]) or _condition(process, words[at + 1 :])
+    if "-a" in words:
+        at = words.index("-a")
+        return _condition(process, words[:at]) and _condition(process, words[at + 1 :])
+    match words:
+        case []:
+            return False
+        case [word]:
+            return bool(word)
+        case ["!", *rest]:
+            return not _condition(process, rest)
+        case ["-n", text]:
+            return bool(text)
+        case ["-z", text]:
+            return not text
+        case [flag, name] if re.fullmatch("-[a-zA-Z]", flag):
+            return _file_condition(process, flag[1], name)
+        case [one, "=" | "==", other]:
+            return one == other
+        case [one, "!=", other]:
+            return one != other
+        case [one, "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" as operator, other]:
+            return _number_condition(one, operator, other)
+        case _:
+            return False
+
+
+def _file_condition(process: Process, flag: str, name: str) -> bool:
+    files = process.host.files
+    if flag in "rwx":
+        return files.may(name, process, {"r": 4, "w": 2, "x": 1}[flag])
+    try:
+        node = files.node(name, process, follow=flag not in "hL")
+    except FileError:
+        return False
+    return {
+        "f": node.type == "file",
+        "d": node.type == "directory",
+        "h": node.type == "link",
+        "L": node.type == "link",
+        "s": bool(node.data),
+        "e": True,
+    }.get(flag, False)
+
+
+def _number_condition(one: str, operator: str, other: str) -> bool:
+    try:
+        left, right = int(one), int(other)
+    except ValueError:
+        return False
+    return {
+        "-eq": left == right,
+        "-ne": left != right,
+        "-lt": left < right,
+        "-le": left <= right,
+        "-gt": left > right,
+        "-ge": left >= right,
+    }[operator]

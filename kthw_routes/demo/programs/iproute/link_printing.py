@@ -1,0 +1,239 @@
+"""How `ip link` and `ip address` print interfaces and their addresses."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from kthw_routes.demo.kernel import Kernel
+from kthw_routes.demo.links import FOREVER, Link, LinkAddress
+from kthw_routes.demo.netlink import SCOPE_NAMES, KernelError, name_of
+from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError
+from kthw_routes.demo.programs.iproute.context import Context
+from kthw_routes.demo.programs.iproute.printing import Entry, Json
+
+
+@dataclass(slots=True)
+class LinkSelector:
+    """Which interfaces, and which of their addresses."""
+
+    device: str | None = None
+    kind: str | None = None
+    master: str | None = None
+    up: bool = False
+    to: tuple[IPv4Address, int] | None = None
+    scope: int | None = None
+    label: str | None = None
+
+    def take(self, word: str, arguments: Arguments) -> bool:
+        """Read a word that selects interfaces; False if it is none."""
+        if word == "up":
+            self.up = True
+        elif word == "type":
+            self.kind = arguments.take()
+        elif word == "master":
+            self.master = arguments.take()
+        else:
+            return False
+        return True
+
+    def require_device(self, context: Context) -> None:
+        """Raises IpError if the named interface does not exist."""
+        if self.device is not None:
+            try:
+                context.kernel.link(self.device)
+            except KernelError:
+                raise IpError(f'Device "{self.device}" does not exist.\n', 1, ends_batch=False) from None
+
+    def links(self, kernel: Kernel) -> list[Link]:
+        """The interfaces that are meant."""
+        return [
+            link
+            for link in kernel.links
+            if (self.device is None or link.name == self.device)
+            and (self.kind is None or link.kind == self.kind)
+            and (self.master is None or link.master == self.master)
+            and (not self.up or link.up)
+        ]
+
+    def fits(self, address: LinkAddress) -> bool:
+        """Whether the address is meant."""
+        if self.to:
+            base, length = self.to
+            if length and int(address.local) >> (32 - length) != int(base) >> (32 - length):
+                return False
+        return (self.scope is None or address.scope == self.scope) and (
+            self.label is None or address.label == self.label
+        )
+
+    @property
+    def by_address(self) -> bool:
+        """Whether interfaces without a fitting address are left out."""
+        return self.to is not None or self.scope is not None or self.label is not None
+
+
+def link_entries(context: Context, selector: LinkSelector) -> list[Entry]:
+    """What `ip link show` prints."""
+    entries = []
+    for link in selector.links(context.kernel):
+        head, record = _head(link, linkmode=True)
+        body, more = _hardware(link, details=context.style.details)
+        if context.style.brief:
+            flags = ",".join(link.flags)
+            entries.append(Entry(f"{_full_name(link):<16} {link.state:<14} {link.mac} <{flags}> \n", _brief(link)))
+        else:
+            entries.append(Entry(f"{head}\n    {body}\n", record | more))
+    return entries
+
+
+def address_entries(context: Context, selector: LinkSelector) -> list[Entry]:
+    """What `ip address show` prints."""
+    style = context.style
+    entries = []
+    for link in selector.links(context.kernel):
+        addresses = [a for a in link.addresses if selector.fits(a)] if style.family != 6 else []
+        six = _six(context.kernel, link) if style.family != 4 and not selector.by_address else []
+        if (style.family or selector.by_address) and not addresses and not six:
+            continue
+        texts = [_address_text(context.kernel, a) for a in addresses] + [text for text, _ in six]
+        info: list[Json] = [_address_json(context.kernel, a) for a in addresses]
+        info += [record for _, record in six]
+        head, record = _head(link, linkmode=False)
+        hardware = ""
+        if not style.family and not selector.by_address:
+            body, more = _hardware(link, details=style.details)
+            hardware = f"    {body}\n"
+            record |= more
+        if style.brief:
+            short = "".join(f"{a.interface.with_prefixlen} " for a in addresses)
+            short += "".join(f"{item['local']}/{item['prefixlen']} " for _, item in six)
+            text = f"{_full_name(link):<16} {link.state:<14} {short}\n"
+            entries.append(Entry(text, _brief(link, info)))
+        elif style.oneline and not style.json:
+            entries += [Entry(f"{link.index}: {link.name}    {text[4:]}", {}) for text in texts]
+        else:
+            entries.append(Entry(f"{head}\n{hardware}{''.join(texts)}", record | {"addr_info": info}))
+    return entries
+
+
+def _full_name(link: Link) -> str:
+    return f"{link.name}@{link.peer}" if link.peer else link.name
+
+
+def _brief(link: Link, info: list[Json] | None = None) -> dict[str, Json]:
+    record: dict[str, Json] = {"link": link.peer} if link.peer else {}
+    record |= {"ifname": link.name, "operstate": link.state}
+    if info is None:
+        return record | {"address": link.mac, "flags": list(link.flags)}
+    return record | {"addr_info": info}
+
+
+def _head(link: Link, *, linkmode: bool) -> tuple[str, dict[str, Json]]:
+    record: dict[str, Json] = {"ifindex": link.index}
+    if link.peer:
+        record["link"] = link.peer
+    queue = "noqueue" if link.kind in ("loopback", "veth", "bridge") else "fq_codel"
+    record |= {"ifname": link.name, "flags": list(link.flags), "mtu": link.mtu, "qdisc": queue}
+    words = [f"{link.index}: {_full_name(link)}: <{','.join(link.flags)}>", f"mtu {link.mtu} qdisc {queue}"]
+    if link.master:
+        record["master"] = link.master
+        words.append(f"master {link.master}")
+    record["operstate"] = link.state
+    words.append(f"state {link.state}")
+    if linkmode:
+        record["linkmode"] = "DEFAULT"
+        words.append("mode DEFAULT")
+    record |= {"group": "default", "txqlen": 1000}
+    words.append("group default qlen 1000")
+    return " ".join(words), record
+
+
+def _hardware(link: Link, *, details: bool) -> tuple[str, dict[str, Json]]:
+    kind = "loopback" if link.is_loopback else "ether"
+    broadcast = "00:00:00:00:00:00" if link.is_loopback else "ff:ff:ff:ff:ff:ff"
+    record: dict[str, Json] = {"link_type": kind, "address": link.mac, "broadcast": broadcast}
+    text = f"link/{kind} {link.mac} brd {broadcast}"
+    if not details:
+        return text, record
+    low, high = (0, 0) if link.is_loopback else (68, 65535)
+    record |= {"promiscuity": 0, "allmulti": 0, "min_mtu": low, "max_mtu": high}
+    text += f" promiscuity 0  allmulti 0 minmtu {low} maxmtu {high} "
+    if link.kind in ("bridge", "veth"):
+        data: dict[str, Json] = {"info_kind": link.kind}
+        text += f"\n    {link.kind} "
+        if link.kind == "bridge":
+            data["info_data"] = {"forward_delay": 1500, "hello_time": 200, "max_age": 2000, "stp_state": 0}
+            text += "forward_delay 1500 hello_time 200 max_age 2000 stp_state 0 "
+        record["linkinfo"] = data
+    if not link.is_loopback and link.kind != "bridge":
+        record["inet6_addr_gen_mode"] = "eui64"
+        text += "addrgenmode eui64 "
+    record |= {"num_tx_queues": 1, "num_rx_queues": 1}
+    return text + "numtxqueues 1 numrxqueues 1 ", record
+
+
+def _seconds(kernel: Kernel, until: float | None) -> int:
+    return FOREVER if until is None else max(-int(-(until - kernel.clock.now()) // 1), 0)
+
+
+def _life_text(seconds: int) -> str:
+    return "forever" if seconds == FOREVER else f"{seconds}sec"
+
+
+def _flags(kernel: Kernel, address: LinkAddress) -> list[str]:
+    flags = ["secondary"] if address.secondary else []
+    if address.preferred_until is not None and address.preferred_until <= kernel.clock.now():
+        flags.append("deprecated")
+    if address.valid_until is not None:
+        flags.append("dynamic")
+    if address.no_prefix_route:
+        flags.append("noprefixroute")
+    return flags
+
+
+def _address_text(kernel: Kernel, address: LinkAddress) -> str:
+    words = [f"    inet {address.interface.with_prefixlen}"]
+    if address.metric:
+        words.append(f"metric {address.metric}")
+    if address.broadcast:
+        words.append(f"brd {address.broadcast}")
+    words.append(f"scope {name_of(address.scope, SCOPE_NAMES)}")
+    words += [*_flags(kernel, address), address.label]
+    valid = _life_text(_seconds(kernel, address.valid_until))
+    preferred = _life_text(_seconds(kernel, address.preferred_until))
+    return f"{' '.join(words)}\n       valid_lft {valid} preferred_lft {preferred}\n"
+
+
+def _address_json(kernel: Kernel, address: LinkAddress) -> dict[str, Json]:
+    record: dict[str, Json] = {
+        "family": "inet",
+        "local": str(address.local),
+        "prefixlen": address.interface.network.prefixlen,
+    }
+    if address.metric:
+        record["metric"] = address.metric
+    if address.broadcast:
+        record["broadcast"] = str(address.broadcast)
+    record["scope"] = name_of(address.scope, SCOPE_NAMES)
+    record |= dict.fromkeys(_flags(kernel, address), True)
+    record |= {
+        "label": address.label,
+        "valid_life_time": _seconds(kernel, address.valid_until),
+        "preferred_life_time": _seconds(kernel, address.preferred_until),
+    }
+    return record
+
+
+def _six(kernel: Kernel, link: Link) -> list[tuple[str, dict[str, Json]]]:
+    """The IPv6 address that every interface has; the model only shows it."""
+    if not kernel.ipv6 or not link.up or (link.master and not link.is_loopback):
+        return []
+    local, length, scope = ("::1", 128, "host") if link.is_loopback else (str(link.link_local), 64, "link")
+    text = f"    inet6 {local}/{length} scope {scope} \n       valid_lft forever preferred_lft forever\n"
+    record: dict[str, Json] = {
+        "family": "inet6",
+        "local": local,
+        "prefixlen": length,
+        "scope": scope,
+        "valid_life_time": FOREVER,
+        "preferred_life_time": FOREVER,
+    }
+    return [(text, record)]

@@ -1,0 +1,34 @@
+"""`sysctl`: the few settings that matter for routing."""
+
+from kthw_routes.demo.process import Process
+from kthw_routes.demo.programs import program
+
+
+@program("sysctl")
+def sysctl(process: Process) -> int:
+    """Print or set settings of this network namespace; see sysctl(8)."""
+    values_only = quiet = False
+    status = 0
+    settings = process.net.sysctl
+    for word in process.arguments:
+        if word.startswith("-"):
+            values_only |= "n" in word
+            quiet |= "q" in word
+            if "a" in word:
+                for name, value in sorted(settings.items()):
+                    process.out(f"{name} = {value}\n")
+            continue
+        name, equals, value = word.partition("=")
+        name, value = name.strip().replace("/", "."), value.strip()
+        if name not in settings:
+            path = name.replace(".", "/")
+            status = process.fail(f"cannot stat /proc/sys/{path}: No such file or directory", 255)
+        elif not equals:
+            process.out(f"{settings[name]}\n" if values_only else f"{name} = {settings[name]}\n")
+        elif not process.user.is_root:
+            status = process.fail(f'permission denied on key "{name}"', 255)
+        else:
+            settings[name] = value
+            if not quiet:
+                process.out(f"{value}\n" if values_only else f"{name} = {value}\n")
+    return status

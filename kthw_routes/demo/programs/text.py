@@ -1,0 +1,374 @@
+"""Programs that read and write text: cat, echo, printf, head, tail, wc, sort, grep, tee, cmp."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from kthw_routes.demo.files import FileError
+from kthw_routes.demo.process import Process, Write
+from kthw_routes.demo.programs import program
+
+_ESCAPES: Final = {
+    "n": b"\n",
+    "t": b"\t",
+    "r": b"\r",
+    "a": b"\a",
+    "b": b"\b",
+    "f": b"\f",
+    "v": b"\v",
+    "e": b"\x1b",
+    "\\": b"\\",
+    '"': b'"',
+    "'": b"'",
+}
+_ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{1,2}|0?[0-7]{1,3}|.)", re.DOTALL)
+_DIRECTIVE: Final = re.compile(r"%([-0 #+]*)([0-9]*)(?:\.([0-9]*))?([a-zA-Z%])")
+
+
+def encoded(text: str) -> bytes:
+    """Text as the bytes that it came from."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _unescaped(text: str) -> bytes:
+    out = bytearray()
+    at = 0
+    for match in _ESCAPE.finditer(text):
+        out += encoded(text[at : match.start()])
+        code = match[1]
+        if code[0] == "x" and len(code) > 1:
+            out.append(int(code[1:], 16))
+        elif code[0] in "01234567":
+            out.append(int(code, 8) & 0xFF)
+        else:
+            out += _ESCAPES.get(code, encoded("\\" + code))
+        at = match.end()
+    return bytes(out + encoded(text[at:]))
+
+
+@program("printf")
+def printf(process: Process) -> int:
+    """`printf FORMAT [ARGUMENTS]`, the format used again until the arguments are used up."""
+    if not process.arguments:
+        process.err("printf: usage: printf [-v var] format [arguments]\n")
+        return 2
+    words = process.arguments[1:] if process.arguments[0] == "--" else process.arguments
+    template, values = words[0], words[1:]
+    status = 0
+    while True:
+        values, failed = _print_once(process, template, values)
+        status = status or failed
+        if not values or not _DIRECTIVE.search(template.replace("%%", "")):
+            return status
+
+
+def _print_once(process: Process, template: str, values: list[str]) -> tuple[list[str], int]:
+    out = bytearray()
+    at, status = 0, 0
+    for match in _DIRECTIVE.finditer(template):
+        out += _unescaped(template[at : match.start()])
+        at = match.end()
+        flags, width, precision, kind = match.groups()
+        if kind == "%":
+            out += b"%"
+            continue
+        value, values = (values[0], values[1:]) if values else ("", [])
+        text, failed = _converted(process, kind, value, precision)
+        status = status or failed
+        fill = b"0" if "0" in flags and "-" not in flags and kind in "dioxXu" else b" "
+        out += text.ljust(int(width or 0)) if "-" in flags else text.rjust(int(width or 0), fill)
+    out += _unescaped(template[at:])
+    process.stdout(bytes(out))
+    return values, status
+
+
+def _converted(process: Process, kind: str, value: str, precision: str | None) -> tuple[bytes, int]:
+    if kind == "b":
+        return _unescaped(value), 0
+    if kind in "diuxXoc":
+        if kind == "c":
+            return encoded(value[:1]), 0
+        try:
+            number = int(value or "0", 0)
+        except ValueError:
+            process.err(f"printf: {value}: invalid number\n")
+            return b"0", 1
+        return format(number, {"x": "x", "X": "X", "o": "o"}.get(kind, "d")).encode(), 0
+    text = encoded(value)
+    return (text[: int(precision or 0)] if precision is not None else text), 0
+
+
+@program("echo")
+def echo(process: Process) -> int:
+    """`echo [-n] [-e] WORDS`."""
+    words = process.arguments
+    newline, escapes = b"\n", False
+    while words and re.fullmatch(r"-[neE]+", words[0]):
+        newline = b"" if "n" in words[0] else newline
+        escapes |= "e" in words[0]
+        words = words[1:]
+    text = " ".join(words)
+    process.stdout((_unescaped(text) if escapes else encoded(text)) + newline)
+    return 0
+
+
+def _operands(process: Process) -> list[str]:
+    words = process.arguments
+    names: list[str] = []
+    for i, word in enumerate(words):
+        if word == "--":
+            return names + words[i + 1 :]
+        if not word.startswith("-") or word == "-":
+            names.append(word)
+    return names
+
+
+def _content(process: Process, name: str) -> bytes | None:
+    """A file's bytes, or stdin's for `-`; None, with a complaint, where it cannot be read."""
+    if name == "-":
+        return process.read()
+    try:
+        return process.host.files.read(name, process)
+    except FileError as error:
+        process.fail(f"{name}: {error.reason}")
+        return None
+
+
+@program("cat")
+def cat(process: Process) -> int:
+    """Write files, or stdin, to stdout."""
+    names = _operands(process) or ["-"]
+    status = 0
+    for name in names:
+        if name == "-":
+            while line := process.readline():
+                process.stdout(line)
+            continue
+        data = _content(process, name)
+        if data is None:
+            status = 1
+        elif data:
+            process.stdout(data)
+    return status
+
+
+def _count_option(process: Process, default: int) -> tuple[str, list[str]]:
+    words = process.arguments
+    count = str(default)
+    names: list[str] = []
+    while words:
+        word, words = words[0], words[1:]
+        if word in ("-n", "-c", "--lines") and words:
+            count, words = words[0], words[1:]
+        elif re.fullmatch(r"-n?[+-]?[0-9]+", word):
+            count = word.lstrip("-").lstrip("n")
+        elif not word.startswith("-") or word == "-":
+            names.append(word)
+    return count, names
+
+
+def _sections(process: Process, names: list[str]) -> Iterator[bytes | None]:
+    """Each file's bytes, its name printed before it where there are several."""
+    for i, name in enumerate(names or ["-"]):
+        data = _content_named(process, name)
+        if data is not None and len(names) > 1:
+            process.out(f"{chr(10) if i else ''}==> {name} <==\n")
+        yield data
+
+
+def _content_named(process: Process, name: str) -> bytes | None:
+    if name == "-":
+        return process.read()
+    try:
+        return process.host.files.read(name, process)
+    except FileError as error:
+        if error.reason == "Is a directory":
+            process.fail(f"error reading '{name}': {error.reason}")
+        else:
+            process.fail(f"cannot open '{name}' for reading: {error.reason}")
+        return None
+
+
+@program("head")
+def head(process: Process) -> int:
+    """The first lines."""
+    count, names = _count_option(process, 10)
+    status = 0
+    for data in _sections(process, names):
+        if data is None:
+            status = 1
+            continue
+        lines = data.splitlines(keepends=True)
+        process.stdout(b"".join(lines[: int(count)]))
+    return status
+
+
+@program("tail")
+def tail(process: Process) -> int:
+    """The last lines, or with `-n +N` those from line N on."""
+    count, names = _count_option(process, 10)
+    status = 0
+    for data in _sections(process, names):
+        if data is None:
+            status = 1
+            continue
+        lines = data.splitlines(keepends=True)
+        number = abs(int(count))
+        if count.startswith("+"):
+            process.stdout(b"".join(lines[max(number - 1, 0) :]))
+        elif number:
+            process.stdout(b"".join(lines[-number:]))
+    return status
+
+
+@program("wc")
+def wc(process: Process) -> int:
+    """Count lines, words and bytes."""
+    letters = "".join(word[1:] for word in process.arguments if word.startswith("-") and len(word) > 1) or "lwc"
+    names = _operands(process)
+    rows: list[tuple[list[int], str]] = []
+    status = 0
+    for name in names or ["-"]:
+        data = _content(process, name)
+        if data is None:
+            status = 1
+            continue
+        counts = {"l": data.count(b"\n"), "w": len(data.split()), "c": len(data)}
+        rows.append(([counts[letter] for letter in "lwc" if letter in letters], name if names else ""))
+    if len(rows) > 1:
+        rows.append(([sum(column) for column in zip(*(row for row, _ in rows), strict=True)], "total"))
+    width = 7 if not names and len(letters) > 1 else max((len(str(n)) for row, _ in rows for n in row), default=1)
+    for row, name in rows:
+        process.out(" ".join(f"{number:>{width}}" for number in row) + (f" {name}" if name else "") + "\n")
+    return status
+
+
+@program("sort")
+def sort(process: Process) -> int:
+    """Sort lines; -r, -u, -n."""
+    letters = "".join(word[1:] for word in process.arguments if word.startswith("-") and len(word) > 1)
+    lines: list[bytes] = []
+    for name in _operands(process) or ["-"]:
+        data = _content(process, name)
+        if data is None:
+            return 2
+        lines += data.splitlines()
+
+    def key(line: bytes) -> tuple[float, bytes]:
+        match = re.match(rb"\s*(-?[0-9]+)", line)
+        return (float(match[1]) if match and "n" in letters else 0.0), line
+
+    lines.sort(key=key, reverse="r" in letters)
+    if "u" in letters:
+        lines = list(dict.fromkeys(lines))
+    process.stdout(b"".join(line + b"\n" for line in lines))
+    return 0
+
+
+@program("grep", "egrep", "fgrep")
+def grep(process: Process) -> int:
+    """Lines that match; -i -v -n -c -q -l -h -o -E -F -w."""
+    letters, words = "", []
+    pattern: str | None = "" if not process.arguments else None
+    arguments = process.arguments
+    while arguments:
+        word, arguments = arguments[0], arguments[1:]
+        if word == "-e" and arguments:
+            pattern, arguments = arguments[0], arguments[1:]
+        elif word == "--":
+            words += arguments
+            break
+        elif word.startswith("-") and len(word) > 1:
+            letters += word[1:]
+        else:
+            words.append(word)
+    if pattern is None:
+        if not words:
+            process.err("Usage: grep [OPTION]... PATTERNS [FILE]...\n")
+            return 2
+        pattern, words = words[0], words[1:]
+    expression = re.escape(pattern) if "F" in letters else pattern if "E" in letters else _basic(pattern)
+    expression = rf"\b(?:{expression})\b" if "w" in letters else expression
+    try:
+        compiled = re.compile(encoded(expression), re.IGNORECASE if "i" in letters else 0)
+    except re.error:
+        return process.fail("Invalid regular expression", 2)
+    return _grep_files(process, compiled, letters, words)
+
+
+def _basic(pattern: str) -> str:
+    """A basic regular expression in Python's words: `+ ? | ( ) {` are plain unless escaped."""
+    return re.sub(r"\\([+?|(){}])|([+?|(){}])", lambda match: match[1] if match[1] else "\\" + match[2], pattern)
+
+
+def _grep_files(process: Process, pattern: re.Pattern[bytes], letters: str, names: list[str]) -> int:
+    found, status = False, 0
+    for name in names or ["-"]:
+        data = _content(process, name)
+        if data is None:
+            status = 2
+            continue
+        label = f"{name}:".encode() if len(names) > 1 and "h" not in letters else b""
+        rows = [
+            (number, line)
+            for number, line in enumerate(data.splitlines(), start=1)
+            if bool(pattern.search(line)) is not ("v" in letters)
+        ]
+        found |= bool(rows)
+        if "q" in letters:
+            continue
+        if "l" in letters:
+            process.out(f"{name}\n" if rows else "")
+        elif "c" in letters:
+            process.stdout(label + f"{len(rows)}\n".encode())
+        else:
+            for number, line in rows:
+                place = label + (f"{number}:".encode() if "n" in letters else b"")
+                hits = [match[0] for match in pattern.finditer(line)] if "o" in letters else [line]
+                process.stdout(b"".join(place + hit + b"\n" for hit in hits))
+    return status or int(not found)
+
+
+@program("tee")
+def tee(process: Process) -> int:
+    """Copy stdin to stdout and to files; `-a` appends."""
+    append = "-a" in process.arguments
+    writers: list[tuple[str, Write]] = []
+    status = 0
+    for name in _operands(process):
+        try:
+            writers.append((name, process.host.files.writer(name, process, append=append)))
+        except FileError as error:
+            status = process.fail(f"{name}: {error.reason}")
+    while line := process.readline():
+        process.stdout(line)
+        for name, write in list(writers):
+            try:
+                write(line)
+            except FileError as error:
+                status = process.fail(f"{name}: {error.reason}")
+                writers.remove((name, write))
+    return status
+
+
+@program("cmp")
+def cmp(process: Process) -> int:
+    """Compare two files; `-s` without a word."""
+    names = _operands(process)
+    if len(names) < 2:
+        process.err("cmp: missing operand\n")
+        return 2
+    one, other = (_content(process, name) for name in names[:2])
+    if one is None or other is None:
+        return 2
+    if one == other:
+        return 0
+    if "-s" not in process.arguments:
+        at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+        if at is None:
+            short = names[0] if len(one) < len(other) else names[1]
+            process.err(f"cmp: EOF on {short} after byte {min(len(one), len(other))}\n")
+        else:
+            line = one.count(b"\n", 0, at) + 1
+            process.out(f"{names[0]} {names[1]} differ: byte {at + 1}, line {line}\n")
+    return 1

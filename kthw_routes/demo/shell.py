@@ -1,0 +1,436 @@
+"""The shell: runs a parsed script, one program after the other. `sh` and `bash` differ in their complaints only."""
+
+import posixpath
+import threading
+from dataclasses import replace
+from typing import Final
+
+from kthw_routes.demo.builtins import BUILTINS, ExitShell, LoopControl
+from kthw_routes.demo.expansion import expand_one, expand_words
+from kthw_routes.demo.files import FileError
+from kthw_routes.demo.parser import parse
+from kthw_routes.demo.pipes import Pipe, reading
+from kthw_routes.demo.process import BrokenPipe, Expired, Interrupted, Process, Readable, Write
+from kthw_routes.demo.syntax import (
+    AndOr,
+    Command,
+    For,
+    Group,
+    If,
+    Pipeline,
+    Redirection,
+    Script,
+    ShellSyntaxError,
+    Simple,
+    While,
+)
+
+NOT_FOUND: Final = 127
+SIGPIPE: Final = 141
+
+
+class RedirectionError(Exception):
+    """A file could not be opened; the message is already on stderr."""
+
+
+class Shell:
+    """One shell process.
+
+    Attributes:
+        process: its streams, user, directory; changed by `cd`, `exec > file` and their like.
+        kind: `sh` or `bash`: who complains, and how.
+        variables: set and not exported; exported ones are in `process.env`.
+    """
+
+    def __init__(self, process: Process, kind: str = "sh", *, parameters: list[str] | None = None) -> None:
+        self.process = process
+        self.kind = kind
+        self.parameters = parameters or []
+        self.arg0 = kind
+        self.variables: dict[str, str] = {}
+        self.status = 0
+        self.errexit = False
+        self.interactive = False
+        self._unchecked = 0
+        """How deep inside conditions, where `set -e` does not act."""
+
+    # values
+
+    def value(self, name: str) -> str | None:
+        """A variable or a special parameter; None if unset."""
+        match name:
+            case "?":
+                return str(self.status)
+            case "$":
+                return "4242"
+            case "#":
+                return str(len(self.parameters))
+            case "0":
+                return self.arg0
+            case "-":
+                return "e" if self.errexit else ""
+        if name.isdigit():
+            index = int(name) - 1
+            return self.parameters[index] if index < len(self.parameters) else None
+        return self.variables.get(name, self.process.env.get(name))
+
+    def assign(self, name: str, value: str) -> None:
+        """Set a variable; an exported one stays exported."""
+        if name in self.process.env:
+            self.process.env[name] = value
+        else:
+            self.variables[name] = value
+
+    def substitute(self, script: str) -> str:
+        """What a script prints in a subshell, trailing newlines cut."""
+        output = bytearray()
+        child = self.subshell(stdout=output.extend)
+        self.status = child.run_text(script)
+        return output.decode("utf-8", "surrogateescape").rstrip("\n")
+
+    def subshell(self, **streams: object) -> "Shell":
+        """A copy whose changes stay its own."""
+        process = replace(self.process, env=dict(self.process.env))
+        for name, stream in streams.items():
+            setattr(process, name, stream)
+        child = Shell(process, self.kind, parameters=list(self.parameters))
+        child.variables = dict(self.variables)
+        child.status, child.errexit, child.arg0 = self.status, self.errexit, self.arg0
+        return child
+
+    def complain(self, message: str, line: int, status: int) -> int:
+        """Print a complaint as this shell words it."""
+        if self.interactive:
+            place = f"-{self.kind}: "
+        else:
+            place = f"{self.arg0}: {line}: " if self.kind == "sh" else f"{self.arg0}: line {line}: "
+        self.process.err(f"{place}{message}\n")
+        return status
+
+    # running
+
+    def run_text(self, text: str) -> int:
+        """Run a script to its end and return its exit status. Raises Interrupted, Expired."""
+        try:
+            script = parse(text)
+        except ShellSyntaxError as error:
+            prefix = "Syntax error: " if self.kind == "sh" else "syntax error: "
+            return self.complain(prefix + error.message, error.line, 2)
+        try:
+            return self.run_script(script)
+        except ExitShell as ending:
+            return ending.status
+        except LoopControl:
+            return self.status
+
+    def run_script(self, script: Script) -> int:
+        """Run a list of commands."""
+        for item in script.items:
+            self.process.check()
+            self._and_or(item)
+        return self.status
+
+    def _and_or(self, item: AndOr) -> None:
+        pipelines = [("", item.first), *item.rest]
+        for i, (operator, pipeline) in enumerate(pipelines):
+            if (operator == "&&" and self.status) or (operator == "||" and not self.status):
+                continue
+            last = i == len(pipelines) - 1
+            if last and not pipeline.negated:
+                self._pipeline(pipeline)
+                self._stop_on_error()
+            else:
+                self._without_errexit(pipeline)
+
+    def _stop_on_error(self) -> None:
+        if self.errexit and self.status and not self._unchecked:
+            raise ExitShell(self.status)
+
+    def _without_errexit(self, what: Pipeline | Script) -> int:
+        self._unchecked += 1
+        try:
+            if isinstance(what, Script):
+                return self.run_script(what)
+            return self._pipeline(what)
+        finally:
+            self._unchecked -= 1
+
+    def _pipeline(self, pipeline: Pipeline) -> int:
+        if len(pipeline.commands) == 1:
+            self.status = self._command(pipeline.commands[0])
+        else:
+            self.status = self._piped(pipeline.commands)
+        if pipeline.negated:
+            self.status = int(not self.status)
+        return self.status
+
+    def _piped(self, commands: tuple[Command, ...]) -> int:
+        """Run the stages side by side, each in a subshell; the status is that of the last."""
+        threads = []
+        stdin: Readable = self.process.stdin
+        pipe: Pipe | None = None
+        for command in commands[:-1]:
+            before, pipe = pipe, Pipe(self.process.cancelled)
+            stage = self.subshell(stdin=stdin, stdout=pipe.write)
+            arguments = (stage, command, before, pipe)
+            threads.append(threading.Thread(target=_run_stage, args=arguments, name="model-pipe", daemon=True))
+            threads[-1].start()
+            stdin = pipe
+        last = self.subshell(stdin=stdin)
+        try:
+            status = last.run_stage(commands[-1])
+        finally:
+            if pipe:
+                pipe.close_reader()
+        for thread in threads:
+            thread.join()
+        return status
+
+    def run_stage(self, command: Command) -> int:
+        """Run one command as a whole shell: `exit` ends it. Raises Interrupted, Expired."""
+        try:
+            return self._command(command)
+        except ExitShell as ending:
+            return ending.status
+        except LoopControl:
+            return self.status
+
+    def _command(self, command: Command) -> int:
+        if isinstance(command, Simple):
+            return self._simple(command)
+        saved = self.process
+        try:
+            self.process = self._redirected(command.redirections)
+        except RedirectionError:
+            self.process = saved
+            return 1 if self.kind == "bash" else 2
+        streams = (self.process.stdin, self.process.stdout, self.process.stderr)
+        self.process = saved
+        old = (saved.stdin, saved.stdout, saved.stderr)
+        saved.stdin, saved.stdout, saved.stderr = streams
+        try:
+            return self._compound(command)
+        finally:
+            saved.stdin, saved.stdout, saved.stderr = old
+
+    def _compound(self, command: Group | If | For | While) -> int:
+        match command:
+            case Group(subshell=True):
+                return self.subshell()._run_body(command.body)
+            case Group():
+                return self.run_script(command.body)
+            case If():
+                return self._if(command)
+            case For():
+                values = expand_words(command.words, self, self.process.host.files, self.process)
+                self.status = 0
+                for value in values:
+                    self.assign(command.name, value)
+                    if not self._loop_body(command.body):
+                        break
+                return self.status
+            case While():
+                return self._while(command)
+
+    def _run_body(self, body: Script) -> int:
+        try:
+            return self.run_script(body)
+        except ExitShell as ending:
+            return ending.status
+        except LoopControl:
+            return self.status
+
+    def _if(self, command: If) -> int:
+        for condition, body in command.branches:
+            if self._without_errexit(condition) == 0:
+                return self.run_script(body) if body.items else 0
+        self.status = 0
+        return self.run_script(command.otherwise) if command.otherwise else 0
+
+    def _while(self, command: While) -> int:
+        result = 0
+        while (self._without_errexit(command.condition) == 0) is not command.until:
+            self.process.check()
+            if not self._loop_body(command.body):
+                break
+            result = self.status
+        self.status = result
+        return result
+
+    def _loop_body(self, body: Script) -> bool:
+        """Run a loop's body once; False when `break` ends the loop."""
+        try:
+            self.run_script(body)
+        except LoopControl as control:
+            if control.levels > 1:
+                raise LoopControl(control.levels - 1, again=control.again) from None
+            return control.again
+        return True
+
+    # simple commands
+
+    def _simple(self, command: Simple) -> int:
+        before = self.status
+        self.status = 0 if not command.words else before
+        argv = expand_words(command.words, self, self.process.host.files, self.process)
+        assigned = [(name, expand_one(word, self)) for name, word in command.assignments]
+        try:
+            process = self._redirected(command.redirections)
+        except RedirectionError:
+            return 1 if self.kind == "bash" else 2
+        if not argv:
+            for name, value in assigned:
+                self.assign(name, value)
+            return self.status
+        process.argv = argv
+        if argv[0] == "exec":
+            return self._exec(process, assigned, command.line)
+        builtin = BUILTINS.get(argv[0])
+        if builtin:
+            return builtin(self, process)
+        process.env = dict(self.process.env) | dict(assigned)
+        return self.run_program(process, command.line)
+
+    def run_program(self, process: Process, line: int) -> int:
+        """Run a program that is no builtin; 127 with a complaint where there is none."""
+        name = process.argv[0]
+        if not process.host.has_program(name):
+            saved, self.process = self.process, replace(self.process, stderr=process.stderr)
+            try:
+                if "/" in name:
+                    return self._no_such_path(process, line)
+                word = "not found" if self.kind == "sh" else "command not found"
+                message = f"{name}: {word}"
+                return self.complain(message, line, NOT_FOUND)
+            finally:
+                self.process = saved
+        try:
+            return process.host.run_program(process)
+        except BrokenPipe:
+            return SIGPIPE
+
+    def _no_such_path(self, process: Process, line: int) -> int:
+        name = process.argv[0]
+        try:
+            node = process.host.files.node(name, process)
+        except FileError as error:
+            word = "not found" if self.kind == "sh" else error.reason
+            return self.complain(f"{name}: {word}", line, NOT_FOUND)
+        word = "Is a directory" if node.type == "directory" and self.kind == "bash" else "Permission denied"
+        return self.complain(f"{name}: {word}", line, 126)
+
+    def _exec(self, process: Process, assigned: list[tuple[str, str]], line: int) -> int:
+        if len(process.argv) == 1:
+            self.process.stdin, self.process.stdout, self.process.stderr = (
+                process.stdin,
+                process.stdout,
+                process.stderr,
+            )
+            return 0
+        process.argv = process.argv[1:]
+        process.env = dict(self.process.env) | dict(assigned)
+        raise ExitShell(self.run_program(process, line))
+
+    # redirections
+
+    def _redirected(self, redirections: list[Redirection]) -> Process:
+        """The process with its streams redirected, in order. Raises RedirectionError."""
+        process = replace(self.process)
+        extra: dict[int, Write] = {}
+        for redirection in redirections:
+            target = expand_one(redirection.word, self)
+            match redirection.operator:
+                case "<<":
+                    process.stdin = reading(target.encode("utf-8", "surrogateescape"))
+                case "<":
+                    process.stdin = reading(self._open_to_read(target))
+                case "<&":
+                    if target == "-":
+                        process.stdin = reading(b"")
+                case ">&" if target.isdigit() or target == "-":
+                    _set_output(process, extra, redirection.fd, _output(process, extra, target))
+                case "&>" | "&>>" | ">&":
+                    write = self._open_to_write(target, append=redirection.operator == "&>>")
+                    process.stdout = process.stderr = write
+                case operator:
+                    write = self._open_to_write(target, append=operator == ">>")
+                    _set_output(process, extra, redirection.fd, write)
+        return process
+
+    def _open_to_read(self, path: str) -> bytes:
+        if path == "/dev/null":
+            return b""
+        if path in ("/dev/stdin", "/dev/fd/0"):
+            return self.process.stdin.read()
+        try:
+            return self.process.host.files.read(path, self.process)
+        except FileError as error:
+            raise self._cannot("open", path, error) from None
+
+    def _open_to_write(self, path: str, *, append: bool) -> Write:
+        match path:
+            case "/dev/null":
+                return _discard
+            case "/dev/stdout" | "/dev/fd/1":
+                return self.process.stdout
+            case "/dev/stderr" | "/dev/fd/2":
+                return self.process.stderr
+        try:
+            write = self.process.host.files.writer(path, self.process, append=append)
+        except FileError as error:
+            raise self._cannot("create", path, error) from None
+        return write
+
+    def _cannot(self, verb: str, path: str, error: FileError) -> RedirectionError:
+        reason = error.reason
+        if self.kind == "sh":
+            if reason == "No such file or directory":
+                reason = "No such file" if verb == "open" else "Directory nonexistent"
+            self.complain(f"cannot {verb} {path}: {reason}", 1, 2)
+        else:
+            self.complain(f"{path}: {reason}", 1, 1)
+        return RedirectionError(path)
+
+    def path_of(self, name: str) -> str | None:
+        """Where a program is, as `command -v` prints it."""
+        if name in BUILTINS or name == "exec":
+            return name
+        if not self.process.host.has_program(name):
+            return None
+        return name if "/" in name else posixpath.join(self.process.host.program_directory(name), name)
+
+
+def _discard(_data: bytes) -> None:
+    """/dev/null."""
+
+
+def _output(process: Process, extra: dict[int, Write], target: str) -> Write:
+    match target:
+        case "-":
+            return _discard
+        case "1":
+            return process.stdout
+        case "2":
+            return process.stderr
+        case _:
+            return extra.get(int(target), _discard)
+
+
+def _set_output(process: Process, extra: dict[int, Write], fd: int, write: Write) -> None:
+    if fd == 1:
+        process.stdout = write
+    elif fd == 2:
+        process.stderr = write
+    else:
+        extra[fd] = write
+
+
+def _run_stage(stage: Shell, command: Command, before: Pipe | None, after: Pipe) -> None:
+    try:
+        stage.run_stage(command)
+    except (BrokenPipe, Interrupted, Expired):
+        return  # the pipeline as a whole ends for the same reason, in the thread of its last command
+    finally:
+        if before:
+            before.close_reader()
+        after.close_writer()
