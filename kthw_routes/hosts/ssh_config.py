@@ -114,7 +114,7 @@ class SshConfig:
             user=chosen_user,
             identity_files=tuple(_path(v, tokens) for v in identities),
             identities_only=options.get("identitiesonly", ["no"])[0].lower() in ("yes", "true"),
-            host_key_alias=_expand(options["hostkeyalias"][0], tokens) if "hostkeyalias" in options else None,
+            host_key_alias=options.get("hostkeyalias", [None])[0],
             known_hosts_files=None
             if known is None
             else tuple(_path(v, tokens) for v in _words(known[0]) if v.lower() != "none"),

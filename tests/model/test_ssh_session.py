@@ -1,0 +1,302 @@
+"""One session: opening, running, closing; on the lab's server and on a real OpenSSH alike."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError
+from kthw_routes.hosts.ssh import SshSession
+from kthw_routes.hosts.streams import CAPTURE_LIMIT
+from tests.model.ssh_hosts import SSHD, Bench, LocalShell, eventually, healthy, me, openssh
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """See Bench."""
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def real(bench: Bench) -> Iterator[int]:
+    """The port of a real sshd."""
+    if SSHD is None:
+        pytest.skip("there is no sshd on this machine")
+    with openssh(bench) as port:
+        yield port
+
+
+@pytest.fixture(params=["lab", "openssh"])
+def session(request: pytest.FixtureRequest, bench: Bench) -> SshSession:
+    """An open session on either kind of host."""
+    port = bench.server(manners=healthy(users=frozenset({me()}))).port if request.param == "lab" else None
+    port = port or int(request.getfixturevalue("real"))
+    session = bench.session(port, bench.access(user=me()))
+    session.open()
+    return session
+
+
+def test_a_command_has_a_status_and_two_streams(session: SshSession) -> None:
+    lines: list[tuple[str, bool]] = []
+    script = "echo out; echo err >&2; printf 'no newline'; exit 7"
+    result = session.run(Command(("sh", "-c", script)), lambda text, is_error: lines.append((text, is_error)))
+    assert (result.status, result.stdout, result.stderr) == (7, b"out\nno newline", b"err\n")
+    assert [text for text, is_error in lines if not is_error] == ["out", "no newline"]
+    assert [text for text, is_error in lines if is_error] == ["err"]
+
+
+def test_stdin_reaches_the_command_whole_and_ends(session: SshSession) -> None:
+    data = bytes(range(256)) * 2000
+    assert session.run(Command(("cat",), stdin=data)).stdout == data
+    assert session.run(Command(("cat",))).stdout == b""
+
+
+def test_a_command_that_does_not_read_its_stdin_is_no_failure(session: SshSession) -> None:
+    assert session.run(Command(("true",), stdin=b"x" * 3_000_000)).status == 0
+
+
+def test_arguments_arrive_as_they_are(session: SshSession) -> None:
+    argv = ("printf", "%s|", "a b", "'", '"', "$HOME", "`id`", "é", "", "\\", "*", "a\nb")
+    assert session.run(Command(argv)).out == "a b|'|\"|$HOME|`id`|é||\\|*|a\nb|"
+
+
+def test_the_language_is_c_and_an_unknown_program_is_127(session: SshSession) -> None:
+    assert session.run(Command(("sh", "-c", "echo $LC_ALL"))).out == "C\n"
+    assert session.run(Command(("no-such-program",))).status == 127
+
+
+def test_many_commands_use_one_connection(session: SshSession) -> None:
+    threads = threading.active_count()
+    for number in range(30):
+        assert session.run(Command(("echo", str(number)))).out == f"{number}\n"
+    assert eventually(lambda: threading.active_count() <= threads)
+
+
+def test_a_hundred_thousand_lines_pass_quickly(session: SshSession) -> None:
+    count = 0
+
+    def take(text: str, is_error: bool) -> None:
+        nonlocal count
+        count += 1
+
+    begun = time.monotonic()
+    session.run(Command(("seq", "100000")), take)
+    assert count == 100_000
+    assert time.monotonic() - begun < 10  # measured: 0.2 s
+
+
+def test_what_is_kept_of_a_long_output_is_bounded(session: SshSession) -> None:
+    result = session.run(Command(("head", "-c", str(CAPTURE_LIMIT + 5_000_000), "/dev/zero")))
+    assert len(result.stdout) == CAPTURE_LIMIT
+
+
+def test_a_program_that_takes_too_long_is_ended_there(session: SshSession) -> None:
+    begun = time.monotonic()
+    assert session.run(Command(("sleep", "30"), timeout=1)).status == 124
+    assert time.monotonic() - begun < 4
+    assert session.run(Command(("true",))).ok
+
+
+def test_closing_from_another_thread_ends_a_command_at_once(session: SshSession) -> None:
+    reached = threading.Event()
+    ended: list[float] = []
+    caught: list[Exception] = []
+
+    def run() -> None:
+        try:
+            session.run(Command(("sh", "-c", "echo begun; sleep 20")), lambda *_: reached.set())
+        except HostError as error:
+            caught.append(error)
+        ended.append(time.monotonic())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert reached.wait(10)
+    begun = time.monotonic()
+    session.close()
+    assert time.monotonic() - begun < 0.1
+    thread.join(5)
+    assert ended[0] - begun < 0.1
+    assert isinstance(caught[0], ConnectionLost)
+    assert caught[0].sentence == "worker-0: the connection ended while a command ran."
+
+
+def test_a_session_opens_again(session: SshSession) -> None:
+    key = session.host_key
+    session.close()
+    with pytest.raises(ConnectionLost):
+        session.run(Command(("true",)))
+    session.open()
+    session.open()
+    assert session.run(Command(("true",))).ok
+    assert session.host_key == key
+
+
+def test_closing_twice_or_before_opening_is_no_failure(bench: Bench) -> None:
+    session = bench.session(1)
+    session.close()
+    session.close()
+    with pytest.raises(HostError, match="not connected yet"):
+        _ = session.host_key
+
+
+def test_the_host_key_is_told_and_new_only_once(bench: Bench) -> None:
+    port = bench.server().port
+    first = bench.session(port)
+    first.open()
+    assert first.host_key.is_new
+    assert first.host_key.type == "ssh-ed25519"
+    again = bench.session(port)
+    again.open()
+    assert not again.host_key.is_new
+    assert again.host_key.fingerprint == first.host_key.fingerprint
+
+
+class Torn(LocalShell):
+    """Writes each byte on its own."""
+
+    def execute(self, command: str, *, stdout: object, **streams: object) -> int:
+        def one_by_one(data: bytes) -> None:
+            for byte in data:
+                stdout(bytes([byte]))  # type: ignore[operator]
+
+        return super().execute(command, stdout=one_by_one, **streams)  # type: ignore[arg-type]
+
+
+def test_a_character_that_comes_in_pieces_stays_whole(bench: Bench) -> None:
+    session = bench.session(bench.server(Torn()).port)
+    session.open()
+    lines: list[str] = []
+    session.run(Command(("echo", "é世界")), lambda text, _: lines.append(text))
+    assert lines == ["é世界"]
+
+
+class Frozen(LocalShell):
+    """Says nothing until the client is gone."""
+
+    def execute(self, command: str, *, cancelled: threading.Event, **streams: object) -> int:
+        cancelled.wait(30)
+        return 0
+
+
+def test_a_host_that_falls_silent_is_noticed(bench: Bench) -> None:
+    session = bench.session(bench.server(Frozen()).port, bench.access(silence=0.5))
+    session.open()
+    begun = time.monotonic()
+    with pytest.raises(CommandTimedOut, match="nothing was heard for"):
+        session.run(Command(("true",)))
+    assert time.monotonic() - begun < 5
+    with pytest.raises(ConnectionLost):
+        session.run(Command(("true",)))
+
+
+def test_a_host_that_goes_down_in_a_command_is_noticed_at_once(bench: Bench) -> None:
+    server = bench.server(Frozen())
+    session = bench.session(server.port)
+    session.open()
+    threading.Timer(0.2, server.hang_up).start()
+    begun = time.monotonic()
+    with pytest.raises(ConnectionLost):
+        session.run(Command(("true",)))
+    assert time.monotonic() - begun < 3
+    session.open()
+
+
+@pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
+def test_noise_of_a_bashrc_and_a_banner_are_not_output(bench: Bench) -> None:
+    (bench.folder / ".bashrc").write_text("echo noise; echo more noise >&2; printf unfinished\n")
+    (bench.folder / "noise").write_text("echo noise; echo more noise >&2; printf unfinished\n")
+    (bench.folder / "banner").write_text("Authorised use only\n")
+    home = f"HOME={bench.folder} BASH_ENV={bench.folder}/noise"
+    with openssh(bench, SetEnv=home, Banner=str(bench.folder / "banner")) as port:
+        session = bench.session(port, bench.access(user=me()))
+        session.open()
+        lines: list[str] = []
+        result = session.run(Command(("cat",), stdin=b"mine\n"), lambda text, _: lines.append(text))
+        assert (result.stdout, result.stderr, lines) == (b"mine\n", b"", ["mine"])
+        session.close()
+
+
+def test_nothing_is_left_running_on_a_host_we_left(bench: Bench, real: int) -> None:
+    session = bench.session(real, bench.access(user=me()))
+    session.open()
+    seconds = f"30.{os.getpid()}"
+
+    def runs() -> bool:
+        return subprocess.run(["pgrep", "-f", f"^sleep {seconds}"], capture_output=True, check=False).returncode == 0
+
+    reached = threading.Event()
+    script = f"echo begun; exec sleep {seconds}"
+
+    def run() -> None:
+        with contextlib.suppress(ConnectionLost):
+            session.run(Command(("sh", "-c", script), timeout=2), lambda *_: reached.set())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert reached.wait(10)
+    session.close()
+    thread.join()
+    assert eventually(lambda: not runs(), 8)
+
+
+def test_the_person_s_files_are_neither_run_nor_read(
+    bench: Bench, real: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".fabric.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("Host *\n HostName 192.0.2.1\n User nobody\n Port 1\n")
+    session = bench.session(real, bench.access(user=me()))
+    session.open()
+    assert session.run(Command(("true",))).ok
+    assert not (tmp_path / "ran").exists()
+
+
+TYPIST = """
+import sys
+from pathlib import Path
+from kthw_routes.cluster import Endpoint
+from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.keys import Keys
+from kthw_routes.hosts.known_hosts import KnownHosts
+from kthw_routes.hosts.ssh import Access
+access = Access(KnownHosts(None), keys=Keys(Path(sys.argv[1])))
+session = access.session("worker-0", Endpoint("127.0.0.1", "root", int(sys.argv[2])))
+session.open()
+assert session.run(Command(("cat",), stdin=b"mine")).stdout == b"mine"
+session.close()
+"""
+
+
+def test_the_terminal_is_left_alone(bench: Bench) -> None:
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    os.write(ours, b"typed\n")
+    done = subprocess.run(
+        [sys.executable, "-c", TYPIST, str(bench.key), str(bench.server().port)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert termios.tcgetattr(theirs) == before
+    fcntl.fcntl(theirs, fcntl.F_SETFL, os.O_NONBLOCK)
+    assert os.read(theirs, 100) == b"typed\n"
+    os.close(ours)
+    os.close(theirs)
