@@ -41,7 +41,12 @@ def why_not() -> str | None:
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     if missing:
         return f"real nodes need {', '.join(missing)}"
-    if subprocess.run(["unshare", "--net", "--mount", "true"], check=False, capture_output=True).returncode != 0:
+    if (
+        subprocess.run(
+            ["unshare", "--net", "--mount", "--propagation=unchanged", "true"], check=False, capture_output=True
+        ).returncode
+        != 0
+    ):
         return "real nodes need the right to make namespaces"
     if image() is None:
         return "the real nodes' image is not built: run tests/nodes/image.sh (about 90 s)"
