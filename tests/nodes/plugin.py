@@ -38,6 +38,8 @@ def why_not() -> str | None:
         return "real nodes need Linux"
     if os.geteuid() != 0:
         return "real nodes need root"
+    if not Path("/etc/machine-id").exists():
+        return "real nodes need /etc/machine-id: run systemd-machine-id-setup"
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     if missing:
         return f"real nodes need {', '.join(missing)}"
