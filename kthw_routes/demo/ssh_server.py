@@ -329,12 +329,12 @@ class _Client(paramiko.ServerInterface):
             self.server.watch(channel, terminal, answered, lambda: _execute(host, user, terminal, command))
 
     def _carry(self) -> None:
-        """Carry bytes between the next forwarding channel that is accepted and its socket."""
-        channel = self.transport.accept(5)
-        while channel is not None and channel.get_id() not in self.forwards:
-            channel = self.transport.accept(5)  # a session's channel: those are not waited for here
-        if channel is None:
-            return
+        """Carry bytes between some forwarding channel that waits for it and its socket."""
+        channel = None
+        while channel is None or channel.get_id() not in self.forwards:  # a session's is not waited for here
+            if not self.forwards or not self.transport.is_active():
+                return
+            channel = self.transport.accept(1)  # None as well when another thread was quicker
         sock = self.forwards.pop(channel.get_id())
         sock.settimeout(None)
         with contextlib.closing(sock), contextlib.suppress(OSError, EOFError), selectors.DefaultSelector() as selector:

@@ -14,7 +14,6 @@ from pathlib import Path
 from shutil import which
 from typing import IO
 
-import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kthw_routes.cluster import Endpoint
@@ -227,10 +226,3 @@ def eventually(holds: Callable[[], bool], seconds: float = 3.0) -> bool:
             return True
         settled.wait(0.01)
     return holds()
-
-
-def new_pkey() -> paramiko.PKey:
-    """A key that no server knows."""
-    from kthw_routes.demo.ssh_server import new_key
-
-    return new_key()

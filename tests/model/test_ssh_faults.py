@@ -1,0 +1,294 @@
+"""What can go wrong on the way to a host: each kind told apart, said in a sentence, and nothing left behind."""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kthw_routes.cluster import Endpoint
+from kthw_routes.demo.ssh_server import new_key
+from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.errors import (
+    CannotConnect,
+    ConnectTimedOut,
+    HostKeyChanged,
+    HostKeyUnknown,
+    KeyRejected,
+    NotSsh,
+    PassphraseNeeded,
+    Refused,
+    Unreachable,
+)
+from kthw_routes.hosts.keys import Keys
+from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
+from tests.model.ssh_hosts import SSHD, Answers, Bench, eventually, healthy, me, openssh
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """See Bench."""
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+def open_files() -> int:
+    return len(os.listdir("/dev/fd"))
+
+
+@pytest.fixture
+def nothing_left() -> Iterator[None]:
+    """Fails where the test leaves a thread or a descriptor behind. Ask for it after what may stay."""
+    threads, files = threading.active_count(), open_files()
+    yield
+    assert eventually(lambda: threading.active_count() <= threads), threading.enumerate()
+    assert eventually(lambda: open_files() <= files)
+
+
+def test_nobody_listens(bench: Bench, nothing_left: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with pytest.raises(Refused) as caught:
+        bench.session(port).open()
+    assert caught.value.sentence == (
+        f"worker-0: 127.0.0.1:{port} refuses the connection: nothing listens on that port."
+    )
+
+
+def test_a_name_that_does_not_resolve(bench: Bench) -> None:
+    with pytest.raises(Unreachable, match=r"worker-0: the name node\.invalid does not resolve"):
+        bench.access().session("worker-0", Endpoint("node.invalid")).open()
+
+
+def test_no_answer_in_time(bench: Bench, nothing_left: None) -> None:
+    with socket.socket() as full:  # it never accepts, and its queue is full: a SYN gets no answer
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(full.getsockname())
+        begun = time.monotonic()
+        with pytest.raises(ConnectTimedOut, match=r"no answer from 127\.0\.0\.1:\d+ within 0\.3 s"):
+            bench.session(full.getsockname()[1], bench.access(connect_timeout=0.3)).open()
+        assert time.monotonic() - begun < 2
+        for sock in waiting:
+            sock.close()
+
+
+def test_what_hangs_up_at_once_is_not_ssh(bench: Bench) -> None:
+    server = bench.server(manners=healthy(hangs_up=True))
+    with pytest.raises(NotSsh, match="hung up, or does not speak SSH"):
+        bench.session(server.port).open()
+
+
+def test_what_speaks_something_else_is_not_ssh(bench: Bench, nothing_left: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            client.sendall(b"HTTP/1.1 400 Bad Request\x1b]0;owned\x07\r\n" * 200)
+            client.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(NotSsh) as caught:
+            bench.session(server.getsockname()[1]).open()
+    assert "\x1b" not in caught.value.sentence
+
+
+@pytest.mark.parametrize("kind", ["lab", "openssh"])
+def test_a_key_that_is_not_accepted_is_named_and_quickly_refused(bench: Bench, kind: str, nothing_left: None) -> None:
+    stranger = bench.folder / "stranger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
+    access = bench.access(keys=Keys(stranger), user=me())
+
+    def refused(port: int) -> None:
+        begun = time.monotonic()
+        with pytest.raises(KeyRejected) as caught:
+            bench.session(port, access).open()
+        assert time.monotonic() - begun < 3
+        assert caught.value.sentence == (
+            f"worker-0: {me()} at 127.0.0.1:{port} accepted none of the keys offered: stranger."
+        )
+
+    if kind == "lab":
+        refused(bench.server().port)
+        bench.servers.pop().close()
+    elif SSHD is None:
+        pytest.skip("there is no sshd on this machine")
+    else:
+        with openssh(bench) as port:
+            refused(port)
+
+
+def test_many_failed_logins_leave_nothing_behind(bench: Bench) -> None:
+    server = bench.server(manners=healthy(takes_no_key=True))
+    access = bench.access()
+    with pytest.raises(KeyRejected):
+        bench.session(server.port, access).open()
+    assert eventually(lambda: threading.active_count() <= 3)
+    threads, files = threading.active_count(), open_files()
+    for _ in range(10):
+        with pytest.raises(KeyRejected):
+            bench.session(server.port, access).open()
+    assert eventually(lambda: threading.active_count() <= threads), threading.enumerate()
+    assert eventually(lambda: open_files() <= files)
+
+
+def test_no_key_at_all(bench: Bench) -> None:
+    access = bench.access(keys=Keys(home=bench.folder, folder=bench.folder / "nowhere", only_identity=True))
+    with pytest.raises(KeyRejected, match="there is no private key to offer to root at"):
+        bench.session(bench.server().port, access).open()
+
+
+def test_a_host_that_takes_passwords_only(bench: Bench) -> None:
+    server = bench.server(manners=healthy(methods="password"))
+    with pytest.raises(KeyRejected, match="takes no key, only: password"):
+        bench.session(server.port).open()
+
+
+def test_a_second_factor_is_said_and_does_not_freeze(bench: Bench) -> None:
+    server = bench.server(manners=healthy(second_factor=True))
+    begun = time.monotonic()
+    with pytest.raises(KeyRejected, match="wants more: keyboard-interactive"):
+        bench.session(server.port).open()
+    assert time.monotonic() - begun < 3
+
+
+@pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
+def test_a_second_factor_of_openssh_does_not_freeze_either(bench: Bench) -> None:
+    both = "publickey,password"
+    with (
+        openssh(bench, AuthenticationMethods=both, PasswordAuthentication="yes") as port,
+        pytest.raises(KeyRejected, match="wants more: password"),
+    ):
+        bench.session(port, bench.access(user=me())).open()
+
+
+def test_a_wrong_passphrase(bench: Bench) -> None:
+    subprocess.run(
+        ["ssh-keygen", "-q", "-p", "-P", "", "-N", "right", "-f", bench.key], check=True, capture_output=True
+    )
+    port = bench.server().port
+    answers = Answers(passphrase="not that")
+    access = bench.access(asker=answers)
+    for node in ("worker-0", "worker-1"):
+        with pytest.raises(PassphraseNeeded, match=f"{node}: that is not the passphrase"):
+            bench.session(port, access, node).open()
+    assert len(answers.questions) == 1
+    session = bench.session(port, bench.access(asker=Answers(passphrase="right")))
+    session.open()
+    assert session.run(Command(("true",))).ok
+
+
+def test_a_changed_key_is_refused_after_accept_new(bench: Bench) -> None:
+    server = bench.server()
+    session = bench.session(server.port)
+    session.open()
+    first = session.host_key.fingerprint
+    server.close()
+    bench.server(key=new_key(), port=server.port)
+    for mode in HostKeyMode:
+        with pytest.raises(HostKeyChanged) as caught:
+            bench.session(server.port, bench.access(mode=mode)).open()
+        assert caught.value.old == first
+        assert caught.value.new != first
+    with pytest.raises(HostKeyChanged):
+        session.open()
+    command = caught.value.hint.split("run: ", 1)[1].split(", and try again", 1)[0]
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    bench.session(server.port).open()
+
+
+def test_a_key_that_changes_between_two_openings_is_refused_with_checks_off(bench: Bench) -> None:
+    server = bench.server()
+    access = bench.access(mode=HostKeyMode.OFF)
+    session = bench.session(server.port, access)
+    session.open()
+    server.close()
+    bench.server(key=new_key(), port=server.port)
+    with pytest.raises(HostKeyChanged):
+        session.open()
+    assert not bench.known_hosts.exists()
+
+
+def test_an_unknown_key_is_collected_accepted_and_opened(bench: Bench) -> None:
+    access = bench.access(mode=HostKeyMode.ASK)
+    session = bench.session(bench.server().port, access)
+    with pytest.raises(HostKeyUnknown) as caught:
+        session.open()
+    access.known_hosts.add(caught.value.host, caught.value.key_type, caught.value.blob)
+    session.open()
+    assert session.host_key.is_new
+    assert session.host_key.fingerprint == caught.value.fingerprint
+    strict = bench.access(mode=HostKeyMode.STRICT)
+    bench.session(bench.servers[0].port, strict).open()
+
+
+@pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
+def test_a_second_kind_of_host_key_does_not_look_like_a_change(bench: Bench) -> None:
+    rsa = bench.folder / "ssh_host_rsa"
+    subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", rsa], check=True)
+    with openssh(bench, HostKey=f"{rsa}\nHostKey {bench.folder / 'ssh_host_key'}") as port:
+        kind, blob = rsa.with_suffix(".pub").read_text().split()[:2]
+        bench.known_hosts.write_text(f"[127.0.0.1]:{port} {kind} {blob}\n")
+        session = bench.session(port, bench.access(mode=HostKeyMode.STRICT, user=me()))
+        session.open()
+        assert session.host_key.type == "ssh-rsa"
+        session.close()
+
+
+def test_thirty_two_hosts_are_recorded_at_once(bench: Bench) -> None:
+    access = bench.access()
+    sessions = [bench.session(bench.server().port, access, f"worker-{n}") for n in range(32)]
+    threads = [threading.Thread(target=session.open) for session in sessions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = bench.known_hosts.read_text().splitlines()
+    assert sorted(lines) == sorted(server.known_hosts_line for server in bench.servers)
+
+
+def test_closing_calls_off_an_opening(bench: Bench, nothing_left: None) -> None:
+    server = bench.server(manners=healthy(hangs=True))
+    session = bench.session(server.port)
+    caught: list[Exception] = []
+
+    def run() -> None:
+        try:
+            session.open()
+        except CannotConnect as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert eventually(lambda: bool(server._silent))
+    begun = time.monotonic()
+    session.close()
+    thread.join(5)
+    assert time.monotonic() - begun < 0.5
+    assert str(caught[0]) == "worker-0: stopped while connecting."
+    bench.servers.pop().close()
+
+
+def test_errors_hold_no_secrets(bench: Bench) -> None:
+    access = bench.access(asker=Answers(sudo="hunter2"))
+    session = bench.session(bench.server().port, access)
+    session.open()
+    assert access.sudo.try_on("root", "worker-0", lambda: True)
+    assert "hunter2" not in repr(vars(access)) + repr(access.sudo.known()) + str(vars(session))
+
+
+def test_known_hosts_of_the_configuration_count(bench: Bench) -> None:
+    server = bench.server()
+    own = bench.folder / "lab_known_hosts"
+    own.write_text(server.known_hosts_line + "\n")
+    access = bench.access(config=f"UserKnownHostsFile {own}\n", mode=HostKeyMode.STRICT)
+    bench.session(server.port, access).open()
+    assert KnownHosts(bench.known_hosts).types(f"[127.0.0.1]:{server.port}") == ()

@@ -1,0 +1,122 @@
+"""Hosts behind a jump host: many at once, checked on every hop."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kthw_routes.cluster import Endpoint
+from kthw_routes.demo.ssh_server import SshServer, new_key
+from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.errors import HostKeyChanged, HostKeyUnknown, KeyRejected, Unreachable
+from kthw_routes.hosts.known_hosts import HostKeyMode
+from kthw_routes.hosts.ssh import Access, SshSession
+from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """See Bench."""
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture(params=["lab", "openssh"])
+def jump(request: pytest.FixtureRequest, bench: Bench) -> Iterator[int]:
+    """The port of a jump host."""
+    if request.param == "lab":
+        yield bench.server(forward=lambda destination: destination, manners=healthy(users=frozenset({me()}))).port
+    elif SSHD is None:
+        pytest.skip("there is no sshd on this machine")
+    else:
+        with openssh(bench) as port:
+            yield port
+            bench.close()
+
+
+def through(bench: Bench, jump: int, mode: HostKeyMode = HostKeyMode.ACCEPT_NEW) -> Access:
+    return bench.access(config=f"Host 127.0.0.1\n ProxyJump {me()}@localhost:{jump}\n", mode=mode)
+
+
+def test_fifty_hosts_through_one_jump_host(bench: Bench, jump: int) -> None:
+    targets = [bench.server() for _ in range(5)]
+    access = through(bench, jump)
+
+    def visit(number: int) -> str:
+        session = access.session(f"worker-{number}", Endpoint("127.0.0.1", "root", targets[number % 5].port))
+        answers = []
+        for round_ in range(2):  # every close races with what the others send
+            session.open()
+            answers.append(session.run(Command(("echo", f"{number}.{round_}"))).out)
+            session.close()
+        return "".join(answers)
+
+    with ThreadPoolExecutor(32) as pool:
+        assert list(pool.map(visit, range(50))) == [f"{n}.0\n{n}.1\n" for n in range(50)]
+    assert len(access._jumps) == 1
+
+
+def test_the_jump_host_s_key_is_checked(bench: Bench) -> None:
+    bastion, target = bench.server(forward=lambda d: d, manners=healthy(users=frozenset({me()}))), bench.server()
+    with pytest.raises(HostKeyUnknown) as caught:
+        bench.session(target.port, through(bench, bastion.port, HostKeyMode.ASK)).open()
+    assert caught.value.host == f"[localhost]:{bastion.port}"
+    bench.session(target.port, through(bench, bastion.port)).open()
+    assert bench.known_hosts.read_text().count("\n") == 2
+    bastion.close()
+    bench.server(forward=lambda d: d, key=new_key(), port=bastion.port)
+    with pytest.raises(HostKeyChanged, match=f"the host key of localhost:{bastion.port} has changed"):
+        bench.session(target.port, through(bench, bastion.port)).open()
+
+
+def test_a_host_that_the_jump_host_cannot_reach(bench: Bench, jump: int) -> None:
+    target = bench.server()
+    target.close()
+    with pytest.raises(Unreachable, match=rf"the jump host localhost:{jump} cannot reach 127.0.0.1:{target.port}"):
+        bench.session(target.port, through(bench, jump)).open()
+
+
+def test_a_jump_host_that_does_not_forward(bench: Bench) -> None:
+    bastion, target = bench.server(manners=healthy(users=frozenset({me()}))), bench.server()
+    with pytest.raises(Unreachable, match="does not forward"):
+        bench.session(target.port, through(bench, bastion.port)).open()
+
+
+def test_a_jump_host_that_refuses_the_key(bench: Bench) -> None:
+    bastion = bench.server(manners=healthy(takes_no_key=True))
+    with pytest.raises(KeyRejected, match=f"{me()} at localhost:{bastion.port} accepted none"):
+        bench.session(bench.server().port, through(bench, bastion.port)).open()
+
+
+def test_a_jump_host_that_dies_is_opened_again(bench: Bench) -> None:
+    bastion = bench.server(forward=lambda d: d, manners=healthy(users=frozenset({me()})))
+    access = through(bench, bastion.port)
+    session = bench.session(bench.server().port, access)
+    session.open()
+    bastion.hang_up()
+    while session.is_open:
+        pass
+    session.open()
+    assert session.run(Command(("true",))).ok
+
+
+def chained(bench: Bench, first: SshServer, second: SshServer) -> SshSession:
+    jumps = f"{me()}@localhost:{first.port},{me()}@localhost:{second.port}"
+    return bench.session(bench.server().port, bench.access(config=f"Host 127.0.0.1\n ProxyJump {jumps}\n"))
+
+
+def test_a_chain_of_jump_hosts(bench: Bench) -> None:
+    passed: list[tuple[str, int]] = []
+
+    def note(destination: tuple[str, int]) -> tuple[str, int]:
+        passed.append(destination)
+        return destination
+
+    manners = healthy(users=frozenset({me()}))
+    first, second = bench.server(forward=note, manners=manners), bench.server(forward=note, manners=manners)
+    session = chained(bench, first, second)
+    session.open()
+    assert session.run(Command(("echo", "here"))).out == "here\n"
+    assert passed == [("localhost", second.port), ("127.0.0.1", session.target.port)]
