@@ -169,11 +169,11 @@ def _print_end(printer: Printer, report: Report) -> None:
         return
     printer.say()
     printer.say(REBOOT)
-    printer.say("To undo, as root on each host (the transcript has it too):")
+    printer.say("To undo (the transcript has it too):")
     for way in ways_back(report):
-        printer.say(f"  {way.host}")
+        printer.say(f"# as root on {way.host}", "dim")
         for line in way.lines:
-            printer.say(f"    {line}")
+            printer.say(line)
     printer.say(f"Transcript: {report.folder / 'transcript.md'}")
     printer.say(f"Next lab: {NEXT_LAB}")
 

@@ -6,6 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from kthw_routes.demo.topology import ADDRESSES
+
 DEMO_REGIONS: Final = ("ca-central", "eu-west")
 """Where the lab can stand: the region in which its author saw pods reach each other, and the one where not."""
 
@@ -62,19 +64,9 @@ class Account:
 
 def lab_account(region: str = DEMO_REGIONS[0]) -> Account:
     """The account of the lab: three workers and three controllers in `region`, and what else people have."""
-    controllers = tuple(
-        LinodeInstance(
-            f"controller-{n}",
-            (f"203.0.113.{10 + n}",),
-            (f"192.168.200.{10 + n}",),
-            region,
-            ("controller",),
-        )
-        for n in range(3)
-    )
-    workers = tuple(
-        LinodeInstance(f"worker-{n}", (f"203.0.113.{20 + n}",), (private,), region, ("worker",))
-        for n, private in enumerate(("192.168.138.48", "192.168.145.107", "192.168.152.166"))
+    nodes = tuple(
+        LinodeInstance(name, (public,), (private,), region, (name.rpartition("-")[0],))
+        for name, (public, private) in ADDRESSES.items()
     )
     unrelated = (
         LinodeInstance("website", ("203.0.113.80",), (), "eu-central", ("web", "production")),
@@ -82,4 +74,4 @@ def lab_account(region: str = DEMO_REGIONS[0]) -> Account:
         LinodeInstance("old-laptop-backup", ("203.0.113.82",), (), region, (), "offline"),
     )
     # as Linode lists them: in the order in which they were made
-    return Account((unrelated[0], unrelated[1], *controllers, *workers, unrelated[2]))
+    return Account((unrelated[0], unrelated[1], *nodes, unrelated[2]))

@@ -5,23 +5,33 @@ from pathlib import Path
 
 import pytest
 
+from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.linode_api import LinodeApi
-from tests.journeys.stage import RealNodes, Stage, account_of
+from tests.journeys.stage import Model, RealNodes, Stage, account_of
 from tests.nodes.lab import NodeLab
 
+STAGES = ["embedded lab", pytest.param("real nodes", marks=pytest.mark.nodes)]
 
-@pytest.fixture(params=[pytest.param("real nodes", marks=pytest.mark.nodes)])
+
+def _stage(request: pytest.FixtureRequest, home: Path, region: str) -> Iterator[Stage]:
+    if request.param == "embedded lab":
+        with EmbeddedLab(region) as lab:
+            yield Model(lab, home)
+        return
+    nodes: NodeLab = request.getfixturevalue("inside_lab")
+    with LinodeApi(account_of(nodes, region)) as api:
+        yield RealNodes(nodes, api.url)
+
+
+@pytest.fixture(params=STAGES)
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     """A cluster as it stands before lab 11."""
-    lab: NodeLab = request.getfixturevalue("inside_lab")
-    with LinodeApi(account_of(lab)) as api:
-        yield RealNodes(lab, api.url)
+    yield from _stage(request, tmp_path, "ca-central")
 
 
-@pytest.fixture(params=[pytest.param("real nodes", marks=pytest.mark.nodes)])
+@pytest.fixture(params=STAGES)
 def london(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     """The same in eu-west, where the provider drops packets with pod addresses."""
-    lab: NodeLab = request.getfixturevalue("inside_lab")
-    with LinodeApi(account_of(lab, "eu-west")) as api:
-        lab.filter_pods()
-        yield RealNodes(lab, api.url)
+    for stage in _stage(request, tmp_path, "eu-west"):
+        stage.filter_pods()
+        yield stage

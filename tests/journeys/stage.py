@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kthw_routes.demo.account import DEMO_TOKEN, Account, LinodeInstance
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.demo.topology import ADDRESSES
 from tests.nodes.lab import NodeLab
 
 WORKERS = ("worker-0", "worker-1", "worker-2")
@@ -92,6 +94,45 @@ class RealNodes:
     def filter_pods(self) -> None:
         """Let the provider drop packets whose source is a pod's address."""
         self.lab.filter_pods()
+
+
+class Model:
+    """The embedded lab."""
+
+    name = "embedded lab"
+
+    def __init__(self, lab: EmbeddedLab, home: Path) -> None:
+        self.lab = lab
+        self._home = home
+
+    @property
+    def state(self) -> Path:
+        """The tool's state folder."""
+        return self.lab.folder / "state" / "kthw-routes"
+
+    def tool(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
+        """Run `kthw-routes` with the environment that `demo --keep` prints."""
+        own = free_environment(self._home) | self.lab.environment | dict(env or {})
+        return run_tool(list(arguments), own, self._home)
+
+    def run(self, node: str, command: str) -> str:
+        """Run a shell command on a node."""
+        out, err = bytearray(), bytearray()
+        status = self.lab.topology.hosts[node].execute(command, stdout=out.extend, stderr=err.extend)
+        assert status == 0, err.decode()
+        return out.decode()
+
+    def internal(self, node: str) -> str:
+        """The internal address of a node."""
+        return ADDRESSES[node][1]
+
+    def add_pods(self) -> None:
+        """Give every worker a pod."""
+        self.lab.topology.with_pods()
+
+    def filter_pods(self) -> None:
+        """The embedded lab filters by its region: start it in eu-west."""
+        assert self.lab.region == "eu-west"
 
 
 def account_of(lab: NodeLab, region: str = "ca-central") -> Account:

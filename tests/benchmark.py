@@ -1,0 +1,70 @@
+"""Times of whole commands, in milliseconds: `python tests/benchmark.py`. For people; no test depends on them.
+
+The marks, on two cores: `--help` 150 ms, first frame of the wizard 500 ms, embedded lab up 1000 ms.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+ROUNDS = 7
+
+
+def measure(name: str, mark: int, work: Callable[[], float]) -> None:
+    """Print minimum, median and maximum of several rounds, after one that warms the caches."""
+    work()
+    times = sorted(work() * 1000 for _ in range(ROUNDS))
+    print(f"{name:<32} {times[0]:7.0f} {statistics.median(times):7.0f} {times[-1]:7.0f}   mark {mark}")
+
+
+def command(*arguments: str) -> Callable[[], float]:
+    """A process from its start to its end."""
+
+    def work() -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "kthw_routes", *arguments], check=True, capture_output=True)
+        return time.perf_counter() - began
+
+    return work
+
+
+_FIRST_FRAME = """
+import asyncio, os, sys, time
+from kthw_routes.settings import Settings
+from kthw_routes.wizard.app import WizardApp
+app = WizardApp(Settings())
+async def main():
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+asyncio.run(main())
+"""
+
+
+def first_frame() -> float:
+    """A process from its start until the wizard's first screen is drawn, and closed again."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", _FIRST_FRAME], check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def lab_up() -> float:
+    """The embedded lab, from nothing until it answers, in a process whose libraries are loaded."""
+    from kthw_routes.demo.lab import EmbeddedLab
+
+    began = time.perf_counter()
+    with EmbeddedLab("ca-central"):
+        return time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure and print."""
+    print(f"{'milliseconds':<32} {'min':>7} {'median':>7} {'max':>7}")
+    measure("kthw-routes --help", 150, command("--help"))
+    measure("wizard, first frame", 500, first_frame)
+    measure("embedded lab up", 1000, lab_up)
+
+
+if __name__ == "__main__":
+    main()
