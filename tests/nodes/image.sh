@@ -44,6 +44,7 @@ for scheme in http https; do
     if [[ -n $proxy && $proxy != DIRECT ]]; then export "${scheme}_proxy=$proxy"; fi
 done
 
+rm -rf --one-file-system "$image".building.* # of a run that was killed
 building=$(mktemp -d "$image.building.XXXXXX")
 trap 'rm -rf --one-file-system "$building"' EXIT
 chmod 755 "$building"
