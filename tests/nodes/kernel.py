@@ -130,6 +130,7 @@ def _corrections(now: Kernel, before: Kernel) -> Iterator[str]:
     for line in sorted(before.routes, key=lambda line: " via " in line):
         if line not in now.routes:
             yield f"ip route replace {_without_state(line)}"
+    # The search for a node that was off goes on for a second after it is back.
     yield "ip neigh flush all"
 
 

@@ -1,14 +1,12 @@
 """One node of the lab: what a test does to it, and the way back to how it was."""
 
 import os
-import select
 import shlex
 import socket
 import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Final, Literal
 
 from tests.nodes import files, kernel, netns
 from tests.nodes.container import DISK_SIZE, Container
+from tests.nodes.hold import Hold
 from tests.nodes.spec import NodeSpec, make_host_key, prepare
 
 BRIDGE: Final = "br0"
@@ -27,25 +26,6 @@ class Reset(StrEnum):
     CLEAN = "clean"
     RESTORED = "restored"
     REBUILT = "rebuilt"
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A program that waits on the node until it may go on."""
-
-    _folder: Path
-
-    def wait(self, timeout: float = 20.0) -> None:
-        """Wait until the program has come to the point."""
-        descriptor = os.open(self._folder / "reached", os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            assert select.select([descriptor], [], [], timeout)[0], "the program was never called"
-        finally:
-            os.close(descriptor)
-
-    def release(self) -> None:
-        """Let it go on."""
-        (self._folder / "release").write_text("\n")
 
 
 class Node:
@@ -223,11 +203,10 @@ class Node:
 
     def hold(self, program: str, argument: str, when: Literal["before", "after"]) -> Hold:
         """Let every call of a program with that argument wait before it does anything, or after it has done all."""
-        self.run("rm -rf /run/hold && mkdir /run/hold && mkfifo /run/hold/reached /run/hold/release")
-        wait = "echo here >/run/hold/reached; read -r _ </run/hold/release"
-        script = f'case " $* " in *" {argument} "*) {wait};; esac'
-        self.wrap(program, **{when: script})
-        return Hold(Path(f"/proc/{self._container.leader}/root/run/hold"))
+        hold = Hold(Path(f"/proc/{self._container.leader}/root{Hold.FOLDER}"))
+        self.run(hold.PREPARATION)
+        self.wrap(program, **{when: f'case " $* " in *" {argument} "*) {hold.WAITING};; esac'})
+        return hold
 
     # The way back
 
