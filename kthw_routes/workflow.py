@@ -125,6 +125,11 @@ class Walk:
 
     # --- the steps ---
 
+    def heed(self, stop: Stop) -> None:
+        """Go by this signal from now on: an earlier wish to stop is over."""
+        self.stop = stop
+        self._fleet.stop = stop
+
     def find(self, source: Source) -> Discovery:
         """Ask the source for the nodes. Raises KthwRoutesError."""
         discovery = source.find(emit=self._emit, cancel=self.stop.soft)
@@ -191,8 +196,7 @@ class Walk:
 
     def retry(self, report: Report) -> Report:
         """Run what is not done, and only that: each host is read again first."""
-        self.stop = Stop()
-        self._fleet.stop = self.stop
+        self.heed(Stop())
         outcomes = self._apply(report.review, report.unfinished, again=True)
         return self._report(report.review, {**report.outcomes, **outcomes})
 

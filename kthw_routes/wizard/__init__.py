@@ -1,0 +1,33 @@
+"""The wizard: the same steps as the command line, one screen each, in Textual. Only this package imports textual."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from kthw_routes.errors import ExitCode
+from kthw_routes.settings import Settings
+
+if TYPE_CHECKING:
+    from kthw_routes.demo.lab import EmbeddedLab
+
+
+def run_wizard(settings: Settings, lab: "EmbeddedLab | None" = None) -> ExitCode:
+    """Walk the person through the steps, in this terminal.
+
+    Args:
+        settings: what the command line said; the wizard starts from it.
+        lab: a started practice lab, where it is the only source to offer. It is closed at the end.
+
+    Returns what `apply` would; 0 where the person left before anything was run.
+    """
+    from kthw_routes.wizard.app import WizardApp
+
+    app = WizardApp(settings, lab)
+    try:
+        code = app.run()
+    finally:
+        app.journey.close()
+    for line in app.journey.last_words:
+        sys.stdout.write(f"{line}\n")
+    if code is None:
+        return ExitCode.FAILED if app.return_code else app.journey.exit_code
+    return code

@@ -1,0 +1,255 @@
+"""The wizard as an application: walks the list of steps, fetches what threads left, asks what they want to know."""
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from kthw_routes.errors import ExitCode
+from kthw_routes.events import Event
+from kthw_routes.settings import Settings
+from kthw_routes.wizard.jobs import Jobs
+from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.modals.commands import ShowCommands
+from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.modals.host_keys import AskHostKeys
+from kthw_routes.wizard.modals.keys import ShowKeys
+from kthw_routes.wizard.modals.secret import AskSecret
+from kthw_routes.wizard.questions import HostKeysQuestion, Question, SecretQuestion, WizardAsker
+from kthw_routes.wizard.steps import STEPS
+from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.run import RunStep
+from kthw_routes.wizard.themes import DAY, NIGHT
+from kthw_routes.wizard.widgets.rows import Rows
+
+if TYPE_CHECKING:
+    from kthw_routes.demo.lab import EmbeddedLab
+
+_TICK = 0.05
+"""Seconds between two looks at what threads left."""
+
+_PATIENCE = 0.6
+"""Seconds that quitting waits for a run to say how its hosts ended."""
+
+
+class WizardApp(App[ExitCode]):
+    """One person, one walk through the steps."""
+
+    CSS_PATH = "wizard.tcss"
+    TITLE = "kthw-routes"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Quit", show=False, priority=True)]
+
+    def __init__(self, settings: Settings, lab: "EmbeddedLab | None" = None) -> None:
+        """`lab`: the running practice lab where it is the only source offered."""
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]
+        self.jobs = Jobs()
+        self.asker = WizardAsker(self._put_question)
+        self.journey = Journey(settings, lab, self.asker, self.jobs.emit)
+        titles = tuple(step.title_word for step in STEPS)
+        self.steps = tuple(step(titles, number) for number, step in enumerate(STEPS))
+        self.here = 0
+        self._dirty = True
+        self._ticking = False
+        self._questions: list[Question] = []
+        self._quitting = False
+        self.register_theme(NIGHT)
+        self.register_theme(DAY)
+        if "TEXTUAL_THEME" not in os.environ:
+            self.theme = NIGHT.name
+
+    async def on_mount(self) -> None:
+        """The first step, and the one timer."""
+        for number, step in enumerate(self.steps):
+            self.install_screen(step, str(number))
+        await self.push_screen("0")
+        self.theme_changed_signal.subscribe(self, self._repaint)
+        self.step.entered()
+        self._focus_first()
+        self.set_interval(_TICK, self.tick)
+
+    # --- the steps ---
+
+    @property
+    def step(self) -> StepScreen:
+        """The step that one is at, also while a dialog lies over it."""
+        return self.steps[self.here]
+
+    def walk(self, by: int) -> None:
+        """Go on (1) or back (-1), past steps in which there is nothing to do."""
+        target = self.here + by
+        while 0 <= target < len(self.steps) and self.steps[target].is_skipped(self.journey):
+            target += by
+        if 0 <= target < len(self.steps):
+            self.run_worker(self._go_to(target), exclusive=True, group="walk")
+
+    async def _go_to(self, number: int) -> None:
+        self.here = number
+        first = not self.step.is_mounted
+        await self.switch_screen(str(number))
+        self.step.entered()
+        self.redraw()
+        if first:
+            self._focus_first()
+
+    def _focus_first(self) -> None:
+        if self.step.first_focus:
+            for widget in self.step.query(self.step.first_focus):
+                if widget.focusable:
+                    widget.focus()
+                    return
+
+    # --- what threads left ---
+
+    def redraw(self) -> None:
+        """Have the step drawn again soon."""
+        self._dirty = True
+        self.call_later(self.tick)
+
+    async def tick(self) -> None:
+        """Fetch events, results and questions; draw the step if anything changed."""
+        if self._ticking:
+            return
+        self._ticking = True
+        try:
+            moved = self.jobs.drain(self._hear)
+            if (moved or self._dirty) and self.step.is_mounted and self.step.is_attached:
+                self._dirty = False
+                await self.step.draw_all()
+            self.ticked()
+        finally:
+            self._ticking = False
+
+    def ticked(self) -> None:
+        """After each tick. For tests, which wait for it instead of for time."""
+
+    def _hear(self, event: Event) -> None:
+        self.journey.note(event)
+        for step in self.steps:
+            step.heard(event)
+
+    def _repaint(self, _theme: object) -> None:
+        for step in self.steps:
+            if step.is_mounted:
+                for rows in step.query(Rows):
+                    rows.repaint()
+        self.redraw()
+
+    # --- what threads want to know ---
+
+    def _put_question(self, question: Question) -> None:
+        self.jobs.call(lambda: self._ask(question))
+
+    def _ask(self, question: Question) -> None:
+        """Put a question to the person; one at a time."""
+        self._questions.append(question)
+        if len(self._questions) == 1:
+            self._ask_next()
+
+    def _ask_next(self) -> None:
+        while self._questions and not self.asker.is_waiting(self._questions[0]):
+            self._questions.pop(0)
+        if not self._questions:
+            return
+        question = self._questions[0]
+
+        def answered(text: str | None) -> None:
+            question.reply(text)
+            self._questions.remove(question)
+            self._ask_next()
+
+        match question:
+            case HostKeysQuestion(keys=keys):
+                self.push_screen(AskHostKeys(keys), answered)
+            case SecretQuestion(title=title, words=words):
+                self.push_screen(AskSecret(title, words), answered)
+
+    # --- beside the steps ---
+
+    @property
+    def is_why_open(self) -> bool:
+        """Whether *Why?* is shown: as the person wants it, else where there is room beside the step."""
+        chosen = self.journey.choices.why_open
+        return self.size.width >= 100 if chosen is None else chosen
+
+    def action_why(self) -> None:
+        """Open or close *Why?*."""
+        self.journey.choices.why_open = not self.is_why_open
+        self.redraw()
+
+    def action_close_why(self) -> None:
+        """Close *Why?*."""
+        if self.is_why_open:
+            self.action_why()
+
+    def on_resize(self) -> None:
+        """There may be more or less room now."""
+        self.redraw()
+
+    def action_commands(self) -> None:
+        """What one would type by hand."""
+        self.push_screen(ShowCommands(self.step.title_word, self.step.by_hand()))
+
+    def action_keys(self) -> None:
+        """The keys."""
+        self.push_screen(ShowKeys(self.step.title_word, self.step.keys))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every action by its name, for the palette."""
+        step = self.step
+        yield SystemCommand(f"Next: {step.next_label()}", "Go on to the next step", step.action_next)
+        yield SystemCommand("Back", "Go back a step; nothing is lost", step.action_back)
+        yield SystemCommand("Why", "What this step is for", self.action_why)
+        yield SystemCommand("Commands", "What one would type by hand", self.action_commands)
+        yield SystemCommand("Keys", "Help: the keys of this step", self.action_keys)
+        if step.busy and step.can_cancel:
+            yield SystemCommand("Cancel", "End what is under way", step.cancel_work)
+        yield from step.palette()
+        yield from super().get_system_commands(screen)
+
+    # --- the end ---
+
+    async def action_quit(self) -> None:
+        """Leave. In the middle of a run, say first what is done and what is not."""
+        step = self.step
+        if isinstance(step, RunStep) and step.busy and not self._quitting:
+            if any(isinstance(s, Confirm) for s in self.screen_stack):
+                self.leave()
+                return
+            self.push_screen(
+                Confirm("Quit in the middle of the run?", step.standing(), "Go on", quit="End it and quit"),
+                lambda answer: self.leave() if answer else None,
+            )
+            return
+        self.leave()
+
+    def leave(self) -> None:
+        """End what is under way and go; never waits for a host."""
+        if self._quitting:
+            return
+        self._quitting = True
+        running = isinstance(self.step, RunStep) and bool(self.step.busy)
+        self.journey.stop(now=True)
+        self.asker.withdraw()
+        if running:
+            self.step.busy = "ending"
+            self.set_timer(_PATIENCE, self._go)  # should the run not say in time how its hosts ended
+            return
+        self._go()
+
+    @property
+    def is_quitting(self) -> bool:
+        """Whether the person wants to leave."""
+        return self._quitting
+
+    def run_ended(self) -> None:
+        """The run has said how its hosts ended."""
+        if self._quitting:
+            self._go()
+
+    def _go(self) -> None:
+        self.exit(self.journey.exit_code)

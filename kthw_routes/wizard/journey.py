@@ -1,0 +1,329 @@
+"""One way through the wizard: what was chosen, what came of it, and the work between. Knows nothing of screens.
+
+Methods that block say so; they are called in threads of `Jobs` and touch nothing that the screens read. Their
+results are taken over in the interface's thread by the `take_…` methods.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kthw_routes import findings as cluster_findings
+from kthw_routes import regions
+from kthw_routes.cluster import Cluster, Node, Selection
+from kthw_routes.connecting import connect, linode_source
+from kthw_routes.errors import ExitCode, KthwRoutesError, UsageError
+from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.findings import Finding
+from kthw_routes.hosts.fleet import Stop
+from kthw_routes.hosts.session import Asker
+from kthw_routes.proof import Proof
+from kthw_routes.settings import Settings
+from kthw_routes.sources.discovery import Discovery
+from kthw_routes.sources.token import NoToken, Token, find_token
+from kthw_routes.wizard.choices import Choices, SourceChoice, SourceKind
+from kthw_routes.workflow import Inspection, Report, Review, Walk, exit_code, remove_for_good
+
+if TYPE_CHECKING:
+    from kthw_routes.demo.lab import EmbeddedLab
+
+LAB_REGIONS = ("ca-central", "eu-west")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What asking a source gave, with all that the further steps go by."""
+
+    source: SourceChoice
+    token: Token | None
+    settings: Settings
+    lab: "EmbeddedLab | None"
+    walk: Walk
+    close_connections: Callable[[], None]
+    state: Path
+    discovery: Discovery
+
+
+class Journey:
+    """Choices, results, and the `Walk` that does the work."""
+
+    def __init__(self, settings: Settings, lab: "EmbeddedLab | None", asker: Asker, emit: Emit) -> None:
+        """`lab`: the running practice lab where it is the only source offered; closed by `close`."""
+        self.settings = settings
+        self.only_lab = lab is not None
+        self._asker = asker
+        self._emit = emit
+        self._lab = lab
+        self._stop = Stop()
+        source = SourceChoice(SourceKind.LAB, lab.region) if lab else SourceChoice(SourceKind.ACCOUNT)
+        self.choices = Choices(source, settings.options)
+        self.found: Found | None = None
+        self.inspected: Cluster | None = None
+        """The cluster as it was chosen when the hosts were last looked at."""
+        self.inspection: Inspection | None = None
+        self.report: Report | None = None
+        self.proof: Proof | None = None
+        self.was_stopped = False
+        """Whether the last run was stopped by the person."""
+        self.end_problem = ""
+        """Why the end of the transcript could not be written; empty where it could."""
+        self._finished = False
+        self.commands: dict[Step, dict[str, list[str]]] = {}
+        """Step -> host -> the commands that were run there, as one would type them."""
+
+    # --- the source ---
+
+    @property
+    def sources(self) -> tuple[SourceChoice, ...]:
+        """The rows of the first screen."""
+        labs = tuple(SourceChoice(SourceKind.LAB, region) for region in LAB_REGIONS)
+        return labs if self.only_lab else (SourceChoice(SourceKind.ACCOUNT), *labs)
+
+    def token(self) -> Token:
+        """The token that was typed, else the one of the environment. Raises NoToken, UsageError."""
+        if self.choices.token is not None:
+            return self.choices.token
+        return find_token(self.settings.environment)
+
+    @property
+    def lacks_token(self) -> bool:
+        """Whether a token has to be typed."""
+        try:
+            find_token(self.settings.environment)
+        except NoToken:
+            return True
+        except UsageError:
+            return False
+        return False
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the nodes of the chosen source are known."""
+        return self.found is not None and self.found.source == self.choices.source
+
+    @property
+    def found_token(self) -> Token | None:
+        """The token with which the nodes were found."""
+        return self.found.token if self.found else None
+
+    def find(self, source: SourceChoice, token: Token | None) -> Found:
+        """Ask the source for the nodes. Blocks. Raises KthwRoutesError."""
+        stop = self._stop
+        lab, settings = self._lab, self.settings
+        if source.kind is SourceKind.LAB:
+            lab = self._lab_in(source.lab_region)
+            settings = lab.settings
+        origin = linode_source(settings, None if source.kind is SourceKind.LAB else token)
+        connections, state = connect(settings, self._asker, default_host_keys="ask")
+        walk = Walk(connections, self.choices.options, state, self._emit)
+        walk.heed(stop)
+        try:
+            discovery = walk.find(origin)
+        except KthwRoutesError:
+            connections.close()
+            raise
+        return Found(source, token, settings, lab, walk, connections.close, state, discovery)
+
+    def _lab_in(self, region: str) -> "EmbeddedLab":
+        """The practice lab in this region, running; one in another region is closed."""
+        from kthw_routes.demo.lab import EmbeddedLab
+
+        if self._lab is not None and self._lab.region == region:
+            return self._lab
+        old, self._lab = self._lab, None
+        if old is not None:
+            old.close()
+        lab = EmbeddedLab(region)
+        lab.start()
+        self._lab = lab
+        return lab
+
+    def take_found(self, found: Found) -> None:
+        """Go by these nodes from now on; what was known of others is forgotten."""
+        self._end_run()
+        old, self.found = self.found, found
+        if old is not None:
+            old.walk.close()
+            old.close_connections()
+        self.choices.cluster = found.discovery.cluster
+        self.choices.acknowledged = frozenset()
+        self.choices.options = replace(self.choices.options, marked=frozenset())
+        self.inspected = self.inspection = None
+        self.commands.clear()
+
+    # --- the nodes ---
+
+    @property
+    def cluster(self) -> Cluster:
+        """The nodes as chosen. Raises AssertionError before they were found."""
+        assert self.choices.cluster is not None, "no nodes were found yet"  # noqa: S101 - a fault of ours
+        return self.choices.cluster
+
+    def change_node(self, node: Node) -> None:
+        """Take over a node as corrected."""
+        self.choices.cluster = self.cluster.with_node(node.name, node)
+
+    def leave_out(self, name: str) -> None:
+        """Leave a node out, or take it in again."""
+        node = self.cluster.node(name)
+        selection = Selection.LEFT_OUT if node.is_visited else Selection.VISIT
+        self.choices.cluster = self.cluster.with_node(name, replace(node, selection=selection))
+
+    def remove(self, name: str) -> None:
+        """Remove a node for good."""
+        self.choices.cluster = remove_for_good(self.cluster, name)
+
+    @property
+    def node_findings(self) -> tuple[Finding, ...]:
+        """What there is to say of the nodes as chosen, before any host is looked at."""
+        if self.found is None:
+            return ()
+        cluster = self.cluster
+        return (*self.found.discovery.findings, *cluster_findings.of_cluster(cluster), *regions.findings(cluster))
+
+    def unacknowledged(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """The warnings among them that nobody ticked yet."""
+        return tuple(f for f in findings if f.acknowledge and f not in self.choices.acknowledged)
+
+    def acknowledge(self, finding: Finding, known: bool) -> None:
+        """Tick a warning, or take the tick away."""
+        rest = self.choices.acknowledged - {finding}
+        self.choices.acknowledged = rest | {finding} if known else rest
+
+    # --- the hosts ---
+
+    @property
+    def walk(self) -> Walk:
+        """The steps' own functions. Raises AssertionError before the nodes were found."""
+        assert self.found is not None, "no nodes were found yet"  # noqa: S101 - a fault of ours
+        return self.found.walk
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the hosts were not yet looked at, or the nodes were changed since."""
+        return self.inspection is None or self.inspected != self.choices.cluster
+
+    def begin(self) -> None:
+        """Before each piece of work: an earlier wish to stop is over."""
+        self._stop = Stop()
+        if self.found is not None:
+            self.found.walk.heed(self._stop)
+
+    def stop(self, *, now: bool = False) -> None:
+        """Wish that the work under way stops."""
+        self._stop.request(now=now)
+        if self.found is not None:
+            self.found.walk.stop.request(now=now)
+
+    def inspect(self) -> Inspection:
+        """Visit the hosts, read-only. Blocks. Raises KthwRoutesError."""
+        return self.walk.inspect(self.cluster)
+
+    def take_inspection(self, inspection: Inspection, cluster: Cluster) -> None:
+        """Go by this from now on; a run that was made before is over."""
+        self._end_run()
+        self.inspection, self.inspected = inspection, cluster
+
+    # --- the plan and the run ---
+
+    def review(self) -> Review:
+        """What would be done. Pure."""
+        assert self.inspection is not None, "no host was looked at yet"  # noqa: S101 - a fault of ours
+        if self.report is not None:
+            return self.report.review
+        self.walk.options = self.choices.options
+        return self.walk.review(self.inspection)
+
+    def run(self, review: Review) -> Report:
+        """Make it so. Blocks. Raises KthwRoutesError."""
+        return self.walk.run(review)
+
+    def retry(self, report: Report) -> Report:
+        """Run what is not done. Blocks. Raises KthwRoutesError."""
+        return self.walk.retry(report)
+
+    def take_report(self, report: Report) -> None:
+        """How the run ended."""
+        self.was_stopped = bool(self.walk.stop)
+        self.report, self.proof, self._finished = report, None, False
+
+    def prove(self) -> Proof:
+        """Look at the tables and send test traffic. Blocks. Raises KthwRoutesError."""
+        assert self.inspection is not None, "no host was looked at yet"  # noqa: S101 - a fault of ours
+        return self.walk.prove(self.inspection)
+
+    def take_proof(self, proof: Proof) -> None:
+        """What was seen. The transcript gets its end now, unless a retry may still have to write to it."""
+        self.proof = proof
+        if self.report is not None and not self.report.unfinished:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write the end of the transcript, once per run."""
+        if self.report is None or self._finished:
+            return
+        self._finished = True
+        try:
+            self.walk.finish(self.report, self.proof)
+        except (KthwRoutesError, OSError) as error:
+            self.end_problem = f"The end of the transcript could not be written: {error}"
+
+    def _end_run(self) -> None:
+        self.finish()
+        self.report = self.proof = None
+        self.was_stopped = False
+
+    # --- the rest ---
+
+    @property
+    def place(self) -> str:
+        """Where one is, for the header: `Linode · eu-west · 3 workers`."""
+        parts: list[str] = [str(self.choices.source.kind)]
+        cluster = self.choices.cluster if self.is_found else None
+        if cluster is None:
+            parts += [self.choices.source.lab_region] if self.choices.source.lab_region else []
+        else:
+            parts += dict.fromkeys(w.region for w in cluster.workers if w.region)
+            number = len(cluster.workers)
+            parts.append(f"{number} worker" if number == 1 else f"{number} workers")
+        return " · ".join(parts)
+
+    def note(self, event: Event) -> None:
+        """Keep the commands that are run, for those who want to type them."""
+        if event.kind is EventKind.COMMAND and event.host:
+            self.commands.setdefault(event.step, {}).setdefault(event.host, []).append(event.text)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What `apply` would return; 0 where nothing was run."""
+        if self.inspection is None or self.report is None:
+            return ExitCode.DONE
+        if self.was_stopped and self.report.unfinished:
+            return ExitCode.INTERRUPTED
+        return exit_code(self.inspection, self.report, self.proof, drift=False)
+
+    @property
+    def last_words(self) -> tuple[str, ...]:
+        """What to leave on the terminal after the wizard: what is done and what is not."""
+        if self.report is None or self.report.review.plan.is_empty:
+            return ()
+        done = [o.node for o in self.report.outcomes.values() if o.state is HostState.DONE]
+        lines = [f"Done: {', '.join(done)}."] if done else ["Nothing was confirmed as done."]
+        lines += [f"{name}: {self.report.outcomes[name].state}." for name in self.report.unfinished]
+        lines += [self.proof.headline] if self.proof else ["Nothing was proved."]
+        if self.report.folder is not None:
+            lines.append(f"Transcript: {self.report.folder / 'transcript.md'}")
+        return (*lines, self.end_problem) if self.end_problem else tuple(lines)
+
+    def close(self) -> None:
+        """End everything. Never waits for a host."""
+        self.finish()
+        if self.found is not None:
+            self.found.walk.close()
+            with contextlib.suppress(OSError):
+                self.found.close_connections()
+        if self._lab is not None:
+            self._lab.close()
+            self._lab = None

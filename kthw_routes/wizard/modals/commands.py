@@ -1,0 +1,35 @@
+"""What one would type by hand for this step: to read, select and copy."""
+
+from collections.abc import Iterable
+
+from textual.app import ComposeResult
+from textual.widgets import Button, TextArea
+
+from kthw_routes.wizard.modals.dialog import Dialog
+
+
+class ShowCommands(Dialog[None]):
+    """A read-only text; selecting copies with ctrl+c, a button copies all."""
+
+    def __init__(self, step: str, lines: Iterable[str]) -> None:
+        super().__init__()
+        self.heading = f"By hand: {step}"
+        self._text = "\n".join(lines).strip("\n")
+
+    def compose_body(self) -> ComposeResult:
+        """The commands."""
+        yield TextArea(self._text, read_only=True, soft_wrap=False, compact=True, show_cursor=False, id="commands")
+
+    def compose_buttons(self) -> ComposeResult:
+        """Copy and close."""
+        yield Button("Copy all", id="copy", compact=True)
+        yield Button("Close", id="cancel", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        """Read and scroll at once."""
+        self.query_one(TextArea).focus()
+
+    def answer(self, _button: str) -> None:
+        """Copy. The terminal gives no answer, so the words are careful."""
+        self.app.copy_to_clipboard(self._text)
+        self.notify("Sent to the terminal's clipboard. Nothing there? Select with the mouse and Shift.", markup=False)

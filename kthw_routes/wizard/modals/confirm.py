@@ -1,0 +1,32 @@
+"""A question with a safe answer and one that goes ahead."""
+
+from textual.app import ComposeResult
+from textual.widgets import Button, Static
+
+from kthw_routes.wizard.modals.dialog import Dialog
+
+
+class Confirm(Dialog[str]):
+    """Gives the id of the button that was chosen; None: the safe answer."""
+
+    def __init__(self, heading: str, words: str, safe: str, **choices: str) -> None:
+        """`safe`: the label that changes nothing, focused first; `choices`: id -> label of the others."""
+        super().__init__()
+        self.heading = heading
+        self._words = words
+        self._safe = safe
+        self._choices = choices
+
+    def compose_body(self) -> ComposeResult:
+        """What would happen."""
+        yield Static(self._words, markup=False)
+
+    def compose_buttons(self) -> ComposeResult:
+        """The safe answer comes first, and has the focus."""
+        yield Button(self._safe, id="cancel", compact=True)
+        for name, label in self._choices.items():
+            yield Button(label, id=name, variant="warning", compact=True)
+
+    def answer(self, button: str) -> None:
+        """Go ahead."""
+        self.dismiss(button)

@@ -1,0 +1,54 @@
+"""The common shape of what is shown over a step: a title, a body, buttons in a row; Escape gives no answer."""
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from kthw_routes.wizard.themes import content
+from kthw_routes.wording import Tone, Words
+
+T = TypeVar("T")
+
+
+class Dialog(ModalScreen[T | None], Generic[T]):
+    """Asks or shows something. `dismiss(None)`: no answer."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Close", show=False)]
+    heading = ""
+
+    def compose(self) -> ComposeResult:
+        """Title, body, buttons."""
+        with Vertical(id="dialog"):
+            yield Static(content(Words(self.heading, Tone.NEW)), id="dialog-title")
+            with VerticalScroll(id="dialog-body", can_focus=False):
+                yield from self.compose_body()
+            with Horizontal(id="dialog-buttons"):
+                yield Static(id="dialog-spring")
+                yield from self.compose_buttons()
+
+    def compose_body(self) -> ComposeResult:
+        """What is asked."""
+        yield from ()
+
+    def compose_buttons(self) -> ComposeResult:
+        """The answers."""
+        yield Button("Close", id="cancel", compact=True)
+
+    def action_cancel(self) -> None:
+        """No answer."""
+        self.dismiss(None)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Cancel, or whatever the dialog makes of the button."""
+        event.stop()
+        if event.button.id == "cancel":
+            self.action_cancel()
+        else:
+            self.answer(event.button.id or "")
+
+    def answer(self, button: str) -> None:
+        """A button other than Cancel was pressed."""

@@ -1,0 +1,46 @@
+"""Asks once, for all hosts, whether keys that were never seen before may be trusted."""
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.widgets import Button, Static
+
+from kthw_routes.hosts.session import NewHostKey
+from kthw_routes.wizard.modals.dialog import Dialog
+from kthw_routes.wizard.themes import content
+from kthw_routes.wording import Tone, Words
+
+
+class AskHostKeys(Dialog[str]):
+    """Gives an answer where the keys may be trusted; None where not."""
+
+    heading = "Host keys never seen before"
+
+    def __init__(self, keys: Sequence[NewHostKey]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def compose_body(self) -> ComposeResult:
+        """The keys, and how to compare them."""
+        yield Static(
+            "Trust these from now on? To be sure that nobody stands in between, compare them with what "
+            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says in the provider's console.",
+            markup=False,
+        )
+        width = max(len(k.node) for k in self._keys)
+        for key in self._keys:
+            head = Words(f"{key.node:<{width}}  {key.host}  {key.type}\n", Tone.PLAIN)
+            yield Static(content(head, Words(f"  {key.fingerprint}", Tone.NEW)), classes="key")
+
+    def compose_buttons(self) -> ComposeResult:
+        """Without trust, these hosts are skipped."""
+        yield Button("Skip these hosts", id="cancel", compact=True)
+        yield Button("Trust them", id="trust", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        """The usual answer is one key away."""
+        self.query_one("#trust").focus()
+
+    def answer(self, button: str) -> None:
+        """They are trusted."""
+        self.dismiss(button)

@@ -1,0 +1,43 @@
+"""The keys, listed."""
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from kthw_routes.wizard.modals.dialog import Dialog
+from kthw_routes.wizard.themes import content
+from kthw_routes.wording import Tone, Words
+
+Keys = tuple[tuple[str, str], ...]
+
+EVERYWHERE: Keys = (
+    ("^n", "Next: go on"),
+    ("^b", "Back: nothing is lost"),
+    ("F1", "Why: what this step is for"),
+    ("F2", "Commands: what one would type by hand"),
+    ("F3", "this list"),
+    ("^p", "palette: every action by its name, themes too"),
+    ("^q", "quit: always safe"),
+    ("Tab  Shift+Tab", "to the next field or button"),
+    ("arrows  Page keys", "move and scroll"),
+    ("Space  Enter", "tick, press, open"),
+    ("^c", "copy what is selected with the mouse"),
+)
+
+
+class ShowKeys(Dialog[None]):
+    """The keys of this step and those of all."""
+
+    heading = "Keys"
+
+    def __init__(self, step: str, keys: Keys) -> None:
+        super().__init__()
+        self._step = step
+        self._keys = keys
+
+    def compose_body(self) -> ComposeResult:
+        """Two columns."""
+        groups = ((self._step, self._keys), ("Everywhere", EVERYWHERE)) if self._keys else (("Everywhere", EVERYWHERE),)
+        for title, keys in groups:
+            yield Static(content(Words(title, Tone.QUIET)), classes="key-title")
+            for key, words in keys:
+                yield Static(content(Words(f"  {key:<19}", Tone.NEW), words))

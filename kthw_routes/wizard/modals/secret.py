@@ -1,0 +1,38 @@
+"""Asks for a passphrase or password; what is typed is masked and kept in memory only."""
+
+from textual.app import ComposeResult
+from textual.widgets import Button, Input, Static
+
+from kthw_routes.wizard.modals.dialog import Dialog
+
+
+class AskSecret(Dialog[str]):
+    """Gives what was typed; None: no answer."""
+
+    def __init__(self, heading: str, words: str) -> None:
+        super().__init__()
+        self.heading = heading
+        self._words = words
+
+    def compose_body(self) -> ComposeResult:
+        """The question and a masked field."""
+        yield Static(self._words, markup=False)
+        yield Input(password=True, id="secret", compact=True)
+        yield Static("It is kept in memory only, and never written anywhere.", classes="hint")
+
+    def compose_buttons(self) -> ComposeResult:
+        """Without an answer, the hosts that need it are skipped."""
+        yield Button("Skip", id="cancel", compact=True)
+        yield Button("OK", id="ok", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self) -> None:
+        """Enter answers."""
+        self.answer("ok")
+
+    def answer(self, _button: str) -> None:
+        """An empty answer is none."""
+        self.dismiss(self.query_one(Input).value or None)

@@ -1,0 +1,219 @@
+"""Step 3: one read-only visit to each host."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Button, DataTable, Static
+
+from kthw_routes.cluster import Node, PodCidrSource
+from kthw_routes.events import Event, EventKind, HostState, Step
+from kthw_routes.findings import Finding, stops
+from kthw_routes.observed import HostFacts, Privilege
+from kthw_routes.wizard import by_hand
+from kthw_routes.wizard.steps.base import ErrorBox, StepScreen
+from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.widgets.findings import FindingList, FindingView
+from kthw_routes.wizard.widgets.rows import Rows, quiet
+from kthw_routes.wizard.widgets.tick import Tick
+from kthw_routes.wording import Tone, Words, count, state_tone
+from kthw_routes.workflow import Inspection
+
+_RESTS_ON = {
+    PodCidrSource.TYPED: "typed",
+    PodCidrSource.CNI: "CNI",
+    PodCidrSource.KUBELET: "kubelet",
+    PodCidrSource.LABEL: "name",
+    PodCidrSource.UNKNOWN: "?",
+}
+_ACCESS = {
+    Privilege.ROOT: "root",
+    Privilege.SUDO: "sudo",
+    Privilege.SUDO_PASSWORD: "sudo",
+    Privilege.NONE: "none",
+}
+GLYPHS = {
+    HostState.WAITING: "…",
+    HostState.READ: "✓",
+    HostState.DONE: "✓",
+    HostState.NOTHING_TO_DO: "✓",
+    HostState.FAILED: "✗",
+    HostState.NOT_CONFIRMED: "?",
+    HostState.SKIPPED: "✗",
+    HostState.NOT_STARTED: "–",
+}
+"""One character per state; the word always stands beside it. Others are under way: `▸`."""
+
+
+class ChecksStep(StepScreen):
+    """A row per host, live; then what there is to say."""
+
+    title_word = "Checks"
+    purpose = "Each host is visited once, to read. Nothing is changed there."
+    lesson_name = "checks"
+    first_focus = "Rows"
+    keys = (("r", "look again at all hosts"), ("Up  Down", "details of another host"))
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "look", "Look again", show=False)]
+
+    def __init__(self, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(titles, here)
+        self._states: dict[str, Words] = {}
+
+    def compose_body(self) -> ComposeResult:
+        """The table with its detail lines, then the findings."""
+        with VerticalScroll(can_focus=False):
+            yield Rows("host", "state", "access", "pod CIDR", "rests on", "forwarding", "pods", id="hosts")
+            yield Static(id="detail")
+            yield ErrorBox(id="error")
+            yield FindingList(tickable=True, id="findings")
+
+    def extra_buttons(self) -> Iterable[Button]:
+        """Look again."""
+        return (Button("Look again", id="look", compact=True),)
+
+    def entered(self) -> None:
+        """Look by itself where nothing was read, or the nodes were changed since."""
+        if self.journey.is_stale and not self.busy:
+            self.action_look()
+
+    @on(Button.Pressed, "#look")
+    def action_look(self) -> None:
+        """Visit all hosts (again)."""
+        if self.busy:
+            return
+        cluster = self.journey.cluster
+        waiting = Words(f"{GLYPHS[HostState.WAITING]} {HostState.WAITING}", Tone.QUIET)
+        self._states = {n.name: waiting for n in cluster.visited}
+        self.journey.commands.pop(Step.CHECKS, None)
+
+        def done(inspection: Inspection) -> None:
+            self.journey.take_inspection(inspection, cluster)
+
+        self.work(f"looking at {count(len(cluster.visited), 'host')}", self.journey.inspect, done)
+
+    def heard(self, event: Event) -> None:
+        """Where a host stands."""
+        if event.step is Step.CHECKS and event.kind is EventKind.STATE and event.host and event.state:
+            glyph = GLYPHS.get(event.state, "▸")
+            self._states[event.host] = Words(f"{glyph} {event.state}", state_tone(event.state))
+
+    async def draw(self) -> None:
+        """From what was read so far."""
+        if self.journey.found is None:
+            return
+        self.query_one("#look", Button).disabled = bool(self.busy)
+        self.query_one("#hosts", Rows).show((n.name, self._cells(n)) for n in self._hosts)
+        self._draw_detail()
+        self.query_one(ErrorBox).show(self.error)
+        await self.query_one(FindingList).show(self._findings, self.journey.choices.acknowledged)
+
+    @property
+    def _inspection(self) -> Inspection | None:
+        return None if self.busy or self.journey.is_stale else self.journey.inspection
+
+    @property
+    def _hosts(self) -> tuple[Node, ...]:
+        inspection = self._inspection
+        return (inspection.cluster if inspection else self.journey.cluster).visited
+
+    @property
+    def _findings(self) -> tuple[Finding, ...]:
+        """What is new since the nodes were confirmed."""
+        inspection = self._inspection
+        if inspection is None:
+            return ()
+        before = set(self.journey.node_findings)
+        return tuple(f for f in inspection.findings if f not in before)
+
+    def _cells(self, node: Node) -> tuple[Words | str, ...]:
+        name = cut_middle(node.name, 16 if self.size.width < 100 else 40)
+        state = self._states.get(node.name, quiet("…"))
+        inspection = self._inspection
+        facts = inspection.facts.get(node.name) if inspection else None
+        if facts is None:
+            return (name, state, "", "", "", "", "")
+        if not node.is_worker:
+            return (name, state, _ACCESS[facts.privilege], quiet("–"), "", "", "")
+        forwarding: Words | str = "on" if facts.ip_forward else quiet("off yet")
+        return (
+            name,
+            state,
+            _ACCESS[facts.privilege],
+            str(node.pod_cidr or "not known"),
+            _RESTS_ON[node.pod_cidr_source],
+            forwarding,
+            _pods(facts),
+        )
+
+    def _draw_detail(self) -> None:
+        name = self.query_one("#hosts", Rows).key
+        inspection = self._inspection
+        text: tuple[Words | str, ...] = ("",)
+        if name is not None and inspection is not None:
+            facts, trouble = inspection.facts.get(name), inspection.troubles.get(name)
+            if trouble is not None:
+                text = (Words(f"✗ {trouble.sentence}\n", Tone.BAD), quiet(trouble.hint))
+            elif facts is not None:
+                text = (quiet(_detail(facts)),)
+        self.query_one("#detail", Static).update(content(*text))
+
+    @on(DataTable.RowHighlighted, "#hosts")
+    def _moved(self) -> None:
+        if self.journey.found is not None:
+            self._draw_detail()
+
+    @on(Tick.Changed)
+    def _ticked(self, event: Tick.Changed) -> None:
+        view = event.tick.parent
+        if isinstance(view, FindingView):
+            self.journey.acknowledge(view.finding, event.value)
+            self.redraw()
+
+    def refusal(self) -> str:
+        """Nothing was read, a stop, or a new warning that nobody ticked."""
+        inspection = self._inspection
+        if inspection is None:
+            return "the hosts were not looked at yet. Look again reads them."
+        found = stops(inspection.findings)
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            return f"{found[0].sentence}{more}"
+        if not inspection.facts:
+            return "no host could be read."
+        unknown = self.journey.unacknowledged(self._findings)
+        return f"tick “I know” at {count(len(unknown), 'warning')} above." if unknown else ""
+
+    def status(self) -> Words | str:
+        """What was read."""
+        inspection = self._inspection
+        if inspection is None:
+            return ""
+        skipped = len(inspection.troubles)
+        words = f"{count(len(inspection.facts), 'host')} read"
+        return Words(f"{words}, {skipped} skipped: the others go on without.", Tone.WARNING) if skipped else ""
+
+    def by_hand(self) -> Iterable[str]:
+        """What was run."""
+        return by_hand.looking(self.journey)
+
+    def palette(self) -> Iterable[SystemCommand]:
+        """Look again."""
+        if not self.busy:
+            yield SystemCommand("Look again", "Read all hosts again", self.action_look)
+
+
+def _pods(facts: HostFacts) -> Words | str:
+    if facts.pods:
+        return count(len(facts.pods), "pod")
+    return "bridge, no pods" if facts.bridge else quiet("no bridge yet")
+
+
+def _detail(facts: HostFacts) -> str:
+    lines = [
+        f"{facts.node}: {facts.user} ({facts.privilege}), calls itself {facts.hostname or '?'}, {facts.iproute2}",
+        f"host key {facts.host_key.type} {facts.host_key.fingerprint}" + (", new" if facts.host_key.is_new else ""),
+    ]
+    return "\n".join(lines)

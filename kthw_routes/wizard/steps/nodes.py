@@ -1,0 +1,208 @@
+"""Step 2: the nodes as found; corrected, left out, removed; what speaks against going on."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import DataTable, Static
+
+from kthw_routes.cluster import Node, Selection
+from kthw_routes.findings import Finding, Level, stops
+from kthw_routes.wizard import by_hand
+from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.modals.node_form import NodeForm
+from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.widgets.findings import FindingList, FindingView
+from kthw_routes.wizard.widgets.rows import Rows, quiet
+from kthw_routes.wizard.widgets.tick import Tick
+from kthw_routes.wording import Tone, Words, count
+
+_COLUMN_OF = {
+    "ssh-address-not-chosen": "ssh",
+    "no-ssh-address": "ssh",
+    "vpc-next-hop": "internal",
+    "shared-internal-address": "internal",
+    "internal-address-not-chosen": "internal",
+    "no-internal-address": "internal",
+    "duplicate-name": "name",
+    "not-a-host-name": "name",
+}
+
+
+class NodesStep(StepScreen):
+    """A table of nodes, and the findings below it."""
+
+    title_word = "Nodes"
+    purpose = "These nodes were found. Correct what is wrong, confirm addresses and region."
+    lesson_name = "nodes"
+    first_focus = "Rows"
+    keys = (
+        ("Enter", "correct the node"),
+        ("l  Delete", "leave the node out, or take it in again"),
+        ("x", "remove the node for good"),
+        ("r", "ask the source again"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l,delete", "leave_out", "Leave out", show=False),
+        Binding("x", "remove", "Remove for good", show=False),
+        Binding("r", "find_again", "Find again", show=False),
+    ]
+
+    def compose_body(self) -> ComposeResult:
+        """The table with its detail line, then the findings."""
+        with VerticalScroll(can_focus=False):
+            yield Rows("node", "ssh", "internal address", "expected pod CIDR", id="nodes")
+            yield Static(id="detail")
+            yield FindingList(tickable=True, id="findings")
+
+    async def draw(self) -> None:
+        """From the nodes as chosen."""
+        if self.journey.found is None:
+            return
+        findings = self.journey.node_findings
+        stopped = {(f.node, _column(f)) for f in findings if f.level is Level.STOP}
+        self.query_one("#nodes", Rows).show((n.name, self._cells(n, stopped)) for n in self.journey.cluster)
+        self._draw_detail()
+        await self.query_one(FindingList).show(findings, self.journey.choices.acknowledged)
+
+    def _cells(self, node: Node, stopped: set[tuple[str | None, str]]) -> tuple[Words | str, ...]:
+        def shown(column: str, text: str) -> Words | str:
+            if (node.name, column) in stopped:
+                return Words(f"{text}  ✗ stop", Tone.BAD)
+            return text if node.is_visited else quiet(text)
+
+        width = 22 if self.size.width < 100 else 40
+        name = shown("name", cut_middle(node.name, width))
+        if node.selection is Selection.LEFT_OUT:
+            name = quiet(f"{cut_middle(node.name, width)} left out")
+        elif node.selection is Selection.REMOVED:
+            name = Words(f"{cut_middle(node.name, width)} removed", Tone.LOSS)
+        cidr = str(node.pod_cidr or "not known") if node.is_worker else "–"
+        return (
+            name,
+            shown("ssh", str(node.ssh or "none")),
+            shown("internal", str(node.internal or "none")),
+            shown("cidr", cidr),
+        )
+
+    def _draw_detail(self) -> None:
+        node = self._node
+        if node is None:
+            return
+        addresses = ", ".join(f"{a.ip} ({a.kind})" for a in node.addresses)
+        parts = [node.name, node.region or "", node.status.replace("_", " "), addresses]
+        take = "leave out" if node.is_visited else "take in"
+        facts = Words(" · ".join(p for p in parts if p), Tone.QUIET)
+        gone = node.selection is Selection.REMOVED
+        keys = f"Enter edit   l {take}" + ("" if gone else "   x remove for good")
+        self.query_one("#detail", Static).update(content(facts, "\n", Words(keys, Tone.NEW)))
+
+    @property
+    def _node(self) -> Node | None:
+        name = self.query_one("#nodes", Rows).key
+        return next((n for n in self.journey.cluster if n.name == name), None) if name is not None else None
+
+    @on(DataTable.RowHighlighted, "#nodes")
+    def _moved(self) -> None:
+        if self.journey.found is not None:
+            self._draw_detail()
+
+    @on(DataTable.RowSelected, "#nodes")
+    def _edit(self) -> None:
+        node = self._node
+        if node is not None:
+            self.app.push_screen(NodeForm(node, self.journey.cluster), self._edited)
+
+    def _edited(self, node: Node | None) -> None:
+        if node is not None:
+            self.journey.change_node(node)
+            self.redraw()
+
+    def action_leave_out(self) -> None:
+        """Leave the node out, or take it in again."""
+        if (node := self._node) is not None:
+            self.journey.leave_out(node.name)
+            self.redraw()
+
+    def action_remove(self) -> None:
+        """Ask, then remove the node for good."""
+        node = self._node
+        if node is None or not node.is_member:
+            return
+        words = (
+            f"Routes of ours to {node.name} are removed from the other workers, and its name from /etc/hosts on the "
+            f"controllers, when you press Run in step 4. {node.name} itself is neither visited nor changed, and "
+            "nothing is deleted in your account.\n\nTo only skip it for now, leave it out instead."
+        )
+
+        def removed(answer: str | None) -> None:
+            if answer == "remove":
+                self.journey.remove(node.name)
+                self.redraw()
+            elif answer == "leave":
+                self.journey.change_node(replace(node, selection=Selection.LEFT_OUT))
+                self.redraw()
+
+        self.app.push_screen(
+            Confirm(f"Remove {node.name} for good?", words, "Keep it", leave="Leave it out", remove="Remove"), removed
+        )
+
+    def action_find_again(self) -> None:
+        """Ask the source again; corrections are lost by that, so it is asked."""
+
+        def sure(answer: str | None) -> None:
+            if answer:
+                journey = self.journey
+                source, token = journey.choices.source, journey.found_token
+                self.work("asking again for the nodes", lambda: journey.find(source, token), journey.take_found)
+
+        words = "The nodes are taken as the source tells them now. Your corrections here are lost."
+        self.app.push_screen(Confirm("Find the nodes again?", words, "Keep these", again="Find again"), sure)
+
+    @on(Tick.Changed)
+    def _ticked(self, event: Tick.Changed) -> None:
+        view = event.tick.parent
+        if isinstance(view, FindingView):
+            self.journey.acknowledge(view.finding, event.value)
+            self.redraw()
+
+    def refusal(self) -> str:
+        """A stop, or a warning that nobody ticked."""
+        findings = self.journey.node_findings
+        found = stops(findings)
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            return f"{found[0].sentence}{more}"
+        unknown = self.journey.unacknowledged(findings)
+        if unknown:
+            return f"tick “I know” at {count(len(unknown), 'warning')} above."
+        return ""
+
+    def status(self) -> Words | str:
+        """How many there are, or what went wrong in asking again."""
+        if self.error is not None:
+            return Words(f"✗ {self.error.sentence} {self.error.hint}", Tone.BAD)
+        out = sum(1 for n in self.journey.cluster if not n.is_visited)
+        return quiet(f"{count(out, 'node')} will not be visited.") if out else ""
+
+    def by_hand(self) -> Iterable[str]:
+        """How to log in."""
+        return by_hand.nodes(self.journey)
+
+    def palette(self) -> Iterable[SystemCommand]:
+        """What a row can do."""
+        yield SystemCommand("Edit node", "Correct the node under the cursor", self._edit)
+        yield SystemCommand("Leave out or take in", "The node under the cursor", self.action_leave_out)
+        yield SystemCommand("Remove for good", "The node under the cursor; asks", self.action_remove)
+        yield SystemCommand("Find again", "Ask the source again; asks", self.action_find_again)
+
+
+def _column(finding: Finding) -> str:
+    if finding.code.startswith("pod-cidr"):
+        return "cidr"
+    return _COLUMN_OF.get(finding.code, "name")

@@ -1,0 +1,160 @@
+"""Step 6: does traffic get through? The evidence, the matrix in words, why not, the tables, the way back."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widgets import Button, Collapsible, Static
+
+from kthw_routes.events import Step
+from kthw_routes.plan import describe
+from kthw_routes.proof import Proof
+from kthw_routes.wizard import by_hand
+from kthw_routes.wizard.steps.base import ErrorBox, StepScreen
+from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.widgets.findings import FindingList
+from kthw_routes.wizard.widgets.rows import Rows, quiet
+from kthw_routes.wording import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, ways_back
+
+
+class ProofStep(StepScreen):
+    """Headline, evidence, matrix, explanations; then what is worth keeping."""
+
+    title_word = "Proof"
+    purpose = "Three requests go from each worker's pod network to each other's."
+    lesson_name = "proof"
+    first_focus = "#proof"
+    keys = (("r", "prove again"), ("Enter", "open and close what is folded"))
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "prove", "Prove again", show=False)]
+
+    def compose_body(self) -> ComposeResult:
+        """All in one column that scrolls."""
+        with VerticalScroll(id="proof"):
+            yield Static(id="headline")
+            yield ErrorBox(id="error")
+            yield Rows(id="pairs", pick=False)
+            yield Static(id="explained")
+            yield FindingList(id="findings")
+            yield Collapsible(
+                Static(id="tables", markup=False), title="ip route of each worker, as read back", id="fold-tables"
+            )
+            yield Collapsible(Static(id="undo", markup=False), title="How to undo, host by host", id="fold-undo")
+            yield Static(id="rest")
+
+    def extra_buttons(self) -> Iterable[Button]:
+        """Prove again."""
+        return (Button("Prove again", id="prove", compact=True),)
+
+    def entered(self) -> None:
+        """By itself, after the run."""
+        if self.journey.proof is None and not self.busy:
+            self.action_prove()
+
+    @on(Button.Pressed, "#prove")
+    def action_prove(self) -> None:
+        """Look at the tables and send test traffic."""
+        if not self.busy:
+            self.journey.commands.pop(Step.PROOF, None)
+            self.work("reading the tables, sending test traffic", self.journey.prove, self.journey.take_proof)
+
+    async def draw(self) -> None:
+        """From what was seen."""
+        journey, proof = self.journey, self.journey.proof
+        self.query_one("#prove", Button).disabled = bool(self.busy)
+        self.query_one(ErrorBox).show(self.error)
+        headline = self.query_one("#headline", Static)
+        for name in ("#pairs", "#explained", "#fold-tables"):
+            self.query_one(name).display = proof is not None
+        if proof is None:
+            headline.update(content(quiet("Nothing was seen yet.")))
+        else:
+            tone = Tone.GOOD if proof.is_proved else Tone.BAD if proof.failed else Tone.WARNING
+            mark = "✓" if proof.is_proved else "✗" if proof.failed else "?"
+            headline.update(
+                content(Words(f"{mark} {proof.headline}", tone), quiet(f"\nEvidence: {proof.evidence.words}."))
+            )
+            self._draw_pairs(proof)
+            lines = explanations(proof)
+            self.query_one("#explained", Static).update(content(*(f"{line}\n" for line in lines)))
+            self.query_one("#tables", Static).update(_tables(proof))
+        warnings = [f for f in journey.review().findings if f.acknowledge] if journey.inspection else []
+        await self.query_one(FindingList).show(warnings if proof is None or not proof.is_proved else [])
+        self._draw_rest()
+
+    def _draw_pairs(self, proof: Proof) -> None:
+        workers = list(dict.fromkeys(p.source for p in proof.pairs))
+        width = 14 if self.size.width < 100 else 24
+        columns = ("from \\ to", *(cut_middle(w, width) for w in workers))
+        rows: list[tuple[str, tuple[Words | str, ...]]] = [
+            (s, (cut_middle(s, width), *(proof_cell(proof, s, t) for t in workers))) for s in workers
+        ]
+        self.query_one("#pairs", Rows).show(rows, columns)
+
+    def _draw_rest(self) -> None:
+        report = self.journey.report
+        ways = ways_back(report) if report else ()
+        self.query_one("#fold-undo").display = bool(ways)
+        self.query_one("#undo", Static).update(
+            "\n".join(line for way in ways for line in (f"# on {way.host}, as root:", *way.lines, "")).rstrip()
+        )
+        parts: list[Words | str] = []
+        if report is not None and report.folder is not None:
+            parts += [quiet("transcript  "), f"{_short(report.folder / 'transcript.md')}\n"]
+            parts += [Words(f"{self.journey.end_problem}\n", Tone.BAD)] if self.journey.end_problem else []
+        if ways:
+            parts += [quiet("reboot      "), f"{REBOOT}\n"]
+        parts += [quiet("next lab    "), NEXT_LAB]
+        self.query_one("#rest", Static).update(content(*parts))
+
+    def refusal(self) -> str:
+        """It ends when it was proved, or tried."""
+        return ""
+
+    def next_label(self) -> str:
+        """The last step."""
+        return "Finish"
+
+    def commit(self) -> bool:
+        """Leave."""
+        self.wizard.leave()
+        return False
+
+    def status(self) -> Words | str:
+        """What is left to do."""
+        report = self.journey.report
+        if report is not None and report.unfinished:
+            return Words(f"Not done on {count(len(report.unfinished), 'host')}: Back, and Retry.", Tone.WARNING)
+        return ""
+
+    def by_hand(self) -> Iterable[str]:
+        """What was run."""
+        return by_hand.proving(self.journey)
+
+    def palette(self) -> Iterable[SystemCommand]:
+        """Prove again."""
+        if not self.busy:
+            yield SystemCommand("Prove again", "Read the tables and send test traffic", self.action_prove)
+
+
+def _tables(proof: Proof) -> str:
+    lines: list[str] = []
+    for name, facts in proof.facts.items():
+        if proof.plan.host(name) is None or not any(p.source == name for p in proof.pairs):
+            continue
+        lines.append(f"{name}$ ip route")
+        for route in facts.routes:
+            device = f" dev {route.device}" if route.device and route.gateway is not None else ""
+            lines.append(f"  {route.prefix} {describe(route)}{device} proto {route.protocol}")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _short(path: Path) -> str:
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):
+        return str(path)

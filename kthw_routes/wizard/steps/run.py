@@ -1,0 +1,257 @@
+"""Step 5: the run, started by the button of the review: hosts with their state, a live log, stop, retry."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, DataTable, Static
+
+from kthw_routes.errors import KthwRoutesError
+from kthw_routes.events import Event, EventKind, HostState, Step
+from kthw_routes.wizard import by_hand
+from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.steps.base import ErrorBox, StepScreen
+from kthw_routes.wizard.steps.checks import GLYPHS
+from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
+from kthw_routes.wizard.widgets.rows import Rows, quiet
+from kthw_routes.wording import REBOOT, Tone, Words, count, state_tone
+from kthw_routes.workflow import Report
+
+_ALL = "*"
+"""The key of the row of all hosts; no node has this name, as it is no host name."""
+
+
+class RunStep(StepScreen):
+    """Hosts on the left, the log of the chosen one on the right."""
+
+    title_word = "Run"
+    purpose = "The changes are made, on all hosts side by side. Each host's log is on the right."
+    lesson_name = "run"
+    first_focus = "#hosts"
+    can_cancel = False
+    keys = (
+        ("Up  Down", "the log of another host"),
+        ("Tab", "into the log: scroll with arrows, Page and End keys"),
+        ("s", "stop"),
+        ("t", "retry what is not done"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "stop", "Stop", show=False),
+        Binding("t", "retry", "Retry", show=False),
+    ]
+
+    def __init__(self, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(titles, here)
+        self._states: dict[str, tuple[HostState, str]] = {}
+        self._all = LogBuffer(names=True)
+        self._logs: dict[str, LogBuffer] = {}
+        self._stopping = False
+
+    def compose_body(self) -> ComposeResult:
+        """The two columns."""
+        with Horizontal(id="run"):
+            with Vertical(id="run-hosts"):
+                yield Rows("host", "state", id="hosts")
+                yield Static(id="progress")
+                yield ErrorBox(id="error")
+            with Vertical(id="run-log"):
+                yield HostLog(id="log")
+                yield Static(id="outcome")
+
+    def extra_buttons(self) -> Iterable[Button]:
+        """Stop and retry."""
+        return (Button("Stop", id="stop", compact=True), Button("Retry", id="retry", compact=True))
+
+    @classmethod
+    def is_skipped(cls, journey: Journey) -> bool:
+        """There is nothing to do."""
+        return journey.inspection is not None and journey.review().plan.is_empty
+
+    def entered(self) -> None:
+        """The button of the review was the start."""
+        if self.journey.report is None and not self.busy:
+            self._start()
+
+    def _start(self) -> None:
+        review = self.journey.review()
+        self._states = {h.node: (HostState.WAITING, "") for h in review.plan.hosts}
+        self._all.clear()
+        self._logs.clear()
+        self._stopping = False
+        self.work("running", lambda: self.journey.run(review), self._ended)
+
+    def _ended(self, report: Report) -> None:
+        self.journey.take_report(report)
+        for name, outcome in report.outcomes.items():
+            self._states[name] = (outcome.state, outcome.sentence)
+        self._stopping = False
+        self.wizard.run_ended()
+
+    def failed(self, _error: KthwRoutesError) -> None:
+        """The run did not begin."""
+        self._stopping = False
+        self.wizard.run_ended()
+
+    # --- what is seen ---
+
+    def heard(self, event: Event) -> None:
+        """A line for the logs, perhaps a state."""
+        if event.step is not Step.RUN:
+            return
+        self._all.add(event)
+        if event.host is None:
+            return
+        self._logs.setdefault(event.host, LogBuffer()).add(event)
+        if event.kind is EventKind.STATE and event.state is not None:
+            self._states[event.host] = (event.state, event.text if event.text != event.state else "")
+
+    async def draw(self) -> None:
+        """States, progress, the chosen log."""
+        hosts = self.query_one("#hosts", Rows)
+        rows: list[tuple[str, tuple[Words | str, ...]]] = [(_ALL, ("  all hosts", ""))]
+        rows += [(name, self._cells(name, state)) for name, (state, _) in self._states.items()]
+        hosts.show(rows)
+        self._show_log()
+        self.query_one(HostLog).catch_up()
+        self.query_one("#progress", Static).update(content(*self._progress()))
+        self.query_one(ErrorBox).show(self.error)
+        stop, retry = self.query_one("#stop", Button), self.query_one("#retry", Button)
+        stop.display, retry.display = bool(self.busy), not self.busy and self._can_retry
+        stop.disabled = self.wizard.is_quitting
+
+    def _cells(self, name: str, state: HostState) -> tuple[Words | str, ...]:
+        width = 14 if self.size.width < 100 else 24
+        word = f"{state}"
+        return (
+            Words(f"{GLYPHS.get(state, '▸')} {cut_middle(name, width)}", state_tone(state)),
+            Words(word, state_tone(state)),
+        )
+
+    def _progress(self) -> Iterable[Words | str]:
+        ended = sum(1 for state, _ in self._states.values() if state.is_final)
+        total = len(self._states)
+        width = 12
+        full = width * ended // total if total else 0
+        yield f" {ended} of {count(total, 'host')}  "
+        yield Words("━" * full, Tone.NEW)
+        yield quiet("─" * (width - full))
+
+    @property
+    def _chosen(self) -> str:
+        return self.query_one("#hosts", Rows).key or _ALL
+
+    def _show_log(self) -> None:
+        chosen = self._chosen
+        log = self.query_one(HostLog)
+        log.show(self._all if chosen == _ALL else self._logs.setdefault(chosen, LogBuffer()))
+        state = self._states.get(chosen)
+        outcome = self.query_one("#outcome", Static)
+        text = state[1] if state and state[0].is_final else ""
+        report = self.journey.report
+        hint = report.outcomes[chosen].hint if report and chosen in report.outcomes else ""
+        outcome.display = bool(text)
+        if state and text:
+            outcome.update(content(Words(text, state_tone(state[0])), quiet(f" {hint}")))
+
+    @on(DataTable.RowHighlighted, "#hosts")
+    def _moved(self) -> None:
+        self._show_log()
+
+    # --- stop, retry ---
+
+    @on(Button.Pressed, "#stop")
+    def action_stop(self) -> None:
+        """Stop: asked once; pressed again, hosts that have begun are ended too."""
+        if not self.busy:
+            return
+        if self._stopping:
+            self.busy = "ending the hosts that have begun"
+            self.journey.stop(now=True)
+            self.redraw()
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer and self.busy:
+                self._stopping = True
+                now = answer == "now"
+                self.busy = "ending now" if now else "stopping: hosts that have begun are finished; Stop ends them now"
+                self.journey.stop(now=now)
+                self.redraw()
+
+        words = "Hosts that have begun are finished and read back; no other host is begun. Retry goes on later."
+        self.app.push_screen(Confirm("Stop the run?", words, "Go on", stop="Stop", now="End now"), answered)
+
+    @property
+    def _can_retry(self) -> bool:
+        report = self.journey.report
+        return bool(report.unfinished) if report is not None else self.error is not None
+
+    @on(Button.Pressed, "#retry")
+    def action_retry(self) -> None:
+        """Run what is not done, and only that."""
+        if self.busy or not self._can_retry:
+            return
+        report = self.journey.report
+        if report is None:
+            self._start()
+            return
+        for name in report.unfinished:
+            self._states[name] = (HostState.WAITING, "")
+        self.work("running what is not done", lambda: self.journey.retry(report), self._ended)
+
+    def standing(self) -> str:
+        """What is done and what is not, for those who want to quit now."""
+        done = [n for n, (s, _) in self._states.items() if s in (HostState.DONE, HostState.NOTHING_TO_DO)]
+        begun = [n for n, (s, _) in self._states.items() if not s.is_final and s is not HostState.WAITING]
+        rest = [n for n, (s, _) in self._states.items() if s is HostState.WAITING]
+        failed = [n for n, (s, _) in self._states.items() if s.is_final and n not in done]
+        parts = [
+            ("Done", done),
+            ("Begun, ended where they are", begun),
+            ("Not started, nothing changed there", rest),
+            ("Not done", failed),
+        ]
+        lines = [f"{title}: {', '.join(names)}." for title, names in parts if names]
+        return "\n".join([*lines, "", "The transcript says what takes each change back."])
+
+    # --- going on ---
+
+    def refusal(self) -> str:
+        """The run is under way, or never began."""
+        if self.journey.report is None:
+            return "the run did not begin. Retry tries again."
+        return ""
+
+    def back_refusal(self) -> str:
+        """The run is under way."""
+        return "the run is under way: stop it first." if self.busy else ""
+
+    def next_label(self) -> str:
+        """What comes next."""
+        return "Next"
+
+    def status(self) -> Words | str:
+        """How it ended."""
+        report = self.journey.report
+        if report is None:
+            return ""
+        if report.unfinished:
+            number = count(len(report.unfinished), "host")
+            return Words(f"Not done on {number}: {', '.join(report.unfinished)}. Retry runs only these.", Tone.WARNING)
+        return Words(f"Done: {count(report.changed, 'change')} made and read back. {REBOOT}", Tone.GOOD)
+
+    def by_hand(self) -> Iterable[str]:
+        """The plan's commands, and what takes them back."""
+        return by_hand.changing(self.journey)
+
+    def palette(self) -> Iterable[SystemCommand]:
+        """Stop or retry."""
+        if self.busy:
+            yield SystemCommand("Stop", "Let begun hosts finish, begin no other", self.action_stop)
+        elif self._can_retry:
+            yield SystemCommand("Retry", "Run what is not done", self.action_retry)

@@ -1,0 +1,99 @@
+"""The wizard's own two themes, and what the tones of words look like in whichever theme is chosen."""
+
+from typing import Final
+
+from rich.style import Style
+from rich.text import Text
+from textual.app import App
+from textual.color import Color
+from textual.content import Content
+from textual.theme import Theme
+
+from kthw_routes.wording import Tone, Words
+
+NIGHT: Final = Theme(
+    name="kthw-night",
+    primary="#74b0c9",
+    secondary="#8aa0b6",
+    accent="#d8a866",
+    success="#8cbd82",
+    warning="#ddb565",
+    error="#e07f72",
+    foreground="#d3d9df",
+    background="#13171c",
+    surface="#191e24",
+    panel="#222931",
+    dark=True,
+    variables={
+        "block-cursor-background": "#2c4e5e",
+        "block-cursor-foreground": "#f2f6f8",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#222d35",
+        "footer-key-foreground": "#74b0c9",
+        "footer-background": "#191e24",
+        "button-focus-text-style": "bold",
+    },
+)
+DAY: Final = Theme(
+    name="kthw-day",
+    primary="#22667f",
+    secondary="#4c6377",
+    accent="#8a5a12",
+    success="#2f6d2b",
+    warning="#805600",
+    error="#a8322a",
+    foreground="#1f262c",
+    background="#f6f5f1",
+    surface="#eeece6",
+    panel="#e2dfd7",
+    dark=False,
+    variables={
+        "block-cursor-background": "#bcd8e2",
+        "block-cursor-foreground": "#10191e",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#dfe5e4",
+        "footer-key-foreground": "#22667f",
+        "footer-background": "#eeece6",
+        "button-focus-text-style": "bold",
+    },
+)
+
+_VARIABLE: Final = {
+    Tone.PLAIN: "",
+    Tone.GOOD: "$success",
+    Tone.NEW: "$primary",
+    Tone.WARNING: "$warning",
+    Tone.LOSS: "$accent",
+    Tone.BAD: "$error",
+    Tone.QUIET: "$foreground 60%",
+}
+
+
+def content(*parts: Words | str) -> Content:
+    """Styled text for a widget; nothing in it is read as markup."""
+    pieces = [p if isinstance(p, Words) else Words(p) for p in parts]
+    return Content.assemble(*((p.text, _VARIABLE[p.tone]) for p in pieces))
+
+
+def cell(app: App[object], words: Words | str, *, bold: bool = False) -> Text:
+    """Styled text for a cell of a table, which wants colours instead of variables."""
+    piece = words if isinstance(words, Words) else Words(words)
+    return Text(piece.text, Style(color=_colour(app, piece.tone), bold=bold or None), no_wrap=True, end="")
+
+
+def _colour(app: App[object], tone: Tone) -> str | None:
+    variables = app.theme_variables
+    if tone is Tone.PLAIN:
+        return None
+    if tone is Tone.QUIET:
+        base, ink = (Color.parse(variables.get(n, "")) for n in ("background", "foreground"))
+        return base.blend(ink, 0.6, alpha=1).hex6
+    return Color.parse(variables[_VARIABLE[tone].removeprefix("$")]).hex6
+
+
+def cut_middle(text: str, width: int) -> str:
+    """`text` in at most `width` characters, its middle replaced by `…`."""
+    if len(text) <= width or width < 3:
+        return text[:width] if width < 3 else text
+    left = (width - 1 + 1) // 2
+    return f"{text[:left]}…{text[len(text) - (width - 1 - left) :]}"

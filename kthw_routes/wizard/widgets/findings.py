@@ -1,0 +1,67 @@
+"""The findings of a step: level, sentence, hint; warnings with a box of their own to tick."""
+
+from collections.abc import Iterable
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from kthw_routes.findings import Finding, Level
+from kthw_routes.wizard.themes import content
+from kthw_routes.wizard.widgets.tick import Tick
+from kthw_routes.wording import Tone, Words, level_tone, level_word
+
+_ORDER = {Level.STOP: 0, Level.SKIP_HOST: 1}
+
+
+class FindingView(Vertical):
+    """One finding."""
+
+    def __init__(self, finding: Finding, known: bool | None) -> None:
+        """`known`: whether its box is ticked; None where it has none."""
+        super().__init__()
+        self.finding = finding
+        self._known = known
+
+    def compose(self) -> ComposeResult:
+        """The mark stands out to the left; what belongs to the finding is below it."""
+        mark, _, word = level_word(self.finding).partition(" ")
+        words = Words(f"{mark} {word}: ", level_tone(self.finding))
+        lead = words if self.finding.level is not Level.NOTICE else Words(f"{mark} ", level_tone(self.finding))
+        yield Static(content(lead, self.finding.sentence), classes="sentence")
+        if self.finding.hint:
+            yield Static(content(Words(self.finding.hint, Tone.QUIET)), classes="hint")
+        if self._known is not None:
+            yield Tick("I know", self._known)
+
+
+class FindingList(Vertical):
+    """All findings, the gravest first; those that want a tick before the mere notices."""
+
+    def __init__(self, *, tickable: bool = False, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._tickable = tickable
+        self._shown: tuple[tuple[Finding, bool | None], ...] = ()
+
+    async def show(self, findings: Iterable[Finding], known: frozenset[Finding] = frozenset()) -> None:
+        """Draw them; those that stay are left in place, so that nothing jumps and the focus stays."""
+        unique = dict.fromkeys(findings)
+        order = sorted(unique, key=lambda f: _ORDER.get(f.level, 2 if f.acknowledge else 3))
+        fresh = tuple((f, (f in known) if self._tickable and f.acknowledge else None) for f in order)
+        if fresh == self._shown:
+            return
+        self._shown = fresh
+        views = {view.finding: view for view in self.query(FindingView)}
+        wanted = {finding for finding, _ in fresh}
+        for finding, view in views.items():
+            if finding not in wanted:
+                await view.remove()
+        before: FindingView | None = None
+        for finding, ticked in fresh:
+            view = views.get(finding) or FindingView(finding, ticked)
+            if finding not in views:
+                await self.mount(view, **({"after": before} if before else {"before": 0} if self.children else {}))
+            else:
+                for tick in view.query(Tick):
+                    tick.value = bool(ticked)
+            before = view

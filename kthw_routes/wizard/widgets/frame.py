@@ -1,0 +1,94 @@
+"""What stands around every step: where one is, how far one is, the sentence, why it does not go on, the buttons."""
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Static
+
+from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wording import Tone, Words
+
+
+class Head(Widget):
+    """The first line: the program, and where one is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._place = ""
+
+    def show(self, place: str) -> None:
+        """Say where one is."""
+        self._place = place
+        self.refresh()
+
+    def render(self) -> Content:
+        """The name on the left, the place on the right."""
+        room = max(0, self.size.width - len("kthw-routes") - 2)
+        place = cut_middle(self._place, room)
+        gap = " " * max(1, self.size.width - len("kthw-routes") - len(place))
+        return Content.assemble(("kthw-routes", "bold $primary"), gap, (place, "$foreground 75%"))
+
+
+class Rail(Widget):
+    """The steps: done, this one, to come. Where there is little room, this one and the count only."""
+
+    def __init__(self, titles: tuple[str, ...], here: int) -> None:
+        super().__init__()
+        self._titles = titles
+        self._here = here
+
+    def render(self) -> Content:
+        """Glyphs tell the state, colour only repeats it."""
+        number = f"{self._here + 1}/{len(self._titles)}"
+        parts: list[tuple[str, str]] = []
+        for index, title in enumerate(self._titles):
+            glyph, style = ("✓", "$success") if index < self._here else ("○", "$foreground 50%")
+            if index == self._here:
+                glyph, style = "●", "bold $primary"
+            parts.append((f"{title} {glyph}", style))
+            parts.append(("   ", ""))
+        length = sum(len(text) for text, _ in parts)
+        if length + len(number) > self.size.width:
+            parts = [(f"{self._titles[self._here]} ●", "bold $primary"), ("   ", "")]
+            length = sum(len(text) for text, _ in parts)
+        gap = " " * max(1, self.size.width - length - len(number))
+        return Content.assemble(*parts, gap, (number, "$foreground 75%"))
+
+
+class WhyPanel(VerticalScroll):
+    """Why this step: beside it where there is room, else over it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(id="why", can_focus=False)
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """A heading and the lesson's paragraphs."""
+        yield Static(content(Words("Why?", Tone.NEW)), id="why-title")
+        yield Static(self._text, id="why-text", markup=False)
+        yield Static("F1 closes this", id="why-close")
+
+
+class Status(Static):
+    """One line above the buttons: why it does not go on, or what is happening."""
+
+    def show(self, words: Words | str = "") -> None:
+        """Say it, or nothing."""
+        self.update(content(words) if words else "")
+
+
+class ButtonRow(Horizontal):
+    """Quit, what the step offers beside, Back, Next."""
+
+    def __init__(self, *extra: Button) -> None:
+        super().__init__(id="buttons")
+        self._extra = extra
+
+    def compose(self) -> ComposeResult:
+        """The step's own buttons stand between Quit and Back."""
+        yield Button("Quit", id="quit", compact=True)
+        yield from self._extra
+        yield Static(id="spring")
+        yield Button("Back", id="back", compact=True)
+        yield Button("Next", id="next", variant="primary", compact=True)

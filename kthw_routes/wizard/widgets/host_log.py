@@ -1,0 +1,138 @@
+"""The live log of a host, or of all: drawn line by line from a bounded list, so that a flood costs nothing.
+
+Lines can be selected and copied. The view follows the end only while the reader is at the end; a reader who scrolled
+back stays with the lines they read, also when old lines are dropped.
+"""
+
+from typing import Final
+
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+
+from kthw_routes.events import Event
+from kthw_routes.wizard.themes import cell
+from kthw_routes.wording import Tone, Words, event_line
+
+MOST_LINES: Final = 5000
+"""Lines kept in memory per log; the transcript has all."""
+
+_SLACK: Final = 500
+"""How many more may gather before the oldest are dropped together."""
+
+
+class LogBuffer:
+    """The newest lines of one log, and how many came before them."""
+
+    def __init__(self, *, names: bool = False) -> None:
+        """`names`: whether each line says its host."""
+        self.lines: list[Words] = []
+        self.dropped = 0
+        self.width = 0
+        self._names = names
+
+    def add(self, event: Event) -> None:
+        """One more line."""
+        words = event_line(event)
+        host = f"{event.host or 'run':<13} " if self._names else ""
+        text = f"{event.time.astimezone():%H:%M:%S}  {host}{words.text}".expandtabs(4)
+        self.lines.append(Words(text, words.tone))
+        self.width = max(self.width, len(text))
+        if len(self.lines) >= MOST_LINES + _SLACK:
+            spare = len(self.lines) - MOST_LINES
+            del self.lines[:spare]
+            self.dropped += spare
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.lines.clear()
+        self.dropped = self.width = 0
+
+
+class HostLog(ScrollView, can_focus=True):
+    """Shows one buffer at a time."""
+
+    ALLOW_SELECT = True
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._buffer = LogBuffer()
+        self._seen = self._gone = 0
+        self._styles: dict[Tone, RichStyle] = {}
+
+    @property
+    def buffer(self) -> LogBuffer:
+        """What is shown."""
+        return self._buffer
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the newest line is in view."""
+        return self.scroll_offset.y >= self.max_scroll_y
+
+    def show(self, buffer: LogBuffer) -> None:
+        """Show another log, from its end."""
+        if buffer is not self._buffer:
+            self._buffer = buffer
+            self._gone = buffer.dropped
+            self._catch_up(follow=True)
+
+    def catch_up(self) -> None:
+        """Draw what was added since the last time."""
+        buffer = self._buffer
+        if len(buffer.lines) + buffer.dropped != self._seen or buffer.dropped != self._gone:
+            self._catch_up(follow=self.is_at_end and self.text_selection is None)
+
+    def _catch_up(self, *, follow: bool) -> None:
+        buffer = self._buffer
+        gone, self._gone = buffer.dropped - self._gone, buffer.dropped
+        self._seen = len(buffer.lines) + buffer.dropped
+        self.virtual_size = Size(buffer.width + 1, len(buffer.lines))
+        if follow:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
+        elif gone:
+            self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True)
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """After another theme was chosen."""
+        super().notify_style_update()
+        self._styles.clear()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the view."""
+        left, top = self.scroll_offset
+        width, number, base = self.size.width, top + y, self.rich_style
+        if number >= len(self._buffer.lines):
+            return Strip.blank(width, base)
+        words = self._buffer.lines[number]
+        style = base + self._style_of(words.tone)
+        segments = self._segments(words.text, number, style)
+        return Strip(segments).crop_extend(left, left + width, base).apply_offsets(left, number)
+
+    def _segments(self, text: str, number: int, style: RichStyle) -> list[Segment]:
+        selection = self.text_selection
+        span = selection.get_span(number) if selection is not None else None
+        if span is None:
+            return [Segment(text, style)]
+        start, end = span[0], len(text) if span[1] == -1 else span[1]
+        marked = style + self.screen.get_component_rich_style("screen--selection")
+        pieces = [(text[:start], style), (text[start:end], marked), (text[end:], style)]
+        return [Segment(piece, look) for piece, look in pieces if piece]
+
+    def _style_of(self, tone: Tone) -> RichStyle:
+        if tone not in self._styles:
+            style = cell(self.app, Words("", tone)).style
+            self._styles[tone] = style if isinstance(style, RichStyle) else RichStyle()
+        return self._styles[tone]
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The text that was selected."""
+        return selection.extract("\n".join(words.text for words in self._buffer.lines)), "\n"
+
+    def selection_updated(self, _selection: Selection | None) -> None:
+        """Draw the selection."""
+        self.refresh()

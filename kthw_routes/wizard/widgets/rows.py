@@ -1,0 +1,78 @@
+"""A table of rows with stable keys that can be filled again without losing the place."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.text import Text
+from textual.widgets import DataTable
+
+from kthw_routes.wizard.themes import cell
+from kthw_routes.wording import Tone, Words
+
+Cells = Sequence[Words | str]
+
+
+class Rows(DataTable[Text]):
+    """Rows of words; the row under the cursor is known by its key, never by its number."""
+
+    def __init__(self, *columns: str, id: str | None = None, pick: bool = True) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, cursor_type="row" if pick else "none", show_cursor=pick, cell_padding=1)
+        self._titles = columns
+        self._rows: list[tuple[str, tuple[Words | str, ...]]] = []
+        if not pick:
+            self.can_focus = False
+
+    def on_mount(self) -> None:
+        """The columns, once."""
+        if self._titles:
+            self.add_columns(*(Text(t, no_wrap=True) for t in self._titles))
+
+    @property
+    def key(self) -> str | None:
+        """The key of the row under the cursor."""
+        if not self.row_count or not self.is_valid_row_index(self.cursor_row):
+            return None
+        return self._rows[self.cursor_row][0]
+
+    def show(self, rows: Iterable[tuple[str, Cells]], columns: Sequence[str] | None = None) -> None:
+        """Fill the table; the cursor stays on its row, as far as there still is one."""
+        fresh = [(key, tuple(cells)) for key, cells in rows]
+        if fresh == self._rows and columns is None:
+            return
+        before, row = self.key, self.cursor_row
+        same = columns is None and [k for k, _ in fresh] == [k for k, _ in self._rows]
+        old, self._rows = self._rows, fresh
+        if same:
+            self._change_cells(old)
+            return
+        self.clear(columns=columns is not None)
+        if columns is not None:
+            self.add_columns(*(Text(t, no_wrap=True) for t in columns))
+        for key, cells in fresh:
+            self.add_row(*(cell(self.app, c) for c in cells), key=key)
+        keys = [key for key, _ in fresh]
+        if keys:
+            self.move_cursor(row=keys.index(before) if before in keys else min(row, len(keys) - 1))
+
+    def _change_cells(self, old: list[tuple[str, tuple[Words | str, ...]]]) -> None:
+        names = list(self.columns)
+        for (key, cells), (_, were) in zip(self._rows, old, strict=True):
+            for name, now, was in zip(names, cells, were, strict=True):
+                if now != was:
+                    self.update_cell(key, name, cell(self.app, now), update_width=True)
+
+    def repaint(self) -> None:
+        """After another theme was chosen: the colours are in the cells."""
+        rows, self._rows = self._rows, []
+        self.clear()
+        self.show(rows)
+
+    def go_to(self, key: str) -> None:
+        """Put the cursor on a row."""
+        keys = [k for k, _ in self._rows]
+        if key in keys:
+            self.move_cursor(row=keys.index(key))
+
+
+def quiet(text: str) -> Words:
+    """Text of second rank."""
+    return Words(text, Tone.QUIET)
