@@ -102,8 +102,7 @@ class RouteCommand:
             words += ["metric", str(route.metric)]
         if "onlink" in route.flags:
             words.append("onlink")
-        if route.extra and self.verb is not Verb.DELETE:
-            words += route.extra.split()
+        words += route.extra.split()
         for hop in route.multipath:
             words += ["nexthop", "via", str(hop)]
         return tuple(words)

@@ -194,11 +194,10 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, prune: bool, name
 def _compare(wanted: Wanted, facts: HostFacts) -> RouteChange:
     has = tuple(r for r in facts.routes if r.prefix == wanted.prefix)
 
-    def row(kind: ChangeKind, reason: str, steps: Iterable[_Step] = ()) -> RouteChange:
-        steps = tuple(steps)
-        commands = tuple(c for step in steps for c in step.commands)
-        inverse = tuple(c for step in reversed(steps) for c in step.inverse)
-        return RouteChange(kind, wanted.prefix, wanted.worker, wanted.next_hop, has, reason, commands, inverse)
+    def row(kind: ChangeKind, reason: str, edit: _Edit = _NO_EDIT) -> RouteChange:
+        return RouteChange(
+            kind, wanted.prefix, wanted.worker, wanted.next_hop, has, reason, edit.commands, edit.inverse
+        )
 
     if kernel := next((r for r in has if r.is_kernel), None):
         return row(
@@ -207,24 +206,22 @@ def _compare(wanted: Wanted, facts: HostFacts) -> RouteChange:
         )
     right = [r for r in has if _is_right(r, wanted, facts)]
     if not has:
-        return row(ChangeKind.ADD, "no route to it", [_add(pod_route(wanted.prefix, wanted.next_hop))])
+        return row(ChangeKind.ADD, "no route to it", _put(pod_route(wanted.prefix, wanted.next_hop), has))
     if len(has) == 1 and right:
         tagged = "ours already" if right[0].is_tagged else f"right as it is (proto {right[0].protocol})"
         return row(ChangeKind.KEEP, tagged)
     if right:
-        keep = min(right, key=lambda r: r.metric)
+        # The plainest of several: `ip route del` of a route with fewer attributes would match it first.
+        keep = min(right, key=lambda r: (r.metric, bool(r.extra), r.source is not None))
         spare = [r for r in has if r is not keep]
         return row(
-            ChangeKind.REPLACE,
-            f"a second route beside the right one: {describe(spare[0])}",
-            [_delete(r, has) for r in spare],
+            ChangeKind.REPLACE, f"a second route beside the right one: {describe(spare[0])}", _take_away(spare, has)
         )
-    wrong = has[0]
-    new = pod_route(wanted.prefix, wanted.next_hop)
-    swapped = next((r for r in has if (r.metric, r.tos) == (0, 0)), None)
-    steps = [_replace(swapped, new) if swapped else _add(new)]
-    steps += [_delete(r, has) for r in has if r is not swapped]
-    return row(ChangeKind.REPLACE, f"leads elsewhere: {describe(wrong)}", steps)
+    return row(
+        ChangeKind.REPLACE,
+        f"leads elsewhere: {describe(has[0])}",
+        _put(pod_route(wanted.prefix, wanted.next_hop), has),
+    )
 
 
 def _is_right(route: Route, wanted: Wanted, facts: HostFacts) -> bool:
@@ -255,30 +252,63 @@ def describe(route: Route) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    commands: tuple[RouteCommand, ...]
-    inverse: tuple[RouteCommand, ...]
+class _Edit:
+    """Commands on the routes of one prefix, and what takes them back."""
+
+    commands: tuple[RouteCommand, ...] = ()
+    inverse: tuple[RouteCommand, ...] = ()
 
 
-def _add(new: Route) -> _Step:
-    # `add`, not `replace`: should a route have come up meanwhile, the kernel refuses instead of losing it.
-    return _Step((RouteCommand(Verb.ADD, new),), (RouteCommand(Verb.DELETE, new),))
+_NO_EDIT: Final = _Edit()
 
 
-def _replace(old: Route, new: Route) -> _Step:
-    return _Step((RouteCommand(Verb.REPLACE, new),), (RouteCommand(Verb.REPLACE, old),))
+def _key(route: Route) -> tuple[int, int]:
+    """What, beside the prefix, makes two routes one to the kernel."""
+    return route.metric, route.tos
 
 
-def _delete(old: Route, among: tuple[Route, ...]) -> _Step:
-    """Delete one of the routes `among` the same prefix.
+def _put(new: Route, has: tuple[Route, ...]) -> _Edit:
+    """`new` in the place of all that the host has for this prefix, without a moment in which there is none."""
+    swapped = next((r for r in has if _key(r) == _key(new)), None)
+    # `add` where there is nothing to swap: should a route have come up meanwhile, the kernel refuses to lose it.
+    first = RouteCommand(Verb.REPLACE if swapped else Verb.ADD, new)
+    rest = tuple(RouteCommand(Verb.DELETE, r) for r in has if r is not swapped)
+    if swapped is not None and not rest:
+        return _Edit((first,), (RouteCommand(Verb.REPLACE, swapped),))
+    back = _restore(has, has, survivors=(new,))
+    return _Edit((first, *rest), (*back, RouteCommand(Verb.DELETE, new)))
 
-    Of several routes of one key the first wins, and `add` refuses a second: to come back to its place, a route that
-    stood before its twin is put before it, any other behind.
+
+def _take_away(gone: list[Route], has: tuple[Route, ...]) -> _Edit:
+    """Some of the routes that the host has for this prefix go, in their order: `del` takes the first that matches."""
+    kept = tuple(r for r in has if not any(r is g for g in gone))
+    return _Edit(tuple(RouteCommand(Verb.DELETE, r) for r in gone), _restore(gone, has, survivors=kept))
+
+
+def _restore(
+    gone: Iterable[Route], has: tuple[Route, ...], *, survivors: tuple[Route, ...]
+) -> tuple[RouteCommand, ...]:
+    """Put routes back among the survivors, in the order in which `has` lists them.
+
+    Of several routes of one key the first wins, and `add` refuses a second: what stood before the survivors of its
+    key is put before them, last first; the rest is put behind.
     """
-    twins = [r for r in among if r is not old and (r.metric, r.tos) == (old.metric, old.tos)]
-    first = twins and all(among.index(old) < among.index(r) for r in twins)
-    back = Verb.PREPEND if first else Verb.APPEND if twins else Verb.ADD
-    return _Step((RouteCommand(Verb.DELETE, old),), (RouteCommand(back, old),))
+    before: list[RouteCommand] = []
+    behind: list[RouteCommand] = []
+    for route in gone:
+        twins = [r for r in has if _key(r) == _key(route)]
+        staying = [r for r in survivors if _key(r) == _key(route)]
+        follows = [r for r in twins[_position(route, twins) + 1 :] if any(r is s for s in staying)]
+        is_new = any(not any(s is r for r in has) for s in staying)
+        if staying and (is_new or len(follows) == len(staying)):
+            before.insert(0, RouteCommand(Verb.PREPEND, route))
+        else:
+            behind.append(RouteCommand(Verb.APPEND if len(twins) > 1 else Verb.ADD, route))
+    return (*before, *behind)
+
+
+def _position(route: Route, among: list[Route]) -> int:
+    return next(number for number, r in enumerate(among) if r is route)
 
 
 # --- what is there and not wanted -------------------------------------------------------------------------------
@@ -333,29 +363,19 @@ def _unwanted_row(
     prune: bool,
     marked: bool,
 ) -> RouteChange:
-    def row(kind: ChangeKind, reason: str, steps: Iterable[_Step] = ()) -> RouteChange:
-        steps = tuple(steps)
-        return RouteChange(
-            kind,
-            prefix,
-            owner,
-            None,
-            has,
-            reason,
-            tuple(c for s in steps for c in s.commands),
-            tuple(c for s in reversed(steps) for c in s.inverse),
-        )
+    def row(kind: ChangeKind, reason: str, edit: _Edit = _NO_EDIT) -> RouteChange:
+        return RouteChange(kind, prefix, owner, None, has, reason, edit.commands, edit.inverse)
 
     if node.pod_cidr is not None and prefix.subnet_of(node.pod_cidr):
         return row(ChangeKind.FOREIGN, f"leads this node's own pods away: {describe(has[0])}")
     ours = [r for r in has if r.is_tagged]
     if ours and (gone or (prune and owner is None)):
         why = f"{owner} was removed for good" if owner else "leads to no worker listed (--prune)"
-        return row(ChangeKind.REMOVE, why, [_delete(r, has) for r in ours])
+        return row(ChangeKind.REMOVE, why, _take_away(ours, has))
     if ours:
         why = f"{owner} has no next hop to compare with" if owner else "leads to no worker listed; --prune removes it"
         return row(ChangeKind.STALE, f"ours; {why}")
     removable = [r for r in has if not r.is_kernel]
     if marked and removable:
-        return row(ChangeKind.REMOVE, "foreign, marked for removal", [_delete(r, has) for r in removable])
+        return row(ChangeKind.REMOVE, "foreign, marked for removal", _take_away(removable, has))
     return row(ChangeKind.FOREIGN, f"neither wanted nor ours: {describe(has[0])}")
