@@ -291,7 +291,8 @@ def _restore(
     """Put routes back among the survivors, in the order in which `has` lists them.
 
     Of several routes of one key the first wins, and `add` refuses a second: what stood before the survivors of its
-    key is put before them, last first; the rest is put behind.
+    key is put before them, last first; the rest is put behind (also what stood between two of them: no order of
+    commands puts it there without touching theirs).
     """
     before: list[RouteCommand] = []
     behind: list[RouteCommand] = []

@@ -116,4 +116,5 @@ def test_leaving_a_host_out_removes_nothing_and_removing_it_removes_ours_only(me
     assert all(r.is_tagged for r in lost)
     assert not any(r.is_tagged for r in look(host).routes if r.prefix == CLUSTER.node(name).pod_cidr)
     send(host, gone.inverse)
-    assert look(host).routes == before
+    # A route that stood between two of one key that stay comes back behind both: theirs are not touched for it.
+    assert sorted(map(str, look(host).routes)) == sorted(map(str, before))
