@@ -235,7 +235,6 @@ def _close(client: paramiko.SSHClient) -> None:
     transport = client.get_transport()
     client.close()
     if transport is not None:
-        hang_up(transport.sock)
         transport.join(0.5)
 
 

@@ -1,0 +1,127 @@
+"""How root is reached: as root, by sudo with and without a password, or not at all."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from kthw_routes.demo.host import ModelHost
+from kthw_routes.demo.users import SudoPolicy
+from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.errors import NoRoot, WrongSudoPassword
+from kthw_routes.hosts.privilege import probe_privilege
+from kthw_routes.hosts.ssh import Access, SshSession
+from kthw_routes.hosts.sudo import SudoPassword
+from kthw_routes.observed import Privilege
+from tests.model.ssh_hosts import Answers, Bench, healthy
+
+_CAT = Command(("cat",), stdin=b"first\nsecond\n", needs_root=True)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """See Bench."""
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+def visit(bench: Bench, policy: SudoPolicy, access: Access, node: str = "worker-0") -> SshSession:
+    """An open session of `learner` on a modelled host with this sudo."""
+    host = ModelHost(node)
+    host.add_user("learner", sudo=policy, password="s3cret")
+    if policy is SudoPolicy.ABSENT:
+        host.missing.add("sudo")
+    server = bench.server(host, manners=healthy(users=frozenset({"root", "learner"})))
+    session = bench.session(server.port, access, node)
+    session.open()
+    return session
+
+
+def test_root_needs_nothing(bench: Bench) -> None:
+    session = visit(bench, SudoPolicy.ABSENT, bench.access(user="root"))
+    assert probe_privilege(session) is Privilege.ROOT
+    assert session.run(_CAT).stdout == b"first\nsecond\n"
+
+
+@pytest.mark.parametrize(
+    ("policy", "privilege", "asked"),
+    [
+        (SudoPolicy.NOPASSWD, Privilege.SUDO, 0),
+        (SudoPolicy.PASSWORD, Privilege.SUDO_PASSWORD, 1),
+        (SudoPolicy.DENIED, Privilege.NONE, 1),  # sudo asks before it looks who may
+        (SudoPolicy.ABSENT, Privilege.NONE, 0),
+    ],
+)
+def test_sudo_is_found_out_and_stdin_stays_whole(
+    bench: Bench, policy: SudoPolicy, privilege: Privilege, asked: int
+) -> None:
+    answers = Answers(sudo="s3cret")
+    session = visit(bench, policy, bench.access(user="learner", asker=answers))
+    assert probe_privilege(session) is privilege
+    assert len(answers.questions) == asked
+    if privilege is Privilege.NONE:
+        with pytest.raises(NoRoot, match="learner is not root there and sudo does not help"):
+            session.run(_CAT)
+    else:
+        for _ in range(3):
+            assert session.run(_CAT).stdout == b"first\nsecond\n"
+
+
+def test_without_an_answer_there_is_no_root(bench: Bench) -> None:
+    session = visit(bench, SudoPolicy.PASSWORD, bench.access(user="learner"))
+    assert probe_privilege(session) is Privilege.NONE
+
+
+def test_a_wrong_password_is_tried_once_on_one_host(bench: Bench) -> None:
+    answers = Answers(sudo="hunter2")
+    access = bench.access(user="learner", asker=answers)
+    sessions = [visit(bench, SudoPolicy.PASSWORD, access, f"worker-{n}") for n in range(4)]
+    tries: list[str] = []
+    for server in bench.servers:
+        host = server.host
+        assert isinstance(host, ModelHost)
+        host.before = lambda process: tries.append(process.host.name) if "-S" in process.argv else None
+
+    def refused(session: SshSession) -> str:
+        with pytest.raises(WrongSudoPassword) as caught:
+            probe_privilege(session)
+        assert "hunter2" not in f"{caught.value.sentence} {caught.value.hint} {caught.value!r}"
+        return caught.value.sentence
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(refused, sessions))
+    assert said == [f"worker-{n}: sudo refused the password of learner." for n in range(4)]
+    assert len(tries) == 1
+    assert len(answers.questions) == 1
+
+
+def test_a_right_password_is_asked_for_once(bench: Bench) -> None:
+    answers = Answers(sudo="s3cret")
+    access = bench.access(user="learner", asker=answers)
+    sessions = [visit(bench, SudoPolicy.PASSWORD, access, f"worker-{n}") for n in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(probe_privilege, sessions)) == {Privilege.SUDO_PASSWORD}
+    assert len(answers.questions) == 1
+
+
+def test_until_a_password_is_proved_one_host_tries_at_a_time() -> None:
+    password = SudoPassword(Answers(sudo="s3cret"))
+    first_in, let_go = threading.Event(), threading.Event()
+    trying: list[str] = []
+
+    def attempt(name: str) -> bool:
+        trying.append(name)
+        first_in.set()
+        return let_go.wait(5)
+
+    with ThreadPoolExecutor(3) as pool:
+        results = [pool.submit(password.try_on, "learner", n, partial(attempt, n)) for n in "abc"]
+        assert first_in.wait(5)
+        assert len(trying) == 1
+        let_go.set()
+        assert [r.result() for r in results] == [True, True, True]
+    assert sorted(trying) == ["a", "b", "c"]

@@ -1,0 +1,44 @@
+"""The connection below SSH: nothing follows the close of a jump host's channel."""
+
+import socket
+
+import paramiko
+import pytest
+from paramiko.common import cMSG_CHANNEL_CLOSE, cMSG_CHANNEL_DATA, cMSG_CHANNEL_EOF
+
+from kthw_routes.hosts.transport import JumpTransport, QuietTransport
+
+
+def message(kind: bytes, number: int) -> paramiko.Message:
+    made = paramiko.Message()
+    made.add_byte(kind)
+    made.add_int(number)
+    return made
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What reaches the wire."""
+    sent: list[bytes] = []
+    monkeypatch.setattr(QuietTransport, "_send_user_message", lambda _self, data: sent.append(data.asbytes()[:1]))
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("active", "closed", "number", "passes"),
+    [(True, False, 7, True), (True, True, 7, False), (False, False, 7, False), (True, False, 8, False)],
+)
+def test_data_passes_only_on_an_open_channel(
+    sent: list[bytes], active: bool, closed: bool, number: int, passes: bool
+) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        transport = JumpTransport(near)
+        channel = paramiko.Channel(1)
+        channel.remote_chanid, channel.active, channel.closed = 7, active, closed
+        transport._channels.put(1, channel)  # type: ignore[attr-defined] # private, so not in the stubs
+        transport._send_user_message(message(cMSG_CHANNEL_DATA, number))
+        assert sent == ([cMSG_CHANNEL_DATA] if passes else [])
+        for kind in (cMSG_CHANNEL_EOF, cMSG_CHANNEL_CLOSE):
+            transport._send_user_message(message(kind, number))
+            assert sent[-1] == kind
