@@ -183,6 +183,19 @@ def test_a_character_that_comes_in_pieces_stays_whole(bench: Bench) -> None:
     assert lines == ["é世界"]
 
 
+class Instant(LocalShell):
+    """Is done before the client knows that it began."""
+
+    def execute(self, command: str, **streams: object) -> int:
+        return 3
+
+
+def test_a_command_that_ends_at_once_still_has_its_status(bench: Bench) -> None:
+    session = bench.session(bench.server(Instant()).port)
+    session.open()
+    assert {session.run(Command(("true",))).status for _ in range(300)} == {3}
+
+
 class Frozen(LocalShell):
     """Says nothing until the client is gone."""
 

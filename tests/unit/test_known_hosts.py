@@ -1,6 +1,7 @@
 """Which host keys are trusted, and how new ones are written down."""
 
 import base64
+import fcntl
 import multiprocessing
 import stat
 import subprocess
@@ -159,6 +160,22 @@ def test_thirty_two_writers_in_four_processes_leave_a_valid_file(tmp_path: Path)
         process.join()
     expected = [line(f"host-{n}", n).strip() for n in (*range(32), *range(100, 110))]
     assert sorted(file.read_text().splitlines()) == sorted(expected)
+
+
+def test_a_writer_waits_for_another_and_sees_what_it_wrote(tmp_path: Path) -> None:
+    file = tmp_path / "known_hosts"
+    known = KnownHosts(file)
+    readings: list[Verdict] = []
+    with file.open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        thread = threading.Thread(target=lambda: readings.append(known.add("a", ED25519, blob(1)).verdict))
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        other.write(line("a", 2))
+    thread.join(5)
+    assert readings == [Verdict.CHANGED]
+    assert file.read_text() == line("a", 2)
 
 
 # --- the rules of each mode ---------------------------------------------------------------------------------------
