@@ -9,6 +9,8 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from kthw_routes.hosts.errors import (
     CannotConnect,
+    CommandTimedOut,
+    ConnectionLost,
     ConnectTimedOut,
     HostError,
     KeyRejected,
@@ -77,6 +79,24 @@ def connect_fault(node: str, target: Resolved, error: BaseException, timeout: fl
             return NotSsh(node, f"{where} hung up, or does not speak SSH{_said(error)}.", _BUSY_HINT)
         case _:
             return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
+
+
+def lost(node: str) -> ConnectionLost:
+    """The error for a connection that ended while a command ran."""
+    return ConnectionLost(
+        node,
+        "the connection ended while a command ran.",
+        "Whether it ran to its end is unknown: try again, the host is read anew then.",
+    )
+
+
+def silent(node: str, seconds: float) -> CommandTimedOut:
+    """The error for a host that said nothing for so long."""
+    return CommandTimedOut(
+        node,
+        f"nothing was heard for {seconds:g} s.",
+        "Is the node still up? What it did last is unknown: look again before you change anything.",
+    )
 
 
 def _through_jump(node: str, target: Resolved, error: paramiko.ChannelException) -> HostError:

@@ -3,6 +3,7 @@
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import NoRoot, WrongSudoPassword
 from kthw_routes.hosts.ssh import SshSession
+from kthw_routes.hosts.sudo import wrong_password
 from kthw_routes.observed import Privilege
 
 _WHO = Command(("id", "-u"))
@@ -47,9 +48,5 @@ def _with_password(session: SshSession) -> Privilege:
         return Privilege.NONE
     if not right:
         session.privilege = Privilege.NONE
-        raise WrongSudoPassword(
-            session.node,
-            f"sudo refused the password of {session.user}.",
-            "It was tried once. Try again with the right one.",
-        )
+        raise wrong_password(session.node, session.user)
     return Privilege.SUDO_PASSWORD

@@ -19,9 +19,9 @@ from fabric.runners import Remote
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot, WrongSudoPassword
+from kthw_routes.hosts.errors import ConnectionLost, HostError, NoRoot
 from kthw_routes.hosts.exchange import Exchange, Silent
-from kthw_routes.hosts.faults import connect_fault
+from kthw_routes.hosts.faults import connect_fault, lost, silent
 from kthw_routes.hosts.keys import Keys
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
 from kthw_routes.hosts.login import HostKeyCheck, KeysInTurn
@@ -322,7 +322,7 @@ class SshSession:
         line = render(command, self.privilege, mark, seconds)
         status = self._wait(connection, exchange, line)
         if marks == 2 and not out.has_begun and not err.has_begun:
-            raise self._refused_by_sudo(err.preamble)
+            raise sudo_refusal(self._node, self.user, err.preamble)
         return Result(status, out.kept, err.kept)
 
     def close(self) -> None:
@@ -350,41 +350,18 @@ class SshSession:
             runner.run(line, hide=True, warn=True, in_stream=False, env={})
         except Silent:
             self.close()
-            raise CommandTimedOut(
-                self._node,
-                f"nothing was heard for {exchange.silence:g} s.",
-                "Is the node still up? What it did last is unknown: look again before you change anything.",
-            ) from None
+            raise silent(self._node, exchange.silence) from None
         except (paramiko.SSHException, OSError, EOFError) as error:
             self.close()
-            raise self._lost() from error
+            raise lost(self._node) from error
         if exchange.status < 0:
             if connection.is_connected:
                 raise ConnectionLost(
                     self._node, "the command was killed there, or ended without a status.", "Try again."
                 )
             self.close()
-            raise self._lost()
+            raise lost(self._node)
         return exchange.status
-
-    def _lost(self) -> ConnectionLost:
-        return ConnectionLost(
-            self._node,
-            "the connection ended while a command ran.",
-            "Whether it ran to its end is unknown: try again, the host is read anew then.",
-        )
-
-    def _refused_by_sudo(self, said: bytes) -> NoRoot:
-        wrong, text = sudo_refusal(said)
-        if wrong:
-            return WrongSudoPassword(
-                self._node,
-                f"sudo refused the password of {self.user}.",
-                "It was tried once. Try again with the right one.",
-            )
-        return NoRoot(
-            self._node, f"sudo refused {self.user}: {text}", "Log in as root (--user), or allow it in sudoers."
-        )
 
 
 class _LineRemote(Remote):  # type: ignore[misc] # fabric has no types

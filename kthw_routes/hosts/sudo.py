@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from kthw_routes.hosts.errors import NoRoot, WrongSudoPassword
 from kthw_routes.hosts.session import Asker
 from kthw_routes.secret import Secret
 from kthw_routes.untrusted import clean, clean_line
@@ -52,8 +53,17 @@ class SudoPassword:
         return attempt()
 
 
-def sudo_refusal(said: bytes) -> tuple[bool, str]:
-    """Whether sudo said on stderr that the password is wrong; and its last words, on one line."""
+def wrong_password(node: str, user: str) -> WrongSudoPassword:
+    """The error for a password that sudo refused, here or on the host that tried it first."""
+    return WrongSudoPassword(
+        node, f"sudo refused the password of {user}.", "It was tried once. Try again with the right one."
+    )
+
+
+def sudo_refusal(node: str, user: str, said: bytes) -> NoRoot:
+    """The error for what sudo wrote to stderr instead of running a command."""
     text = clean(said.decode("utf-8", "replace"))
-    lines = [line for line in text.splitlines() if line.strip()]
-    return bool(_WRONG.search(text)), clean_line(lines[-1]) if lines else "it said nothing"
+    if _WRONG.search(text):
+        return wrong_password(node, user)
+    last = next((line for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
+    return NoRoot(node, f"sudo refused {user}: {clean_line(last)}", "Log in as root (--user), or allow it in sudoers.")
