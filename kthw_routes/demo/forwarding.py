@@ -30,6 +30,8 @@ class Decision:
     cache_flags: tuple[str, ...] = ()
     """As `ip route get` prints them after `cache`."""
     metrics: tuple[tuple[str, int], ...] = ()
+    from_table: bool = True
+    """Whether a route was looked up; not for an interface that was named and a destination taken to be on it."""
 
 
 def output_route(
@@ -54,8 +56,8 @@ def output_route(
         if device is not None and not kernel.link(device).up:
             raise KernelError(errno.ENETUNREACH)
         if int(destination) == 0:
-            loopback = IPv4Address("127.0.0.1")
-            return Decision(RouteType.LOCAL, "lo", source=source or loopback, cache_flags=("local",))
+            own = source or (select_source(kernel, device, None, Scope.HOST) if device else IPv4Address("127.0.0.1"))
+            return Decision(RouteType.LOCAL, "lo", source=own, cache_flags=("local",), from_table=False)
         if destination == LIMITED_BROADCAST or destination.is_multicast:
             return _group_route(kernel, destination, source, device)
         try:
@@ -64,19 +66,22 @@ def output_route(
             if device is None:
                 raise
             chosen = source or select_source(kernel, device, None, Scope.LINK)
-            return Decision(RouteType.UNICAST, device, source=chosen)
+            flags = ("local",) if kernel.link(device).is_loopback else ()
+            return Decision(RouteType.UNICAST, device, source=chosen, cache_flags=flags, from_table=False)
         return _towards(kernel, destination, route, hop, source)
 
 
 def _group_route(kernel: Kernel, destination: IPv4Address, source: IPv4Address | None, device: str | None) -> Decision:
     kind = RouteType.MULTICAST if destination.is_multicast else RouteType.BROADCAST
     route = None
+    if device is None and source is not None:
+        device = next((link.name for link, address in kernel.addresses() if address.local == source), None)
     if device is None:
         route, hop = look_up(kernel.lookup_tables(), destination)
         device = hop.device
     chosen = source or (route.prefsrc if route else None) or select_source(kernel, device, None, Scope.GLOBAL)
     flags = ("local", "mc") if kind is RouteType.MULTICAST else ("local", "brd")
-    return Decision(kind, device, source=chosen, cache_flags=flags)
+    return Decision(kind, device, source=chosen, cache_flags=flags, from_table=route is not None)
 
 
 def _towards(
@@ -88,7 +93,8 @@ def _towards(
     if route.type is RouteType.BROADCAST:
         return Decision(RouteType.BROADCAST, hop.device, source=chosen, cache_flags=("local", "brd"))
     gateway = hop.gateway if hop.scope == Scope.LINK else None
-    return Decision(RouteType.UNICAST, hop.device, gateway, chosen, metrics=route.metrics)
+    flags = ("local",) if kernel.link(hop.device).is_loopback else ()
+    return Decision(RouteType.UNICAST, hop.device, gateway, chosen, flags, route.metrics)
 
 
 def select_source(kernel: Kernel, device: str, towards: IPv4Address | None, scope: int) -> IPv4Address | None:
@@ -122,8 +128,8 @@ def input_route(kernel: Kernel, destination: IPv4Address, source: IPv4Address, d
             raise KernelError(errno.EINVAL)
         forwarding = kernel.forwards
         if destination == LIMITED_BROADCAST:
-            return Decision(RouteType.BROADCAST, "lo", cache_flags=("local", "brd"))
-        if source in ZERONET or destination in ZERONET:
+            return Decision(RouteType.BROADCAST, "lo", cache_flags=("local", "brd"), from_table=False)
+        if source in ZERONET or destination in ZERONET or destination.is_loopback or source.is_loopback:
             raise KernelError(errno.EINVAL)
         try:
             route, hop = look_up(kernel.lookup_tables(), destination)
@@ -137,27 +143,39 @@ def input_route(kernel: Kernel, destination: IPv4Address, source: IPv4Address, d
             return Decision(RouteType.LOCAL, "lo", cache_flags=("local",))
         if not forwarding:
             raise KernelError(errno.EHOSTUNREACH)
-        _validate_source(kernel, source, link, hop.device)
+        on_link = _validate_source(kernel, source, link, hop.device)
         gateway = hop.gateway if hop.scope == Scope.LINK else None
-        return Decision(RouteType.UNICAST, hop.device, gateway, metrics=route.metrics)
+        flags = ("redirect",) if on_link and hop.device == device else ()
+        return Decision(RouteType.UNICAST, hop.device, gateway, cache_flags=flags, metrics=route.metrics)
 
 
-def _validate_source(kernel: Kernel, source: IPv4Address, link: Link, out_device: str | None) -> None:
-    """The reverse path filter, and the refusal of packets that claim to come from this host itself."""
-    if link.is_loopback:
-        return
+def _validate_source(kernel: Kernel, source: IPv4Address, link: Link, out_device: str | None) -> bool:
+    """The reverse path filter, and the refusal of packets that claim to come from this host itself.
+
+    Returns:
+        Whether the source is a direct neighbour on this interface (the kernel then may send a redirect).
+    """
     strict = kernel.rp_filter(link.name)
     if not strict and link.name != out_device:
         if kernel.is_local(source):
             raise KernelError(errno.EINVAL)
-        return
+        return False
     try:
         route, _ = look_up(kernel.lookup_tables(), source)
     except KernelError:
         if strict:
             raise KernelError(errno.EINVAL) from None
-        return
+        return False
     if route.type is not RouteType.UNICAST:
         raise KernelError(errno.EINVAL)
-    if strict == 1 and not route.uses(link.name):
+    if route.uses(link.name):
+        return any(hop.device == link.name and hop.scope >= Scope.HOST for hop in route.hops)
+    if strict and not link.addresses:
         raise KernelError(errno.EINVAL)
+    if strict == 1:
+        raise KernelError(errno.EINVAL)
+    try:
+        route, hop = look_up(kernel.lookup_tables(), source, device=link.name)
+    except KernelError:
+        return False
+    return route.type is RouteType.UNICAST and hop.scope >= Scope.HOST

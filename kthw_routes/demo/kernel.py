@@ -8,6 +8,7 @@ import errno
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from kthw_routes.demo.clock import Clock, RealClock
@@ -137,11 +138,13 @@ class Kernel:
             self._rebuild_local()
 
     def _renew(self, link: Link, old: LinkAddress, new: LinkAddress) -> None:
+        """Set lifetimes and metric anew; the kernel leaves scope, broadcast address and flags as they were."""
         old.valid_until, old.preferred_until = new.valid_until, new.preferred_until
-        if (old.metric, old.no_prefix_route) != (new.metric, new.no_prefix_route):
-            self._del_connected(link, old)
-            old.metric, old.no_prefix_route = new.metric, new.no_prefix_route
+        if old.metric != new.metric:
+            before = replace(old)
+            old.metric = new.metric
             self._add_connected(link, old)
+            self._del_connected(link, before)
 
     def delete_address(self, device: str, interface: IPv4Interface, *, any_length: bool = False) -> None:
         """Take an address away, with its connected route and every route that prefers it as source.
@@ -294,7 +297,7 @@ class Kernel:
         with self.lock:
             self._expire()
             if table not in self.tables:
-                raise KernelError(errno.ESRCH, "ipv4: FIB table does not exist")
+                raise KernelError(errno.ESRCH, "FIB table does not exist")
             self.tables[table].delete(prefix, tos, matches)
 
     def _drop_routes(self, doomed: Callable[[FibRoute], bool]) -> None:

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
 
 
 def check_route(kernel: "Kernel", route: FibRoute) -> FibRoute:
+    """The route as the kernel would hold it, its next hops resolved to interfaces.
+
+    Raises:
+        KernelError: with the kernel's number and words.
+    """
     if route.tos & 3:
         raise KernelError(errno.EINVAL, "Invalid dsfield (tos): ECN bits must be 0")
     if route.type in SCOPE_OF_TYPE and route.scope < SCOPE_OF_TYPE[route.type]:
         raise KernelError(errno.EINVAL, "Invalid scope")
     if route.type in ROUTE_ERRORS:
-        if route.hops:
+        if any(hop.device or hop.gateway for hop in route.hops):
             raise KernelError(errno.EINVAL, "Gateway, device and multipath can not be specified for this route type")
         return route
     if route.scope > Scope.HOST:

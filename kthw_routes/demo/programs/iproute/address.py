@@ -63,7 +63,7 @@ class _Wanted:
     label: str = ""
 
 
-def _parse(arguments: Arguments, *, adding: bool) -> _Wanted:
+def _parse(arguments: Arguments) -> _Wanted:
     wanted = _Wanted()
     while arguments.more:
         word = arguments.take()
@@ -99,10 +99,6 @@ def _parse(arguments: Arguments, *, adding: bool) -> _Wanted:
             wanted.local = prefix(word)
     if wanted.device is None:
         raise IpError('Not enough information: "dev" argument is required.\n', 1, ends_batch=False)
-    if adding and wanted.valid != FOREVER and wanted.valid == 0:
-        raise IpError("valid_lft is zero\n", 1, ends_batch=False)
-    if adding and wanted.valid < wanted.preferred:
-        raise IpError("preferred_lft is greater than valid_lft\n", 1, ends_batch=False)
     return wanted
 
 
@@ -115,9 +111,17 @@ def _lifetime(text: str, name: str) -> int:
     return value
 
 
+def _check_lifetimes(wanted: _Wanted) -> None:
+    if wanted.valid == 0:
+        raise IpError("valid_lft is zero\n", 1, ends_batch=False)
+    if wanted.valid < wanted.preferred:
+        raise IpError("preferred_lft is greater than valid_lft\n", 1, ends_batch=False)
+
+
 def _modify(context: Context, arguments: Arguments, *, replace: bool) -> None:
-    wanted = _parse(arguments, adding=True)
+    wanted = _parse(arguments)
     device = context.known_device(wanted.device or "")
+    _check_lifetimes(wanted)
     context.need_root()
     if wanted.local is None:
         raise IpError("RTNETLINK answers: Operation not supported\n", 2, ends_batch=False)
@@ -146,22 +150,23 @@ def _modify(context: Context, arguments: Arguments, *, replace: bool) -> None:
 def _broadcast(text: str | None, interface: IPv4Interface) -> IPv4Address | None:
     if text is None:
         return None
-    if text == "+":
-        return interface.network.broadcast_address
-    if text == "-":
-        return interface.network.network_address
+    if text in ("+", "-"):
+        if interface.network.prefixlen > 30:
+            return None
+        return interface.network.broadcast_address if text == "+" else interface.network.network_address
     return address(text)
 
 
 def _delete(context: Context, arguments: Arguments) -> None:
-    wanted = _parse(arguments, adding=False)
+    wanted = _parse(arguments)
+    if wanted.local and not wanted.local[2]:
+        context.process.err(WILDCARD_WARNING.format(address=wanted.local[0]))
     device = context.known_device(wanted.device or "")
     if wanted.local is None:
         context.need_root()
         raise IpError("RTNETLINK answers: Operation not supported\n", 2, ends_batch=False)
     ip, length, given = wanted.local
-    if not given:
-        context.process.err(WILDCARD_WARNING.format(address=ip))
+    _check_lifetimes(wanted)
     context.need_root()
     try:
         context.kernel.delete_address(device, IPv4Interface((int(ip), length)), any_length=not given)

@@ -21,6 +21,11 @@ class Context:
         """Print entries in the chosen style."""
         self.process.out(render(entries, self.style))
 
+    @property
+    def prefix_kind(self) -> str:
+        """What a complaint about a prefix says was expected."""
+        return {4: "inet", 6: "inet6"}.get(self.style.family or 0, "any valid")
+
     def need_root(self) -> None:
         """Raises IpError as the kernel refuses an ordinary user."""
         if not self.process.user.is_root:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Final
 
 from kthw_routes.demo.kernel import Kernel
 from kthw_routes.demo.links import FOREVER, Link, LinkAddress
@@ -9,6 +10,9 @@ from kthw_routes.demo.netlink import SCOPE_NAMES, KernelError, name_of
 from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError
 from kthw_routes.demo.programs.iproute.context import Context
 from kthw_routes.demo.programs.iproute.printing import Entry, Json
+
+LEFT_OUT: Final = Entry("", {})
+"""What iproute2's JSON has in place of an interface or address that was filtered out after its bracket was opened."""
 
 
 @dataclass(slots=True)
@@ -51,7 +55,6 @@ class LinkSelector:
             if (self.device is None or link.name == self.device)
             and (self.kind is None or link.kind == self.kind)
             and (self.master is None or link.master == self.master)
-            and (not self.up or link.up)
         ]
 
     def fits(self, address: LinkAddress) -> bool:
@@ -64,16 +67,27 @@ class LinkSelector:
             self.label is None or address.label == self.label
         )
 
-    @property
-    def by_address(self) -> bool:
-        """Whether interfaces without a fitting address are left out."""
-        return self.to is not None or self.scope is not None or self.label is not None
+    def fits_six(self, record: dict[str, Json]) -> bool:
+        """Whether an IPv6 address is meant."""
+        return self.label is None and self.scope in (None, 254 if record["scope"] == "host" else 253)
+
+    def leaves_out(self, link: Link, found: bool, family: int | None) -> bool:
+        """Whether an interface is not shown, given whether it has a fitting address.
+
+        One that has no address at all is shown unless an address family was asked for.
+        """
+        if family:
+            return not found
+        return (self.scope is not None or self.label is not None) and not found and bool(link.addresses)
 
 
 def link_entries(context: Context, selector: LinkSelector) -> list[Entry]:
     """What `ip link show` prints."""
     entries = []
     for link in selector.links(context.kernel):
+        if selector.up and not link.up:
+            entries.append(LEFT_OUT)
+            continue
         head, record = _head(link, linkmode=True)
         body, more = _hardware(link, details=context.style.details)
         if context.style.brief:
@@ -89,21 +103,25 @@ def address_entries(context: Context, selector: LinkSelector) -> list[Entry]:
     style = context.style
     entries = []
     for link in selector.links(context.kernel):
-        addresses = [a for a in link.addresses if selector.fits(a)] if style.family != 6 else []
-        six = _six(context.kernel, link) if style.family != 4 and not selector.by_address else []
-        if (style.family or selector.by_address) and not addresses and not six:
+        if selector.up and not link.up:
+            entries.append(LEFT_OUT)
+            continue
+        family = 4 if selector.to else style.family
+        addresses = [a for a in link.addresses if selector.fits(a)] if family != 6 else []
+        six = [found for found in _six(context.kernel, link) if family != 4 and selector.fits_six(found[1])]
+        if selector.leaves_out(link, bool(addresses or six), family):
             continue
         texts = [_address_text(context.kernel, a) for a in addresses] + [text for text, _ in six]
-        info: list[Json] = [_address_json(context.kernel, a) for a in addresses]
-        info += [record for _, record in six]
+        shown = [_address_json(context.kernel, a) if selector.fits(a) else {} for a in link.addresses]
+        info: list[Json] = [*(shown if family != 6 else []), *(record for _, record in six)]
         head, record = _head(link, linkmode=False)
         hardware = ""
-        if not style.family and not selector.by_address:
+        if not family:
             body, more = _hardware(link, details=style.details)
             hardware = f"    {body}\n"
             record |= more
         if style.brief:
-            short = "".join(f"{a.interface.with_prefixlen} " for a in addresses)
+            short = "".join(_short(a) for a in addresses)
             short += "".join(f"{item['local']}/{item['prefixlen']} " for _, item in six)
             text = f"{_full_name(link):<16} {link.state:<14} {short}\n"
             entries.append(Entry(text, _brief(link, info)))
@@ -174,6 +192,11 @@ def _seconds(kernel: Kernel, until: float | None) -> int:
     return FOREVER if until is None else max(-int(-(until - kernel.clock.now()) // 1), 0)
 
 
+def _preferred(kernel: Kernel, address: LinkAddress) -> int:
+    """An address that is valid for ever is shown as preferred for ever, whatever was asked for."""
+    return FOREVER if address.valid_until is None else _seconds(kernel, address.preferred_until)
+
+
 def _life_text(seconds: int) -> str:
     return "forever" if seconds == FOREVER else f"{seconds}sec"
 
@@ -189,6 +212,11 @@ def _flags(kernel: Kernel, address: LinkAddress) -> list[str]:
     return flags
 
 
+def _short(address: LinkAddress) -> str:
+    metric = f"metric {address.metric} " if address.metric else ""
+    return f"{address.interface.with_prefixlen} {metric}"
+
+
 def _address_text(kernel: Kernel, address: LinkAddress) -> str:
     words = [f"    inet {address.interface.with_prefixlen}"]
     if address.metric:
@@ -198,7 +226,7 @@ def _address_text(kernel: Kernel, address: LinkAddress) -> str:
     words.append(f"scope {name_of(address.scope, SCOPE_NAMES)}")
     words += [*_flags(kernel, address), address.label]
     valid = _life_text(_seconds(kernel, address.valid_until))
-    preferred = _life_text(_seconds(kernel, address.preferred_until))
+    preferred = _life_text(_preferred(kernel, address))
     return f"{' '.join(words)}\n       valid_lft {valid} preferred_lft {preferred}\n"
 
 
@@ -217,7 +245,7 @@ def _address_json(kernel: Kernel, address: LinkAddress) -> dict[str, Json]:
     record |= {
         "label": address.label,
         "valid_life_time": _seconds(kernel, address.valid_until),
-        "preferred_life_time": _seconds(kernel, address.preferred_until),
+        "preferred_life_time": _preferred(kernel, address),
     }
     return record
 

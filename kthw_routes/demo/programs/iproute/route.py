@@ -36,7 +36,17 @@ from kthw_routes.demo.programs.iproute.route_get import get_route
 from kthw_routes.demo.programs.iproute.route_list import flush_routes, list_routes
 from kthw_routes.demo.programs.iproute.usage import ROUTE_USAGE
 
-TYPES: Final = {kind.label: kind for kind in RouteType}
+EXACT_TYPES: Final = (RouteType.LOCAL, RouteType.NAT, RouteType.THROW)
+ABBREVIATED_TYPES: Final = (
+    RouteType.BROADCAST,
+    RouteType.ANYCAST,
+    RouteType.MULTICAST,
+    RouteType.PROHIBIT,
+    RouteType.UNREACHABLE,
+    RouteType.BLACKHOLE,
+    RouteType.UNICAST,
+)
+"""In iproute2's order; even `any` is taken for `anycast`."""
 
 # In iproute2's own order, as the first that an abbreviation fits is taken.
 VERBS: Final[tuple[tuple[str, Insertion | None], ...]] = (
@@ -245,11 +255,19 @@ def _attribute_word(word: str, arguments: Arguments, wanted: _Wanted) -> bool:
     return True
 
 
+def _type(word: str) -> RouteType | None:
+    for kind in EXACT_TYPES:
+        if word == kind.label:
+            return kind
+    return next((kind for kind in ABBREVIATED_TYPES if matches(word, kind.label)), None)
+
+
 def _destination_word(word: str, arguments: Arguments, wanted: _Wanted) -> None:
     if word == "to":
         word = arguments.take()
-    if word in TYPES:
-        wanted.type = TYPES[word]
+    kind = _type(word)
+    if kind is not None:
+        wanted.type = kind
         word = arguments.take()
     if matches(word, "help"):
         raise IpError(ROUTE_USAGE, 255)
@@ -276,7 +294,7 @@ def _parse_hops(arguments: Arguments) -> list[NextHop]:
         elif word == "onlink":
             onlink = True
         else:
-            raise IpError(f'Error: either "nexthop" is duplicate, or "{word}" is a garbage.\n', 255)
+            raise IpError(f'Error: "nexthop" or end of line is expected instead of "{word}"\n', 255)
     return [*hops, NextHop(device, gateway, onlink, weight)]
 
 

@@ -22,7 +22,7 @@ def get_route(context: Context, arguments: Arguments) -> None:
         if word == "from":
             text = arguments.take()
             text = arguments.take() if matches(text, "help") else text
-            source, length, _ = prefix(text)
+            source, length, _ = prefix(text, context.prefix_kind)
             source = _host_only(context, source, length)
         elif matches(word, "tos", "dsfield"):
             text = arguments.take()
@@ -41,7 +41,7 @@ def get_route(context: Context, arguments: Arguments) -> None:
                 word = arguments.take()
             if matches(word, "help"):
                 raise IpError(ROUTE_USAGE, 255)
-            ip, length, _ = prefix(word)
+            ip, length, _ = prefix(word, context.prefix_kind)
             destination = _host_only(context, ip, length)
     if destination is None:
         raise context.complain("need at least a destination address")

@@ -110,6 +110,8 @@ def _selected(context: Context, selector: _Selector) -> list[FibRoute]:
         try:
             rows = kernel.routes(selector.table)
         except KernelError as error:
+            opened = "[ " if context.style.pretty else "["
+            context.process.out(opened if context.style.json else "")
             raise IpError(f"{error.answer}\nDump terminated\n", 2, ends_batch=False) from None
     else:
         others = sorted(set(kernel.tables) - {LOCAL, MAIN})
@@ -124,7 +126,7 @@ def _parse(context: Context, arguments: Arguments) -> _Selector:
         if matches(word, "table"):
             _table(arguments.take(), selector)
         elif word == "dev" or word in ("oif", "iif"):
-            selector.device = context.known_device(arguments.take())
+            selector.device = arguments.take()
             selector.hidden.add("dev")
         elif matches(word, "protocol"):
             text = arguments.take()
@@ -149,16 +151,18 @@ def _parse(context: Context, arguments: Arguments) -> _Selector:
             text = arguments.take()
             selector.metric = number(text)
             if selector.metric is None:
-                raise wrong(text, "metric is invalid\n")
+                raise wrong(text, '"metric" value is invalid\n')
             selector.hidden.add("metric")
         elif word == "via":
-            selector.via = _prefix(arguments.take())
+            selector.via = _prefix(context, arguments.take())
             selector.hidden.update({"via"} if selector.via[1] == 32 else ())
         elif word == "src":
-            selector.source = _prefix(arguments.take())
+            selector.source = _prefix(context, arguments.take())
             selector.hidden.update({"src"} if selector.source[1] == 32 else ())
         else:
-            _destination(word, arguments, selector)
+            _destination(context, word, arguments, selector)
+    if selector.device is not None:
+        context.known_device(selector.device)
     if selector.table:
         selector.hidden.add("table")
     return selector
@@ -176,13 +180,13 @@ def _table(text: str, selector: _Selector) -> None:
         selector.table = table
 
 
-def _destination(word: str, arguments: Arguments, selector: _Selector) -> None:
+def _destination(context: Context, word: str, arguments: Arguments, selector: _Selector) -> None:
     if word == "to":
         word = arguments.take()
     if matches(word, "root"):
-        selector.root = _prefix(arguments.take())
+        selector.root = _prefix(context, arguments.take())
     elif matches(word, "match"):
-        selector.match = _prefix(arguments.take())
+        selector.match = _prefix(context, arguments.take())
     elif word == "cache" or word == "cached":
         selector.cache = True
     else:
@@ -190,7 +194,7 @@ def _destination(word: str, arguments: Arguments, selector: _Selector) -> None:
             word = arguments.take()
         elif matches(word, "help"):
             raise IpError(ROUTE_USAGE, 255)
-        both = _prefix(word)
+        both = _prefix(context, word)
         selector.match = both
         # `any` and `all` mean every route; `default` means the default route alone
         selector.root = both
@@ -198,7 +202,7 @@ def _destination(word: str, arguments: Arguments, selector: _Selector) -> None:
             selector.match = None
 
 
-def _prefix(word: str) -> tuple[IPv4Address, int]:
-    ip, length, _ = prefix(word)
+def _prefix(context: Context, word: str) -> tuple[IPv4Address, int]:
+    ip, length, _ = prefix(word, context.prefix_kind)
     network: IPv4Network | None = network_of(ip, length)
     return (network.network_address if network else ip), length

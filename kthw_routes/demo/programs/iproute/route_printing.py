@@ -47,7 +47,7 @@ def route_entry(kernel: Kernel, route: FibRoute, *, details: bool, hidden: Conta
     single = route.hops[0] if len(route.hops) == 1 else None
     if single and single.gateway and "via" not in hidden:
         put("gateway", str(single.gateway), "via", str(single.gateway))
-    if single and "dev" not in hidden:
+    if single and single.device and "dev" not in hidden:
         put("dev", single.device, "dev", single.device)
     if (route.table != MAIN or details) and "table" not in hidden:
         table = name_of(route.table, TABLE_NAMES)
@@ -112,9 +112,8 @@ def decision_entry(
     if decision.gateway:
         put("gateway", str(decision.gateway), "via", str(decision.gateway))
     put("dev", decision.device, "dev", decision.device)
-    if details:
-        put("table", "main", "table", "local" if decision.type is not RouteType.UNICAST else "main")
-        record["table"] = words[-1]
+    if details and decision.from_table:
+        put("table", "main", "table", "main")  # the kernel searches the local and the main table as one
     if decision.source and not arriving and source is None:
         put("prefsrc", str(decision.source), "src", str(decision.source))
     record["flags"] = []
