@@ -369,8 +369,7 @@ def _converse(host: Executes, user: str, terminal: Terminal) -> int:
     shell = host.open_shell(user)
     status = 0
     while not (shell.is_over or terminal.is_over):
-        terminal.send(shell.prompt.encode())
-        line = terminal.stdin.readline()
+        line = terminal.ask(shell.prompt)
         if not line:
             terminal.send(b"logout\n")
             break

@@ -55,7 +55,17 @@ class Terminal:
         self.stdin: Readable = self.keyboard or _Plain(channel)
         self.is_over = False
         """Whether the client is gone."""
+        self.is_at_prompt = False
+        """Whether the shell itself waits for a line."""
         self._running = threading.Event()
+
+    def ask(self, prompt: str) -> bytes:
+        """The next line for a shell; empty at ^D. ^C there begins a new line."""
+        self.send(prompt.encode())
+        self.is_at_prompt = True
+        line = self.stdin.readline()
+        self.is_at_prompt = False
+        return line
 
     def begin(self) -> threading.Event:
         """The event that ends the command which begins now: the client went, or typed ^C."""
@@ -118,6 +128,7 @@ class Keyboard:
         self._line = bytearray()
         self._rest = b""
         self._in_escape = False
+        self._is_awaited = False
         threading.Thread(target=self._listen, name="ssh-keyboard", daemon=True).start()
 
     def readline(self) -> bytes:
@@ -125,7 +136,10 @@ class Keyboard:
         if self._rest:
             line, self._rest = self._rest, b""
             return line
-        return self._lines.get() or b""
+        self._is_awaited = True
+        line = self._lines.get() or b""
+        self._is_awaited = False
+        return line
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes, never more than a line; all lines until ^D if negative."""
@@ -154,8 +168,14 @@ class Keyboard:
         elif byte == _INTERRUPT:
             self._terminal.send(b"^C\n")
             self._line.clear()
+            with contextlib.suppress(queue.Empty):  # what was typed ahead is forgotten
+                while True:
+                    self._lines.get_nowait()
             self._terminal.interrupt()
-            self._lines.put(b"\n")  # a shell that waits for a line prompts again
+            if self._terminal.is_at_prompt:
+                self._lines.put(b"\n")  # the shell prompts again
+            elif self._is_awaited:
+                self._lines.put(None)  # a program that waits for a line gets no more
         elif byte == _END:
             if not self._line:
                 self._lines.put(None)

@@ -198,6 +198,7 @@ def test_a_changed_key_is_refused_after_accept_new(bench: Bench) -> None:
             bench.session(server.port, bench.access(mode=mode)).open()
         assert caught.value.old == first
         assert caught.value.new != first
+    assert eventually(lambda: not session.is_open)
     with pytest.raises(HostKeyChanged):
         session.open()
     command = caught.value.hint.split("run: ", 1)[1].split(", and try again", 1)[0]
@@ -212,6 +213,7 @@ def test_a_key_that_changes_between_two_openings_is_refused_with_checks_off(benc
     session.open()
     server.close()
     bench.server(key=new_key(), port=server.port)
+    assert eventually(lambda: not session.is_open)
     with pytest.raises(HostKeyChanged):
         session.open()
     assert not bench.known_hosts.exists()
