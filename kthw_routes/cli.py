@@ -1,5 +1,6 @@
 """The commands and their options. Heavy libraries are imported by the command that needs them, so `--help` is quick."""
 
+import json
 import sys
 from collections.abc import Callable
 from ipaddress import IPv4Network
@@ -171,7 +172,7 @@ def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given
     settings = Settings.of(given)
     from kthw_routes import commands
 
-    _leave(context, lambda: commands.plan(settings, as_json=as_json, with_exit_code=with_exit_code))
+    _leave(context, lambda: commands.plan(settings, as_json=as_json, with_exit_code=with_exit_code), as_json=as_json)
 
 
 @main.command(context_settings=_CONTEXT)
@@ -187,7 +188,7 @@ def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> 
         raise click.UsageError("Without a terminal, or with --json, apply needs --yes.", context)
     from kthw_routes import commands
 
-    _leave(context, lambda: commands.apply(settings, as_json=as_json, yes=yes))
+    _leave(context, lambda: commands.apply(settings, as_json=as_json, yes=yes), as_json=as_json)
 
 
 @main.command(context_settings=_CONTEXT)
@@ -200,7 +201,7 @@ def check(context: click.Context, /, as_json: bool, **given: Any) -> None:
     settings = Settings.of(given)
     from kthw_routes import commands
 
-    _leave(context, lambda: commands.check(settings, as_json=as_json))
+    _leave(context, lambda: commands.check(settings, as_json=as_json), as_json=as_json)
 
 
 def _said(context: click.Context) -> dict[str, Any]:
@@ -213,7 +214,7 @@ def _has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _leave(context: click.Context, work: Callable[[], ExitCode]) -> None:
+def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: bool = False) -> None:
     """Run a command and leave with its exit code; an error of ours becomes its sentence, never a traceback."""
     try:
         code = work()
@@ -221,8 +222,16 @@ def _leave(context: click.Context, work: Callable[[], ExitCode]) -> None:
         click.echo(f"kthw-routes: {error.sentence}", err=True)
         if error.hint:
             click.echo(f"    {error.hint}", err=True)
+        if as_json:
+            click.echo(json.dumps(_error_document(error), indent=2))
         code = error.exit_code
     except KeyboardInterrupt:
         click.echo("kthw-routes: interrupted.", err=True)
         code = ExitCode.INTERRUPTED
     context.exit(code)
+
+
+def _error_document(error: KthwRoutesError) -> dict[str, object]:
+    """What `--json` says of an error; with all that was known by then, where that is more than the error."""
+    known = getattr(error, "document", {"version": 1})
+    return {**known, "error": {"sentence": error.sentence, "hint": error.hint, "exit_code": int(error.exit_code)}}

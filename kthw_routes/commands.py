@@ -23,6 +23,18 @@ from kthw_routes.wording import NEXT_LAB, REBOOT, summary, ways_back
 from kthw_routes.workflow import Report, Review, Walk, exit_code
 
 
+class Stopped(UsageError):
+    """A *stop* finding, before any host was visited.
+
+    Attributes:
+        document: what `--json` says of it.
+    """
+
+    def __init__(self, sentence: str, hint: str, document: Json) -> None:
+        super().__init__(sentence, hint)
+        self.document = document
+
+
 class _Command:
     """One command under way: where it prints, and the walk that does the work."""
 
@@ -33,8 +45,8 @@ class _Command:
         self.progress = Printer(sys.stderr)
         self._live = live
         asker = TerminalAsker()
-        if settings.ask_sudo_password:
-            asker.ask_sudo_password()
+        if settings.ask_sudo_password and not asker.ask_sudo_password():
+            raise UsageError("--ask-sudo-password needs a terminal to ask on, and an answer.")
         self.connections, state = connect(settings, asker, default_host_keys="accept-new")
         self.walk = Walk(self.connections, settings.options, state, self._emit())
 
@@ -71,8 +83,8 @@ class _Command:
         if stops := cluster_findings.stops(before):
             self.printer.nodes(discovery.cluster)
             self.printer.findings(before)
-            self.document(plan_document(discovery.cluster, Plan(()), before))
-            raise UsageError(f"Nothing can run: {stops[0].sentence}", stops[0].hint)
+            document = plan_document(discovery.cluster, Plan(()), before)
+            raise Stopped(f"Nothing can run: {stops[0].sentence}", stops[0].hint, document)
         inspection = self.walk.inspect(discovery.cluster)
         self.check_stopped()
         review = self.walk.review(inspection)

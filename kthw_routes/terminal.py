@@ -27,9 +27,10 @@ class TerminalAsker:
             return self.password
         return self._hidden(f"sudo password of {user} (asked once, tried on {node} first)")
 
-    def ask_sudo_password(self) -> None:
-        """Ask for the sudo password now, before anything is connected to."""
+    def ask_sudo_password(self) -> bool:
+        """Ask for the sudo password now, before anything is connected to. Whether there was an answer."""
         self.password = self._hidden("sudo password (for all hosts)")
+        return self.password is not None
 
     def accept_host_keys(self, keys: Sequence[NewHostKey]) -> bool:
         """Whether keys never seen before may be trusted."""

@@ -39,7 +39,7 @@ def look(visit: Visit, node: Node) -> HostFacts:
         raise NoRoot(
             node.name,
             f"{session.user} is not root, and sudo does not help.",
-            "Log in as root (--user root), or allow this user sudo.",
+            "Log in as root (--user root), or allow this user sudo (its password is asked for on a terminal only).",
         )
     version = _iproute2_version(visit)
     addresses = read_addresses(visit)

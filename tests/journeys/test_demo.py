@@ -1,0 +1,101 @@
+"""`kthw-routes demo`: in plain lines, and kept for other commands. Nothing of the person's own is touched."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.stage import free_environment, run_tool
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home folder with things in it that the demo must not use."""
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("Host *\n    HostName 203.0.113.250\n    Port 1\n    ProxyJump nowhere\n")
+    (tmp_path / ".ssh" / "known_hosts").write_text("worker-0 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA==\n")
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+def environment(home: Path) -> dict[str, str]:
+    own = {"LINODE_URL": "http://203.0.113.250:1", "LINODE_TOKEN": "theirs", "SSH_AUTH_SOCK": str(home / "none")}
+    return free_environment(home) | own | {"TMPDIR": str(home / "tmp")}
+
+
+@pytest.mark.parametrize(
+    ("region", "code", "headline"),
+    [
+        ("ca-central", 0, "Traffic between all pod CIDRs gets through."),
+        ("eu-west", 4, "6 of 6 pairs of workers do not get through."),
+    ],
+)
+def test_without_a_terminal_it_walks_all_steps(home: Path, region: str, code: int, headline: str) -> None:
+    answer = run_tool(["demo", "--region", region], environment(home), home)
+    assert answer.code == code, answer.err
+    assert headline in answer.out
+    assert ("▲ warning: eu-west (London): pods were seen to fail here." in answer.out) == (region == "eu-west")
+    assert "controller-1" in answer.out
+    assert "stale: 192.168.177.9 worker-1" in answer.out
+    assert list((home / "tmp").iterdir()) == []
+    assert not (home / "state").exists()
+
+
+def test_kept_it_serves_other_commands_and_ssh(home: Path) -> None:
+    kept = subprocess.Popen(
+        [sys.executable, "-m", "kthw_routes", "demo", "--keep"],
+        env=environment(home),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert kept.stdout is not None
+        lines: list[str] = []
+        while not lines or "worker-2" not in lines[-1]:
+            lines.append(kept.stdout.readline())
+            assert lines[-1], "the lab ended"
+        exports = dict(re.findall(r"export (\w+)='?([^'\n]+)'?", "".join(lines)))
+        assert exports.keys() == {"LINODE_URL", "LINODE_TOKEN", "KTHW_ROUTES_SSH_CONFIG", "XDG_STATE_HOME"}
+        own = environment(home) | exports
+        assert run_tool(["plan", "--exit-code"], own, home).code == 3
+        assert run_tool(["apply", "--yes"], own, home).code == 0
+        assert run_tool(["check"], own, home).code == 0
+        if shutil.which("ssh"):
+            command = [
+                "ssh",
+                "-F",
+                exports["KTHW_ROUTES_SSH_CONFIG"],
+                "worker-1",
+                "ip route show proto 200 | head -1; hostname",
+            ]
+            done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=30, check=False)
+            assert done.stdout == "10.200.0.0/24 via 192.168.138.48 dev eth0 \nworker-1\n", done.stderr
+    finally:
+        kept.send_signal(signal.SIGINT)
+        assert kept.wait(timeout=10) == 0
+    assert list((home / "tmp").iterdir()) == []
+
+
+def test_a_killed_terminal_leaves_nothing_either(home: Path) -> None:
+    kept = subprocess.Popen(
+        [sys.executable, "-m", "kthw_routes", "demo", "--keep"],
+        env=environment(home),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert kept.stdout is not None
+    assert "The embedded lab stands in ca-central." in kept.stdout.readline()
+    while "worker-2" not in kept.stdout.readline():
+        pass
+    os.kill(kept.pid, signal.SIGHUP)
+    assert kept.wait(timeout=10) == 0
+    assert list((home / "tmp").iterdir()) == []

@@ -1,0 +1,145 @@
+"""The command line's own manners: options, exit codes, what is said where."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.shell_completion import BashComplete
+from click.testing import CliRunner, Result
+
+from kthw_routes import cli, commands
+from kthw_routes.errors import ExitCode, KthwRoutesError
+from kthw_routes.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of whoever runs the tests."""
+    for name in ("LINODE_TOKEN", "LINODE_CLI_TOKEN", "LINODE_API_TOKEN", "LINODE_CLI_CONFIG", "LINODE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.main, list(arguments), prog_name="kthw-routes")
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings that `plan` was called with."""
+    calls: list[Settings] = []
+
+    def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode:
+        calls.append(settings)
+        return ExitCode.DONE
+
+    monkeypatch.setattr(commands, "plan", plan)
+    return calls
+
+
+def test_the_wizard_needs_a_terminal() -> None:
+    answer = run()
+    assert answer.exit_code == 2
+    assert "The wizard needs a terminal." in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "check", "demo"])
+def test_every_command_explains_itself(command: str) -> None:
+    assert run(command, "--help").output.startswith(f"Usage: kthw-routes {command}")
+
+
+@pytest.mark.parametrize("command", [["plan"], ["apply", "--yes"], ["check"]])
+def test_without_a_token_the_scope_is_named_and_nothing_is_contacted(command: list[str]) -> None:
+    answer = run(*command)
+    assert answer.exit_code == 2
+    assert "There is no Linode API token." in answer.stderr
+    assert "linodes:read_only" in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_an_error_is_a_document_too() -> None:
+    answer = run("plan", "--json")
+    assert answer.exit_code == 2
+    document = json.loads(answer.stdout)
+    assert document["version"] == 1
+    assert document["error"]["sentence"] == "There is no Linode API token."
+    assert document["error"]["exit_code"] == 2
+
+
+@pytest.mark.parametrize("arguments", [["apply"], ["apply", "--json"]])
+def test_apply_asks_on_a_terminal_only(arguments: list[str]) -> None:
+    answer = run(*arguments)
+    assert answer.exit_code == 2
+    assert "needs --yes" in answer.stderr
+
+
+def test_a_sudo_password_is_asked_for_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINODE_TOKEN", "x")
+    answer = run("plan", "--ask-sudo-password")
+    assert answer.exit_code == 2
+    assert "--ask-sudo-password needs a terminal" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--cluster-cidr", "10.200.0.0/33"], "Expected a network such as 10.200.0.0/16"),
+        (["--cluster-cidr", "10.200.0.1/16"], "has host bits set"),
+        (["--via", "pigeon"], "'pigeon' is not one of"),
+        (["--port", "0"], "not in the range"),
+        (["--parallel", "0"], "not in the range"),
+        (["--timeout", "0"], "not in the range"),
+        (["--ssh-config", "missing"], "does not exist"),
+        (["--nonsense"], "No such option"),
+    ],
+)
+def test_bad_options_are_sentences(arguments: list[str], words: str) -> None:
+    answer = run("plan", *arguments)
+    assert answer.exit_code == 2
+    assert words in answer.stderr
+
+
+def test_options_before_the_command_count_for_it(planned: list[Settings]) -> None:
+    before = run("--region", "eu-west", "--only", "a", "--only", "b", "--cluster-cidr", "10.9.0.0/16", "plan")
+    after = run("plan", "--region", "eu-west", "--only", "a", "--only", "b", "--cluster-cidr", "10.9.0.0/16")
+    assert before.exit_code == after.exit_code == 0
+    assert planned[0] == planned[1]
+    assert planned[0].region == "eu-west"
+    assert planned[0].options.only == {"a", "b"}
+
+
+def test_the_ssh_configuration_comes_from_the_environment_too(
+    planned: list[Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("")
+    monkeypatch.setenv("KTHW_ROUTES_SSH_CONFIG", str(config))
+    run("plan")
+    assert planned[0].ssh_config == config
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "words"),
+    [
+        (KthwRoutesError("worker-0: gone.", "Look again."), 1, "kthw-routes: worker-0: gone.\n    Look again.\n"),
+        (KeyboardInterrupt(), 130, "kthw-routes: interrupted.\n"),
+    ],
+)
+def test_errors_are_sentences_never_tracebacks(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, words: str
+) -> None:
+    def plan(_settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode:
+        raise raised
+
+    monkeypatch.setattr(commands, "plan", plan)
+    answer = run("plan")
+    assert answer.exit_code == code
+    assert answer.stderr == words
+
+
+def test_completion_is_there() -> None:
+    completion = BashComplete(cli.main, {}, "kthw-routes", "_KTHW_ROUTES_COMPLETE")
+    assert {item.value for item in completion.get_completions([], "")} == {"apply", "check", "demo", "plan"}
+    assert "--host-keys" in {item.value for item in completion.get_completions(["plan"], "--h")}
