@@ -205,11 +205,15 @@ class WizardApp(App[ExitCode]):
         yield SystemCommand("Back", "Go back a step; nothing is lost", step.action_back)
         yield SystemCommand("Why", "What this step is for", self.action_why)
         yield SystemCommand("Commands", "What one would type by hand", self.action_commands)
-        yield SystemCommand("Keys", "Help: the keys of this step", self.action_keys)
+        yield SystemCommand("Help", "The keys of this step and of all", self.action_keys)
         if step.busy and step.can_cancel:
             yield SystemCommand("Cancel", "End what is under way", step.cancel_work)
         yield from step.palette()
-        yield from super().get_system_commands(screen)
+        for command in super().get_system_commands(screen):
+            if command.title == "Quit":
+                yield SystemCommand("Quit", "Leave; always safe", self.action_quit)
+            elif command.title != "Keys":
+                yield command
 
     # --- the end ---
 

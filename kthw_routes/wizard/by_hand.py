@@ -97,7 +97,7 @@ def _ssh(journey: Journey, node: Node) -> str:
     words = ["ssh"]
     if settings.ssh_config is not None:
         words += ["-F", str(settings.ssh_config)]
-    if settings.identity is not None:
+    if settings.identity is not None and settings.personal:
         words += ["-i", str(settings.identity)]
     port = node.ssh.port if node.ssh and node.ssh.port else settings.port
     if port:

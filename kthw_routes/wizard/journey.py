@@ -313,7 +313,9 @@ class Journey:
         lines = [f"Done: {', '.join(done)}."] if done else ["Nothing was confirmed as done."]
         lines += [f"{name}: {self.report.outcomes[name].state}." for name in self.report.unfinished]
         lines += [self.proof.headline] if self.proof else ["Nothing was proved."]
-        if self.report.folder is not None:
+        if self.found is not None and self.found.source.kind is SourceKind.LAB:
+            lines.append("The practice lab is gone, and its transcript with it.")
+        elif self.report.folder is not None:
             lines.append(f"Transcript: {self.report.folder / 'transcript.md'}")
         return (*lines, self.end_problem) if self.end_problem else tuple(lines)
 

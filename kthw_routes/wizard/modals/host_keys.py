@@ -23,14 +23,16 @@ class AskHostKeys(Dialog[str]):
     def compose_body(self) -> ComposeResult:
         """The keys, and how to compare them."""
         yield Static(
-            "Trust these from now on? To be sure that nobody stands in between, compare them with what "
-            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says in the provider's console.",
+            "Trust these from now on? To be sure that nobody stands in between, compare them with what this says in "
+            "the provider's console:\n  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
             markup=False,
         )
         width = max(len(k.node) for k in self._keys)
+        yield Static()
         for key in self._keys:
-            head = Words(f"{key.node:<{width}}  {key.host}  {key.type}\n", Tone.PLAIN)
-            yield Static(content(head, Words(f"  {key.fingerprint}", Tone.NEW)), classes="key")
+            where = "" if key.node in key.host else f"\n  at {key.host}"
+            kind = key.type.removeprefix("ssh-")
+            yield Static(content(f"{key.node:<{width}}  ", Words(f"{kind} {key.fingerprint}", Tone.NEW), where))
 
     def compose_buttons(self) -> ComposeResult:
         """Without trust, these hosts are skipped."""

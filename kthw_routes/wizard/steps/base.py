@@ -31,9 +31,9 @@ class StepScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "next", "Next"),
         Binding("ctrl+b", "back", "Back"),
-        Binding("f1", "app.why", "Why"),
-        Binding("f2", "app.commands", "Commands"),
-        Binding("f3", "app.keys", "Keys"),
+        Binding("f1", "app.why", "Why", key_display="F1"),
+        Binding("f2", "app.commands", "Commands", key_display="F2"),
+        Binding("f3", "app.keys", "Keys", key_display="F3"),
         Binding("escape", "app.close_why", "Close", show=False),
     ]
     title_word: ClassVar[str]

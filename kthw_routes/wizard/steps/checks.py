@@ -1,5 +1,6 @@
 """Step 3: one read-only visit to each host."""
 
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -65,7 +66,7 @@ class ChecksStep(StepScreen):
     def compose_body(self) -> ComposeResult:
         """The table with its detail lines, then the findings."""
         with VerticalScroll(can_focus=False):
-            yield Rows("host", "state", "access", "pod CIDR", "rests on", "forwarding", "pods", id="hosts")
+            yield Rows("host", "state", "as", "pod CIDR", "rests on", "forwarding", "pods", id="hosts")
             yield Static(id="detail")
             yield ErrorBox(id="error")
             yield FindingList(tickable=True, id="findings")
@@ -167,8 +168,8 @@ class ChecksStep(StepScreen):
 
     @on(Tick.Changed)
     def _ticked(self, event: Tick.Changed) -> None:
-        view = event.tick.parent
-        if isinstance(view, FindingView):
+        view = next((a for a in event.tick.ancestors if isinstance(a, FindingView)), None)
+        if view is not None:
             self.journey.acknowledge(view.finding, event.value)
             self.redraw()
 
@@ -208,12 +209,15 @@ class ChecksStep(StepScreen):
 def _pods(facts: HostFacts) -> Words | str:
     if facts.pods:
         return count(len(facts.pods), "pod")
-    return "bridge, no pods" if facts.bridge else quiet("no bridge yet")
+    return "none yet" if facts.bridge else quiet("no bridge")
 
 
 def _detail(facts: HostFacts) -> str:
-    lines = [
-        f"{facts.node}: {facts.user} ({facts.privilege}), calls itself {facts.hostname or '?'}, {facts.iproute2}",
-        f"host key {facts.host_key.type} {facts.host_key.fingerprint}" + (", new" if facts.host_key.is_new else ""),
-    ]
-    return "\n".join(lines)
+    key = facts.host_key
+    version = re.search(r"iproute2-[\w.]+", facts.iproute2)
+    how = "root" if facts.privilege is Privilege.ROOT else f"{facts.user}, {facts.privilege}"
+    new = ", new" if key.is_new else ""
+    return (
+        f"{facts.node} calls itself {facts.hostname or '?'}; as {how}; {version[0] if version else facts.iproute2}\n"
+        f"host key {key.fingerprint} ({key.type.removeprefix('ssh-')}{new})"
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import ClassVar
 
 from textual import on
@@ -94,13 +95,17 @@ class NodesStep(StepScreen):
         node = self._node
         if node is None:
             return
-        addresses = ", ".join(f"{a.ip} ({a.kind})" for a in node.addresses)
-        parts = [node.name, node.region or "", node.status.replace("_", " "), addresses]
-        take = "leave out" if node.is_visited else "take in"
-        facts = Words(" · ".join(p for p in parts if p), Tone.QUIET)
-        gone = node.selection is Selection.REMOVED
-        keys = f"Enter edit   l {take}" + ("" if gone else "   x remove for good")
-        self.query_one("#detail", Static).update(content(facts, "\n", Words(keys, Tone.NEW)))
+        known = {node.internal, IPv4Address(node.ssh.host) if node.ssh and _is_address(node.ssh.host) else None}
+        further = [f"{a.ip} ({a.kind})" for a in node.addresses if a.ip not in known]
+        parts = [node.region or "", node.status.replace("_", " ")]
+        if node.name not in str(self._cells(node, set())[0]):
+            parts.insert(0, node.name)
+        if further:
+            parts.append(f"also {', '.join(further)}")
+        keys = f"Enter edit   l {'leave out' if node.is_visited else 'take in'}"
+        keys += "" if node.selection is Selection.REMOVED else "   x remove for good"
+        facts = quiet(f"{' · '.join(p for p in parts if p)}   ")
+        self.query_one("#detail", Static).update(content(facts, Words(keys, Tone.NEW)))
 
     @property
     def _node(self) -> Node | None:
@@ -166,8 +171,8 @@ class NodesStep(StepScreen):
 
     @on(Tick.Changed)
     def _ticked(self, event: Tick.Changed) -> None:
-        view = event.tick.parent
-        if isinstance(view, FindingView):
+        view = next((a for a in event.tick.ancestors if isinstance(a, FindingView)), None)
+        if view is not None:
             self.journey.acknowledge(view.finding, event.value)
             self.redraw()
 
@@ -200,6 +205,14 @@ class NodesStep(StepScreen):
         yield SystemCommand("Leave out or take in", "The node under the cursor", self.action_leave_out)
         yield SystemCommand("Remove for good", "The node under the cursor; asks", self.action_remove)
         yield SystemCommand("Find again", "Ask the source again; asks", self.action_find_again)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _column(finding: Finding) -> str:

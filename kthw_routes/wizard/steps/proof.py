@@ -1,5 +1,6 @@
 """Step 6: does traffic get through? The evidence, the matrix in words, why not, the tables, the way back."""
 
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -79,7 +80,8 @@ class ProofStep(StepScreen):
             )
             self._draw_pairs(proof)
             lines = explanations(proof)
-            self.query_one("#explained", Static).update(content(*(f"{line}\n" for line in lines)))
+            width = self.query_one("#body").size.width - 2
+            self.query_one("#explained", Static).update(content("\n".join(_hanging(line, width) for line in lines)))
             self.query_one("#tables", Static).update(_tables(proof))
         warnings = [f for f in journey.review().findings if f.acknowledge] if journey.inspection else []
         await self.query_one(FindingList).show(warnings if proof is None or not proof.is_proved else [])
@@ -103,11 +105,11 @@ class ProofStep(StepScreen):
         )
         parts: list[Words | str] = []
         if report is not None and report.folder is not None:
-            parts += [quiet("transcript  "), f"{_short(report.folder / 'transcript.md')}\n"]
+            parts += [quiet("transcript\n"), f"  {_short(report.folder / 'transcript.md')}\n"]
             parts += [Words(f"{self.journey.end_problem}\n", Tone.BAD)] if self.journey.end_problem else []
         if ways:
-            parts += [quiet("reboot      "), f"{REBOOT}\n"]
-        parts += [quiet("next lab    "), NEXT_LAB]
+            parts += [quiet("reboot    "), f"{REBOOT}\n"]
+        parts += [quiet("next lab  "), NEXT_LAB]
         self.query_one("#rest", Static).update(content(*parts))
 
     def refusal(self) -> str:
@@ -138,6 +140,12 @@ class ProofStep(StepScreen):
         """Prove again."""
         if not self.busy:
             yield SystemCommand("Prove again", "Read the tables and send test traffic", self.action_prove)
+
+
+def _hanging(text: str, width: int) -> str:
+    """A paragraph whose indentation goes for all its lines; one without stands apart from what came before."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    return textwrap.fill(text.strip(), max(20, width), initial_indent=indent, subsequent_indent=indent + "  ")
 
 
 def _tables(proof: Proof) -> str:

@@ -12,28 +12,33 @@ from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 
 from kthw_routes.changes import ChangeKind
-from kthw_routes.plan import HostPlan, NameChange, RouteChange, describe
+from kthw_routes.findings import Finding, Level
+from kthw_routes.plan import NameChange, RouteChange, describe
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import content, cut_middle
-from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
-from kthw_routes.wording import KIND_TONE, Words, count, matrix_cell, summary
+from kthw_routes.wording import KIND_TONE, Words, count, level_tone, level_word, matrix_cell, summary
 from kthw_routes.workflow import Review
+
+_SHOWN_AS_ROWS = frozenset({"foreign-route", "stale-route"})
+"""Findings of the plan whose routes are rows of the difference anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row of the difference."""
+    """One row of the review: a change, or something to know before it."""
 
     host: str
-    change: RouteChange | NameChange
+    change: RouteChange | NameChange | Finding
 
     @property
     def key(self) -> str:
         """Stable while the row is there."""
         change = self.change
+        if isinstance(change, Finding):
+            return f"finding {change.code} {self.host} {change.sentence}"
         what = f"route {change.prefix}" if isinstance(change, RouteChange) else f"name {change.name}"
         return f"{self.host} {what}"
 
@@ -66,8 +71,8 @@ class RoutesStep(StepScreen):
             yield Rows(id="matrix", pick=False)
             yield Tick("write the workers' names into /etc/hosts on the controllers", True, id="names")
             yield Rows("host", "", "what", "why", id="changes")
-            yield Static(id="detail")
-            yield FindingList(id="findings")
+            with VerticalScroll(id="detail-box", can_focus=False):
+                yield Static(id="detail")
 
     def entered(self) -> None:
         """Compare, with what is chosen now."""
@@ -94,7 +99,7 @@ class RoutesStep(StepScreen):
             [(s, (cut_middle(s, width), *(matrix_cell(plan.host(s), s, t) for t in workers))) for s in workers],
             columns,
         )
-        self._rows = {row.key: row for host in plan.hosts for row in _difference(host)}
+        self._rows = {row.key: row for row in _rows_of(review)}
         changes = self.query_one("#changes", Rows)
         changes.show((key, self._cells(row)) for key, row in self._rows.items())
         changes.display = bool(self._rows)
@@ -103,10 +108,13 @@ class RoutesStep(StepScreen):
         tick.display = bool(cluster.controllers)
         tick.disabled = self.journey.report is not None
         self._draw_detail()
-        await self.query_one(FindingList).show(f for f in review.findings if f.acknowledge or f.node is not None)
 
     def _cells(self, row: _Row) -> tuple[Words | str, ...]:
         change = row.change
+        room = max(12, self.query_one("#body").size.width - 46)
+        if isinstance(change, Finding):
+            word = Words(level_word(change), level_tone(change))
+            return (cut_middle(row.host, 16), word, "", quiet(_cut(change.sentence, room)))
         kind = Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
         if isinstance(change, RouteChange):
             what = str(change.prefix)
@@ -116,7 +124,7 @@ class RoutesStep(StepScreen):
                 kind = Words(f"[ ] {change.kind}", KIND_TONE[change.kind])
         else:
             what = f"name {change.name}"
-        return (cut_middle(row.host, 16), kind, what, quiet(cut_middle(change.reason, 60)))
+        return (cut_middle(row.host, 16), kind, what, quiet(_cut(change.reason, room)))
 
     def _draw_detail(self) -> None:
         row = self._rows.get(self.query_one("#changes", Rows).key or "")
@@ -124,6 +132,10 @@ class RoutesStep(StepScreen):
         if row is None:
             nothing = self.review.plan.is_empty
             detail.update(content(Words(summary(self.review.plan), KIND_TONE[ChangeKind.KEEP])) if nothing else "")
+        elif isinstance(row.change, Finding):
+            words = Words(f"{level_word(row.change)}: ", level_tone(row.change))
+            known = " You ticked it in step 2." if row.change.acknowledge else ""
+            detail.update(content(words, row.change.sentence, quiet(f"\n{row.change.hint}{known}")))
         elif isinstance(row.change, RouteChange):
             detail.update(content(*self._route_detail(row, row.change)))
         else:
@@ -241,10 +253,22 @@ class RoutesStep(StepScreen):
         yield SystemCommand("Mark foreign route", "For removal, or unmark it", self.action_mark)
 
 
-def _difference(host: HostPlan) -> Iterable[_Row]:
-    """The rows that are worth a look: all but those that stay."""
-    changes: tuple[RouteChange | NameChange, ...] = (*host.routes, *host.names)
-    return (_Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
+def _rows_of(review: Review) -> Iterable[_Row]:
+    """What is worth a look: warnings and skipped hosts first, then all that changes, then notices of the plan."""
+    before = review.inspection.findings
+    of_plan = [f for f in review.findings[len(before) :] if f.code not in _SHOWN_AS_ROWS]
+    for finding in before:
+        if finding.acknowledge or finding.level is not Level.NOTICE:
+            yield _Row(finding.node or finding.region or "", finding)
+    for host in review.plan.hosts:
+        changes: tuple[RouteChange | NameChange, ...] = (*host.routes, *host.names)
+        yield from (_Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
+    for finding in of_plan:
+        yield _Row(finding.node or "", finding)
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else f"{text[: room - 1]}…"
 
 
 def _name_detail(row: _Row, change: NameChange) -> Iterable[Words | str]:

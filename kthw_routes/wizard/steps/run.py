@@ -30,7 +30,7 @@ class RunStep(StepScreen):
     """Hosts on the left, the log of the chosen one on the right."""
 
     title_word = "Run"
-    purpose = "The changes are made, on all hosts side by side. Each host's log is on the right."
+    purpose = "All hosts are worked on side by side; a failure stops only its own host."
     lesson_name = "run"
     first_focus = "#hosts"
     can_cancel = False

@@ -20,15 +20,22 @@ from kthw_routes.wording import Tone, Words
 
 _LABS = {
     "ca-central": "inside this program; pods get through",
-    "eu-west": "the same, but packets with pod addresses are dropped",
+    "eu-west": "the same; here the provider drops their packets",
 }
+
+
+_LAB_WORDS = (
+    "Three workers and three controllers as they stand before lab 11, played by this program: real HTTP and SSH, on "
+    "this machine's loopback only. No account, no root; all of it is gone at the end."
+)
+_ACCOUNT_WORDS = "The account's Linodes are read; nothing in the account is ever changed."
 
 
 class SourceStep(StepScreen):
     """Account or practice lab; the token, where there is none yet."""
 
     title_word = "Source"
-    purpose = "Where do the nodes come from? Nothing is asked before Next, and nothing is changed by asking."
+    purpose = "Where do the nodes come from? Nothing is asked of anybody before Next."
     lesson_name = "source"
     first_focus = "Pick"
     keys = (("Up  Down", "choose the source"),)
@@ -38,6 +45,7 @@ class SourceStep(StepScreen):
         rows = self.journey.sources
         with VerticalScroll(can_focus=False):
             yield Pick(tuple(self._option(row) for row in rows), rows.index(self.journey.choices.source), id="source")
+            yield Static(id="source-words")
             yield Static("Linode API token", id="token-title")
             yield Input(password=True, id="token", compact=True, placeholder="paste it here")
             yield Static(content(Words(_token_words(), Tone.QUIET)), id="token-words")
@@ -56,6 +64,10 @@ class SourceStep(StepScreen):
 
     async def draw(self) -> None:
         """The token only where one is wanted."""
+        lab = self.journey.choices.source.kind is SourceKind.LAB
+        self.query_one("#source-words", Static).update(
+            content(Words(_LAB_WORDS if lab else _ACCOUNT_WORDS, Tone.QUIET))
+        )
         wants = self._wants_token
         for name in ("token-title", "token", "token-words"):
             self.query_one(f"#{name}").display = wants

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from kthw_routes.findings import Finding, Level
@@ -26,13 +26,15 @@ class FindingView(Vertical):
     def compose(self) -> ComposeResult:
         """The mark stands out to the left; what belongs to the finding is below it."""
         mark, _, word = level_word(self.finding).partition(" ")
-        words = Words(f"{mark} {word}: ", level_tone(self.finding))
-        lead = words if self.finding.level is not Level.NOTICE else Words(f"{mark} ", level_tone(self.finding))
-        yield Static(content(lead, self.finding.sentence), classes="sentence")
+        tone = level_tone(self.finding)
+        with Horizontal(classes="sentence"):
+            yield Static(content(Words(mark, tone)), classes="mark")
+            lead = Words("" if word == "notice" else f"{word}: ", tone)
+            yield Static(content(lead, self.finding.sentence), classes="words")
+            if self._known is not None:
+                yield Tick("I know", self._known)
         if self.finding.hint:
             yield Static(content(Words(self.finding.hint, Tone.QUIET)), classes="hint")
-        if self._known is not None:
-            yield Tick("I know", self._known)
 
 
 class FindingList(Vertical):

@@ -37,8 +37,8 @@ class LogBuffer:
     def add(self, event: Event) -> None:
         """One more line."""
         words = event_line(event)
-        host = f"{event.host or 'run':<13} " if self._names else ""
-        text = f"{event.time.astimezone():%H:%M:%S}  {host}{words.text}".expandtabs(4)
+        host = f"{event.host or 'run':<12} " if self._names else ""
+        text = f"{event.time.astimezone():%H:%M:%S} {host}{words.text}".expandtabs(4)
         self.lines.append(Words(text, words.tone))
         self.width = max(self.width, len(text))
         if len(self.lines) >= MOST_LINES + _SLACK:
@@ -61,6 +61,7 @@ class HostLog(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._buffer = LogBuffer()
         self._seen = self._gone = 0
+        self._follows = True
         self._styles: dict[Tone, RichStyle] = {}
 
     @property
@@ -69,9 +70,19 @@ class HostLog(ScrollView, can_focus=True):
         return self._buffer
 
     @property
-    def is_at_end(self) -> bool:
-        """Whether the newest line is in view."""
-        return self.scroll_offset.y >= self.max_scroll_y
+    def follows(self) -> bool:
+        """Whether the view goes with the newest line: so it does until the reader scrolls back."""
+        return self._follows
+
+    def watch_scroll_y(self, old: float, new: float) -> None:
+        """At the end again, or no more."""
+        super().watch_scroll_y(old, new)
+        self._follows = round(new) >= self.max_scroll_y
+
+    def on_resize(self) -> None:
+        """The end stays in view."""
+        if self._follows:
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
 
     def show(self, buffer: LogBuffer) -> None:
         """Show another log, from its end."""
@@ -84,7 +95,7 @@ class HostLog(ScrollView, can_focus=True):
         """Draw what was added since the last time."""
         buffer = self._buffer
         if len(buffer.lines) + buffer.dropped != self._seen or buffer.dropped != self._gone:
-            self._catch_up(follow=self.is_at_end and self.text_selection is None)
+            self._catch_up(follow=self._follows and self.text_selection is None)
 
     def _catch_up(self, *, follow: bool) -> None:
         buffer = self._buffer
@@ -92,6 +103,7 @@ class HostLog(ScrollView, can_focus=True):
         self._seen = len(buffer.lines) + buffer.dropped
         self.virtual_size = Size(buffer.width + 1, len(buffer.lines))
         if follow:
+            self._follows = True
             self.scroll_end(animate=False, immediate=True, x_axis=False)
         elif gone:
             self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True)

@@ -36,6 +36,8 @@ class Rows(DataTable[Text]):
     def show(self, rows: Iterable[tuple[str, Cells]], columns: Sequence[str] | None = None) -> None:
         """Fill the table; the cursor stays on its row, as far as there still is one."""
         fresh = [(key, tuple(cells)) for key, cells in rows]
+        if columns is not None and tuple(columns) == self._titles:
+            columns = None
         if fresh == self._rows and columns is None:
             return
         before, row = self.key, self.cursor_row
@@ -46,6 +48,7 @@ class Rows(DataTable[Text]):
             return
         self.clear(columns=columns is not None)
         if columns is not None:
+            self._titles = tuple(columns)
             self.add_columns(*(Text(t, no_wrap=True) for t in columns))
         for key, cells in fresh:
             self.add_row(*(cell(self.app, c) for c in cells), key=key)
