@@ -7,6 +7,9 @@ import pytest
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.linode_api import LinodeApi
+from tests.journeys.faults import Faults
+from tests.journeys.model_faults import ModelFaults
+from tests.journeys.node_faults import NodeFaults
 from tests.journeys.stage import Model, RealNodes, Stage, account_of
 from tests.nodes.lab import NodeLab
 
@@ -35,3 +38,12 @@ def london(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     for stage in _stage(request, tmp_path, "eu-west"):
         stage.filter_pods()
         yield stage
+
+
+@pytest.fixture
+def faults(stage: Stage) -> Faults:
+    """What can be broken on the stage's nodes."""
+    if isinstance(stage, RealNodes):
+        return NodeFaults(stage)
+    assert isinstance(stage, Model)
+    return ModelFaults(stage)

@@ -1,34 +1,19 @@
 """Where a journey takes place: a cluster as it stands before lab 11, and the tool beside it."""
 
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from kthw_routes.demo.account import DEMO_TOKEN, Account, LinodeInstance
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.topology import ADDRESSES
+from kthw_routes.settings import Settings
+from tests.journeys.running import Answer, Running
 from tests.nodes.lab import NodeLab
 
 WORKERS = ("worker-0", "worker-1", "worker-2")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a command of the tool printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """stdout as the one JSON document that it is."""
-        return json.loads(self.out)
 
 
 class Stage(Protocol):
@@ -42,6 +27,13 @@ class Stage(Protocol):
 
     def tool(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
         """Run `kthw-routes` with these arguments."""
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None, terminal: bool = False) -> Running:
+        """Begin to run it; with a terminal, it can ask for passwords there."""
+
+    @property
+    def settings(self) -> Settings:
+        """What leads the parts of the tool to this cluster, within the test's own process."""
 
     def run(self, node: str, command: str) -> str:
         """Run a shell command on a node as root, without the tool; its stdout."""
@@ -72,11 +64,23 @@ class RealNodes:
 
     def tool(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
         """Run `kthw-routes` in the lab's namespace."""
-        own = {"LINODE_URL": self._api_url, "LINODE_TOKEN": DEMO_TOKEN, "PYTHONPATH": os.getcwd()}
+        return self.start(*arguments, env=env).wait()
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None, terminal: bool = False) -> Running:
+        """Begin to run `kthw-routes` in the lab's namespace."""
+        own = self._linode | {"PYTHONPATH": os.getcwd()} | dict(env or {})
         identity = () if "-i" in arguments else ("-i", str(self.lab.key))
         command = [sys.executable, "-m", "kthw_routes", arguments[0], *identity, *arguments[1:]]
-        done = self.lab.client(command, env=own | dict(env or {}), timeout=120)
-        return Answer(done.returncode, done.stdout, done.stderr)
+        return Running(self.lab.entering(command), self.lab.environment(own), self.lab.home, terminal=terminal)
+
+    @property
+    def settings(self) -> Settings:
+        """What leads to the nodes; the test's own thread must be inside the lab."""
+        return Settings(identity=self.lab.key, state=self.state, personal=False, environ=self._linode)
+
+    @property
+    def _linode(self) -> dict[str, str]:
+        return {"LINODE_URL": self._api_url, "LINODE_TOKEN": DEMO_TOKEN}
 
     def run(self, node: str, command: str) -> str:
         """Run a shell command on a node."""
@@ -112,8 +116,17 @@ class Model:
 
     def tool(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
         """Run `kthw-routes` with the environment that `demo --keep` prints."""
+        return self.start(*arguments, env=env).wait()
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None, terminal: bool = False) -> Running:
+        """Begin to run `kthw-routes` with that environment."""
         own = free_environment(self._home) | self.lab.environment | dict(env or {})
-        return run_tool(list(arguments), own, self._home)
+        return Running([sys.executable, "-m", "kthw_routes", *arguments], own, self._home, terminal=terminal)
+
+    @property
+    def settings(self) -> Settings:
+        """What leads to the lab."""
+        return self.lab.settings
 
     def run(self, node: str, command: str) -> str:
         """Run a shell command on a node."""
@@ -154,14 +167,4 @@ def free_environment(home: Path) -> dict[str, str]:
 
 def run_tool(arguments: list[str], env: Mapping[str, str], cwd: Path) -> Answer:
     """Run `kthw-routes` in a process of its own, without a terminal."""
-    done = subprocess.run(
-        [sys.executable, "-m", "kthw_routes", *arguments],
-        env=dict(env),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return Answer(done.returncode, done.stdout, done.stderr)
+    return Running([sys.executable, "-m", "kthw_routes", *arguments], env, cwd).wait()

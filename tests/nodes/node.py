@@ -201,11 +201,16 @@ class Node:
         wrapper.write_text(script)
         wrapper.chmod(0o755)
 
-    def hold(self, program: str, argument: str, when: Literal["before", "after"]) -> Hold:
-        """Let every call of a program with that argument wait before it does anything, or after it has done all."""
+    def hold(self, program: str, argument: str, when: Literal["before", "after"], *, nth: int = 0) -> Hold:
+        """Let every call of a program with that argument wait before it does anything, or after it has done all.
+
+        With `nth`, counted from 1, only that call of them waits.
+        """
         hold = Hold(Path(f"/proc/{self._container.leader}/root{Hold.FOLDER}"))
         self.run(hold.PREPARATION)
-        self.wrap(program, **{when: f'case " $* " in *" {argument} "*) {hold.WAITING};; esac'})
+        calls = f"{Hold.FOLDER}/calls"
+        wait = f'echo >>{calls}; [ "$(wc -l <{calls})" != {nth} ] || {{ {hold.WAITING}; }}' if nth else hold.WAITING
+        self.wrap(program, **{when: f'case " $* " in *" {argument} "*) {wait};; esac'})
         return hold
 
     # The way back

@@ -1,0 +1,193 @@
+"""Faults on modelled hosts, by the model's own means."""
+
+import re
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
+
+from kthw_routes.demo.files import Node
+from kthw_routes.demo.process import Process
+from kthw_routes.demo.ssh_server import Manners, SshServer, new_key
+from kthw_routes.demo.users import SudoPolicy
+from tests.journeys.faults import PATIENCE, Hold
+from tests.journeys.stage import Model
+from tests.nodes.spec import SUDO_PASSWORD, USERS
+
+
+class ModelHold:
+    """See Hold."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.released = threading.Event()
+
+    def wait(self, timeout: float = PATIENCE) -> None:
+        assert self.reached.wait(timeout), "the program was never called"
+
+    def release(self) -> None:
+        self.released.set()
+
+    def stop(self, process: Process) -> None:
+        """Hold the program up; it ends as a program does when its session or its time is over."""
+        self.reached.set()
+        while not self.released.wait(0.02):
+            process.check()
+
+
+Program = Callable[[Process], int]
+
+
+class ModelFaults:
+    """On modelled hosts, by the model's own means."""
+
+    def __init__(self, stage: Model) -> None:
+        self._lab = stage.lab
+        self._wrong: Counter[str] = Counter()
+        self._running: dict[str, list[str]] = defaultdict(list)
+        for name, server in self._lab.servers.items():
+            server.manners = Manners(users=frozenset(USERS))
+            host = self._lab.topology.hosts[name]
+            for user, policy, password in (
+                ("ubuntu", SudoPolicy.NOPASSWD, ""),
+                ("learner", SudoPolicy.PASSWORD, SUDO_PASSWORD),
+                ("guest", SudoPolicy.DENIED, "his own"),
+            ):
+                host.add_user(user, sudo=policy, password=password)
+            self._watch(name)
+
+    def cut_off(self, node: str) -> None:
+        self._lab.servers[node].close()
+
+    def connect(self, node: str) -> None:
+        self._serve(node)
+
+    def hold(self, node: str, program: str, argument: str, when: Literal["before", "after"], *, nth: int = 1) -> Hold:
+        hold, calls = ModelHold(), 0
+
+        def around(process: Process, real: Program) -> int:
+            nonlocal calls
+            if f" {argument} " in f" {' '.join(process.arguments)} ":
+                calls += 1
+            else:
+                return real(process)
+            if calls == nth and when == "before":
+                hold.stop(process)
+            status = real(process)
+            if calls == nth and when == "after":
+                hold.stop(process)
+            return status
+
+        self._around(node, program, around)
+        return hold
+
+    def wrap(
+        self,
+        node: str,
+        program: str,
+        argument: str = "",
+        *,
+        out: bytes = b"",
+        err: bytes = b"",
+        seconds: float = 0,
+        status: int | None = None,
+    ) -> None:
+        def around(process: Process, real: Program) -> int:
+            if argument not in " ".join(process.arguments):
+                return real(process)
+            process.stdout(out)
+            process.stderr(err)
+            process.sleep(seconds)
+            return real(process) if status is None else status
+
+        self._around(node, program, around)
+
+    def remove(self, node: str, program: str) -> None:
+        self._lab.topology.hosts[node].missing.add(program)
+
+    def refuse_keys(self, node: str) -> None:
+        self._lab.servers[node].authorized = frozenset()
+
+    def change_host_key(self, node: str) -> None:
+        self._lab.servers[node].key = new_key()
+
+    def share_host_key(self, node: str, other: str) -> None:
+        self._lab.servers[node].key = self._lab.servers[other].key
+
+    def fill_disk(self, node: str) -> None:
+        self._lab.topology.hosts[node].files.free = 0
+
+    def make_read_only(self, node: str) -> None:
+        self._lab.topology.hosts[node].files.read_only.add("/")
+
+    def bind_hosts_file(self, node: str) -> None:
+        self._etc(node)["hosts"].mounted = True
+
+    def protect_hosts_file(self, node: str) -> None:
+        self._etc(node)["hosts"].immutable = True
+
+    def link_hosts_file(self, node: str) -> None:
+        etc = self._etc(node)
+        etc["hosts.real"] = etc.pop("hosts")
+        self._lab.topology.hosts[node].files.link("/etc/hosts", "hosts.real")
+
+    def greet(self, node: str, banner: str, noise: bytes) -> None:
+        server, host = self._lab.servers[node], self._lab.topology.hosts[node]
+        server.manners = Manners(users=frozenset(USERS), banner=banner)
+        execute = host.execute
+
+        def noisy(command: str, **given: object) -> int:
+            given["stderr"](noise)  # type: ignore[operator] # passed on as it comes
+            return execute(command, **given)  # type: ignore[arg-type]
+
+        host.bashrc = noise
+        vars(host)["execute"] = noisy
+
+    def failed_sudo(self, node: str) -> int:
+        return self._wrong[node]
+
+    def is_running(self, node: str, words: str) -> bool:
+        return any(words in line for line in self._running[node])
+
+    # their parts
+
+    def _etc(self, node: str) -> dict[str, Node]:
+        return self._lab.topology.hosts[node].files.directory("/etc").children
+
+    def _watch(self, node: str) -> None:
+        """Note what runs, and what sudo is told."""
+        host = self._lab.topology.hosts[node]
+        real = host.run_program
+
+        def run(process: Process) -> int:
+            words, told = " ".join(process.argv), process.stderr
+
+            def listen(data: bytes) -> None:
+                if found := re.search(rb"(\d+) incorrect password attempt", data):
+                    self._wrong[node] += int(found[1])
+                told(data)
+
+            self._running[node].append(words)
+            try:
+                return real(replace(process, stderr=listen) if process.argv[0] == "sudo" else process)
+            finally:
+                self._running[node].remove(words)
+
+        vars(host)["run_program"] = run
+
+    def _serve(self, node: str) -> None:
+        old = self._lab.servers[node]
+        old.close()
+        self._lab.servers[node] = SshServer(old.host, old.authorized, manners=old.manners, key=old.key, port=old.port)
+
+    def _around(self, node: str, program: str, around: Callable[[Process, Program], int]) -> None:
+        host = self._lab.topology.hosts[node]
+        real = host.run_program
+
+        def run(process: Process) -> int:
+            if process.argv[0].rpartition("/")[2] != program:
+                return real(process)
+            return around(process, real)
+
+        vars(host)["run_program"] = run

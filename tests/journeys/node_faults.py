@@ -1,0 +1,93 @@
+"""Faults on real nodes, by real means. `NodeLab.reset` takes all of it back."""
+
+import shlex
+from typing import Literal
+
+from tests.journeys.faults import Hold
+from tests.journeys.stage import RealNodes
+
+
+class NodeFaults:
+    """On real nodes, by real means."""
+
+    def __init__(self, stage: RealNodes) -> None:
+        self._lab = stage.lab
+
+    def cut_off(self, node: str) -> None:
+        self._lab.run(node, "systemctl stop ssh.service; pkill -KILL sshd; true")
+
+    def connect(self, node: str) -> None:
+        self._lab.node(node).restart_ssh()
+
+    def hold(self, node: str, program: str, argument: str, when: Literal["before", "after"], *, nth: int = 1) -> Hold:
+        return self._lab.node(node).hold(program, argument, when, nth=nth)
+
+    def wrap(
+        self,
+        node: str,
+        program: str,
+        argument: str = "",
+        *,
+        out: bytes = b"",
+        err: bytes = b"",
+        seconds: float = 0,
+        status: int | None = None,
+    ) -> None:
+        lines = [f"printf %b {_octal(out)}", f"printf %b {_octal(err)} >&2", f"sleep {seconds}"]
+        if status is not None:
+            lines.append(f"exit {status}")
+        self._lab.node(node).wrap(
+            program, before=f'case " $* " in *{shlex.quote(argument)}*) {"; ".join(lines)};; esac'
+        )
+
+    def remove(self, node: str, program: str) -> None:
+        self._lab.run(node, f"rm $(command -v {program})")
+
+    def refuse_keys(self, node: str) -> None:
+        self._lab.run(node, "rm /root/.ssh/authorized_keys")
+
+    def change_host_key(self, node: str) -> None:
+        self._lab.node(node).change_host_key()
+
+    def share_host_key(self, node: str, other: str) -> None:
+        key = "etc/ssh/ssh_host_ed25519_key"
+        for name in (key, f"{key}.pub"):
+            self._lab.node(node).path(name).write_bytes(self._lab.node(other).path(name).read_bytes())
+        self._lab.node(node).restart_ssh()
+
+    def fill_disk(self, node: str) -> None:
+        self._lab.node(node).fill_disk()
+
+    def make_read_only(self, node: str) -> None:
+        self._lab.node(node).make_read_only()
+
+    def bind_hosts_file(self, node: str) -> None:
+        self._lab.node(node).bind_hosts_file(writable=True)
+
+    def protect_hosts_file(self, node: str) -> None:
+        self._lab.run(node, "chattr +i /etc/hosts")
+
+    def link_hosts_file(self, node: str) -> None:
+        self._lab.run(node, "mv /etc/hosts /etc/hosts.real; ln -s hosts.real /etc/hosts")
+
+    def greet(self, node: str, banner: str, noise: bytes) -> None:
+        host = self._lab.node(node)
+        host.path("etc/ssh/banner").write_text(banner)
+        config = host.path("etc/ssh/sshd_config")
+        config.write_text(f"Banner /etc/ssh/banner\n{config.read_text()}")
+        host.restart_ssh()
+        bashrc = f"printf %b {_octal(noise)}\nprintf %b {_octal(noise)} >&2\n"
+        for home in ("root", "home/ubuntu", "home/learner"):
+            host.path(f"{home}/.bashrc").write_text(bashrc)
+
+    def failed_sudo(self, node: str) -> int:
+        log = self._lab.run(node, "journalctl --quiet --boot --identifier=sudo --output=cat")
+        return sum("authentication failure" in line for line in log.splitlines())
+
+    def is_running(self, node: str, words: str) -> bool:
+        return bool(self._lab.node(node).result(f"pgrep -f {shlex.quote(words)}").stdout)
+
+
+def _octal(data: bytes) -> str:
+    """For `printf %b`, which every shell has."""
+    return shlex.quote("".join(f"\\0{byte:03o}" for byte in data))
