@@ -46,6 +46,9 @@ class Connections(Protocol):
     def accept_host_keys(self, unknown: Sequence[HostKeyUnknown]) -> bool:
         """Ask once whether these keys may be trusted; if so, record them."""
 
+    def forget_refusals(self) -> None:
+        """Ask again for a passphrase or password that was wrong, or that nobody gave."""
+
     def settle_privilege(self, session: Session) -> None:
         """Find out how root is reached there. Raises HostError."""
 
@@ -143,6 +146,7 @@ class Walk:
 
     def inspect(self, cluster: Cluster) -> Inspection:
         """Visit every selected host, read-only. A host's failure is in `troubles`, not raised."""
+        self._connections.forget_refusals()
         self._fleet = self._fleet_for(cluster)
         troubles: dict[str, KthwRoutesError] = {}
         self._open_all(troubles)

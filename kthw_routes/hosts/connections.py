@@ -75,6 +75,11 @@ class SshConnections:
             self._access.known_hosts.add(error.host, error.key_type, error.blob)
         return True
 
+    def forget_refusals(self) -> None:
+        """Ask again for a passphrase or password that was wrong, or that nobody gave."""
+        self._access.keys.forget_refusals()
+        self._access.sudo.forget_refusal()
+
     def settle_privilege(self, session: Session) -> None:
         """Find out how root is reached there. Raises HostError."""
         if isinstance(session, SshSession):

@@ -85,6 +85,11 @@ class Keys:
                 return
             yield key
 
+    def forget_refusals(self) -> None:
+        """Read again next time what could not be used: for another look after a mistyped passphrase."""
+        with self._lock:
+            self._loaded = {file: key for file, key in self._loaded.items() if isinstance(key, paramiko.PKey)}
+
     def close(self) -> None:
         """Let go of the agent."""
         with self._lock:

@@ -28,6 +28,12 @@ class SudoPassword:
         """The password, if one was given."""
         return self._password
 
+    def forget_refusal(self) -> None:
+        """Ask again next time, unless the password was right somewhere: for another look after a mistyped one."""
+        with self._lock:
+            if not self._is_proved:
+                self._password, self._was_asked, self._is_wrong = None, False, False
+
     def try_on(self, user: str, node: str, attempt: Callable[[], bool]) -> bool | None:
         """Ask for the password unless that was done, and see whether it is right on this host.
 

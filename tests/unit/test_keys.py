@@ -209,3 +209,19 @@ def test_one_agent_signs_for_many_threads(tmp_path: Path, agent: Path) -> None:
 def test_an_agent_that_is_gone_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone"))
     assert names(Keys(home=tmp_path, folder=tmp_path)) == []
+
+
+def test_another_look_asks_again_for_a_mistyped_passphrase(tmp_path: Path) -> None:
+    """What was wrong is forgotten; what was right is kept."""
+    answers = Answers("xyzzy")
+    keys = Keys(make(tmp_path / "key", "right"), asker=answers)
+    with pytest.raises(PassphraseNeeded):
+        names(keys)
+    answers._passphrase = "right"
+    with pytest.raises(PassphraseNeeded):
+        names(keys)
+    keys.forget_refusals()
+    assert len(names(keys)) == 1
+    keys.forget_refusals()
+    assert len(names(keys)) == 1
+    assert len(answers.asked) == 2
