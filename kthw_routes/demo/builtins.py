@@ -172,6 +172,15 @@ def _umask(shell: "Shell", process: Process) -> int:
     return 0
 
 
+def _echo(shell: "Shell", process: Process) -> int:
+    """dash's echo always takes backslash sequences, bash's only with -e."""
+    if shell.kind == "sh":
+        words = process.arguments
+        newline = words[:1] != ["-n"]
+        process.argv = ["printf", "%b%b", " ".join(words if newline else words[1:]), "\\n" if newline else ""]
+    return shell.run_program(process, 1)
+
+
 def _nothing(_shell: "Shell", _process: Process) -> int:
     return 0
 
@@ -182,6 +191,7 @@ BUILTINS: Final[dict[str, Builtin]] = {
     "cd": _cd,
     "command": _command,
     "continue": _break,
+    "echo": _echo,
     "eval": _eval,
     "exit": _exit,
     "export": _export,

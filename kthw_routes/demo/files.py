@@ -178,7 +178,7 @@ class FileTree:
         if user.is_root:
             return
         shift = 6 if node.uid == user.uid else 3 if node.gid == user.gid else 0
-        if not node.mode >> shift & bit:
+        if node.mode >> shift & bit != bit:
             raise FileError(errno.EACCES)
 
     def read(self, path: str, who: Visitor) -> bytes:

@@ -128,6 +128,7 @@ def input_route(kernel: Kernel, destination: IPv4Address, source: IPv4Address, d
             raise KernelError(errno.EINVAL)
         forwarding = kernel.forwards
         if destination == LIMITED_BROADCAST:
+            _validate_source(kernel, source, link, None)
             return Decision(RouteType.BROADCAST, "lo", cache_flags=("local", "brd"), from_table=False)
         if source in ZERONET or destination in ZERONET or destination.is_loopback or source.is_loopback:
             raise KernelError(errno.EINVAL)

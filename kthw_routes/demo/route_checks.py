@@ -57,6 +57,8 @@ def _check_hop(kernel: "Kernel", hop: NextHop, route: FibRoute) -> NextHop:
         raise KernelError(error.errno, "Nexthop has invalid gateway") from None
     if found.type not in (RouteType.UNICAST, RouteType.LOCAL):
         raise KernelError(errno.EINVAL, "Nexthop has invalid gateway")
+    if not kernel.link(way.device).up:
+        raise KernelError(errno.ENETDOWN)
     return replace(hop, device=way.device, scope=found.scope)
 
 

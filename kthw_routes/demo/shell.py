@@ -114,14 +114,24 @@ class Shell:
         try:
             script = parse(text)
         except ShellSyntaxError as error:
-            prefix = "Syntax error: " if self.kind == "sh" else "syntax error: "
-            return self.complain(prefix + error.message, error.line, 2)
+            return self._not_parsed(error)
         try:
             return self.run_script(script)
         except ExitShell as ending:
             return ending.status
         except LoopControl:
             return self.status
+
+    def _not_parsed(self, error: ShellSyntaxError) -> int:
+        if self.kind == "sh":
+            return self.complain(f"Syntax error: {error.message}", error.line, 2)
+        words = error.message.split('"')
+        said = f"near unexpected token `{words[1]}'" if len(words) == 3 and words[2] == " unexpected" else error.message
+        arg0, self.arg0 = self.arg0, f"{self.arg0}: -c"
+        try:
+            return self.complain(f"syntax error {said}", error.line, 2)
+        finally:
+            self.arg0 = arg0
 
     def run_script(self, script: Script) -> int:
         """Run a list of commands."""
@@ -329,6 +339,9 @@ class Shell:
             return 0
         process.argv = process.argv[1:]
         process.env = dict(self.process.env) | dict(assigned)
+        name = process.argv[0]
+        if "/" not in name and not process.host.has_program(name):
+            raise ExitShell(self.complain(f"exec: {name}: not found", line, NOT_FOUND))
         raise ExitShell(self.run_program(process, line))
 
     # redirections

@@ -89,14 +89,14 @@ class RealKernel:
     def run(self, commands: Sequence[Sequence[str]], settings: Settings) -> list[Step]:
         """Run commands one after the other on a fresh state; one Step each."""
         lines = [f"echo {value} > /proc/sys/{name.replace('.', '/')}" for name, value in settings.sysctls.items()]
-        lines += ["ip link set lo up"]
         for device in MACS:
             lines += [
                 f"ip link set {device} down",
                 f"ip address flush dev {device}",
                 f"ip link set {device} up mtu 1500",
             ]
-        lines += ["ip address flush dev lo scope global", "ip address flush dev lo scope link"]
+        # switched on without an address, the kernel gives it 127.0.0.1
+        lines += ["ip address flush dev lo", "ip link set lo down", "ip link set lo up"]
         lines += ["ip route add blackhole 1.2.3.4 table 100", "ip route flush table main", "ip route flush table 100"]
         lines.append(f"cd {shlex.quote(str(self.folder))}")
         for i, command in enumerate(commands):

@@ -102,11 +102,11 @@ def _dotted(text: str) -> int | None:
     return int.from_bytes(bytes(octets), "big")
 
 
-def address(word: str) -> IPv4Address:
+def address(word: str, kind: str = "inet") -> IPv4Address:
     """An IPv4 address. Raises IpError."""
     value = _dotted(word)
     if value is None:
-        raise IpError(f'Error: inet address is expected rather than "{word}".\n', 1)
+        raise IpError(f'Error: {kind} address is expected rather than "{word}".\n', 1)
     return IPv4Address(value)
 
 

@@ -34,7 +34,7 @@ def render(entries: Sequence[Entry], style: Style) -> str:
     if style.json:
         return dump([entry.json for entry in entries], style.pretty) + "\n"
     if style.oneline:
-        return "".join(entry.text.rstrip("\n").replace("\n", "\\") + "\n" for entry in entries)
+        return "".join(entry.text.rstrip("\n").replace("\n", "\\") + "\n" for entry in entries if entry.text)
     return "".join(entry.text for entry in entries)
 
 

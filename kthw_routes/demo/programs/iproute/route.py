@@ -104,6 +104,14 @@ class _Wanted:
     onlink: bool = False
     metrics: dict[str, int] = field(default_factory=dict)
     hops: list[NextHop] = field(default_factory=list)
+    family_known: bool = False
+    """Whether a word before told that this is about IPv4; complaints differ by it."""
+
+    def address(self, word: str) -> IPv4Address:
+        """An address among the words. Raises IpError."""
+        found = address(word, "inet" if self.family_known else "any valid")
+        self.family_known = True
+        return found
 
 
 def _modify(context: Context, arguments: Arguments, how: Insertion | None) -> None:
@@ -197,7 +205,7 @@ def _parse(arguments: Arguments) -> _Wanted:
     while arguments.more:
         word = arguments.take()
         if word == "nexthop":
-            wanted.hops = _parse_hops(arguments)
+            wanted.hops = _parse_hops(arguments, wanted)
             break
         if not _next_hop_word(word, arguments, wanted) and not _attribute_word(word, arguments, wanted):
             _destination_word(word, arguments, wanted)
@@ -206,11 +214,11 @@ def _parse(arguments: Arguments) -> _Wanted:
 
 def _next_hop_word(word: str, arguments: Arguments, wanted: _Wanted) -> bool:
     if word == "src":
-        wanted.source = address(arguments.take())
+        wanted.source = wanted.address(arguments.take())
     elif word == "via":
         if wanted.gateway is not None:
             raise wrong("via", "use nexthop syntax to specify multiple via\n")
-        wanted.gateway = _gateway(arguments)
+        wanted.gateway = _gateway(arguments, wanted)
     elif word in ("dev", "oif"):
         wanted.device = arguments.take()
     elif word == "onlink":
@@ -220,9 +228,9 @@ def _next_hop_word(word: str, arguments: Arguments, wanted: _Wanted) -> bool:
     return True
 
 
-def _gateway(arguments: Arguments) -> IPv4Address:
+def _gateway(arguments: Arguments, wanted: _Wanted) -> IPv4Address:
     text = arguments.take()
-    return address(arguments.take() if text == "inet" else text)
+    return address(arguments.take()) if text == "inet" else wanted.address(text)
 
 
 def _attribute_word(word: str, arguments: Arguments, wanted: _Wanted) -> bool:
@@ -275,9 +283,10 @@ def _destination_word(word: str, arguments: Arguments, wanted: _Wanted) -> None:
         raise duplicate("to", word)
     ip, length, _ = prefix(word)
     wanted.prefix = ip, length
+    wanted.family_known |= word not in ("default", "any", "all")
 
 
-def _parse_hops(arguments: Arguments) -> list[NextHop]:
+def _parse_hops(arguments: Arguments, wanted: _Wanted) -> list[NextHop]:
     hops: list[NextHop] = []
     gateway, device, weight, onlink = None, "", 1, False
     while arguments.more:
@@ -286,7 +295,7 @@ def _parse_hops(arguments: Arguments) -> list[NextHop]:
             hops.append(NextHop(device, gateway, onlink, weight))
             gateway, device, weight, onlink = None, "", 1, False
         elif word == "via":
-            gateway = _gateway(arguments)
+            gateway = _gateway(arguments, wanted)
         elif word == "dev":
             device = arguments.take()
         elif word == "weight":

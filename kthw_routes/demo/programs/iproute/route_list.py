@@ -155,10 +155,10 @@ def _parse(context: Context, arguments: Arguments) -> _Selector:
             selector.hidden.add("metric")
         elif word == "via":
             selector.via = _prefix(context, arguments.take())
-            selector.hidden.update({"via"} if selector.via[1] == 32 else ())
+            selector.hidden.update({"via"} if selector.via and selector.via[1] == 32 else ())
         elif word == "src":
             selector.source = _prefix(context, arguments.take())
-            selector.hidden.update({"src"} if selector.source[1] == 32 else ())
+            selector.hidden.update({"src"} if selector.source and selector.source[1] == 32 else ())
         else:
             _destination(context, word, arguments, selector)
     if selector.device is not None:
@@ -194,15 +194,12 @@ def _destination(context: Context, word: str, arguments: Arguments, selector: _S
             word = arguments.take()
         elif matches(word, "help"):
             raise IpError(ROUTE_USAGE, 255)
-        both = _prefix(context, word)
-        selector.match = both
-        # `any` and `all` mean every route; `default` means the default route alone
-        selector.root = both
-        if word in ("any", "all"):
-            selector.match = None
+        selector.match = selector.root = _prefix(context, word)
 
 
-def _prefix(context: Context, word: str) -> tuple[IPv4Address, int]:
+def _prefix(context: Context, word: str) -> tuple[IPv4Address, int] | None:
+    if word in ("any", "all"):
+        return None  # no restriction; `default` means the default route alone
     ip, length, _ = prefix(word, context.prefix_kind)
     network: IPv4Network | None = network_of(ip, length)
     return (network.network_address if network else ip), length

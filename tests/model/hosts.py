@@ -1,0 +1,39 @@
+"""One modelled host or a whole cluster for a test, on a clock that does not wait."""
+
+import threading
+from dataclasses import dataclass
+
+from kthw_routes.demo.clock import FastClock
+from kthw_routes.demo.host import ModelHost
+from kthw_routes.demo.pipes import reading
+from kthw_routes.demo.topology import Topology, build_cluster
+
+EPOCH = 1_795_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command line left."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run(host: ModelHost, command: str, *, stdin: bytes = b"", user: str = "root") -> Ran:
+    """Run one command line as sshd would."""
+    out, err = bytearray(), bytearray()
+    status = host.execute(
+        command, user=user, stdin=reading(stdin), stdout=out.extend, stderr=err.extend, cancelled=threading.Event()
+    )
+    return Ran(status, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "surrogateescape"))
+
+
+def lone_host(name: str = "worker-0") -> ModelHost:
+    """A host without neighbours."""
+    return ModelHost(name, clock=FastClock(), epoch=EPOCH)
+
+
+def cluster(region: str = "ca-central") -> Topology:
+    """The lab's cluster."""
+    return build_cluster(region, clock=FastClock(), epoch=EPOCH)
