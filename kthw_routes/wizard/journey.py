@@ -50,12 +50,12 @@ class Journey:
     """Choices, results, and the `Walk` that does the work."""
 
     def __init__(self, settings: Settings, lab: "EmbeddedLab | None", asker: Asker, emit: Emit) -> None:
-        """`lab`: the running practice lab where it is the only source offered; closed by `close`."""
+        """`lab`: the running practice lab where it is the only source offered; whoever gave it closes it too."""
         self.settings = settings
         self.only_lab = lab is not None
         self._asker = asker
         self._emit = emit
-        self._lab = lab
+        self._lab = self._given_lab = lab
         self._stop = Stop()
         source = SourceChoice(SourceKind.LAB, lab.region) if lab else SourceChoice(SourceKind.ACCOUNT)
         self.choices = Choices(source, settings.options)
@@ -114,7 +114,7 @@ class Journey:
         lab, settings = self._lab, self.settings
         if source.kind is SourceKind.LAB:
             lab = self._lab_in(source.lab_region)
-            settings = lab.settings
+            settings = self.settings if lab is self._given_lab else lab.settings
         origin = linode_source(settings, None if source.kind is SourceKind.LAB else token)
         connections, state = connect(settings, self._asker, default_host_keys="ask")
         walk = Walk(connections, self.choices.options, state, self._emit)
@@ -181,7 +181,7 @@ class Journey:
         if self.found is None:
             return ()
         cluster = self.cluster
-        return (*self.found.discovery.findings, *cluster_findings.of_cluster(cluster), *regions.findings(cluster))
+        return (*self.found.discovery.findings, *cluster_findings.before_visit(cluster), *regions.findings(cluster))
 
     def unacknowledged(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """The warnings among them that nobody ticked yet."""
@@ -246,7 +246,7 @@ class Journey:
 
     def take_report(self, report: Report) -> None:
         """How the run ended."""
-        self.was_stopped = bool(self.walk.stop)
+        self.was_stopped = self.walk.stop.requested
         self.report, self.proof, self._finished = report, None, False
 
     def prove(self) -> Proof:
@@ -326,6 +326,5 @@ class Journey:
             self.found.walk.close()
             with contextlib.suppress(OSError):
                 self.found.close_connections()
-        if self._lab is not None:
+        if self._lab is not None and self._lab is not self._given_lab:
             self._lab.close()
-            self._lab = None

@@ -88,12 +88,16 @@ class Pick(Widget, can_focus=True):
     def render(self) -> Content:
         """A row per choice."""
         width = max(len(o.title) for o in self._options)
+        roomy = self.size.width >= width + 7 + max(len(o.words) for o in self._options)
         lines = []
         for index, option in enumerate(self._options):
             mark = "(●)" if index == self.index else "( )"
             style = "bold $primary" if index == self.index else ""
             lines.append(
-                Content.assemble((f"{mark} {option.title:<{width}}", style), ("   " + option.words, "$foreground 70%"))
+                Content.assemble(
+                    (f"{mark} {option.title:<{width}}", style),
+                    ("   " + option.words if roomy else "", "$foreground 70%"),
+                )
             )
         return Content("\n").join(lines)
 

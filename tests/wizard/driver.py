@@ -1,0 +1,148 @@
+"""Drives the real wizard on the embedded lab, by keys; waits for what the wizard did, never for time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.widgets import Button, Static
+
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.errors import ExitCode
+from kthw_routes.settings import Settings
+from kthw_routes.wizard.app import WizardApp
+from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.widgets.findings import FindingView
+from kthw_routes.wizard.widgets.frame import Status
+from kthw_routes.wizard.widgets.rows import Rows
+from kthw_routes.wizard.widgets.tick import Tick
+
+W = TypeVar("W", bound=Widget)
+
+SECONDS = 20.0
+"""How long anything may take on a busy machine."""
+
+
+class DrivenWizard(WizardApp):
+    """Tells when it has looked at what threads left."""
+
+    def __init__(self, settings: Settings, lab: EmbeddedLab | None) -> None:
+        super().__init__(settings, lab)
+        self.moved = asyncio.Event()
+
+    def ticked(self) -> None:
+        """Wake whoever waits."""
+        self.moved.set()
+
+
+class Driver:
+    """A person at the keyboard."""
+
+    def __init__(self, app: DrivenWizard, pilot: Pilot[ExitCode]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def journey(self) -> Journey:
+        """What was chosen and what came of it."""
+        return self.app.journey
+
+    @property
+    def step(self) -> StepScreen:
+        """The step one is at."""
+        return self.app.step
+
+    async def until(self, condition: Callable[[], object], what: str = "") -> None:
+        """Wait until it holds, looking whenever the wizard moved."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                while not condition():
+                    self.app.moved.clear()
+                    await self.app.moved.wait()
+        except TimeoutError:
+            raise AssertionError(f"never: {what or condition}\n{self.text()}") from None
+
+    async def settle(self) -> None:
+        """Let the wizard draw what changed."""
+        await self.pilot.pause()
+        for _ in range(2):
+            self.app.moved.clear()
+            await self.app.moved.wait()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and let the wizard draw."""
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def at(self, title: str) -> None:
+        """Wait until one is at this step, and nothing is under way there."""
+        await self.until(
+            lambda: self.step.title_word == title and self.app.screen is self.step and not self.step.busy, f"at {title}"
+        )
+        await self.settle()
+
+    async def go(self, title: str) -> None:
+        """Next, until this step."""
+        for _ in range(len(self.app.steps)):
+            if self.step.title_word == title:
+                break
+            here = self.app.here
+            await self.acknowledge()
+            await self.pilot.press("ctrl+n")
+            await self.until(lambda here=here: self.app.here > here and not self.step.busy, f"past step {here + 1}")  # type: ignore[misc]
+            await self.settle()
+        await self.at(title)
+
+    async def acknowledge(self) -> None:
+        """Tick every warning."""
+        for view in self.step.query(FindingView):
+            for tick in view.query(Tick):
+                if not tick.value:
+                    tick.action_tick()
+        await self.settle()
+
+    def one(self, kind: type[W], selector: str = "") -> W:
+        """A widget of the step or the dialog on top."""
+        return self.app.screen.query_one(f"{kind.__name__}{selector}", kind)
+
+    def status(self) -> str:
+        """The line above the buttons."""
+        return str(self.step.query_one(Status).visual)
+
+    def static(self, selector: str) -> str:
+        """The text of a `Static`."""
+        return str(self.app.screen.query_one(selector, Static).visual)
+
+    def is_disabled(self, button: str) -> bool:
+        """Whether a button of the step does nothing now."""
+        return self.step.query_one(f"#{button}", Button).disabled
+
+    def rows(self, selector: str) -> list[list[str]]:
+        """The cells of a table."""
+        table = self.step.query_one(selector, Rows)
+        return [[str(cell) for cell in table.get_row_at(n)] for n in range(table.row_count)]
+
+    def text(self) -> str:
+        """What is on the screen."""
+        width, height = self.app.size
+        lines = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in lines[:height]) + f"\n({width}x{height})"
+
+
+@asynccontextmanager
+async def driving(
+    lab: EmbeddedLab | None, settings: Settings, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[Driver]:
+    """The wizard under way; everything is closed at the end."""
+    app = DrivenWizard(settings, lab)
+    try:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            driver = Driver(app, pilot)
+            await driver.settle()
+            yield driver
+    finally:
+        app.journey.close()
