@@ -9,8 +9,9 @@ from kthw_routes.demo.builtins import BUILTINS, ExitShell, LoopControl
 from kthw_routes.demo.expansion import expand_one, expand_words
 from kthw_routes.demo.files import FileError
 from kthw_routes.demo.parser import parse
-from kthw_routes.demo.pipes import Pipe, reading
-from kthw_routes.demo.process import BrokenPipe, Expired, Interrupted, Process, Readable, Write
+from kthw_routes.demo.pipes import Pipe
+from kthw_routes.demo.process import BrokenPipe, Expired, Interrupted, Process, Readable
+from kthw_routes.demo.redirections import RedirectionError, redirected
 from kthw_routes.demo.syntax import (
     AndOr,
     Command,
@@ -18,7 +19,6 @@ from kthw_routes.demo.syntax import (
     Group,
     If,
     Pipeline,
-    Redirection,
     Script,
     ShellSyntaxError,
     Simple,
@@ -27,10 +27,6 @@ from kthw_routes.demo.syntax import (
 
 NOT_FOUND: Final = 127
 SIGPIPE: Final = 141
-
-
-class RedirectionError(Exception):
-    """A file could not be opened; the message is already on stderr."""
 
 
 class Shell:
@@ -210,7 +206,7 @@ class Shell:
             return self._simple(command)
         saved = self.process
         try:
-            self.process = self._redirected(command.redirections)
+            self.process = redirected(self, command.redirections)
         except RedirectionError:
             self.process = saved
             return 1 if self.kind == "bash" else 2
@@ -285,7 +281,7 @@ class Shell:
         argv = expand_words(command.words, self, self.process.host.files, self.process)
         assigned = [(name, expand_one(word, self)) for name, word in command.assignments]
         try:
-            process = self._redirected(command.redirections)
+            process = redirected(self, command.redirections)
         except RedirectionError:
             return 1 if self.kind == "bash" else 2
         if not argv:
@@ -344,66 +340,6 @@ class Shell:
             raise ExitShell(self.complain(f"exec: {name}: not found", line, NOT_FOUND))
         raise ExitShell(self.run_program(process, line))
 
-    # redirections
-
-    def _redirected(self, redirections: list[Redirection]) -> Process:
-        """The process with its streams redirected, in order. Raises RedirectionError."""
-        process = replace(self.process)
-        extra: dict[int, Write] = {}
-        for redirection in redirections:
-            target = expand_one(redirection.word, self)
-            match redirection.operator:
-                case "<<":
-                    process.stdin = reading(target.encode("utf-8", "surrogateescape"))
-                case "<":
-                    process.stdin = reading(self._open_to_read(target))
-                case "<&":
-                    if target == "-":
-                        process.stdin = reading(b"")
-                case ">&" if target.isdigit() or target == "-":
-                    _set_output(process, extra, redirection.fd, _output(process, extra, target))
-                case "&>" | "&>>" | ">&":
-                    write = self._open_to_write(target, append=redirection.operator == "&>>")
-                    process.stdout = process.stderr = write
-                case operator:
-                    write = self._open_to_write(target, append=operator == ">>")
-                    _set_output(process, extra, redirection.fd, write)
-        return process
-
-    def _open_to_read(self, path: str) -> bytes:
-        if path == "/dev/null":
-            return b""
-        if path in ("/dev/stdin", "/dev/fd/0"):
-            return self.process.stdin.read()
-        try:
-            return self.process.host.files.read(path, self.process)
-        except FileError as error:
-            raise self._cannot("open", path, error) from None
-
-    def _open_to_write(self, path: str, *, append: bool) -> Write:
-        match path:
-            case "/dev/null":
-                return _discard
-            case "/dev/stdout" | "/dev/fd/1":
-                return self.process.stdout
-            case "/dev/stderr" | "/dev/fd/2":
-                return self.process.stderr
-        try:
-            write = self.process.host.files.writer(path, self.process, append=append)
-        except FileError as error:
-            raise self._cannot("create", path, error) from None
-        return write
-
-    def _cannot(self, verb: str, path: str, error: FileError) -> RedirectionError:
-        reason = error.reason
-        if self.kind == "sh":
-            if reason == "No such file or directory":
-                reason = "No such file" if verb == "open" else "Directory nonexistent"
-            self.complain(f"cannot {verb} {path}: {reason}", 1, 2)
-        else:
-            self.complain(f"{path}: {reason}", 1, 1)
-        return RedirectionError(path)
-
     def path_of(self, name: str) -> str | None:
         """Where a program is, as `command -v` prints it."""
         if name in BUILTINS or name == "exec":
@@ -411,31 +347,6 @@ class Shell:
         if not self.process.host.has_program(name):
             return None
         return name if "/" in name else posixpath.join(self.process.host.program_directory(name), name)
-
-
-def _discard(_data: bytes) -> None:
-    """/dev/null."""
-
-
-def _output(process: Process, extra: dict[int, Write], target: str) -> Write:
-    match target:
-        case "-":
-            return _discard
-        case "1":
-            return process.stdout
-        case "2":
-            return process.stderr
-        case _:
-            return extra.get(int(target), _discard)
-
-
-def _set_output(process: Process, extra: dict[int, Write], fd: int, write: Write) -> None:
-    if fd == 1:
-        process.stdout = write
-    elif fd == 2:
-        process.stderr = write
-    else:
-        extra[fd] = write
 
 
 def _run_stage(stage: Shell, command: Command, before: Pipe | None, after: Pipe) -> None:

@@ -9,10 +9,10 @@ from kthw_routes.demo.netlink import KernelError
 from kthw_routes.demo.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.iproute.address import address_command
-from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError, matches, number, refused
+from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError, matches, network_of, number, prefix, refused
 from kthw_routes.demo.programs.iproute.context import Context
 from kthw_routes.demo.programs.iproute.link_printing import LinkSelector, link_entries
-from kthw_routes.demo.programs.iproute.printing import Entry, Style
+from kthw_routes.demo.programs.iproute.printing import Entry, Json, Style
 from kthw_routes.demo.programs.iproute.route import route
 from kthw_routes.demo.programs.iproute.usage import IP_USAGE, LINK_USAGE, NETNS_USAGE
 
@@ -191,16 +191,26 @@ def _rule(context: Context) -> None:
 def _neighbours(context: Context, words: list[str]) -> None:
     if words and not matches(words[0], "show", "list", "lst"):
         raise IpError(f'Command "{words[0]}" is unknown, try "ip neigh help".\n', 255)
+    arguments = Arguments(words[1:])
+    wanted, on = None, None
+    while arguments.more:
+        word = arguments.take()
+        if word == "dev":
+            on = context.known_device(arguments.take())
+        elif matches(word, "nud"):
+            arguments.take()
+        else:
+            ip_address, length, _ = prefix(arguments.take() if word == "to" else word)
+            wanted = network_of(ip_address, length)
     entries = []
-    for (device, ip_address), mac in sorted(context.kernel.neighbours.items(), key=lambda item: item[0][1]):
+    for (device, neighbour), mac in sorted(context.kernel.neighbours.items(), key=lambda item: item[0][1]):
+        if (on and device != on) or (wanted and neighbour not in wanted):
+            continue
         state = "REACHABLE" if mac else "FAILED"
-        lladdr = f"lladdr {mac} " if mac else ""
-        entries.append(
-            Entry(
-                f"{ip_address} dev {device} {lladdr}{state} \n",
-                {"dst": str(ip_address), "dev": device, **({"lladdr": mac} if mac else {}), "state": [state]},
-            )
-        )
+        words_shown = [str(neighbour), *([] if on else ["dev", device]), *(["lladdr", mac] if mac else []), state]
+        record: dict[str, Json] = {"dst": str(neighbour), **({} if on else {"dev": device})}
+        record |= {"lladdr": mac, "state": [state]} if mac else {"state": [state]}
+        entries.append(Entry(" ".join(words_shown) + " \n", record))
     context.print(entries)
 
 

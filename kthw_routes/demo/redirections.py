@@ -1,0 +1,104 @@
+"""The shell's redirections: which stream of a command goes where."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kthw_routes.demo.expansion import expand_one
+from kthw_routes.demo.files import FileError
+from kthw_routes.demo.pipes import reading
+from kthw_routes.demo.process import Process, Write
+from kthw_routes.demo.syntax import Redirection
+
+if TYPE_CHECKING:
+    from kthw_routes.demo.shell import Shell
+
+
+class RedirectionError(Exception):
+    """A file could not be opened; the message is already on stderr."""
+
+
+def redirected(shell: "Shell", redirections: list[Redirection]) -> Process:
+    """The process with its streams redirected, in order. Raises RedirectionError."""
+    process = replace(shell.process)
+    extra: dict[int, Write] = {}
+    for redirection in redirections:
+        target = expand_one(redirection.word, shell)
+        match redirection.operator:
+            case "<<":
+                process.stdin = reading(target.encode("utf-8", "surrogateescape"))
+            case "<":
+                process.stdin = reading(_open_to_read(shell, target))
+            case "<&":
+                if target == "-":
+                    process.stdin = reading(b"")
+            case ">&" if target.isdigit() or target == "-":
+                _set_output(process, extra, redirection.fd, _output(process, extra, target))
+            case "&>" | "&>>" | ">&":
+                write = _open_to_write(shell, target, append=redirection.operator == "&>>")
+                process.stdout = process.stderr = write
+            case operator:
+                write = _open_to_write(shell, target, append=operator == ">>")
+                _set_output(process, extra, redirection.fd, write)
+    return process
+
+
+def _open_to_read(shell: "Shell", path: str) -> bytes:
+    if path == "/dev/null":
+        return b""
+    if path in ("/dev/stdin", "/dev/fd/0"):
+        return shell.process.stdin.read()
+    try:
+        return shell.process.host.files.read(path, shell.process)
+    except FileError as error:
+        raise _cannot(shell, "open", path, error) from None
+
+
+def _open_to_write(shell: "Shell", path: str, *, append: bool) -> Write:
+    match path:
+        case "/dev/null":
+            return _discard
+        case "/dev/stdout" | "/dev/fd/1":
+            return shell.process.stdout
+        case "/dev/stderr" | "/dev/fd/2":
+            return shell.process.stderr
+    try:
+        write = shell.process.host.files.writer(path, shell.process, append=append)
+    except FileError as error:
+        raise _cannot(shell, "create", path, error) from None
+    return write
+
+
+def _cannot(shell: "Shell", verb: str, path: str, error: FileError) -> RedirectionError:
+    reason = error.reason
+    if shell.kind == "sh":
+        if reason == "No such file or directory":
+            reason = "No such file" if verb == "open" else "Directory nonexistent"
+        shell.complain(f"cannot {verb} {path}: {reason}", 1, 2)
+    else:
+        shell.complain(f"{path}: {reason}", 1, 1)
+    return RedirectionError(path)
+
+
+def _discard(_data: bytes) -> None:
+    """/dev/null."""
+
+
+def _output(process: Process, extra: dict[int, Write], target: str) -> Write:
+    match target:
+        case "-":
+            return _discard
+        case "1":
+            return process.stdout
+        case "2":
+            return process.stderr
+        case _:
+            return extra.get(int(target), _discard)
+
+
+def _set_output(process: Process, extra: dict[int, Write], fd: int, write: Write) -> None:
+    if fd == 1:
+        process.stdout = write
+    elif fd == 2:
+        process.stderr = write
+    else:
+        extra[fd] = write
