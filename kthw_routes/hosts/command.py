@@ -2,8 +2,14 @@
 
 import shlex
 from dataclasses import dataclass
+from typing import Final
 
 from kthw_routes.untrusted import clean
+
+TIMED_OUT: Final = 124
+"""The exit status of a program that `timeout` ended on the host."""
+KILLED: Final = 137
+"""And of one that ignored that, and was killed."""
 
 
 @dataclass(frozen=True, slots=True)

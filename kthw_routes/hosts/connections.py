@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from kthw_routes.cluster import Endpoint, Node
 from kthw_routes.hosts.errors import HostKeyUnknown, Unreachable
@@ -13,6 +14,9 @@ from kthw_routes.hosts.session import Asker, NewHostKey, Session
 from kthw_routes.hosts.ssh import Access, SshSession
 from kthw_routes.hosts.ssh_config import SshConfig
 from kthw_routes.record import make_private
+
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds for a TCP connection; less where a host may not even stay silent that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class SshConnections:
             host_keys=choices.host_keys,
             user=choices.user,
             port=choices.port,
+            connect_timeout=min(CONNECT_TIMEOUT, choices.silence),
             silence=choices.silence,
             asker=asker,
         )

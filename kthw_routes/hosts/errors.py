@@ -83,6 +83,10 @@ class CommandTimedOut(HostError):
     """The host stayed silent for longer than it may."""
 
 
+class TookTooLong(HostError):
+    """A program ran longer than it may, and was ended on the host. The connection is as good as before."""
+
+
 class NoRoot(HostError):
     """The login is not root and sudo does not help."""
 

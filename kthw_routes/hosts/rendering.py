@@ -24,10 +24,11 @@ def render(command: Command, privilege: Privilege, mark: str, seconds: float) ->
     script = f'printf "\\n%s\\n" {mark}; printf "\\n%s\\n" {mark} >&2; exec '
     match privilege if command.needs_root else Privilege.ROOT:
         case Privilege.SUDO:
-            below = f"sudo -n sh -c {shlex.quote(script + program)}"
+            below = f"env LC_ALL=C sudo -n sh -c {shlex.quote(script + program)}"
         case Privilege.SUDO_PASSWORD:
+            # In C, or a wrong password would be complained of in the host's own language, and not understood.
             # -k: with a remembered login sudo would not read the password, and the program would.
-            below = f"sudo -k -S -p '' sh -c {shlex.quote(script + program)}"
+            below = f"env LC_ALL=C sudo -k -S -p '' sh -c {shlex.quote(script + program)}"
         case _:
             below = program
     return f"exec sh -c {shlex.quote(script + below)}"

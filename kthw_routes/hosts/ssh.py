@@ -162,11 +162,14 @@ def _connect(
     """A logged-in connection to `target` through `chain`. Raises HostError; then nothing is left open."""
     check = HostKeyCheck(node, target, access.known_hosts, access.host_keys, access.seen)
 
+    patience = min(HANDSHAKE_TIMEOUT, max(access.connect_timeout, access.silence))
+
     def keys() -> Iterator[Any]:
         return access.keys.offered(node, target.identity_files, identities_only=target.identities_only)
 
     def make_transport(sock: Any, **options: Any) -> paramiko.Transport:
         made = transport(sock, **options)
+        made.banner_timeout = made.handshake_timeout = patience
         check.prefer_known_type(made)
         return made
 
@@ -182,7 +185,7 @@ def _connect(
                 user=target.user,
                 port=target.port,
                 config=config,
-                connect_timeout=HANDSHAKE_TIMEOUT,
+                connect_timeout=patience,
                 connect_kwargs={
                     "sock": sock,
                     "transport_factory": make_transport,
@@ -374,8 +377,9 @@ class _LineRemote(Remote):  # type: ignore[misc] # fabric has no types
 
     def start(self, command: str, *_shell_and_env: object) -> None:
         """Ask the host to run the line."""
-        self._channel = self.context.transport.open_session(timeout=HANDSHAKE_TIMEOUT)
-        self._channel.settimeout(HANDSHAKE_TIMEOUT)
+        patience = min(HANDSHAKE_TIMEOUT, self._exchange.silence)
+        self._channel = self.context.transport.open_session(timeout=patience)
+        self._channel.settimeout(patience)
         self._channel.exec_command(command)
 
     def create_io_threads(self) -> tuple[dict[Any, Any], list[str], list[str]]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
-from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.command import KILLED, TIMED_OUT, Command, Result
+from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.session import Session
 
 
@@ -23,13 +24,20 @@ class Visit:
     def run(self, command: Command, *, silent: bool = False) -> Result:
         """Run a command; tell of it, of its input and of its output lines, unless its output is for programs only.
 
-        Raises what `Session.run` raises.
+        Raises TookTooLong, and what `Session.run` raises.
         """
         self._tell(EventKind.COMMAND, str(command))
         if command.stdin and not silent:
             for line in command.stdin.decode("utf-8", "replace").splitlines():
                 self._tell(EventKind.COMMAND, f"  {line}")
-        return self.session.run(command, None if silent else self._line)
+        result = self.session.run(command, None if silent else self._line)
+        if result.status in (TIMED_OUT, KILLED):
+            raise TookTooLong(
+                self.node,
+                f"`{command}` took too long and was ended there.",
+                "Is the node very busy, or does its disk hang? Look at it (`uptime`, `dmesg`), then try again.",
+            )
+        return result
 
     def state(self, state: HostState, text: str = "") -> None:
         """Tell where the host stands now."""
