@@ -19,7 +19,9 @@ from kthw_routes.untrusted import clean_line
 _EVERYTHING: Final = IPv4Network("0.0.0.0/0")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
 _PROTOCOL: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
-_TYPES: Final = frozenset({"unicast", "blackhole", "unreachable", "prohibit", "throw", "local", "broadcast"})
+_WORD: Final = re.compile(r"[a-z0-9_-]{1,20}")
+_THROUGH_DEVICE: Final = frozenset({"unicast", "multicast", "anycast", "local", "broadcast"})
+_TYPES: Final = _THROUGH_DEVICE | {"blackhole", "unreachable", "prohibit", "throw"}
 _FLAGS: Final = frozenset({"onlink", "linkdown", "dead", "pervasive", "offload", "trap", "notify"})
 _METRICS: Final = frozenset(
     {
@@ -69,6 +71,8 @@ class RouteCommand:
             raise ValueError(f"not an interface name: {clean_line(route.device)!r}")
         if not _PROTOCOL.fullmatch(route.protocol):
             raise ValueError(f"not a routing protocol: {clean_line(route.protocol)!r}")
+        if not _WORD.fullmatch(route.scope):
+            raise ValueError(f"not a scope: {clean_line(route.scope)!r}")
         if route.type not in _TYPES or route.protocol == "kernel":
             raise ValueError(f"a {route.type} route of protocol {route.protocol} is never sent")
         if not 0 <= route.metric < 2**32 or not 0 <= route.tos < 256:
@@ -90,7 +94,7 @@ class RouteCommand:
             words += ["tos", f"0x{route.tos:02x}"]
         if route.gateway is not None:
             words += ["via", str(route.gateway)]
-        if route.device is not None and route.type == "unicast" and not route.multipath:
+        if route.device is not None and route.type in _THROUGH_DEVICE and not route.multipath:
             words += ["dev", route.device]
         if route.protocol != "boot" or self.verb is not Verb.ADD:
             words += ["proto", route.protocol]
@@ -152,6 +156,11 @@ def _checked(route: Route) -> Route:
         raise ValueError(f"not an interface name: {route.device!r}")
     if not _PROTOCOL.fullmatch(route.protocol):
         raise ValueError(f"not a routing protocol: {route.protocol!r}")
+    if route.type not in _TYPES:
+        raise ValueError(f"not a type of routes: {route.type!r}")
+    for word in (route.scope, *route.flags):
+        if not _WORD.fullmatch(word):
+            raise ValueError(f"not a route's scope or flag: {word!r}")
     return route
 
 
@@ -168,7 +177,10 @@ def _route_from_json(record: Mapping[str, object]) -> Route:
     multipath = tuple(IPv4Address(h["gateway"]) for h in hops if "gateway" in h) if isinstance(hops, list) else ()
     metrics = record.get("metrics")
     extra = " ".join(
-        f"{k} {v}" for m in (metrics if isinstance(metrics, list) else ()) for k, v in m.items() if k in _METRICS
+        f"{k} {v}"
+        for m in (metrics if isinstance(metrics, list) else ())
+        for k, v in m.items()
+        if k in _METRICS and str(v).isdigit()
     )
     flags = record.get("flags")
     return Route(
@@ -228,7 +240,8 @@ def _route_from_words(words: list[str]) -> Route:
         if word in _FLAGS:
             flags.add(word)
         elif rest:
-            values[word] = rest.pop(0)
+            value = rest.pop(0)
+            values[word] = rest.pop(0) if value == "lock" and rest else value
     return Route(
         prefix=prefix,
         gateway=IPv4Address(values["via"]) if "via" in values else None,
@@ -240,7 +253,7 @@ def _route_from_words(words: list[str]) -> Route:
         source=IPv4Address(values["src"]) if "src" in values else None,
         flags=frozenset(flags),
         tos=int(values.get("tos", "0"), 0),
-        extra=" ".join(f"{k} {v}" for k, v in values.items() if k in _METRICS),
+        extra=" ".join(f"{k} {v}" for k, v in values.items() if k in _METRICS and v.isdigit()),
     )
 
 
@@ -256,7 +269,7 @@ def parse_addresses(output: str) -> tuple[InterfaceAddress, ...]:
         records = json.loads(output or "[]")
         return tuple(
             InterfaceAddress(
-                device=str(record["ifname"]),
+                device=_name(record["ifname"]),
                 address=IPv4Interface(f"{info['local']}/{info['prefixlen']}"),
                 is_up="UP" in record.get("flags", ()),
             )
@@ -267,6 +280,13 @@ def parse_addresses(output: str) -> tuple[InterfaceAddress, ...]:
         )
     except (ValueError, KeyError, TypeError, AttributeError, AddressValueError, NetmaskValueError) as error:
         raise UnreadableOutput(f"unreadable output of ip: {clean_line(str(error))}") from error
+
+
+def _name(value: object) -> str:
+    """An interface's name. Raises ValueError."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(f"not an interface name: {value!r}")
+    return value
 
 
 # --- reading failures -------------------------------------------------------------------------------------------
