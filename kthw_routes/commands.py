@@ -173,7 +173,7 @@ def _confirmed(review: Review) -> bool:
     warnings = [f for f in review.findings if f.acknowledge]
     for warning in warnings:
         click.echo(f"▲ {warning.sentence}", err=True)
-    return click.confirm(f"{summary(review.plan)}. Make it so?", err=True)
+    return click.confirm(f"{summary(review.plan, tuple(review.inspection.troubles))}. Make it so?", err=True)
 
 
 def _print_end(printer: Printer, report: Report) -> None:

@@ -101,7 +101,8 @@ class Printer:
         for host in plan.hosts:
             self._host(host)
         self.say()
-        self.say(summary(plan), "bold")
+        planned = {host.node for host in plan.hosts}
+        self.say(summary(plan, [n.name for n in cluster.visited if n.name not in planned]), "bold")
 
     def _matrix(self, workers: list[str], plan: Plan) -> None:
         table = _table("from \\ to", *workers)

@@ -1,6 +1,8 @@
 """The transcript of a run, in Markdown: what was planned and why, how each host ended, the proof, the way back."""
 
+import base64
 from collections.abc import Iterable, Iterator, Mapping
+from textwrap import wrap
 
 from kthw_routes import __version__, diagnosis
 from kthw_routes.cluster import Cluster
@@ -10,7 +12,7 @@ from kthw_routes.findings import Finding
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.plan import HostPlan, Plan
 from kthw_routes.proof import PairReading, Proof
-from kthw_routes.untrusted import clean_line
+from kthw_routes.untrusted import clean, clean_line
 
 
 def head(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Iterator[str]:
@@ -99,12 +101,13 @@ def _undo(host: HostPlan) -> Iterator[str]:
 
 def undo_names(edit: EtcHostsEdit) -> tuple[str, ...]:
     """A shell command that puts `/etc/hosts` back as it was, for people to paste."""
-    lines = edit.before.decode("utf-8", "replace")
     delimiter = "END-OF-HOSTS"
-    body = [clean_line(x) if "\x1b" in x else x for x in lines.split("\n")]
-    if body and body[-1] == "":
-        body.pop()
-    return (f"cat > /etc/hosts <<'{delimiter}'", *body, delimiter)
+    text = edit.before.decode("utf-8", "replace")
+    lines = text.split("\n")
+    if text.encode() == edit.before and clean(text) == text and lines[-1] == "" and delimiter not in lines:
+        return (f"cat > /etc/hosts <<'{delimiter}'", *lines[:-1], delimiter)
+    # Not a text that could be shown and pasted as it is: control characters, no newline at the end, …
+    return (f"base64 -d > /etc/hosts <<'{delimiter}'", *wrap(base64.b64encode(edit.before).decode(), 76), delimiter)
 
 
 def pair_words(pair: PairReading) -> str:

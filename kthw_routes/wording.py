@@ -3,7 +3,7 @@
 A word carries a tone, never a colour: each front end has its own colours for the tones, and none where there are none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -153,8 +153,16 @@ def _forwarding(proof: Proof) -> Iterator[str]:
     yield from (diagnosis.of_verdict(v, proof.facts.get(v.source)) for v in refused if v.source not in off)
 
 
-def summary(plan: Plan) -> str:
-    """`4 route changes on 3 workers, 3 names on 1 controller`, or `Nothing to do.`"""
+def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
+    """`4 route changes on 3 workers, 3 names on 1 controller`, or `Nothing to do.`
+
+    `unread`: the names of the hosts that were to be visited and could not be read: nothing is known of those.
+    """
+    if unread and not plan.hosts:
+        return "Nothing is known: no host could be read."
+    but = f"; not read: {', '.join(unread)}" if unread else ""
+    if plan.is_empty and unread:
+        return f"Nothing to do on {', '.join(h.node for h in plan.hosts)}{but}"
     if plan.is_empty:
         return "Nothing to do: every route and name is as it should be."
     routes = sum(h.route_changes for h in plan.hosts)
@@ -166,7 +174,7 @@ def summary(plan: Plan) -> str:
         parts.append(f"{count(routes, 'route change')} on {count(workers, 'worker')}")
     if names:
         parts.append(f"{count(names, 'name')} in /etc/hosts on {count(controllers, 'controller')}")
-    return ", ".join(parts)
+    return f"{', '.join(parts)}{but}"
 
 
 def count(number: int, noun: str) -> str:
