@@ -136,14 +136,15 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
         report = command.walk.run(review)
         if not review.plan.is_empty:
             command.printer.report(report)
-        stopped = command.walk.stop.requested
-        proof = None if stopped else command.walk.prove(review.inspection)
+        proof = None if command.walk.stop.requested else command.walk.prove(review.inspection)
         if proof is not None:
             command.printer.proof(proof)
-        command.walk.finish(report, proof)
         _print_end(command.printer, report)
+        command.walk.finish(report, proof)
         command.document(_apply_document(review, report, proof))
-        return ExitCode.INTERRUPTED if stopped else exit_code(review.inspection, report, proof, drift=False)
+        if command.walk.stop.requested:
+            return ExitCode.INTERRUPTED
+        return exit_code(review.inspection, report, proof, drift=False)
 
 
 def check(settings: Settings, *, as_json: bool) -> ExitCode:

@@ -115,10 +115,13 @@ class Run:
         return RecordError(f"The run's folder {self.folder} cannot be written: {error.strerror}.")
 
     def close(self) -> None:
-        """Bring all to disk and close the files."""
-        for handle in (self._journal, self._transcript):
-            os.fsync(handle)
-            os.close(handle)
+        """Bring all to disk and close the files. A host that ends later still finds them closed, not another's."""
+        with self._lock:
+            handles, self._journal, self._transcript = (self._journal, self._transcript), -1, -1
+            for handle in handles:
+                if handle >= 0:
+                    os.fsync(handle)
+                    os.close(handle)
 
 
 def _write_all(handle: int, data: bytes) -> None:

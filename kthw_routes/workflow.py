@@ -19,7 +19,7 @@ from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.findings import Finding, Level
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.apply import HostOutcome
-from kthw_routes.hosts.errors import ConnectionLost, HostError, HostKeyUnknown
+from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.hosts.facts import look, settle_pod_cidr
 from kthw_routes.hosts.fleet import Fleet, Outcome, Stop
 from kthw_routes.hosts.probe import probe_pairs, verdicts
@@ -192,16 +192,18 @@ class Walk:
             return Report(
                 review, {h.node: HostOutcome(h.node, HostState.NOTHING_TO_DO) for h in review.plan.hosts}, None
             )
-        self._run = Run.begin(self._state)
-        self._run.write_plan(plan_document(review.inspection.cluster, review.plan, review.findings))
-        self._run.write(head(review.inspection.cluster, review.plan, review.findings))
-        todo = [h.node for h in review.plan.hosts]
-        return self._report(review, self._apply(review, todo, again=False))
+        with self._lock(review):
+            self._run = Run.begin(self._state)
+            self._run.write_plan(plan_document(review.inspection.cluster, review.plan, review.findings))
+            self._run.write(head(review.inspection.cluster, review.plan, review.findings))
+            todo = [h.node for h in review.plan.hosts]
+            return self._report(review, self._apply(review, todo, again=False))
 
     def retry(self, report: Report) -> Report:
         """Run what is not done, and only that: each host is read again first."""
         self.heed(Stop())
-        outcomes = self._apply(report.review, report.unfinished, again=True)
+        with self._lock(report.review):
+            outcomes = self._apply(report.review, report.unfinished, again=True)
         return self._report(report.review, {**report.outcomes, **outcomes})
 
     def prove(self, inspection: Inspection, *, fresh: bool = False) -> Proof:
@@ -325,7 +327,6 @@ class Walk:
                 again=again,
             )
 
-        words = [f"{n.name} {n.internal}" for n in cluster.workers]
         wanted = list(names)
         for name in wanted:
             self._emit(Event(Step.RUN, EventKind.STATE, str(HostState.WAITING), name, HostState.WAITING))
@@ -337,9 +338,12 @@ class Walk:
                 self._run.journal({"host": outcome.node, "state": outcome.state, "failed": dict(outcome.failed_rows)})
             return outcome
 
-        with ClusterLock(self._state, words):
-            done = self._fleet.each(whole, wanted)
+        done = self._fleet.each(whole, wanted)
         return {name: self._outcome(name, o) for name, o in done.items()}
+
+    def _lock(self, review: Review) -> ClusterLock:
+        """One run per cluster at a time: a cluster is known by its workers' names and addresses."""
+        return ClusterLock(self._state, [f"{n.name} {n.internal}" for n in review.inspection.cluster.workers])
 
     def _outcome(self, name: str, outcome: Outcome[HostOutcome]) -> HostOutcome:
         if outcome.value is not None:
@@ -351,7 +355,9 @@ class Walk:
         else:
             words = outcome.error.sentence
             extra = "" if "othing was changed" in words else " Nothing was changed there."
-            ended = HostOutcome(name, HostState.FAILED, f"{words}{extra}", outcome.error.hint)
+            lost = isinstance(outcome.error, ConnectionLost | CommandTimedOut)
+            hint = "Try again: the host is read anew then." if lost else outcome.error.hint
+            ended = HostOutcome(name, HostState.FAILED, f"{words}{extra}", hint)
         self._emit(Event(Step.RUN, EventKind.STATE, ended.sentence, name, ended.state))
         return ended
 

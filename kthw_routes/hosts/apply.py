@@ -1,6 +1,6 @@
 """Making the plan so on one host: read again, compare with the review, journal, change, read back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kthw_routes import plan as planning
@@ -8,10 +8,10 @@ from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.events import HostState
 from kthw_routes.hosts import hosts_file, programs
-from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError
+from kthw_routes.hosts.errors import HostError, TookTooLong
 from kthw_routes.hosts.facts import read_addresses, read_etc_hosts, read_routes
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.iproute2 import failed_lines
+from kthw_routes.iproute2 import RouteCommand, failed_lines
 from kthw_routes.observed import HostFacts, Route
 from kthw_routes.plan import HostPlan, RouteChange
 from kthw_routes.untrusted import clean_line
@@ -83,17 +83,17 @@ def apply(
     journal(todo, fresh.routes, fresh.etc_hosts)
     visit.state(HostState.CHANGING)
     try:
-        failed = _send(visit, todo)
+        failed, broke_off = _send(visit, todo)
         visit.state(HostState.READING_BACK)
         after = reread(visit, node, facts)
-    except (ConnectionLost, CommandTimedOut) as error:
+    except HostError as error:  # whatever it is, something may have been changed by now
         sentence = f"{error.sentence} Changes were sent; whether they took effect is not confirmed."
-        return HostOutcome(node.name, HostState.NOT_CONFIRMED, sentence, "Retry reads the host again.")
+        return HostOutcome(node.name, HostState.NOT_CONFIRMED, sentence, "Try again: the host is read anew then.")
     failed |= _not_there(replan(after), failed)
     sent = todo.route_changes + todo.name_changes
     if failed:
         rows = "; ".join(f"{row}: {words}" for row, words in failed.items())
-        sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {rows}"
+        sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {rows}{broke_off}"
         return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent, after.routes, after.etc_hosts)
     return HostOutcome(node.name, HostState.DONE, "", "", {}, sent, after.routes, after.etc_hosts)
 
@@ -129,24 +129,33 @@ def _compare(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None
         )
 
 
-def _send(visit: Visit, todo: HostPlan) -> dict[str, str]:
-    """Send the changes; row -> what went wrong with it."""
+def _send(visit: Visit, todo: HostPlan) -> tuple[dict[str, str], str]:
+    """Send the changes; row -> what went wrong with it, and the end of a sentence where the batch broke off."""
     failed: dict[str, str] = {}
-    commands = todo.commands
-    if commands:
-        result = visit.run(programs.change_routes(commands))
-        refused = failed_lines(result.err)
-        for number, words in refused.items():
-            if 1 <= number <= len(commands):
-                failed.setdefault(str(commands[number - 1].route.prefix), words)
-        if not result.ok and not refused:
-            words = clean_line(result.err) or f"ip ended with status {result.status}"
-            visit.note(f"the batch broke off: {words}")
+    broke_off = ""
+    if todo.commands:
+        failed, words = _send_routes(visit, todo.commands)
+        broke_off = f". The batch broke off: {words}" if words else ""
     if todo.hosts_file and not todo.hosts_file.is_empty:
         problem = hosts_file.write(visit, todo.hosts_file.after)
         if problem:
             failed |= {n.name: problem for n in todo.names if n.kind.is_change}
-    return failed
+    return failed, broke_off
+
+
+def _send_routes(visit: Visit, commands: Sequence[RouteCommand]) -> tuple[dict[str, str], str]:
+    """Send the batch; row -> the kernel's words against it, and why the batch did not come to its end, if so."""
+    try:
+        result = visit.run(programs.change_routes(commands))
+    except TookTooLong as error:
+        return {}, error.complaint
+    failed: dict[str, str] = {}
+    refused = failed_lines(result.err)
+    for number, words in refused.items():
+        if 1 <= number <= len(commands):
+            failed.setdefault(str(commands[number - 1].route.prefix), words)
+    broke_off = not result.ok and not refused
+    return failed, (clean_line(result.err) or f"ip ended with status {result.status}.") if broke_off else ""
 
 
 def _not_there(after: HostPlan, failed: Mapping[str, str]) -> dict[str, str]:

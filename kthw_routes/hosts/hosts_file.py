@@ -2,6 +2,7 @@
 
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.untrusted import clean_line
 
@@ -21,12 +22,21 @@ def write(visit: Visit, content: bytes) -> str:
         (programs.rename_over(new, old), False),
     )
     for command, silent in steps:
-        result = visit.run(command, silent=silent)
-        if not result.ok:
-            problem = _explain(clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}")
+        if problem := _try(visit, command, silent):
             visit.run(programs.remove_file(new))
             return problem
     return ""
+
+
+def _try(visit: Visit, command: Command, silent: bool) -> str:
+    """Run one step; the empty string, or a sentence that says why it failed."""
+    try:
+        result = visit.run(command, silent=silent)
+    except TookTooLong as error:
+        return f"/etc/hosts was not changed: {error.complaint}"
+    if result.ok:
+        return ""
+    return _explain(clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}")
 
 
 def _obstacle(visit: Visit) -> str:
