@@ -18,7 +18,7 @@ from tests.model.linux import RealKernel, Settings, model, normal, run_on_model,
 
 pytestmark = pytest.mark.kernel
 
-EXAMPLES = int(os.environ.get("KTHW_KERNEL_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("KTHW_KERNEL_EXAMPLES", "100"))
 """How many sequences are tried; a longer run is a matter of this number."""
 
 Words = tuple[str, ...]

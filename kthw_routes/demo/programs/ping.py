@@ -77,8 +77,8 @@ class Tally:
     """Round trips in milliseconds."""
     first_sent: float = 0.0
     last_sent: float = 0.0
-    coming: list[tuple[float, str, float | None]] = field(default_factory=list)
-    """(when, line, round trip in ms or None for an error) of what is still under way."""
+    coming: list[tuple[float, int, str, float | None]] = field(default_factory=list)
+    """(when, sequence number, line, round trip in ms or None for an error) of what is still under way."""
     most_under_way: int = 1
 
 
@@ -275,18 +275,17 @@ class _Ping:
             if not self.settings.numeric and self.settings.target != name:
                 name = f"{self.settings.target} ({name})"
             line = f"{self.settings.size + 8} bytes from {name}: icmp_seq={sequence} ttl={answer.ttl}"
-            tally.coming.append((when, f"{line} time={_milliseconds(milliseconds)} ms", milliseconds))
+            tally.coming.append((when, sequence, f"{line} time={_milliseconds(milliseconds)} ms", milliseconds))
         else:
             if outcome.seconds > 1:
                 # the packets that wait for a neighbour fail together, when the first of them does
                 when = max(tally.first_sent + outcome.seconds, tally.last_sent)
-            tally.coming.append((when, f"From {answer.source} icmp_seq={sequence} {answer.kind}", None))
-            tally.most_under_way = max(tally.most_under_way, sum(1 for c in tally.coming if c[2] is None))
+            tally.coming.append((when, sequence, f"From {answer.source} icmp_seq={sequence} {answer.kind}", None))
 
     def _wait_until(self, moment: float, *, everything: bool) -> bool:
         """Print what comes until then, or until everything has come; False if nothing more is to be waited for."""
         while True:
-            self.tally.coming.sort(key=lambda item: item[0])
+            self.tally.coming.sort(key=lambda item: item[:2])
             due = self.tally.coming[0][0] if self.tally.coming else math.inf
             if everything and self.tally.received + self.tally.errors >= self.tally.sent:
                 return True
@@ -298,8 +297,9 @@ class _Ping:
             self.process.sleep(max(moment - now, 0.0))
             return True
 
-    def _take(self, item: tuple[float, str, float | None]) -> None:
-        _, line, milliseconds = item
+    def _take(self, item: tuple[float, int, str, float | None]) -> None:
+        _, sequence, line, milliseconds = item
+        self.tally.most_under_way = max(self.tally.most_under_way, self.tally.sent - sequence + 1)
         if milliseconds is None:
             self.tally.errors += 1
         else:

@@ -198,8 +198,8 @@ def _destination(context: Context, word: str, arguments: Arguments, selector: _S
 
 
 def _prefix(context: Context, word: str) -> tuple[IPv4Address, int] | None:
-    if word in ("any", "all"):
-        return None  # no restriction; `default` means the default route alone
+    if word in ("any", "all") and context.style.family is None:
+        return None  # no restriction; `default`, or either word after `ip -4`, means the default route alone
     ip, length, _ = prefix(word, context.prefix_kind)
     network: IPv4Network | None = network_of(ip, length)
     return (network.network_address if network else ip), length
