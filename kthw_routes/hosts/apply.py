@@ -89,7 +89,10 @@ def apply(
     except HostError as error:  # whatever it is, something may have been changed by now
         sentence = f"{error.sentence} Changes were sent; whether they took effect is not confirmed."
         return HostOutcome(node.name, HostState.NOT_CONFIRMED, sentence, "Try again: the host is read anew then.")
-    failed |= _not_there(replan(after), failed)
+    back = replan(after)
+    for route in (r for row in back.routes for r in row.has):
+        visit.note(f"{route.prefix} {planning.describe(route)} proto {route.protocol}")
+    failed |= _not_there(back, failed)
     sent = todo.route_changes + todo.name_changes
     if failed:
         rows = "; ".join(f"{row}: {words}" for row, words in failed.items())

@@ -1,0 +1,161 @@
+"""Makes the pictures in `screenshots/`: `python tests/screenshots.py`. Drives the real wizard on the embedded lab.
+
+Clock, keys, ports and names are fixed, so that the same code gives the same pictures. A test makes them again.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
+from io import StringIO
+from pathlib import Path
+from unittest import mock
+
+import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kthw_routes.demo.clock import FastClock
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.demo.ssh_server import LOOPBACK, private_text
+from kthw_routes.demo.topology import ADDRESSES
+from kthw_routes.settings import Settings
+from tests.wizard.driver import Driver, driving
+
+FOLDER = Path(__file__).parents[1] / "screenshots"
+SIZE = (96, 30)
+WIDE = (120, 36)
+_FONTS = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
+_INDENTED = re.compile(
+    r'(?P<before><text [^>]*?)x="(?P<x>[\d.]+)"(?P<between>[^>]*?)textLength="(?P<width>[\d.]+)"(?P<after>[^>]*)>'
+    r"(?P<blanks>(?:&#160;)+)(?P<rest>[^<]+)<"
+)
+_FAMILY = "'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+
+
+class FixedTime(datetime):
+    """It is always nine seconds past two minutes past two."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # a plain datetime will do
+        """That moment."""
+        return datetime(2026, 11, 22, 14, 2, 9, tzinfo=tz or UTC)
+
+
+class PictureLab(EmbeddedLab):
+    """The embedded lab with fixed keys, and a state folder that looks like a person's own."""
+
+    def __init__(self, region: str, state: Path) -> None:
+        super().__init__(region, clock=FastClock(), keys={name: _key(name) for name in ADDRESSES}, ports=_ports())
+        self._state = state
+
+    @property
+    def settings(self) -> Settings:
+        """One host at a time, so that the log has one order."""
+        return replace(super().settings, state=self._state, parallel=1)
+
+
+def _key(name: str) -> paramiko.PKey:
+    seed = hashlib.sha256(f"host key of {name}, for pictures".encode()).digest()
+    return paramiko.Ed25519Key.from_private_key(StringIO(private_text(Ed25519PrivateKey.from_private_bytes(seed))))
+
+
+def _ports() -> dict[str, int]:
+    """2200 and up, where they are free; no picture shows them."""
+    found = {}
+    for number, name in enumerate(ADDRESSES):
+        with socket.socket() as probe:
+            found[name] = 0 if probe.connect_ex((LOOPBACK, 2200 + number)) == 0 else 2200 + number
+    return found
+
+
+@contextmanager
+def still() -> Iterator[Path]:
+    """Time stands still, and home is an empty folder; gives the state folder."""
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pictures-")))
+        stack.enter_context(mock.patch.dict(os.environ, {"HOME": str(home), "TZ": "UTC", "COLORTERM": "truecolor"}))
+        stack.callback(time.tzset)
+        time.tzset()
+        stack.enter_context(mock.patch("kthw_routes.events.datetime", FixedTime))
+        stack.enter_context(mock.patch("kthw_routes.record.secrets.token_hex", return_value="7c1e"))
+        os.environ.pop("NO_COLOR", None)
+        yield home / ".local" / "state" / "kthw-routes"
+
+
+def picture(driver: Driver) -> str:
+    """The screen as SVG, without a remote font, and such that every viewer puts each word into its column."""
+    svg = _FONTS.sub("", driver.app.export_screenshot(title="kthw-routes"))
+    svg = re.sub(r"font-family:\s*[^;]+;", f"font-family: {_FAMILY};", svg)
+    return _INDENTED.sub(_moved, svg) + "\n"
+
+
+def _moved(text: re.Match[str]) -> str:
+    """A text that begins with blanks, begun where its first word is: some viewers drop the blanks."""
+    blanks = text["blanks"].count("&#160;")
+    width = float(text["width"])
+    letters = blanks + len(re.sub(r"&[^;]+;", "x", text["rest"]))
+    x = round(float(text["x"]) + width * blanks / letters, 1)
+    length = round(width * (letters - blanks) / letters, 1)
+    return f'{text["before"]}x="{x:g}"{text["between"]}textLength="{length:g}"{text["after"]}>{text["rest"]}<'
+
+
+async def take(region: str, size: tuple[int, int]) -> AsyncIterator[tuple[str, str]]:
+    """Walk through all steps; a name and a picture at each."""
+    with still() as state:
+        lab = PictureLab(region, state)
+        lab.start()
+        async with driving(lab, lab.settings, size) as driver:
+            await driver.at("Source")
+            yield "1-source", picture(driver)
+            await driver.press("ctrl+n")
+            await driver.at("Nodes")
+            yield "2-nodes", picture(driver)
+            await driver.acknowledge()
+            await driver.press("ctrl+n")
+            await driver.until(lambda: driver.app.screen is not driver.step, "the question about host keys")
+            await driver.settle()
+            yield "3-host-keys", picture(driver)
+            await driver.press("enter")
+            await driver.at("Checks")
+            yield "3-checks", picture(driver)
+            await driver.go("Routes")
+            yield "4-routes", picture(driver)
+            await driver.press("ctrl+n")
+            await driver.at("Run")
+            await driver.press("down")
+            yield "5-run", picture(driver)
+            await driver.go("Proof")
+            yield "6-proof", picture(driver)
+
+
+async def pictures() -> dict[str, str]:
+    """Every picture: file name -> SVG."""
+    made = {f"{name}.svg": svg async for name, svg in take("ca-central", SIZE)}
+    london = {name: svg async for name, svg in take("eu-west", SIZE)}
+    made["2-nodes-eu-west.svg"] = london["2-nodes"]
+    made["6-proof-eu-west.svg"] = london["6-proof"]
+    wide = {name: svg async for name, svg in take("ca-central", WIDE)}
+    made["4-routes-wide.svg"] = wide["4-routes"]
+    return made
+
+
+def main() -> None:
+    """Write them all."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(exist_ok=True)
+    for name, svg in asyncio.run(pictures()).items():
+        (folder / name).write_text(svg)
+        print(folder / name)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(FOLDER.parent))
+    main()
