@@ -15,7 +15,6 @@ from kthw_routes.events import Event
 from kthw_routes.wizard.jobs import Job
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.lessons import lesson
-from kthw_routes.wizard.themes import content
 from kthw_routes.wizard.widgets.frame import ButtonRow, Head, Rail, Status, WhyPanel
 from kthw_routes.wording import Tone, Words
 
@@ -51,6 +50,7 @@ class StepScreen(Screen[None]):
         self._titles = titles
         self._here = here
         self.job: Job | None = None
+        self._shut = (False, False)
         self.busy = ""
         """What is under way, in words; empty while nothing is."""
         self.error: KthwRoutesError | None = None
@@ -164,7 +164,10 @@ class StepScreen(Screen[None]):
         else:
             status.show(self.status())
         self.set_class(self.wizard.is_why_open, "-why")
-        self.refresh_bindings()
+        shut = (go_on.disabled, back.disabled)
+        if shut != self._shut:
+            self._shut = shut
+            self.refresh_bindings()
 
     can_cancel: ClassVar[bool] = True
     """Whether work under way here is ended by *Cancel*."""
@@ -251,17 +254,6 @@ class StepScreen(Screen[None]):
     @on(Button.Pressed, "#quit")
     async def _quit_pressed(self) -> None:
         await self.app.action_quit()
-
-
-class ErrorBox(Static):
-    """What went wrong, where it went wrong: the sentence and what to do now."""
-
-    def show(self, error: KthwRoutesError | None) -> None:
-        """Show it, or nothing."""
-        self.display = error is not None
-        if error is not None:
-            hint = Words(f"\n  {error.hint}", Tone.QUIET) if error.hint else ""
-            self.update(content(Words(f"✗ {error.sentence}", Tone.BAD), hint))
 
 
 def _label(button: Button, text: str) -> None:

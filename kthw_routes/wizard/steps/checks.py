@@ -8,16 +8,17 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Button, DataTable, Static
+from textual.widgets import Button, DataTable
 
 from kthw_routes.cluster import Node, PodCidrSource
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.findings import Finding, stops
 from kthw_routes.observed import HostFacts, Privilege
 from kthw_routes.wizard import by_hand
-from kthw_routes.wizard.steps.base import ErrorBox, StepScreen
-from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList, FindingView
+from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.wording import Tone, Words, count, state_tone
@@ -67,7 +68,7 @@ class ChecksStep(StepScreen):
         """The table with its detail lines, then the findings."""
         with VerticalScroll(can_focus=False):
             yield Rows("host", "state", "as", "pod CIDR", "rests on", "forwarding", "pods", id="hosts")
-            yield Static(id="detail")
+            yield Prose(id="detail")
             yield ErrorBox(id="error")
             yield FindingList(tickable=True, id="findings")
 
@@ -108,7 +109,7 @@ class ChecksStep(StepScreen):
         self.query_one("#look", Button).disabled = bool(self.busy)
         self.query_one("#hosts", Rows).show((n.name, self._cells(n)) for n in self._hosts)
         self._draw_detail()
-        self.query_one(ErrorBox).show(self.error)
+        self.query_one(ErrorBox).show_error(self.error)
         await self.query_one(FindingList).show(self._findings, self.journey.choices.acknowledged)
 
     @property
@@ -159,7 +160,7 @@ class ChecksStep(StepScreen):
                 text = (Words(f"✗ {trouble.sentence}\n", Tone.BAD), quiet(trouble.hint))
             elif facts is not None:
                 text = (quiet(_detail(facts)),)
-        self.query_one("#detail", Static).update(content(*text))
+        self.query_one("#detail", Prose).show(*text)
 
     @on(DataTable.RowHighlighted, "#hosts")
     def _moved(self) -> None:

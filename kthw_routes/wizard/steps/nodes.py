@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable
 
 from kthw_routes.cluster import Node, Selection
 from kthw_routes.findings import Finding, Level, stops
@@ -17,8 +17,9 @@ from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.node_form import NodeForm
 from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList, FindingView
+from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.wording import Tone, Words, count
@@ -58,7 +59,7 @@ class NodesStep(StepScreen):
         """The table with its detail line, then the findings."""
         with VerticalScroll(can_focus=False):
             yield Rows("node", "ssh", "internal address", "expected pod CIDR", id="nodes")
-            yield Static(id="detail")
+            yield Prose(id="detail")
             yield FindingList(tickable=True, id="findings")
 
     async def draw(self) -> None:
@@ -105,7 +106,7 @@ class NodesStep(StepScreen):
         keys = f"Enter edit   l {'leave out' if node.is_visited else 'take in'}"
         keys += "" if node.selection is Selection.REMOVED else "   x remove for good"
         facts = quiet(f"{' · '.join(p for p in parts if p)}   ")
-        self.query_one("#detail", Static).update(content(facts, Words(keys, Tone.NEW)))
+        self.query_one("#detail", Prose).show(facts, Words(keys, Tone.NEW))
 
     @property
     def _node(self) -> Node | None:

@@ -9,15 +9,16 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Button, Collapsible, Static
+from textual.widgets import Button, Collapsible
 
 from kthw_routes.events import Step
 from kthw_routes.plan import describe
 from kthw_routes.proof import Proof
 from kthw_routes.wizard import by_hand
-from kthw_routes.wizard.steps.base import ErrorBox, StepScreen
-from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList
+from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wording import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, ways_back
 
@@ -35,16 +36,14 @@ class ProofStep(StepScreen):
     def compose_body(self) -> ComposeResult:
         """All in one column that scrolls."""
         with VerticalScroll(id="proof"):
-            yield Static(id="headline")
+            yield Prose(id="headline")
             yield ErrorBox(id="error")
             yield Rows(id="pairs", pick=False)
-            yield Static(id="explained")
+            yield Prose(id="explained")
             yield FindingList(id="findings")
-            yield Collapsible(
-                Static(id="tables", markup=False), title="ip route of each worker, as read back", id="fold-tables"
-            )
-            yield Collapsible(Static(id="undo", markup=False), title="How to undo, host by host", id="fold-undo")
-            yield Static(id="rest")
+            yield Collapsible(Prose(id="tables"), title="ip route of each worker, as read back", id="fold-tables")
+            yield Collapsible(Prose(id="undo"), title="How to undo, host by host", id="fold-undo")
+            yield Prose(id="rest")
 
     def extra_buttons(self) -> Iterable[Button]:
         """Prove again."""
@@ -66,23 +65,21 @@ class ProofStep(StepScreen):
         """From what was seen."""
         journey, proof = self.journey, self.journey.proof
         self.query_one("#prove", Button).disabled = bool(self.busy)
-        self.query_one(ErrorBox).show(self.error)
-        headline = self.query_one("#headline", Static)
+        self.query_one(ErrorBox).show_error(self.error)
+        headline = self.query_one("#headline", Prose)
         for name in ("#pairs", "#explained", "#fold-tables"):
             self.query_one(name).display = proof is not None
         if proof is None:
-            headline.update(content(quiet("Nothing was seen yet.")))
+            headline.show(quiet("Nothing was seen yet."))
         else:
             tone = Tone.GOOD if proof.is_proved else Tone.BAD if proof.failed else Tone.WARNING
             mark = "✓" if proof.is_proved else "✗" if proof.failed else "?"
-            headline.update(
-                content(Words(f"{mark} {proof.headline}", tone), quiet(f"\nEvidence: {proof.evidence.words}."))
-            )
+            headline.show(Words(f"{mark} {proof.headline}", tone), quiet(f"\nEvidence: {proof.evidence.words}."))
             self._draw_pairs(proof)
             lines = explanations(proof)
             width = self.query_one("#body").size.width - 2
-            self.query_one("#explained", Static).update(content("\n".join(_hanging(line, width) for line in lines)))
-            self.query_one("#tables", Static).update(_tables(proof))
+            self.query_one("#explained", Prose).show("\n".join(_hanging(line, width) for line in lines))
+            self.query_one("#tables", Prose).show(_tables(proof))
         warnings = [f for f in journey.review().findings if f.acknowledge] if journey.inspection else []
         await self.query_one(FindingList).show(warnings if proof is None or not proof.is_proved else [])
         self._draw_rest()
@@ -100,7 +97,7 @@ class ProofStep(StepScreen):
         report = self.journey.report
         ways = ways_back(report) if report else ()
         self.query_one("#fold-undo").display = bool(ways)
-        self.query_one("#undo", Static).update(
+        self.query_one("#undo", Prose).show(
             "\n".join(line for way in ways for line in (f"# on {way.host}, as root:", *way.lines, "")).rstrip()
         )
         parts: list[Words | str] = []
@@ -110,7 +107,7 @@ class ProofStep(StepScreen):
         if ways:
             parts += [quiet("reboot    "), f"{REBOOT}\n"]
         parts += [quiet("next lab  "), NEXT_LAB]
-        self.query_one("#rest", Static).update(content(*parts))
+        self.query_one("#rest", Prose).show(*parts)
 
     def refusal(self) -> str:
         """It ends when it was proved, or tried."""

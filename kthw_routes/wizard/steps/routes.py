@@ -9,14 +9,15 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import DataTable, Static
+from textual.widgets import DataTable
 
 from kthw_routes.changes import ChangeKind
 from kthw_routes.findings import Finding, Level
 from kthw_routes.plan import NameChange, RouteChange, describe
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.themes import cut_middle
+from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.wording import KIND_TONE, Words, count, level_tone, level_word, matrix_cell, summary
@@ -72,7 +73,7 @@ class RoutesStep(StepScreen):
             yield Tick("write the workers' names into /etc/hosts on the controllers", True, id="names")
             yield Rows("host", "", "what", "why", id="changes")
             with VerticalScroll(id="detail-box", can_focus=False):
-                yield Static(id="detail")
+                yield Prose(id="detail")
 
     def entered(self) -> None:
         """Compare, with what is chosen now."""
@@ -128,18 +129,18 @@ class RoutesStep(StepScreen):
 
     def _draw_detail(self) -> None:
         row = self._rows.get(self.query_one("#changes", Rows).key or "")
-        detail = self.query_one("#detail", Static)
+        detail = self.query_one("#detail", Prose)
         if row is None:
             nothing = self.review.plan.is_empty
-            detail.update(content(Words(summary(self.review.plan), KIND_TONE[ChangeKind.KEEP])) if nothing else "")
+            detail.show(Words(summary(self.review.plan), KIND_TONE[ChangeKind.KEEP]) if nothing else "")
         elif isinstance(row.change, Finding):
             words = Words(f"{level_word(row.change)}: ", level_tone(row.change))
             known = " You ticked it in step 2." if row.change.acknowledge else ""
-            detail.update(content(words, row.change.sentence, quiet(f"\n{row.change.hint}{known}")))
+            detail.show(words, row.change.sentence, quiet(f"\n{row.change.hint}{known}"))
         elif isinstance(row.change, RouteChange):
-            detail.update(content(*self._route_detail(row, row.change)))
+            detail.show(*self._route_detail(row, row.change))
         else:
-            detail.update(content(*_name_detail(row, row.change)))
+            detail.show(*_name_detail(row, row.change))
 
     def _route_detail(self, row: _Row, change: RouteChange) -> Iterable[Words | str]:
         owner = f" ({change.worker})" if change.worker else ""

@@ -7,17 +7,18 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, DataTable, Static
+from textual.widgets import Button, DataTable
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.steps.base import ErrorBox, StepScreen
+from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.checks import GLYPHS
-from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
+from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wording import REBOOT, Tone, Words, count, state_tone
 from kthw_routes.workflow import Report
@@ -57,11 +58,11 @@ class RunStep(StepScreen):
         with Horizontal(id="run"):
             with Vertical(id="run-hosts"):
                 yield Rows("host", "state", id="hosts")
-                yield Static(id="progress")
+                yield Prose(id="progress")
                 yield ErrorBox(id="error")
             with Vertical(id="run-log"):
                 yield HostLog(id="log")
-                yield Static(id="outcome")
+                yield Prose(id="outcome")
 
     def extra_buttons(self) -> Iterable[Button]:
         """Stop and retry."""
@@ -118,8 +119,8 @@ class RunStep(StepScreen):
         hosts.show(rows)
         self._show_log()
         self.query_one(HostLog).catch_up()
-        self.query_one("#progress", Static).update(content(*self._progress()))
-        self.query_one(ErrorBox).show(self.error)
+        self.query_one("#progress", Prose).show(*self._progress())
+        self.query_one(ErrorBox).show_error(self.error)
         stop, retry = self.query_one("#stop", Button), self.query_one("#retry", Button)
         stop.display, retry.display = bool(self.busy), not self.busy and self._can_retry
         stop.disabled = self.wizard.is_quitting
@@ -150,13 +151,13 @@ class RunStep(StepScreen):
         log = self.query_one(HostLog)
         log.show(self._all if chosen == _ALL else self._logs.setdefault(chosen, LogBuffer()))
         state = self._states.get(chosen)
-        outcome = self.query_one("#outcome", Static)
+        outcome = self.query_one("#outcome", Prose)
         text = state[1] if state and state[0].is_final else ""
         report = self.journey.report
         hint = report.outcomes[chosen].hint if report and chosen in report.outcomes else ""
         outcome.display = bool(text)
         if state and text:
-            outcome.update(content(Words(text, state_tone(state[0])), quiet(f" {hint}")))
+            outcome.show(Words(text, state_tone(state[0])), quiet(f" {hint}"))
 
     @on(DataTable.RowHighlighted, "#hosts")
     def _moved(self) -> None:

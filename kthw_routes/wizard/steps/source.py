@@ -13,8 +13,9 @@ from kthw_routes.sources.token import WHERE_TO_MAKE_ONE, NoToken, token_of
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.choices import SourceChoice, SourceKind
 from kthw_routes.wizard.journey import Found
-from kthw_routes.wizard.steps.base import ErrorBox, StepScreen
+from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import content
+from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.tick import Option, Pick
 from kthw_routes.wording import Tone, Words
 
@@ -45,12 +46,12 @@ class SourceStep(StepScreen):
         rows = self.journey.sources
         with VerticalScroll(can_focus=False):
             yield Pick(tuple(self._option(row) for row in rows), rows.index(self.journey.choices.source), id="source")
-            yield Static(id="source-words")
+            yield Prose(id="source-words")
             yield Static("Linode API token", id="token-title")
             yield Input(password=True, id="token", compact=True, placeholder="paste it here")
             yield Static(content(Words(_token_words(), Tone.QUIET)), id="token-words")
             yield ErrorBox(id="error")
-            yield Static(id="found")
+            yield Prose(id="found")
 
     def _option(self, row: SourceChoice) -> Option:
         if row.kind is SourceKind.LAB:
@@ -65,18 +66,16 @@ class SourceStep(StepScreen):
     async def draw(self) -> None:
         """The token only where one is wanted."""
         lab = self.journey.choices.source.kind is SourceKind.LAB
-        self.query_one("#source-words", Static).update(
-            content(Words(_LAB_WORDS if lab else _ACCOUNT_WORDS, Tone.QUIET))
-        )
+        self.query_one("#source-words", Prose).show(Words(_LAB_WORDS if lab else _ACCOUNT_WORDS, Tone.QUIET))
         wants = self._wants_token
         for name in ("token-title", "token", "token-words"):
             self.query_one(f"#{name}").display = wants
-        self.query_one(ErrorBox).show(self.error)
-        found = self.query_one("#found", Static)
+        self.query_one(ErrorBox).show_error(self.error)
+        found = self.query_one("#found", Prose)
         found.display = self.journey.is_found and not self.busy
         if self.journey.is_found:
             number = len(self.journey.cluster.nodes)
-            found.update(content(Words(f"✓ {number} nodes were found here. Next keeps your corrections.", Tone.GOOD)))
+            found.show(Words(f"✓ {number} nodes were found here. Next keeps your corrections.", Tone.GOOD))
 
     @property
     def _wants_token(self) -> bool:

@@ -7,6 +7,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.wording import Tone, Words
 
 
@@ -19,8 +20,9 @@ class Head(Widget):
 
     def show(self, place: str) -> None:
         """Say where one is."""
-        self._place = place
-        self.refresh()
+        if place != self._place:
+            self._place = place
+            self.refresh()
 
     def render(self) -> Content:
         """The name on the left, the place on the right."""
@@ -70,12 +72,8 @@ class WhyPanel(VerticalScroll):
         yield Static("F1 closes this", id="why-close")
 
 
-class Status(Static):
+class Status(Prose):
     """One line above the buttons: why it does not go on, or what is happening."""
-
-    def show(self, words: Words | str = "") -> None:
-        """Say it, or nothing."""
-        self.update(content(words) if words else "")
 
 
 class ButtonRow(Horizontal):
