@@ -123,8 +123,9 @@ def not_json(answer: Answer, host: str) -> LinodeError:
 def of_exception(error: BaseException, host: str, seconds: float) -> LinodeError:
     """The error for a request without a (whole) answer. `seconds`: how long was waited at most."""
     chain = list(_chain(error))
-    # an end of file within the handshake is a lost connection, not a matter of certificates
-    tls = next((e for e in chain if isinstance(e, ssl.SSLError) and not isinstance(e, ssl.SSLEOFError)), None)
+    # an end of file within the handshake is a lost connection, not a matter of certificates (OpenSSL has two words)
+    lost = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    tls = next((e for e in chain if isinstance(e, ssl.SSLError) and not isinstance(e, lost)), None)
     if tls is not None:
         text = getattr(tls, "verify_message", "") or tls.reason or "the handshake failed"
         sentence = f"No safe connection to {host}: {clean_line(str(text))[:_LONGEST_REASON]}."
