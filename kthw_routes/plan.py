@@ -4,7 +4,7 @@ Per worker one route per other worker, `POD CIDR via INTERNAL ADDRESS`, never on
 for every route what becomes of it and why, the exact commands, and the commands that take them back.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
@@ -13,8 +13,9 @@ from kthw_routes import etc_hosts
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
-from kthw_routes.iproute2 import RouteCommand, Verb, pod_route
+from kthw_routes.iproute2 import RouteCommand, pod_route
 from kthw_routes.observed import HostFacts, Route
+from kthw_routes.route_edits import NO_EDIT, Edit, put, take_away
 
 __all__ = [
     "ChangeKind",
@@ -194,7 +195,7 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, prune: bool, name
 def _compare(wanted: Wanted, facts: HostFacts) -> RouteChange:
     has = tuple(r for r in facts.routes if r.prefix == wanted.prefix)
 
-    def row(kind: ChangeKind, reason: str, edit: _Edit = _NO_EDIT) -> RouteChange:
+    def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
         return RouteChange(
             kind, wanted.prefix, wanted.worker, wanted.next_hop, has, reason, edit.commands, edit.inverse
         )
@@ -206,7 +207,7 @@ def _compare(wanted: Wanted, facts: HostFacts) -> RouteChange:
         )
     right = [r for r in has if _is_right(r, wanted, facts)]
     if not has:
-        return row(ChangeKind.ADD, "no route to it", _put(pod_route(wanted.prefix, wanted.next_hop), has))
+        return row(ChangeKind.ADD, "no route to it", put(pod_route(wanted.prefix, wanted.next_hop), has))
     if len(has) == 1 and right:
         tagged = "ours already" if right[0].is_tagged else f"right as it is (proto {right[0].protocol})"
         return row(ChangeKind.KEEP, tagged)
@@ -215,12 +216,12 @@ def _compare(wanted: Wanted, facts: HostFacts) -> RouteChange:
         keep = min(right, key=lambda r: (r.metric, bool(r.extra), r.source is not None))
         spare = [r for r in has if r is not keep]
         return row(
-            ChangeKind.REPLACE, f"a second route beside the right one: {describe(spare[0])}", _take_away(spare, has)
+            ChangeKind.REPLACE, f"a second route beside the right one: {describe(spare[0])}", take_away(spare, has)
         )
     return row(
         ChangeKind.REPLACE,
         f"leads elsewhere: {describe(has[0])}",
-        _put(pod_route(wanted.prefix, wanted.next_hop), has),
+        put(pod_route(wanted.prefix, wanted.next_hop), has),
     )
 
 
@@ -246,70 +247,6 @@ def describe(route: Route) -> str:
     else:
         text = f"dev {route.device}"
     return f"{text} metric {route.metric}" if route.metric else text
-
-
-# --- commands and what takes them back --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Edit:
-    """Commands on the routes of one prefix, and what takes them back."""
-
-    commands: tuple[RouteCommand, ...] = ()
-    inverse: tuple[RouteCommand, ...] = ()
-
-
-_NO_EDIT: Final = _Edit()
-
-
-def _key(route: Route) -> tuple[int, int]:
-    """What, beside the prefix, makes two routes one to the kernel."""
-    return route.metric, route.tos
-
-
-def _put(new: Route, has: tuple[Route, ...]) -> _Edit:
-    """`new` in the place of all that the host has for this prefix, without a moment in which there is none."""
-    swapped = next((r for r in has if _key(r) == _key(new)), None)
-    # `add` where there is nothing to swap: should a route have come up meanwhile, the kernel refuses to lose it.
-    first = RouteCommand(Verb.REPLACE if swapped else Verb.ADD, new)
-    rest = tuple(RouteCommand(Verb.DELETE, r) for r in has if r is not swapped)
-    if swapped is not None and not rest:
-        return _Edit((first,), (RouteCommand(Verb.REPLACE, swapped),))
-    back = _restore(has, has, survivors=(new,))
-    return _Edit((first, *rest), (*back, RouteCommand(Verb.DELETE, new)))
-
-
-def _take_away(gone: list[Route], has: tuple[Route, ...]) -> _Edit:
-    """Some of the routes that the host has for this prefix go, in their order: `del` takes the first that matches."""
-    kept = tuple(r for r in has if not any(r is g for g in gone))
-    return _Edit(tuple(RouteCommand(Verb.DELETE, r) for r in gone), _restore(gone, has, survivors=kept))
-
-
-def _restore(
-    gone: Iterable[Route], has: tuple[Route, ...], *, survivors: tuple[Route, ...]
-) -> tuple[RouteCommand, ...]:
-    """Put routes back among the survivors, in the order in which `has` lists them.
-
-    Of several routes of one key the first wins, and `add` refuses a second: what stood before the survivors of its
-    key is put before them, last first; the rest is put behind (also what stood between two of them: no order of
-    commands puts it there without touching theirs).
-    """
-    before: list[RouteCommand] = []
-    behind: list[RouteCommand] = []
-    for route in gone:
-        twins = [r for r in has if _key(r) == _key(route)]
-        staying = [r for r in survivors if _key(r) == _key(route)]
-        follows = [r for r in twins[_position(route, twins) + 1 :] if any(r is s for s in staying)]
-        is_new = any(not any(s is r for r in has) for s in staying)
-        if staying and (is_new or len(follows) == len(staying)):
-            before.insert(0, RouteCommand(Verb.PREPEND, route))
-        else:
-            behind.append(RouteCommand(Verb.APPEND if len(twins) > 1 else Verb.ADD, route))
-    return (*before, *behind)
-
-
-def _position(route: Route, among: list[Route]) -> int:
-    return next(number for number, r in enumerate(among) if r is route)
 
 
 # --- what is there and not wanted -------------------------------------------------------------------------------
@@ -364,7 +301,7 @@ def _unwanted_row(
     prune: bool,
     marked: bool,
 ) -> RouteChange:
-    def row(kind: ChangeKind, reason: str, edit: _Edit = _NO_EDIT) -> RouteChange:
+    def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
         return RouteChange(kind, prefix, owner, None, has, reason, edit.commands, edit.inverse)
 
     if node.pod_cidr is not None and prefix.subnet_of(node.pod_cidr):
@@ -372,11 +309,11 @@ def _unwanted_row(
     ours = [r for r in has if r.is_tagged]
     if ours and (gone or (prune and owner is None)):
         why = f"{owner} was removed for good" if owner else "leads to no worker listed (--prune)"
-        return row(ChangeKind.REMOVE, why, _take_away(ours, has))
+        return row(ChangeKind.REMOVE, why, take_away(ours, has))
     if ours:
         why = f"{owner} has no next hop to compare with" if owner else "leads to no worker listed; --prune removes it"
         return row(ChangeKind.STALE, f"ours; {why}")
     removable = [r for r in has if not r.is_kernel]
     if marked and removable:
-        return row(ChangeKind.REMOVE, "foreign, marked for removal", _take_away(removable, has))
+        return row(ChangeKind.REMOVE, "foreign, marked for removal", take_away(removable, has))
     return row(ChangeKind.FOREIGN, f"neither wanted nor ours: {describe(has[0])}")
