@@ -32,7 +32,8 @@ class ModelHost:
         kernel: its own network namespace.
         namespaces: those below /run/netns, by name: the pods'.
         files, users: as the names say.
-        iproute2: the version that `ip -V` prints; 4.15 (`ss180129`) and older print no JSON for routes.
+        iproute2: the version that `ip -V` prints; 4.15 (`ss180129`) and older print no JSON for routes,
+            and `busybox` takes no options.
         bashrc: what the login shell prints before each command (stdout), as a noisy .bashrc does.
         missing: programs that are not installed.
         before: called before each program is run; a test makes a host slow or dying with it.

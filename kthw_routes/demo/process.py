@@ -1,5 +1,6 @@
 """A running program: its arguments, its streams, who runs it and where, and how it is stopped."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -117,15 +118,17 @@ class Process:
         done = threading.Event()
 
         def work() -> None:
-            try:
+            # Where the other end went away meanwhile, the box stays empty.
+            with contextlib.suppress(Interrupted, BrokenPipe, OSError):
                 box.append(read())
-            finally:
-                done.set()
+            done.set()
 
         threading.Thread(target=work, name="model-read", daemon=True).start()
         if not done.wait(max(self.deadline - self.host.clock.now(), 0.0)):
             raise Expired(self.deadline)
-        return box[0] if box else b""
+        if not box:
+            raise Interrupted
+        return box[0]
 
     def run(self, argv: list[str], **changes: object) -> int:
         """Run another program as this one's child and return its status; 127 where there is none."""

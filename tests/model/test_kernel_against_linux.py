@@ -2,7 +2,8 @@
 
 Prefixes, next hops, metrics and addresses are few, so that commands meet each other's leftovers. Not compared,
 because the model does not have them: IPv6, routes typed into the local table (types local, broadcast, anycast,
-nat), policy rules, and the wording of the help texts. What cannot agree is named in `linux.normal_text`.
+nat), an address that is another interface's broadcast address, policy rules, and the wording of the help texts.
+What cannot agree is named in `linux.normal_text`.
 """
 
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
 from tests.model.linux import RealKernel, Settings, model, normal, run_on_model, unavailable
@@ -269,12 +270,59 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealKernel]:
     kernel.close()
 
 
+def lines(text: str) -> list[Words]:
+    """A sequence as one would type it."""
+    return [tuple(shlex.split(line)) for line in text.strip().splitlines()]
+
+
+KNOWN = lines("""
+ip address add 192.168.128.10/17 dev eth0
+ip route add default via 192.168.128.12
+ip route add 10.200.1.0/24 via 1.2.3.4
+ip route add 10.200.1.0/24 via 192.168.128.11 proto 200
+ip route add 10.200.1.0/24 via 192.168.128.12
+ip route add 10.200.9.0/24 via 10.200.1.5
+ip route replace 10.200.1.0/24 via 192.168.128.12 metric 5
+ip route append 10.200.1.0/24 via 192.168.128.12
+ip route append 10.200.1.0/24 via 192.168.128.13
+ip route prepend 10.200.1.0/24 via 192.168.128.14
+ip route replace 10.200.1.0/24 via 192.168.128.13
+ip route replace 10.200.1.0/24 via 192.168.128.15 proto 200
+ip route change 10.200.2.0/24 via 192.168.128.15
+ip route add 10.200.2.0/24 via 192.168.128.10
+ip route get 10.200.2.5
+ip route get 10.200.1.5 from 10.200.0.5 iif eth1
+ip route del 10.200.1.0/24 proto static
+ip route del 10.200.1.0/24
+ip -json route show root 10.200.0.0/16
+""")
+"""What the tool's texts rest on: off-link and indirect next hops, equal keys, the verbs, an own address."""
+
+OWN_NETWORK = lines("""
+ip address add 192.168.128.10/17 dev eth0
+ip route add 10.200.1.0/24 via 192.168.128.11
+ip address add 10.200.1.1/24 dev eth1
+ip route show 10.200.1.0/24
+ip route del 10.200.1.0/24 via 192.168.128.11
+ip route replace 10.200.1.0/24 via 192.168.128.11
+ip address del 10.200.1.1/24 dev eth1
+ip route add 10.200.2.0/24 via 192.168.128.11 src 192.168.128.10
+ip route add blackhole 10.200.3.0/24
+ip route get 10.200.3.5
+ip address del 192.168.128.10/17 dev eth0
+""")
+"""A node's own pod network: a route that was there before the bridge, and one that replaces the bridge's."""
+
+
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(sequence=sequences, how=namespaces)
+@example(sequence=KNOWN, how=Settings())
+@example(sequence=KNOWN, how=Settings(ip_forward=1, rp_filter=1))
+@example(sequence=OWN_NETWORK, how=Settings())
 def test_the_model_answers_as_the_kernel_does(real: RealKernel, sequence: list[Words], how: Settings) -> None:
     """Each command's stdout, stderr and status, and the table and addresses after it, are the same on both."""
     expected = real.run(sequence, how)

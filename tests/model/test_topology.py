@@ -83,6 +83,16 @@ def test_an_old_iproute2_prints_no_json_for_routes() -> None:
     assert run(host, "ip -json address show").out.startswith("[{")
 
 
+def test_the_ip_of_busybox_takes_no_options() -> None:
+    """Neither the version nor JSON; the tool can tell by it."""
+    host = cluster().hosts["worker-0"]
+    host.iproute2 = "busybox"
+    ran = run(host, "ip -V")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("BusyBox")
+    assert run(host, "ip -json address show").status == 1
+
+
 def test_it_is_up_at_once() -> None:
     """Building the cluster takes a small part of the second that the lab may take."""
     begin = time.perf_counter()
