@@ -139,7 +139,7 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
         proof = None if command.walk.stop.requested else command.walk.prove(review.inspection)
         if proof is not None:
             command.printer.proof(proof)
-        _print_end(command.printer, report)
+        _print_end(command.printer, report, kept=settings.personal)
         command.walk.finish(report, proof)
         command.document(_apply_document(review, report, proof))
         if command.walk.stop.requested:
@@ -177,7 +177,7 @@ def _confirmed(review: Review) -> bool:
     return click.confirm(f"{summary(review.plan, tuple(review.inspection.troubles))}. Make it so?", err=True)
 
 
-def _print_end(printer: Printer, report: Report) -> None:
+def _print_end(printer: Printer, report: Report, *, kept: bool) -> None:
     if report.folder is None:
         return
     printer.say()
@@ -187,7 +187,7 @@ def _print_end(printer: Printer, report: Report) -> None:
         printer.say(f"# as root on {way.host}", "dim")
         for line in way.lines:
             printer.say(line)
-    printer.say(f"Transcript: {report.folder / 'transcript.md'}")
+    printer.say(f"Transcript: {report.folder / 'transcript.md'}{'' if kept else ' (it goes with the lab)'}")
     printer.say(f"Next lab: {NEXT_LAB}")
 
 
