@@ -48,5 +48,5 @@ def _with_password(session: SshSession) -> Privilege:
         return Privilege.NONE
     if not right:
         session.privilege = Privilege.NONE
-        raise wrong_password(session.node, session.user)
+        raise wrong_password(session.node, session.user, session.access.sudo.refused_on)
     return Privilege.SUDO_PASSWORD

@@ -22,7 +22,8 @@ class SudoPassword:
         self._password: Secret | None = None
         self._was_asked = False
         self._is_proved = False
-        self._is_wrong = False
+        self.refused_on = ""
+        """The host that refused the password; empty while none did."""
 
     def known(self) -> Secret | None:
         """The password, if one was given."""
@@ -32,7 +33,7 @@ class SudoPassword:
         """Ask again next time, unless the password was right somewhere: for another look after a mistyped one."""
         with self._lock:
             if not self._is_proved:
-                self._password, self._was_asked, self._is_wrong = None, False, False
+                self._password, self._was_asked, self.refused_on = None, False, ""
 
     def try_on(self, user: str, node: str, attempt: Callable[[], bool]) -> bool | None:
         """Ask for the password unless that was done, and see whether it is right on this host.
@@ -50,17 +51,23 @@ class SudoPassword:
                 self._password = None if answer is None else Secret(answer)
             if self._password is None:
                 return None
-            if self._is_wrong:
+            if self.refused_on:
                 return False
             if not self._is_proved:
                 self._is_proved = attempt()
-                self._is_wrong = not self._is_proved
+                self.refused_on = "" if self._is_proved else node
                 return self._is_proved
         return attempt()
 
 
-def wrong_password(node: str, user: str) -> WrongSudoPassword:
-    """The error for a password that sudo refused, here or on the host that tried it first."""
+def wrong_password(node: str, user: str, refused_on: str = "") -> WrongSudoPassword:
+    """The error for a password that sudo refused here, or on the host `refused_on` that tried it first."""
+    if refused_on and refused_on != node:
+        return WrongSudoPassword(
+            node,
+            f"sudo refused the password of {user} on {refused_on}, so it was not tried here.",
+            "Try again with the right one.",
+        )
     return WrongSudoPassword(
         node, f"sudo refused the password of {user}.", "It was tried once. Try again with the right one."
     )
