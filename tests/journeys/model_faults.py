@@ -5,7 +5,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Final, Literal
 
 from kthw_routes.demo.files import Node
 from kthw_routes.demo.process import Process
@@ -35,6 +35,14 @@ class ModelHold:
         while not self.released.wait(0.02):
             process.check()
 
+
+_GERMAN: Final = {
+    "Sorry, try again.\n": "Das hat nicht funktioniert, bitte nochmal probieren.\n",
+    "sudo: a password is required\n": "sudo: Ein Passwort ist notwendig\n",
+    "sudo: no password was provided\n": "sudo: Es wurde kein Passwort angegeben\n",
+    "sudo: 1 incorrect password attempt\n": "sudo: 1 Fehlversuch bei der Passwort-Eingabe\n",
+}
+"""What sudo says in German, measured on Debian 12."""
 
 Program = Callable[[Process], int]
 
@@ -143,6 +151,20 @@ class ModelFaults:
 
         host.bashrc = noise
         vars(host)["execute"] = noisy
+
+    def speak_german(self, node: str) -> None:
+        def around(process: Process, real: Program) -> int:
+            if process.env.get("LC_ALL") == "C":
+                return real(process)
+
+            def translated(data: bytes) -> None:
+                process_err(_GERMAN.get(data.decode(), data.decode()).encode())
+
+            process_err = process.stderr
+            return real(replace(process, stderr=translated))
+
+        self._around(node, "sudo", around)
+        self._around(node, "dd", around)
 
     def failed_sudo(self, node: str) -> int:
         return self._wrong[node]

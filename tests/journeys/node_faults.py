@@ -1,6 +1,7 @@
 """Faults on real nodes, by real means. `NodeLab.reset` takes all of it back."""
 
 import shlex
+import time
 from typing import Literal
 
 from tests.journeys.faults import Hold
@@ -12,6 +13,7 @@ class NodeFaults:
 
     def __init__(self, stage: RealNodes) -> None:
         self._lab = stage.lab
+        self._since = time.time()
 
     def cut_off(self, node: str) -> None:
         self._lab.run(node, "systemctl stop ssh.service; pkill -KILL sshd; true")
@@ -80,12 +82,18 @@ class NodeFaults:
         for home in ("root", "home/ubuntu", "home/learner"):
             host.path(f"{home}/.bashrc").write_text(bashrc)
 
+    def speak_german(self, node: str) -> None:
+        host = self._lab.node(node)
+        config = host.path("etc/ssh/sshd_config")
+        config.write_text(f"SetEnv LANG=de_DE.UTF-8 LANGUAGE=de\n{config.read_text()}")
+        host.restart_ssh()
+
     def failed_sudo(self, node: str) -> int:
-        log = self._lab.run(node, "journalctl --quiet --boot --identifier=sudo --output=cat")
+        log = self._lab.run(node, f"journalctl --quiet --since=@{self._since:f} --identifier=sudo --output=cat")
         return sum("authentication failure" in line for line in log.splitlines())
 
     def is_running(self, node: str, words: str) -> bool:
-        return bool(self._lab.node(node).result(f"pgrep -f {shlex.quote(words)}").stdout)
+        return bool(self._lab.run(node, ["pgrep", "-f", words], check=False))
 
 
 def _octal(data: bytes) -> str:

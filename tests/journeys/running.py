@@ -40,6 +40,7 @@ class Running:
         self, argv: Sequence[str | Path], env: Mapping[str, str], cwd: Path, *, terminal: bool = False
     ) -> None:
         """`terminal`: give it a terminal to ask on; else it has none, and nothing on stdin."""
+        self._seen = b""
         self._out, self._err = _nameless_file(), _nameless_file()
         self._keyboard, stdin = pty.openpty() if terminal else (-1, os.open(os.devnull, os.O_RDONLY))
         try:
@@ -65,6 +66,16 @@ class Running:
             select.select([], [], [], 0.02)
         os.write(self._keyboard, text.encode() + b"\n")
 
+    @property
+    def shown(self) -> str:
+        """What the terminal has shown; the output of the command itself is not among it."""
+        while self._keyboard >= 0 and select.select([self._keyboard], [], [], 0)[0]:
+            try:
+                self._seen += os.read(self._keyboard, 4096)
+            except OSError:  # Linux says so when the last one at the other end has gone
+                break
+        return self._seen.decode()
+
     def interrupt(self) -> None:
         """Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
@@ -88,10 +99,11 @@ class Running:
             code = self.process.wait(patience)
         finally:
             self.process.kill()
-            out, err = _read(self._out), _read(self._err)
+            out, err, _ = _read(self._out), _read(self._err), self.shown
             for descriptor in (self._out, self._err, self._keyboard):
                 if descriptor >= 0:
                     os.close(descriptor)
+            self._keyboard = -1
         return Answer(code, out, err)
 
 

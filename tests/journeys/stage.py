@@ -1,6 +1,7 @@
 """Where a journey takes place: a cluster as it stands before lab 11, and the tool beside it."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -122,6 +123,10 @@ class Model:
         """Begin to run `kthw-routes` with that environment."""
         own = free_environment(self._home) | self.lab.environment | dict(env or {})
         return Running([sys.executable, "-m", "kthw_routes", *arguments], own, self._home, terminal=terminal)
+
+    def locally(self, command: list[str]) -> None:
+        """Run a command where the person sits."""
+        subprocess.run(command, env=free_environment(self._home), check=True, capture_output=True)
 
     @property
     def settings(self) -> Settings:

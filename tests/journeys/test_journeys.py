@@ -4,31 +4,8 @@ import re
 
 import pytest
 
+from tests.journeys.looking import names_block, pod_routes, tables, wanted
 from tests.journeys.stage import WORKERS, Stage
-
-POD_CIDRS = {name: f"10.200.{number}.0/24" for number, name in enumerate(WORKERS)}
-
-
-def pod_routes(stage: Stage, worker: str) -> dict[str, str]:
-    """Prefix -> the rest of the line, as `ip route` on the worker prints it."""
-    lines = stage.run(worker, "ip route show root 10.200.0.0/16").splitlines()
-    return {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
-
-
-def wanted(stage: Stage, worker: str) -> dict[str, str]:
-    """What `pod_routes` should be after a run."""
-    return {POD_CIDRS[other]: f"via {stage.internal(other)} dev eth0 proto 200" for other in WORKERS if other != worker}
-
-
-def tables(stage: Stage) -> dict[str, str]:
-    """Everything that the tool might change, on every node."""
-    nodes = (*WORKERS, "controller-0")
-    return {node: stage.run(node, "ip route show; ip -4 -o address show; cat /etc/hosts; ls -a /etc") for node in nodes}
-
-
-def names_block(stage: Stage) -> str:
-    rows = "".join(f"{stage.internal(worker)} {worker}\n" for worker in WORKERS)
-    return f"# BEGIN kthw-routes\n{rows}# END kthw-routes\n"
 
 
 def test_a_plan_changes_nothing(stage: Stage) -> None:

@@ -1,0 +1,53 @@
+"""What journeys look at: the routes of a worker, all that the tool might change, the tool's sentences."""
+
+import re
+
+from tests.journeys.running import Answer
+from tests.journeys.stage import WORKERS, Stage
+
+POD_CIDRS = {name: f"10.200.{number}.0/24" for number, name in enumerate(WORKERS)}
+NODES = (*WORKERS, "controller-0")
+
+
+def pod_routes(stage: Stage, worker: str) -> dict[str, str]:
+    """Prefix -> the rest of the line, as `ip route` on the worker prints it."""
+    lines = stage.run(worker, "ip route show root 10.200.0.0/16").splitlines()
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
+
+
+def wanted(stage: Stage, worker: str) -> dict[str, str]:
+    """What `pod_routes` should be after a run."""
+    return {POD_CIDRS[other]: f"via {stage.internal(other)} dev eth0 proto 200" for other in WORKERS if other != worker}
+
+
+def is_done(stage: Stage, *nodes: str) -> bool:
+    """Whether these nodes have all routes and names."""
+    return all(
+        pod_routes(stage, node) == wanted(stage, node)
+        if node in WORKERS
+        else names_block(stage) in stage.run(node, "cat /etc/hosts")
+        for node in nodes
+    )
+
+
+def others(node: str) -> tuple[str, ...]:
+    """The nodes that both stages have, but for one."""
+    return tuple(name for name in NODES if name != node)
+
+
+def names_block(stage: Stage) -> str:
+    """The block in /etc/hosts that the tool writes."""
+    rows = "".join(f"{stage.internal(worker)} {worker}\n" for worker in WORKERS)
+    return f"# BEGIN kthw-routes\n{rows}# END kthw-routes\n"
+
+
+def tables(stage: Stage) -> dict[str, str]:
+    """Everything that the tool might change, on every node."""
+    return {node: stage.run(node, "ip route show; ip -4 -o address show; cat /etc/hosts; ls -a /etc") for node in NODES}
+
+
+def state(answer: Answer, node: str) -> str:
+    """How a node ended, by the report."""
+    found = re.findall(rf"^{node}: (.*)$", answer.out, re.MULTILINE)
+    assert found, answer.out + answer.err
+    return str(found[0])

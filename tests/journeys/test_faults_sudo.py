@@ -1,0 +1,101 @@
+"""How root is reached, and how not: with a password, without one, with a wrong one, and not at all."""
+
+import pytest
+
+from tests.journeys.faults import Faults
+from tests.journeys.looking import NODES, is_done, pod_routes
+from tests.journeys.stage import WORKERS, Stage
+from tests.nodes.spec import SUDO_PASSWORD
+
+APPLY = ("apply", "--yes", "--no-probe")
+
+
+def controllers_too(stage: Stage) -> bool:
+    return is_done(stage, *NODES)
+
+
+def test_sudo_without_a_password(stage: Stage, faults: Faults) -> None:
+    answer = stage.tool("apply", "--yes", "--user", "ubuntu")
+    assert answer.code == 0, answer.out + answer.err
+    assert "Traffic between all pod CIDRs gets through." in answer.out
+    assert controllers_too(stage)
+
+
+def test_sudo_with_the_right_password_asked_once(stage: Stage, faults: Faults) -> None:
+    tool = stage.start("apply", "--yes", "--user", "learner", terminal=True)
+    tool.type(SUDO_PASSWORD)
+    answer = tool.wait()
+    assert answer.code == 0, answer.out + answer.err
+    assert "sudo password of learner (asked once, tried on worker-0 first)" in tool.shown
+    assert tool.shown.count("password") == 1
+    assert controllers_too(stage)
+    assert [faults.failed_sudo(node) for node in NODES] == [0] * len(NODES)
+    assert SUDO_PASSWORD not in tool.shown + answer.out + answer.err
+
+
+def test_sudo_with_a_password_asked_beforehand(stage: Stage, faults: Faults) -> None:
+    tool = stage.start(*APPLY, "--user", "learner", "--ask-sudo-password", terminal=True)
+    tool.type(SUDO_PASSWORD)
+    answer = tool.wait()
+    assert answer.code == 0, answer.out + answer.err
+    assert controllers_too(stage)
+
+
+def test_a_wrong_sudo_password_is_tried_once_on_one_host(stage: Stage, faults: Faults) -> None:
+    tool = stage.start(*APPLY, "--user", "learner", terminal=True)
+    tool.type("wrong horse")
+    answer = tool.wait()
+    assert answer.code == 1
+    assert "✗ skip host: worker-0: sudo refused the password of learner." in answer.out
+    assert "    It was tried once. Try again with the right one." in answer.out
+    assert "worker-1: sudo refused the password of learner on worker-0, so it was not tried here." in answer.out
+    assert sorted(faults.failed_sudo(node) for node in NODES) == [0, 0, 0, 1]
+    assert all(pod_routes(stage, worker) == {} for worker in WORKERS)
+    assert "Nothing is known: no host could be read." in answer.out
+    assert "wrong horse" not in answer.out + answer.err
+
+
+def test_a_wrong_password_is_understood_in_german(stage: Stage, faults: Faults) -> None:
+    """The nodes' language is set by what sshd and PAM hand to every login."""
+    faults.speak_german("worker-0")
+    tool = stage.start(*APPLY, "--user", "learner", terminal=True)
+    tool.type("wrong horse")
+    answer = tool.wait()
+    assert answer.code == 1
+    assert "✗ skip host: worker-0: sudo refused the password of learner." in answer.out
+    assert faults.failed_sudo("worker-0") == 1
+
+
+def test_german_nodes_are_read_and_changed(stage: Stage, faults: Faults) -> None:
+    for node in NODES:
+        faults.speak_german(node)
+    faults.fill_disk("controller-0")
+    tool = stage.start("apply", "--yes", "--user", "learner", terminal=True)
+    tool.type(SUDO_PASSWORD)
+    answer = tool.wait()
+    assert answer.code == 1
+    assert is_done(stage, *WORKERS)
+    assert "the disk is full (dd: error writing '/etc/.hosts.kthw-routes': No space left on device)" in answer.out
+
+
+def test_without_a_terminal_nobody_is_asked(stage: Stage, faults: Faults) -> None:
+    answer = stage.tool(*APPLY, "--user", "learner")
+    assert answer.code == 1
+    assert "✗ skip host: worker-0: learner is not root, and sudo does not help." in answer.out
+    assert "    Log in as root (--user root), or allow this user sudo (its password is asked for on" in answer.out
+    assert all(pod_routes(stage, worker) == {} for worker in WORKERS)
+
+
+@pytest.mark.parametrize("why", ["no sudo", "not in sudoers"])
+def test_without_any_way_to_root_the_host_is_skipped(stage: Stage, faults: Faults, why: str) -> None:
+    if why == "no sudo":
+        faults.remove("worker-1", "sudo")
+        user = "ubuntu"
+    else:
+        user = "guest"
+    answer = stage.tool(*APPLY, "--user", user)
+    assert answer.code == 1
+    assert f"✗ skip host: worker-1: {user} is not root, and sudo does not help." in answer.out
+    assert pod_routes(stage, "worker-1") == {}
+    if user == "ubuntu":
+        assert is_done(stage, *(node for node in NODES if node != "worker-1"))
