@@ -15,8 +15,8 @@ def run_wizard(settings: Settings, lab: "EmbeddedLab | None" = None) -> ExitCode
 
     Args:
         settings: what the command line said; the wizard starts from it.
-        lab: a started practice lab, where it is the only source to offer. It is closed where another region is chosen, else
-            by whoever gave it.
+        lab: a started practice lab, where it is the only source to offer. It is closed where another region is chosen,
+            else by whoever gave it.
 
     Returns what `apply` would; 0 where the person left before anything was run.
     """

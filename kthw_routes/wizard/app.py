@@ -57,6 +57,7 @@ class WizardApp(App[ExitCode]):
         self._dirty = True
         self._ticking = False
         self._questions: list[Question] = []
+        self._question_screen: AskHostKeys | AskSecret | None = None
         self._quitting = False
         self.register_theme(NIGHT)
         self.register_theme(DAY)
@@ -113,11 +114,12 @@ class WizardApp(App[ExitCode]):
 
     async def tick(self) -> None:
         """Fetch events, results and questions; draw the step if anything changed."""
-        if self._ticking:
+        if self._ticking or not self.screen_stack:
             return
         self._ticking = True
         try:
             moved = self.jobs.drain(self._hear)
+            self._drop_question()
             if (moved or self._dirty) and self.step.is_mounted and self.step.is_attached:
                 self._dirty = False
                 await self.step.draw_all()
@@ -159,15 +161,28 @@ class WizardApp(App[ExitCode]):
         question = self._questions[0]
 
         def answered(text: str | None) -> None:
+            self._question_screen = None
             question.reply(text)
             self._questions.remove(question)
             self._ask_next()
 
         match question:
             case HostKeysQuestion(keys=keys):
-                self.push_screen(AskHostKeys(keys), answered)
+                self._question_screen = AskHostKeys(keys)
             case SecretQuestion(title=title, words=words):
-                self.push_screen(AskSecret(title, words), answered)
+                self._question_screen = AskSecret(title, words)
+            case _:
+                raise AssertionError(question)
+        self.push_screen(self._question_screen, answered)
+
+    def _drop_question(self) -> None:
+        """Take a question away that nobody waits for any more."""
+        screen = self._question_screen
+        if screen is None or screen is not self.screen or not self._questions:
+            return
+        if not self.asker.is_waiting(self._questions[0]):
+            self._question_screen = None
+            screen.dismiss(None)
 
     # --- beside the steps ---
 

@@ -235,7 +235,7 @@ class RoutesStep(StepScreen):
         """The counts."""
         if self.journey.report is not None and not self.review.plan.is_empty:
             return quiet("This was run. For a new review: Back, and Look again.")
-        return summary(self.review.plan)
+        return summary(self.review.plan, tuple(self.review.inspection.troubles))
 
     def commit(self) -> bool:
         """Where there is nothing to do, that is how the run ended."""

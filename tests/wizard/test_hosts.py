@@ -1,0 +1,206 @@
+"""Hosts that fail, hang or lie: what is said and where, stop, retry, leaving in the middle of a run."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.demo.process import Process
+from kthw_routes.demo.ssh_server import Manners
+from kthw_routes.errors import ExitCode
+from kthw_routes.events import HostState
+from kthw_routes.settings import Settings
+from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.modals.host_keys import AskHostKeys
+from kthw_routes.wizard.steps.run import RunStep
+from tests.wizard.driver import Driver, driving
+
+pytestmark = pytest.mark.wizard
+
+
+def hold(lab: EmbeddedLab, name: str, when: Callable[[Process], bool]) -> threading.Event:
+    """Let a host wait in the middle of a program until the event is set, or its session ends."""
+    go = threading.Event()
+
+    def before(process: Process) -> None:
+        if when(process):
+            while not go.wait(0.01):
+                process.check()
+
+    lab.topology.hosts[name].before = before
+    return go
+
+
+def is_change(process: Process) -> bool:
+    return process.argv[:1] == ["ip"] and "-batch" in process.argv
+
+
+async def test_host_keys_are_asked_for_once_and_may_be_declined(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, host_keys=None)) as driver:
+        await driver.go("Nodes")
+        await driver.pilot.press("ctrl+n")
+        await driver.until(lambda: isinstance(driver.app.screen, AskHostKeys), "the question")
+        await driver.settle()
+        assert driver.text().count("SHA256:") == 6
+        await driver.pilot.press("escape")
+        await driver.at("Checks")
+        assert "no host could be read" in driver.status()
+        assert [row[1] for row in driver.rows("#hosts")] == ["✗ skipped"] * 6
+        await driver.press("r")
+        await driver.until(lambda: isinstance(driver.app.screen, AskHostKeys), "the question again")
+        await driver.settle()
+        await driver.pilot.press("enter")
+        await driver.at("Checks")
+        assert [row[1] for row in driver.rows("#hosts")] == ["✓ read"] * 6
+
+
+async def test_cancelling_the_checks_answers_their_question(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, host_keys=None)) as driver:
+        await driver.go("Nodes")
+        await driver.pilot.press("ctrl+n")
+        await driver.until(lambda: isinstance(driver.app.screen, AskHostKeys), "the question")
+        driver.step.cancel_work()
+        await driver.at("Checks")
+        assert driver.app.screen is driver.step
+
+
+async def test_a_host_that_is_down_is_skipped_and_the_others_go_on(lab: EmbeddedLab, settings: Settings) -> None:
+    lab.servers["worker-2"].close()
+    async with driving(lab, settings) as driver:
+        await driver.go("Checks")
+        assert driver.rows("#hosts")[2][1] == "✗ skipped"
+        assert "1 skipped" in driver.status()
+        await driver.go("Run")
+        assert driver.journey.report is not None
+        assert "worker-2" not in driver.journey.report.outcomes
+        await driver.pilot.press("ctrl+q")
+        await driver.pilot.pause()
+    assert driver.app.return_value is ExitCode.FAILED
+
+
+async def test_the_checks_can_be_cancelled_and_begun_again(lab: EmbeddedLab, settings: Settings) -> None:
+    go = hold(lab, "worker-1", lambda p: p.argv[:1] == ["ip"])
+    async with driving(lab, settings) as driver:
+        await driver.go("Nodes")
+        await driver.pilot.press("ctrl+n")
+        await driver.until(lambda: any("read" in r[1] for r in driver.rows("#hosts")), "states live")
+        await driver.pilot.click("#cancel")
+        await driver.at("Checks")
+        go.set()
+        await driver.press("r")
+        await driver.at("Checks")
+        assert [row[1] for row in driver.rows("#hosts")] == ["✓ read"] * 6
+
+
+async def _running(driver: Driver) -> RunStep:
+    """To the run, while a host is held in the middle of its change."""
+    await driver.go("Routes")
+    await driver.pilot.press("ctrl+n")
+    await driver.until(lambda: driver.step.title_word == "Run" and driver.step.busy, "running")
+    step = driver.step
+    assert isinstance(step, RunStep)
+    await driver.until(lambda: "4 of 5" in str(list(step._progress())) or _ended(step) >= 5, "the others are done")
+    await driver.settle()
+    return step
+
+
+def _ended(step: RunStep) -> int:
+    return sum(1 for state, _ in step._states.values() if state.is_final)
+
+
+async def test_a_run_is_stopped_once_asked_and_then_ended(lab: EmbeddedLab, settings: Settings) -> None:
+    go = hold(lab, "worker-1", is_change)
+    async with driving(lab, settings) as driver:
+        step = await _running(driver)
+        assert driver.is_disabled("back")
+        await driver.press("ctrl+b")
+        assert driver.step is step
+        await driver.press("s")
+        await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
+        await driver.press("tab", "enter")
+        assert "hosts that have begun are finished" in driver.status()
+        assert step.busy
+        await driver.press("s")
+        await driver.until(lambda: not step.busy, "the end")
+        await driver.settle()
+        report = driver.journey.report
+        assert report is not None
+        assert report.unfinished == ("worker-1",)
+        assert "Retry runs only these" in driver.status()
+        go.set()
+        await driver.press("t")
+        await driver.at("Run")
+        assert driver.journey.report is not None
+        assert driver.journey.report.unfinished == ()
+        await driver.go("Proof")
+        assert "gets through" in driver.static("#headline")
+
+
+async def test_leaving_in_the_middle_says_what_is_done_and_takes_no_second(
+    lab: EmbeddedLab, settings: Settings
+) -> None:
+    hold(lab, "worker-1", is_change)
+    async with driving(lab, settings) as driver:
+        await _running(driver)
+        await driver.pilot.press("ctrl+q")
+        await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
+        await driver.settle()
+        assert "Done: worker-0" in driver.text()
+        assert "Begun, ended where they are: worker-1." in driver.text()
+        start = time.monotonic()
+        await driver.pilot.press("tab", "enter")
+        await driver.until(lambda: not driver.app.is_running or driver.app.return_value is not None, "the end")
+    assert time.monotonic() - start < 1.0
+    assert driver.app.return_value is ExitCode.INTERRUPTED
+    words = "\n".join(driver.journey.last_words)
+    assert "Done: worker-0, worker-2" in words
+    assert "worker-1: " in words
+    report = driver.journey.report
+    assert report is not None
+    assert report.folder is not None
+    assert "## Result" in (report.folder / "transcript.md").read_text()
+
+
+async def test_a_host_that_hangs_does_not_hold_the_way_out(lab: EmbeddedLab, settings: Settings) -> None:
+    lab.servers["worker-0"].manners = Manners(hangs=True)
+    async with driving(lab, settings) as driver:
+        await driver.go("Nodes")
+        await driver.pilot.press("ctrl+n")
+        await driver.until(lambda: driver.step.title_word == "Checks" and driver.step.busy, "looking")
+        start = time.monotonic()
+        await driver.pilot.press("ctrl+q")
+        await driver.until(lambda: not driver.app.is_running or driver.app.return_value is not None, "the end")
+    driver.journey.close()
+    assert time.monotonic() - start < 1.0
+
+
+async def test_a_host_changed_since_the_review_is_left_alone_and_said_so(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        host = lab.topology.hosts["worker-0"]
+        host.execute("ip route add 10.200.1.0/24 via 192.168.145.107", stdout=lambda _: None, stderr=lambda _: None)
+        await driver.go("Run")
+        report = driver.journey.report
+        assert report is not None
+        assert report.outcomes["worker-0"].state is HostState.FAILED
+        driver.step.query_one("#hosts").focus()
+        await driver.press("down")
+        assert "changed since the review" in driver.static("#outcome")
+
+
+async def test_what_hosts_say_is_no_markup_and_no_escape(lab: EmbeddedLab, settings: Settings) -> None:
+    host = lab.topology.hosts["worker-0"]
+    host.bashrc = b"[/foo] \x1b]52;c;aGVsbG8=\x07 [bold]\x9b31m\n"
+    controller = lab.topology.hosts["controller-0"]
+    controller.files.put("/etc/hosts", "127.0.0.1 localhost\n10.0.0.1 worker-0 [/foo]\x1b]52;c;aGk=\x07 # [red\n")
+    async with driving(lab, settings) as driver:
+        for step in driver.app.steps[1:]:
+            await driver.go(step.title_word)
+            assert not set("\x1b\x07\x9b") & set(driver.text())
+            if step.title_word == "Routes":
+                assert any("[/foo]" in finding.sentence for finding in driver.journey.review().findings)
+        await driver.press("f2")
+        assert not set("\x1b\x07\x9b") & set(driver.text())
