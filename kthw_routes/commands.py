@@ -96,6 +96,12 @@ class _Command:
         self.printer.findings((*discovery.findings, *review.findings))
         return review
 
+    def tell_proof(self, review: Review, proof: Proof) -> None:
+        """The proof; and where traffic does not get through, the warnings once more."""
+        self.printer.proof(proof)
+        if proof.failed:
+            self.printer.findings(f for f in review.findings if f.acknowledge)
+
     def check_stopped(self) -> None:
         """Raises Cancelled after an interrupt."""
         if self.walk.stop.requested:
@@ -157,7 +163,7 @@ def check(settings: Settings, *, as_json: bool) -> ExitCode:
             command.document(plan_document(review.inspection.cluster, review.plan, review.findings))
             return ExitCode.USAGE
         proof = command.walk.prove(review.inspection, fresh=True)
-        command.printer.proof(proof)
+        command.tell_proof(review, proof)
         document = plan_document(review.inspection.cluster, review.plan, review.findings)
         command.document({**document, "proof": proof_json(proof)})
         if command.walk.stop.requested:
