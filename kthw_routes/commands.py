@@ -142,11 +142,14 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
         report = command.walk.run(review)
         if not review.plan.is_empty:
             command.printer.report(report)
-        proof = None if command.walk.stop.requested else command.walk.prove(review.inspection)
-        if proof is not None:
-            command.printer.proof(proof)
-        _print_end(command.printer, report, kept=settings.personal)
-        command.walk.finish(report, proof)
+        proof = None
+        try:
+            if not command.walk.stop.requested:
+                proof = command.walk.prove(review.inspection)
+                command.tell_proof(review, proof)
+            _print_end(command.printer, report, kept=settings.personal)
+        finally:
+            command.walk.finish(report, proof)
         command.document(_apply_document(review, report, proof))
         if command.walk.stop.requested:
             return ExitCode.INTERRUPTED
