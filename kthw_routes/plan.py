@@ -179,8 +179,11 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, prune: bool, name
         rows = [_compare(w, facts) for w in wanted]
         rows += _unwanted(cluster, node, facts, {w.prefix for w in wanted}, prune, marked)
         return HostPlan(node.name, tuple(rows), own_cidr_routed_away=_routed_away(node, facts))
-    if not names or facts.etc_hosts is None:
+    if not names:
         return HostPlan(node.name)
+    if facts.etc_hosts is None:
+        problem = "there is no /etc/hosts that could be read, so the workers' names are not added to it."
+        return HostPlan(node.name, hosts_file_problem=problem)
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
     addresses = {w.name: w.internal for w in cluster.workers if w.internal is not None}
     try:

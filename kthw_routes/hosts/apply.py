@@ -95,8 +95,7 @@ def apply(
     failed |= _not_there(back, failed)
     sent = todo.route_changes + todo.name_changes
     if failed:
-        rows = "; ".join(f"{row}: {words}" for row, words in failed.items())
-        sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {rows}{broke_off}"
+        sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{broke_off}"
         return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent, after.routes, after.etc_hosts)
     return HostOutcome(node.name, HostState.DONE, "", "", {}, sent, after.routes, after.etc_hosts)
 
@@ -138,7 +137,7 @@ def _send(visit: Visit, todo: HostPlan) -> tuple[dict[str, str], str]:
     broke_off = ""
     if todo.commands:
         failed, words = _send_routes(visit, todo.commands)
-        broke_off = f". The batch broke off: {words}" if words else ""
+        broke_off = f" The batch broke off: {words}" if words else ""
     if todo.hosts_file and not todo.hosts_file.is_empty:
         problem = hosts_file.write(visit, todo.hosts_file.after)
         if problem:
@@ -161,16 +160,24 @@ def _send_routes(visit: Visit, commands: Sequence[RouteCommand]) -> tuple[dict[s
     return failed, (clean_line(result.err) or f"ip ended with status {result.status}.") if broke_off else ""
 
 
+def _by_cause(failed: Mapping[str, str]) -> str:
+    """The rows that failed with what was said of them, each cause once."""
+    rows: dict[str, list[str]] = {}
+    for row, words in failed.items():
+        rows.setdefault(words, []).append(row)
+    return "; ".join(f"{', '.join(names)}: {words}" for words, names in rows.items())
+
+
 def _not_there(after: HostPlan, failed: Mapping[str, str]) -> dict[str, str]:
     """Rows that are not as they should be, though the host did not complain of them."""
     rows: dict[str, str] = {str(c.prefix): _seen(c) for c in after.routes if c.kind.is_change}
-    rows |= {n.name: "the line is not in /etc/hosts as read back" for n in after.names if n.kind.is_change}
+    rows |= {n.name: "the line is not in /etc/hosts as read back." for n in after.names if n.kind.is_change}
     return {row: words for row, words in rows.items() if row not in failed}
 
 
 def _seen(change: RouteChange) -> str:
     if not change.has:
-        return "the route is not in the table as read back"
+        return "the route is not in the table as read back."
     return f"the table as read back has it {' and '.join(planning.describe(r) for r in change.has)}"
 
 
