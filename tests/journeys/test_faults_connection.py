@@ -133,7 +133,7 @@ def test_a_program_that_takes_too_long_is_ended_there(stage: Stage, faults: Faul
     answer = stage.tool(*APPLY, "--timeout", "2")
     assert answer.code == 1
     assert state(answer, "worker-1") == "failed"
-    assert "10.200.0.0/24: the route is not in the table as read back" in answer.out
+    assert "10.200.0.0/24, 10.200.2.0/24: the route is not in the table as read back." in answer.out
     assert "The batch broke off: `ip -force -batch -` took too long and was ended there." in answer.out
     assert not faults.is_running("worker-1", "sleep 30")
     assert not faults.is_running("worker-1", "batch")
