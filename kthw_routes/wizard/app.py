@@ -1,6 +1,9 @@
 """The wizard as an application: walks the list of steps, fetches what threads left, asks what they want to know."""
 
+import asyncio
 import os
+import signal
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -34,6 +37,12 @@ _TICK = 0.05
 
 _PATIENCE = 0.6
 """Seconds that quitting waits for a run to say how its hosts ended."""
+
+
+def _warm_up() -> None:
+    """Import what the next step needs while the first one is read: both take a quarter of a second each."""
+    import kthw_routes.hosts.connections
+    import kthw_routes.sources.linode  # noqa: F401 - for the next to find it there
 
 
 class WizardApp(App[ExitCode]):
@@ -73,6 +82,10 @@ class WizardApp(App[ExitCode]):
         self.step.entered()
         self._focus_first()
         self.set_interval(_TICK, self.tick)
+        self.call_after_refresh(threading.Thread(target=_warm_up, name="warm-up", daemon=True).start)
+        if not self.is_headless:
+            for number in (signal.SIGTERM, signal.SIGHUP):  # the terminal was closed: end the run in good order
+                asyncio.get_running_loop().add_signal_handler(number, self.leave)
 
     # --- the steps ---
 

@@ -217,6 +217,11 @@ class Journey:
         if self.found is not None:
             self.found.walk.stop.request(now=now)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the work that ended just now was stopped."""
+        return self._stop.requested
+
     def inspect(self) -> Inspection:
         """Visit the hosts, read-only. Blocks. Raises KthwRoutesError."""
         return self.walk.inspect(self.cluster)

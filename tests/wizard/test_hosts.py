@@ -121,9 +121,10 @@ async def test_a_run_is_stopped_once_asked_and_then_ended(lab: EmbeddedLab, sett
         await driver.press("s")
         await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
         await driver.press("tab", "enter")
-        assert "hosts that have begun are finished" in driver.status()
+        await driver.until(lambda: "hosts that have begun are finished" in driver.status(), "the answer")
+        await driver.until(lambda: driver.app.screen is step, "the dialog closed")
         assert step.busy
-        await driver.press("s")
+        await driver.pilot.press("s")
         await driver.until(lambda: not step.busy, "the end")
         await driver.settle()
         report = driver.journey.report

@@ -11,6 +11,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Button, DataTable
 
 from kthw_routes.cluster import Node, PodCidrSource
+from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.findings import Finding, stops
 from kthw_routes.observed import HostFacts, Privilege
@@ -92,7 +93,10 @@ class ChecksStep(StepScreen):
         self.journey.commands.pop(Step.CHECKS, None)
 
         def done(inspection: Inspection) -> None:
-            self.journey.take_inspection(inspection, cluster)
+            if self.journey.is_stopping:
+                self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.", "Look again.")
+            else:
+                self.journey.take_inspection(inspection, cluster)
 
         self.work(f"looking at {count(len(cluster.visited), 'host')}", self.journey.inspect, done)
 

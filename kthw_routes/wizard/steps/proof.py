@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Button, Collapsible
 
+from kthw_routes.errors import Cancelled
 from kthw_routes.events import Step
 from kthw_routes.plan import describe
 from kthw_routes.proof import Proof
@@ -59,7 +60,13 @@ class ProofStep(StepScreen):
         """Look at the tables and send test traffic."""
         if not self.busy:
             self.journey.commands.pop(Step.PROOF, None)
-            self.work("reading the tables, sending test traffic", self.journey.prove, self.journey.take_proof)
+            self.work("reading the tables, sending test traffic", self.journey.prove, self._proved)
+
+    def _proved(self, proof: Proof) -> None:
+        if self.journey.is_stopping:
+            self.error = Cancelled("Stopped before all was seen.", "Prove again begins anew.")
+        else:
+            self.journey.take_proof(proof)
 
     async def draw(self) -> None:
         """From what was seen."""

@@ -69,12 +69,6 @@ class Rows(DataTable[Text]):
         self.clear()
         self.show(rows)
 
-    def go_to(self, key: str) -> None:
-        """Put the cursor on a row."""
-        keys = [k for k, _ in self._rows]
-        if key in keys:
-            self.move_cursor(row=keys.index(key))
-
 
 def quiet(text: str) -> Words:
     """Text of second rank."""
