@@ -225,7 +225,7 @@ def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: boo
         if as_json:
             click.echo(json.dumps(_error_document(error), indent=2))
         code = error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         click.echo("kthw-routes: interrupted.", err=True)
         code = ExitCode.INTERRUPTED
     context.exit(code)

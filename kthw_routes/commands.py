@@ -5,9 +5,8 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
-
-import click
 
 from kthw_routes import findings as cluster_findings
 from kthw_routes.connecting import connect, linode_source
@@ -24,7 +23,7 @@ from kthw_routes.workflow import Report, Review, Walk, exit_code
 
 
 class Stopped(UsageError):
-    """A *stop* finding, before any host was visited.
+    """A *stop* finding: nothing can run.
 
     Attributes:
         document: what `--json` says of it.
@@ -44,10 +43,10 @@ class _Command:
         self.printer = Printer(sys.stderr if as_json else sys.stdout)
         self.progress = Printer(sys.stderr)
         self._live = live
-        asker = TerminalAsker()
-        if settings.ask_sudo_password and not asker.ask_sudo_password():
+        self.asker = TerminalAsker()
+        if settings.ask_sudo_password and not self.asker.ask_sudo_password():
             raise UsageError("--ask-sudo-password needs a terminal to ask on, and an answer.")
-        self.connections, state = connect(settings, asker, default_host_keys="accept-new")
+        self.connections, state = connect(settings, self.asker, default_host_keys="accept-new")
         self.walk = Walk(self.connections, settings.options, state, self._emit())
 
     def _emit(self) -> Emit:
@@ -62,6 +61,8 @@ class _Command:
         """Ctrl-C stops softly first (what is under way ends well), then at once."""
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
+            if self.asker.is_asking:
+                raise KeyboardInterrupt
             if self.walk.stop.requested:
                 self.walk.stop.request(now=True)
             else:
@@ -73,6 +74,7 @@ class _Command:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+            self.asker.restore_terminal()
             self.walk.close()
             self.connections.close()
 
@@ -88,13 +90,24 @@ class _Command:
         inspection = self.walk.inspect(discovery.cluster)
         self.check_stopped()
         review = self.walk.review(inspection)
+        review = replace(review, findings=(*discovery.findings, *review.findings))
         for facts in inspection.facts.values():
             if (key := facts.host_key).is_new:
                 self.progress.say(f"{facts.node}: new host key {key.type} {key.fingerprint}, accepted and remembered")
         self.printer.nodes(inspection.cluster)
         self.printer.say()
-        self.printer.findings((*discovery.findings, *review.findings))
+        self.printer.findings(review.findings)
+        self.printer.plan(inspection.cluster, review.plan)
+        if review.stops:
+            document = plan_document(inspection.cluster, review.plan, review.findings)
+            raise Stopped(f"Nothing can run: {review.stops[0].sentence}", review.stops[0].hint, document)
         return review
+
+    def confirmed(self, review: Review) -> bool:
+        """Whether the person wants it, with the warnings before their eyes."""
+        for warning in (f for f in review.findings if f.acknowledge):
+            self.progress.say(f"▲ {warning.sentence}", "yellow")
+        return self.asker.confirm(f"{summary(review.plan)}. Make it so?")
 
     def tell_proof(self, review: Review, proof: Proof) -> None:
         """The proof; and where traffic does not get through, the warnings once more."""
@@ -118,10 +131,7 @@ def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode
     command = _Command(settings, as_json=as_json, live=frozenset({Step.FIND}))
     with command.running():
         review = command.review()
-        command.printer.plan(review.inspection.cluster, review.plan)
         command.document(plan_document(review.inspection.cluster, review.plan, review.findings))
-        if review.stops:
-            return ExitCode.USAGE
         if review.inspection.troubles:
             return ExitCode.FAILED
         return ExitCode.DRIFT if with_exit_code and review.plan.is_drift else ExitCode.DONE
@@ -132,11 +142,7 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
     command = _Command(settings, as_json=as_json, live=frozenset({Step.FIND, Step.RUN}))
     with command.running():
         review = command.review()
-        command.printer.plan(review.inspection.cluster, review.plan)
-        if review.stops:
-            command.document(plan_document(review.inspection.cluster, review.plan, review.findings))
-            return ExitCode.USAGE
-        if not review.plan.is_empty and not yes and not _confirmed(review):
+        if not review.plan.is_empty and not yes and not command.confirmed(review):
             command.printer.say("Nothing was changed.")
             return ExitCode.DONE
         report = command.walk.run(review)
@@ -161,10 +167,6 @@ def check(settings: Settings, *, as_json: bool) -> ExitCode:
     command = _Command(settings, as_json=as_json, live=frozenset({Step.FIND}))
     with command.running():
         review = command.review()
-        command.printer.plan(review.inspection.cluster, review.plan)
-        if review.stops:
-            command.document(plan_document(review.inspection.cluster, review.plan, review.findings))
-            return ExitCode.USAGE
         proof = command.walk.prove(review.inspection, fresh=True)
         command.tell_proof(review, proof)
         document = plan_document(review.inspection.cluster, review.plan, review.findings)
@@ -177,13 +179,6 @@ def check(settings: Settings, *, as_json: bool) -> ExitCode:
 def walk(settings: Settings, *, yes: bool = False) -> ExitCode:
     """All steps in plain lines: what the wizard shows, without its screens."""
     return apply(settings, as_json=False, yes=yes)
-
-
-def _confirmed(review: Review) -> bool:
-    warnings = [f for f in review.findings if f.acknowledge]
-    for warning in warnings:
-        click.echo(f"▲ {warning.sentence}", err=True)
-    return click.confirm(f"{summary(review.plan, tuple(review.inspection.troubles))}. Make it so?", err=True)
 
 
 def _print_end(printer: Printer, report: Report, *, kept: bool) -> None:

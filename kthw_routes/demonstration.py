@@ -33,6 +33,8 @@ def walk(region: str) -> ExitCode:
 def keep(region: str) -> ExitCode:
     """Keep the lab until Ctrl-C or the end of the terminal, and say how other commands reach it."""
     ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: ended.set())
     with EmbeddedLab(region) as lab:
         click.echo(f"The embedded lab stands in {region}. It ends with Ctrl-C; all that it made is gone then.\n")
         click.echo("In a second terminal, for kthw-routes and anything else that asks Linode:\n")
@@ -42,8 +44,6 @@ def keep(region: str) -> ExitCode:
         for name in lab.node_names:
             click.echo(f"  ssh -F {shlex.quote(str(lab.ssh_config))} {name}")
         sys.stdout.flush()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: ended.set())
         with suppress(KeyboardInterrupt):
             ended.wait()
         click.echo("\nThe lab is gone.")

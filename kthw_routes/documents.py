@@ -149,6 +149,7 @@ def proof_json(proof: Proof) -> Json:
         "headline": proof.headline,
         "proved": proof.is_proved,
         "evidence": proof.evidence.name.lower(),
+        "caveat": proof.caveat,
         "drift": proof.plan.is_drift,
         "unread": list(proof.unread),
         "verdicts": [_verdict(v) for v in proof.verdicts],

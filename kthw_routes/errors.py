@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from kthw_routes.untrusted import clean_line
+
 
 class ExitCode(IntEnum):
     """What the command line and the wizard return. Where several hold: the first of 1, 3, 4."""
@@ -29,6 +31,16 @@ class KthwRoutesError(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.hint = hint
+
+
+class OwnFault(KthwRoutesError):
+    """A fault of this program, met in the middle of work: said like any other error, so that nothing else is lost."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(
+            f"A fault in kthw-routes itself: {type(error).__name__}: {clean_line(str(error))}",
+            "Please report it, with what you did before. What was done on the hosts is in the transcript.",
+        )
 
 
 class UsageError(KthwRoutesError):

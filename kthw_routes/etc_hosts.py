@@ -15,6 +15,8 @@ from kthw_routes.untrusted import clean_line
 BEGIN: Final = b"# BEGIN kthw-routes"
 END: Final = b"# END kthw-routes"
 _EXACT: Final = re.compile(rb"([0-9.]{7,15})[ \t]+([A-Za-z0-9.-]+)[ \t]*")
+_GONE: Final = "the worker was removed for good"
+_UNLISTED: Final = "no worker listed has this name (--prune)"
 _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
 
@@ -121,7 +123,7 @@ def edit(
         _change(n, ip, block.get(n), n in outside_right, dropped.get(n, 0), tuple(had[n])) for n, ip in wanted.items()
     ]
     names += [
-        NameChange(ChangeKind.REMOVE, n, None, tuple(h), "the worker was removed for good")
+        NameChange(ChangeKind.REMOVE, n, None, tuple(h), _GONE if n in gone else _UNLISTED)
         for n, h in had.items()
         if n not in wanted and n not in stale and h
     ]

@@ -132,7 +132,7 @@ def _of_names(cluster: Cluster) -> Iterator[Finding]:
                 node.name,
             )
         else:
-            hint = "It is written nowhere, so this does no harm here."
+            hint = "It is written to no /etc/hosts, so this does no harm here."
             yield Finding("not-a-host-name", Level.NOTICE, f"{sentence}.", hint, node.name)
 
 
@@ -164,6 +164,10 @@ def _of_next_hops(cluster: Cluster) -> Iterator[Finding]:
 def _missing_next_hop(node: Node) -> Finding:
     level = Level.STOP if node.is_visited else Level.NOTICE
     candidates = [a for a in node.addresses if a.kind is not AddressKind.PUBLIC]
+    if [a.kind for a in candidates] == [AddressKind.PRIVATE]:
+        sentence = f"{node.name} has no VLAN address; its private one is {candidates[0].ip}."
+        hint = "Leave out --via vlan, attach it to a VLAN, or take the private address here."
+        return Finding("no-vlan-address", level, sentence, hint, node.name)
     if candidates:
         shown = _and(f"{a.ip} ({a.kind})" for a in candidates)
         many = "several internal addresses" if len(candidates) > 1 else "no private address of the usual kind"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
 from kthw_routes.observed import PROTOCOL, InterfaceAddress, Route
@@ -146,7 +146,7 @@ def parse_routes(output: str) -> tuple[Route, ...]:
     try:
         records = json.loads(stripped)
         return tuple(_checked(_route_from_json(r)) for r in records if r)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableOutput(f"unreadable output of ip: {clean_line(str(error))}") from error
 
 
@@ -278,7 +278,7 @@ def parse_addresses(output: str) -> tuple[InterfaceAddress, ...]:
             for info in record.get("addr_info", ())
             if info.get("family") == "inet" and "local" in info
         )
-    except (ValueError, KeyError, TypeError, AttributeError, AddressValueError, NetmaskValueError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableOutput(f"unreadable output of ip: {clean_line(str(error))}") from error
 
 

@@ -14,6 +14,7 @@ from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
 from kthw_routes.iproute2 import RouteCommand, pod_route
+from kthw_routes.names import is_host_name
 from kthw_routes.observed import HostFacts, Route
 from kthw_routes.route_edits import NO_EDIT, Edit, put, take_away
 
@@ -185,7 +186,7 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, prune: bool, name
         problem = "there is no /etc/hosts that could be read, so the workers' names are not added to it."
         return HostPlan(node.name, hosts_file_problem=problem)
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
-    addresses = {w.name: w.internal for w in cluster.workers if w.internal is not None}
+    addresses = {w.name: w.internal for w in cluster.workers if w.internal is not None and is_host_name(w.name)}
     try:
         return HostPlan(node.name, hosts_file=etc_hosts.edit(facts.etc_hosts, addresses, gone=gone, prune=prune))
     except etc_hosts.BrokenBlock as error:

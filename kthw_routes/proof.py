@@ -158,6 +158,13 @@ class Proof:
             return "Pods of all workers reach each other."
         return "Traffic between all pod CIDRs gets through."
 
+    @property
+    def caveat(self) -> str:
+        """What this evidence does not show; empty where it shows all, or nothing was tested."""
+        if self.evidence in (Evidence.NONE, Evidence.POD):
+            return ""
+        return "Forwarding was not tested by traffic: that takes pods on every worker."
+
     def pair(self, source: str, target: str) -> PairReading | None:
         """The reading from one worker to another."""
         return next((p for p in self.pairs if (p.source, p.target) == (source, target)), None)

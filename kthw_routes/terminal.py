@@ -1,8 +1,11 @@
 """Asking on a plain terminal: for the command line. Each question is asked once; no terminal, no answer."""
 
 import sys
+import termios
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -14,6 +17,9 @@ class TerminalAsker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._before: list[Any] | None = None
+        self.is_asking = False
+        """Whether a question is on the terminal now: Ctrl-C then ends everything, as nothing is under way."""
         self.password: str | None = None
         """The sudo password, where it was asked for beforehand."""
 
@@ -34,17 +40,40 @@ class TerminalAsker:
 
     def accept_host_keys(self, keys: Sequence[NewHostKey]) -> bool:
         """Whether keys never seen before may be trusted."""
-        with self._lock:
-            if not sys.stdin.isatty():
-                return False
+        if not sys.stdin.isatty():
+            return False
+        with self._question():
             click.echo("These host keys were never seen before:", err=True)
             for key in keys:
                 click.echo(f"  {key.node:<14} {key.host:<22} {key.type} {key.fingerprint}", err=True)
             return click.confirm("Trust them from now on?", err=True)
 
-    def _hidden(self, question: str) -> str | None:
+    def confirm(self, question: str) -> bool:
+        """Whether to do it; no is the default."""
+        with self._question():
+            return click.confirm(question, err=True)
+
+    @contextmanager
+    def _question(self) -> Iterator[None]:
+        """One question at a time; the terminal is left as it was, even if somebody runs away from a hidden one."""
         with self._lock:
-            if not sys.stdin.isatty():
-                return None
+            before = termios.tcgetattr(sys.stdin) if sys.stdin.isatty() else None
+            self.is_asking, self._before = True, before
+            try:
+                yield
+            finally:
+                self.is_asking = False
+                self.restore_terminal()
+
+    def restore_terminal(self) -> None:
+        """Undo what a hidden question did to the terminal."""
+        before, self._before = self._before, None
+        if before is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+    def _hidden(self, question: str) -> str | None:
+        if not sys.stdin.isatty():
+            return None
+        with self._question():
             answer: str = click.prompt(question, hide_input=True, default="", show_default=False, err=True)
             return answer or None

@@ -1,8 +1,10 @@
 """The transcript of a run, in Markdown: what was planned and why, how each host ended, the proof, the way back."""
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
+from typing import Final
 
 from kthw_routes import __version__, diagnosis
 from kthw_routes.cluster import Cluster
@@ -13,6 +15,8 @@ from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.plan import HostPlan, Plan
 from kthw_routes.proof import PairReading, Proof
 from kthw_routes.untrusted import clean, clean_line
+
+_BACKTICKS: Final = re.compile("`+")
 
 
 def head(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Iterator[str]:
@@ -81,6 +85,8 @@ def _proof(proof: Proof) -> Iterator[str]:
     yield ""
     for pair in proof.pairs:
         yield f"- {pair.source} → {pair.target}: {_inline(pair_words(pair))}"
+    if proof.caveat:
+        yield f"- {proof.caveat}"
     for pair in proof.failed:
         yield f"- {_inline(explain(proof, pair).sentence)}"
     for verdict in proof.verdicts:
@@ -90,13 +96,12 @@ def _proof(proof: Proof) -> Iterator[str]:
 
 
 def _undo(host: HostPlan) -> Iterator[str]:
-    yield f"On {host.node}, as root:"
-    yield ""
-    for command in host.inverse:
-        yield f"    {command}"
+    lines = [str(c) for c in host.inverse]
     if host.hosts_file is not None and not host.hosts_file.is_empty:
-        yield from (f"    {line}" for line in undo_names(host.hosts_file))
-    yield ""
+        lines += undo_names(host.hosts_file)
+    fence = "`" * max(3, 1 + max(len(ticks) for line in lines for ticks in _BACKTICKS.findall(line) or [""]))
+    # A fence, not indentation: a here-document has to begin at the margin to be pasted.
+    yield from (f"On {host.node}, as root:", "", f"{fence}sh", *lines, fence, "")
 
 
 def undo_names(edit: EtcHostsEdit) -> tuple[str, ...]:

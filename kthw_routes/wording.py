@@ -14,7 +14,7 @@ from kthw_routes.events import Event, EventKind, HostState
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_findings import names_of
 from kthw_routes.plan import HostPlan, Plan
-from kthw_routes.proof import Evidence, PairReading, Proof
+from kthw_routes.proof import PairReading, Proof
 from kthw_routes.workflow import Report
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
@@ -134,8 +134,7 @@ def explanations(proof: Proof) -> tuple[str, ...]:
         lines.append(f"    Next: {found.next_step}")
     lines += [f"{p.source} → {p.target}: not tested, {p.problem}." for p in proof.untested]
     lines += _forwarding(proof)
-    if proof.pairs and proof.evidence < Evidence.POD and not proof.failed and not proof.untested:
-        lines.append("Forwarding was not tested by traffic: that takes pods on every worker.")
+    lines += [proof.caveat] if proof.caveat else []
     lines += list(proof.unread)
     return tuple(lines)
 

@@ -154,7 +154,7 @@ def _documents(text: str) -> Iterable[object]:
             continue
         try:
             document, at = decoder.raw_decode(text, at)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         yield document
 

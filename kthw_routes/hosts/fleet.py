@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
-from kthw_routes.errors import KthwRoutesError
+from kthw_routes.errors import KthwRoutesError, OwnFault
 from kthw_routes.hosts.session import Session
 
 T = TypeVar("T")
@@ -66,13 +66,14 @@ class Fleet:
     ) -> Mapping[str, Outcome[T]]:
         """Do `work` on hosts side by side (all, unless some are named) and wait for all of them.
 
-        A `KthwRoutesError` becomes that host's outcome. After a soft stop no host begins; after a hard one the
-        waiting ends at once, and what still ran has an outcome with `started` and nothing else.
+        A `KthwRoutesError` becomes that host's outcome, any other error an `OwnFault` there. After a soft stop no
+        host begins; after a hard one the waiting ends at once, and what still ran has an outcome with `started` and
+        nothing else.
         """
         names = [n for n in (self.sessions if nodes is None else nodes) if n in self.sessions]
         outcomes: dict[str, Outcome[T]] = {name: Outcome() for name in names}
         jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
-        finished: queue.SimpleQueue[str | BaseException] = queue.SimpleQueue()
+        finished: queue.SimpleQueue[str] = queue.SimpleQueue()
         for name in names:
             jobs.put(name)
 
@@ -89,9 +90,8 @@ class Fleet:
                         outcome.value = work(self.sessions[name])
                 except KthwRoutesError as error:
                     outcome.error = error
-                except BaseException as error:  # a fault of ours: raised again in the caller's thread
-                    finished.put(error)
-                    return
+                except Exception as error:  # a fault of ours ends this host's work, never that of the others
+                    outcome.error = OwnFault(error)
                 finished.put(name)
 
         for number in range(min(self._parallel, len(names))):
@@ -99,12 +99,10 @@ class Fleet:
         self._gather(len(names), finished)
         return outcomes
 
-    def _gather(self, count: int, finished: "queue.SimpleQueue[str | BaseException]") -> None:
+    def _gather(self, count: int, finished: "queue.SimpleQueue[str]") -> None:
         while count:
             with contextlib.suppress(queue.Empty):
-                done = finished.get(timeout=_POLL)
-                if isinstance(done, BaseException):
-                    raise done
+                finished.get(timeout=_POLL)
                 count -= 1
                 continue
             if self.stop.hard.is_set():

@@ -91,11 +91,15 @@ class Keys:
             self._loaded = {file: key for file, key in self._loaded.items() if isinstance(key, paramiko.PKey)}
 
     def close(self) -> None:
-        """Let go of the agent."""
-        with self._lock:
+        """Let go of the agent. Never waits: whoever still stands at the question for a passphrase holds the lock."""
+        if not self._lock.acquire(timeout=0.1):
+            return
+        try:
             if self._agent is not None:
                 self._agent.close()
             self._agent, self._agent_keys = None, None
+        finally:
+            self._lock.release()
 
     def _searched(self, node: str, files: tuple[Path, ...], identities_only: bool) -> Iterator[Key]:
         if self._only_identity:

@@ -20,8 +20,9 @@ from kthw_routes.untrusted import clean_line
 
 _SECONDS_PER_ROUND: Final = 4
 _SPARE_SECONDS: Final = 15
-_SENT: Final = re.compile(r"(\d+) packets transmitted, (\d+) (?:packets )?received")
-_MEAN: Final = re.compile(r"= [\d.]+/([\d.]+)/")
+_SENT: Final = re.compile(r"([0-9]{1,9}) packets transmitted, ([0-9]{1,9}) (?:packets )?received")
+_MEAN: Final = re.compile(r"= [0-9.]+/([0-9]{1,9}\.[0-9]{1,9})/")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 _NO_COUNTERS: Final = Counters(0, 0, 0, 0)
 
 
@@ -239,7 +240,7 @@ def _counters(text: str) -> Counters:
     lines = [line.split()[1:] for line in text.splitlines() if line.startswith("Icmp:")]
     if len(lines) < 2:
         return _NO_COUNTERS
-    values = {name: int(value) for name, value in zip(lines[0], lines[1], strict=False) if value.lstrip("-").isdigit()}
+    values = {name: int(value) for name, value in zip(lines[0], lines[1], strict=False) if _NUMBER.fullmatch(value)}
     return Counters(
         requests_in=values.get("InEchos", 0),
         replies_out=values.get("OutEchoReps", 0),

@@ -9,23 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from kthw_routes.errors import KthwRoutesError
+from kthw_routes.errors import KthwRoutesError, OwnFault
 from kthw_routes.events import Event
 
 T = TypeVar("T")
 
 _EVENTS_AT_ONCE: Final = 2000
 """How many events are drawn per tick, so that a flood of lines never stalls the screen."""
-
-
-class OwnFault(KthwRoutesError):
-    """A fault of this program, met in the middle of work: said like any other error, so that nothing else is lost."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(
-            f"A fault in kthw-routes itself: {type(error).__name__}: {error}",
-            "Please report it, with what you did before. What was done on the hosts is in the transcript.",
-        )
 
 
 class Job:

@@ -86,8 +86,8 @@ def test_the_way_back_that_is_printed_restores_every_byte(stage: Stage) -> None:
     (transcript,) = stage.state.glob("runs/*/transcript.md")
     undo = transcript.read_text().split("## How to undo\n")[1]
     for part in undo.split("\nOn ")[1:]:
-        node, _, commands = part.partition(", as root:\n")
-        stage.run(node, "".join(line[4:] + "\n" for line in commands.splitlines() if line.startswith("    ")))
+        node, _, commands = part.partition(", as root:\n\n```sh\n")
+        stage.run(node, commands.partition("```\n")[0])
     assert tables(stage) == before
 
 

@@ -3,8 +3,7 @@
 import threading
 import time
 
-import pytest
-
+from kthw_routes.errors import OwnFault
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import ConnectionLost
 from kthw_routes.hosts.fleet import Fleet, Stop
@@ -65,12 +64,16 @@ def test_a_failure_stops_only_its_host() -> None:
     assert isinstance(outcomes["h1"].error, ConnectionLost)
 
 
-def test_a_fault_of_ours_is_not_swallowed() -> None:
+def test_a_fault_of_ours_is_said_and_stops_only_its_host() -> None:
     def work(session: Session) -> int:
-        raise ZeroDivisionError
+        if session.node == "h0":
+            raise ZeroDivisionError("by nothing")
+        return 1
 
-    with pytest.raises(ZeroDivisionError):
-        fleet(2).each(work)
+    outcomes = fleet(2).each(work)
+    assert outcomes["h1"].value == 1
+    assert isinstance(outcomes["h0"].error, OwnFault)
+    assert "ZeroDivisionError: by nothing" in outcomes["h0"].error.sentence
 
 
 def test_after_a_soft_stop_no_host_begins() -> None:

@@ -82,6 +82,7 @@ def test_an_empty_table_is_no_routes() -> None:
         '[{"dst": "10.200.1.0/24", "dev": "eth0; reboot"}]',
         '[{"dst": "10.200.1.0/24", "protocol": "boot\\nroute del default"}]',
         "10.200.1.0/24 via nowhere dev eth0\n",
+        "[" * 200_000,
     ],
 )
 def test_other_output_is_refused(output: str) -> None:

@@ -145,6 +145,14 @@ def test_a_worker_removed_for_good_takes_our_routes_and_its_name_with_it() -> No
     assert b"worker-2" not in names.hosts_file.after
 
 
+@pytest.mark.parametrize("name", ["worker-2 localhost", "worker-ü", "worker_2", ""])
+def test_a_name_that_is_no_host_name_is_written_nowhere(name: str) -> None:
+    other = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), name=name))
+    made = planning.make(other, bare_facts(CLUSTER)).host("controller-0")
+    assert made is not None
+    assert [n.name for n in made.names] == ["worker-0", "worker-1"]
+
+
 def test_leaving_a_host_out_changes_nothing_for_the_others() -> None:
     given = {n.name: facts(n, [pod_route(1)] if n.name == "worker-0" else []) for n in CLUSTER}
     whole = planning.make(CLUSTER, given)

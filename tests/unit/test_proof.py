@@ -54,6 +54,12 @@ def test_only_pods_may_say_pods() -> None:
     assert proof(*mixed).evidence is Evidence.BRIDGE
 
 
+def test_what_the_evidence_does_not_show_is_said() -> None:
+    assert "Forwarding was not tested" in proof(*ALL).caveat
+    assert proof(*[reading(a, b, evidence=Evidence.POD) for a, b in permutations(NAMES, 2)]).caveat == ""
+    assert proof(probed=False).caveat == ""
+
+
 def test_one_failed_pair_is_no_proof() -> None:
     one = proof(*ALL[:5], reading("worker-2", "worker-1", received=2))
     assert one.headline == "1 of 6 pairs of workers does not get through."

@@ -25,6 +25,7 @@ from kthw_routes.untrusted import clean, clean_line
         ("\x1b", ""),
         ("\x1b(B", ""),
         ("größe ✓ [/foo]", "größe ✓ [/foo]"),
+        ("half a \ud800 letter", "half a  letter"),
     ],
 )
 def test_escape_sequences_and_controls_go(hostile: str, harmless: str) -> None:
