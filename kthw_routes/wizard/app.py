@@ -17,7 +17,6 @@ from kthw_routes.events import Event
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.jobs import Jobs
 from kthw_routes.wizard.journey import Journey
-from kthw_routes.wizard.modals.commands import ShowCommands
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.modals.keys import ShowKeys
@@ -221,6 +220,8 @@ class WizardApp(App[ExitCode]):
 
     def action_commands(self) -> None:
         """What one would type by hand."""
+        from kthw_routes.wizard.modals.commands import ShowCommands  # its text area is slow to import
+
         self.push_screen(ShowCommands(self.step.title_word, self.step.by_hand()))
 
     def action_keys(self) -> None:

@@ -205,3 +205,67 @@ async def test_what_hosts_say_is_no_markup_and_no_escape(lab: EmbeddedLab, setti
                 assert any("[/foo]" in finding.sentence for finding in driver.journey.review().findings)
         await driver.press("f2")
         assert not set("\x1b\x07\x9b") & set(driver.text())
+
+
+async def test_a_foreign_route_is_left_alone_until_it_is_marked(lab: EmbeddedLab, settings: Settings) -> None:
+    host = lab.topology.hosts["worker-0"]
+    host.execute("ip route add 10.200.77.0/24 via 192.168.145.107", stdout=lambda _: None, stderr=lambda _: None)
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        keys = [row[2] for row in driver.rows("#changes")]
+        driver.step.query_one("#changes").focus()
+        await driver.press(*["down"] * keys.index("10.200.77.0/24"))
+        assert driver.rows("#changes")[keys.index("10.200.77.0/24")][1] == "[ ] foreign"
+        assert "Space marks it for removal" in driver.static("#detail")
+        await driver.press("space")
+        assert "[x] remove" in [row[1] for row in driver.rows("#changes")]
+        assert driver.step.next_label() == "Run 16 changes"
+        await driver.press("enter")
+        assert driver.step.next_label() == "Run 15 changes"
+        await driver.press("space")
+        await driver.go("Run")
+    assert not [r for r in host.kernel.routes() if str(r.prefix) == "10.200.77.0/24"]
+
+
+async def test_the_names_can_be_left_out(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        await driver.press("h")
+        assert driver.step.next_label() == "Run 6 changes"
+        await driver.press("h")
+        assert driver.step.next_label() == "Run 15 changes"
+
+
+async def test_another_look_after_the_run_begins_a_new_review(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Proof")
+        report = driver.journey.report
+        assert report is not None
+        folder = report.folder
+        for title in ("Run", "Routes", "Checks"):
+            await driver.press("ctrl+b")
+            await driver.at(title)
+        await driver.press("r")
+        await driver.at("Checks")
+        assert driver.journey.report is None
+        await driver.go("Routes")
+        assert driver.step.next_label() == "Prove"
+        assert folder is not None
+        assert (folder / "transcript.md").read_text().count("## Result") == 1
+
+
+async def test_the_proof_can_be_cancelled_and_made_again(lab: EmbeddedLab, settings: Settings) -> None:
+    go = hold(lab, "worker-1", lambda p: p.argv[:1] == ["ping"])
+    async with driving(lab, settings) as driver:
+        await driver.go("Run")
+        await driver.pilot.press("ctrl+n")
+        await driver.until(lambda: driver.step.title_word == "Proof" and driver.step.busy, "proving")
+        await driver.settle()
+        await driver.pilot.click("#cancel")
+        await driver.at("Proof")
+        assert driver.journey.proof is None
+        assert "Stopped before all was seen" in driver.static("#error")
+        go.set()
+        await driver.press("r")
+        await driver.at("Proof")
+        assert "gets through" in driver.static("#headline")

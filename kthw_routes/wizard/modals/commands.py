@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from textual.app import ComposeResult
-from textual.widgets import Button, TextArea
+from textual.widgets import Button, Static, TextArea
 
 from kthw_routes.wizard.modals.dialog import Dialog
 
@@ -19,6 +19,7 @@ class ShowCommands(Dialog[None]):
     def compose_body(self) -> ComposeResult:
         """The commands."""
         yield TextArea(self._text, read_only=True, soft_wrap=False, compact=True, show_cursor=False, id="commands")
+        yield Static("Mark with the mouse and ^c, or copy all.", id="copied")
 
     def compose_buttons(self) -> ComposeResult:
         """Copy and close."""
@@ -32,4 +33,6 @@ class ShowCommands(Dialog[None]):
     def answer(self, _button: str) -> None:
         """Copy. The terminal gives no answer, so the words are careful."""
         self.app.copy_to_clipboard(self._text)
-        self.notify("Sent to the terminal's clipboard. Nothing there? Select with the mouse and Shift.", markup=False)
+        self.query_one("#copied", Static).update(
+            "Sent to the terminal's clipboard. Nothing there? Mark with Shift and mouse."
+        )

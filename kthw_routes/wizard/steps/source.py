@@ -151,4 +151,4 @@ class SourceStep(StepScreen):
 
 def _token_words() -> str:
     make, _, _ = WHERE_TO_MAKE_ONE.partition(" and put it")
-    return f"The scope linodes:read_only suffices. {make}. It stays in memory and goes to Linode only."
+    return f"{make}. That scope suffices. What you paste stays in memory and goes to Linode only."

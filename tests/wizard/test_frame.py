@@ -1,0 +1,121 @@
+"""What is the same on every screen: why, commands, help, palette, themes, any size of terminal, no colour."""
+
+import pytest
+from textual.widgets import TextArea
+
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.settings import Settings
+from kthw_routes.wizard.modals.commands import ShowCommands
+from kthw_routes.wizard.modals.keys import ShowKeys
+from kthw_routes.wizard.themes import cut_middle
+from kthw_routes.wizard.widgets.frame import WhyPanel
+from tests.wizard.driver import Driver, driving
+
+pytestmark = pytest.mark.wizard
+
+
+def shows_why(driver: Driver) -> bool:
+    return driver.step.query_one(WhyPanel).display
+
+
+async def test_why_is_beside_the_step_where_there_is_room_and_else_over_it(
+    lab: EmbeddedLab, settings: Settings
+) -> None:
+    async with driving(lab, settings, (80, 24)) as driver:
+        assert not shows_why(driver)
+        await driver.press("f1")
+        assert shows_why(driver)
+        await driver.press("escape")
+        assert not shows_why(driver)
+        await driver.press("f1")
+        await driver.go("Nodes")
+        assert shows_why(driver), "it stays open from step to step"
+        await driver.press("f1")
+        await driver.pilot.resize_terminal(120, 36)
+        await driver.settle()
+        assert not shows_why(driver), "who closed it does not get it again"
+    async with driving(lab, settings, (120, 36)) as driver:
+        assert shows_why(driver)
+        assert driver.step.query_one("#step").region.right <= driver.step.query_one(WhyPanel).region.x
+
+
+async def test_every_step_tells_what_one_would_type_and_it_can_be_copied(lab: EmbeddedLab, settings: Settings) -> None:
+    expected = {
+        "Source": "linodes:read_only",
+        "Nodes": "ssh -F",
+        "Checks": "ip -json route show",
+        "Routes": "ip route add 10.200.1.0/24 via 192.168.145.107 proto 200",
+        "Run": "# To undo on worker-0",
+        "Proof": "ping -n",
+    }
+    async with driving(lab, settings) as driver:
+        for title, words in expected.items():
+            await driver.go(title)
+            await driver.press("f2")
+            await driver.until(lambda: isinstance(driver.app.screen, ShowCommands), "the commands")
+            text = driver.app.screen.query_one(TextArea).text
+            assert words in text
+            await driver.pilot.click("#copy")
+            assert driver.app.clipboard == text
+            await driver.press("escape")
+            await driver.until(lambda: driver.app.screen is driver.step, "closed")
+
+
+async def test_help_lists_the_keys_and_the_palette_has_every_action(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Nodes")
+        await driver.press("f3")
+        await driver.until(lambda: isinstance(driver.app.screen, ShowKeys), "the keys")
+        for words in ("leave the node out", "remove the node for good", "quit: always safe"):
+            assert words in driver.text()
+        await driver.press("escape")
+        commands = {command.title for command in driver.app.get_system_commands(driver.app.screen)}
+        assert {"Next: Next", "Back", "Why", "Commands", "Help", "Quit", "Theme", "Edit node"} <= commands
+
+
+async def test_the_footer_fits_and_greys_out_what_would_refuse(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
+        footer = driver.text().splitlines()[-2]
+        assert footer.split() == ["^n", "Next", "^b", "Back", "F1", "Why", "F2", "Commands", "F3", "Keys"]
+        assert driver.step.check_action("back", ()) is None
+        assert driver.step.check_action("next", ()) is True
+
+
+@pytest.mark.parametrize("theme", ["kthw-day", "textual-dark", "nord"])
+async def test_another_theme_goes_through_all_steps(lab: EmbeddedLab, settings: Settings, theme: str) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        driver.app.theme = theme
+        await driver.settle()
+        assert "+ add" in driver.text()
+        await driver.press("ctrl+b")
+        await driver.at("Checks")
+        assert "✓ read" in driver.text()
+
+
+async def test_no_size_of_terminal_is_too_small(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
+        for step in driver.app.steps:
+            await driver.go(step.title_word)
+            for size in ((20, 5), (1, 1), (40, 12), (200, 60), (80, 24)):
+                await driver.pilot.resize_terminal(*size)
+                await driver.settle()
+
+
+async def test_without_colour_every_state_is_still_said(
+    lab: EmbeddedLab, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with driving(lab, settings) as driver:
+        await driver.go("Run")
+        assert driver.app.no_color
+        assert "✓ worker-0" in driver.text()
+        assert "done" in driver.text()
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "expected"),
+    [("worker-0", 8, "worker-0"), ("a-very-long-name-3", 9, "a-ve…me-3"), ("abc", 2, "ab"), ("", 5, "")],
+)
+def test_a_long_name_is_cut_in_the_middle(text: str, width: int, expected: str) -> None:
+    assert cut_middle(text, width) == expected
