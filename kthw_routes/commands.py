@@ -11,7 +11,7 @@ from types import FrameType
 from kthw_routes import findings as cluster_findings
 from kthw_routes.connecting import connect, linode_source
 from kthw_routes.documents import Json, outcome_json, plan_document, proof_json
-from kthw_routes.errors import Cancelled, ExitCode, UsageError
+from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, Step
 from kthw_routes.output import Printer
 from kthw_routes.plan import Plan
@@ -115,6 +115,13 @@ class _Command:
         if proof.failed:
             self.printer.findings(f for f in review.findings if f.acknowledge)
 
+    def finish(self, report: Report, proof: Proof | None) -> None:
+        """Write the end of the transcript; what is done is done, even where that fails."""
+        try:
+            self.walk.finish(report, proof)
+        except (KthwRoutesError, OSError) as error:
+            self.progress.say(f"The end of the transcript could not be written: {error}", "yellow")
+
     def check_stopped(self) -> None:
         """Raises Cancelled after an interrupt."""
         if self.walk.stop.requested:
@@ -155,7 +162,7 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
                 command.tell_proof(review, proof)
             _print_end(command.printer, report, kept=settings.personal)
         finally:
-            command.walk.finish(report, proof)
+            command.finish(report, proof)
         command.document(_apply_document(review, report, proof))
         if command.walk.stop.requested:
             return ExitCode.INTERRUPTED

@@ -28,20 +28,21 @@ class Diagnosis:
     next_step: str
 
 
-def of_pair(pair: PairReading, source: HostFacts | None, *, route_there: bool, route_back: bool) -> Diagnosis:
+def of_pair(pair: PairReading, source: HostFacts | None, *, astray_there: str, astray_back: str) -> Diagnosis:
     """Why a pair that was tested does not get through.
 
     Args:
         pair: the reading.
         source: the facts of the end that sends, where they were read.
-        route_there, route_back: whether the wanted route is in the table of the source, of the target.
+        astray_there, astray_back: what the table of the source, of the target, does instead of leading to the other
+            end (`has no route to …`); empty where it leads there.
     """
     a, b = pair.source, pair.target
     seen = counted(pair)
     capture = f"sudo tcpdump -ni {_device(source, pair)} icmp and host {pair.target_address}"
     words = pair.words.lower()
-    if not route_there:
-        return Diagnosis(Layer.ROUTE, f"{a} has no right route to {b}'s pod CIDR. {seen}", f"On {a}: ip route")
+    if astray_there:
+        return Diagnosis(Layer.ROUTE, f"{a} {astray_there}. {seen}".rstrip(), f"On {a}: ip route")
     if "host unreachable" in words:
         return Diagnosis(
             Layer.NEXT_HOP,
@@ -60,10 +61,8 @@ def of_pair(pair: PairReading, source: HostFacts | None, *, route_there: bool, r
         )
     if arrived and replied == 0:
         return Diagnosis(Layer.TARGET, f"{seen} {b} itself keeps silent: a firewall there?", f"On {b}: iptables -S")
-    if arrived and replied and not route_back:
-        return Diagnosis(
-            Layer.ROUTE_BACK, f"{seen} {b} has no right route back to {a}'s pod CIDR.", f"On {b}: ip route"
-        )
+    if arrived and replied and astray_back:
+        return Diagnosis(Layer.ROUTE_BACK, f"{seen} {b} {astray_back}.", f"On {b}: ip route")
     if arrived and replied:
         return Diagnosis(
             Layer.NETWORK_BACK,
@@ -102,9 +101,7 @@ def counted(pair: PairReading) -> str:
     left, right = pair.at_source, pair.at_target
     if not left or not right:
         return ""
-    first = (
-        f"{_many(left.requests_out, 'request')} left {pair.source}, {_some(right.requests_in)} arrived at {pair.target}"
-    )
+    first = f"{_many(left.requests_out, 'request').capitalize()} left {pair.source}, {_some(right.requests_in)} arrived at {pair.target}"
     if not right.requests_in:
         return f"{first}."
     return f"{first}; {_many(right.replies_out, 'reply')} left {pair.target}, {_some(left.replies_in)} arrived."

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.findings import Finding, Level
+from kthw_routes.iproute2 import RouteCommand, Verb
 from kthw_routes.observed import HostFacts
 from kthw_routes.plan import HostPlan, Plan, describe, wanted_routes
 
@@ -175,7 +176,7 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
             "own-pod-cidr-routed-away",
             Level.NOTICE,
             f"{host.node}: its own pod CIDR {route.prefix} is routed away {describe(route)}: its pods are cut off.",
-            f"Remove it by hand: `ip route del {route.prefix} via {route.gateway}`, then restart the pods' bridge.",
+            f"Remove it by hand: `{RouteCommand(Verb.DELETE, route)}`, then restart the pods' bridge.",
             host.node,
         )
     for change in host.routes:

@@ -5,7 +5,7 @@ for every route what becomes of it and why, the exact commands, and the commands
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -258,14 +258,19 @@ def describe(route: Route) -> str:
 
 def _is_own(node: Node, route: Route) -> bool:
     """Whether the route leads into the node's own pod CIDR, on its own links."""
-    return node.pod_cidr is not None and route.prefix.subnet_of(node.pod_cidr) and route.gateway is None
+    return node.pod_cidr is not None and route.prefix.subnet_of(node.pod_cidr) and not _leads_away(route)
+
+
+def _leads_away(route: Route) -> bool:
+    """Whether packets for the prefix leave the node, or end there."""
+    return not route.is_kernel and (route.gateway is not None or bool(route.multipath) or route.type != "unicast")
 
 
 def _routed_away(node: Node, facts: HostFacts) -> Route | None:
     if node.pod_cidr is None:
         return None
     return next(
-        (r for r in facts.routes if r.prefix.subnet_of(node.pod_cidr) and r.gateway is not None and not r.is_kernel),
+        (r for r in facts.routes if r.prefix.subnet_of(node.pod_cidr) and _leads_away(r)),
         None,
     )
 
@@ -292,7 +297,11 @@ def _unwanted(
         if all(r.is_kernel or _is_own(node, r) for r in has):
             continue
         owner = members.get(prefix) or gone.get(prefix)
-        rows.append(_unwanted_row(node, prefix, has, owner, prefix in gone, prune, (node.name, prefix) in marked))
+        row = _unwanted_row(node, prefix, has, owner, prefix in gone, prune, (node.name, prefix) in marked)
+        robbed = next((n for cidr, n in members.items() if prefix != cidr and prefix.subnet_of(cidr)), None)
+        if row.kind is ChangeKind.FOREIGN and robbed and robbed != node.name:
+            row = replace(row, reason=f"a part of {robbed}'s pod CIDR, led elsewhere: {describe(has[0])}")
+        rows.append(row)
     return rows
 
 

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address
 from textwrap import wrap
 from typing import Final
 
@@ -12,7 +13,7 @@ from kthw_routes.etc_hosts import EtcHostsEdit
 from kthw_routes.events import HostState
 from kthw_routes.findings import Finding
 from kthw_routes.hosts.apply import HostOutcome
-from kthw_routes.plan import HostPlan, Plan
+from kthw_routes.plan import HostPlan, Plan, describe
 from kthw_routes.proof import PairReading, Proof
 from kthw_routes.untrusted import clean, clean_line
 
@@ -128,18 +129,32 @@ def pair_words(pair: PairReading) -> str:
 
 def explain(proof: Proof, pair: PairReading) -> diagnosis.Diagnosis:
     """Why a pair that was tested does not get through."""
-
-    def has_route(source: str, target: str) -> bool:
-        host = proof.plan.host(source)
-        rows = host.routes if host else ()
-        return any(r.worker == target and r.kind.value == "keep" for r in rows)
-
     return diagnosis.of_pair(
         pair,
         proof.facts.get(pair.source),
-        route_there=has_route(pair.source, pair.target),
-        route_back=has_route(pair.target, pair.source),
+        astray_there=_astray(proof, pair.source, pair.target, pair.target_address),
+        astray_back=_astray(proof, pair.target, pair.source, pair.source_address),
     )
+
+
+def _astray(proof: Proof, source: str, target: str, address: IPv4Address | None) -> str:
+    """What the source's table does with packets for the target's pods, unless it leads them to the right next hop.
+
+    The longest prefix decides: a route for a part of the pod CIDR can lead astray beside the right one.
+    """
+    host = proof.plan.host(source)
+    row = next((r for r in host.routes if r.worker == target and r.next_hop), None) if host else None
+    facts = proof.facts.get(source)
+    if row is None or facts is None or address is None:
+        return ""
+    best = max(
+        (r for r in facts.routes if address in r.prefix), key=lambda r: (r.prefix.prefixlen, -r.metric), default=None
+    )
+    if best is None or best.prefix.prefixlen == 0:
+        return f"has no right route to {target}'s pod CIDR"
+    if best.gateway == row.next_hop:
+        return ""
+    return f"has no right route to {target}'s pod CIDR for {address}: {best.prefix} {describe(best)} takes it"
 
 
 def _cell(value: object) -> str:

@@ -112,7 +112,7 @@ def test_in_eu_west_pods_fail_and_the_counters_say_where(london: Stage) -> None:
     answer = london.tool("apply", "--yes")
     assert answer.code == 4, answer.err
     assert "6 of 6 pairs of workers do not get through." in answer.out
-    assert "three requests left worker-0, none arrived at worker-1." in answer.out
+    assert "Three requests left worker-0, none arrived at worker-1." in answer.out
     check = london.tool("check", "--json")
     assert check.code == 4
     document = check.json

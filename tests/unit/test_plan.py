@@ -109,6 +109,20 @@ def test_an_own_pod_cidr_that_is_routed_away_is_drift_and_not_touched() -> None:
     assert {c.kind for c in host.routes} == {ChangeKind.KEEP, ChangeKind.FOREIGN}
 
 
+@pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit"])
+def test_an_own_pod_cidr_that_ends_nowhere_is_drift_too(kind: str) -> None:
+    hole = Route(net("10.200.0.0/24"), type=kind)
+    host = planning.make(CLUSTER, {"worker-0": facts(NODE, [hole, pod_route(1), pod_route(2)])}).hosts[0]
+    assert host.is_empty
+    assert host.is_drift
+    assert host.own_cidr_routed_away == hole
+
+
+def test_a_foreign_route_for_a_part_of_a_workers_pods_says_so() -> None:
+    part = Route(net("10.200.1.128/25"), internal(2), "eth0")
+    assert "a part of worker-1's pod CIDR, led elsewhere" in row(part, prefix="10.200.1.128/25").reason
+
+
 def test_foreign_and_stale_routes_are_shown_and_left_alone() -> None:
     foreign = row(pod_route(7, protocol="boot"), prefix="10.200.7.0/24")
     stale = row(pod_route(7), prefix="10.200.7.0/24")

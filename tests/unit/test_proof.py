@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kthw_routes import plan as planning
+from kthw_routes import transcript
 from kthw_routes.diagnosis import Layer, counted, of_pair, of_verdict
+from kthw_routes.observed import Route
 from kthw_routes.plan import Plan
 from kthw_routes.proof import Counters, Evidence, PairReading, Proof, Verdict, rounds
 
-from .builders import bare_facts, cluster, ip, net
+from .builders import bare_facts, cluster, facts, ip, net, pod_route
 
 NAMES = ("worker-0", "worker-1", "worker-2")
 
@@ -87,10 +89,10 @@ def _ends(out: int, arrived: int, replied: int, back: int) -> dict[str, Counters
 @pytest.mark.parametrize(
     ("given", "there", "back", "layer", "words"),
     [
-        (_ends(3, 0, 0, 0), False, True, Layer.ROUTE, "worker-0 has no right route to worker-1's pod CIDR"),
-        (_ends(3, 0, 0, 0), True, True, Layer.NETWORK_OUT, "three requests left worker-0, none arrived at worker-1"),
+        (_ends(3, 0, 0, 0), False, True, Layer.ROUTE, "worker-0 has no right route"),
+        (_ends(3, 0, 0, 0), True, True, Layer.NETWORK_OUT, "Three requests left worker-0, none arrived at worker-1"),
         (_ends(3, 3, 0, 0), True, True, Layer.TARGET, "no replies left worker-1"),
-        (_ends(3, 3, 3, 0), True, False, Layer.ROUTE_BACK, "worker-1 has no right route back"),
+        (_ends(3, 3, 3, 0), True, False, Layer.ROUTE_BACK, "worker-1 has no right route"),
         (_ends(3, 3, 3, 0), True, True, Layer.NETWORK_BACK, "three replies left worker-1, none arrived"),
         ({"words": "host unreachable: the next hop 1.2.3.4 FAILED"}, True, True, Layer.NEXT_HOP, "next hop itself"),
         ({"words": "ping: connect: Network is unreachable"}, True, True, Layer.ROUTE, "refuses to send"),
@@ -101,7 +103,9 @@ def test_the_first_layer_that_fails(
     given: dict[str, object], there: bool, back: bool, layer: Layer, words: str
 ) -> None:
     pair = reading("worker-0", "worker-1", received=0, **given)
-    found = of_pair(pair, None, route_there=there, route_back=back)
+    found = of_pair(
+        pair, None, astray_there="" if there else "has no right route", astray_back="" if back else "has no right route"
+    )
     assert found.layer is layer
     assert words in found.sentence
     assert found.next_step
@@ -110,7 +114,7 @@ def test_the_first_layer_that_fails(
 def test_counts_in_words() -> None:
     pair = reading("worker-0", "worker-1", received=1, **_ends(3, 2, 1, 1))
     assert counted(pair) == (
-        "three requests left worker-0, two arrived at worker-1; one reply left worker-1, one arrived."
+        "Three requests left worker-0, two arrived at worker-1; one reply left worker-1, one arrived."
     )
 
 
@@ -126,3 +130,23 @@ def test_counts_in_words() -> None:
 )
 def test_what_a_kernel_that_says_no_means(words: str, expected: str) -> None:
     assert expected in of_verdict(Verdict("worker-0", "worker-1", net("10.200.1.0/24"), False, words))
+
+
+def astray(route: Route | None) -> str:
+    """What is said of worker-0 -> worker-1 where worker-0's table has the right routes, and this one."""
+    of = cluster()
+    node = of.node("worker-0")
+    table = [pod_route(1), pod_route(2), *([route] if route else [])]
+    host = facts(node, table)
+    pair = reading("worker-0", "worker-1", received=0, source_address=ip("10.200.0.254"))
+    seen = Proof(planning.make(of, {"worker-0": host}), (), (pair,), facts={"worker-0": host})
+    found = transcript.explain(seen, pair)
+    return found.sentence if found.layer is Layer.ROUTE else ""
+
+
+def test_a_route_for_a_part_of_the_pod_cidr_leads_astray_beside_the_right_one() -> None:
+    assert astray(None) == ""
+    assert astray(Route(net("10.200.1.0/25"), ip("192.168.128.12"), "eth0")) == ""
+    thief = Route(net("10.200.1.128/25"), ip("192.168.128.12"), "eth0")
+    assert "10.200.1.128/25 via 192.168.128.12 takes it" in astray(thief)
+    assert "10.200.1.254/32 blackhole takes it" in astray(Route(net("10.200.1.254/32"), type="blackhole"))
