@@ -101,7 +101,8 @@ def counted(pair: PairReading) -> str:
     left, right = pair.at_source, pair.at_target
     if not left or not right:
         return ""
-    first = f"{_many(left.requests_out, 'request').capitalize()} left {pair.source}, {_some(right.requests_in)} arrived at {pair.target}"
+    sent = _many(left.requests_out, "request").capitalize()
+    first = f"{sent} left {pair.source}, {_some(right.requests_in)} arrived at {pair.target}"
     if not right.requests_in:
         return f"{first}."
     return f"{first}; {_many(right.replies_out, 'reply')} left {pair.target}, {_some(left.replies_in)} arrived."
