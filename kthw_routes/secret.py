@@ -18,6 +18,10 @@ class Secret:
         """The text itself. Called where it is handed to the far end, nowhere else."""
         return self.__text
 
+    def hidden_in(self, text: str) -> str:
+        """`text` with every occurrence of the secret masked: for what a host may have echoed."""
+        return text.replace(self.__text, _MASK) if self.__text else text
+
     def __repr__(self) -> str:
         return _MASK
 

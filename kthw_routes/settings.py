@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -40,7 +40,7 @@ class Settings:
     """Another state folder than the person's own; the embedded lab has one."""
     personal: bool = True
     """Whether the person's SSH files and agent count; not so in the embedded lab."""
-    environ: Mapping[str, str] | None = None
+    environ: Mapping[str, str] | None = field(default=None, repr=False)
     """Other environment variables than the process's own."""
 
     @classmethod

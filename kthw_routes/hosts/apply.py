@@ -178,7 +178,7 @@ def _not_there(after: HostPlan, failed: Mapping[str, str]) -> dict[str, str]:
 def _seen(change: RouteChange) -> str:
     if not change.has:
         return "the route is not in the table as read back."
-    return f"the table as read back has it {' and '.join(planning.describe(r) for r in change.has)}"
+    return f"the table as read back has it {' and '.join(planning.describe(r) for r in change.has)}."
 
 
 def replanner(cluster: Cluster, node: Node, *, prune: bool, names: bool, marked: planning.Marked) -> Replan:

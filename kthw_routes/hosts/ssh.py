@@ -40,6 +40,7 @@ from kthw_routes.hosts.transport import (
     hang_up,
 )
 from kthw_routes.observed import HostKey, Privilege
+from kthw_routes.untrusted import clean
 
 MOST_OPENS_THROUGH_JUMP: Final = 16
 """Hosts that are connected to at once through one jump host."""
@@ -317,16 +318,20 @@ class SshSession:
             raise ConnectionLost(self._node, "the connection is gone.", "Try again.")
         mark = f"kthw-routes-{secrets.token_hex(8)}"
         marks = marks_of(command, self.privilege)
-        out = Stream(mark, marks, on_line and (lambda text: on_line(text, False)))
-        err = Stream(mark, marks, on_line and (lambda text: on_line(text, True)))
+        hide = self._access.sudo.hidden_in
+        out = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), False)))
+        err = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), True)))
         seconds = min(command.timeout, self._access.silence)
         silence = max(self._access.silence, seconds + _GRACE)
         exchange = Exchange(self._stdin(command), out, err, silence, longest=seconds + silence)
         line = render(command, self.privilege, mark, seconds)
         status = self._wait(connection, exchange, line)
         if marks == 2 and not out.has_begun and not err.has_begun:
-            raise sudo_refusal(self._node, self.user, err.preamble)
-        return Result(status, out.kept, err.kept)
+            raise sudo_refusal(self._node, self.user, err.preamble, hide)
+        if exchange.stdin is command.stdin:
+            return Result(status, out.kept, err.kept)
+        # It was sent the password, which may come back in a complaint.
+        return Result(status, out.kept, hide(clean(err.kept.decode("utf-8", "replace"))).encode())
 
     def close(self) -> None:
         """End the connection, any command in flight, and any attempt to connect."""

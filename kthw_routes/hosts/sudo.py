@@ -29,6 +29,10 @@ class SudoPassword:
         """The password, if one was given."""
         return self._password
 
+    def hidden_in(self, text: str) -> str:
+        """`text` from a host, without the password that the host may have echoed."""
+        return text if self._password is None else self._password.hidden_in(text)
+
     def forget_refusal(self) -> None:
         """Ask again next time, unless the password was right somewhere: for another look after a mistyped one."""
         with self._lock:
@@ -73,10 +77,12 @@ def wrong_password(node: str, user: str, refused_on: str = "") -> WrongSudoPassw
     )
 
 
-def sudo_refusal(node: str, user: str, said: bytes) -> NoRoot:
-    """The error for what sudo wrote to stderr instead of running a command."""
+def sudo_refusal(node: str, user: str, said: bytes, hide: Callable[[str], str]) -> NoRoot:
+    """The error for what sudo wrote to stderr instead of running a command. `hide` masks the password in it."""
     text = clean(said.decode("utf-8", "replace"))
     if _WRONG.search(text):
         return wrong_password(node, user)
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
-    return NoRoot(node, f"sudo refused {user}: {clean_line(last)}", "Log in as root (--user), or allow it in sudoers.")
+    return NoRoot(
+        node, f"sudo refused {user}: {clean_line(hide(last))}", "Log in as root (--user), or allow it in sudoers."
+    )
