@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-PATIENCE: Final = 120.0
+PATIENCE: Final = 60.0
 """Seconds after which a test gives up on the tool."""
 
 
@@ -57,13 +57,14 @@ class Running:
         finally:
             os.close(stdin)
 
-    def type(self, text: str) -> None:
-        """Wait until the tool asks without showing what is typed, then type a line."""
+    def type(self, text: str, *, asked: str) -> None:
+        """Wait until the tool asks for something on its terminal, then type a line that is not shown."""
         end = time.monotonic() + PATIENCE
-        while termios.tcgetattr(self._keyboard)[3] & termios.ECHO:
+        while asked not in self.shown:
             assert time.monotonic() < end, "the tool never asked"
             assert self.process.poll() is None, "the tool ended without asking"
-            select.select([], [], [], 0.02)
+            select.select([self._keyboard], [], [], 0.1)
+        assert not termios.tcgetattr(self._keyboard)[3] & termios.ECHO
         os.write(self._keyboard, text.encode() + b"\n")
 
     @property

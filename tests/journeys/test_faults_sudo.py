@@ -23,7 +23,7 @@ def test_sudo_without_a_password(stage: Stage, faults: Faults) -> None:
 
 def test_sudo_with_the_right_password_asked_once(stage: Stage, faults: Faults) -> None:
     tool = stage.start("apply", "--yes", "--user", "learner", terminal=True)
-    tool.type(SUDO_PASSWORD)
+    tool.type(SUDO_PASSWORD, asked="sudo password")
     answer = tool.wait()
     assert answer.code == 0, answer.out + answer.err
     assert "sudo password of learner (asked once, tried on worker-0 first)" in tool.shown
@@ -35,7 +35,7 @@ def test_sudo_with_the_right_password_asked_once(stage: Stage, faults: Faults) -
 
 def test_sudo_with_a_password_asked_beforehand(stage: Stage, faults: Faults) -> None:
     tool = stage.start(*APPLY, "--user", "learner", "--ask-sudo-password", terminal=True)
-    tool.type(SUDO_PASSWORD)
+    tool.type(SUDO_PASSWORD, asked="sudo password")
     answer = tool.wait()
     assert answer.code == 0, answer.out + answer.err
     assert controllers_too(stage)
@@ -43,7 +43,7 @@ def test_sudo_with_a_password_asked_beforehand(stage: Stage, faults: Faults) -> 
 
 def test_a_wrong_sudo_password_is_tried_once_on_one_host(stage: Stage, faults: Faults) -> None:
     tool = stage.start(*APPLY, "--user", "learner", terminal=True)
-    tool.type("wrong horse")
+    tool.type("wrong horse", asked="sudo password")
     answer = tool.wait()
     assert answer.code == 1
     assert "✗ skip host: worker-0: sudo refused the password of learner." in answer.out
@@ -59,7 +59,7 @@ def test_a_wrong_password_is_understood_in_german(stage: Stage, faults: Faults) 
     """The nodes' language is set by what sshd and PAM hand to every login."""
     faults.speak_german("worker-0")
     tool = stage.start(*APPLY, "--user", "learner", terminal=True)
-    tool.type("wrong horse")
+    tool.type("wrong horse", asked="sudo password")
     answer = tool.wait()
     assert answer.code == 1
     assert "✗ skip host: worker-0: sudo refused the password of learner." in answer.out
@@ -71,7 +71,7 @@ def test_german_nodes_are_read_and_changed(stage: Stage, faults: Faults) -> None
         faults.speak_german(node)
     faults.fill_disk("controller-0")
     tool = stage.start("apply", "--yes", "--user", "learner", terminal=True)
-    tool.type(SUDO_PASSWORD)
+    tool.type(SUDO_PASSWORD, asked="sudo password")
     answer = tool.wait()
     assert answer.code == 1
     assert is_done(stage, *WORKERS)
