@@ -16,10 +16,11 @@ from kthw_routes.events import Emit, Event, Step
 from kthw_routes.output import Printer
 from kthw_routes.plan import Plan
 from kthw_routes.proof import Proof
+from kthw_routes.results import Report, Review, exit_code
 from kthw_routes.settings import Settings
 from kthw_routes.terminal import TerminalAsker
 from kthw_routes.wording import NEXT_LAB, REBOOT, summary, ways_back
-from kthw_routes.workflow import Report, Review, Walk, exit_code
+from kthw_routes.workflow import Walk
 
 
 class Stopped(UsageError):

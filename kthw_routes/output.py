@@ -17,6 +17,7 @@ from kthw_routes.events import Event, EventKind
 from kthw_routes.findings import Finding
 from kthw_routes.plan import HostPlan, Plan, RouteChange, describe
 from kthw_routes.proof import Proof
+from kthw_routes.results import Report
 from kthw_routes.wording import (
     KIND_TONE,
     Tone,
@@ -30,7 +31,6 @@ from kthw_routes.wording import (
     state_tone,
     summary,
 )
-from kthw_routes.workflow import Report
 
 _PLAIN_WIDTH: Final = 200
 """Columns where the output goes into a file or a pipe, so that no sentence is cut."""

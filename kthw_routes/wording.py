@@ -15,7 +15,7 @@ from kthw_routes.findings import Finding, Level
 from kthw_routes.host_findings import names_of
 from kthw_routes.plan import HostPlan, Plan
 from kthw_routes.proof import PairReading, Proof
-from kthw_routes.workflow import Report
+from kthw_routes.results import Report
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
 """What the tutorial goes on with."""

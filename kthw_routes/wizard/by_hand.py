@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from kthw_routes.cluster import Node
 from kthw_routes.events import Step
+from kthw_routes.results import Review
 from kthw_routes.settings import Settings
 from kthw_routes.sources.token import DEFAULT_URL
 from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wording import ways_back
-from kthw_routes.workflow import Review
 
 
 def finding(journey: Journey) -> Iterator[str]:

@@ -20,11 +20,12 @@ from kthw_routes.findings import Finding
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.hosts.session import Asker
 from kthw_routes.proof import Proof
+from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.token import NoToken, Token, find_token
 from kthw_routes.wizard.choices import Choices, SourceChoice, SourceKind
-from kthw_routes.workflow import Inspection, Report, Review, Walk, exit_code, remove_for_good
+from kthw_routes.workflow import Walk, remove_for_good
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab

@@ -15,6 +15,7 @@ from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.findings import Finding, stops
 from kthw_routes.observed import HostFacts, Privilege
+from kthw_routes.results import Inspection
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import cut_middle
@@ -23,7 +24,6 @@ from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.wording import Tone, Words, count, state_tone
-from kthw_routes.workflow import Inspection
 
 _RESTS_ON = {
     PodCidrSource.TYPED: "typed",
@@ -68,7 +68,7 @@ class ChecksStep(StepScreen):
     def compose_body(self) -> ComposeResult:
         """The table with its detail lines, then the findings."""
         with VerticalScroll(can_focus=False):
-            yield Rows("host", "state", "as", "pod CIDR", "rests on", "forwarding", "pods", id="hosts")
+            yield Rows("host", "state", "as", "pod CIDR", "rests on", "forwards", "pods", id="hosts")
             yield Prose(id="detail")
             yield ErrorBox(id="error")
             yield FindingList(tickable=True, id="findings")
@@ -143,7 +143,7 @@ class ChecksStep(StepScreen):
             return (name, state, "", "", "", "", "")
         if not node.is_worker:
             return (name, state, _ACCESS[facts.privilege], quiet("–"), "", "", "")
-        forwarding: Words | str = "on" if facts.ip_forward else quiet("off yet")
+        forwarding: Words | str = "yes" if facts.ip_forward else quiet("not yet")
         return (
             name,
             state,
@@ -214,7 +214,7 @@ class ChecksStep(StepScreen):
 def _pods(facts: HostFacts) -> Words | str:
     if facts.pods:
         return count(len(facts.pods), "pod")
-    return "none yet" if facts.bridge else quiet("no bridge")
+    return "bridge" if facts.bridge else quiet("none yet")
 
 
 def _detail(facts: HostFacts) -> str:

@@ -14,6 +14,7 @@ from textual.widgets import DataTable
 from kthw_routes.changes import ChangeKind
 from kthw_routes.findings import Finding, Level
 from kthw_routes.plan import NameChange, RouteChange, describe
+from kthw_routes.results import Review
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import cut_middle
@@ -21,7 +22,6 @@ from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.wording import KIND_TONE, Words, count, level_tone, level_word, matrix_cell, summary
-from kthw_routes.workflow import Review
 
 _SHOWN_AS_ROWS = frozenset({"foreign-route", "stale-route"})
 """Findings of the plan whose routes are rows of the difference anyway."""
@@ -112,7 +112,7 @@ class RoutesStep(StepScreen):
 
     def _cells(self, row: _Row) -> tuple[Words | str, ...]:
         change = row.change
-        room = max(12, self.query_one("#body").size.width - 46)
+        room = max(12, self.query_one("#body").size.width - 49)
         if isinstance(change, Finding):
             word = Words(level_word(change), level_tone(change))
             return (cut_middle(row.host, 16), word, "", quiet(_cut(change.sentence, room)))
@@ -146,17 +146,17 @@ class RoutesStep(StepScreen):
         owner = f" ({change.worker})" if change.worker else ""
         yield f"{row.host} → {change.prefix}{owner}   "
         yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-        yield quiet(f"  {change.reason}")
         for route in change.has:
             yield quiet(f"\n  has    {describe(route)}{self._owner(route.gateway)}, proto {route.protocol}")
         if change.next_hop is not None:
             yield quiet(f"\n  wants  via {change.next_hop}{self._owner(change.next_hop)}")
         for command in change.commands:
             yield f"\n  {command}"
+        yield quiet(f"\n  why    {change.reason}")
         if self._is_marked(row):
-            yield quiet("\n  Marked for removal by you. Space unmarks it.")
+            yield quiet("; Space unmarks it")
         elif self._can_mark(row):
-            yield quiet("\n  Left alone. Space marks it for removal.")
+            yield quiet("; left alone. Space marks it for removal")
 
     def _owner(self, ip: IPv4Address | None) -> str:
         owner = next((n.name for n in self.review.inspection.cluster if ip is not None and n.internal == ip), None)

@@ -11,6 +11,7 @@ from textual.widgets import Button, DataTable
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Step
+from kthw_routes.results import Report
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
@@ -21,7 +22,6 @@ from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wording import REBOOT, Tone, Words, count, state_tone
-from kthw_routes.workflow import Report
 
 _ALL = "*"
 """The key of the row of all hosts; no node has this name, as it is no host name."""
@@ -184,8 +184,11 @@ class RunStep(StepScreen):
                 self.journey.stop(now=now)
                 self.redraw()
 
-        words = "Hosts that have begun are finished and read back; no other host is begun. Retry goes on later."
-        self.app.push_screen(Confirm("Stop the run?", words, "Go on", stop="Stop", now="End now"), answered)
+        words = (
+            "Stop: hosts that have begun are finished and read back, no other host is begun. Retry goes on later.\n\n"
+            "End now: hosts that have begun are cut off; what was sent there is read again on Retry."
+        )
+        self.app.push_screen(Confirm("Stop the run?", words, "Keep running", stop="Stop", now="End now"), answered)
 
     @property
     def _can_retry(self) -> bool:

@@ -1,0 +1,100 @@
+"""What each step gives: the inspection, the review, the report of a run, and the exit code that follows from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kthw_routes import findings as cluster_findings
+from kthw_routes import host_findings, regions
+from kthw_routes.cluster import Cluster
+from kthw_routes.errors import ExitCode, KthwRoutesError
+from kthw_routes.events import HostState
+from kthw_routes.findings import Finding, Level
+from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.observed import HostFacts
+from kthw_routes.options import Options
+from kthw_routes.plan import Plan
+from kthw_routes.proof import Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What the read-only visits gave."""
+
+    cluster: Cluster
+    """With the pod CIDRs that the hosts themselves use."""
+    facts: Mapping[str, HostFacts]
+    troubles: Mapping[str, KthwRoutesError] = field(default_factory=dict)
+    """Hosts that are skipped, and why."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that there is to say before the plan: of the cluster, its region, each host."""
+        skipped = (
+            Finding(_code(error), Level.SKIP_HOST, error.sentence, error.hint, node)
+            for node, error in self.troubles.items()
+        )
+        return (
+            *cluster_findings.of_cluster(self.cluster),
+            *regions.findings(self.cluster),
+            *skipped,
+            *host_findings.of_facts(self.cluster, self.facts),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What would be done, and what there is to say of it. Nothing has been changed yet."""
+
+    inspection: Inspection
+    options: Options
+    plan: Plan
+    findings: tuple[Finding, ...]
+
+    @property
+    def stops(self) -> tuple[Finding, ...]:
+        """Why nothing can run; empty where it can."""
+        return cluster_findings.stops(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a run ended, host by host."""
+
+    review: Review
+    outcomes: Mapping[str, HostOutcome]
+    folder: Path | None
+    """The run's folder; None where there was nothing to do."""
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """The hosts on which not all is done: what a retry is for."""
+        return tuple(n for n, o in self.outcomes.items() if o.state not in (HostState.DONE, HostState.NOTHING_TO_DO))
+
+    @property
+    def changed(self) -> int:
+        """How many changes were sent."""
+        return sum(o.changes_sent for o in self.outcomes.values())
+
+
+def _code(error: KthwRoutesError) -> str:
+    """`HostKeyChanged` -> `host-key-changed`."""
+    name = type(error).__name__
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+
+
+def exit_code(inspection: Inspection, report: Report | None, proof: Proof | None, *, drift: bool) -> ExitCode:
+    """What the command line and the wizard return. Where several hold, the first of 1, 3, 4.
+
+    `drift`: whether hosts that are not as they should be count (`check`, `plan --exit-code`).
+    """
+    untested = proof.untested if proof else ()
+    if inspection.troubles or (report and report.unfinished) or (proof and proof.unread):
+        return ExitCode.FAILED
+    if any(not p.left_out for p in untested):
+        return ExitCode.FAILED
+    if drift and proof and proof.plan.is_drift:
+        return ExitCode.DRIFT
+    if proof and proof.failed:
+        return ExitCode.NO_TRAFFIC
+    return ExitCode.DONE
