@@ -82,7 +82,7 @@ def test_each_library_has_its_place() -> None:
         (["cluster.py", "observed.py", "changes.py", "errors.py", "events.py"], ["plan", "findings", "hosts"]),
         (["plan.py", "findings.py", "diagnosis.py", "proof.py"], ["hosts", "sources", "record", "workflow"]),
         (["record.py", "hosts", "sources"], ["workflow", "cli", "commands", "output", "wizard", "demo"]),
-        (["workflow.py"], ["cli", "commands", "output", "wizard", "demo"]),
+        (["workflow.py", "results.py"], ["cli", "commands", "output", "wizard", "demo"]),
     ],
 )  # fmt: skip
 def test_imports_run_one_way(layer: list[str], above: list[str]) -> None:
