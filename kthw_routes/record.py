@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from kthw_routes.errors import KthwRoutesError
+from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.events import Event, EventKind, now
 
 _PRIVATE_FOLDER: Final = 0o700
@@ -24,6 +24,8 @@ _PRIVATE_FILE: Final = 0o600
 
 class RecordError(KthwRoutesError):
     """The run's folder cannot be written; nothing is changed on any host without it."""
+
+    exit_code = ExitCode.USAGE
 
 
 class AnotherRun(KthwRoutesError):

@@ -13,7 +13,7 @@ from kthw_routes.hosts.privilege import probe_privilege
 from kthw_routes.hosts.session import Asker, NewHostKey, Session
 from kthw_routes.hosts.ssh import Access, SshSession
 from kthw_routes.hosts.ssh_config import SshConfig
-from kthw_routes.record import make_private
+from kthw_routes.record import RecordError, make_private
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for a TCP connection; less where a host may not even stay silent that long."""
@@ -72,12 +72,18 @@ class SshConnections:
         return self._sessions[key]
 
     def accept_host_keys(self, unknown: Sequence[HostKeyUnknown]) -> bool:
-        """Ask once whether these keys may be trusted; if so, record them."""
+        """Ask once whether these keys may be trusted; if so, record them. Raises RecordError."""
         keys = [NewHostKey(e.node, e.host, e.key_type, e.fingerprint) for e in unknown]
         if not self._asker.accept_host_keys(keys):
             return False
-        for error in unknown:
-            self._access.known_hosts.add(error.host, error.key_type, error.blob)
+        known = self._access.known_hosts
+        try:
+            for error in unknown:
+                known.add(error.host, error.key_type, error.blob)
+        except OSError as failure:
+            raise RecordError(
+                f"Host keys cannot be recorded in {known.file}: {failure.strerror}.", "Set XDG_STATE_HOME."
+            ) from failure
         return True
 
     def forget_refusals(self) -> None:

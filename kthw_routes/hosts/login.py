@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import paramiko
 
-from kthw_routes.hosts.errors import HostKeyChanged, HostKeyUnknown, KeyRejected
+from kthw_routes.hosts.errors import CannotConnect, HostKeyChanged, HostKeyUnknown, KeyRejected
 from kthw_routes.hosts.keys import MOST_KEYS, Key
-from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts, Verdict, fingerprint
+from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts, Reading, Verdict, fingerprint
 from kthw_routes.hosts.ssh_config import Resolved
 from kthw_routes.observed import HostKey
 from kthw_routes.untrusted import clean_line
@@ -45,7 +45,7 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         target, name = self._target, self._target.known_as
         reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
         if reading.verdict is Verdict.UNKNOWN and self._mode is HostKeyMode.ACCEPT_NEW:
-            reading = self._known.add(name, key_type, blob)
+            reading = self._recorded(name, key_type, blob)
         new = fingerprint(blob)
         before = self._seen.get(name)
         if reading.verdict is Verdict.REVOKED and reading.line:
@@ -65,6 +65,16 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
             raise self._unknown(key_type, blob)
         self._seen[name] = blob
         self.key = HostKey(clean_line(key_type), new, is_new=reading.is_new)
+
+    def _recorded(self, name: str, key_type: str, blob: bytes) -> Reading:
+        try:
+            return self._known.add(name, key_type, blob)
+        except OSError as error:
+            raise CannotConnect(
+                self._node,
+                f"its host key cannot be recorded in {self._known.file}: {error.strerror}.",
+                "Mend that, or set XDG_STATE_HOME to another folder.",
+            ) from error
 
     def _changed(self, old: str, new: str, cure: str) -> HostKeyChanged:
         return HostKeyChanged(
