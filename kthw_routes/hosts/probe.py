@@ -160,11 +160,11 @@ def _run_rounds(
     for number, pairs in enumerate(schedule, 1):
         able = {a: b for a, b in pairs if a in ready and b in ready and a not in problems and b not in problems}
         before = _read_counters(fleet, ready, emit)
-        said = _ping_all(fleet, ready, able, problems, f"round {number} of {len(schedule)}", emit)
+        said, mute = _ping_all(fleet, ready, able, f"round {number} of {len(schedule)}", emit)
         after = _read_counters(fleet, ready, emit)
         for source, target in pairs:
             if (result := said.get(source)) is None:
-                why = problems.get(source) or problems.get(target) or "stopped"
+                why = mute.get(source) or problems.get(source) or problems.get(target) or "stopped"
                 left_out = any(not cluster.node(end).is_visited for end in (source, target))
                 readings.append(PairReading(source, target, Evidence.NONE, problem=why, left_out=left_out))
                 continue
@@ -196,10 +196,11 @@ def _ping_all(
     fleet: Fleet,
     ready: Mapping[str, _Worker],
     targets: Mapping[str, str],
-    problems: dict[str, str],
     words: str,
     emit: Emit,
-) -> dict[str, Result]:
+) -> tuple[dict[str, Result], dict[str, str]]:
+    """What each source's ping said; and why some sent nothing, who can be sent to all the same."""
+
     def ping(session: Session) -> Result:
         visit = Visit(session, Step.PROOF, emit)
         left, right = _ends(ready[session.node], ready[targets[session.node]])
@@ -207,14 +208,15 @@ def _ping_all(
         return visit.run(programs.ping(left.address, right.address, left.namespace))
 
     said: dict[str, Result] = {}
+    mute: dict[str, str] = {}
     for name, outcome in fleet.each(ping, targets).items():
         if outcome.value is not None and outcome.value.status in (126, 127):
-            problems[name] = f"ping is not installed on {name}"
+            mute[name] = f"ping is not installed on {name}"
         elif outcome.value is not None:
             said[name] = outcome.value
         elif outcome.error:
-            problems[name] = outcome.error.sentence
-    return said
+            mute[name] = outcome.error.sentence
+    return said, mute
 
 
 _Readings = dict[tuple[str, str | None], Counters]
