@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 from kthw_routes.demo.files import Node
 from kthw_routes.demo.process import Process
-from kthw_routes.demo.ssh_server import Manners, SshServer, new_key
+from kthw_routes.demo.ssh_server import Executes, Manners, Shell, SshServer, new_key
+from kthw_routes.demo.terminal import Output, Readable
 from kthw_routes.demo.users import SudoPolicy
 from tests.journeys.faults import PATIENCE, Hold
 from tests.journeys.stage import Model
@@ -45,6 +46,31 @@ _GERMAN: Final = {
 """What sudo says in German, measured on Debian 12."""
 
 Program = Callable[[Process], int]
+
+
+class _Noisy:
+    """A host whose login shell writes to both streams before each command."""
+
+    def __init__(self, host: Executes, noise: bytes) -> None:
+        self._host = host
+        self._noise = noise
+
+    def open_shell(self, user: str) -> Shell:
+        return self._host.open_shell(user)
+
+    def execute(
+        self,
+        command: str,
+        *,
+        user: str,
+        stdin: Readable,
+        stdout: Output,
+        stderr: Output,
+        cancelled: threading.Event,
+    ) -> int:
+        stdout(self._noise)
+        stderr(self._noise)
+        return self._host.execute(command, user=user, stdin=stdin, stdout=stdout, stderr=stderr, cancelled=cancelled)
 
 
 class ModelFaults:
@@ -141,16 +167,9 @@ class ModelFaults:
         self._lab.topology.hosts[node].files.link("/etc/hosts", "hosts.real")
 
     def greet(self, node: str, banner: str, noise: bytes) -> None:
-        server, host = self._lab.servers[node], self._lab.topology.hosts[node]
+        server = self._lab.servers[node]
         server.manners = Manners(users=frozenset(USERS), banner=banner)
-        execute = host.execute
-
-        def noisy(command: str, **given: object) -> int:
-            given["stderr"](noise)  # type: ignore[operator] # passed on as it comes
-            return execute(command, **given)  # type: ignore[arg-type]
-
-        host.bashrc = noise
-        vars(host)["execute"] = noisy
+        server.host = _Noisy(server.host, noise)
 
     def speak_german(self, node: str) -> None:
         def around(process: Process, real: Program) -> int:

@@ -43,7 +43,7 @@ class NodeFaults:
         )
 
     def remove(self, node: str, program: str) -> None:
-        self._lab.run(node, f"rm $(command -v {program})")
+        self._lab.run(node, f"rm -f /usr/bin/{program} /usr/sbin/{program}")
 
     def refuse_keys(self, node: str) -> None:
         self._lab.run(node, "rm /root/.ssh/authorized_keys")
