@@ -140,7 +140,8 @@ class Walk:
 
     def retry(self, report: Report) -> Report:
         """Run what is not done, and only that: each host is read again first."""
-        self.heed(Stop())
+        if self.stop.requested:
+            self.heed(Stop())
         with self._lock(report.review):
             outcomes = self._apply(report.review, report.unfinished, again=True)
         return self._report(report.review, {**report.outcomes, **outcomes})

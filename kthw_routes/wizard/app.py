@@ -255,7 +255,7 @@ class WizardApp(App[ExitCode]):
                 self.leave()
                 return
             self.push_screen(
-                Confirm("Quit in the middle of the run?", step.standing(), "Go on", quit="End it and quit"),
+                Confirm("Quit in the middle of the run?", step.standing(), "Keep running", quit="End it and quit"),
                 lambda answer: self.leave() if answer else None,
             )
             return

@@ -5,16 +5,17 @@ results are taken over in the interface's thread by the `take_…` methods.
 """
 
 import contextlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from kthw_routes import findings as cluster_findings
 from kthw_routes import regions
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.connecting import connect, linode_source
-from kthw_routes.errors import ExitCode, KthwRoutesError, UsageError
+from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.findings import Finding
 from kthw_routes.hosts.fleet import Stop
@@ -30,7 +31,9 @@ from kthw_routes.workflow import Walk, remove_for_good
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
 
-LAB_REGIONS = ("ca-central", "eu-west")
+T = TypeVar("T")
+
+LAB_REGIONS: Final = ("ca-central", "eu-west")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ class Found:
     discovery: Discovery
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What looking at the hosts gave."""
+
+    cluster: Cluster
+    """As it was chosen when they were looked at."""
+    findings: tuple[Finding, ...]
+    review: Review
+
+
 class Journey:
     """Choices, results, and the `Walk` that does the work."""
 
@@ -57,7 +70,9 @@ class Journey:
         self._asker = asker
         self._emit = emit
         self._lab = self._given_lab = lab
-        self._stop = Stop()
+        self._stop = self._heeded = Stop()
+        self._turn = threading.Lock()
+        """One piece of work at a time: one that was given up may need a moment to end."""
         source = SourceChoice(SourceKind.LAB, lab.region) if lab else SourceChoice(SourceKind.ACCOUNT)
         self.choices = Choices(source, settings.options)
         self.found: Found | None = None
@@ -71,6 +86,10 @@ class Journey:
         self.end_problem = ""
         """Why the end of the transcript could not be written; empty where it could."""
         self._finished = False
+        self._judged: tuple[Cluster, tuple[Finding, ...]] | None = None
+        self.host_findings: tuple[Finding, ...] = ()
+        """All that there is to say after the hosts were read."""
+        self._review: Review | None = None
         self.commands: dict[Step, dict[str, list[str]]] = {}
         """Step -> host -> the commands that were run there, as one would type them."""
 
@@ -111,7 +130,6 @@ class Journey:
 
     def find(self, source: SourceChoice, token: Token | None) -> Found:
         """Ask the source for the nodes. Blocks. Raises KthwRoutesError."""
-        stop = self._stop
         lab, settings = self._lab, self.settings
         if source.kind is SourceKind.LAB:
             lab = self._lab_in(source.lab_region)
@@ -119,7 +137,7 @@ class Journey:
         origin = linode_source(settings, None if source.kind is SourceKind.LAB else token)
         connections, state = connect(settings, self._asker, default_host_keys="ask")
         walk = Walk(connections, self.choices.options, state, self._emit)
-        walk.heed(stop)
+        walk.heed(self._heeded)
         try:
             discovery = walk.find(origin)
         except KthwRoutesError:
@@ -182,7 +200,12 @@ class Journey:
         if self.found is None:
             return ()
         cluster = self.cluster
-        return (*self.found.discovery.findings, *cluster_findings.before_visit(cluster), *regions.findings(cluster))
+        if self._judged is None or self._judged[0] is not cluster:
+            self._judged = (cluster, self._judge(self.found, cluster))
+        return self._judged[1]
+
+    def _judge(self, found: Found, cluster: Cluster) -> tuple[Finding, ...]:
+        return (*found.discovery.findings, *cluster_findings.before_visit(cluster), *regions.findings(cluster))
 
     def unacknowledged(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """The warnings among them that nobody ticked yet."""
@@ -206,31 +229,43 @@ class Journey:
         """Whether the hosts were not yet looked at, or the nodes were changed since."""
         return self.inspection is None or self.inspected != self.choices.cluster
 
-    def begin(self) -> None:
-        """Before each piece of work: an earlier wish to stop is over."""
-        self._stop = Stop()
-        if self.found is not None:
-            self.found.walk.heed(self._stop)
+    def begin(self) -> Callable[[Callable[[], T]], T]:
+        """Before each piece of work: an earlier wish to stop is over. Returns what runs the work, in its thread."""
+        stop = self._stop = Stop()
+
+        def run(work: Callable[[], T]) -> T:
+            with self._turn:
+                if stop.requested:
+                    raise Cancelled
+                self._heeded = stop
+                if self.found is not None:
+                    self.found.walk.heed(stop)
+                return work()
+
+        return run
 
     def stop(self, *, now: bool = False) -> None:
         """Wish that the work under way stops."""
         self._stop.request(now=now)
-        if self.found is not None:
-            self.found.walk.stop.request(now=now)
 
     @property
     def is_stopping(self) -> bool:
         """Whether the work that ended just now was stopped."""
         return self._stop.requested
 
-    def inspect(self) -> Inspection:
-        """Visit the hosts, read-only. Blocks. Raises KthwRoutesError."""
-        return self.walk.inspect(self.cluster)
+    def inspect(self) -> Looked:
+        """Visit the hosts, read-only, and work out what that means. Blocks. Raises KthwRoutesError."""
+        cluster, walk = self.cluster, self.walk
+        inspection = walk.inspect(cluster)
+        walk.options = self.choices.options
+        return Looked(cluster, inspection.findings, walk.review(inspection))
 
-    def take_inspection(self, inspection: Inspection, cluster: Cluster) -> None:
+    def take_inspection(self, looked: Looked) -> None:
         """Go by this from now on; a run that was made before is over."""
         self._end_run()
-        self.inspection, self.inspected = inspection, cluster
+        self.inspection, self.inspected = looked.review.inspection, looked.cluster
+        self.host_findings = looked.findings
+        self._review = looked.review
 
     # --- the plan and the run ---
 
@@ -239,8 +274,11 @@ class Journey:
         assert self.inspection is not None, "no host was looked at yet"  # noqa: S101 - a fault of ours
         if self.report is not None:
             return self.report.review
-        self.walk.options = self.choices.options
-        return self.walk.review(self.inspection)
+        review = self._review
+        if review is None or review.inspection is not self.inspection or review.options != self.choices.options:
+            self.walk.options = self.choices.options
+            review = self._review = self.walk.review(self.inspection)
+        return review
 
     def run(self, review: Review) -> Report:
         """Make it so. Blocks. Raises KthwRoutesError."""
@@ -252,7 +290,7 @@ class Journey:
 
     def take_report(self, report: Report) -> None:
         """How the run ended."""
-        self.was_stopped = self.walk.stop.requested
+        self.was_stopped = self.is_stopping
         self.report, self.proof, self._finished = report, None, False
 
     def prove(self) -> Proof:

@@ -81,16 +81,28 @@ _VARIABLE: Final = {
 }
 
 
+_STYLES: Final[dict[tuple[str, Tone], Style]] = {}
+"""Theme and tone -> style: colours are slow to work out, and a big table has thousands of cells."""
+
+
 def content(*parts: Words | str) -> Content:
     """Styled text for a widget; nothing in it is read as markup."""
     pieces = [p if isinstance(p, Words) else Words(p) for p in parts]
     return Content.assemble(*((p.text, _VARIABLE[p.tone]) for p in pieces))
 
 
-def cell(app: App[object], words: Words | str, *, bold: bool = False) -> Text:
+def cell(app: App[object], words: Words | str) -> Text:
     """Styled text for a cell of a table, which wants colours instead of variables."""
     piece = words if isinstance(words, Words) else Words(words)
-    return Text(piece.text, Style(color=_colour(app, piece.tone), bold=bold or None), no_wrap=True, end="")
+    return Text(piece.text, style_of(app, piece.tone), no_wrap=True, end="")
+
+
+def style_of(app: App[object], tone: Tone) -> Style:
+    """A tone in the theme that is chosen now."""
+    key = (app.theme, tone)
+    if key not in _STYLES:
+        _STYLES[key] = Style(color=_colour(app, tone))
+    return _STYLES[key]
 
 
 def _colour(app: App[object], tone: Tone) -> str | None:

@@ -177,7 +177,7 @@ class StepScreen(Screen[None]):
     def work(self, words: str, work: Callable[[], T], done: Callable[[T], None]) -> None:
         """Do something that blocks, saying so in words at once; errors are shown at their place."""
         self.error, self.busy = None, words
-        self.journey.begin()
+        run = self.journey.begin()
         self.wizard.asker.welcome()
 
         def finished(value: T) -> None:
@@ -190,7 +190,7 @@ class StepScreen(Screen[None]):
             self.failed(error)
             self.redraw()
 
-        self.job = self.wizard.jobs.start(work, finished, failed)
+        self.job = self.wizard.jobs.start(lambda: run(work), finished, failed)
         self.redraw()
 
     def failed(self, error: KthwRoutesError) -> None:

@@ -17,6 +17,7 @@ from kthw_routes.findings import Finding, stops
 from kthw_routes.observed import HostFacts, Privilege
 from kthw_routes.results import Inspection
 from kthw_routes.wizard import by_hand
+from kthw_routes.wizard.journey import Looked
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList, FindingView
@@ -92,11 +93,11 @@ class ChecksStep(StepScreen):
         self._states = {n.name: waiting for n in cluster.visited}
         self.journey.commands.pop(Step.CHECKS, None)
 
-        def done(inspection: Inspection) -> None:
+        def done(looked: Looked) -> None:
             if self.journey.is_stopping:
                 self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.", "Look again.")
             else:
-                self.journey.take_inspection(inspection, cluster)
+                self.journey.take_inspection(looked)
 
         self.work(f"looking at {count(len(cluster.visited), 'host')}", self.journey.inspect, done)
 
@@ -132,7 +133,7 @@ class ChecksStep(StepScreen):
         if inspection is None:
             return ()
         before = set(self.journey.node_findings)
-        return tuple(f for f in inspection.findings if f not in before)
+        return tuple(f for f in self.journey.host_findings if f not in before)
 
     def _cells(self, node: Node) -> tuple[Words | str, ...]:
         name = cut_middle(node.name, 16 if self.size.width < 100 else 40)
@@ -183,7 +184,7 @@ class ChecksStep(StepScreen):
         inspection = self._inspection
         if inspection is None:
             return "the hosts were not looked at yet. Look again reads them."
-        found = stops(inspection.findings)
+        found = stops(self.journey.host_findings)
         if found:
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             return f"{found[0].sentence}{more}"

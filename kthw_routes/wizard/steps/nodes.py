@@ -140,10 +140,15 @@ class NodesStep(StepScreen):
         node = self._node
         if node is None or not node.is_member:
             return
-        words = (
+        what = (
             f"Routes of ours to {node.name} are removed from the other workers, and its name from /etc/hosts on the "
-            f"controllers, when you press Run in step 4. {node.name} itself is neither visited nor changed, and "
-            "nothing is deleted in your account.\n\nTo only skip it for now, leave it out instead."
+            "controllers, when you press Run in step 4. "
+            if node.is_worker
+            else "What stands in its /etc/hosts stays as it is. "
+        )
+        words = (
+            f"{what}{node.name} itself is neither visited nor changed, and nothing is deleted in your account.\n\n"
+            "To only skip it for now, leave it out instead."
         )
 
         def removed(answer: str | None) -> None:

@@ -17,6 +17,7 @@ from kthw_routes.plan import describe
 from kthw_routes.proof import Proof
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.routes import WIDEST_MATRIX
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
@@ -74,8 +75,9 @@ class ProofStep(StepScreen):
         self.query_one("#prove", Button).disabled = bool(self.busy)
         self.query_one(ErrorBox).show_error(self.error)
         headline = self.query_one("#headline", Prose)
-        for name in ("#pairs", "#explained", "#fold-tables"):
+        for name in ("#explained", "#fold-tables"):
             self.query_one(name).display = proof is not None
+        self.query_one("#pairs").display = proof is not None and 0 < len(_sources(proof)) <= WIDEST_MATRIX
         if proof is None:
             headline.show(quiet("Nothing was seen yet."))
         else:
@@ -92,7 +94,7 @@ class ProofStep(StepScreen):
         self._draw_rest()
 
     def _draw_pairs(self, proof: Proof) -> None:
-        workers = list(dict.fromkeys(p.source for p in proof.pairs))
+        workers = _sources(proof) if len(_sources(proof)) <= WIDEST_MATRIX else []
         width = 14 if self.size.width < 100 else 24
         columns = ("from \\ to", *(cut_middle(w, width) for w in workers))
         rows: list[tuple[str, tuple[Words | str, ...]]] = [
@@ -144,6 +146,10 @@ class ProofStep(StepScreen):
         """Prove again."""
         if not self.busy:
             yield SystemCommand("Prove again", "Read the tables and send test traffic", self.action_prove)
+
+
+def _sources(proof: Proof) -> list[str]:
+    return list(dict.fromkeys(p.source for p in proof.pairs))
 
 
 def _hanging(text: str, width: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import DataTable
 
+from kthw_routes import host_findings
 from kthw_routes.changes import ChangeKind
 from kthw_routes.findings import Finding, Level
 from kthw_routes.plan import NameChange, RouteChange, describe
@@ -23,7 +24,10 @@ from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.wording import KIND_TONE, Words, count, level_tone, level_word, matrix_cell, summary
 
-_SHOWN_AS_ROWS = frozenset({"foreign-route", "stale-route"})
+WIDEST_MATRIX: Final = 12
+"""Workers; a wider matrix is no picture any more, and the rows below it say the same."""
+
+_SHOWN_AS_ROWS: Final = frozenset({"foreign-route", "stale-route"})
 """Findings of the plan whose routes are rows of the difference anyway."""
 
 
@@ -63,7 +67,6 @@ class RoutesStep(StepScreen):
 
     def __init__(self, titles: tuple[str, ...], here: int) -> None:
         super().__init__(titles, here)
-        self._review: Review | None = None
         self._rows: dict[str, _Row] = {}
 
     def compose_body(self) -> ComposeResult:
@@ -75,16 +78,10 @@ class RoutesStep(StepScreen):
             with VerticalScroll(id="detail-box", can_focus=False):
                 yield Prose(id="detail")
 
-    def entered(self) -> None:
-        """Compare, with what is chosen now."""
-        self._review = None
-
     @property
     def review(self) -> Review:
-        """The comparison, made when something it rests on changed."""
-        if self._review is None:
-            self._review = self.journey.review()
-        return self._review
+        """The comparison, with what is chosen now."""
+        return self.journey.review()
 
     async def draw(self) -> None:
         """From the comparison."""
@@ -92,10 +89,11 @@ class RoutesStep(StepScreen):
             return
         review = self.review
         cluster, plan = review.inspection.cluster, review.plan
-        workers = [w.name for w in cluster.workers]
+        workers = [w.name for w in cluster.workers] if len(cluster.workers) <= WIDEST_MATRIX else []
         width = 14 if self.size.width < 100 else 24
         columns = ("from \\ to", *(cut_middle(w, width) for w in workers))
         matrix = self.query_one("#matrix", Rows)
+        matrix.display = bool(workers)
         matrix.show(
             [(s, (cut_middle(s, width), *(matrix_cell(plan.host(s), s, t) for t in workers))) for s in workers],
             columns,
@@ -115,7 +113,12 @@ class RoutesStep(StepScreen):
         room = max(12, self.query_one("#body").size.width - 49)
         if isinstance(change, Finding):
             word = Words(level_word(change), level_tone(change))
-            return (cut_middle(row.host, 16), word, "", quiet(_cut(change.sentence, room)))
+            return (
+                cut_middle(row.host, 16),
+                word,
+                "",
+                quiet(_cut(change.sentence.removeprefix(f"{row.host}: "), room)),
+            )
         kind = Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
         if isinstance(change, RouteChange):
             what = str(change.prefix)
@@ -191,7 +194,6 @@ class RoutesStep(StepScreen):
         else:
             return
         self.journey.choices.options = replace(options, marked=marked)
-        self._review = None
         self.redraw()
 
     @on(DataTable.RowSelected, "#changes")
@@ -206,7 +208,6 @@ class RoutesStep(StepScreen):
     @on(Tick.Changed, "#names")
     def _names(self, event: Tick.Changed) -> None:
         self.journey.choices.options = replace(self.journey.choices.options, hosts_file=event.value)
-        self._review = None
         self.redraw()
 
     def action_names(self) -> None:
@@ -256,8 +257,8 @@ class RoutesStep(StepScreen):
 
 def _rows_of(review: Review) -> Iterable[_Row]:
     """What is worth a look: warnings and skipped hosts first, then all that changes, then notices of the plan."""
-    before = review.inspection.findings
-    of_plan = [f for f in review.findings[len(before) :] if f.code not in _SHOWN_AS_ROWS]
+    of_plan = host_findings.of_plan(review.plan)
+    before = review.findings[: len(review.findings) - len(of_plan)]
     for finding in before:
         if finding.acknowledge or finding.level is not Level.NOTICE:
             yield _Row(finding.node or finding.region or "", finding)
@@ -265,7 +266,8 @@ def _rows_of(review: Review) -> Iterable[_Row]:
         changes: tuple[RouteChange | NameChange, ...] = (*host.routes, *host.names)
         yield from (_Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
     for finding in of_plan:
-        yield _Row(finding.node or "", finding)
+        if finding.code not in _SHOWN_AS_ROWS:
+            yield _Row(finding.node or "", finding)
 
 
 def _cut(text: str, room: int) -> str:

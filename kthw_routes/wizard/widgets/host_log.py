@@ -14,8 +14,8 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from kthw_routes.events import Event
-from kthw_routes.wizard.themes import cell
-from kthw_routes.wording import Tone, Words, event_line
+from kthw_routes.wizard.themes import style_of
+from kthw_routes.wording import Words, event_line
 
 MOST_LINES: Final = 5000
 """Lines kept in memory per log; the transcript has all."""
@@ -62,7 +62,6 @@ class HostLog(ScrollView, can_focus=True):
         self._buffer = LogBuffer()
         self._seen = self._gone = 0
         self._follows = True
-        self._styles: dict[Tone, RichStyle] = {}
 
     @property
     def buffer(self) -> LogBuffer:
@@ -109,11 +108,6 @@ class HostLog(ScrollView, can_focus=True):
             self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True)
         self.refresh()
 
-    def notify_style_update(self) -> None:
-        """After another theme was chosen."""
-        super().notify_style_update()
-        self._styles.clear()
-
     def render_line(self, y: int) -> Strip:
         """One line of the view."""
         left, top = self.scroll_offset
@@ -121,7 +115,7 @@ class HostLog(ScrollView, can_focus=True):
         if number >= len(self._buffer.lines):
             return Strip.blank(width, base)
         words = self._buffer.lines[number]
-        style = base + self._style_of(words.tone)
+        style = base + style_of(self.app, words.tone)
         segments = self._segments(words.text, number, style)
         return Strip(segments).crop_extend(left, left + width, base).apply_offsets(left, number)
 
@@ -134,12 +128,6 @@ class HostLog(ScrollView, can_focus=True):
         marked = style + self.screen.get_component_rich_style("screen--selection")
         pieces = [(text[:start], style), (text[start:end], marked), (text[end:], style)]
         return [Segment(piece, look) for piece, look in pieces if piece]
-
-    def _style_of(self, tone: Tone) -> RichStyle:
-        if tone not in self._styles:
-            style = cell(self.app, Words("", tone)).style
-            self._styles[tone] = style if isinstance(style, RichStyle) else RichStyle()
-        return self._styles[tone]
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The text that was selected."""

@@ -8,6 +8,9 @@ from textual.widgets import DataTable
 from kthw_routes.wizard.themes import cell
 from kthw_routes.wording import Tone, Words
 
+_AT_ONCE = 200
+"""Rows; a table of thousands is filled over several turns of the loop."""
+
 Cells = Sequence[Words | str]
 
 
@@ -17,6 +20,7 @@ class Rows(DataTable[Text]):
     def __init__(self, *columns: str, id: str | None = None, pick: bool = True) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, cursor_type="row" if pick else "none", show_cursor=pick, cell_padding=1)
         self._titles = columns
+        self._unfilled: list[tuple[str, tuple[Words | str, ...]]] = []
         self._rows: list[tuple[str, tuple[Words | str, ...]]] = []
         if not pick:
             self.can_focus = False
@@ -41,7 +45,7 @@ class Rows(DataTable[Text]):
         if fresh == self._rows and columns is None:
             return
         before, row = self.key, self.cursor_row
-        same = columns is None and [k for k, _ in fresh] == [k for k, _ in self._rows]
+        same = columns is None and not self._unfilled and [k for k, _ in fresh] == [k for k, _ in self._rows]
         old, self._rows = self._rows, fresh
         if same:
             self._change_cells(old)
@@ -50,11 +54,20 @@ class Rows(DataTable[Text]):
         if columns is not None:
             self._titles = tuple(columns)
             self.add_columns(*(Text(t, no_wrap=True) for t in columns))
-        for key, cells in fresh:
-            self.add_row(*(cell(self.app, c) for c in cells), key=key)
         keys = [key for key, _ in fresh]
-        if keys:
-            self.move_cursor(row=keys.index(before) if before in keys else min(row, len(keys) - 1))
+        self._unfilled = list(reversed(fresh))
+        self._fill(keys.index(before) if before in keys else min(row, len(keys) - 1))
+
+    def _fill(self, cursor: int) -> None:
+        """Add the next rows; so many at once that the screen never stalls."""
+        for _ in range(min(_AT_ONCE, len(self._unfilled))):
+            key, cells = self._unfilled.pop()
+            self.add_row(*(cell(self.app, c) for c in cells), key=key)
+        if 0 <= cursor < self.row_count:
+            self.move_cursor(row=cursor)
+            cursor = -1
+        if self._unfilled:
+            self.call_later(self._fill, cursor)
 
     def _change_cells(self, old: list[tuple[str, tuple[Words | str, ...]]]) -> None:
         names = list(self.columns)

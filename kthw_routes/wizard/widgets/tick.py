@@ -64,6 +64,7 @@ class Pick(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
+        Binding("enter", "screen.next", "Next", show=False),
     ]
 
     @dataclass
