@@ -127,6 +127,8 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
         return
     settings = Settings.of(given)
     if plain:
+        if not _has_terminal():
+            raise click.UsageError("--plain asks before anything is changed, and needs a terminal for it.", context)
         from kthw_routes.commands import walk
 
         _leave(context, lambda: walk(settings))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kthw_routes.errors import UsageError
 from kthw_routes.hosts.session import Asker
 from kthw_routes.record import state_folder
 from kthw_routes.settings import Settings
@@ -36,6 +37,8 @@ def connect(settings: Settings, asker: Asker, *, default_host_keys: str) -> "tup
     from kthw_routes.hosts.connections import SshChoices, SshConnections
     from kthw_routes.hosts.known_hosts import HostKeyMode
 
+    if settings.identity is not None and not settings.identity.expanduser().is_file():
+        raise UsageError(f"There is no private key {settings.identity}.", "Name another with -i FILE.")
     state = settings.state or state_folder()
     choices = SshChoices(
         user=settings.user,

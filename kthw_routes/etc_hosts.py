@@ -10,6 +10,7 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
 from kthw_routes.changes import ChangeKind
+from kthw_routes.names import is_host_name
 from kthw_routes.untrusted import clean_line
 
 BEGIN: Final = b"# BEGIN kthw-routes"
@@ -91,8 +92,11 @@ def edit(
         prune: whether names in our block that belong to no worker listed go as well.
 
     Raises:
+        ValueError: a wanted name is no host name.
         BrokenBlock: the markers do not pair up.
     """
+    if unfit := [name for name in wanted if not is_host_name(name)]:
+        raise ValueError(f"not a host name: {unfit[0]!r}")
     lines = _split(content)
     kept: list[_Line] = []
     block: dict[str, IPv4Address] = {}

@@ -157,7 +157,7 @@ class Printer:
         self.say(proof.headline, "bold green" if proof.is_proved else "bold yellow")
         if not proof.pairs:
             return
-        self.say(f"Evidence: {proof.evidence.words}.")
+        self.say(f"Evidence: {proof.evidence_words}.")
         workers = list(dict.fromkeys(p.source for p in proof.pairs))
         if len(workers) <= 8:
             table = _table("from \\ to", *workers)

@@ -27,8 +27,8 @@ class Evidence(IntEnum):
         """As people read it."""
         return {
             Evidence.NONE: "none: traffic was not tested",
-            Evidence.PROBE: "probe addresses on the nodes; there are no pods yet",
-            Evidence.BRIDGE: "the addresses of the pod bridges; no pod was found on every worker",
+            Evidence.PROBE: "probe addresses on the nodes; not every worker has a pod bridge yet",
+            Evidence.BRIDGE: "the addresses of the pod bridges; not every worker has a pod",
             Evidence.POD: "pods",
         }[self]
 
@@ -53,7 +53,7 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ProbePoint:
     """From where and to where a worker is probed."""
 
     address: IPv4Address
@@ -135,6 +135,13 @@ class Proof:
     def evidence(self) -> Evidence:
         """The weakest evidence among the pairs that were tested."""
         return min((p.evidence for p in self.pairs if p.tested), default=Evidence.NONE)
+
+    @property
+    def evidence_words(self) -> str:
+        """What the reading rests on, as people read it."""
+        if self.evidence is Evidence.PROBE and not any(f.pods for f in self.facts.values()):
+            return "probe addresses on the nodes; there are no pods yet"
+        return self.evidence.words
 
     @property
     def is_proved(self) -> bool:

@@ -82,7 +82,7 @@ def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None) -
 def _proof(proof: Proof) -> Iterator[str]:
     yield "## Proof"
     yield ""
-    yield f"{proof.headline} Evidence: {proof.evidence.words}."
+    yield f"{proof.headline} Evidence: {proof.evidence_words}."
     yield ""
     for pair in proof.pairs:
         yield f"- {pair.source} → {pair.target}: {_inline(pair_words(pair))}"

@@ -163,6 +163,8 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
     if plan.is_empty and unread:
         return f"Nothing to do on {', '.join(h.node for h in plan.hosts)}{but}"
     if plan.is_empty:
+        if plan.is_drift or any(h.hosts_file_problem for h in plan.hosts):
+            return "Nothing that can be done here; what is not as it should be stands above."
         return "Nothing to do: every route and name is as it should be."
     routes = sum(h.route_changes for h in plan.hosts)
     workers = sum(1 for h in plan.hosts if h.route_changes)

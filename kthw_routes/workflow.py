@@ -144,7 +144,8 @@ class Walk:
             self.heed(Stop())
         with self._lock(report.review):
             outcomes = self._apply(report.review, report.unfinished, again=True)
-        return self._report(report.review, {**report.outcomes, **outcomes})
+        merged = {n: o.after(report.outcomes[n]) if n in report.outcomes else o for n, o in outcomes.items()}
+        return self._report(report.review, {**report.outcomes, **merged})
 
     def prove(self, inspection: Inspection, *, fresh: bool = False) -> Proof:
         """The tables as they are now, the kernels' verdicts, and traffic for every ordered pair of workers.
@@ -282,8 +283,8 @@ class Walk:
         return {name: self._outcome(name, o) for name, o in done.items()}
 
     def _lock(self, review: Review) -> ClusterLock:
-        """One run per cluster at a time: a cluster is known by its workers' names and addresses."""
-        return ClusterLock(self._state, [f"{n.name} {n.internal}" for n in review.inspection.cluster.workers])
+        """One run per cluster at a time: a cluster is known by its nodes' names and SSH addresses."""
+        return ClusterLock(self._state, [f"{n.name} {n.ssh}" for n in review.inspection.cluster])
 
     def _outcome(self, name: str, outcome: Outcome[HostOutcome]) -> HostOutcome:
         if outcome.value is not None:

@@ -49,6 +49,13 @@ class HostOutcome:
     etc_hosts: bytes | None = None
     """/etc/hosts as read back; None where it was not."""
 
+    def after(self, earlier: "HostOutcome") -> "HostOutcome":
+        """This try together with the one before it: what was sent then counts, and is done if nothing is left to do."""
+        if not earlier.changes_sent:
+            return self
+        state = HostState.DONE if self.state is HostState.NOTHING_TO_DO else self.state
+        return replace(self, state=state, changes_sent=max(self.changes_sent, earlier.changes_sent))
+
 
 def apply(
     visit: Visit,
@@ -82,18 +89,19 @@ def apply(
         return HostOutcome(node.name, HostState.NOTHING_TO_DO, routes=fresh.routes, etc_hosts=fresh.etc_hosts)
     journal(todo, fresh.routes, fresh.etc_hosts)
     visit.state(HostState.CHANGING)
+    sent = todo.route_changes + todo.name_changes
     try:
         failed, broke_off = _send(visit, todo)
         visit.state(HostState.READING_BACK)
         after = reread(visit, node, facts)
     except HostError as error:  # whatever it is, something may have been changed by now
         sentence = f"{error.sentence} Changes were sent; whether they took effect is not confirmed."
-        return HostOutcome(node.name, HostState.NOT_CONFIRMED, sentence, "Try again: the host is read anew then.")
+        hint = "Try again: the host is read anew then."
+        return HostOutcome(node.name, HostState.NOT_CONFIRMED, sentence, hint, changes_sent=sent)
     back = replan(after)
     for route in (r for row in back.routes for r in row.has):
         visit.note(f"{route.prefix} {planning.describe(route)} proto {route.protocol}")
     failed |= _not_there(back, failed)
-    sent = todo.route_changes + todo.name_changes
     if failed:
         sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{broke_off}"
         return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent, after.routes, after.etc_hosts)

@@ -15,7 +15,7 @@ from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFacts
 from kthw_routes.plan import wanted_routes
-from kthw_routes.proof import Counters, Endpoint, Evidence, PairReading, Verdict, rounds
+from kthw_routes.proof import Counters, Evidence, PairReading, ProbePoint, Verdict, rounds
 from kthw_routes.untrusted import clean_line
 
 _SECONDS_PER_ROUND: Final = 4
@@ -65,7 +65,7 @@ class _Worker:
     """One worker that can be probed, and the addresses that stand for its pods, best evidence first."""
 
     name: str
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[ProbePoint, ...]
     next_hops: Mapping[str, IPv4Address]
 
 
@@ -102,11 +102,11 @@ def probe_pairs(fleet: Fleet, cluster: Cluster, facts: Mapping[str, HostFacts], 
 def _worker(cluster: Cluster, node: Node, facts: HostFacts) -> _Worker | None:
     if node.pod_cidr is None or node.pod_cidr.prefixlen > 30:
         return None
-    endpoints = [Endpoint(p.address, Evidence.POD, p.namespace) for p in facts.pods[:1]]
+    endpoints = [ProbePoint(p.address, Evidence.POD, p.namespace) for p in facts.pods[:1]]
     if facts.bridge:
-        endpoints.append(Endpoint(facts.bridge.address.ip, Evidence.BRIDGE))
+        endpoints.append(ProbePoint(facts.bridge.address.ip, Evidence.BRIDGE))
     else:
-        endpoints.append(Endpoint(node.pod_cidr.broadcast_address - 1, Evidence.PROBE))
+        endpoints.append(ProbePoint(node.pod_cidr.broadcast_address - 1, Evidence.PROBE))
     hops = {w.worker: w.next_hop for w in wanted_routes(cluster, node)}
     return _Worker(node.name, tuple(endpoints), hops)
 
@@ -132,7 +132,7 @@ def _add_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], seconds: int,
     problems: dict[str, str] = {}
     for name, outcome in fleet.each(add, guests).items():
         if outcome.error:
-            problems[name] = outcome.error.sentence
+            problems[name] = outcome.error.sentence.removesuffix(".")
         elif outcome.value is None:
             problems[name] = "stopped"
         elif not outcome.value.ok:
@@ -185,7 +185,7 @@ def _run_rounds(
     return tuple(_with_neighbours(fleet, ready, readings, emit))
 
 
-def _ends(source: _Worker, target: _Worker) -> tuple[Endpoint, Endpoint]:
+def _ends(source: _Worker, target: _Worker) -> tuple[ProbePoint, ProbePoint]:
     """The endpoints of a pair: both pods, or else neither."""
     if source.endpoints[0].evidence is target.endpoints[0].evidence is Evidence.POD:
         return source.endpoints[0], target.endpoints[0]
@@ -215,7 +215,7 @@ def _ping_all(
         elif outcome.value is not None:
             said[name] = outcome.value
         elif outcome.error:
-            mute[name] = outcome.error.sentence
+            mute[name] = outcome.error.sentence.removesuffix(".")
     return said, mute
 
 
@@ -259,8 +259,8 @@ def _difference(before: _Readings, after: _Readings, worker: str, space: str | N
 def _reading(
     source: str,
     target: str,
-    left: Endpoint,
-    right: Endpoint,
+    left: ProbePoint,
+    right: ProbePoint,
     result: Result,
     at_source: Counters | None,
     at_target: Counters | None,

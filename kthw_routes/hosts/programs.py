@@ -23,7 +23,7 @@ PINGS: Final = 3
 """Requests per pair."""
 _PING_INTERVAL: Final = "0.2"  # seconds; the shortest that every ping lets an ordinary user ask for
 _PING_WAIT: Final = "1"  # seconds for the last answer
-_SAFE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+_SAFE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}")
 
 
 def _checked(name: str) -> str:
@@ -63,7 +63,7 @@ def routes() -> Command:
 
 def list_folder(folder: PurePosixPath) -> Command:
     """The names of the files in a folder, one a line."""
-    return Command(("ls", "-1", str(folder)))
+    return Command(("ls", "-1", str(folder)), needs_root=True)
 
 
 def read_files(paths: Iterable[PurePosixPath], *, needs_root: bool = False) -> Command:

@@ -110,6 +110,12 @@ def test_a_broken_block_is_not_touched(content: bytes) -> None:
         edit(content, WANTED)
 
 
+@pytest.mark.parametrize("name", ["worker-0 localhost", "worker-0\n1.2.3.4 x", "worker-ü", ""])
+def test_no_odd_name_is_ever_written(name: str) -> None:
+    with pytest.raises(ValueError, match="not a host name"):
+        edit(UBUNTU, {name: ip("192.168.128.10")})
+
+
 _LINE = st.one_of(
     st.binary(max_size=20).filter(lambda b: b"\n" not in b and b"kthw-routes" not in b),
     st.sampled_from(

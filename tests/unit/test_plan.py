@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
-from kthw_routes.cluster import Selection
+from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.observed import InterfaceAddress, Route
 from kthw_routes.plan import RouteChange
 
@@ -214,3 +216,31 @@ def test_a_device_is_found_by_the_longest_prefix_that_is_up() -> None:
     )
     assert host.device_towards(ip("192.168.128.11")) == "eth1"
     assert host.device_towards(ip("10.0.0.1")) is None
+
+
+@st.composite
+def _clusters(draw: st.DrawFn) -> Cluster:
+    """Workers some of which lack a pod CIDR or an internal address, are left out or removed for good."""
+    nodes = []
+    for number in range(draw(st.integers(0, 7))):
+        node = worker(number, selection=draw(st.sampled_from(list(Selection))))
+        if draw(st.booleans()) and draw(st.booleans()):
+            node = replace(node, internal=None)
+        if draw(st.booleans()) and draw(st.booleans()):
+            node = replace(node, pod_cidr=None)
+        nodes.append(node)
+    return Cluster(tuple(nodes))
+
+
+@given(_clusters())
+def test_every_ordered_pair_of_members_once_and_never_the_own_pod_cidr(of: Cluster) -> None:
+    reachable = {n.name for n in of.workers if n.pod_cidr and n.internal}
+    wanted = [(node.name, w) for node in of.workers for w in planning.wanted_routes(of, node)]
+    assert sorted((name, w.worker) for name, w in wanted) == sorted(
+        (a.name, b) for a in of.workers for b in reachable if a.name != b
+    )
+    for name, route in wanted:
+        assert route.prefix != of.node(name).pod_cidr
+        assert (route.prefix, route.next_hop) == (of.node(route.worker).pod_cidr, of.node(route.worker).internal)
+    made = planning.make(of, {n.name: facts(n) for n in of if n.internal})
+    assert [h.node for h in made.hosts] == [n.name for n in of.visited if n.internal]

@@ -52,6 +52,8 @@ def test_one_run_per_cluster(tmp_path: Path) -> None:
     with ClusterLock(tmp_path, ["worker-0 10.0.0.1", "worker-1 10.0.0.2"]):
         with pytest.raises(AnotherRun), ClusterLock(tmp_path, ["worker-1 10.0.0.2", "worker-0 10.0.0.1"]):
             raise AssertionError("two runs at a time")
+        with pytest.raises(AnotherRun), ClusterLock(tmp_path, ["worker-0 10.0.0.1"]):
+            raise AssertionError("a part of a cluster is not another one")
         with ClusterLock(tmp_path, ["worker-0 10.0.0.3"]):
             pass
     with ClusterLock(tmp_path, ["worker-0 10.0.0.1", "worker-1 10.0.0.2"]):

@@ -83,7 +83,7 @@ class ProofStep(StepScreen):
         else:
             tone = Tone.GOOD if proof.is_proved else Tone.BAD if proof.failed else Tone.WARNING
             mark = "✓" if proof.is_proved else "✗" if proof.failed else "?"
-            headline.show(Words(f"{mark} {proof.headline}", tone), quiet(f"\nEvidence: {proof.evidence.words}."))
+            headline.show(Words(f"{mark} {proof.headline}", tone), quiet(f"\nEvidence: {proof.evidence_words}."))
             self._draw_pairs(proof)
             lines = explanations(proof)
             width = self.query_one("#body").size.width - 2

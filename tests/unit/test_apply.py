@@ -1,0 +1,212 @@
+"""What happens on one host: journal before the change, the exact commands, and how two tries add up."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Interface
+
+import pytest
+
+from kthw_routes import plan as planning
+from kthw_routes.etc_hosts import BEGIN
+from kthw_routes.events import Event, HostState, Step
+from kthw_routes.hosts import apply as applying
+from kthw_routes.hosts import programs
+from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.errors import ConnectionLost, HostError
+from kthw_routes.hosts.probe import verdicts
+from kthw_routes.hosts.session import OnLine
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.observed import HostKey, InterfaceAddress, Privilege, Route
+from kthw_routes.plan import HostPlan
+
+from .builders import bare_facts, cluster, facts, internal, ip, pod_route
+
+CLUSTER = cluster()
+NODE = CLUSTER.node("worker-0")
+
+
+class Host:
+    """A session whose answers are written down beforehand: the first word of a command that begins so."""
+
+    def __init__(self, node: str, answers: Iterable[tuple[str, Result | HostError]]) -> None:
+        self.node = node
+        self.user = "root"
+        self.host_key = HostKey("ssh-ed25519", "SHA256:x")
+        self.privilege = Privilege.ROOT
+        self.ran: list[str] = []
+        self._answers = list(answers)
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        self.ran.append(str(command))
+        begin, answer = self._answers.pop(0)
+        assert str(command).startswith(begin), f"{command}, not {begin}"
+        if isinstance(answer, HostError):
+            raise answer
+        return answer
+
+
+def said(text: str = "", status: int = 0, err: str = "") -> Result:
+    return Result(status, text.encode(), err.encode())
+
+
+def table(*routes: Route) -> Result:
+    lines = ["192.168.128.0/17 dev eth0 proto kernel scope link src 192.168.128.10"]
+    lines += [f"{r.prefix} via {r.gateway} dev eth0 proto {r.protocol}" for r in routes]
+    return said("\n".join(lines))
+
+
+ADDRESSES = said(
+    '[{"ifname":"eth0","flags":["UP"],"addr_info":[{"family":"inet","local":"192.168.128.10","prefixlen":17}]}]'
+)
+RIGHT = (pod_route(1), pod_route(2))
+
+
+def apply(host: Host, journal: list[HostPlan], *, again: bool = False) -> HostOutcome:
+    read = facts(NODE)
+    reviewed = planning.make(CLUSTER, {NODE.name: read}).hosts[0]
+    events: list[Event] = []
+
+    def note(todo: HostPlan, _routes: tuple[Route, ...], _content: bytes | None) -> None:
+        assert not any("batch" in line for line in host.ran), "the journal comes before the change"
+        journal.append(todo)
+
+    replan = applying.replanner(CLUSTER, NODE, prune=False, names=True, marked=planning.NOTHING_MARKED)
+    visit = Visit(host, Step.RUN, events.append)
+    return applying.apply(visit, NODE, reviewed, read, replan, note, again=again)
+
+
+def test_the_journal_is_written_before_the_change_and_the_table_read_back() -> None:
+    host = Host(
+        "worker-0",
+        [
+            ("ip -json route", table()),
+            ("ip -json address", ADDRESSES),
+            ("ip -force -batch -", said()),
+            ("ip -json route", table(*RIGHT)),
+            ("ip -json address", ADDRESSES),
+        ],
+    )
+    journal: list[HostPlan] = []
+    outcome = apply(host, journal)
+    assert outcome.state is HostState.DONE
+    assert outcome.changes_sent == 2
+    assert [str(c) for c in journal[0].commands] == [
+        "ip route add 10.200.1.0/24 via 192.168.128.11 proto 200",
+        "ip route add 10.200.2.0/24 via 192.168.128.12 proto 200",
+    ]
+
+
+def test_what_the_kernel_refused_and_what_is_not_there_are_rows() -> None:
+    refused = "RTNETLINK answers: File exists\nCommand failed -:1\n"
+    host = Host(
+        "worker-0",
+        [
+            ("ip -json route", table()),
+            ("ip -json address", ADDRESSES),
+            ("ip -force -batch -", said(status=1, err=refused)),
+            ("ip -json route", table()),
+            ("ip -json address", ADDRESSES),
+        ],
+    )
+    outcome = apply(host, [])
+    assert outcome.state is HostState.FAILED
+    assert outcome.failed_rows == {
+        "10.200.1.0/24": "RTNETLINK answers: File exists",
+        "10.200.2.0/24": "the route is not in the table as read back.",
+    }
+
+
+def test_a_host_that_differs_from_the_review_is_left_alone() -> None:
+    host = Host("worker-0", [("ip -json route", table(pod_route(1))), ("ip -json address", ADDRESSES)])
+    with pytest.raises(applying.ChangedSinceReview, match=r"10\.200\.1\.0/24 was “add”, is “keep”"):
+        apply(host, [])
+
+
+def test_a_retry_goes_on_from_what_is_there_by_now() -> None:
+    host = Host("worker-0", [("ip -json route", table(*RIGHT)), ("ip -json address", ADDRESSES)])
+    assert apply(host, [], again=True).state is HostState.NOTHING_TO_DO
+
+
+def test_sent_and_not_confirmed_then_read_again_is_done_with_its_changes() -> None:
+    host = Host(
+        "worker-0",
+        [
+            ("ip -json route", table()),
+            ("ip -json address", ADDRESSES),
+            ("ip -force -batch -", ConnectionLost("worker-0", "the connection ended.")),
+        ],
+    )
+    first = apply(host, [])
+    assert (first.state, first.changes_sent) == (HostState.NOT_CONFIRMED, 2)
+    second = HostOutcome("worker-0", HostState.NOTHING_TO_DO).after(first)
+    assert (second.state, second.changes_sent) == (HostState.DONE, 2)
+    unsent = HostOutcome("worker-0", HostState.FAILED)
+    assert HostOutcome("worker-0", HostState.NOTHING_TO_DO).after(unsent).state is HostState.NOTHING_TO_DO
+
+
+def test_the_hosts_file_is_copied_with_its_attributes_filled_and_renamed() -> None:
+    control = CLUSTER.node("controller-0")
+    before = b"127.0.0.1 localhost\n"
+    read = facts(control, etc_hosts=before)
+    reviewed = planning.make(CLUSTER, bare_facts(CLUSTER) | {control.name: read}).host(control.name)
+    assert reviewed is not None
+    assert reviewed.hosts_file is not None
+    after = reviewed.hosts_file.after
+    host = Host(
+        "controller-0",
+        [
+            ("ip -json route", table()),
+            ("cat /etc/hosts", said(before.decode())),
+            ("stat", said("regular file\n")),
+            ("cat /proc/self/mountinfo", said()),
+            ("rm -f /etc/.hosts.kthw-routes", said()),
+            ("cp --attributes-only --preserve=all /etc/hosts /etc/.hosts.kthw-routes", said()),
+            ("dd of=/etc/.hosts.kthw-routes conv=fsync status=none", said()),
+            ("mv -fT /etc/.hosts.kthw-routes /etc/hosts", said()),
+            ("ip -json route", table()),
+            ("cat /etc/hosts", said(after.decode())),
+        ],
+    )
+    replan = applying.replanner(CLUSTER, control, prune=False, names=True, marked=planning.NOTHING_MARKED)
+    visit = Visit(host, Step.RUN, lambda _: None)
+    outcome = applying.apply(visit, control, reviewed, read, replan, lambda *_: None)
+    assert outcome.state is HostState.DONE
+    assert BEGIN in after
+
+
+def test_the_kernel_takes_a_probe_address_away_by_itself() -> None:
+    words = programs.add_probe_address(IPv4Interface("10.200.0.254/32"), 23).argv
+    assert words[words.index("valid_lft") + 1] == words[words.index("preferred_lft") + 1] == "23"
+
+
+@pytest.mark.parametrize(
+    ("answer", "forwards"),
+    [
+        (said("10.200.1.2 from 10.200.0.2 via 192.168.128.11 dev eth0\n    cache iif cnio0\n"), True),
+        (said("10.200.1.2 from 10.200.0.2 via 203.0.113.1 dev eth0\n"), False),
+        (said("10.200.1.2 from 10.200.0.2 dev eth0\n"), False),
+        (said("10.200.1.2 from 10.200.0.2 via 192.168.128.110 dev eth0\n"), False),
+        (said(status=2, err="RTNETLINK answers: No route to host\n"), False),
+    ],
+)
+def test_only_the_right_next_hop_is_a_verdict_for_forwarding(answer: Result, forwards: bool) -> None:
+    bridge = InterfaceAddress("cnio0", IPv4Interface("10.200.0.1/24"))
+    two = cluster(2)
+    host = Host("worker-0", [("ip route get 10.200.1.2 from 10.200.0.2 iif cnio0", answer)])
+    (verdict,) = verdicts(
+        Visit(host, Step.PROOF, lambda _: None), two, two.node("worker-0"), facts(NODE, bridge=bridge)
+    )
+    assert verdict.forwards is forwards
+
+
+def test_without_a_bridge_the_packet_is_said_to_come_from_another_node() -> None:
+    host = Host(
+        "worker-0",
+        [(f"ip route get 10.200.{n}.2 from {internal(2 if n == 1 else 1)} iif eth0", said()) for n in (1, 2)],
+    )
+    assert len(verdicts(Visit(host, Step.PROOF, lambda _: None), CLUSTER, NODE, facts(NODE))) == 2
+    assert ip("192.168.128.11") == internal(1)
