@@ -89,9 +89,13 @@ class Segment:
     ports: list[tuple[Kernel, str]] = field(default_factory=list)
     """(host, interface)."""
     filter: Filter | None = None
+    mute: set[IPv4Address] = field(default_factory=set)
+    """Addresses for which nobody answers, whoever has them."""
 
     def holder(self, ip: IPv4Address, asking: tuple[Kernel, str]) -> tuple[Kernel, str] | None:
         """Who answers for an address; a host answers for each of its addresses, as Linux does."""
+        if ip in self.mute:
+            return None
         for kernel, device in self.ports:
             if (kernel, device) != asking and kernel.link(device).running and kernel.is_local(ip):
                 return kernel, device
