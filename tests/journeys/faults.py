@@ -77,6 +77,9 @@ class Faults(Protocol):
     def speak_german(self, node: str) -> None:
         """Let it speak German to whoever does not ask for another language."""
 
+    def mute_next_hop(self, node: str) -> None:
+        """Let nobody answer for its internal address on the wire; SSH goes by the public one."""
+
     def failed_sudo(self, node: str) -> int:
         """How many wrong passwords sudo was given on a node."""
 

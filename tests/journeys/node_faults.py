@@ -88,6 +88,13 @@ class NodeFaults:
         config.write_text(f"SetEnv LANG=de_DE.UTF-8 LANGUAGE=de\n{config.read_text()}")
         host.restart_ssh()
 
+    def mute_next_hop(self, node: str) -> None:
+        address = self._lab.node(node).spec.private
+        rules = (
+            f"table arp mute {{ chain input {{ type filter hook input priority 0; arp daddr ip {address} drop; }}; }}"
+        )
+        self._lab.node(node).run(["nft", "-f", "-"], stdin=rules)
+
     def failed_sudo(self, node: str) -> int:
         log = self._lab.run(node, f"journalctl --quiet --since=@{self._since:f} --identifier=sudo --output=cat")
         return sum("authentication failure" in line for line in log.splitlines())

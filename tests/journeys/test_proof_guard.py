@@ -1,0 +1,134 @@
+"""What the proof leaves behind: nothing, whatever happens to it; and how long it takes."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from kthw_routes.connecting import connect, linode_source
+from kthw_routes.demo.clock import RealClock
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.events import discard
+from kthw_routes.options import Options
+from kthw_routes.terminal import TerminalAsker
+from kthw_routes.workflow import Walk
+from tests.journeys.faults import Faults
+from tests.journeys.looking import tables
+from tests.journeys.model_faults import ModelFaults
+from tests.journeys.stage import WORKERS, Model, Stage
+
+LIFETIME = 23
+"""Seconds that a probe address lives with three workers."""
+
+
+def probes(stage: Stage) -> dict[str, list[int]]:
+    """The seconds that probe addresses have left, by worker; none where there is none."""
+    found = {}
+    for worker in WORKERS:
+        rows = json.loads(stage.run(worker, "ip -json address show dev lo"))
+        addresses = [info for row in rows for info in row.get("addr_info", ()) if info["local"].startswith("10.200.")]
+        found[worker] = [info["valid_life_time"] for info in addresses]
+    return found
+
+
+NONE: dict[str, list[int]] = {worker: [] for worker in WORKERS}
+
+
+def killed_in_the_probe(stage: Stage, faults: Faults) -> None:
+    """Kill the tool while it pings."""
+    hold = faults.hold("worker-1", "ping", "-c", "before", nth=1)
+    tool = stage.start("check")
+    hold.wait()
+    tool.kill()
+    hold.release()
+
+
+def test_a_killed_probe_is_cleared_away_by_the_next_check(stage: Stage, faults: Faults) -> None:
+    assert stage.tool("apply", "--yes").code == 0
+    before = tables(stage)
+    killed_in_the_probe(stage, faults)
+    left = probes(stage)
+    assert all(len(lives) == 1 and 0 < lives[0] <= LIFETIME for lives in left.values()), left
+    assert stage.tool("check").code == 0
+    assert probes(stage) == NONE
+    assert tables(stage) == before
+
+
+@pytest.mark.nodes
+@pytest.mark.parametrize("stage", ["real nodes"], indirect=True)
+def test_the_kernel_itself_takes_probe_addresses_away(stage: Stage, faults: Faults) -> None:
+    """Slow: it waits for the whole lifetime, of all workers at once."""
+    killed_in_the_probe(stage, faults)
+    begun = time.monotonic()
+    assert probes(stage) != NONE
+    while probes(stage) != NONE:
+        assert time.monotonic() - begun < LIFETIME + 3
+        time.sleep(0.5)
+
+
+class Hurried(RealClock):
+    """Time as it passes, and a leap."""
+
+    leap = 0.0
+
+    def now(self) -> float:
+        """See Clock."""
+        return super().now() + self.leap
+
+
+def test_the_modelled_kernel_does_so_too(tmp_path: Path) -> None:
+    """The same on the model, whose time can leap."""
+    clock = Hurried()
+    with EmbeddedLab("ca-central", clock=clock) as lab:
+        stage = Model(lab, tmp_path)
+        killed_in_the_probe(stage, ModelFaults(stage))
+        assert probes(stage) != NONE
+        clock.leap = LIFETIME + 1.0
+        assert probes(stage) == NONE
+
+
+def test_a_host_that_is_cut_off_in_the_probe_keeps_no_address_for_long(stage: Stage, faults: Faults) -> None:
+    assert stage.tool("apply", "--yes").code == 0
+    hold = faults.hold("worker-1", "ping", "-c", "before", nth=1)
+    tool = stage.start("check")
+    hold.wait()
+    faults.cut_off("worker-1")
+    answer = tool.wait()
+    assert answer.code == 1
+    why = re.findall(r"^worker-1 → worker-[02]: not tested, (.*)$", answer.out, re.MULTILINE)
+    assert sorted(why) == ["worker-1: the connection ended while a command ran.", "worker-1: the connection is gone."]
+    left = probes(stage)
+    assert left["worker-0"] == left["worker-2"] == []
+    assert len(left["worker-1"]) == 1
+    assert 0 < left["worker-1"][0] <= LIFETIME
+
+
+def seconds_of_proof(stage: Stage, limit: float, *, failed: int) -> float:
+    """Make all routes, and time the proof alone; three tries to be below the limit, on machines with other work."""
+    connections, state = connect(stage.settings, TerminalAsker(), default_host_keys="accept-new")
+    walk = Walk(connections, Options(), state, discard)
+    took = []
+    try:
+        inspection = walk.inspect(walk.find(linode_source(stage.settings)).cluster)
+        assert not walk.run(walk.review(inspection)).unfinished
+        for _ in range(3):
+            begun = time.monotonic()
+            proof = walk.prove(inspection)
+            took.append(time.monotonic() - begun)
+            assert len(proof.failed) == failed, proof.headline
+            if took[-1] < limit:
+                break
+    finally:
+        walk.close()
+        connections.close()
+    return min(took)
+
+
+def test_all_pairs_of_three_workers_that_answer_take_less_than_three_seconds(stage: Stage) -> None:
+    assert seconds_of_proof(stage, 3, failed=0) < 3
+
+
+def test_all_pairs_of_three_workers_that_are_mute_take_less_than_six_seconds(london: Stage) -> None:
+    assert seconds_of_proof(london, 6, failed=6) < 6
