@@ -134,3 +134,16 @@ async def test_a_removed_worker_takes_its_routes_along(lab: EmbeddedLab, setting
         await driver.go("Routes")
         removed = [row for row in driver.rows("#changes") if row[1] == "- remove"]
         assert {row[0] for row in removed if row[2] == "10.200.1.0/24"} == {"worker-0", "worker-2"}
+
+
+async def test_a_typed_pod_cidr_that_the_host_contradicts_is_a_stop_in_the_checks(
+    lab: EmbeddedLab, settings: Settings
+) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Nodes")
+        await open_form(driver)
+        await fill(driver, "pod_cidr", "10.200.9.0/24")
+        await confirm(driver, "enter")
+        await driver.go("Checks")
+        assert "its CNI configuration says 10.200.0.0/24" in driver.status()
+        assert driver.is_disabled("next")

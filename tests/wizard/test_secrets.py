@@ -54,7 +54,7 @@ async def test_a_sudo_password_is_asked_once_masked_and_kept_nowhere(sudoers: Em
         assert [row[1] for row in driver.rows("#hosts")] == ["✓ read"] * 6
         await driver.go("Run")
         assert driver.journey.report is not None
-        assert not driver.journey.report.unfinished
+        assert not driver.journey.report.unfinished, [o.sentence for o in driver.journey.report.outcomes.values()]
         assert PASSWORD not in driver.app.export_screenshot()
         assert PASSWORD not in repr(driver.journey.choices)
     assert settings.state is not None
