@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kthw_routes.observed import HostFacts
-from kthw_routes.proof import PairReading, Verdict
+from kthw_routes.proof import Evidence, PairReading, Verdict
 
 
 class Layer(StrEnum):
@@ -12,6 +12,7 @@ class Layer(StrEnum):
 
     ROUTE = "route"
     NEXT_HOP = "next hop"
+    FORWARDING = "forwarding"
     NETWORK_OUT = "network, on the way there"
     TARGET = "target"
     ROUTE_BACK = "route back"
@@ -28,12 +29,14 @@ class Diagnosis:
     next_step: str
 
 
-def of_pair(pair: PairReading, source: HostFacts | None, *, astray_there: str, astray_back: str) -> Diagnosis:
+def of_pair(
+    pair: PairReading, source: HostFacts | None, target: HostFacts | None = None, *, astray_there: str, astray_back: str
+) -> Diagnosis:
     """Why a pair that was tested does not get through.
 
     Args:
         pair: the reading.
-        source: the facts of the end that sends, where they were read.
+        source, target: the facts of the end that sends, and of the one that answers, where they were read.
         astray_there, astray_back: what the table of the source, of the target, does instead of leading to the other
             end (`has no route to …`); empty where it leads there.
     """
@@ -51,12 +54,21 @@ def of_pair(pair: PairReading, source: HostFacts | None, *, astray_there: str, a
         )
     if "network is unreachable" in words or "invalid argument" in words:
         return Diagnosis(Layer.ROUTE, f"{a}'s kernel refuses to send: {pair.words}", f"On {a}: ip route")
+    closed = next((host for host in (source, target) if host and not host.ip_forward), None)
+    if closed and pair.evidence is Evidence.POD:
+        return Diagnosis(
+            Layer.FORWARDING,
+            f"{closed.node} does not forward (net.ipv4.ip_forward = 0): no packet gets to its pods or away from them. "
+            f"{seen}",
+            f"On {closed.node}: sudo sysctl -w net.ipv4.ip_forward=1",
+        )
     arrived = pair.at_target.requests_in if pair.at_target else None
     replied = pair.at_target.replies_out if pair.at_target else None
     if arrived == 0:
+        walls = f"a firewall (on {a} and {b} too: FORWARD)" if pair.evidence is Evidence.POD else "a firewall"
         return Diagnosis(
             Layer.NETWORK_OUT,
-            f"{seen} What lies between drops packets with pod addresses: the provider's filter, or a firewall.",
+            f"{seen} What lies between drops packets with pod addresses: the provider's filter, or {walls}.",
             f"On {b}: {capture}",
         )
     if arrived and replied == 0:

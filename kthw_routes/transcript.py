@@ -132,6 +132,7 @@ def explain(proof: Proof, pair: PairReading) -> diagnosis.Diagnosis:
     return diagnosis.of_pair(
         pair,
         proof.facts.get(pair.source),
+        proof.facts.get(pair.target),
         astray_there=_astray(proof, pair.source, pair.target, pair.target_address),
         astray_back=_astray(proof, pair.target, pair.source, pair.source_address),
     )
