@@ -94,6 +94,8 @@ class NodeFaults:
             f"table arp mute {{ chain input {{ type filter hook input priority 0; arp daddr ip {address} drop; }}; }}"
         )
         self._lab.node(node).run(["nft", "-f", "-"], stdin=rules)
+        for worker in self._lab.workers:
+            worker.run(f"ip neigh flush to {address}")
 
     def failed_sudo(self, node: str) -> int:
         log = self._lab.run(node, f"journalctl --quiet --since=@{self._since:f} --identifier=sudo --output=cat")
