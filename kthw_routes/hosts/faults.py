@@ -75,6 +75,12 @@ def connect_fault(node: str, target: Resolved, error: BaseException, timeout: fl
             return KeyRejected(
                 node, f"the login as {target.user} at {where} failed: {clean_line(str(error))}.", "Check --user and -i."
             )
+        case paramiko.SSHException() if isinstance(error.__context__, TimeoutError):  # while it waited for a greeting
+            return ConnectTimedOut(
+                node,
+                f"{where} takes connections and then says nothing.",
+                "The node may be overloaded or frozen: look at its console.",
+            )
         case paramiko.SSHException() | EOFError() | ConnectionResetError() | BrokenPipeError():
             return NotSsh(node, f"{where} hung up, or does not speak SSH{_said(error)}.", _BUSY_HINT)
         case _:
