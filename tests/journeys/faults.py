@@ -74,6 +74,9 @@ class Faults(Protocol):
     def greet(self, node: str, banner: str, noise: bytes) -> None:
         """Show a banner before each login, and let .bashrc write `noise` to both streams."""
 
+    def freeze(self, node: str) -> None:
+        """Let it take connections, and say nothing."""
+
     def speak_german(self, node: str) -> None:
         """Let it speak German to whoever does not ask for another language."""
 

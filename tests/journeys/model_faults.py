@@ -173,6 +173,9 @@ class ModelFaults:
         server.manners = Manners(users=frozenset(USERS), banner=banner)
         server.host = _Noisy(server.host, noise)
 
+    def freeze(self, node: str) -> None:
+        self._lab.servers[node].manners = Manners(hangs=True)
+
     def speak_german(self, node: str) -> None:
         def around(process: Process, real: Program) -> int:
             if process.env.get("LC_ALL") == "C":

@@ -82,6 +82,9 @@ class NodeFaults:
         for home in ("root", "home/ubuntu", "home/learner"):
             host.path(f"{home}/.bashrc").write_text(bashrc)
 
+    def freeze(self, node: str) -> None:
+        self._lab.node(node).freeze()
+
     def speak_german(self, node: str) -> None:
         host = self._lab.node(node)
         config = host.path("etc/ssh/sshd_config")
