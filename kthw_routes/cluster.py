@@ -175,6 +175,10 @@ class Cluster:
         """The cluster with the node `name` replaced by `node` (which may have another name)."""
         return replace(self, nodes=tuple(node if n.name == name else n for n in self.nodes))
 
+    def with_swapped(self, old: Node, new: Node) -> "Cluster":
+        """The cluster with this very node replaced: two nodes of one name are told apart."""
+        return replace(self, nodes=tuple(new if n is old else n for n in self.nodes))
+
     def with_selection(self, visited: Iterable[str]) -> "Cluster":
         """The cluster in which, of the visited nodes, only those named here still are."""
         keep = frozenset(visited)

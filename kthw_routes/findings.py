@@ -117,13 +117,14 @@ def _of_names(cluster: Cluster) -> Iterator[Finding]:
         if len(nodes) > 1:
             where = _and(str(n.ssh) if n.ssh else "no SSH address" for n in nodes)
             sentence = f"{len(nodes)} nodes are named {nodes[0].name} ({where})."
-            yield Finding("duplicate-name", Level.STOP, sentence, "Rename all but one of them.", nodes[0].name)
+            hint = "Rename all but one of them, or remove the spare ones."
+            yield Finding("duplicate-name", Level.STOP, sentence, hint, nodes[0].name)
     for node in members:
         if is_host_name(node.name):
             continue
         sentence = f"{node.name} is no host name: letters, digits and inner hyphens only (RFC 1123)"
         if node.is_worker and node.is_visited:
-            hint = "Rename it here or in the Linode's settings; it is not altered silently. Or leave it out."
+            hint = "Rename it in the Linode's settings; it is not altered silently. Or leave it out."
             yield Finding(
                 "not-a-host-name",
                 Level.STOP,

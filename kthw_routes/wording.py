@@ -103,7 +103,7 @@ def matrix_cell(host: HostPlan | None, source: str, target: str) -> Words:
         return Words("own pod CIDR", Tone.QUIET)
     change = next((c for c in host.routes if c.worker == target), None) if host else None
     if change is None:
-        return Words("not read" if host is None else "–", Tone.QUIET)
+        return Words("not visited" if host is None else "–", Tone.QUIET)
     by_hand = change.kind is ChangeKind.KEEP and change.has and not change.has[0].is_tagged
     return Words(f"{change.kind.mark} {change.kind}{' (by hand)' if by_hand else ''}", KIND_TONE[change.kind])
 
@@ -146,8 +146,8 @@ def _forwarding(proof: Proof) -> Iterator[str]:
     if off:
         judged = len({v.source for v in proof.verdicts})
         yield (
-            f"By the kernel's own verdict {names_of(off, judged)} would not forward for pods yet: net.ipv4.ip_forward "
-            "is 0. The CNI plugin turns it on with the first pod."
+            f"By its kernel's own verdict no packet for pods would be forwarded yet on {names_of(off, judged)}: "
+            "net.ipv4.ip_forward is 0. The CNI plugin turns it on with the first pod."
         )
     yield from (diagnosis.of_verdict(v, proof.facts.get(v.source)) for v in refused if v.source not in off)
 

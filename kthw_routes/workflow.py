@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 
 from kthw_routes import host_findings
 from kthw_routes import plan as planning
-from kthw_routes.cluster import Cluster, Node, Selection
+from kthw_routes.cluster import Cluster, Node
 from kthw_routes.documents import journal_record, plan_document
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
@@ -333,8 +333,3 @@ def _settled(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
         return replace(node, pod_cidr=cidr, pod_cidr_source=source)
 
     return replace(cluster, nodes=tuple(settle(n) for n in cluster))
-
-
-def remove_for_good(cluster: Cluster, name: str) -> Cluster:
-    """The cluster without this node as a member: routes and names of ours that lead to it go from the others."""
-    return cluster.with_node(name, replace(cluster.node(name), selection=Selection.REMOVED))

@@ -26,7 +26,7 @@ from kthw_routes.settings import Settings
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.token import NoToken, Token, find_token
 from kthw_routes.wizard.choices import Choices, SourceChoice, SourceKind
-from kthw_routes.workflow import Walk, remove_for_good
+from kthw_routes.workflow import Walk
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
@@ -81,6 +81,8 @@ class Journey:
         self.inspection: Inspection | None = None
         self.report: Report | None = None
         self.proof: Proof | None = None
+        self.run_refused: KthwRoutesError | None = None
+        """Why the last run could not even begin; None where it did."""
         self.was_stopped = False
         """Whether the last run was stopped by the person."""
         self.end_problem = ""
@@ -180,19 +182,18 @@ class Journey:
         assert self.choices.cluster is not None, "no nodes were found yet"  # noqa: S101 - a fault of ours
         return self.choices.cluster
 
-    def change_node(self, node: Node) -> None:
+    def change_node(self, old: Node, new: Node) -> None:
         """Take over a node as corrected."""
-        self.choices.cluster = self.cluster.with_node(node.name, node)
+        self.choices.cluster = self.cluster.with_swapped(old, new)
 
-    def leave_out(self, name: str) -> None:
+    def leave_out(self, node: Node) -> None:
         """Leave a node out, or take it in again."""
-        node = self.cluster.node(name)
         selection = Selection.LEFT_OUT if node.is_visited else Selection.VISIT
-        self.choices.cluster = self.cluster.with_node(name, replace(node, selection=selection))
+        self.change_node(node, replace(node, selection=selection))
 
-    def remove(self, name: str) -> None:
+    def remove(self, node: Node) -> None:
         """Remove a node for good."""
-        self.choices.cluster = remove_for_good(self.cluster, name)
+        self.change_node(node, replace(node, selection=Selection.REMOVED))
 
     @property
     def node_findings(self) -> tuple[Finding, ...]:
@@ -290,6 +291,7 @@ class Journey:
 
     def take_report(self, report: Report) -> None:
         """How the run ended."""
+        self.run_refused = None
         self.was_stopped = self.is_stopping
         self.report, self.proof, self._finished = report, None, False
 
@@ -317,7 +319,7 @@ class Journey:
     def _end_run(self) -> None:
         self.finish()
         self.report = self.proof = None
-        self.was_stopped = False
+        self.was_stopped, self.run_refused = False, None
 
     # --- the rest ---
 
@@ -342,6 +344,8 @@ class Journey:
     @property
     def exit_code(self) -> ExitCode:
         """What `apply` would return; 0 where nothing was run."""
+        if self.report is None and self.run_refused is not None:
+            return self.run_refused.exit_code
         if self.inspection is None or self.report is None:
             return ExitCode.DONE
         if self.was_stopped and self.report.unfinished:

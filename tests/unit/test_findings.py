@@ -101,7 +101,7 @@ def test_two_nodes_of_one_name() -> None:
     finding = the_one(cluster)
     assert (finding.code, finding.level, finding.node) == ("duplicate-name", Level.STOP, "worker-1")
     assert finding.sentence == "2 nodes are named worker-1 (203.0.113.21 and 203.0.113.27)."
-    assert finding.hint == "Rename all but one of them."
+    assert finding.hint == "Rename all but one of them, or remove the spare ones."
 
 
 def test_names_that_differ_in_case_are_one_name() -> None:

@@ -12,6 +12,7 @@ from kthw_routes.demo.process import Process
 from kthw_routes.demo.ssh_server import Manners
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import HostState
+from kthw_routes.record import ClusterLock
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
@@ -269,3 +270,19 @@ async def test_the_proof_can_be_cancelled_and_made_again(lab: EmbeddedLab, setti
         await driver.press("r")
         await driver.at("Proof")
         assert "gets through" in driver.static("#headline")
+
+
+async def test_a_run_that_may_not_begin_says_so_and_is_no_success(lab: EmbeddedLab, settings: Settings) -> None:
+    """Another run on the same cluster is under way."""
+    assert settings.state is not None
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        nodes = [f"{node.name} {node.ssh}" for node in driver.journey.cluster]
+        with ClusterLock(settings.state, nodes):
+            await driver.pilot.press("ctrl+n")
+            await driver.at("Run")
+            assert driver.step.error is not None
+            assert driver.step.error.sentence.startswith("Another run on this cluster is under way")
+            assert "Another run" in driver.text()
+            assert {row[1] for row in driver.rows("#hosts")[1:]} == {"not started"}
+            assert driver.journey.exit_code is ExitCode.FAILED

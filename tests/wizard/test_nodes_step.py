@@ -1,12 +1,14 @@
 """The second step: corrections, each refusal, what leaving out and removing do, why Next waits."""
 
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import pytest
-from textual.widgets import Input, Static
+from textual.widgets import Button, Input, Static
 
 from kthw_routes.cluster import Endpoint, PodCidrSource, Selection
 from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.demo.linode_api import Fault
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.node_form import NodeForm
 from tests.wizard.driver import Driver, driving
@@ -147,3 +149,27 @@ async def test_a_typed_pod_cidr_that_the_host_contradicts_is_a_stop_in_the_check
         await driver.go("Checks")
         assert "its CNI configuration says 10.200.0.0/24" in driver.status()
         assert driver.is_disabled("next")
+
+
+async def test_two_nodes_of_one_label_are_a_stop_and_told_apart(lab: EmbeddedLab, settings: Settings) -> None:
+    def rename(body: Any) -> Any:
+        spare = next(instance for instance in body["data"] if instance["label"] == "worker-2")
+        spare["label"] = "worker-1"
+        return body
+
+    lab.api.faults.append(Fault(path="/linode/instances", edit=rename))
+    async with driving(lab, settings) as driver:
+        await driver.go("Nodes")
+        assert "2 nodes are named worker-1" in driver.status()
+        driver.step.query_one("#nodes").focus()
+        await driver.press("down", "down", "x")
+        await driver.until(lambda: driver.app.screen is not driver.step, "the question")
+        await driver.settle()
+        driver.app.screen.query_one("#remove", Button).press()
+        await driver.until(lambda: driver.app.screen is driver.step, "the dialog closed")
+        await driver.settle()
+        assert [n.selection for n in driver.journey.cluster if n.name == "worker-1"] == [
+            Selection.VISIT,
+            Selection.REMOVED,
+        ]
+        assert not driver.is_disabled("next")

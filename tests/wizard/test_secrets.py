@@ -31,7 +31,7 @@ async def to_the_question(driver: Driver) -> None:
     await driver.go("Nodes")
     for node in driver.journey.cluster:
         assert node.ssh is not None
-        driver.journey.change_node(replace(node, ssh=Endpoint(node.ssh.host, "ubuntu")))
+        driver.journey.change_node(node, replace(node, ssh=Endpoint(node.ssh.host, "ubuntu")))
     await driver.pilot.press("ctrl+n")
     await driver.until(lambda: isinstance(driver.app.screen, AskSecret), "the question")
     await driver.settle()

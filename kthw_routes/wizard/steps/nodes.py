@@ -68,7 +68,8 @@ class NodesStep(StepScreen):
             return
         findings = self.journey.node_findings
         stopped = {(f.node, _column(f)) for f in findings if f.level is Level.STOP}
-        self.query_one("#nodes", Rows).show((n.name, self._cells(n, stopped)) for n in self.journey.cluster)
+        nodes = enumerate(self.journey.cluster)
+        self.query_one("#nodes", Rows).show((str(place), self._cells(n, stopped)) for place, n in nodes)
         self._draw_detail()
         await self.query_one(FindingList).show(findings, self.journey.choices.acknowledged)
 
@@ -110,8 +111,8 @@ class NodesStep(StepScreen):
 
     @property
     def _node(self) -> Node | None:
-        name = self.query_one("#nodes", Rows).key
-        return next((n for n in self.journey.cluster if n.name == name), None) if name is not None else None
+        place = self.query_one("#nodes", Rows).key  # not its name: two nodes of one name are a finding, no fault
+        return self.journey.cluster.nodes[int(place)] if place is not None else None
 
     @on(DataTable.RowHighlighted, "#nodes")
     def _moved(self) -> None:
@@ -122,17 +123,17 @@ class NodesStep(StepScreen):
     def _edit(self) -> None:
         node = self._node
         if node is not None:
-            self.app.push_screen(NodeForm(node, self.journey.cluster), self._edited)
+            self.app.push_screen(NodeForm(node, self.journey.cluster), lambda new: self._edited(node, new))
 
-    def _edited(self, node: Node | None) -> None:
-        if node is not None:
-            self.journey.change_node(node)
+    def _edited(self, old: Node, new: Node | None) -> None:
+        if new is not None:
+            self.journey.change_node(old, new)
             self.redraw()
 
     def action_leave_out(self) -> None:
         """Leave the node out, or take it in again."""
         if (node := self._node) is not None:
-            self.journey.leave_out(node.name)
+            self.journey.leave_out(node)
             self.redraw()
 
     def action_remove(self) -> None:
@@ -153,10 +154,10 @@ class NodesStep(StepScreen):
 
         def removed(answer: str | None) -> None:
             if answer == "remove":
-                self.journey.remove(node.name)
+                self.journey.remove(node)
                 self.redraw()
             elif answer == "leave":
-                self.journey.change_node(replace(node, selection=Selection.LEFT_OUT))
+                self.journey.change_node(node, replace(node, selection=Selection.LEFT_OUT))
                 self.redraw()
 
         self.app.push_screen(

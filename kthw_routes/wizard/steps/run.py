@@ -93,9 +93,12 @@ class RunStep(StepScreen):
         self._stopping = False
         self.wizard.run_ended()
 
-    def failed(self, _error: KthwRoutesError) -> None:
+    def failed(self, error: KthwRoutesError) -> None:
         """The run did not begin."""
         self._stopping = False
+        self.journey.run_refused = error
+        if self.journey.report is None:
+            self._states = dict.fromkeys(self._states, (HostState.NOT_STARTED, ""))
         self.wizard.run_ended()
 
     # --- what is seen ---
