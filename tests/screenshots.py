@@ -33,6 +33,7 @@ FOLDER = Path(__file__).parents[1] / "screenshots"
 SIZE = (96, 30)
 WIDE = (120, 36)
 _FONTS = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
+_COMMENT = re.compile(r"\s*<!--.*?-->", re.DOTALL)
 _INDENTED = re.compile(
     r'(?P<before><text [^>]*?)x="(?P<x>[\d.]+)"(?P<between>[^>]*?)textLength="(?P<width>[\d.]+)"(?P<after>[^>]*)>'
     r"(?P<blanks>(?:&#160;)+)(?P<rest>[^<]+)<"
@@ -72,7 +73,13 @@ def _ports() -> dict[str, int]:
     found = {}
     for number, name in enumerate(ADDRESSES):
         with socket.socket() as probe:
-            found[name] = 0 if probe.connect_ex((LOOPBACK, 2200 + number)) == 0 else 2200 + number
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, 2200 + number))
+            except OSError:
+                found[name] = 0
+            else:
+                found[name] = 2200 + number
     return found
 
 
@@ -92,9 +99,9 @@ def still() -> Iterator[Path]:
 
 def picture(driver: Driver) -> str:
     """The screen as SVG, without a remote font, and such that every viewer puts each word into its column."""
-    svg = _FONTS.sub("", driver.app.export_screenshot(title="kthw-routes"))
+    svg = _COMMENT.sub("", _FONTS.sub("", driver.app.export_screenshot(title="kthw-routes")))
     svg = re.sub(r"font-family:\s*[^;]+;", f"font-family: {_FAMILY};", svg)
-    return _INDENTED.sub(_moved, svg) + "\n"
+    return _INDENTED.sub(_moved, svg).strip() + "\n"
 
 
 def _moved(text: re.Match[str]) -> str:
@@ -109,9 +116,7 @@ def _moved(text: re.Match[str]) -> str:
 
 async def take(region: str, size: tuple[int, int]) -> AsyncIterator[tuple[str, str]]:
     """Walk through all steps; a name and a picture at each."""
-    with still() as state:
-        lab = PictureLab(region, state)
-        lab.start()
+    with still() as state, PictureLab(region, state) as lab:
         async with driving(lab, lab.settings, size) as driver:
             await driver.at("Source")
             yield "1-source", picture(driver)
