@@ -124,8 +124,12 @@ def test_ctrl_c_during_the_proof_takes_the_probe_addresses_away(stage: Stage, fa
         assert "10.200." not in stage.run(worker, "ip -4 -o address show dev lo")
 
 
+@pytest.mark.parametrize("stage", ["embedded lab"], indirect=True)
 def test_a_state_folder_that_cannot_be_made_is_said_before_anything_is_contacted(stage: Stage, tmp_path: Path) -> None:
-    """Made by a file in its place: tests run as root, whom no mode keeps out."""
+    """Made by a file in its place: tests may run as root, whom no mode keeps out.
+
+    On the model only, as the next two: nothing of a node takes part.
+    """
     before = tables(stage)
     (tmp_path / "file").write_text("")
     answer = stage.tool(*APPLY, env={"XDG_STATE_HOME": str(tmp_path / "file")})
@@ -135,6 +139,7 @@ def test_a_state_folder_that_cannot_be_made_is_said_before_anything_is_contacted
     assert tables(stage) == before
 
 
+@pytest.mark.parametrize("stage", ["embedded lab"], indirect=True)
 def test_nothing_is_changed_that_cannot_be_recorded(stage: Stage) -> None:
     """The folder of the runs is a file."""
     stage.state.mkdir(parents=True, mode=0o700)
@@ -146,6 +151,7 @@ def test_nothing_is_changed_that_cannot_be_recorded(stage: Stage) -> None:
     assert tables(stage) == before
 
 
+@pytest.mark.parametrize("stage", ["embedded lab"], indirect=True)
 def test_a_host_whose_key_cannot_be_recorded_is_not_trusted(stage: Stage) -> None:
     """The file of the host keys is a folder."""
     (stage.state / "known_hosts").mkdir(parents=True)

@@ -98,7 +98,7 @@ def test_a_refusal_of_sudo_is_masked_too(stage: Stage, faults: Faults) -> None:
     assert "sudo refused learner: never ***" in answer.out
 
 
-def test_no_object_shows_a_secret(stage: Stage, faults: Faults, encrypted: Path) -> None:
+def test_no_object_shows_a_secret(stage: Stage, faults: Faults, encrypted: Path, tmp_path: Path) -> None:
     """Everything that a run is made of, as a log or a traceback would print it."""
     settings = replace(stage.settings, identity=encrypted, user="learner")
     events: list[Event] = []
@@ -112,7 +112,7 @@ def test_no_object_shows_a_secret(stage: Stage, faults: Faults, encrypted: Path)
         walk.finish(report, walk.prove(inspection))
         assert not report.unfinished
         errors: list[BaseException] = []
-        for broken in (replace(settings, user="guest"), replace(settings, identity=Path("/nowhere"))):
+        for broken in (replace(settings, user="guest"), replace(settings, identity=unknown_key(tmp_path))):
             other, _ = connect(broken, Answers(wrong=True), default_host_keys="accept-new")
             errors += Walk(other, broken.options, state, events.append).inspect(inspection.cluster).troubles.values()
             shown = shown_by(other)
@@ -125,6 +125,13 @@ def test_no_object_shows_a_secret(stage: Stage, faults: Faults, encrypted: Path)
     assert b"LinodeSource" in shown
     assert b"SshSession" in shown
     assert [secret for secret in secrets(stage) if secret in shown] == []
+
+
+def unknown_key(folder: Path) -> Path:
+    """A key that no node accepts."""
+    key = folder / "stranger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    return key
 
 
 def shown_by(*roots: object) -> bytes:

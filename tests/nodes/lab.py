@@ -197,7 +197,8 @@ class NodeLab:
         stack.callback(netns.delete, self.name)
         netns.ip(
             self.name,
-            f"link add {BRIDGE} type bridge",
+            # An address of its own: else it is some cable's, which then is listened to even when it is cut.
+            f"link add {BRIDGE} address 02:00:00:00:00:01 type bridge",
             f"link set {BRIDGE} up",
             f"address add {CLIENT}/24 dev {BRIDGE}",
             f"address add {GATEWAY}/24 dev {BRIDGE}",
