@@ -186,7 +186,7 @@ def _connect(
                 user=target.user,
                 port=target.port,
                 config=config,
-                connect_timeout=patience,
+                connect_timeout=2 * patience + 1,  # after those of the parts, which say what was waited for
                 connect_kwargs={
                     "sock": sock,
                     "transport_factory": make_transport,
