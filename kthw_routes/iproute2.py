@@ -272,6 +272,7 @@ def parse_addresses(output: str) -> tuple[InterfaceAddress, ...]:
                 device=_name(record["ifname"]),
                 address=IPv4Interface(f"{info['local']}/{info['prefixlen']}"),
                 is_up="UP" in record.get("flags", ()),
+                is_temporary=info.get("dynamic") is True,
             )
             for record in records
             if record.get("ifname")

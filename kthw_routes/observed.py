@@ -56,6 +56,8 @@ class InterfaceAddress:
     device: str
     address: IPv4Interface
     is_up: bool = True
+    is_temporary: bool = False
+    """Whether the kernel takes it away after a time: a probe address of ours, or one by DHCP."""
 
 
 class Privilege(StrEnum):

@@ -103,7 +103,7 @@ def matrix_cell(host: HostPlan | None, source: str, target: str) -> Words:
         return Words("own pod CIDR", Tone.QUIET)
     change = next((c for c in host.routes if c.worker == target), None) if host else None
     if change is None:
-        return Words("not visited" if host is None else "–", Tone.QUIET)
+        return Words("not looked at" if host is None else "–", Tone.QUIET)
     by_hand = change.kind is ChangeKind.KEEP and change.has and not change.has[0].is_tagged
     return Words(f"{change.kind.mark} {change.kind}{' (by hand)' if by_hand else ''}", KIND_TONE[change.kind])
 

@@ -119,8 +119,13 @@ def _guests(ready: Mapping[str, _Worker], facts: Mapping[str, HostFacts]) -> dic
         name: IPv4Interface((e.address, 32))
         for name, worker in ready.items()
         for e in worker.endpoints
-        if e.evidence is Evidence.PROBE and facts[name].device_of(e.address) in (None, "lo")
+        if e.evidence is Evidence.PROBE and not _stays_there(facts[name], e.address)
     }
+
+
+def _stays_there(facts: HostFacts, address: IPv4Address) -> bool:
+    """Whether the host has this address for good, so that it is neither added nor taken away."""
+    return any(a.address.ip == address and not a.is_temporary for a in facts.addresses)
 
 
 def _add_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], seconds: int, emit: Emit) -> dict[str, str]:

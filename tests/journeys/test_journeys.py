@@ -198,3 +198,13 @@ def test_a_key_that_nobody_accepted_is_refused(stage: Stage, mode: str) -> None:
     assert answer.code == 1
     assert "✗ skip host: worker-0: the host key of" in answer.out
     assert "is not known" in answer.out
+
+
+def test_an_address_of_the_persons_own_is_used_and_left(stage: Stage) -> None:
+    """Somebody has the address that would stand in for worker-0's pods on `lo` for good."""
+    stage.run("worker-0", "ip address add 10.200.0.254/32 dev lo")
+    answer = stage.tool("apply", "--yes")
+    assert answer.code == 0, answer.out
+    assert "10.200.0.254/32" in stage.run("worker-0", "ip -4 -o address show dev lo")
+    assert "valid_lft forever" in stage.run("worker-0", "ip address show dev lo to 10.200.0.254")
+    stage.run("worker-0", "ip address del 10.200.0.254/32 dev lo")
