@@ -60,8 +60,8 @@ def planned(journey: Journey, review: Review) -> Iterator[str]:
             continue
         ssh = _ssh(journey, cluster.node(host.node))
         yield f"# {host.node}"
-        for command in host.commands:
-            yield f"{ssh} {shlex.quote(str(command))}"
+        yield ssh
+        yield from (str(command) for command in host.commands)
         for name in host.names:
             if name.kind.is_change:
                 line = f"{name.address} {name.name}" if name.address else name.name
