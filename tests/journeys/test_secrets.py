@@ -89,7 +89,7 @@ def test_a_password_that_hosts_echo_is_masked(stage: Stage, faults: Faults) -> N
 def test_a_refusal_of_sudo_is_masked_too(stage: Stage, faults: Faults) -> None:
     """On the model only: real sudo cannot be replaced for a login whose PATH has no folder of ours before it."""
     faults.wrap("worker-0", "sudo", "-S", err=f"never {SUDO_PASSWORD}\n".encode(), status=1)
-    faults.wrap("worker-1", "sudo", "dd", err=f"never {SUDO_PASSWORD}\n".encode(), status=1)
+    faults.wrap("worker-1", "sudo", "address replace", err=f"never {SUDO_PASSWORD}\n".encode(), status=1)
     tool = stage.start("apply", "--yes", "--user", "learner", terminal=True)
     tool.type(SUDO_PASSWORD, asked="sudo password")
     answer = tool.wait()
