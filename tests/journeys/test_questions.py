@@ -1,5 +1,6 @@
 """Questions on a real terminal: what Ctrl-C does while one stands there, and that the terminal is left as it was."""
 
+import contextlib
 import os
 import pty
 import select
@@ -47,7 +48,12 @@ class Terminal:
         os.write(self._main, text.encode())
 
     def interrupt(self) -> None:
-        self.type("\x03")
+        """Ctrl-C, until it is over: the interpreter's own line editor can miss one that comes as it begins to wait."""
+        began = time.monotonic()
+        while self.process.poll() is None and time.monotonic() - began < _PATIENCE:
+            self.type("\x03")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=1)
 
     def code(self) -> int:
         return self.process.wait(timeout=_PATIENCE)
