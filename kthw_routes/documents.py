@@ -1,20 +1,22 @@
-"""The documents that programs read: the plan, a journal record, the answer of `--json`. Plain JSON values.
+"""The documents that programs read: the plan, the answer of `--json`. Plain JSON values.
 
 `VERSION` rises when a field changes its meaning or goes; new fields alone do not raise it.
 """
 
-import base64
 from collections.abc import Iterable, Mapping
-from typing import Final
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any, Final
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.etc_hosts import NameChange
 from kthw_routes.findings import Finding
+from kthw_routes.host_files import FileChange
+from kthw_routes.host_plan import HostPlan, Plan, RouteChange
 from kthw_routes.hosts.apply import HostOutcome
-from kthw_routes.iproute2 import RouteCommand, Verb
 from kthw_routes.observed import HostFacts, Route
-from kthw_routes.plan import HostPlan, Plan, RouteChange
+from kthw_routes.persistence.model import Choice
 from kthw_routes.proof import Counters, PairReading, Proof, Verdict
+from kthw_routes.untrusted import clean
 
 VERSION: Final = 1
 
@@ -67,8 +69,11 @@ def host_plan_json(host: HostPlan) -> Json:
     return {
         "host": host.node,
         "routes": [_route_change(c) for c in host.routes],
-        "names": [_name_change(n) for n in host.names],
+        "names": [name_json(n) for n in host.names],
         "etc_hosts_problem": host.hosts_file_problem or None,
+        "files": [_file_change(f) for f in host.files],
+        "persistence": _choice(host.persistence) if host.persistence else None,
+        "forwarding": host.forwarding,
         "own_pod_cidr_routed_away": route_json(host.own_cidr_routed_away) if host.own_cidr_routed_away else None,
         "inverse": [str(c) for c in host.inverse],
     }
@@ -86,7 +91,7 @@ def _route_change(change: RouteChange) -> Json:
     }
 
 
-def _name_change(change: NameChange) -> Json:
+def name_json(change: NameChange) -> Json:
     return {
         "kind": change.kind,
         "name": change.name,
@@ -94,6 +99,24 @@ def _name_change(change: NameChange) -> Json:
         "has": list(change.has),
         "reason": change.reason,
     }
+
+
+def _file_change(change: FileChange) -> Json:
+    def text(content: bytes | None) -> str | None:
+        return clean(content.decode("utf-8", "replace")) if content is not None else None
+
+    return {
+        "kind": change.kind,
+        "path": str(change.path),
+        "mode": f"{change.mode:04o}",
+        "before": text(change.before),
+        "after": text(change.after),
+        "reason": change.reason,
+    }
+
+
+def _choice(choice: Choice) -> Json:
+    return {"manager": choice.manager, "reason": choice.reason, "problem": choice.problem or None}
 
 
 def route_json(route: Route) -> Json:
@@ -109,7 +132,27 @@ def route_json(route: Route) -> Json:
         "scope": route.scope,
         "source": str(route.source) if route.source else None,
         "flags": sorted(route.flags),
+        "tos": route.tos,
+        "extra": route.extra,
     }
+
+
+def route_from_json(record: Mapping[str, Any]) -> Route:
+    """The route that `route_json` wrote. Raises ValueError, KeyError or TypeError where it is none."""
+    return Route(
+        prefix=IPv4Network(record["prefix"]),
+        gateway=IPv4Address(record["gateway"]) if record["gateway"] else None,
+        device=record["device"],
+        protocol=record["protocol"],
+        metric=int(record["metric"]),
+        type=record["type"],
+        scope=record["scope"],
+        source=IPv4Address(record["source"]) if record["source"] else None,
+        flags=frozenset(record["flags"]),
+        tos=int(record["tos"]),
+        multipath=tuple(IPv4Address(hop) for hop in record["gateways"]),
+        extra=record["extra"],
+    )
 
 
 def facts_json(facts: HostFacts) -> Json:
@@ -196,24 +239,3 @@ def _counters(counters: Counters | None) -> Json | None:
         "replies_out": counters.replies_out,
         "replies_in": counters.replies_in,
     }
-
-
-# --- the journal ------------------------------------------------------------------------------------------------
-
-
-def journal_record(todo: HostPlan, routes: tuple[Route, ...], content: bytes | None) -> Json:
-    """What was, what is done, and its inverse, for one host; written before anything is changed there."""
-    record: dict[str, object] = {
-        "host": todo.node,
-        "had": [RouteCommand(Verb.ADD, r).line() for c in todo.routes if c.kind.is_change for r in c.has],
-        "table": [route_json(r) for r in routes],
-        "do": [c.line() for c in todo.commands],
-        "undo": [c.line() for c in todo.inverse],
-    }
-    if todo.hosts_file is not None and not todo.hosts_file.is_empty and content is not None:
-        record["etc_hosts"] = {
-            "before": base64.b64encode(todo.hosts_file.before).decode("ascii"),
-            "after": base64.b64encode(todo.hosts_file.after).decode("ascii"),
-            "names": [_name_change(n) for n in todo.names],
-        }
-    return record

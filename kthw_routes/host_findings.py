@@ -8,22 +8,27 @@ from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.findings import Finding, Level
 from kthw_routes.iproute2 import RouteCommand, Verb
 from kthw_routes.observed import HostFacts
+from kthw_routes.options import RoutesOn
 from kthw_routes.plan import HostPlan, Plan, describe, wanted_routes
 
 
-def of_facts(cluster: Cluster, facts: Mapping[str, HostFacts]) -> tuple[Finding, ...]:
+def of_facts(
+    cluster: Cluster, facts: Mapping[str, HostFacts], routes_on: RoutesOn = RoutesOn.WORKERS
+) -> tuple[Finding, ...]:
     """What the readings of the hosts give cause to say.
 
     Args:
         cluster: with the pod CIDRs that were settled from the readings.
         facts: node name -> what was read there.
+        routes_on: which nodes get routes.
     """
     seen = [(n, facts[n.name]) for n in cluster.visited if n.name in facts]
     found: list[Finding] = []
     for node, host in seen:
+        if routes_on.counts(node):
+            found += _of_next_hops(cluster, node, host, routes_on)
         if node.is_worker:
             found += _of_internal_address(node, host)
-            found += _of_next_hops(cluster, node, host)
             found += _of_pod_cidr(cluster, node, host)
         found += _of_host_name(node, host)
     found += _of_same_keys(facts)
@@ -49,8 +54,8 @@ def _of_internal_address(node: Node, host: HostFacts) -> Iterator[Finding]:
         )
 
 
-def _of_next_hops(cluster: Cluster, node: Node, host: HostFacts) -> Iterator[Finding]:
-    for wanted in wanted_routes(cluster, node):
+def _of_next_hops(cluster: Cluster, node: Node, host: HostFacts, routes_on: RoutesOn) -> Iterator[Finding]:
+    for wanted in wanted_routes(cluster, node, routes_on):
         if wanted.next_hop in host.own_addresses:
             yield Finding(
                 "next-hop-own-address",

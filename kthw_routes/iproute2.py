@@ -73,7 +73,7 @@ class RouteCommand:
             raise ValueError(f"not a routing protocol: {clean_line(route.protocol)!r}")
         if not _WORD.fullmatch(route.scope):
             raise ValueError(f"not a scope: {clean_line(route.scope)!r}")
-        if route.type not in _TYPES or route.protocol == "kernel":
+        if route.type not in _TYPES or (route.protocol == "kernel" and not self._gives_back):
             raise ValueError(f"a {route.type} route of protocol {route.protocol} is never sent")
         if not 0 <= route.metric < 2**32 or not 0 <= route.tos < 256:
             raise ValueError("a metric or tos out of range")
@@ -82,6 +82,13 @@ class RouteCommand:
             k not in _METRICS or not v.isdigit() for k, v in zip(words[::2], words[1::2], strict=True)
         ):
             raise ValueError(f"not route metrics: {clean_line(route.extra)!r}")
+
+    @property
+    def _gives_back(self) -> bool:
+        """Whether it puts an interface's connected route back; the only kernel route that is ever sent."""
+        route = self.route
+        connected = route.gateway is None and route.scope == "link" and route.source is not None and not route.metric
+        return connected and self.verb in (Verb.ADD, Verb.REPLACE)
 
     def words(self) -> tuple[str, ...]:
         """The command's words after `ip`."""

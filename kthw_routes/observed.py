@@ -1,9 +1,11 @@
 """What a host was seen to have: routes, addresses, pods, files. Frozen values, as read, no judgement."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import PurePosixPath
 from typing import Final
 
 PROTOCOL: Final = "200"
@@ -90,6 +92,74 @@ class Pod:
     address: IPv4Address
 
 
+def device_towards(addresses: Iterable[InterfaceAddress], ip: IPv4Address) -> str | None:
+    """The interface that is up and whose connected network holds `ip` (longest prefix), or None."""
+    on_link = [a for a in addresses if a.is_up and ip in a.address.network and a.address.network.prefixlen < 32]
+    best = max(on_link, key=lambda a: a.address.network.prefixlen, default=None)
+    return best.device if best else None
+
+
+@dataclass(frozen=True, slots=True)
+class HostFile:
+    """A file on a host."""
+
+    path: PurePosixPath
+    mode: int
+    """The permission bits, such as 0o644."""
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSetup:
+    """By what one interface was brought up, as its host tells. What is unknown is empty."""
+
+    device: str
+    network_file: PurePosixPath | None = None
+    """The `.network` file by which systemd-networkd rules it."""
+    networkd_state: str = ""
+    """Such as `routable (configured)`; `unmanaged` in it where networkd leaves it alone."""
+    nm_connection: str = ""
+    """The connection by which NetworkManager rules it."""
+    by_ifupdown: bool = False
+    """Whether `ifup` brought it up."""
+
+    @property
+    def by_networkd(self) -> bool:
+        """Whether systemd-networkd rules it."""
+        return self.network_file is not None and "unmanaged" not in self.networkd_state
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSetup:
+    """How a host's network is configured, and the files of ours that stand there."""
+
+    links: tuple[LinkSetup, ...] = ()
+    """The interfaces whose networks hold next hops."""
+    has_systemd: bool = False
+    """Whether systemd is the init."""
+    has_netplan: bool = False
+    netplan: str = ""
+    """The merged configuration, as `netplan get` prints it (YAML); empty where it cannot (before 0.101)."""
+    netplan_problem: str = ""
+    """What netplan says against its files as they are; empty where it reads them."""
+    files: tuple[HostFile, ...] = ()
+    """The files of ours (`kthw-routes` in their name), by path."""
+    folders: frozenset[PurePosixPath] = frozenset()
+    """Those of the folders that files of ours may need which exist."""
+    timer_is_enabled: bool = False
+    """Whether systemd starts our timer at boot."""
+    hosts_template: HostFile | None = None
+    """cloud-init's template of /etc/hosts, where cloud-init writes that file anew at each boot; None elsewhere."""
+
+    def link(self, device: str) -> LinkSetup | None:
+        """The setup of one interface, if it was read."""
+        return next((link for link in self.links if link.device == device), None)
+
+    def file(self, path: PurePosixPath) -> HostFile | None:
+        """One of the files of ours, if it stands there."""
+        return next((file for file in self.files if file.path == path), None)
+
+
 @dataclass(frozen=True, slots=True)
 class HostFacts:
     """One read-only visit to a host."""
@@ -116,6 +186,7 @@ class HostFacts:
     """Those that were looked for until one with an address in the pod CIDR was found."""
     etc_hosts: bytes | None = None
     """The file's bytes; None where it was not read."""
+    network: NetworkSetup = NetworkSetup()
 
     @property
     def own_addresses(self) -> frozenset[IPv4Address]:
@@ -124,11 +195,7 @@ class HostFacts:
 
     def device_towards(self, ip: IPv4Address) -> str | None:
         """The interface that is up and whose connected network holds `ip` (longest prefix), or None."""
-        on_link = [
-            a for a in self.addresses if a.is_up and ip in a.address.network and a.address.network.prefixlen < 32
-        ]
-        best = max(on_link, key=lambda a: a.address.network.prefixlen, default=None)
-        return best.device if best else None
+        return device_towards(self.addresses, ip)
 
     def device_of(self, ip: IPv4Address | None) -> str | None:
         """The interface that holds the address `ip`, or None."""

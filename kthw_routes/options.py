@@ -1,8 +1,50 @@
 """What a person may choose beside the nodes themselves: one plain value under the wizard and the command line."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network
+from typing import Final
 
-from kthw_routes.plan import NOTHING_MARKED, Marked
+from kthw_routes.cluster import Node
+from kthw_routes.persistence.model import Persist
+
+Marked = frozenset[tuple[str, IPv4Network]]
+"""Foreign routes that the person marked for removal: (host, prefix)."""
+
+NOTHING_MARKED: Final[Marked] = frozenset()
+
+
+class RoutesOn(StrEnum):
+    """Which nodes get routes to the workers' pods."""
+
+    WORKERS = "workers"
+    ALL = "all"
+    """The controllers too, as the newest edition of the tutorial has it on its server."""
+
+    def counts(self, node: Node) -> bool:
+        """Whether this node gets routes."""
+        return node.is_worker or self is RoutesOn.ALL
+
+
+class NamesOn(StrEnum):
+    """Which nodes get the workers' names in /etc/hosts."""
+
+    NONE = "none"
+    CONTROLLERS = "controllers"
+    WORKERS = "workers"
+    ALL = "all"
+
+    def counts(self, node: Node) -> bool:
+        """Whether this node gets names."""
+        match self:
+            case NamesOn.NONE:
+                return False
+            case NamesOn.CONTROLLERS:
+                return not node.is_worker
+            case NamesOn.WORKERS:
+                return node.is_worker
+            case NamesOn.ALL:
+                return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +55,26 @@ class Options:
     """Names of the hosts to visit; empty: all."""
     prune: bool = False
     """Whether routes of ours that lead to no worker listed are removed."""
-    hosts_file: bool = True
-    """Whether the controllers' /etc/hosts gets the workers' names."""
+    names_on: NamesOn = NamesOn.CONTROLLERS
+    """Whose /etc/hosts gets the workers' names."""
+    routes_on: RoutesOn = RoutesOn.WORKERS
+    """Which nodes get routes."""
+    persist: Persist | None = None
+    """How the routes survive a reboot; None: not answered yet, which counts as `none`."""
+    ip_forward: bool = False
+    """Whether forwarding is turned on where it is off, now and at each boot."""
+    hosts_template: bool = False
+    """Whether the names also go into cloud-init's template, where that writes /etc/hosts anew at each boot."""
+    repair: bool = False
+    """Whether an own pod CIDR that was routed away is given back to the bridge."""
     probe: bool = True
     """Whether traffic is tested where that takes a probe address or a ping."""
     parallel: int = 32
     """How many hosts are worked on at once."""
     marked: Marked = NOTHING_MARKED
-    """Foreign routes that the person marked for removal."""
+    """Foreign routes that the person marked for removal; a mark on an own pod CIDR routed away asks for its repair."""
+    commit_within: int | None = None
+    """Seconds after which each host takes the changes back by itself, unless the proof holds; None: never."""
+
+
+DEFAULT_OPTIONS: Final = Options()

@@ -4,36 +4,41 @@ Per worker one route per other worker, `POD CIDR via INTERNAL ADDRESS`, never on
 for every route what becomes of it and why, the exact commands, and the commands that take them back.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
-from typing import Final
 
-from kthw_routes import etc_hosts
+from kthw_routes import etc_hosts, plan_files
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
-from kthw_routes.iproute2 import RouteCommand, pod_route
+from kthw_routes.etc_hosts import NameChange
+from kthw_routes.host_files import FileChange
+from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
+from kthw_routes.iproute2 import pod_route
 from kthw_routes.names import is_host_name
-from kthw_routes.observed import HostFacts, Route
-from kthw_routes.route_edits import NO_EDIT, Edit, put, take_away
+from kthw_routes.observed import HostFacts, HostFile, Route
+from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, Options, RoutesOn
+from kthw_routes.persistence.held import Held, held_in
+from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.route_edits import NO_EDIT, Edit, give_back, put, take_away
 
 __all__ = [
+    "NOTHING_MARKED",
     "ChangeKind",
+    "FileChange",
     "HostPlan",
     "Marked",
     "NameChange",
     "Plan",
+    "Planner",
     "RouteChange",
     "Wanted",
+    "describe",
     "make",
+    "of_hosts",
+    "planner",
     "wanted_routes",
 ]
-
-Marked = frozenset[tuple[str, IPv4Network]]
-"""Foreign routes that the person marked for removal: (host, prefix)."""
-
-NOTHING_MARKED: Final[Marked] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,102 +53,9 @@ class Wanted:
     """That worker's internal address."""
 
 
-@dataclass(frozen=True, slots=True)
-class RouteChange:
-    """What becomes of one prefix in one host's main table."""
-
-    kind: ChangeKind
-    prefix: IPv4Network
-    worker: str | None
-    """The worker whose pod CIDR this is; None where it belongs to no worker."""
-    next_hop: IPv4Address | None
-    """The wanted next hop; None where no route is wanted."""
-    has: tuple[Route, ...]
-    """The routes of this prefix that the host has, in the kernel's order."""
-    reason: str
-    commands: tuple[RouteCommand, ...] = ()
-    inverse: tuple[RouteCommand, ...] = ()
-    """What takes the commands back, in the order in which it is to be run."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostPlan:
-    """What is to be done on one host."""
-
-    node: str
-    routes: tuple[RouteChange, ...] = ()
-    hosts_file: EtcHostsEdit | None = None
-    """None where the names are not asked for."""
-    hosts_file_problem: str = ""
-    """Why the names cannot be edited; a sentence, or empty."""
-    own_cidr_routed_away: Route | None = None
-    """A route that leads the node's own pod CIDR to a gateway; shown, never touched here."""
-
-    @property
-    def commands(self) -> tuple[RouteCommand, ...]:
-        """Every command on routes, in order; line N of the batch is the Nth of these, from 1."""
-        return tuple(c for change in self.routes for c in change.commands)
-
-    @property
-    def inverse(self) -> tuple[RouteCommand, ...]:
-        """What takes the commands on routes back, newest first."""
-        return tuple(c for change in reversed(self.routes) for c in change.inverse)
-
-    @property
-    def names(self) -> tuple[NameChange, ...]:
-        """The names in `/etc/hosts`, row by row."""
-        return self.hosts_file.names if self.hosts_file else ()
-
-    @property
-    def route_changes(self) -> int:
-        """How many rows of the routes change something."""
-        return sum(1 for c in self.routes if c.kind.is_change)
-
-    @property
-    def name_changes(self) -> int:
-        """How many names change."""
-        return self.hosts_file.changes if self.hosts_file else 0
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.route_changes and not self.name_changes
-
-    @property
-    def is_drift(self) -> bool:
-        """Whether the host is not as it should be. Foreign routes are no drift."""
-        return not self.is_empty or self.own_cidr_routed_away is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done on every host that was looked at, in the cluster's order."""
-
-    hosts: tuple[HostPlan, ...]
-
-    @property
-    def changes(self) -> int:
-        """How many rows change something, on all hosts."""
-        return sum(h.route_changes + h.name_changes for h in self.hosts)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do on any host."""
-        return all(h.is_empty for h in self.hosts)
-
-    @property
-    def is_drift(self) -> bool:
-        """Whether any host is not as it should be."""
-        return any(h.is_drift for h in self.hosts)
-
-    def host(self, name: str) -> HostPlan | None:
-        """The plan for one host, if it was looked at."""
-        return next((h for h in self.hosts if h.node == name), None)
-
-
-def wanted_routes(cluster: Cluster, node: Node) -> tuple[Wanted, ...]:
+def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.WORKERS) -> tuple[Wanted, ...]:
     """The routes that `node` should have: one per other worker whose pod CIDR and internal address are known."""
-    if not node.is_worker:
+    if not routes_on.counts(node):
         return ()
     return tuple(
         Wanted(other.name, other.pod_cidr, other.internal)
@@ -153,50 +65,104 @@ def wanted_routes(cluster: Cluster, node: Node) -> tuple[Wanted, ...]:
     )
 
 
-def make(
-    cluster: Cluster,
-    facts: Mapping[str, HostFacts],
-    *,
-    prune: bool = False,
-    names: bool = True,
-    marked: Marked = NOTHING_MARKED,
-) -> Plan:
-    """The plan for every visited node of which there are facts.
+def planner(cluster: Cluster, options: Options) -> Planner:
+    """The planner that makes it so. Membership gives the wanted routes, not selection."""
 
-    Args:
-        cluster: membership gives the wanted routes, selection the hosts that are planned for.
-        facts: node name -> what was read there.
-        prune: whether routes of ours that lead to no worker listed are removed too.
-        names: whether the controllers' `/etc/hosts` gets the workers' names.
-        marked: foreign routes that the person wants removed.
-    """
-    hosts = [_plan_host(cluster, n, facts[n.name], prune, names, marked) for n in cluster.visited if n.name in facts]
-    return Plan(tuple(hosts))
+    def plan(node: Node, facts: HostFacts) -> HostPlan:
+        return _plan_host(cluster, node, facts, options)
+
+    return plan
 
 
-def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, prune: bool, names: bool, marked: Marked) -> HostPlan:
-    if node.is_worker:
-        wanted = wanted_routes(cluster, node)
-        rows = [_compare(w, facts) for w in wanted]
-        rows += _unwanted(cluster, node, facts, {w.prefix for w in wanted}, prune, marked)
-        return HostPlan(node.name, tuple(rows), own_cidr_routed_away=_routed_away(node, facts))
-    if not names:
-        return HostPlan(node.name)
+def make(cluster: Cluster, facts: Mapping[str, HostFacts], options: Options = DEFAULT_OPTIONS) -> Plan:
+    """The plan for every visited node of which there are facts (node name -> what was read there)."""
+    return of_hosts(planner(cluster, options), cluster, facts)
+
+
+def of_hosts(plan: Planner, cluster: Cluster, facts: Mapping[str, HostFacts]) -> Plan:
+    """The plan for every visited node of which there are facts, as this planner makes it."""
+    return Plan(tuple(plan(node, facts[node.name]) for node in cluster.visited if node.name in facts))
+
+
+def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
+    held = held_in(facts.network.files)
+    rows: list[RouteChange] = []
+    if options.routes_on.counts(node) or any(r.is_tagged for r in facts.routes):
+        wanted = wanted_routes(cluster, node, options.routes_on)
+        rows = [_compare(w, facts, held) for w in wanted]
+        rows += _unwanted(cluster, node, facts, {w.prefix for w in wanted}, held, options)
+    files = plan_files.of_host(node, facts, _to_hold(rows, facts), _drops(cluster, options), options)
+    plan = HostPlan(
+        node.name,
+        tuple(rows),
+        own_cidr_routed_away=_routed_away(node, facts) if node.is_worker else None,
+        files=files.changes,
+        persistence=files.choice,
+        forwarding=files.forwarding,
+    )
+    return _with_names(plan, cluster, node, facts, options)
+
+
+def _to_hold(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[HeldRoute, ...]:
+    """The wanted routes, as a file would hold them."""
+    return tuple(
+        HeldRoute(row.prefix, row.next_hop, device)
+        for row in rows
+        if row.next_hop is not None and row.kind is not ChangeKind.FOREIGN
+        if (device := facts.device_towards(row.next_hop)) is not None
+    )
+
+
+def _drops(cluster: Cluster, options: Options) -> Callable[[IPv4Network], bool]:
+    """Which prefixes that a file of ours holds, beside the wanted ones, go from it."""
+    members = {w.pod_cidr for w in cluster.workers}
+    gone = {n.pod_cidr for n in cluster if n.is_worker and not n.is_member}
+    return lambda prefix: prefix in gone or (options.prune and prefix not in members)
+
+
+def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
+    """The plan, with the workers' names in /etc/hosts and, where asked for, in cloud-init's template."""
+    if not options.names_on.counts(node):
+        return plan
     if facts.etc_hosts is None:
         problem = "there is no /etc/hosts that could be read, so the workers' names are not added to it."
-        return HostPlan(node.name, hosts_file_problem=problem)
+        return replace(plan, hosts_file_problem=problem)
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
-    addresses = {w.name: w.internal for w in cluster.workers if w.internal is not None and is_host_name(w.name)}
+    addresses = {
+        w.name: w.internal
+        for w in cluster.workers
+        if w.internal is not None and is_host_name(w.name) and w.name != node.name  # its own name is its own affair
+    }
     try:
-        return HostPlan(node.name, hosts_file=etc_hosts.edit(facts.etc_hosts, addresses, gone=gone, prune=prune))
+        edit = etc_hosts.edit(facts.etc_hosts, addresses, gone=gone, prune=options.prune)
+        template = facts.network.hosts_template if options.hosts_template else None
+        files = plan.files
+        if template is not None:
+            wanted = etc_hosts.edit(template.content, addresses, gone=gone, prune=options.prune)
+            files = (*files, _template_change(template, wanted.after))
+        return replace(plan, hosts_file=edit, files=files)
     except etc_hosts.BrokenBlock as error:
-        return HostPlan(node.name, hosts_file_problem=f"{error}; mend or remove these lines by hand.")
+        return replace(plan, hosts_file_problem=f"{error}; mend or remove these lines by hand.")
+
+
+def _template_change(template: HostFile, after: bytes) -> FileChange:
+    same = template.content == after
+    return FileChange(
+        ChangeKind.KEEP if same else ChangeKind.REPLACE,
+        template.path,
+        template.content,
+        after,
+        template.mode,
+        "cloud-init writes /etc/hosts anew from it at each boot",
+        template.mode,
+        is_ours=False,
+    )
 
 
 # --- one wanted route against what the host has -----------------------------------------------------------------
 
 
-def _compare(wanted: Wanted, facts: HostFacts) -> RouteChange:
+def _compare(wanted: Wanted, facts: HostFacts, held: Held) -> RouteChange:
     has = tuple(r for r in facts.routes if r.prefix == wanted.prefix)
 
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
@@ -213,8 +179,7 @@ def _compare(wanted: Wanted, facts: HostFacts) -> RouteChange:
     if not has:
         return row(ChangeKind.ADD, "no route to it", put(pod_route(wanted.prefix, wanted.next_hop), has))
     if len(has) == 1 and right:
-        tagged = "ours already" if right[0].is_tagged else f"right as it is (proto {right[0].protocol})"
-        return row(ChangeKind.KEEP, tagged)
+        return row(ChangeKind.KEEP, _why_kept(right[0], held))
     if right:
         # The plainest of several: `ip route del` of a route with fewer attributes would match it first.
         keep = min(right, key=lambda r: (r.metric, bool(r.extra), r.source is not None))
@@ -229,6 +194,14 @@ def _compare(wanted: Wanted, facts: HostFacts) -> RouteChange:
     )
 
 
+def _why_kept(route: Route, held: Held) -> str:
+    if route.is_tagged:
+        return "ours already"
+    if (place := held.get((route.prefix, route.gateway))) is not None:
+        return f"ours already, from {place}"
+    return f"right as it is (proto {route.protocol})"
+
+
 def _is_right(route: Route, wanted: Wanted, facts: HostFacts) -> bool:
     device = facts.device_towards(wanted.next_hop)
     return (
@@ -238,19 +211,6 @@ def _is_right(route: Route, wanted: Wanted, facts: HostFacts) -> bool:
         and route.tos == 0
         and (device is None or route.device in (None, device))
     )
-
-
-def describe(route: Route) -> str:
-    """A route in a few words: `via 192.168.138.48 metric 100`, `blackhole`, `dev cnio0`."""
-    if route.type != "unicast":
-        text = route.type
-    elif route.multipath:
-        text = "via " + " and ".join(str(h) for h in route.multipath)
-    elif route.gateway is not None:
-        text = f"via {route.gateway}"
-    else:
-        text = f"dev {route.device}"
-    return f"{text} metric {route.metric}" if route.metric else text
 
 
 # --- what is there and not wanted -------------------------------------------------------------------------------
@@ -276,12 +236,7 @@ def _routed_away(node: Node, facts: HostFacts) -> Route | None:
 
 
 def _unwanted(
-    cluster: Cluster,
-    node: Node,
-    facts: HostFacts,
-    wanted: Collection[IPv4Network],
-    prune: bool,
-    marked: Marked,
+    cluster: Cluster, node: Node, facts: HostFacts, wanted: Collection[IPv4Network], held: Held, options: Options
 ) -> list[RouteChange]:
     """The routes in the cluster CIDR that are neither wanted nor the node's own, a row per prefix."""
     members = {w.pod_cidr: w.name for w in cluster.workers if w.pod_cidr}
@@ -296,8 +251,12 @@ def _unwanted(
         has = tuple(r for r in facts.routes if r.prefix == prefix)
         if all(r.is_kernel or _is_own(node, r) for r in has):
             continue
+        if node.pod_cidr is not None and prefix.subnet_of(node.pod_cidr):
+            rows.append(_own_cidr_row(node, prefix, has, facts, options))
+            continue
         owner = members.get(prefix) or gone.get(prefix)
-        row = _unwanted_row(node, prefix, has, owner, prefix in gone, prune, (node.name, prefix) in marked)
+        ours = [r for r in has if r.is_tagged or (prefix, r.gateway) in held]
+        row = _unwanted_row(prefix, has, ours, owner, prefix in gone, options, (node.name, prefix) in options.marked)
         robbed = next((n for cidr, n in members.items() if prefix != cidr and prefix.subnet_of(cidr)), None)
         if row.kind is ChangeKind.FOREIGN and robbed and robbed != node.name:
             row = replace(row, reason=f"a part of {robbed}'s pod CIDR, led elsewhere: {describe(has[0])}")
@@ -305,22 +264,33 @@ def _unwanted(
     return rows
 
 
+def _own_cidr_row(
+    node: Node, prefix: IPv4Network, has: tuple[Route, ...], facts: HostFacts, options: Options
+) -> RouteChange:
+    """A route that leads the node's own pods away; taken away, and the bridge's put back, where that is asked for."""
+    away = [r for r in has if _leads_away(r)]
+    reason = f"leads this node's own pods away: {describe(away[0])}"
+    if not options.repair and (node.name, prefix) not in options.marked:
+        return RouteChange(ChangeKind.FOREIGN, prefix, None, None, has, f"{reason}; --repair mends it")
+    bridge = next((b for b in facts.bridges if b.is_up and b.address.network == prefix), None)
+    edit = give_back(away, has, bridge)
+    back = f"; the route of {bridge.device} comes back" if bridge else "; no bridge of these pods is up yet"
+    return RouteChange(ChangeKind.REPLACE, prefix, node.name, None, has, reason + back, edit.commands, edit.inverse)
+
+
 def _unwanted_row(
-    node: Node,
     prefix: IPv4Network,
     has: tuple[Route, ...],
+    ours: list[Route],
     owner: str | None,
     gone: bool,
-    prune: bool,
+    options: Options,
     marked: bool,
 ) -> RouteChange:
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
         return RouteChange(kind, prefix, owner, None, has, reason, edit.commands, edit.inverse)
 
-    if node.pod_cidr is not None and prefix.subnet_of(node.pod_cidr):
-        return row(ChangeKind.FOREIGN, f"leads this node's own pods away: {describe(has[0])}")
-    ours = [r for r in has if r.is_tagged]
-    if ours and (gone or (prune and owner is None)):
+    if ours and (gone or (options.prune and owner is None)):
         why = f"{owner} was removed for good" if owner else "leads to no worker listed (--prune)"
         return row(ChangeKind.REMOVE, why, take_away(ours, has))
     if ours:

@@ -10,10 +10,10 @@ from kthw_routes.cluster import Cluster
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.events import HostState
 from kthw_routes.findings import Finding, Level
+from kthw_routes.host_plan import Plan, Planner
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.observed import HostFacts
-from kthw_routes.options import Options
-from kthw_routes.plan import Plan
+from kthw_routes.options import Options, RoutesOn
 from kthw_routes.proof import Proof
 
 
@@ -26,6 +26,8 @@ class Inspection:
     facts: Mapping[str, HostFacts]
     troubles: Mapping[str, KthwRoutesError] = field(default_factory=dict)
     """Hosts that are skipped, and why."""
+    routes_on: RoutesOn = RoutesOn.WORKERS
+    """Which nodes get routes, and so have next hops to judge."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -38,7 +40,7 @@ class Inspection:
             *cluster_findings.of_cluster(self.cluster),
             *regions.findings(self.cluster),
             *skipped,
-            *host_findings.of_facts(self.cluster, self.facts),
+            *host_findings.of_facts(self.cluster, self.facts, self.routes_on),
         )
 
 
@@ -50,6 +52,10 @@ class Review:
     options: Options
     plan: Plan
     findings: tuple[Finding, ...]
+    planner: Planner
+    """What made the plan; makes it again from fresh readings just before the change, and after it."""
+    undoes: str = ""
+    """The run that this one takes back; empty where it makes something so."""
 
     @property
     def stops(self) -> tuple[Finding, ...]:

@@ -4,12 +4,12 @@ To the kernel a route is known by (prefix, tos, metric, table): `replace` swaps 
 second, `append` and `prepend` put one there (measured).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from kthw_routes.iproute2 import RouteCommand, Verb
-from kthw_routes.observed import Route
+from kthw_routes.observed import InterfaceAddress, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,52 @@ def take_away(gone: list[Route], has: tuple[Route, ...]) -> Edit:
     """Some of the routes that the host has for this prefix go, in their order: `del` takes the first that matches."""
     kept = tuple(r for r in has if not any(r is g for g in gone))
     return Edit(tuple(RouteCommand(Verb.DELETE, r) for r in gone), _restore(gone, has, survivors=kept))
+
+
+def outcome(commands: Iterable[RouteCommand], has: Sequence[Route]) -> tuple[Route, ...]:
+    """The routes of one prefix after these commands, in the kernel's order; those put there as they were sent."""
+    routes = list(has)
+    for command in commands:
+        route = command.route
+        twins = [i for i, r in enumerate(routes) if _key(r) == _key(route)]
+        match command.verb:
+            case Verb.REPLACE if twins:
+                routes[twins[0]] = route
+            case Verb.DELETE:
+                gone = next((i for i, r in enumerate(routes) if r is route or r == route), None)
+                routes = [r for i, r in enumerate(routes) if i != gone]
+            case Verb.ADD if twins:
+                continue  # refused
+            case Verb.PREPEND if twins:
+                routes.insert(twins[0], route)
+            case _:
+                behind = (
+                    twins[-1] + 1
+                    if twins
+                    else next(
+                        (i for i, r in enumerate(routes) if (r.tos, r.metric) > (route.tos, route.metric)), len(routes)
+                    )
+                )
+                routes.insert(behind, route)
+    return tuple(routes)
+
+
+def give_back(away: list[Route], has: tuple[Route, ...], bridge: InterfaceAddress | None) -> Edit:
+    """The routes that lead a pod CIDR away go; the connected route of its bridge, where there is one, comes back.
+
+    `ip route replace` of a pod CIDR takes the bridge's route away (measured); the same verb puts it back, without a
+    moment in which there is none.
+    """
+    edit = take_away(away, has)
+    if bridge is None or any(r.is_kernel and r.device == bridge.device for r in has):
+        return edit
+    own = Route(bridge.address.network, device=bridge.device, protocol="kernel", scope="link", source=bridge.address.ip)
+    swapped = next((r for r in away if _key(r) == _key(own)), None)
+    if swapped is None:
+        return Edit((RouteCommand(Verb.ADD, own), *edit.commands), edit.inverse)
+    rest = [r for r in away if r is not swapped]
+    kept = take_away(rest, tuple(r for r in has if r is not swapped))
+    return Edit((RouteCommand(Verb.REPLACE, own), *kept.commands), (*kept.inverse, RouteCommand(Verb.REPLACE, swapped)))
 
 
 def _restore(

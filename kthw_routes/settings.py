@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
-from kthw_routes.options import Options
+from kthw_routes.options import NamesOn, Options
 
 HOST_KEY_MODES: Final = ("ask", "accept-new", "strict", "off")
 
@@ -59,7 +59,7 @@ class Settings:
         return Options(
             only=frozenset(self.only),
             prune=self.prune,
-            hosts_file=not self.no_hosts_file,
+            names_on=NamesOn.NONE if self.no_hosts_file else NamesOn.CONTROLLERS,
             probe=not self.no_probe,
             parallel=self.parallel,
         )

@@ -6,13 +6,14 @@ A `Walk` holds what lives across steps: the sessions, the stop signal, the run's
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from kthw_routes import host_findings
 from kthw_routes import plan as planning
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.documents import journal_record, plan_document
+from kthw_routes.documents import plan_document
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.hosts import apply as applying
@@ -23,7 +24,8 @@ from kthw_routes.hosts.fleet import Fleet, Outcome, Stop
 from kthw_routes.hosts.probe import probe_pairs, verdicts
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.observed import HostFacts, Route
+from kthw_routes.journal import host_record
+from kthw_routes.observed import HostFacts
 from kthw_routes.options import Options
 from kthw_routes.plan import HostPlan
 from kthw_routes.proof import Proof, Verdict
@@ -95,7 +97,7 @@ class Walk:
 
         def read(session: Session) -> HostFacts:
             visit = Visit(session, Step.CHECKS, self._emit)
-            facts = look(visit, cluster.node(session.node))
+            facts = look(visit, cluster.node(session.node), _next_hops(cluster))
             visit.state(HostState.READ)
             return facts
 
@@ -105,19 +107,15 @@ class Walk:
                 facts[name] = outcome.value
             else:
                 troubles[name] = self._trouble(name, outcome, Step.CHECKS)
-        return Inspection(_settled(cluster, facts), facts, troubles)
+        return Inspection(_settled(cluster, facts), facts, troubles, self.options.routes_on)
 
     def review(self, inspection: Inspection) -> Review:
         """Compare what is wanted with what was read. Pure."""
         options = self.options
-        made = planning.make(
-            inspection.cluster,
-            inspection.facts,
-            prune=options.prune,
-            names=options.hosts_file,
-            marked=options.marked,
-        )
-        return Review(inspection, options, made, (*inspection.findings, *host_findings.of_plan(made)))
+        planner = planning.planner(inspection.cluster, options)
+        made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
+        findings = (*inspection.findings, *host_findings.of_plan(made))
+        return Review(inspection, options, made, findings, planner)
 
     def run(self, review: Review) -> Report:
         """Make it so, on all hosts of the plan side by side.
@@ -155,7 +153,7 @@ class Walk:
         if not fresh:
             inspection = self._look_again(inspection)
         cluster, facts = inspection.cluster, inspection.facts
-        made = planning.make(cluster, facts, prune=self.options.prune, names=self.options.hosts_file)
+        made = planning.make(cluster, facts, self.options)
         unread = tuple(e.sentence for e in inspection.troubles.values())
 
         def judge(session: Session) -> tuple[Verdict, ...]:
@@ -239,19 +237,18 @@ class Walk:
 
         def read(session: Session) -> HostFacts:
             session.open()
-            return look(Visit(session, Step.PROOF, self._emit), inspection.cluster.node(session.node))
+            return look(Visit(session, Step.PROOF, self._emit), cluster.node(session.node), _next_hops(cluster))
 
-        facts: dict[str, HostFacts] = {}
+        cluster, facts = inspection.cluster, dict[str, HostFacts]()
         for name, outcome in self._fleet.each(read, list(inspection.facts)).items():
             if outcome.value is not None:
                 facts[name] = outcome.value
             else:
                 troubles[name] = self._trouble(name, outcome, Step.PROOF)
-        return Inspection(inspection.cluster, facts, troubles)
+        return replace(inspection, facts=facts, troubles=troubles)
 
     def _apply(self, review: Review, names: Iterable[str], *, again: bool) -> dict[str, HostOutcome]:
-        inspection, options = review.inspection, review.options
-        cluster = inspection.cluster
+        inspection, cluster = review.inspection, review.inspection.cluster
 
         def work(session: Session) -> HostOutcome:
             node = cluster.node(session.node)
@@ -263,7 +260,7 @@ class Walk:
                 node,
                 review.plan.host(node.name) or HostPlan(node.name),
                 inspection.facts[node.name],
-                applying.replanner(cluster, node, prune=options.prune, names=options.hosts_file, marked=options.marked),
+                review.planner,
                 self._journal,
                 again=again,
             )
@@ -302,9 +299,9 @@ class Walk:
         self._emit(Event(Step.RUN, EventKind.STATE, ended.sentence, name, ended.state))
         return ended
 
-    def _journal(self, todo: HostPlan, routes: tuple[Route, ...], etc_hosts: bytes | None) -> None:
+    def _journal(self, todo: HostPlan, facts: HostFacts) -> None:
         if self._run is not None:
-            self._run.journal(journal_record(todo, routes, etc_hosts))
+            self._run.journal(host_record(todo, facts))
 
     def _report(self, review: Review, outcomes: Mapping[str, HostOutcome]) -> Report:
         return Report(review, outcomes, self._run.folder if self._run else None)
@@ -321,6 +318,10 @@ class Walk:
 
     def _say_trouble(self, name: str, error: KthwRoutesError, step: Step) -> None:
         self._emit(Event(step, EventKind.STATE, error.sentence, name, HostState.SKIPPED))
+
+
+def _next_hops(cluster: Cluster) -> tuple[IPv4Address, ...]:
+    return tuple(w.internal for w in cluster.workers if w.internal is not None)
 
 
 def _settled(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:

@@ -2,25 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
-from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
-from kthw_routes.cluster import Cluster, Node
+from kthw_routes.cluster import Node
 from kthw_routes.events import HostState
-from kthw_routes.hosts import hosts_file, programs
+from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
+from kthw_routes.hosts import hosts_file, network_setup, own_files, programs
 from kthw_routes.hosts.errors import HostError, TookTooLong
-from kthw_routes.hosts.facts import read_addresses, read_etc_hosts, read_routes
+from kthw_routes.hosts.facts import read_addresses, read_etc_hosts, read_forwarding, read_routes
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import RouteCommand, failed_lines
 from kthw_routes.observed import HostFacts, Route
-from kthw_routes.plan import HostPlan, RouteChange
 from kthw_routes.untrusted import clean_line
 
-Journal = Callable[[HostPlan, tuple[Route, ...], bytes | None], None]
-"""Brings to disk, before anything is changed: what is to be done, and the routes and the file as they were."""
+Journal = Callable[[HostPlan, HostFacts], None]
+"""Brings to disk, before anything is changed: what is to be done, and what was read just before."""
 
-Replan = Callable[[HostFacts], HostPlan]
-"""The plan for this host from fresh facts."""
+
+FORWARDING: Final = "net.ipv4.ip_forward"
+"""The row of the switch of forwarding."""
 
 
 class ChangedSinceReview(HostError):
@@ -62,7 +63,7 @@ def apply(
     node: Node,
     reviewed: HostPlan,
     facts: HostFacts,
-    replan: Replan,
+    plan: Planner,
     journal: Journal,
     *,
     again: bool = False,
@@ -74,33 +75,33 @@ def apply(
         node: the host.
         reviewed: its plan as the person saw it.
         facts: what the plan rests on.
-        replan: makes the plan from facts read now.
+        plan: makes the plan from facts read now.
         journal: called before anything is changed.
         again: whether this is a retry: rows that are right by now are no difference.
 
     Raises HostError where nothing was sent; what happens after that becomes an outcome.
     """
     visit.state(HostState.READING)
-    fresh = reread(visit, node, facts)
-    todo = replan(fresh)
+    fresh = reread(visit, facts)
+    todo = plan(node, fresh)
     _compare(node.name, reviewed, todo, again)
     if todo.is_empty:
         visit.state(HostState.NOTHING_TO_DO)
         return HostOutcome(node.name, HostState.NOTHING_TO_DO, routes=fresh.routes, etc_hosts=fresh.etc_hosts)
-    journal(todo, fresh.routes, fresh.etc_hosts)
+    journal(todo, fresh)
     visit.state(HostState.CHANGING)
-    sent = todo.route_changes + todo.name_changes
+    sent = todo.changes
     try:
         failed, broke_off = _send(visit, todo)
         visit.state(HostState.READING_BACK)
-        after = reread(visit, node, facts)
+        after = reread(visit, facts)
     except HostError as error:  # whatever it is, something may have been changed by now
         sentence = f"{error.sentence} Changes were sent; whether they took effect is not confirmed."
         hint = "Try again: the host is read anew then."
         return HostOutcome(node.name, HostState.NOT_CONFIRMED, sentence, hint, changes_sent=sent)
-    back = replan(after)
+    back = plan(node, after)
     for route in (r for row in back.routes for r in row.has):
-        visit.note(f"{route.prefix} {planning.describe(route)} proto {route.protocol}")
+        visit.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
     failed |= _not_there(back, failed)
     if failed:
         sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{broke_off}"
@@ -108,12 +109,14 @@ def apply(
     return HostOutcome(node.name, HostState.DONE, "", "", {}, sent, after.routes, after.etc_hosts)
 
 
-def reread(visit: Visit, node: Node, facts: HostFacts) -> HostFacts:
+def reread(visit: Visit, facts: HostFacts) -> HostFacts:
     """The facts, with what the plan compares read again."""
     routes = read_routes(visit)
-    addresses = read_addresses(visit) if node.is_worker else facts.addresses
+    addresses = read_addresses(visit)
     content = read_etc_hosts(visit) if facts.etc_hosts is not None else None
-    return replace(facts, routes=routes, addresses=addresses, etc_hosts=content)
+    network = network_setup.read(visit, [link.device for link in facts.network.links])
+    forward = read_forwarding(visit)
+    return replace(facts, routes=routes, addresses=addresses, etc_hosts=content, network=network, ip_forward=forward)
 
 
 def _rows(plan: HostPlan) -> dict[str, tuple[ChangeKind, tuple[object, ...]]]:
@@ -121,6 +124,9 @@ def _rows(plan: HostPlan) -> dict[str, tuple[ChangeKind, tuple[object, ...]]]:
         str(c.prefix): (c.kind, (c.has, c.commands)) for c in plan.routes
     }
     rows |= {n.name: (n.kind, (n.has, n.address)) for n in plan.names}
+    rows |= {str(f.path): (f.kind, (f.before, f.after)) for f in plan.files}
+    if plan.forwarding is not None:
+        rows[FORWARDING] = (ChangeKind.REPLACE, (plan.forwarding,))
     return rows
 
 
@@ -143,9 +149,13 @@ def _send(visit: Visit, todo: HostPlan) -> tuple[dict[str, str], str]:
     """Send the changes; row -> what went wrong with it, and the end of a sentence where the batch broke off."""
     failed: dict[str, str] = {}
     broke_off = ""
+    own_files.before(visit, todo.files)
     if todo.commands:
         failed, words = _send_routes(visit, todo.commands)
         broke_off = f" The batch broke off: {words}" if words else ""
+    failed |= own_files.write(visit, todo.files)
+    if todo.forwarding is not None and (problem := _switch_forwarding(visit, todo.forwarding)):
+        failed[FORWARDING] = problem
     if todo.hosts_file and not todo.hosts_file.is_empty:
         problem = hosts_file.write(visit, todo.hosts_file.after)
         if problem:
@@ -168,6 +178,11 @@ def _send_routes(visit: Visit, commands: Sequence[RouteCommand]) -> tuple[dict[s
     return failed, (clean_line(result.err) or f"ip ended with status {result.status}.") if broke_off else ""
 
 
+def _switch_forwarding(visit: Visit, on: bool) -> str:
+    result = visit.run(programs.set_ip_forward(on))
+    return "" if result.ok else clean_line(result.err) or f"sysctl ended with status {result.status}."
+
+
 def _by_cause(failed: Mapping[str, str]) -> str:
     """The rows that failed with what was said of them, each cause once."""
     rows: dict[str, list[str]] = {}
@@ -180,20 +195,12 @@ def _not_there(after: HostPlan, failed: Mapping[str, str]) -> dict[str, str]:
     """Rows that are not as they should be, though the host did not complain of them."""
     rows: dict[str, str] = {str(c.prefix): _seen(c) for c in after.routes if c.kind.is_change}
     rows |= {n.name: "the line is not in /etc/hosts as read back." for n in after.names if n.kind.is_change}
+    rows |= {str(f.path): "the file as read back is another." for f in after.files if f.kind.is_change}
+    rows |= {FORWARDING: "it was read back otherwise."} if after.forwarding is not None else {}
     return {row: words for row, words in rows.items() if row not in failed}
 
 
 def _seen(change: RouteChange) -> str:
     if not change.has:
         return "the route is not in the table as read back."
-    return f"the table as read back has it {' and '.join(planning.describe(r) for r in change.has)}."
-
-
-def replanner(cluster: Cluster, node: Node, *, prune: bool, names: bool, marked: planning.Marked) -> Replan:
-    """A `Replan` for one host of the cluster."""
-
-    def replan(facts: HostFacts) -> HostPlan:
-        made = planning.make(cluster, {node.name: facts}, prune=prune, names=names, marked=marked)
-        return made.host(node.name) or HostPlan(node.name)
-
-    return replan
+    return f"the table as read back has it {' and '.join(describe(r) for r in change.has)}."

@@ -2,18 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterable
-from ipaddress import IPv4Network
+from collections.abc import Collection, Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.cluster import Node, PodCidrSource
 from kthw_routes.events import HostState, now
-from kthw_routes.hosts import programs
+from kthw_routes.hosts import network_setup, programs
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import HostError, NoIproute, NoRoot
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import UnreadableOutput, parse_addresses, parse_routes
-from kthw_routes.observed import HostFacts, InterfaceAddress, Pod, Privilege, Route
+from kthw_routes.observed import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
 from kthw_routes.untrusted import clean_line
 
 _MOST_NAMESPACES: Final = 12
@@ -25,8 +25,10 @@ class Unreadable(HostError):
     """The host answered in a form that is not understood."""
 
 
-def look(visit: Visit, node: Node) -> HostFacts:
+def look(visit: Visit, node: Node, next_hops: Collection[IPv4Address] = ()) -> HostFacts:
     """Read one host; nothing on it is changed. The session is open and its privilege known.
+
+    `next_hops`: the other nodes' internal addresses; of the interfaces that lead there it is read who rules them.
 
     Raises:
         NoRoot: neither root nor sudo.
@@ -59,11 +61,12 @@ def look(visit: Visit, node: Node) -> HostFacts:
         routes=read_routes(visit),
         cni_cidr=cni,
         kubelet_cidr=kubelet,
-        ip_forward=_read(visit, programs.ip_forward()).strip() == "1",
+        ip_forward=read_forwarding(visit),
         bridge=bridge,
         bridges=bridges,
         pods=_pods(visit, cidr) if node.is_worker and cidr else (),
-        etc_hosts=None if node.is_worker else read_etc_hosts(visit),
+        etc_hosts=read_etc_hosts(visit),
+        network=network_setup.read(visit, devices_towards(addresses, next_hops)),
     )
 
 
@@ -78,6 +81,16 @@ def settle_pod_cidr(
     if kubelet:
         return kubelet, PodCidrSource.KUBELET
     return node.pod_cidr, node.pod_cidr_source
+
+
+def devices_towards(addresses: Sequence[InterfaceAddress], next_hops: Collection[IPv4Address]) -> tuple[str, ...]:
+    """The interfaces whose networks hold next hops, each once."""
+    return tuple(dict.fromkeys(device for hop in next_hops if (device := device_towards(addresses, hop)) is not None))
+
+
+def read_forwarding(visit: Visit) -> bool:
+    """Whether the kernel forwards IPv4 packets."""
+    return _read(visit, programs.ip_forward()).strip() == "1"
 
 
 def read_routes(visit: Visit) -> tuple[Route, ...]:

@@ -165,6 +165,11 @@ def change_routes(commands: Sequence[RouteCommand]) -> Command:
     return Command(("ip", "-force", "-batch", "-"), stdin=batch(commands), needs_root=True, timeout=seconds)
 
 
+def set_ip_forward(on: bool) -> Command:
+    """Let the kernel forward IPv4 packets, or not, until the next boot."""
+    return Command(("sysctl", "-q", "-w", f"net.ipv4.ip_forward={int(on)}"), needs_root=True)
+
+
 def copy_attributes(source: PurePosixPath, target: PurePosixPath) -> Command:
     """An empty file with the owner, mode, SELinux label and extended attributes of `source`."""
     return Command(("cp", "--attributes-only", "--preserve=all", str(source), str(target)), needs_root=True)

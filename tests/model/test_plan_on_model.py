@@ -14,6 +14,7 @@ from kthw_routes.demo.pipes import reading
 from kthw_routes.demo.topology import ADDRESSES, build_cluster
 from kthw_routes.iproute2 import RouteCommand, batch, parse_addresses, parse_routes
 from kthw_routes.observed import HostFacts, Route
+from kthw_routes.options import Options
 from tests.unit.builders import facts, ip
 
 WORKERS = tuple(
@@ -77,7 +78,7 @@ def outside(routes: tuple[Route, ...]) -> list[Route]:
 
 
 def plan(host: ModelHost, of: Cluster = CLUSTER, *, prune: bool = False) -> planning.HostPlan:
-    return planning.make(of, {NODE.name: look(host)}, prune=prune).hosts[0]
+    return planning.make(of, {NODE.name: look(host)}, Options(prune=prune)).hosts[0]
 
 
 @given(_mess, st.booleans())

@@ -16,13 +16,26 @@ from kthw_routes.hosts.errors import ConnectionLost, HostError
 from kthw_routes.hosts.probe import verdicts
 from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.observed import HostKey, InterfaceAddress, Privilege, Route
+from kthw_routes.observed import HostFacts, HostKey, InterfaceAddress, Privilege, Route
+from kthw_routes.options import Options
 from kthw_routes.plan import HostPlan
 
 from .builders import bare_facts, cluster, facts, internal, ip, pod_route
 
 CLUSTER = cluster()
 NODE = CLUSTER.node("worker-0")
+
+
+ASIDES = (
+    "cat /proc/sys/net/ipv4/ip_forward",
+    "find ",
+    "stat -c ",
+    "networkctl ",
+    "systemctl is-",
+    "grep ",
+    "netplan get",
+)
+"""Readings that are of no matter here: where the script does not name them, there is nothing to read."""
 
 
 class Host:
@@ -41,6 +54,8 @@ class Host:
     def close(self) -> None: ...
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        if str(command).startswith(ASIDES) and not (self._answers and str(command).startswith(self._answers[0][0])):
+            return Result(1, b"", b"")
         self.ran.append(str(command))
         begin, answer = self._answers.pop(0)
         assert str(command).startswith(begin), f"{command}, not {begin}"
@@ -70,13 +85,13 @@ def apply(host: Host, journal: list[HostPlan], *, again: bool = False) -> HostOu
     reviewed = planning.make(CLUSTER, {NODE.name: read}).hosts[0]
     events: list[Event] = []
 
-    def note(todo: HostPlan, _routes: tuple[Route, ...], _content: bytes | None) -> None:
+    def note(todo: HostPlan, _facts: HostFacts) -> None:
         assert not any("batch" in line for line in host.ran), "the journal comes before the change"
         journal.append(todo)
 
-    replan = applying.replanner(CLUSTER, NODE, prune=False, names=True, marked=planning.NOTHING_MARKED)
+    plan = planning.planner(CLUSTER, Options())
     visit = Visit(host, Step.RUN, events.append)
-    return applying.apply(visit, NODE, reviewed, read, replan, note, again=again)
+    return applying.apply(visit, NODE, reviewed, read, plan, note, again=again)
 
 
 def test_the_journal_is_written_before_the_change_and_the_table_read_back() -> None:
@@ -160,6 +175,7 @@ def test_the_hosts_file_is_copied_with_its_attributes_filled_and_renamed() -> No
         "controller-0",
         [
             ("ip -json route", table()),
+            ("ip -json address", ADDRESSES),
             ("cat /etc/hosts", said(before.decode())),
             ("stat", said("regular file\n")),
             ("cat /proc/self/mountinfo", said()),
@@ -168,12 +184,13 @@ def test_the_hosts_file_is_copied_with_its_attributes_filled_and_renamed() -> No
             ("dd of=/etc/.hosts.kthw-routes conv=fsync status=none", said()),
             ("mv -fT /etc/.hosts.kthw-routes /etc/hosts", said()),
             ("ip -json route", table()),
+            ("ip -json address", ADDRESSES),
             ("cat /etc/hosts", said(after.decode())),
         ],
     )
-    replan = applying.replanner(CLUSTER, control, prune=False, names=True, marked=planning.NOTHING_MARKED)
+    plan = planning.planner(CLUSTER, Options())
     visit = Visit(host, Step.RUN, lambda _: None)
-    outcome = applying.apply(visit, control, reviewed, read, replan, lambda *_: None)
+    outcome = applying.apply(visit, control, reviewed, read, plan, lambda *_: None)
     assert outcome.state is HostState.DONE
     assert BEGIN in after
 

@@ -10,6 +10,7 @@ from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.observed import InterfaceAddress, Route
+from kthw_routes.options import Options
 from kthw_routes.plan import RouteChange
 
 from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route, worker
@@ -20,7 +21,7 @@ NODE = CLUSTER.node("worker-0")
 
 def row(*routes: Route, prefix: str = "10.200.1.0/24", **how: object) -> RouteChange:
     """The row of one prefix in worker-0's plan, given these routes."""
-    made = planning.make(CLUSTER, {"worker-0": facts(NODE, routes)}, **how)  # type: ignore[arg-type]
+    made = planning.make(CLUSTER, {"worker-0": facts(NODE, routes)}, Options(**how))  # type: ignore[arg-type]
     return next(c for c in made.hosts[0].routes if c.prefix == net(prefix))
 
 
@@ -182,7 +183,7 @@ def test_a_left_out_worker_without_a_next_hop_keeps_its_routes() -> None:
     made = planning.make(other, {"worker-0": facts(NODE, [pod_route(1), pod_route(2)])})
     assert made.is_empty
     assert made.hosts[0].routes[-1].kind is ChangeKind.STALE
-    assert planning.make(other, {"worker-0": facts(NODE, [pod_route(1), pod_route(2)])}, prune=True).is_empty
+    assert planning.make(other, {"worker-0": facts(NODE, [pod_route(1), pod_route(2)])}, Options(prune=True)).is_empty
 
 
 def test_nothing_outside_the_cluster_cidr_is_a_row() -> None:
@@ -191,14 +192,14 @@ def test_nothing_outside_the_cluster_cidr_is_a_row() -> None:
         Route(net("10.0.0.0/8"), ip("192.168.128.99"), "eth0", "200"),
         Route(net("10.201.1.0/24"), ip("192.168.128.99"), "eth0", "200"),
     ]
-    made = planning.make(CLUSTER, {"worker-0": facts(NODE, others)}, prune=True)
+    made = planning.make(CLUSTER, {"worker-0": facts(NODE, others)}, Options(prune=True))
     assert {str(c.prefix) for c in made.hosts[0].routes} == {"10.200.1.0/24", "10.200.2.0/24"}
 
 
 def test_the_pod_routes_of_the_node_itself_are_no_rows() -> None:
     bridge = Route(net("10.200.0.0/24"), device="cnio0", protocol="kernel", scope="link", source=ip("10.200.0.1"))
     veth = Route(net("10.200.0.7/32"), device="veth7", scope="link")
-    made = planning.make(CLUSTER, {"worker-0": facts(NODE, [bridge, veth])}, prune=True)
+    made = planning.make(CLUSTER, {"worker-0": facts(NODE, [bridge, veth])}, Options(prune=True))
     assert {str(c.prefix) for c in made.hosts[0].routes} == {"10.200.1.0/24", "10.200.2.0/24"}
 
 

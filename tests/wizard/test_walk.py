@@ -5,6 +5,7 @@ import pytest
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import HostState
+from kthw_routes.options import NamesOn
 from kthw_routes.settings import Settings
 from tests.wizard.driver import driving
 
@@ -71,7 +72,7 @@ async def test_back_through_all_steps_loses_nothing(lab: EmbeddedLab, settings: 
         assert not left_out.node("worker-1").is_visited
         await driver.go("Routes")
         await driver.press("h")
-        assert not driver.journey.choices.options.hosts_file
+        assert driver.journey.choices.options.names_on is NamesOn.NONE
         inspection = driver.journey.inspection
         for title in ("Checks", "Nodes", "Source"):
             await driver.press("ctrl+b")
@@ -79,7 +80,7 @@ async def test_back_through_all_steps_loses_nothing(lab: EmbeddedLab, settings: 
         await driver.go("Routes")
         assert driver.journey.cluster == left_out
         assert driver.journey.inspection is inspection, "nothing changed, so nothing was read again"
-        assert not driver.journey.choices.options.hosts_file
+        assert driver.journey.choices.options.names_on is NamesOn.NONE
 
 
 async def test_a_change_of_a_node_makes_the_checks_stale(lab: EmbeddedLab, settings: Settings) -> None:

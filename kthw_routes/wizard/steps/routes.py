@@ -14,6 +14,7 @@ from textual.widgets import DataTable
 from kthw_routes import host_findings
 from kthw_routes.changes import ChangeKind
 from kthw_routes.findings import Finding, Level
+from kthw_routes.options import NamesOn
 from kthw_routes.plan import NameChange, RouteChange, describe
 from kthw_routes.results import Review
 from kthw_routes.wizard import by_hand
@@ -103,7 +104,7 @@ class RoutesStep(StepScreen):
         changes.show((key, self._cells(row)) for key, row in self._rows.items())
         changes.display = bool(self._rows)
         tick = self.query_one("#names", Tick)
-        tick.value = self.journey.choices.options.hosts_file
+        tick.value = self.journey.choices.options.names_on is not NamesOn.NONE
         tick.display = bool(cluster.controllers)
         tick.disabled = self.journey.report is not None
         self._draw_detail()
@@ -207,7 +208,9 @@ class RoutesStep(StepScreen):
 
     @on(Tick.Changed, "#names")
     def _names(self, event: Tick.Changed) -> None:
-        self.journey.choices.options = replace(self.journey.choices.options, hosts_file=event.value)
+        self.journey.choices.options = replace(
+            self.journey.choices.options, names_on=NamesOn.CONTROLLERS if event.value else NamesOn.NONE
+        )
         self.redraw()
 
     def action_names(self) -> None:

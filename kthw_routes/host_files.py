@@ -1,0 +1,43 @@
+"""Files on a host as the plan sees them: what stands there, what should, and the way back. Pure values."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from kthw_routes.changes import ChangeKind
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What becomes of one file on one host."""
+
+    kind: ChangeKind
+    path: PurePosixPath
+    before: bytes | None
+    """The file as it is; None where there is none."""
+    after: bytes | None
+    """The file as it should be; None where it goes."""
+    mode: int
+    """The permission bits that it should have, such as 0o600."""
+    reason: str
+    before_mode: int | None = None
+    """The permission bits that it has; None where there is none."""
+    is_ours: bool = True
+    """Whether the file is one of ours. Another's (cloud-init's template) keeps its owner, mode and attributes."""
+    folder_is_ours: bool = False
+    """Whether its folder goes with it, if that is empty then: the folder was made for it."""
+
+    @property
+    def inverse(self) -> "FileChange":
+        """The change that takes this one back."""
+        kind = {ChangeKind.ADD: ChangeKind.REMOVE, ChangeKind.REMOVE: ChangeKind.ADD}.get(self.kind, self.kind)
+        return FileChange(
+            kind,
+            self.path,
+            self.after,
+            self.before,
+            self.before_mode if self.before_mode is not None else self.mode,
+            f"as before: {self.reason}",
+            None if self.after is None else self.mode,
+            self.is_ours,
+            self.folder_is_ours,
+        )

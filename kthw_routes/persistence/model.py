@@ -1,0 +1,57 @@
+"""The words of persistence: what may be asked for, who may hold routes, which routes are held."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+
+
+class Manager(StrEnum):
+    """What brings a host's interfaces up at boot, and routes of ours with them."""
+
+    NETPLAN = "netplan"
+    NETWORKD = "networkd"
+    IFUPDOWN = "ifupdown"
+    NETWORKMANAGER = "networkmanager"
+    UNIT = "unit"
+    """None of them: a systemd service and timer of our own."""
+
+
+class Persist(StrEnum):
+    """What may be asked for."""
+
+    NONE = "none"
+    """Nothing new is written; a file of ours that stands on a host already is kept right."""
+    AUTO = "auto"
+    """By what is observed on each host."""
+    NETPLAN = "netplan"
+    NETWORKD = "networkd"
+    IFUPDOWN = "ifupdown"
+    NETWORKMANAGER = "networkmanager"
+    UNIT = "unit"
+
+    @property
+    def manager(self) -> Manager | None:
+        """The manager that it names; None for `none` and `auto`."""
+        return None if self in (Persist.NONE, Persist.AUTO) else Manager(self.value)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HeldRoute:
+    """One route as a file of ours holds it."""
+
+    prefix: IPv4Network
+    next_hop: IPv4Address
+    device: str
+    """The interface whose network holds the next hop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Who holds the routes on one host, and why."""
+
+    manager: Manager | None
+    """None where nothing is written."""
+    reason: str
+    """What was observed, as the end of a sentence: `systemd-networkd rules eth0 by 05-eth0.network`."""
+    problem: str = ""
+    """Why the routes cannot be made to survive a reboot here; a sentence, or empty."""
