@@ -47,6 +47,9 @@ class Connections(Protocol):
     def accept_host_keys(self, unknown: Sequence[HostKeyUnknown]) -> bool:
         """Ask once whether these keys may be trusted; if so, record them."""
 
+    def was_rebuilt(self, node: str) -> None:
+        """A changed host key of this node is taken for a new one, once."""
+
     def forget_refusals(self) -> None:
         """Ask again for a passphrase or password that was wrong, or that nobody gave."""
 

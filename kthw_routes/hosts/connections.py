@@ -32,6 +32,8 @@ class SshChoices:
     host_keys: HostKeyMode = HostKeyMode.ACCEPT_NEW
     silence: float = 30.0
     """Seconds that one host may stay silent."""
+    rebuilt: frozenset[str] = frozenset()
+    """Names of nodes that were rebuilt: a changed host key of theirs is taken for a new one, once."""
     personal: bool = True
     """Whether the person's agent, keys and known_hosts count; the embedded lab leaves them alone."""
 
@@ -57,6 +59,7 @@ class SshConnections:
             silence=choices.silence,
             asker=asker,
         )
+        self._access.rebuilt |= choices.rebuilt
         self._sessions: dict[tuple[str, Endpoint], SshSession] = {}
 
     def session(self, node: Node) -> Session:
@@ -85,6 +88,10 @@ class SshConnections:
                 f"Host keys cannot be recorded in {known.file}: {failure.strerror}.", "Set XDG_STATE_HOME."
             ) from failure
         return True
+
+    def was_rebuilt(self, node: str) -> None:
+        """The person says that this node was rebuilt: a changed host key is taken for a new one, once."""
+        self._access.rebuilt.add(node)
 
     def forget_refusals(self) -> None:
         """Ask again for a passphrase or password that was wrong, or that nobody gave."""

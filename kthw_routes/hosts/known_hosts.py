@@ -1,7 +1,7 @@
 """The host keys that are trusted: our own known_hosts, and the person's, which is only read.
 
-Our file is only ever appended to, one line at a time and locked, so that any number of writers leave a valid
-file. The files of others are read tolerantly: a line that cannot be understood is no reason to stop.
+Our file is appended to, one line at a time and locked, so that any number of writers leave a valid file; lines go
+from it only for a host that the person said was rebuilt. The files of others are read tolerantly: a line that cannot be understood is no reason to stop.
 """
 
 import base64
@@ -77,6 +77,7 @@ class KnownHosts:
         self._lock = threading.Lock()
         self._lines: dict[Path, tuple[KnownKey, ...]] = {}
         self._added: list[KnownKey] = []
+        self._forgotten: set[str] = set()
 
     def types(self, name: str, also: Sequence[Path] | None = None) -> tuple[str, ...]:
         """The key types that are known of a host, so that it is asked for one of them."""
@@ -120,6 +121,18 @@ class KnownHosts:
             self._added.append(line)
             return Reading(Verdict.KNOWN, line, is_new=True)
 
+    def forget(self, name: str) -> None:
+        """Forget the keys of a host that was rebuilt: in our file for good, in those of others for this run.
+
+        Raises:
+            OSError: our file cannot be written.
+        """
+        with self._lock:
+            self._forgotten.add(name)
+            self._added = [line for line in self._added if not line.is_for(name)]
+            if self.file is not None and self.file.exists():
+                self._lines[self.file] = _without(self.file, name)
+
     def _of(self, name: str, also: Sequence[Path] | None) -> list[KnownKey]:
         """Every line of the host, ours first."""
         with self._lock:
@@ -127,7 +140,7 @@ class KnownHosts:
             for file in files:
                 if file not in self._lines:
                     self._lines[file] = read_known_hosts(file)
-            lines = [line for file in files for line in self._lines[file]]
+            lines = [x for f in files for x in self._lines[f] if f == self.file or name not in self._forgotten]
             if self.file is None:
                 lines = [*self._added, *lines]
         return [line for line in lines if line.is_for(name)]
@@ -180,6 +193,20 @@ def _hashed_matches(hashed: str, name: str) -> bool:
     except (IndexError, binascii.Error, ValueError):
         return False
     return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), digest)
+
+
+def _without(file: Path, name: str) -> tuple[KnownKey, ...]:
+    """Take the lines of one host out of our file; what the file then holds."""
+    with file.open("r+b") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        lines = handle.read().decode("utf-8", "replace").splitlines(keepends=True)
+        kept = "".join(x for x in lines if not any(key.is_for(name) for key in _parse(x, file)))
+        handle.seek(0)
+        handle.write(kept.encode())
+        handle.truncate()
+        handle.flush()
+        os.fsync(handle.fileno())
+    return tuple(_parse(kept, file))
 
 
 def _append(file: Path, line: KnownKey) -> tuple[KnownKey, ...]:

@@ -1,6 +1,6 @@
 """Trust and login, once a transport is up: the host's key is checked, then our keys are offered."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import paramiko
 
@@ -18,14 +18,24 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
     """Our rules for a host's key, on every hop. It replaces paramiko's whole check: its own lists stay empty."""
 
     def __init__(
-        self, node: str, target: Resolved, known: KnownHosts, mode: HostKeyMode, seen: dict[str, bytes]
+        self,
+        node: str,
+        target: Resolved,
+        known: KnownHosts,
+        mode: HostKeyMode,
+        seen: dict[str, bytes],
+        rebuilt: Collection[str] = (),
     ) -> None:
-        """`seen` holds the keys that hosts presented earlier in this run; they may not change in any mode."""
+        """`seen` holds the keys that hosts presented earlier in this run; they may not change in any mode.
+
+        `rebuilt`: names of nodes that the person said were rebuilt: their old keys are forgotten, once.
+        """
         self._node = node
         self._target = target
         self._known = known
         self._mode = mode
         self._seen = seen
+        self._was_rebuilt = node in rebuilt
         self.key: HostKey | None = None
         """What was presented, once it was accepted."""
 
@@ -44,6 +54,9 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         """Decide. Raises HostKeyChanged or HostKeyUnknown."""
         target, name = self._target, self._target.known_as
         reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
+        if reading.verdict is Verdict.CHANGED and self._was_rebuilt and name not in self._seen:
+            self._forget(name)
+            reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
         if reading.verdict is Verdict.UNKNOWN and self._mode is HostKeyMode.ACCEPT_NEW:
             reading = self._recorded(name, key_type, blob)
         new = fingerprint(blob)
@@ -58,7 +71,8 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
             )
         if reading.verdict is Verdict.CHANGED and reading.line:
             line = reading.line
-            raise self._changed(fingerprint(line.blob), new, f"run: ssh-keygen -R '{name}' -f '{line.file}'")
+            cure = f"say so with --rebuilt {self._node}, or run: ssh-keygen -R '{name}' -f '{line.file}'"
+            raise self._changed(fingerprint(line.blob), new, cure)
         if before is not None and before != blob:
             raise self._changed(fingerprint(before), new, "start again")
         if reading.verdict is Verdict.UNKNOWN and self._mode in (HostKeyMode.ASK, HostKeyMode.STRICT):
@@ -66,15 +80,24 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         self._seen[name] = blob
         self.key = HostKey(clean_line(key_type), new, is_new=reading.is_new)
 
+    def _forget(self, name: str) -> None:
+        try:
+            self._known.forget(name)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
     def _recorded(self, name: str, key_type: str, blob: bytes) -> Reading:
         try:
             return self._known.add(name, key_type, blob)
         except OSError as error:
-            raise CannotConnect(
-                self._node,
-                f"its host key cannot be recorded in {self._known.file}: {error.strerror}.",
-                "Mend that, or set XDG_STATE_HOME to another folder.",
-            ) from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> CannotConnect:
+        return CannotConnect(
+            self._node,
+            f"its host key cannot be recorded in {self._known.file}: {error.strerror}.",
+            "Mend that, or set XDG_STATE_HOME to another folder.",
+        )
 
     def _changed(self, old: str, new: str, cure: str) -> HostKeyChanged:
         return HostKeyChanged(

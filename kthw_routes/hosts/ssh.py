@@ -87,6 +87,8 @@ class Access:
         self.port = port
         self.connect_timeout = connect_timeout
         self.silence = silence
+        self.rebuilt: set[str] = set()
+        """Names of nodes that the person said were rebuilt: their old host keys are forgotten."""
         self.sudo = SudoPassword(asker)
         self.seen: dict[str, bytes] = {}
         """The key that each host presented in this run, by its name in known_hosts."""
@@ -161,7 +163,7 @@ def _connect(
     transport: type[QuietTransport] = QuietTransport,
 ) -> tuple[fabric.Connection, HostKey]:
     """A logged-in connection to `target` through `chain`. Raises HostError; then nothing is left open."""
-    check = HostKeyCheck(node, target, access.known_hosts, access.host_keys, access.seen)
+    check = HostKeyCheck(node, target, access.known_hosts, access.host_keys, access.seen, access.rebuilt)
 
     patience = min(HANDSHAKE_TIMEOUT, max(access.connect_timeout, access.silence))
 

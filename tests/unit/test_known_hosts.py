@@ -51,6 +51,39 @@ def test_without_a_file_keys_hold_for_the_run(tmp_path: Path) -> None:
     assert known.look_up("a", ED25519, blob(2)).verdict is Verdict.CHANGED
 
 
+def test_the_key_of_a_rebuilt_node_is_forgotten_and_that_of_no_other(tmp_path: Path) -> None:
+    file, others = tmp_path / "known_hosts", tmp_path / "theirs"
+    file.write_text(line("a", 1) + "# kept\n" + line("b", 2))
+    others.write_text(line("a,c", 1))
+    known = KnownHosts(file, [others])
+    known.forget("a")
+    assert known.look_up("a", ED25519, blob(3)).verdict is Verdict.UNKNOWN
+    assert known.add("a", ED25519, blob(3)).is_new
+    assert file.read_text() == "# kept\n" + line("b", 2) + line("a", 3)
+    assert others.read_text() == line("a,c", 1)
+    assert known.look_up("c", ED25519, blob(4)).verdict is Verdict.CHANGED
+    again = KnownHosts(file, [others])
+    assert again.look_up("a", ED25519, blob(3)).verdict is Verdict.KNOWN
+    assert again.look_up("a", ED25519, blob(5)).verdict is Verdict.CHANGED
+
+
+def test_only_a_node_that_was_named_may_come_with_another_key(tmp_path: Path) -> None:
+    known = KnownHosts(tmp_path / "known_hosts")
+    known.add("10.0.0.1", ED25519, blob(1))
+    seen: dict[str, bytes] = {}
+    for named in ("worker-1", "worker-0"):
+        policy = HostKeyCheck("worker-0", Resolved("10.0.0.1"), known, HostKeyMode.ACCEPT_NEW, seen, {named})
+        if named == "worker-1":
+            with pytest.raises(HostKeyChanged, match="has changed"):
+                policy.accept(ED25519, blob(2))
+        else:
+            policy.accept(ED25519, blob(2))
+            assert policy.key is not None
+            assert policy.key.is_new
+            with pytest.raises(HostKeyChanged):  # once is enough
+                policy.accept(ED25519, blob(3))
+
+
 def test_a_key_of_another_type_only_is_a_change(tmp_path: Path) -> None:
     known = KnownHosts(tmp_path / "known_hosts")
     known.add("a", "ssh-rsa", blob(1, "ssh-rsa"))
