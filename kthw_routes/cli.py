@@ -3,117 +3,23 @@
 import json
 import sys
 from collections.abc import Callable
-from ipaddress import IPv4Network
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from kthw_routes import __version__
-from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
+from kthw_routes.cli_options import json_option, node_options, ssh_options, wish_options, yes_option
 from kthw_routes.errors import ExitCode, KthwRoutesError
-from kthw_routes.settings import HOST_KEY_MODES, Settings
-
-F = TypeVar("F", bound=Callable[..., Any])
+from kthw_routes.settings import Settings
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-class Network(click.ParamType[IPv4Network]):
-    """An IPv4 network such as 10.200.0.0/16."""
-
-    name = "cidr"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> IPv4Network:
-        """The network, or a sentence about what is wrong with it."""
-        try:
-            return value if isinstance(value, IPv4Network) else IPv4Network(str(value))
-        except ValueError as error:
-            self.fail(f"{error}. Expected a network such as 10.200.0.0/16.", param, ctx)
-
-
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-node_options = _options(
-    click.option("--workers", metavar="GLOB", default="worker-*", show_default=True, help="Labels of the workers."),
-    click.option(
-        "--controllers", metavar="GLOB", default="controller-*", show_default=True, help="Labels of the controllers."
-    ),
-    click.option("--region", metavar="ID", help="Only Linodes of this region."),
-    click.option("--tag", metavar="TAG", help="Only Linodes with this tag."),
-    click.option(
-        "--cluster-cidr",
-        type=Network(),
-        default=str(DEFAULT_CLUSTER_CIDR),
-        show_default=True,
-        help="The pod network; worker N is expected to have its Nth /24.",
-    ),
-    click.option(
-        "--via",
-        type=click.Choice(["private", "vlan"]),
-        default="private",
-        show_default=True,
-        help="Which address of a node is the next hop.",
-    ),
-    click.option("--only", metavar="HOST", multiple=True, help="Visit this host only; may be repeated."),
-    click.option("--prune", is_flag=True, help="Also remove our routes and names of workers that are not found."),
-    click.option("--no-hosts-file", is_flag=True, help="Leave /etc/hosts on the controllers alone."),
-    click.option("--no-probe", is_flag=True, help="Send no test traffic: nothing is proved then."),
-)
-
-ssh_options = _options(
-    click.option(
-        "-i",
-        "--identity",
-        metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Private key; default ./kubernetes.ed25519 if it is there, else the agent and the SSH configuration.",
-    ),
-    click.option("--user", metavar="NAME", help="User to log in as; default: the SSH configuration's, else root."),
-    click.option("--port", metavar="N", type=click.IntRange(1, 65535), help="SSH port."),
-    click.option(
-        "-F",
-        "--ssh-config",
-        metavar="FILE",
-        envvar="KTHW_ROUTES_SSH_CONFIG",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        help="SSH configuration; default ~/.ssh/config.  [env: KTHW_ROUTES_SSH_CONFIG]",
-    ),
-    click.option(
-        "--host-keys",
-        type=click.Choice(HOST_KEY_MODES),
-        help="What to do with a host key never seen before; default: the wizard asks, commands accept and print it. "
-        "A changed key is refused always.",
-    ),
-    click.option("--ask-sudo-password", is_flag=True, help="Ask for the password that sudo wants, before connecting."),
-    click.option(
-        "--parallel", metavar="N", type=click.IntRange(1, 256), default=32, show_default=True, help="Hosts at once."
-    ),
-    click.option(
-        "--timeout",
-        metavar="SECONDS",
-        type=click.FloatRange(1, 3600),
-        default=30.0,
-        show_default=True,
-        help="How long one host may stay silent.",
-    ),
-)
-
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
 @click.group(invoke_without_command=True, context_settings=_CONTEXT)
 @click.version_option(__version__, "-V", "--version", prog_name="kthw-routes")
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")
 @node_options
+@wish_options
 @ssh_options
 @click.pass_context
 def main(context: click.Context, /, plain: bool, **given: Any) -> None:
@@ -121,6 +27,7 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
 
     Without a command: the wizard, step by step, in this terminal. The Linode token is read from LINODE_TOKEN,
     LINODE_CLI_TOKEN, LINODE_API_TOKEN or linode-cli's own configuration; the scope linodes:read_only suffices.
+    Machines of one's own are named in a file: --inventory FILE.
     """
     if (command := context.invoked_subcommand) is not None:
         context.default_map = {command: _said(context)}  # options before the command count for the command
@@ -165,6 +72,7 @@ def demo(context: click.Context, /, region: str, keep: bool, plain: bool) -> Non
 
 @main.command(context_settings=_CONTEXT)
 @node_options
+@wish_options
 @ssh_options
 @json_option
 @click.option("--exit-code", "with_exit_code", is_flag=True, help="Exit 3 where something would change.")
@@ -179,9 +87,16 @@ def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given
 
 @main.command(context_settings=_CONTEXT)
 @node_options
+@wish_options
 @ssh_options
 @json_option
 @yes_option
+@click.option(
+    "--commit-within",
+    metavar="SECONDS",
+    type=click.IntRange(20, 86400),
+    help="Each host takes its changes back by itself after this time, unless the proof held by then.",
+)
 @click.pass_context
 def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> None:
     """Add the routes and names, read them back, prove them. Asks before anything is changed."""
@@ -195,15 +110,17 @@ def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> 
 
 @main.command(context_settings=_CONTEXT)
 @node_options
+@wish_options
 @ssh_options
 @json_option
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing where all is well; for cron.")
 @click.pass_context
-def check(context: click.Context, /, as_json: bool, **given: Any) -> None:
+def check(context: click.Context, /, as_json: bool, quiet: bool, **given: Any) -> None:
     """Look for drift and prove that pods reach each other. Leaves nothing changed."""
     settings = Settings.of(given)
     from kthw_routes import commands
 
-    _leave(context, lambda: commands.check(settings, as_json=as_json), as_json=as_json)
+    _leave(context, lambda: commands.check(settings, as_json=as_json, quiet=quiet), as_json=as_json)
 
 
 def _said(context: click.Context) -> dict[str, Any]:

@@ -27,9 +27,24 @@ def linode_source(settings: Settings, token: "Token | None" = None) -> Source:
         controllers=settings.controllers,
         tag=settings.tag,
         region=settings.region,
-        cluster_cidr=settings.cluster_cidr,
+        cluster_cidr=settings.cidr,
         via=settings.via,
     )
+
+
+def inventory_source(settings: Settings, path: Path) -> tuple[Source, Settings]:
+    """The nodes of a file, and the settings with what it says besides. Raises InventoryError: all of its faults."""
+    from kthw_routes.sources.inventory import InventorySource, read
+
+    inventory = read(path, cluster_cidr=settings.cluster_cidr)
+    return InventorySource(inventory), settings.with_file(inventory)
+
+
+def nodes_source(settings: Settings) -> tuple[Source, Settings]:
+    """Where the nodes come from, and the settings to go by then. Raises UsageError."""
+    if settings.inventory is not None:
+        return inventory_source(settings, settings.inventory)
+    return linode_source(settings), settings
 
 
 def connect(settings: Settings, asker: Asker, *, default_host_keys: str) -> "tuple[SshConnections, Path]":
@@ -47,6 +62,7 @@ def connect(settings: Settings, asker: Asker, *, default_host_keys: str) -> "tup
         ssh_config=settings.ssh_config,
         host_keys=HostKeyMode(settings.host_keys or default_host_keys),
         silence=settings.timeout,
+        rebuilt=frozenset(settings.rebuilt),
         personal=settings.personal,
     )
     return SshConnections(choices, state, asker), state

@@ -2,13 +2,17 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
-from kthw_routes.options import NamesOn, Options
+from kthw_routes.options import NamesOn, Options, RoutesOn
+from kthw_routes.persistence.model import Persist
+
+if TYPE_CHECKING:
+    from kthw_routes.sources.inventory.model import OwnSettings
 
 HOST_KEY_MODES: Final = ("ask", "accept-new", "strict", "off")
 
@@ -21,11 +25,21 @@ class Settings:
     controllers: str = "controller-*"
     region: str | None = None
     tag: str | None = None
-    cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR
+    inventory: Path | None = None
+    """The file in which the nodes stand; None: a Linode account."""
+    cluster_cidr: IPv4Network | None = None
+    """None: the inventory file's, else the tutorial's."""
     via: Literal["private", "vlan"] = "private"
     only: tuple[str, ...] = ()
     prune: bool = False
+    persist: str | None = None
+    routes_on: str | None = None
+    names_on: str | None = None
     no_hosts_file: bool = False
+    cloud_template: bool = False
+    ip_forward: bool = False
+    repair: bool = False
+    commit_within: int | None = None
     no_probe: bool = False
     identity: Path | None = None
     user: str | None = None
@@ -33,6 +47,7 @@ class Settings:
     ssh_config: Path | None = None
     host_keys: str | None = None
     """None: the wizard asks, commands accept new keys and print them."""
+    rebuilt: tuple[str, ...] = ()
     ask_sudo_password: bool = False
     parallel: int = 32
     timeout: float = 30.0
@@ -48,6 +63,26 @@ class Settings:
         """From the options as click parsed them."""
         return cls(**given)
 
+    def with_file(self, file: "OwnSettings") -> Self:
+        """With what an inventory file says beside its nodes, where the command line does not say otherwise."""
+        names = file.hosts_file
+        if isinstance(names, bool):
+            names = "controllers" if names else "none"
+        return replace(
+            self,
+            cluster_cidr=self.cluster_cidr or file.cluster_cidr,
+            user=self.user or file.user,
+            identity=self.identity or file.identity,
+            names_on=self.names_on or names,
+            persist=self.persist or file.persist,
+            routes_on=self.routes_on or file.routes_on,
+        )
+
+    @property
+    def cidr(self) -> IPv4Network:
+        """The cluster CIDR that the pod CIDRs are expected in."""
+        return self.cluster_cidr or DEFAULT_CLUSTER_CIDR
+
     @property
     def environment(self) -> Mapping[str, str]:
         """Where the token and LINODE_URL are looked for."""
@@ -59,7 +94,13 @@ class Settings:
         return Options(
             only=frozenset(self.only),
             prune=self.prune,
-            names_on=NamesOn.NONE if self.no_hosts_file else NamesOn.CONTROLLERS,
+            names_on=NamesOn.NONE if self.no_hosts_file else NamesOn(self.names_on or NamesOn.CONTROLLERS),
+            routes_on=RoutesOn(self.routes_on or RoutesOn.WORKERS),
+            persist=Persist(self.persist) if self.persist else None,
+            ip_forward=self.ip_forward,
+            hosts_template=self.cloud_template,
+            repair=self.repair,
+            commit_within=self.commit_within,
             probe=not self.no_probe,
             parallel=self.parallel,
         )

@@ -1,0 +1,138 @@
+"""The options that several commands share."""
+
+from collections.abc import Callable
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
+from kthw_routes.options import NamesOn, RoutesOn
+from kthw_routes.persistence.model import Persist
+from kthw_routes.settings import HOST_KEY_MODES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Network(click.ParamType[IPv4Network]):
+    """An IPv4 network such as 10.200.0.0/16."""
+
+    name = "cidr"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> IPv4Network:
+        """The network, or a sentence about what is wrong with it."""
+        try:
+            return value if isinstance(value, IPv4Network) else IPv4Network(str(value))
+        except ValueError as error:
+            self.fail(f"{error}. Expected a network such as 10.200.0.0/16.", param, ctx)
+
+
+def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+node_options = _options(
+    click.option(
+        "--inventory",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="The nodes stand in this file: TOML of our own, KTHW's machines.txt, Ansible INI or YAML.",
+    ),
+    click.option("--workers", metavar="GLOB", default="worker-*", show_default=True, help="Labels of the workers."),
+    click.option(
+        "--controllers", metavar="GLOB", default="controller-*", show_default=True, help="Labels of the controllers."
+    ),
+    click.option("--region", metavar="ID", help="Only Linodes of this region."),
+    click.option("--tag", metavar="TAG", help="Only Linodes with this tag."),
+    click.option(
+        "--cluster-cidr",
+        type=Network(),
+        show_default=str(DEFAULT_CLUSTER_CIDR),
+        help="The pod network; worker N is expected to have its Nth /24.",
+    ),
+    click.option(
+        "--via",
+        type=click.Choice(["private", "vlan"]),
+        default="private",
+        show_default=True,
+        help="Which address of a node is the next hop.",
+    ),
+    click.option("--only", metavar="HOST", multiple=True, help="Visit this host only; may be repeated."),
+)
+
+wish_options = _options(
+    click.option(
+        "--persist",
+        type=click.Choice([p.value for p in Persist]),
+        help="How the routes survive a reboot; auto: as each host's network is configured.  [default: none]",
+    ),
+    click.option(
+        "--routes-on",
+        type=click.Choice([r.value for r in RoutesOn]),
+        help="Which nodes get routes to the workers' pods.  [default: workers]",
+    ),
+    click.option(
+        "--names-on",
+        type=click.Choice([n.value for n in NamesOn]),
+        help="Whose /etc/hosts gets the workers' names.  [default: controllers]",
+    ),
+    click.option("--no-hosts-file", is_flag=True, help="The same as --names-on none."),
+    click.option("--cloud-template", is_flag=True, help="Write the names into cloud-init's template too."),
+    click.option("--ip-forward", is_flag=True, help="Turn forwarding on where it is off, now and at each boot."),
+    click.option("--prune", is_flag=True, help="Also remove our routes and names of workers that are not found."),
+    click.option("--repair", is_flag=True, help="Give a node's own pod CIDR that was routed away back to its bridge."),
+    click.option("--no-probe", is_flag=True, help="Send no test traffic: nothing is proved then."),
+)
+
+ssh_options = _options(
+    click.option(
+        "-i",
+        "--identity",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Private key; default ./kubernetes.ed25519 if it is there, else the agent and the SSH configuration.",
+    ),
+    click.option("--user", metavar="NAME", help="User to log in as; default: the SSH configuration's, else root."),
+    click.option("--port", metavar="N", type=click.IntRange(1, 65535), help="SSH port."),
+    click.option(
+        "-F",
+        "--ssh-config",
+        metavar="FILE",
+        envvar="KTHW_ROUTES_SSH_CONFIG",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="SSH configuration; default ~/.ssh/config.  [env: KTHW_ROUTES_SSH_CONFIG]",
+    ),
+    click.option(
+        "--host-keys",
+        type=click.Choice(HOST_KEY_MODES),
+        help="What to do with a host key never seen before; default: the wizard asks, commands accept and print it. "
+        "A changed key is refused always.",
+    ),
+    click.option(
+        "--rebuilt",
+        metavar="HOST",
+        multiple=True,
+        help="This node was rebuilt: forget its old host key, once; may be repeated.",
+    ),
+    click.option("--ask-sudo-password", is_flag=True, help="Ask for the password that sudo wants, before connecting."),
+    click.option(
+        "--parallel", metavar="N", type=click.IntRange(1, 256), default=32, show_default=True, help="Hosts at once."
+    ),
+    click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(1, 3600),
+        default=30.0,
+        show_default=True,
+        help="How long one host may stay silent.",
+    ),
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")

@@ -1,0 +1,170 @@
+"""One command under way: where it prints, the walk that does the work, how Ctrl-C ends it."""
+
+import io
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType
+
+from kthw_routes import findings as cluster_findings
+from kthw_routes.connecting import connect, nodes_source
+from kthw_routes.documents import Json, plan_document
+from kthw_routes.errors import Cancelled, KthwRoutesError, UsageError
+from kthw_routes.events import Emit, Event, Step
+from kthw_routes.host_plan import Plan
+from kthw_routes.output import Printer
+from kthw_routes.proof import Proof
+from kthw_routes.results import Report, Review
+from kthw_routes.settings import Settings
+from kthw_routes.sources import Source
+from kthw_routes.terminal import TerminalAsker
+from kthw_routes.wording import summary
+from kthw_routes.workflow import Walk
+
+
+class Stopped(UsageError):
+    """A *stop* finding: nothing can run.
+
+    Attributes:
+        document: what `--json` says of it.
+    """
+
+    def __init__(self, sentence: str, hint: str, document: Json) -> None:
+        super().__init__(sentence, hint)
+        self.document = document
+
+
+class RunningCommand:
+    """One command under way: where it prints, and the walk that does the work."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        as_json: bool,
+        live: frozenset[Step],
+        quiet: bool = False,
+        source: Source | None = None,
+    ) -> None:
+        """
+        Args:
+            settings: what was said on the command line.
+            as_json: whether stdout is for one JSON document.
+            live: the steps whose events are told as they come.
+            quiet: whether what is printed waits for `speak`.
+            source: where the nodes come from, where that is not for the settings to say.
+        """
+        self.source, self.settings = (source, settings) if source is not None else nodes_source(settings)
+        self.as_json = as_json
+        self._held = io.StringIO() if quiet else None
+        self.printer = Printer(self._held or (sys.stderr if as_json else sys.stdout))
+        self.progress = Printer(self._held or sys.stderr)
+        self._live = live
+        self.asker = TerminalAsker()
+        if self.settings.ask_sudo_password and not self.asker.ask_sudo_password():
+            raise UsageError("--ask-sudo-password needs a terminal to ask on, and an answer.")
+        self.connections, state = connect(self.settings, self.asker, default_host_keys="accept-new")
+        self.walk = Walk(self.connections, self.settings.options, state, self._emit())
+
+    def _emit(self) -> Emit:
+        def emit(event: Event) -> None:
+            if event.step in self._live:
+                self.progress.event(event)
+
+        return emit
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Ctrl-C stops softly first (what is under way ends well), then at once."""
+
+        def interrupt(_number: int, _frame: FrameType | None) -> None:
+            if self.asker.is_asking:
+                raise KeyboardInterrupt
+            if self.walk.stop.requested:
+                self.walk.stop.request(now=True)
+            else:
+                self.walk.stop.request()
+                self.progress.say("Stopping: hosts that have begun are finished. Ctrl-C again ends them now.")
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self.asker.restore_terminal()
+            self.walk.close()
+            self.connections.close()
+
+    def review(self) -> Review:
+        """Find, visit, compare; printed as far as people read along."""
+        discovery = self.walk.find(self.source)
+        before = (*discovery.findings, *cluster_findings.before_visit(discovery.cluster))
+        if stops := cluster_findings.stops(before):
+            self.printer.nodes(discovery.cluster)
+            self.printer.findings(before)
+            document = plan_document(discovery.cluster, Plan(()), before)
+            raise Stopped(f"Nothing can run: {stops[0].sentence}", stops[0].hint, document)
+        inspection = self.walk.inspect(discovery.cluster)
+        self.check_stopped()
+        review = self.walk.review(inspection)
+        review = replace(review, findings=(*discovery.findings, *review.findings))
+        for facts in inspection.facts.values():
+            if (key := facts.host_key).is_new:
+                self.progress.say(f"{facts.node}: new host key {key.type} {key.fingerprint}, accepted and remembered")
+        self.printer.nodes(inspection.cluster)
+        self.printer.say()
+        self.printer.findings(review.findings)
+        self.printer.plan(inspection.cluster, review.plan)
+        if review.stops:
+            document = plan_document(inspection.cluster, review.plan, review.findings)
+            raise Stopped(f"Nothing can run: {review.stops[0].sentence}", review.stops[0].hint, document)
+        return review
+
+    def confirmed(self, review: Review) -> bool:
+        """Whether the person wants it, with the warnings before their eyes."""
+        for warning in (f for f in review.findings if f.acknowledge):
+            self.progress.say(f"▲ {warning.sentence}", "yellow")
+        return self.asker.confirm(f"{summary(review.plan)}. Make it so?")
+
+    def tell_proof(self, review: Review, proof: Proof) -> None:
+        """The proof; and where traffic does not get through, the warnings once more."""
+        self.printer.proof(proof)
+        if proof.failed:
+            self.printer.findings(f for f in review.findings if f.acknowledge)
+
+    def finish(self, report: Report, proof: Proof | None) -> None:
+        """Write the end of the transcript; what is done is done, even where that fails."""
+        try:
+            self.walk.finish(report, proof)
+        except (KthwRoutesError, OSError) as error:
+            self.progress.say(f"The end of the transcript could not be written: {error}", "yellow")
+
+    def check_stopped(self) -> None:
+        """Raises Cancelled after an interrupt."""
+        if self.walk.stop.requested:
+            raise Cancelled("Interrupted. Nothing was changed.")
+
+    @contextmanager
+    def aloud_if_it_fails(self) -> Iterator[None]:
+        """Print what was held back where the work ends in an error: it may say why."""
+        try:
+            yield
+        except BaseException:
+            self.speak()
+            raise
+
+    def speak(self) -> None:
+        """Print what was held back, and go on aloud."""
+        held, self._held = self._held, None
+        if held is not None:
+            stream = sys.stderr if self.as_json else sys.stdout
+            stream.write(held.getvalue())
+            self.printer, self.progress = Printer(stream), Printer(sys.stderr)
+
+    def document(self, document: Json) -> None:
+        """The one JSON document on stdout."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(document, indent=2) + "\n")
