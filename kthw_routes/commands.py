@@ -8,7 +8,7 @@ from kthw_routes.proof import Proof
 from kthw_routes.results import Report, Review, exit_code
 from kthw_routes.running import RunningCommand
 from kthw_routes.settings import Settings
-from kthw_routes.wording import NEXT_LAB, REBOOT, ways_back
+from kthw_routes.wording import NEXT_LAB, survival, ways_back
 
 
 def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode:
@@ -73,7 +73,7 @@ def _print_end(printer: Printer, report: Report, *, kept: bool) -> None:
     if report.folder is None:
         return
     printer.say()
-    printer.say(REBOOT)
+    printer.say(survival(report.review.plan))
     printer.say("To undo (the transcript has it too):")
     for way in ways_back(report):
         printer.say(f"# as root on {way.host}", "dim")

@@ -15,7 +15,8 @@ from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import Event, EventKind
 from kthw_routes.findings import Finding
-from kthw_routes.plan import HostPlan, Plan, RouteChange, describe
+from kthw_routes.host_files import FileChange
+from kthw_routes.host_plan import HostPlan, Plan, RouteChange, describe
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report
 from kthw_routes.wording import (
@@ -30,6 +31,7 @@ from kthw_routes.wording import (
     proof_cell,
     state_tone,
     summary,
+    text_lines,
 )
 
 _PLAIN_WIDTH: Final = 200
@@ -116,12 +118,17 @@ class Printer:
     def _host(self, host: HostPlan) -> None:
         interesting = [c for c in host.routes if c.kind is not ChangeKind.KEEP]
         names = [n for n in host.names if n.kind is not ChangeKind.KEEP]
-        if not interesting and not names and not host.hosts_file_problem:
+        files = [f for f in host.files if f.kind is not ChangeKind.KEEP]
+        if not interesting and not names and not files and not host.hosts_file_problem and host.forwarding is None:
             return
         self.say()
         self.say(host.node, "bold")
         for change in interesting:
             self._route(change)
+        for file in files:
+            self._file(file, host.persistence.reason if host.persistence else "")
+        if host.forwarding is not None:
+            self.say(f"  ! replace net.ipv4.ip_forward: {int(host.forwarding)} from now on", _STYLE[Tone.WARNING])
         for name in names:
             line = f"  {name.kind.mark} {name.kind:<8}{name.address or ''} {name.name}   in /etc/hosts: {name.reason}"
             self.say(line, _STYLE[KIND_TONE[name.kind]])
@@ -140,6 +147,15 @@ class Printer:
             self.say(f"      wants  via {change.next_hop}", "dim")
         for command in change.commands:
             self.say(f"      {command}")
+
+    def _file(self, file: FileChange, found: str) -> None:
+        """A file, with its whole text where it is written."""
+        self.say(f"  {file.kind.mark} {file.kind:<8}{file.path}   {file.reason}", _STYLE[KIND_TONE[file.kind]])
+        if file.is_ours and found:
+            self.say(f"      found  {found}", "dim")
+        if file.kind.is_change and file.after is not None:
+            for line in text_lines(file.after):
+                self.say(f"      | {line}")
 
     def report(self, report: Report) -> None:
         """How every host ended."""

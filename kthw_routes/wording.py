@@ -16,11 +16,13 @@ from kthw_routes.host_findings import names_of
 from kthw_routes.plan import HostPlan, Plan
 from kthw_routes.proof import PairReading, Proof
 from kthw_routes.results import Report
+from kthw_routes.untrusted import clean
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
 """What the tutorial goes on with."""
 
 REBOOT: Final = "These routes end at the next reboot."
+"""Of routes that no file holds."""
 
 
 class Tone(StrEnum):
@@ -166,16 +168,37 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
         if plan.is_drift or any(h.hosts_file_problem for h in plan.hosts):
             return "Nothing that can be done here; what is not as it should be stands above."
         return "Nothing to do: every route and name is as it should be."
-    routes = sum(h.route_changes for h in plan.hosts)
-    workers = sum(1 for h in plan.hosts if h.route_changes)
-    names = sum(h.name_changes for h in plan.hosts)
-    controllers = sum(1 for h in plan.hosts if h.name_changes)
-    parts = []
-    if routes:
-        parts.append(f"{count(routes, 'route change')} on {count(workers, 'worker')}")
-    if names:
-        parts.append(f"{count(names, 'name')} in /etc/hosts on {count(controllers, 'controller')}")
+    kinds = (
+        ([h.route_changes for h in plan.hosts], "route change", ""),
+        ([h.name_changes for h in plan.hosts], "name", " in /etc/hosts"),
+        ([h.file_changes for h in plan.hosts], "file", ""),
+    )
+    parts = [
+        f"{count(sum(numbers), noun)}{where} on {count(sum(1 for n in numbers if n), 'node')}"
+        for numbers, noun, where in kinds
+        if any(numbers)
+    ]
     return f"{', '.join(parts)}{but}"
+
+
+def survival(plan: Plan) -> str:
+    """Whether the routes of this plan survive a reboot, and by what: one sentence."""
+    routed = [h for h in plan.hosts if any(c.next_hop is not None for c in h.routes)]
+    held: dict[str, list[str]] = {}
+    for host in routed:
+        if host.persistence is not None and host.persistence.manager and not host.persistence.problem:
+            held.setdefault(str(host.persistence.manager), []).append(host.node)
+    ends = [h.node for h in routed if not any(h.node in hosts for hosts in held.values())]
+    if not held:
+        return REBOOT
+    by = "; ".join(f"by {manager} on {names_of(hosts, len(routed), 'nodes')}" for manager, hosts in held.items())
+    but = f" On {names_of(ends, len(routed), 'nodes')} they end at the next reboot." if ends else ""
+    return f"These routes survive a reboot, {by}.{but}"
+
+
+def text_lines(content: bytes) -> tuple[str, ...]:
+    """The lines of a file, as they may be shown."""
+    return tuple(line.expandtabs() for line in clean(content.decode("utf-8", "replace")).splitlines())
 
 
 def count(number: int, noun: str) -> str:

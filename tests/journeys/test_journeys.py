@@ -13,7 +13,7 @@ def test_a_plan_changes_nothing(stage: Stage) -> None:
     answer = stage.tool("plan")
     assert answer.code == 0, answer.err
     controllers = len(re.findall(r"^controller-\d +ca-central", answer.out, re.MULTILINE))
-    assert f"6 route changes on 3 workers, {3 * controllers} names in /etc/hosts on {controllers} " in answer.out
+    assert f"6 route changes on 3 nodes, {3 * controllers} names in /etc/hosts on {controllers} " in answer.out
     assert f"ip route add 10.200.2.0/24 via {stage.internal('worker-2')} proto 200" in answer.out
     assert tables(stage) == before
     assert stage.tool("plan", "--exit-code").code == 3
@@ -127,7 +127,7 @@ def test_drift_is_found_named_and_mended(stage: Stage) -> None:
     stage.run("controller-0", "sed -i /worker-2/d /etc/hosts" if stage.name == "real nodes" else "true")
     check = stage.tool("check")
     assert check.code == 3
-    assert "1 route change on 1 worker" in check.out
+    assert "1 route change on 1 node" in check.out
     assert "worker-1 has no right route to worker-0's pod CIDR" in check.out
     assert stage.tool("plan").code == 0
     assert stage.tool("apply", "--yes").code == 0
