@@ -106,11 +106,10 @@ class Container:
                 if line.startswith("X_NSPAWN_LEADER_PID="):
                     self._leader = int(line.partition("=")[2])
 
-    def wait_until_booted(self) -> None:
-        """Wait until systemd inside says that all is started and the network is configured."""
+    def wait_until_booted(self, online: Sequence[str]) -> None:
+        """Wait until systemd inside says that all is started, and a program inside that the network is configured."""
         while "READY=1" not in self._notifications():
             pass
-        online = ["/lib/systemd/systemd-networkd-wait-online", "--interface=eth0", "--timeout=20"]
         self.run(online, check=True)
 
     def _notifications(self, patience: float = 60.0) -> list[str]:
@@ -124,6 +123,13 @@ class Container:
             if self._process.poll() is not None:
                 break
         raise RuntimeError(f"{self.name} did not boot:\n{self.log.read_text(errors='replace')[-2000:]}")
+
+    def shut_down(self, patience: float = 60.0) -> None:
+        """Let systemd inside stop everything in order, then switch it off."""
+        assert self._process is not None
+        os.kill(self.leader, signal.SIGRTMIN + 4)  # poweroff.target, see systemd(1)
+        self._process.wait(patience)
+        self.power_off()
 
     def power_off(self) -> None:
         """Cut the power: no process gets a chance to say good-bye, no packet leaves any more."""
@@ -177,3 +183,4 @@ class Container:
         self.unmount()
         self._cgroup.delete()
         shutil.rmtree(f"/run/systemd/nspawn/propagate/{self.machine}", ignore_errors=True)
+        shutil.rmtree(self.root.parent, ignore_errors=True)

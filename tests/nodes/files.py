@@ -12,7 +12,16 @@ from typing import Final
 
 from tests.nodes.container import Container
 
-IGNORED: Final = ("var/log", "var/tmp", "var/cache", "var/lib/systemd", "tmp", "run", "etc/.pwd.lock")
+IGNORED: Final = (
+    "var/log",
+    "var/tmp",
+    "var/cache",
+    "var/lib/systemd",
+    "var/lib/NetworkManager",
+    "tmp",
+    "run",
+    "etc/.pwd.lock",
+)
 """What a running machine writes by itself."""
 _BIG: Final = 2**20
 _FS_IOC_GETFLAGS: Final = 0x80086601

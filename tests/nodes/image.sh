@@ -1,7 +1,8 @@
 #!/bin/bash
 # Builds the file tree that the real Linux nodes of the tests start from, once, and prints where it is.
 #
-# The tree is a small Debian with systemd, OpenSSH, sudo and iproute2. It comes from the mirror that this machine's apt
+# The tree is a small Debian with systemd, OpenSSH, sudo and iproute2, and every manager of networks that a flavour of
+# nodes may take (see flavours.py); of these only systemd-networkd is enabled. It comes from the mirror that this machine's apt
 # uses. The folder's name holds the hash of this script: a change here makes a new tree. KTHW_ROUTES_TEST_IMAGE names
 # another folder: used as it is if it exists, else built there. With --if-built nothing is built: exit 1 where there is none.
 set -euo pipefail
@@ -53,18 +54,27 @@ packages=(
     systemd systemd-sysv dbus udev      # boots like a node
     iproute2 iputils-ping nftables procps
     openssh-server sudo
+    netplan.io ifupdown network-manager # what else configures a network
+    libpam-systemd                      # NetworkManager wants it, and debootstrap does not see that
+    python3                             # Ansible needs it
     e2fsprogs attr acl                  # chattr, setfattr, setfacl: faults and checks
     locales                             # a locale other than C
 )
-debootstrap --variant=minbase --include="$(IFS=, && echo "${packages[*]}")" "$suite" "$building" "$mirror" >&2
+# Ubuntu keeps ifupdown in another component.
+components=main
+if [[ $ID == ubuntu ]]; then components=main,universe; fi
+debootstrap --variant=minbase --components="$components" --include="$(IFS=, && echo "${packages[*]}")" "$suite" "$building" "$mirror" >&2
 
 in_image() { chroot "$building" "$@"; }
 
 # Nothing that a test would have to wait for: no consoles, no timers, no package work.
 in_image systemctl --quiet mask \
-    console-getty.service getty.target systemd-logind.service systemd-udevd.service systemd-udev-trigger.service \
+    console-getty.service getty.target systemd-logind.service polkit.service systemd-udevd.service systemd-udev-trigger.service \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
-    systemd-tmpfiles-clean.timer systemd-journal-flush.service systemd-networkd-wait-online.service nftables.service
+    systemd-tmpfiles-clean.timer systemd-journal-flush.service nftables.service
+in_image pam-auth-update --remove systemd # the nodes have no logind
+in_image systemctl --quiet disable \
+    networking.service NetworkManager.service NetworkManager-dispatcher.service NetworkManager-wait-online.service
 in_image systemctl --quiet enable ssh.service systemd-networkd.service
 in_image systemctl --quiet set-default multi-user.target
 mkdir -p "$building/etc/systemd/journald.conf.d"

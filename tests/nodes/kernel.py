@@ -9,8 +9,16 @@ from typing import Final
 
 from tests.nodes.container import Container
 
-SERVICES: Final = ("ssh.service", "systemd-networkd.service", "systemd-journald.service", "dbus.service")
-"""What runs on a node that nobody is logged in to."""
+SERVICES: Final = (
+    "ssh.service",
+    "systemd-networkd.service",
+    "NetworkManager.service",
+    "systemd-journald.service",
+    "dbus.service",
+)
+"""What runs on a node that nobody is logged in to, if its flavour has it."""
+_VISITORS: Final = ("NetworkManager-dispatcher.service", "systemd-hostnamed.service", "systemd-timedated.service")
+"""What is started when it is asked, and ends by itself."""
 _SYSCTLS: Final = (
     "net.ipv4.ip_forward",
     "net.ipv4.conf.all.rp_filter",
@@ -18,6 +26,14 @@ _SYSCTLS: Final = (
     "net.ipv4.conf.eth0.rp_filter",
     "net.ipv4.icmp_echo_ignore_all",
 )
+_RUN: Final = (
+    "/run/systemd/network",
+    "/run/systemd/system",
+    "/run/systemd/transient",
+    "/run/NetworkManager/system-connections",
+    "/run/network",
+)
+"""What generators and managers write, gone with the power."""
 _END: Final = "=== end of section ==="
 _READ: Final = f"\necho '{_END}'\n".join(
     (
@@ -29,7 +45,9 @@ _READ: Final = f"\necho '{_END}'\n".join(
         "nft list ruleset",
         f"sysctl {' '.join(_SYSCTLS)}",
         "hostname",
-        f"systemctl show --property=MainPID --value {' '.join(SERVICES)}",
+        f"systemctl show --property=MainPID --value {' '.join((*SERVICES, *_VISITORS))}",
+        "systemctl list-units --type=timer --plain --no-legend --full",
+        f"find {' '.join(_RUN)} ! -type d -exec md5sum {{}} + 2>/dev/null | sort -k2",
         "ps -eo pid=,ppid=",
     )
 )
@@ -52,6 +70,10 @@ class Kernel:
     hostname: str
     stopped: tuple[str, ...]
     """Those of `SERVICES` that do not run."""
+    timers: frozenset[str]
+    """Timers that run, transient ones too."""
+    written: str
+    """The checksum of each file in `_RUN`. Nothing brings these back but a boot."""
     strays: frozenset[int]
     """Processes that no service stands for: logins, and what they left behind."""
 
@@ -59,7 +81,7 @@ class Kernel:
 def read(container: Container) -> Kernel:
     """All of it, in about 40 ms."""
     output = container.run(["sh", "-c", _READ], check=False).stdout
-    shell, links, routes, rules, spaces, nft, sysctls, hostname, services, processes = (
+    shell, links, routes, rules, spaces, nft, sysctls, hostname, services, timers, written, processes = (
         section.strip("\n") for section in output.split(f"{_END}\n")
     )
     devices = json.loads(links)
@@ -80,7 +102,9 @@ def read(container: Container) -> Kernel:
         nft=nft,
         sysctls=tuple(sysctls.splitlines()),
         hostname=hostname,
-        stopped=tuple(name for name, pid in zip(SERVICES, main, strict=True) if pid == 0),
+        stopped=tuple(name for name, pid in zip(SERVICES, main, strict=False) if pid == 0),
+        timers=frozenset(line.split()[0] for line in timers.splitlines()),
+        written=written,
         strays=frozenset(pid for pid, parent in rows if pid not in known and parent != int(shell)),
     )
 
@@ -109,8 +133,10 @@ def _corrections(now: Kernel, before: Kernel) -> Iterator[str]:
         yield f"hostname {shlex.quote(before.hostname)}"
     for line in set(before.sysctls) - set(now.sysctls):
         yield f"sysctl -q -w {shlex.quote(line.replace(' ', ''))}"
-    if now.stopped:
-        yield f"systemctl reset-failed; systemctl start {' '.join(now.stopped)}"
+    if now.timers != before.timers:
+        yield f"systemctl stop {' '.join(map(shlex.quote, sorted(now.timers - before.timers)))}"
+    if now.stopped != before.stopped:
+        yield f"systemctl reset-failed; systemctl start {' '.join(set(now.stopped) - set(before.stopped))}"
     known = {name for name, _, _ in before.links}
     for name in sorted({name for name, _, _ in now.links} - known):
         yield f"ip link delete {shlex.quote(name.partition('@')[0])}"

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -18,8 +18,9 @@ from typing import Final, Self
 
 from tests.nodes import leftovers, netns
 from tests.nodes.container import Container
+from tests.nodes.flavours import Flavour, segment
 from tests.nodes.node import BRIDGE, Node, Reset
-from tests.nodes.spec import CLIENT, CLUSTER_CIDR, GATEWAY, USERS, NodeSpec
+from tests.nodes.spec import CLUSTER_CIDR, USERS, NodeSpec
 
 DEFAULT_NODES: Final = ("worker-0", "worker-1", "worker-2", "controller-0")
 _numbers: Final = count()
@@ -37,18 +38,21 @@ table bridge provider {{
 class NodeLab:
     """A context manager: nodes that have booted and answer by SSH."""
 
-    def __init__(self, image: Path, names: Sequence[str] = DEFAULT_NODES) -> None:
+    def __init__(self, image: Path, names: Sequence[str] = DEFAULT_NODES, flavour: Flavour = Flavour.LINODE) -> None:
         """Nothing is made before the `with`.
 
         Args:
             image: the file tree that `image.sh` built.
             names: such as `worker-0` and `controller-1`; see `NodeSpec.of` for their addresses.
+            flavour: what rules the network of every node.
         """
         self.name: Final = f"{leftovers.PREFIX}{os.getpid()}-{next(_numbers)}"
         """Of the network namespace, and the beginning of all other names."""
         self.nodes: Final[dict[str, Node]] = {}
         self._image = image
-        self._specs = [NodeSpec.of(name) for name in names]
+        self._containers: Final[dict[str, Container]] = {}
+        self.flavour: Final = flavour
+        self._names: Final = tuple(names)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -59,15 +63,8 @@ class NodeLab:
             stack.callback(shutil.rmtree, self.folder)
             self._make_namespace(stack)
             self._make_client()
-            for spec in self._specs:
-                machine = f"{self.name}-{spec.name}"
-                container = Container(self._image, self.folder / spec.name, self.name, spec.name, machine)
-                stack.callback(container.delete)
-                self.nodes[spec.name] = Node(spec, container, self.name, self.public_key)
-            for node in self.nodes.values():
-                node.start()
-            self._each(Node.finish_boot)
-            self._each(Node.remember)
+            stack.callback(self._delete_nodes)
+            self._boot(self._names)
             self._exit = stack.pop_all()
         return self
 
@@ -86,6 +83,16 @@ class NodeLab:
         """The workers, in order."""
         return [node for node in self.nodes.values() if node.spec.pod_cidr is not None]
 
+    def add(self, name: str) -> Node:
+        """Boot one more node, such as `worker-3`. `reset` takes it away again."""
+        self._boot([name])
+        return self.nodes[name]
+
+    def remove(self, name: str) -> None:
+        """Switch a node off for good: nothing of it is left. `reset` makes it anew."""
+        self.nodes.pop(name).delete()
+        del self._containers[name]
+
     def run(self, name: str, command: str | Sequence[str], *, check: bool = True, stdin: str = "") -> str:
         """Run a program on a node as root, without SSH; see `Node.run`."""
         return self.nodes[name].run(command, check=check, stdin=stdin)
@@ -95,8 +102,17 @@ class NodeLab:
         self.filter_pods(False)
         shutil.rmtree(self.home)
         self.home.mkdir(mode=0o700)
-        with ThreadPoolExecutor(len(self.nodes)) as pool:
+        for name in self.nodes.keys() - set(self._names):
+            self.remove(name)
+        with ThreadPoolExecutor(len(self._names)) as pool:
             took = dict(zip(self.nodes, pool.map(Node.reset, self.nodes.values()), strict=True))
+        missing = [name for name in self._names if name not in self.nodes]
+        if missing:
+            self._boot(missing)
+            took |= dict.fromkeys(missing, Reset.REBUILT)
+            nodes = {name: self.nodes[name] for name in self._names}
+            self.nodes.clear()
+            self.nodes.update(nodes)
         netns.ip(self.name, f"neigh flush dev {BRIDGE}")
         return took
 
@@ -175,7 +191,7 @@ class NodeLab:
             f"Host {spec.name} {spec.public}\n    HostName {spec.public}\n    User {user}\n"
             f"    IdentityFile {self.key}\n    IdentitiesOnly yes\n"
             f"    UserKnownHostsFile {self.home}/known_hosts\n\n"
-            for spec in self._specs
+            for spec in (node.spec for node in self.nodes.values())
         )
         path.write_text(hosts)
         return path
@@ -200,8 +216,8 @@ class NodeLab:
             # An address of its own: else it is some cable's, which then is listened to even when it is cut.
             f"link add {BRIDGE} address 02:00:00:00:00:01 type bridge",
             f"link set {BRIDGE} up",
-            f"address add {CLIENT}/24 dev {BRIDGE}",
-            f"address add {GATEWAY}/24 dev {BRIDGE}",
+            f"address add {segment(self.flavour).client}/24 dev {BRIDGE}",
+            f"address add {segment(self.flavour).gateway}/24 dev {BRIDGE}",
         )
 
     def _make_client(self) -> None:
@@ -210,6 +226,21 @@ class NodeLab:
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "learner", "-f", str(self.key)]
         subprocess.run(keygen, check=True)
 
-    def _each(self, method: Callable[[Node], None]) -> None:
-        with ThreadPoolExecutor(len(self.nodes)) as pool:
-            list(pool.map(method, self.nodes.values()))
+    def _boot(self, names: Sequence[str]) -> None:
+        """Make nodes and boot them side by side."""
+        nodes = []
+        for name in names:
+            container = Container(self._image, self.folder / name, self.name, name, f"{self.name}-{name}")
+            self._containers[name] = container
+            node = Node(NodeSpec.of(name, self.flavour), container, self.name, self.public_key)
+            self.nodes[name] = node
+            nodes.append(node)
+        for node in nodes:
+            node.start()
+        for method in (Node.finish_boot, Node.remember):
+            with ThreadPoolExecutor(len(nodes)) as pool:
+                list(pool.map(method, nodes))
+
+    def _delete_nodes(self) -> None:
+        for container in self._containers.values():
+            container.delete()

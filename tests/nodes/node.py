@@ -12,12 +12,15 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final, Literal
 
-from tests.nodes import files, kernel, netns
+from tests.nodes import files, flavours, kernel, netns
 from tests.nodes.container import DISK_SIZE, Container
+from tests.nodes.flavours import Flavour
 from tests.nodes.hold import Hold
-from tests.nodes.spec import NodeSpec, make_host_key, prepare
+from tests.nodes.spec import NodeSpec, configure_network, make_host_key, prepare
 
 BRIDGE: Final = "br0"
+_NEEDS_BOOT: Final = ("etc/systemd/", "etc/netplan", "etc/network", "etc/NetworkManager")
+"""What a manager has read; nothing brings it back as surely, and as fast, as a new machine."""
 
 
 class Reset(StrEnum):
@@ -33,8 +36,9 @@ class Node:
 
     def __init__(self, spec: NodeSpec, container: Container, namespace: str, public_key: str) -> None:
         """Make the files of a node that is still off. `namespace` is where the bridge is."""
-        self.spec: Final = spec
+        self.spec = spec
         self.name: Final = spec.name
+        self._first_spec: Final = spec
         self._container = container
         self._namespace = namespace
         self._public_key = public_key
@@ -46,14 +50,16 @@ class Node:
     # Power
 
     def start(self) -> None:
-        """Switch it on; `finish_boot` waits."""
+        """Switch it on; `finish_boot` waits. On Linode, Network Helper writes its file anew before."""
+        if self.spec.flavour is Flavour.LINODE:
+            configure_network(self._container, self.spec)
         self._container.start()
 
     def finish_boot(self) -> None:
         """Wait until the node is up and answers by SSH."""
         self._container.wait_until_created()
         self.heal()
-        self._container.wait_until_booted()
+        self._container.wait_until_booted(flavours.online_command(self.spec.flavour))
         self.wait_for_ssh()
 
     def remember(self) -> None:
@@ -65,6 +71,14 @@ class Node:
     def power_off(self) -> None:
         """Cut the power. What was written to the disk is still there."""
         self._container.power_off()
+        self._unplug()
+
+    def shut_down(self) -> None:
+        """Let all services stop in order, then switch it off."""
+        self._container.shut_down()
+        self._unplug()
+
+    def _unplug(self) -> None:
         # The kernel takes the cable away some time after; a node that boots again needs the name.
         with suppress(subprocess.CalledProcessError):
             netns.ip(self._namespace, f"link delete {self._container.cable}")
@@ -73,6 +87,11 @@ class Node:
         """Boot a node that is off, with the files that it has."""
         self.start()
         self.finish_boot()
+
+    def reboot(self) -> None:
+        """Shut it down in order and boot it again, with the files that it has."""
+        self.shut_down()
+        self.power_on()
 
     @property
     def is_on(self) -> bool:
@@ -167,6 +186,17 @@ class Node:
 
     # Files
 
+    def snapshot(self) -> files.Files:
+        """Every file that differs from the image, but for what a machine writes by itself: kind, mode, owner, content.
+
+        To be compared later by `changed_since`.
+        """
+        return files.read(self._container)
+
+    def changed_since(self, before: files.Files) -> list[str]:
+        """The paths, relative to the root, of all that is not as it was, byte for byte; parents first."""
+        return files.changed(self._container, before)
+
     def fill_disk(self, full: bool = True) -> None:
         """Leave no free block on the disk, or all of it."""
         status = os.statvfs(self._container.disk)
@@ -218,21 +248,21 @@ class Node:
     def reset(self) -> Reset:
         """Bring back all that `remember` saw: files, network, processes. Verified; rebuilt if need be."""
         assert self._kernel is not None
-        if self.is_on:
+        if self.is_on and self.spec == self._first_spec:
             with suppress(subprocess.SubprocessError, OSError, ValueError):  # whatever a test broke: rebuild
                 self.freeze(False)
                 self.heal()
                 self.fill_disk(False)
                 kernel.unmount_extras(self._container, self._mounts)
-                paths = files.restore(self._container, self._files)
-                if any(path.startswith("etc/ssh/") for path in paths):
-                    self.restart_ssh()
-                if any(path.startswith("etc/systemd/network/") for path in paths):
-                    self.run("networkctl reload")
-                clean = kernel.read(self._container) == self._kernel
-                if self._is_back():
-                    return Reset.CLEAN if clean and not paths else Reset.RESTORED
-        self.rebuild()
+                paths = self.changed_since(self._files)
+                if not any(path.startswith(_NEEDS_BOOT) for path in paths):
+                    files.restore(self._container, self._files)
+                    if any(path.startswith("etc/ssh/") for path in paths):
+                        self.restart_ssh()
+                    clean = kernel.read(self._container) == self._kernel
+                    if self._is_back():
+                        return Reset.CLEAN if clean and not paths else Reset.RESTORED
+        self.rebuild(self._first_spec.private)
         return Reset.REBUILT
 
     def _is_back(self) -> bool:
@@ -243,8 +273,10 @@ class Node:
             and not files.changed(self._container, self._files)
         )
 
-    def rebuild(self) -> None:
-        """Make the node anew from the image."""
+    def rebuild(self, address: IPv4Address | None = None) -> None:
+        """Make the node anew from the image, with another host key; at another internal address where one is given."""
+        if address is not None:
+            self.spec = self.spec.at(address)
         self.power_off()
         self._container.unmount()
         self._container.mount()

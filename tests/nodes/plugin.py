@@ -1,6 +1,7 @@
 """The pytest side of the lab of real nodes: where it can run, one lab for all tests, what is said at the end.
 
-Tests that take it are marked `nodes`. They run one after another, in one process, however many others there are.
+Tests that take it are marked `nodes`. Those of one flavour run one after another, in one process, however many others
+there are.
 Where the machine cannot run them they are skipped with the reason; in CI they fail.
 """
 
@@ -8,11 +9,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from tests.nodes.flavours import Flavour
 from tests.nodes.lab import NodeLab
 
 _PROGRAMS: Final = ("systemd-nspawn", "nsenter", "ip", "nft", "mount", "ssh", "ssh-keygen")
@@ -58,6 +61,12 @@ def why_not() -> str | None:
 @pytest.fixture(scope="session")
 def booted_lab() -> Iterator[NodeLab]:
     """The lab that all tests share: worker-0 to worker-2 and controller-0. Tests take `lab` instead."""
+    with NodeLab(_require_image()) as lab:
+        yield lab
+
+
+def _require_image() -> Path:
+    """The nodes' image; the test is skipped, or fails, where nodes cannot run."""
     reason = why_not()
     if reason is not None:
         if is_required():
@@ -65,8 +74,7 @@ def booted_lab() -> Iterator[NodeLab]:
         pytest.skip(reason)
     found = image()
     assert found is not None
-    with NodeLab(found) as lab:
-        yield lab
+    return found
 
 
 @pytest.fixture
@@ -79,20 +87,59 @@ def lab(booted_lab: NodeLab) -> Iterator[NodeLab]:
 @pytest.fixture
 def inside_lab(lab: NodeLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeLab]:
     """The lab, with the test itself (its thread, and all that it starts) where the person sits."""
+    with _inside(lab, monkeypatch):
+        yield lab
+
+
+@pytest.fixture(scope="session", params=list(Flavour))
+def flavour(request: pytest.FixtureRequest) -> Flavour:
+    """Every flavour in turn; `parametrize("flavour", [Flavour.NETPLAN], indirect=True)` chooses."""
+    return Flavour(request.param)
+
+
+@pytest.fixture(scope="session")
+def booted_flavour_lab(request: pytest.FixtureRequest, flavour: Flavour) -> Iterator[NodeLab]:
+    """The lab that all tests of a flavour share. Tests take `flavour_lab` instead."""
+    if flavour is Flavour.LINODE:
+        yield request.getfixturevalue("booted_lab")
+        return
+    with NodeLab(_require_image(), flavour=flavour) as lab:
+        yield lab
+
+
+@pytest.fixture
+def flavour_lab(booted_flavour_lab: NodeLab) -> Iterator[NodeLab]:
+    """Real nodes of the test's `flavour` as they stand before lab 11; brought back, and checked, after each test."""
+    yield booted_flavour_lab
+    booted_flavour_lab.reset()
+
+
+@pytest.fixture
+def inside_flavour_lab(flavour_lab: NodeLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeLab]:
+    """The lab of the test's `flavour`, with the test itself where the person sits."""
+    with _inside(flavour_lab, monkeypatch):
+        yield flavour_lab
+
+
+@contextmanager
+def _inside(lab: NodeLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith(("LINODE_", "XDG_", "SSH_"))]:
         monkeypatch.delenv(name)
     for name, value in lab.environment().items():
         monkeypatch.setenv(name, value)
     with lab.inside():
-        yield lab
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all tests on real nodes in one process: there is one lab."""
+    """Keep all tests on real nodes of one flavour in one process: there is one lab."""
     for item in items:
         if item.get_closest_marker("nodes") is not None:
-            item.add_marker(pytest.mark.xdist_group("nodes"))
+            parameters = getattr(item, "callspec", None)  # none where a test has no parameters
+            chosen = parameters.params.get("flavour") if parameters is not None else None
+            group = "nodes" if chosen in {None, Flavour.LINODE} else f"nodes-{chosen}"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
