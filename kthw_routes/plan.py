@@ -37,6 +37,7 @@ __all__ = [
     "make",
     "of_hosts",
     "planner",
+    "wanted_names",
     "wanted_routes",
 ]
 
@@ -63,6 +64,15 @@ def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.W
         if other.name != node.name and other.pod_cidr is not None and other.internal is not None
         if other.pod_cidr != node.pod_cidr
     )
+
+
+def wanted_names(cluster: Cluster, node: Node) -> dict[str, IPv4Address]:
+    """The names that `/etc/hosts` of `node` should hold, where it is to hold names: worker -> internal address."""
+    return {
+        w.name: w.internal
+        for w in cluster.workers
+        if w.internal is not None and is_host_name(w.name) and w.name != node.name  # its own name is its own affair
+    }
 
 
 def planner(cluster: Cluster, options: Options) -> Planner:
@@ -128,11 +138,7 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
         problem = "there is no /etc/hosts that could be read, so the workers' names are not added to it."
         return replace(plan, hosts_file_problem=problem)
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
-    addresses = {
-        w.name: w.internal
-        for w in cluster.workers
-        if w.internal is not None and is_host_name(w.name) and w.name != node.name  # its own name is its own affair
-    }
+    addresses = wanted_names(cluster, node)
     try:
         edit = etc_hosts.edit(facts.etc_hosts, addresses, gone=gone, prune=options.prune)
         template = facts.network.hosts_template if options.hosts_template else None

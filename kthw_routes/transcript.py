@@ -13,9 +13,10 @@ from kthw_routes.etc_hosts import EtcHostsEdit
 from kthw_routes.events import HostState
 from kthw_routes.findings import Finding
 from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.markdown import cell, inline
 from kthw_routes.plan import HostPlan, Plan, describe
 from kthw_routes.proof import PairReading, Proof
-from kthw_routes.untrusted import clean, clean_line
+from kthw_routes.untrusted import clean
 
 _BACKTICKS: Final = re.compile("`+")
 
@@ -30,13 +31,13 @@ def head(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Iterator[
     yield "|---|---|---|---|---|---|---|---|"
     for n in cluster:
         cells = (n.name, n.role, n.region, n.ssh, n.internal, n.pod_cidr, n.pod_cidr_source, n.selection)
-        yield "| " + " | ".join(_cell(c) for c in cells) + " |"
+        yield "| " + " | ".join(cell(c) for c in cells) + " |"
     yield ""
     yield "## Findings"
     yield ""
     for finding in findings:
         mark = "warning" if finding.acknowledge else str(finding.level)
-        yield f"- {mark}: {_inline(finding.sentence)} {_inline(finding.hint)}".rstrip()
+        yield f"- {mark}: {inline(finding.sentence)} {inline(finding.hint)}".rstrip()
     yield ""
     yield "## Plan"
     yield ""
@@ -50,12 +51,12 @@ def _host(host: HostPlan) -> Iterator[str]:
     yield f"### {host.node}"
     yield ""
     for change in host.routes:
-        owner = f" ({_inline(change.worker)})" if change.worker else ""
-        yield f"- {change.kind} `{change.prefix}`{owner}: {_inline(change.reason)}"
+        owner = f" ({inline(change.worker)})" if change.worker else ""
+        yield f"- {change.kind} `{change.prefix}`{owner}: {inline(change.reason)}"
         for command in change.commands:
             yield f"  - `{command}`"
     for name in host.names:
-        yield f"- {name.kind} `{name.address or ''} {name.name}` in /etc/hosts: {_inline(name.reason)}"
+        yield f"- {name.kind} `{name.address or ''} {name.name}` in /etc/hosts: {inline(name.reason)}"
     if host.is_empty:
         yield "- nothing to do"
     yield ""
@@ -67,7 +68,7 @@ def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None) -
     yield "## Result"
     yield ""
     for outcome in outcomes.values():
-        yield f"- {outcome.node}: {outcome.state}. {_inline(outcome.sentence)} {_inline(outcome.hint)}".rstrip()
+        yield f"- {outcome.node}: {outcome.state}. {inline(outcome.sentence)} {inline(outcome.hint)}".rstrip()
     yield ""
     if proof is not None:
         yield from _proof(proof)
@@ -85,14 +86,14 @@ def _proof(proof: Proof) -> Iterator[str]:
     yield f"{proof.headline} Evidence: {proof.evidence_words}."
     yield ""
     for pair in proof.pairs:
-        yield f"- {pair.source} → {pair.target}: {_inline(pair_words(pair))}"
+        yield f"- {pair.source} → {pair.target}: {inline(pair_words(pair))}"
     if proof.caveat:
         yield f"- {proof.caveat}"
     for pair in proof.failed:
-        yield f"- {_inline(explain(proof, pair).sentence)}"
+        yield f"- {inline(explain(proof, pair).sentence)}"
     for verdict in proof.verdicts:
         if not verdict.forwards:
-            yield f"- {_inline(diagnosis.of_verdict(verdict, proof.facts.get(verdict.source)))}"
+            yield f"- {inline(diagnosis.of_verdict(verdict, proof.facts.get(verdict.source)))}"
     yield ""
 
 
@@ -156,12 +157,3 @@ def _astray(proof: Proof, source: str, target: str, address: IPv4Address | None)
     if best.gateway == row.next_hop:
         return ""
     return f"has no right route to {target}'s pod CIDR for {address}: {best.prefix} {describe(best)} takes it"
-
-
-def _cell(value: object) -> str:
-    return _inline(str(value)) if value is not None else "–"
-
-
-def _inline(text: str) -> str:
-    """Text from outside as part of a Markdown line: nothing of it is markup."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|!" else c for c in clean_line(text))
