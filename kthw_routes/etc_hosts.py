@@ -132,13 +132,19 @@ def edit(
         if n not in wanted and n not in stale and h
     ]
     names += [
-        NameChange(ChangeKind.STALE, n, ip, tuple(had[n]), "no worker listed has this name; --prune removes it")
+        NameChange(ChangeKind.STALE, n, ip, tuple(had[n]), f"{_whose(ip, wanted)}; --prune removes it")
         for n, ip in stale.items()
     ]
     odd = tuple(_show(x) for x in kept if not x.exact and x.names() & wanted.keys())
     changed = any(n.kind.is_change for n in names)
     after = _join(lines, kept, target | stale) if changed else content
     return EtcHostsEdit(content, after, tuple(names), odd)
+
+
+def _whose(ip: IPv4Address, wanted: Mapping[str, IPv4Address]) -> str:
+    """Why a name in our block is not wanted."""
+    now = next((name for name, address in wanted.items() if address == ip), None)
+    return f"{now} has this address now: renamed" if now else "no worker listed has this name"
 
 
 def _change(

@@ -99,7 +99,7 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
     rows: list[RouteChange] = []
     if options.routes_on.counts(node) or any(r.is_tagged for r in facts.routes):
         wanted = wanted_routes(cluster, node, options.routes_on)
-        rows = [_compare(w, facts, held) for w in wanted]
+        rows = [_compare(w, facts, held, cluster) for w in wanted]
         rows += _unwanted(cluster, node, facts, {w.prefix for w in wanted}, held, options)
     files = plan_files.of_host(node, facts, _to_hold(rows, facts), _drops(cluster, options), options)
     plan = HostPlan(
@@ -168,7 +168,7 @@ def _template_change(template: HostFile, after: bytes) -> FileChange:
 # --- one wanted route against what the host has -----------------------------------------------------------------
 
 
-def _compare(wanted: Wanted, facts: HostFacts, held: Held) -> RouteChange:
+def _compare(wanted: Wanted, facts: HostFacts, held: Held, cluster: Cluster) -> RouteChange:
     has = tuple(r for r in facts.routes if r.prefix == wanted.prefix)
 
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
@@ -195,9 +195,21 @@ def _compare(wanted: Wanted, facts: HostFacts, held: Held) -> RouteChange:
         )
     return row(
         ChangeKind.REPLACE,
-        f"leads elsewhere: {describe(has[0])}",
+        _where_it_leads(has[0], wanted, cluster),
         put(pod_route(wanted.prefix, wanted.next_hop), has),
     )
+
+
+def _where_it_leads(route: Route, wanted: Wanted, cluster: Cluster) -> str:
+    """What a wrong route does, in the words of the cluster."""
+    if route.gateway is None or route.type != "unicast":
+        return f"leads elsewhere: {describe(route)}"
+    if route.gateway == wanted.next_hop:
+        return f"leads through another interface: {describe(route)} dev {route.device}"
+    owner = next((n.name for n in cluster if n.internal == route.gateway), None)
+    if owner is not None:
+        return f"leads to {owner} instead: {describe(route)}"
+    return f"leads to an address that no node has: {describe(route)}; was {wanted.worker} rebuilt?"
 
 
 def _why_kept(route: Route, held: Held) -> str:
