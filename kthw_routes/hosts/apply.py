@@ -147,19 +147,19 @@ def _compare(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None
 
 def _send(visit: Visit, todo: HostPlan) -> tuple[dict[str, str], str]:
     """Send the changes; row -> what went wrong with it, and the end of a sentence where the batch broke off."""
-    failed: dict[str, str] = {}
+    failed = dict(own_files.before(visit, todo.files))
     broke_off = ""
-    own_files.before(visit, todo.files)
     if todo.commands:
-        failed, words = _send_routes(visit, todo.commands)
+        refused, words = _send_routes(visit, todo.commands)
+        failed |= refused
         broke_off = f" The batch broke off: {words}" if words else ""
     failed |= own_files.write(visit, todo.files)
-    if todo.forwarding is not None and (problem := _switch_forwarding(visit, todo.forwarding)):
-        failed[FORWARDING] = problem
     if todo.hosts_file and not todo.hosts_file.is_empty:
         problem = hosts_file.write(visit, todo.hosts_file.after)
         if problem:
             failed |= {n.name: problem for n in todo.names if n.kind.is_change}
+    if todo.forwarding is not None and (problem := _switch_forwarding(visit, todo.forwarding)):
+        failed[FORWARDING] = problem
     return failed, broke_off
 
 
@@ -179,7 +179,10 @@ def _send_routes(visit: Visit, commands: Sequence[RouteCommand]) -> tuple[dict[s
 
 
 def _switch_forwarding(visit: Visit, on: bool) -> str:
-    result = visit.run(programs.set_ip_forward(on))
+    try:
+        result = visit.run(programs.set_ip_forward(on))
+    except TookTooLong as error:
+        return error.complaint
     return "" if result.ok else clean_line(result.err) or f"sysctl ended with status {result.status}."
 
 

@@ -1,9 +1,40 @@
-"""Reading how a host's network is configured, and the files of ours that stand there. Nothing is changed."""
+"""Reading how a host's network is configured, and the files of ours that stand there. Nothing is changed.
 
-from collections.abc import Collection
+What a program does not tell, or tells in an odd way, counts as unknown: only a connection that fails is an error.
+"""
 
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Final
+
+from kthw_routes.hosts import own_paths, programs
+from kthw_routes.hosts.cloud_init import CLOUD_INIT, hosts_template
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.observed import NetworkSetup
+from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
+from kthw_routes.untrusted import clean_line
+
+_SYSTEMD: Final = PurePosixPath("/run/systemd/system")
+"""There where systemd is the init; sd_booted(3)."""
+_NETPLAN: Final = PurePosixPath("/etc/netplan")
+_NETWORKMANAGER: Final = PurePosixPath("/run/NetworkManager")
+_IFSTATES: Final = (PurePosixPath("/run/network/ifstate"), PurePosixPath("/run/ifstate"))
+"""Which interfaces `ifup` brought up: Debian's, and busybox's."""
+
+_MOST_FILES: Final = 50
+"""So many files of ours are read; there is one for each interface, and a few more."""
+_NETWORK_FILE: Final = re.compile(r"^ *Network File: (\S+)$", re.MULTILINE)
+_NETWORKD_STATE: Final = re.compile(r"^ *State: (.+)$", re.MULTILINE)
+_NM_LEAVES_ALONE: Final = ("unmanaged", "unavailable", "disconnected", "externally")
+"""States in which a connection that NetworkManager names, if any, is not what brought the interface up."""
+_NO_GET: Final = ("unknown command", "invalid choice", "not found in your system")
+"""How netplan before 0.101 answers to `get`."""
+
+_Seen = Mapping[PurePosixPath, tuple[int, str]]
+"""Of each path that exists: its permission bits, and its kind."""
 
 
 def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
@@ -11,4 +42,138 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
 
     Raises what `Session.run` raises.
     """
-    return NetworkSetup()
+    links = _by_networkd(visit, devices)
+    found = _found(visit)
+    folders = [own_paths.UNIT_FOLDER, *(own_paths.drop_in_folder(k.network_file) for k in links if k.network_file)]
+    seen = _look(visit, [_SYSTEMD, _NETPLAN, _NETWORKMANAGER, *_IFSTATES, *CLOUD_INIT, *folders, *found])
+    has_netplan, netplan, netplan_problem = _netplan(visit) if _NETPLAN in seen else (False, "", "")
+    return NetworkSetup(
+        links=_by_others(visit, links, seen),
+        has_systemd=_SYSTEMD in seen,
+        has_netplan=has_netplan,
+        netplan=netplan,
+        netplan_problem=netplan_problem,
+        files=_files(visit, found, seen),
+        folders=frozenset(f for f in folders if f in seen and seen[f][1] == "directory"),
+        timer_is_enabled=own_paths.TIMER in seen and _says(visit, programs.timer_is_enabled()) == "enabled",
+        hosts_template=hosts_template(visit) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,
+    )
+
+
+def _ask(visit: Visit, command: Command) -> Result | None:
+    """What a program answers; None where it hangs, or cannot be asked with such a name."""
+    try:
+        return visit.run(command, silent=True)
+    except TookTooLong:
+        return None
+
+
+def _says(visit: Visit, command: Command) -> str:
+    result = _ask(visit, command)
+    return clean_line(result.out) if result and result.ok else ""
+
+
+# --- interfaces -------------------------------------------------------------------------------------------------
+
+
+def _by_networkd(visit: Visit, devices: Collection[str]) -> tuple[LinkSetup, ...]:
+    """What systemd-networkd says of the interfaces; of the others it is not asked where it is not there at all."""
+    links: list[LinkSetup] = []
+    is_there = True
+    for device in devices:
+        result = _ask(visit, programs.networkd_status(device)) if is_there and programs.is_plain(device) else None
+        is_there = is_there and (result is None or result.status != _NO_SUCH_PROGRAM)
+        text = result.out if result and result.ok else ""
+        file, state = _NETWORK_FILE.search(text), _NETWORKD_STATE.search(text)
+        path = PurePosixPath(file[1]) if file else None
+        links.append(
+            LinkSetup(
+                device,
+                network_file=path if path and own_paths.is_network_file(path) else None,
+                networkd_state=clean_line(state[1]) if state else "",
+            )
+        )
+    return tuple(links)
+
+
+_NO_SUCH_PROGRAM: Final = 127
+
+
+def _by_others(visit: Visit, links: Iterable[LinkSetup], seen: _Seen) -> tuple[LinkSetup, ...]:
+    """Who rules the interfaces that networkd does not."""
+    others = [link for link in links if not link.by_networkd and programs.is_plain(link.device)]
+    states = [path for path in _IFSTATES if path in seen] if others else []
+    brought_up = _brought_up(_says_lines(visit, programs.read_files(states))) if states else frozenset()
+    found: list[LinkSetup] = []
+    for link in links:
+        if link in others:
+            connection = _nm_connection(visit, link.device) if _NETWORKMANAGER in seen else ""
+            found.append(replace(link, nm_connection=connection, by_ifupdown=link.device in brought_up))
+        else:
+            found.append(link)
+    return tuple(found)
+
+
+def _says_lines(visit: Visit, command: Command) -> list[str]:
+    result = _ask(visit, command)
+    return result.out.splitlines() if result else []
+
+
+def _brought_up(lines: Iterable[str]) -> frozenset[str]:
+    """The interfaces of `eth0=eth0` lines: `interface=the name of its stanza`."""
+    return frozenset(line.partition("=")[0].strip() for line in lines if "=" in line)
+
+
+def _nm_connection(visit: Visit, device: str) -> str:
+    """The connection by which NetworkManager rules an interface; empty where it does not."""
+    lines = _says_lines(visit, programs.networkmanager_status(device))
+    if len(lines) < 2 or any(word in lines[1] for word in _NM_LEAVES_ALONE):
+        return ""
+    return "" if lines[0].strip() in ("", "--") else clean_line(lines[0])
+
+
+# --- netplan ----------------------------------------------------------------------------------------------------
+
+
+def _netplan(visit: Visit) -> tuple[bool, str, str]:
+    """Whether netplan is there, its files merged, and what it says against them."""
+    result = _ask(visit, programs.netplan_configuration())
+    if result is None:
+        return True, "", "it did not answer in time"
+    if result.ok:
+        return True, result.out, ""
+    if result.status == _NO_SUCH_PROGRAM:
+        return False, "", ""
+    words = clean_line(result.err) or f"it ended with status {result.status}"
+    return True, "", "" if any(sign in words.lower() for sign in _NO_GET) else words
+
+
+# --- files ------------------------------------------------------------------------------------------------------
+
+
+def _found(visit: Visit) -> list[PurePosixPath]:
+    """The files of ours; whatever else has our name in it (a leftover, a copy) is not ours."""
+    paths = {PurePosixPath(line) for line in _says_lines(visit, programs.files_of_ours())}
+    return sorted(path for path in paths if own_paths.is_own(path))[:_MOST_FILES]
+
+
+def _look(visit: Visit, paths: Iterable[PurePosixPath]) -> _Seen:
+    """Which of the paths exist."""
+    asked = {str(path): path for path in paths}
+    seen: dict[PurePosixPath, tuple[int, str]] = {}
+    for line in _says_lines(visit, programs.modes_and_kinds(asked.values())):
+        mode, _, rest = line.partition(" ")
+        name, _, kind = rest.partition(" ")
+        if name in asked and re.fullmatch("[0-7]{1,4}", mode):
+            seen[asked[name]] = (int(mode, 8), kind)
+    return seen
+
+
+def _files(visit: Visit, found: Iterable[PurePosixPath], seen: _Seen) -> tuple[HostFile, ...]:
+    files: list[HostFile] = []
+    for path in found:
+        if path in seen and seen[path][1].startswith("regular"):
+            result = _ask(visit, programs.read_files([path], needs_root=True))
+            if result and result.ok:
+                files.append(HostFile(path, seen[path][0], result.stdout))
+    return tuple(files)

@@ -1,18 +1,168 @@
 """Writing files of ours: checked first, whole, beside the target, renamed over it; then the host is told of them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import Final
 
 from kthw_routes.host_files import FileChange
+from kthw_routes.hosts import netplan_check, own_paths, programs, whole_file
+from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.untrusted import clean_line
+
+_KEPT: Final = "{path} was kept, as the file that was to take its place could not be written."
 
 
-def before(visit: Visit, changes: Sequence[FileChange]) -> None:
-    """What has to rest while routes and files change: the timer that would put the old routes back."""
+def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
+    """Let rest, while routes and files change, the timer that would put the old routes back.
+
+    Returns path -> a sentence, where the timer would not rest. Raises what `Session.run` raises.
+    """
+    changing = [c for c in changes if c.kind.is_change and c.path in own_paths.UNIT_FILES]
+    timer = _of(changes, own_paths.TIMER)
+    if not changing or timer is None or timer.before is None:
+        return {}
+    commands = [programs.stop_timer()]
+    if timer.after is None:
+        commands.append(programs.disable_timer())
+    for command in commands:
+        if problem := _run(visit, command):
+            return {str(own_paths.TIMER): f"{own_paths.TIMER.name} could not be stopped: {problem}"}
+    return {}
 
 
 def write(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     """Make the changes of files so, and tell the host of them.
 
-    Returns path -> a sentence that says why that file was left as it is. Raises what `Session.run` raises.
+    Nothing is removed where another of the files could not be written: the routes would be in neither.
+
+    Returns path -> a sentence that says why that file was left as it is, or what its reader said of it.
+    Raises what `Session.run` raises.
     """
+    due = sorted((c for c in changes if c.kind.is_change), key=_order)
+    written, removed = [c for c in due if c.after is not None], [c for c in reversed(due) if c.after is None]
+    problems = {str(c.path): problem for c in written if (problem := _put(visit, c))}
+    if _is_of_unit(written, problems):
+        problems |= _start_units(visit, changes, problems)
+    kept = any(str(c.path) in problems for c in written if c.is_ours)
+    for change in removed:
+        if problem := _KEPT.format(path=change.path) if kept else _remove(visit, change):
+            problems[str(change.path)] = problem
+    if _is_of_unit(removed, problems) and (words := _run(visit, programs.reload_units())):
+        problems[str(own_paths.TIMER)] = f"`{programs.reload_units()}` failed: {words}"
+    return problems
+
+
+def _is_of_unit(changes: Sequence[FileChange], problems: Mapping[str, str]) -> bool:
+    """Whether a file of the unit was changed."""
+    return any(c.path in own_paths.UNIT_FILES and str(c.path) not in problems for c in changes)
+
+
+def _order(change: FileChange) -> tuple[int, str]:
+    """The files of the unit in their order, after all others."""
+    if change.path in own_paths.UNIT_FILES:
+        return 1 + own_paths.UNIT_FILES.index(change.path), ""
+    return 0, str(change.path)
+
+
+def _of(changes: Sequence[FileChange], path: PurePosixPath) -> FileChange | None:
+    return next((c for c in changes if c.path == path), None)
+
+
+def _put(visit: Visit, change: FileChange) -> str:
+    """Write one file; the empty string, or why it was left as it is."""
+    path, content = change.path, change.after or b""
+    if not (own_paths.is_own(path) if change.is_ours else own_paths.is_template(path)):
+        return f"{path} is no file that kthw-routes writes; it was left alone."
+    if path == own_paths.NETPLAN_FILE and (problem := netplan_check.refuse(visit, content)):
+        return problem
+    if change.before is None and (problem := whole_file.attempt(visit, path, programs.make_folder(path.parent))):
+        return problem
+    mode = change.mode if change.is_ours else None
+    if problem := whole_file.put(visit, path, own_paths.beside(path), content, mode):
+        if change.before is None:
+            _tidy(visit, change)
+        return problem
+    return _sync(visit, path) or (_generate(visit, change) if path == own_paths.NETPLAN_FILE else "")
+
+
+def _remove(visit: Visit, change: FileChange) -> str:
+    """Remove one file of ours; the empty string, or why it is there still."""
+    path = change.path
+    if not own_paths.is_own(path):
+        return f"{path} is no file of kthw-routes; it was left alone."
+    if problem := _take_away(visit, change):
+        return problem
+    if path == own_paths.NETPLAN_FILE and (words := _run(visit, programs.generate_netplan())):
+        return f"{path} is gone, but `netplan generate` fails on the files that are left: {words}"
+    return ""
+
+
+def _take_away(visit: Visit, change: FileChange) -> str:
+    if problem := whole_file.attempt(visit, change.path, programs.remove_file(change.path)):
+        return problem
+    _tidy(visit, change)
+    return "" if change.folder_is_ours else _sync(visit, change.path)
+
+
+def _tidy(visit: Visit, change: FileChange) -> None:
+    """Take away the folder that was made for a file, if nothing else is in it by now."""
+    if change.folder_is_ours:
+        with suppress(TookTooLong):
+            visit.run(programs.remove_folder(change.path.parent), silent=True)
+
+
+def _sync(visit: Visit, path: PurePosixPath) -> str:
+    """Bring to disk that a file is there, or is not; as far as `sync` can (it takes no path before coreutils 8.24)."""
+    try:
+        visit.run(programs.sync_folder(path.parent), silent=True)
+    except TookTooLong as error:
+        return f"{path} was changed, but whether that is on disk is not confirmed: {error.complaint}"
+    return ""
+
+
+# --- telling the host -------------------------------------------------------------------------------------------
+
+
+def _run(visit: Visit, command: Command) -> str:
+    """Run a command; the empty string, or why it failed."""
+    try:
+        result = visit.run(command)
+    except TookTooLong as error:
+        return error.complaint
+    return "" if result.ok else clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}."
+
+
+def _generate(visit: Visit, change: FileChange) -> str:
+    """Let netplan write what the next boot, or the next `networkctl reload`, reads; nothing is applied now.
+
+    Where it fails, our file is put back as it was: before netplan 1.1 one bad file takes the network from a boot.
+    """
+    words = _run(visit, programs.generate_netplan())
+    if not words:
+        return ""
+    back = change.inverse
+    problem = (
+        _take_away(visit, back)
+        if back.after is None
+        else whole_file.put(visit, back.path, own_paths.beside(back.path), back.after, back.mode)
+    )
+    if problem:
+        return f"`netplan generate` failed ({words}), and the file could not be put back as it was: {problem}"
+    _run(visit, programs.generate_netplan())
+    return f"`netplan generate` failed ({words}); {change.path} was put back as it was."
+
+
+def _start_units(visit: Visit, changes: Sequence[FileChange], problems: Mapping[str, str]) -> dict[str, str]:
+    """Let systemd read the unit anew, and start the timer if it is to be there and all that it needs is."""
+    timer = _of(changes, own_paths.TIMER)
+    is_whole = not any(str(path) in problems for path in own_paths.UNIT_FILES)
+    commands = [programs.reload_units()]
+    if timer is not None and timer.after is not None and is_whole:
+        commands.append(programs.enable_timer())
+    for command in commands:
+        if words := _run(visit, command):
+            return {str(own_paths.TIMER): f"`{command}` failed: {words}"}
     return {}

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import PurePosixPath
 from typing import Final
 
+from kthw_routes.hosts import own_paths
 from kthw_routes.hosts.command import Command
 from kthw_routes.iproute2 import RouteCommand, batch
 
@@ -24,11 +25,19 @@ PINGS: Final = 3
 _PING_INTERVAL: Final = "0.2"  # seconds; the shortest that every ping lets an ordinary user ask for
 _PING_WAIT: Final = "1"  # seconds for the last answer
 _SAFE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}")
+_SCRATCH: Final = re.compile(r"/tmp/kthw-routes\.[A-Za-z0-9]{8}")  # noqa: S108 - a pattern
+_LOOKING: Final = 10.0
+"""Seconds that a program may take which asks a daemon; one that hangs is no news to wait for."""
+
+
+def is_plain(name: str) -> bool:
+    """Whether the name of a file, device or namespace that came from a host can mean nothing else to a program."""
+    return _SAFE_NAME.fullmatch(name) is not None
 
 
 def _checked(name: str) -> str:
-    """A file, device or namespace name that came from the host, unless it could mean anything else to a program."""
-    if not _SAFE_NAME.fullmatch(name):
+    """A name that came from the host, unless it could mean anything else to a program."""
+    if not is_plain(name):
         raise ValueError(f"not a plain name: {name!r}")
     return name
 
@@ -100,6 +109,46 @@ def file_kind(path: PurePosixPath) -> Command:
 def mounts() -> Command:
     """What is mounted where, in the format of proc(5)."""
     return Command(("cat", "/proc/self/mountinfo"))
+
+
+# --- looking: how the network is configured, files of ours ------------------------------------------------------
+
+
+def files_of_ours() -> Command:
+    """The files with our name in the folders where files of ours may stand; status 1 where a folder is missing."""
+    words = ("-maxdepth", "2", "-name", "*kthw-routes*", "-type", "f")
+    return Command(("find", *(str(f) for f in own_paths.FOLDERS), *words), needs_root=True)
+
+
+def modes_and_kinds(paths: Iterable[PurePosixPath]) -> Command:
+    """Of each path that exists: permission bits, path, kind. Status 1 where one does not."""
+    return Command(("stat", "-c", "%a %n %F", *(str(p) for p in paths)), needs_root=True)
+
+
+def networkd_status(device: str) -> Command:
+    """What systemd-networkd knows of an interface."""
+    return Command(("networkctl", "--no-pager", "status", _checked(device)), timeout=_LOOKING)
+
+
+def networkmanager_status(device: str) -> Command:
+    """By which connection NetworkManager rules an interface, and in which state: a line each."""
+    words = ("-g", "GENERAL.CONNECTION,GENERAL.STATE", "device", "show")
+    return Command(("nmcli", *words, _checked(device)), timeout=_LOOKING)
+
+
+def netplan_configuration() -> Command:
+    """netplan's files merged, as YAML; from netplan 0.101."""
+    return Command(("netplan", "get"), needs_root=True, timeout=_LOOKING)
+
+
+def timer_is_enabled() -> Command:
+    """Whether systemd starts our timer at boot: `enabled`, `disabled`, …"""
+    return Command(("systemctl", "is-enabled", own_paths.TIMER.name), timeout=_LOOKING)
+
+
+def cloud_init_settings(paths: Iterable[PurePosixPath]) -> Command:
+    """The lines of cloud-init's configuration that say whether it writes /etc/hosts, each after its file's path."""
+    return Command(("grep", "-arsH", "manage_etc_hosts", *(str(p) for p in paths)), needs_root=True)
 
 
 # --- proving ----------------------------------------------------------------------------------------------------
@@ -188,3 +237,85 @@ def rename_over(source: PurePosixPath, target: PurePosixPath) -> Command:
 def remove_file(path: PurePosixPath) -> Command:
     """Remove a file of ours; it need not be there."""
     return Command(("rm", "-f", str(path)), needs_root=True)
+
+
+def make_empty(path: PurePosixPath, mode: int) -> Command:
+    """An empty file of root's with these permission bits, whatever the umask is."""
+    return Command(("install", "-m", f"{mode & 0o777:o}", "/dev/null", str(path)), needs_root=True)
+
+
+def make_folder(path: PurePosixPath) -> Command:
+    """A folder that everybody may read (networkd is not root), whatever the umask is; it may be there already."""
+    return Command(("mkdir", "-p", "-m", "755", str(path)), needs_root=True)
+
+
+def remove_folder(path: PurePosixPath) -> Command:
+    """Remove a folder if it is empty."""
+    return Command(("rmdir", str(path)), needs_root=True)
+
+
+def sync_folder(path: PurePosixPath) -> Command:
+    """Bring to disk which files a folder has."""
+    return Command(("sync", str(path)), needs_root=True)
+
+
+def stop_timer() -> Command:
+    """Let our timer rest, and what it started come to its end, until it is started again or the host boots."""
+    return Command(("systemctl", "stop", own_paths.TIMER.name, own_paths.SERVICE.name), needs_root=True)
+
+
+def disable_timer() -> Command:
+    """Do not start our timer at boot any more."""
+    return Command(("systemctl", "disable", own_paths.TIMER.name), needs_root=True)
+
+
+def enable_timer() -> Command:
+    """Start our timer, now and at each boot."""
+    return Command(("systemctl", "enable", "--now", own_paths.TIMER.name), needs_root=True)
+
+
+def reload_units() -> Command:
+    """Let systemd read its unit files again; nothing is started or stopped."""
+    return Command(("systemctl", "daemon-reload"), needs_root=True)
+
+
+def generate_netplan(root: str = "") -> Command:
+    """Let netplan write what networkd and NetworkManager read, below `root` if one is given; nothing is applied."""
+    words = ("--root-dir", _checked_scratch(root)) if root else ()
+    return Command(("netplan", "generate", *words), needs_root=True, timeout=30)
+
+
+# --- changing: a scratch folder ---------------------------------------------------------------------------------
+
+
+def make_scratch() -> Command:
+    """A new folder that only root may enter; its path is printed."""
+    return Command(("mktemp", "-d", "/tmp/kthw-routes.XXXXXXXX"), needs_root=True)  # noqa: S108 - mktemp makes it new
+
+
+def scratch_in(answer: str) -> str | None:
+    """The path that `make_scratch` printed; None where it is anything else."""
+    path = answer.strip()
+    return path if _SCRATCH.fullmatch(path) else None
+
+
+def copy_below(paths: Iterable[PurePosixPath], scratch: str) -> Command:
+    """Copy folders below a scratch folder, each under its whole path; status 1 where one does not exist."""
+    words = ("cp", "-a", "--parents", *(str(p) for p in paths))
+    return Command((*words, _checked_scratch(scratch)), needs_root=True)
+
+
+def lines_below(scratch: str, folder: str) -> Command:
+    """Every line of every file in a folder of a scratch folder: the path, a colon, the line."""
+    return Command(("grep", "-arsH", "", f"{_checked_scratch(scratch)}/{_checked(folder)}"), needs_root=True)
+
+
+def remove_scratch(scratch: str) -> Command:
+    """Remove a scratch folder with all that is in it."""
+    return Command(("rm", "-rf", _checked_scratch(scratch)), needs_root=True)
+
+
+def _checked_scratch(scratch: str) -> str:
+    if not _SCRATCH.fullmatch(scratch):
+        raise ValueError(f"not a scratch folder of ours: {scratch!r}")
+    return scratch

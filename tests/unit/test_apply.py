@@ -177,7 +177,7 @@ def test_the_hosts_file_is_copied_with_its_attributes_filled_and_renamed() -> No
             ("ip -json route", table()),
             ("ip -json address", ADDRESSES),
             ("cat /etc/hosts", said(before.decode())),
-            ("stat", said("regular file\n")),
+            ("stat -c %F /etc/hosts", said("regular file\n")),
             ("cat /proc/self/mountinfo", said()),
             ("rm -f /etc/.hosts.kthw-routes", said()),
             ("cp --attributes-only --preserve=all /etc/hosts /etc/.hosts.kthw-routes", said()),

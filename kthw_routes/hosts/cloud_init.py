@@ -1,0 +1,90 @@
+"""Whether cloud-init writes /etc/hosts anew at each boot, and from which template."""
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Final
+
+from kthw_routes.hosts import own_paths, programs
+from kthw_routes.hosts.errors import TookTooLong
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.observed import HostFile
+
+CLOUD_INIT: Final = (PurePosixPath("/etc/cloud/cloud.cfg"), PurePosixPath("/etc/cloud/cloud-init.disabled"))
+"""Where the first exists and the second does not, cloud-init runs."""
+_INSTANCE: Final = PurePosixPath("/var/lib/cloud/instance")
+_SOURCES: Final = (
+    CLOUD_INIT[0],
+    PurePosixPath("/etc/cloud/cloud.cfg.d"),
+    PurePosixPath("/run/cloud-init/cloud.cfg"),
+    _INSTANCE / "vendor-cloud-config.txt",
+    _INSTANCE / "vendor2-cloud-config.txt",
+    _INSTANCE / "cloud-config.txt",
+)
+"""Its configuration, the weakest first. The last is what the machine was made with: Proxmox says it there."""
+_LINE: Final = re.compile(r"(?P<path>/[^:]+):\s*manage_etc_hosts\s*:\s*[\"']?(?P<value>[A-Za-z0-9]+)[\"']?\s*(?:#.*)?")
+_ON: Final = ("true", "1", "on", "yes", "template")
+"""What counts as yes; `localhost` does not: it changes one line of the file only."""
+_TEMPLATES: Final = PurePosixPath("/etc/cloud/templates")
+_FAMILIES: Final = {
+    "debian": "debian",
+    "ubuntu": "debian",
+    "rhel": "redhat",
+    "fedora": "redhat",
+    "centos": "redhat",
+    "suse": "suse",
+    "opensuse": "suse",
+    "sles": "suse",
+    "alpine": "alpine",
+    "arch": "arch",
+    "gentoo": "gentoo",
+}
+"""The names of os-release(5) -> the family by which the template is named."""
+_OS_RELEASE: Final = PurePosixPath("/etc/os-release")
+
+
+def hosts_template(visit: Visit) -> HostFile | None:
+    """The template; None where cloud-init does not write /etc/hosts, or does so from no file that is known.
+
+    Raises what `Session.run` raises; a program that hangs says nothing.
+    """
+    try:
+        if not _is_on(visit.run(programs.cloud_init_settings(_SOURCES), silent=True).out.splitlines()):
+            return None
+        path = _template(visit.run(programs.read_files([_OS_RELEASE]), silent=True).out)
+        return _read(visit, path) if path else None
+    except TookTooLong:
+        return None
+
+
+def _read(visit: Visit, path: PurePosixPath) -> HostFile | None:
+    mode = visit.run(programs.modes_and_kinds([path]), silent=True).out.partition(" ")[0]
+    content = visit.run(programs.read_files([path], needs_root=True), silent=True)
+    return HostFile(path, int(mode, 8), content.stdout) if content.ok and re.fullmatch("[0-7]{1,4}", mode) else None
+
+
+def _is_on(lines: Iterable[str]) -> bool:
+    """Whether the strongest of the lines that say something says yes."""
+    said = [match for line in lines if (match := _LINE.fullmatch(line)) and _rank(match["path"]) is not None]
+    strongest = max(said, key=lambda match: _rank(match["path"]) or (0, ""), default=None)
+    return strongest is not None and strongest["value"].lower() in _ON
+
+
+def _rank(path: str) -> tuple[int, str] | None:
+    """How strong a file of the configuration is; None for one that cloud-init does not read."""
+    for strength, source in enumerate(_SOURCES):
+        if path == str(source):
+            return strength, ""
+        if PurePosixPath(path).parent == source and path.endswith(".cfg"):
+            return strength, path
+    return None
+
+
+def _template(os_release: str) -> PurePosixPath | None:
+    names: dict[str, list[str]] = {}
+    for line in os_release.splitlines():
+        key, _, value = line.partition("=")
+        names[key] = value.strip("\"' ").lower().split()
+    family = next((_FAMILIES[n] for n in [*names.get("ID", []), *names.get("ID_LIKE", [])] if n in _FAMILIES), None)
+    path = _TEMPLATES / f"hosts.{family}.tmpl"
+    return path if family and own_paths.is_template(path) else None

@@ -1,0 +1,186 @@
+"""netplan's answer to a new drop-in, asked for on a copy of its files: it may add our routes, and nothing else.
+
+A drop-in with the wrong id makes a second `10-netplan-….network` without any address, which takes the interface at
+the next boot; and before netplan 1.1 a file that netplan cannot read takes the network from the boot altogether.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import PurePosixPath
+from typing import Final
+
+from kthw_routes.hosts import own_paths, programs
+from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.errors import TookTooLong
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.observed import HostFile
+from kthw_routes.persistence.held import held_in
+from kthw_routes.untrusted import clean_line
+
+_FOLDERS: Final = tuple(PurePosixPath(f"/{place}/netplan") for place in ("etc", "run", "lib"))
+_REFUSED: Final = f"{own_paths.NETPLAN_FILE} was not written"
+_SECTION: Final = re.compile(r"\[.*\]")
+_ROUTE_LINE: Final = re.compile(r"route\d+=(?P<prefix>[0-9./]+),(?P<next_hop>[0-9.]+)(?:,0)?")
+
+_Generated = Mapping[str, tuple[str, ...]]
+"""The files that netplan wrote, as lines."""
+_Held = frozenset[tuple[IPv4Network, IPv4Address]]
+
+
+class _Refused(Exception):
+    """The drop-in may not be written; the sentence says why."""
+
+
+def refuse(visit: Visit, content: bytes) -> str:
+    """Why netplan's drop-in with this content may not be written; the empty string where it may.
+
+    Nothing is changed on the host but a folder below /tmp, which is removed again.
+    Raises what `Session.run` raises.
+    """
+    try:
+        scratch = programs.scratch_in(_run(visit, programs.make_scratch(), "no folder to check it in could be made"))
+        if scratch is None:
+            return f"{_REFUSED}: `{programs.make_scratch()}` answered something else than a folder."
+    except _Refused as refusal:
+        return str(refusal)
+    try:
+        _check(visit, scratch, content)
+    except _Refused as refusal:
+        problem = str(refusal)
+    else:
+        problem = ""
+    _clear(visit, scratch)
+    return problem
+
+
+def _clear(visit: Visit, scratch: str) -> None:
+    try:
+        visit.run(programs.remove_scratch(scratch), silent=True)
+    except TookTooLong as error:
+        visit.note(f"{scratch} was not removed: {error.complaint}")
+
+
+def _check(visit: Visit, scratch: str, content: bytes) -> None:
+    """Raises _Refused."""
+    drop_in = PurePosixPath(f"{scratch}{own_paths.NETPLAN_FILE}")
+    _try(visit, programs.copy_below(_FOLDERS, scratch))  # status 1: not each of the folders exists
+    _run(visit, programs.remove_file(drop_in), "the copy of netplan's files could not be prepared")
+    broken = "netplan does not accept the files that this host has without it, and it is not for us to make that worse"
+    _run(visit, programs.generate_netplan(scratch), broken)
+    before = _generated(visit, scratch)
+    _run(visit, programs.write_file(drop_in, content), "the copy of netplan's files could not be filled")
+    _run(visit, programs.generate_netplan(scratch), "netplan does not accept it")
+    file = HostFile(own_paths.NETPLAN_FILE, 0o600, content)
+    held = frozenset((prefix, hop) for prefix, hop in held_in([file]) if hop is not None)
+    if fault := fault_in(before, _generated(visit, scratch), held):
+        raise _Refused(f"{_REFUSED}: {fault}")
+
+
+def _generated(visit: Visit, scratch: str) -> _Generated:
+    result = _try(visit, programs.lines_below(scratch, "run"))
+    files: dict[str, list[str]] = {}
+    for line in result.splitlines():
+        path, _, text = line.removeprefix(f"{scratch}/").partition(":")
+        files.setdefault(path, []).append(text.strip())
+    return {path: tuple(lines) for path, lines in files.items()}
+
+
+def _try(visit: Visit, command: Command) -> str:
+    try:
+        return visit.run(command, silent=True).out
+    except TookTooLong as error:
+        raise _Refused(f"{_REFUSED}: {error.complaint}") from error
+
+
+def _run(visit: Visit, command: Command, otherwise: str) -> str:
+    """Run a command that has to succeed."""
+    try:
+        result = visit.run(command, silent=True)
+    except TookTooLong as error:
+        raise _Refused(f"{_REFUSED}: {error.complaint}") from error
+    if not result.ok:
+        words = clean_line(result.err) or clean_line(result.out) or f"it ended with status {result.status}"
+        raise _Refused(f"{_REFUSED}: {otherwise}: {words}")
+    return result.out
+
+
+# --- comparing --------------------------------------------------------------------------------------------------
+
+
+def fault_in(before: _Generated, after: _Generated, held: _Held) -> str:
+    """What netplan makes of the drop-in that it should not; the empty string where it only adds our routes.
+
+    Args:
+        before: the files that netplan writes without it.
+        after: the files that it writes with it.
+        held: the routes that the drop-in holds.
+    """
+    if new := sorted(after.keys() - before.keys()):
+        return (
+            f"netplan would make a new {PurePosixPath(new[0]).name} of it, which takes the interface from the file"
+            " that has its address; no netplan id of that name has this interface"
+        )
+    if gone := sorted(before.keys() - after.keys()):
+        return f"netplan would no longer make {PurePosixPath(gone[0]).name}"
+    routes: set[tuple[IPv4Network, IPv4Address]] = set()
+    for path, lines in after.items():
+        had, has = Counter(_parts(path, before[path])), Counter(_parts(path, lines))
+        ours = {part: route for part in has | had if (route := _route(part)) is not None}
+        if any(_is_other(had[part], has[part], ours.get(part) in held) for part in had | has):
+            return f"netplan would change more of {PurePosixPath(path).name} than our routes"
+        routes |= {route for part, route in ours.items() if part in has}
+    return _fault_in_routes(routes, held)
+
+
+def _is_other(had: int, has: int, is_ours: bool) -> bool:
+    """Whether a part of a file is not as before. One of ours may come, or become one where it stood twice."""
+    return had != has if not is_ours else has == 0
+
+
+def _fault_in_routes(routes: Iterable[tuple[IPv4Network, IPv4Address]], held: _Held) -> str:
+    routes = set(routes)
+    if missing := sorted(held - routes):
+        return f"netplan would make no route to {missing[0][0]} via {missing[0][1]} of it"
+    if not held:
+        return "it holds no route that could be understood"
+    mine = dict(held)
+    for prefix, hop in sorted(routes - held):
+        if prefix in mine:
+            return f"netplan's own files lead {prefix} via {hop}, it via {mine[prefix]}; take it from those files first"
+    return ""
+
+
+def _parts(path: str, lines: Iterable[str]) -> list[tuple[str, ...]]:
+    """What a file consists of: whole sections of a `.network` file, else lines, each with its section's header.
+
+    A route of networkd is a section, one of NetworkManager a line.
+    """
+    parts: list[tuple[str, ...]] = []
+    section: tuple[str, ...] = ("",)
+    whole = path.endswith(".network")
+    for line in (line for line in lines if line):
+        if _SECTION.fullmatch(line):
+            section = (line,)
+            parts.append(section)
+        elif whole:
+            section = (*section, line)
+            parts[-1:] = [section]
+        else:
+            parts.append((*section, line))
+    return parts
+
+
+def _route(part: tuple[str, ...]) -> tuple[IPv4Network, IPv4Address] | None:
+    """The route that a part of a file is; None for any other."""
+    try:
+        if part[0] == "[Route]":
+            values = dict(line.partition("=")[::2] for line in part[1:])
+            if values.keys() == {"Destination", "Gateway"}:
+                return IPv4Network(values["Destination"]), IPv4Address(values["Gateway"])
+        elif part[0] == "[ipv4]" and (match := _ROUTE_LINE.fullmatch(part[-1])):
+            return IPv4Network(match["prefix"]), IPv4Address(match["next_hop"])
+    except ValueError:
+        return None
+    return None
