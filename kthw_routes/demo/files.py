@@ -52,10 +52,10 @@ class Visitor(Protocol):
 
 @dataclass(slots=True)
 class Node:
-    """A file, a directory or a symbolic link."""
+    """A file, a directory, a symbolic link, or a character device such as /dev/null."""
 
     type: str = "file"
-    """`file`, `directory` or `link`."""
+    """`file`, `directory`, `link` or `device`."""
     mode: int = 0o644
     uid: int = 0
     gid: int = 0
@@ -63,6 +63,8 @@ class Node:
     target: str = ""
     inode: int = 0
     mtime: float = 0.0
+    version: int = 0
+    """Counts the writes; two of them may fall into one moment."""
     immutable: bool = False
     """`chattr +i`: nobody may change or replace it."""
     mounted: bool = False
@@ -77,8 +79,15 @@ class Node:
     @property
     def full_mode(self) -> int:
         """The mode with the type's bits, as stat(2) gives it."""
-        kinds = {"file": stat_bits.S_IFREG, "directory": stat_bits.S_IFDIR, "link": stat_bits.S_IFLNK}
-        return kinds[self.type] | self.mode
+        return _KIND_BITS[self.type] | self.mode
+
+
+_KIND_BITS: Final = {
+    "file": stat_bits.S_IFREG,
+    "directory": stat_bits.S_IFDIR,
+    "link": stat_bits.S_IFLNK,
+    "device": stat_bits.S_IFCHR,
+}
 
 
 class FileTree:
@@ -105,7 +114,7 @@ class FileTree:
     # building
 
     def put(self, path: str, data: bytes | str = b"", *, mode: int = 0o644, uid: int = 0, gid: int = 0) -> Node:
-        """Make a file and the directories above it, whatever stood there; asks no permission."""
+        """Make a file, and the directories above it, in the place of whatever stood there; asks no permission."""
         node = self._new("file", mode, uid, gid)
         node.data = data.encode() if isinstance(data, str) else data
         self.directory(posixpath.dirname(path)).children[posixpath.basename(path)] = node
@@ -210,8 +219,14 @@ class FileTree:
 
     # changing
 
-    def writer(self, path: str, who: Visitor, *, append: bool = False, mode: int = 0o644) -> Callable[[bytes], None]:
-        """Open a file for writing, made if missing, emptied unless `append`; returns what takes the bytes.
+    def writer(
+        self, path: str, who: Visitor, *, append: bool = False, over: bool = False, mode: int = 0o644
+    ) -> Callable[[bytes], None]:
+        """Open a file for writing, made if missing; returns what takes the bytes.
+
+        Args:
+            append: whether they go behind what is there; else it is emptied,
+            over: unless they go over it from its beginning, and what is longer stays.
 
         Raises:
             FileError: now, or from the returned function when the disk is full.
@@ -229,11 +244,15 @@ class FileTree:
                 raise FileError(errno.EPERM)
         if node.sink:
             return node.sink
-        if not append:
+        if not append and not over:
             self._resize(node, b"")
+        at = 0 if over else None
 
         def write(data: bytes) -> None:
-            self._resize(node, node.data + data)
+            nonlocal at
+            start = len(node.data) if at is None else at
+            self._resize(node, node.data[:start] + data + node.data[start + len(data) :])
+            at = None if at is None else at + len(data)
 
         return write
 
@@ -250,7 +269,12 @@ class FileTree:
                 raise FileError(errno.ENOSPC)
             self.free -= grown
         node.data = data
+        self.touch(node)
+
+    def touch(self, node: Node) -> None:
+        """Note that it was written to now."""
         node.mtime = self.now()
+        node.version += 1
 
     def _create(self, full: str, who: Visitor, node: Node) -> Node:
         parent = self._writable_parent(full, who)
@@ -269,14 +293,36 @@ class FileTree:
     def _is_read_only(self, full: str) -> bool:
         return any(full == place or full.startswith(place.rstrip("/") + "/") for place in self.read_only)
 
-    def make_directory(self, path: str, who: Visitor, *, parents: bool = False) -> None:
-        """Make a directory. Raises FileError."""
-        full, node = self._walk(path, who, True)
+    def make_directory(self, path: str, who: Visitor, *, parents: bool = False, mode: int = 0o755) -> None:
+        """Make a directory; with `parents` it may be there already. Raises FileError."""
+        full, node = self._walk(path, who, False)
         if node is not None:
-            if parents and node.type == "directory":
+            if parents and self._walk(path, who, True)[1] is not None and self.node(path, who).type == "directory":
                 return
             raise FileError(errno.EEXIST)
-        self._create(full, who, self._new("directory", 0o755, who.user.uid, who.user.gid))
+        self._create(full, who, self._new("directory", mode, who.user.uid, who.user.gid))
+
+    def remove_directory(self, path: str, who: Visitor) -> None:
+        """Remove an empty directory. Raises FileError."""
+        full, node = self._walk(path, who, False)
+        if node is None:
+            raise FileError(errno.ENOENT)
+        if node.type != "directory":
+            raise FileError(errno.ENOTDIR)
+        if node.children:
+            raise FileError(errno.ENOTEMPTY)
+        parent = self._writable_parent(full, who)
+        self._may_unlink(node)
+        del parent.children[posixpath.basename(full)]
+
+    def make_link(self, path: str, target: str, who: Visitor) -> None:
+        """Make a symbolic link. Raises FileError."""
+        full, node = self._walk(path, who, False)
+        if node is not None:
+            raise FileError(errno.EEXIST)
+        link = self._new("link", 0o777, who.user.uid, who.user.gid)
+        link.target = target
+        self._create(full, who, link)
 
     def remove(self, path: str, who: Visitor, *, recursive: bool = False) -> None:
         """Remove a file or a link, or with `recursive` a directory. Raises FileError."""

@@ -62,6 +62,8 @@ def add_system_files(host: "ModelHost") -> None:
     for path in ("/bin", "/boot", "/dev", "/home", "/lib", "/opt", "/run/netns", "/srv", "/sys", "/usr/bin", "/var"):
         files.directory(path)
     files.directory("/root").mode = 0o700
+    null = files.put("/dev/null", mode=0o666)
+    null.type, null.sink = "device", _discard
     files.directory("/tmp").mode = 0o1777  # noqa: S108 - a directory of the model
     files.put("/etc/hostname", f"{host.name}\n")
     files.put("/etc/hosts", ETC_HOSTS.format(name=host.name))
@@ -82,6 +84,10 @@ def add_system_files(host: "ModelHost") -> None:
         files.put(path, mode=0o444).source = partial(_encoded, make)
     for name in host.kernel.sysctl:
         _add_sysctl(host, name)
+
+
+def _discard(_data: bytes) -> None:
+    """What /dev/null does."""
 
 
 def _encoded(make: Callable[[Visitor], str], who: Visitor) -> bytes:

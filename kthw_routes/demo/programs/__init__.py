@@ -9,7 +9,21 @@ from kthw_routes.demo.process import Process
 Program = Callable[[Process], int]
 """Runs to its end and returns the exit status."""
 
-FAMILIES: Final = ("conditions", "control", "encoding", "files", "identity", "ip", "ping", "sysctl", "text")
+FAMILIES: Final = (
+    "conditions",
+    "control",
+    "copying",
+    "encoding",
+    "files",
+    "find",
+    "grep",
+    "identity",
+    "ip",
+    "making",
+    "ping",
+    "sysctl",
+    "text",
+)
 
 _REGISTRY: dict[str, Program] = {}
 _loaded = False

@@ -2,26 +2,49 @@
 
 import base64 as codec
 import binascii
+import re
 
+from kthw_routes.demo.files import FileError
 from kthw_routes.demo.process import Process
 from kthw_routes.demo.programs import program
+from kthw_routes.demo.programs.words import options, quoted
 
 _WIDTH = 76
 
 
 @program("base64")
 def base64(process: Process) -> int:
-    """Encode stdin, or decode it with `-d`."""
-    words = process.arguments
-    if any(word not in ("-d", "--decode", "-") for word in words):
-        return process.fail("only `base64` and `base64 -d` of stdin are known here")
-    data = process.read()
-    if not words or words == ["-"]:
-        text = codec.b64encode(data)
-        process.stdout(b"".join(text[at : at + _WIDTH] + b"\n" for at in range(0, len(text), _WIDTH)))
-        return 0
+    """`base64 [-w COLUMNS] [FILE]`, `base64 -d [FILE]`."""
+    letters, long, names = options(process, "w")
+    decode = "d" in letters or "--decode" in long
+    match = re.search("w([0-9]+)", letters)
+    width = match[1] if match else next((word for word in long if not word.startswith("--")), str(_WIDTH))
+    width = next((word.partition("=")[2] for word in long if word.startswith("--wrap=")), width)
+    if not re.fullmatch("[0-9]+", width):
+        return process.fail(f"invalid wrap size: {quoted(process, width)}")
+    name = names[0] if names else "-"
     try:
-        process.stdout(codec.b64decode(b"".join(data.split()), validate=True))
+        data = process.read() if name == "-" else process.host.files.read(name, process)
+    except FileError as error:
+        is_folder = error.reason == "Is a directory"
+        return process.fail(f"read error: {error.reason}" if is_folder else f"{name}: {error.reason}")
+    if not decode:
+        process.stdout(_wrapped(codec.b64encode(data), int(width)))
+        return 0
+    text = data.replace(b"\n", b"")
+    try:
+        process.stdout(codec.b64decode(text, validate=True))
     except binascii.Error:
+        good = re.match(rb"[A-Za-z0-9+/]*", text)
+        cut = good[0] if good else b""
+        if len(cut) % 4 == 1:
+            cut = cut[:-1]
+        process.stdout(codec.b64decode(cut + b"=" * (-len(cut) % 4)))
         return process.fail("invalid input")
     return 0
+
+
+def _wrapped(text: bytes, width: int) -> bytes:
+    if not width:
+        return text
+    return b"".join(text[at : at + width] + b"\n" for at in range(0, len(text), width))

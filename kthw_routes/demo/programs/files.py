@@ -1,5 +1,6 @@
-"""Programs that look at files and change them: ls, stat, cp, dd, mv, rm, mkdir, touch, chmod, readlink."""
+"""Programs that look at files, and the simple ones that move bytes: ls, stat, dd, mv, readlink."""
 
+import contextlib
 import posixpath
 import re
 import stat as stat_bits
@@ -8,47 +9,25 @@ import time
 from kthw_routes.demo.files import FileError, Node
 from kthw_routes.demo.process import Process
 from kthw_routes.demo.programs import program
+from kthw_routes.demo.programs.words import options, owner_name
 
 BLOCK = 512
-
-
-def _options(process: Process, with_value: str = "") -> tuple[str, list[str], list[str]]:
-    """The single letters, the long options, and the operands."""
-    letters = ""
-    long: list[str] = []
-    names: list[str] = []
-    words = process.arguments
-    while words:
-        word, words = words[0], words[1:]
-        if word == "--":
-            return letters, long, names + words
-        if word.startswith("--"):
-            long.append(word)
-        elif word.startswith("-") and len(word) > 1:
-            letters += word[1:]
-            if word[-1] in with_value and words:
-                long.append(words[0])
-                words = words[1:]
-        else:
-            names.append(word)
-    return letters, long, names
-
-
-def _owner(process: Process, uid: int) -> str:
-    return next((user.name for user in process.host.users.values() if user.uid == uid), str(uid))
 
 
 @program("ls")
 def ls(process: Process) -> int:
     """List directories; -1, -l, -a, -A, -d. Each name on its own line, as into a pipe."""
-    letters, _, names = _options(process)
+    letters, _, names = options(process)
     files = process.host.files
     status = 0
     shown: list[tuple[str, Node]] = []
     folders: list[tuple[str, Node]] = []
     for name in names or ["."]:
         try:
-            node = files.node(name, process, follow="l" not in letters and "d" not in letters)
+            node = files.node(name, process, follow=False)
+            if node.type == "link" and not set(letters) & set("ld"):
+                with contextlib.suppress(FileError):  # a link that leads nowhere is listed itself
+                    node = files.node(name, process)
         except FileError as error:
             process.fail(f"cannot access '{name}': {error.reason}")
             status = 2
@@ -83,7 +62,7 @@ def _print_nodes(process: Process, rows: list[tuple[str, Node]], letters: str) -
         when = time.strftime("%b %e %H:%M", time.gmtime(node.mtime))
         size = len(node.target if node.type == "link" else node.data)
         arrow = f" -> {node.target}" if node.type == "link" else ""
-        owner, group = _owner(process, node.uid), _owner(process, node.gid)
+        owner, group = owner_name(process, node.uid), owner_name(process, node.gid)
         mode = stat_bits.filemode(node.full_mode)
         process.out(f"{mode} 1 {owner} {group} {size:>5} {when} {name}{arrow}\n")
 
@@ -93,7 +72,7 @@ _STAT = """\
   Size: %s\tBlocks: %b\tIO Block: %o   %F
 Access: (0%a/%A)  Uid: %u/%U   Gid: %g/%G
 Modify: %y"""
-_KINDS = {"file": "regular file", "directory": "directory", "link": "symbolic link"}
+_KINDS = {"file": "regular file", "directory": "directory", "link": "symbolic link", "device": "character special file"}
 
 
 @program("stat")
@@ -143,8 +122,8 @@ def _formatted(process: Process, template: str, name: str, node: Node) -> str:
         "f": f"{node.full_mode:x}",
         "u": str(node.uid),
         "g": str(node.gid),
-        "U": _owner(process, node.uid),
-        "G": _owner(process, node.gid),
+        "U": owner_name(process, node.uid),
+        "G": owner_name(process, node.gid),
         "s": str(size),
         "i": str(node.inode),
         "h": "1",
@@ -166,73 +145,34 @@ def _formatted(process: Process, template: str, name: str, node: Node) -> str:
     return re.sub(r"%(.)", lambda match: values.get(match[1], "?"), template)
 
 
-@program("cp")
-def cp(process: Process) -> int:
-    """`cp [-a|-p|--preserve=all] [--attributes-only] SOURCE TARGET`."""
-    letters, long, names = _options(process)
-    if len(names) < 2:
-        what = f"missing destination file operand after '{names[0]}'" if names else "missing file operand"
-        process.err(f"cp: {what}\nTry 'cp --help' for more information.\n")
-        return 1
-    files = process.host.files
-    source, target = names[0], names[-1]
-    try:
-        node = files.node(source, process)
-    except FileError as error:
-        return process.fail(f"cannot stat '{source}': {error.reason}")
-    if node.type == "directory":
-        return process.fail(f"-r not specified; omitting directory '{source}'")
-    try:
-        if files.node(target, process).type == "directory":
-            target = posixpath.join(target, posixpath.basename(source))
-    except FileError:
-        pass  # it is not there yet
-    try:
-        if "--attributes-only" in long:
-            write = files.writer(target, process, append=True)
-        else:
-            data = files.read(source, process)
-            write = files.writer(target, process)
-            write(data)
-    except FileError as error:
-        verb = "cannot create regular file" if error.reason != "No space left on device" else "error writing"
-        return process.fail(f"{verb} '{target}': {error.reason}")
-    preserve = set(letters) & set("ap") or any(option.startswith("--preserve") for option in long)
-    if preserve:
-        copy = files.node(target, process)
-        copy.mode, copy.mtime, copy.xattrs = node.mode, node.mtime, dict(node.xattrs)
-        if process.user.is_root:
-            copy.uid, copy.gid = node.uid, node.gid
-    return 0
-
-
 @program("dd")
 def dd(process: Process) -> int:
-    """`dd [if=FILE] [of=FILE] [conv=fsync] [status=none]`."""
-    options = dict(word.partition("=")[::2] for word in process.arguments)
+    """`dd [if=FILE] [of=FILE] [conv=fsync,notrunc] [status=none]`."""
+    operands = dict(word.partition("=")[::2] for word in process.arguments)
     unknown = next((word for word in process.arguments if "=" not in word), None)
     if unknown is not None:
         process.err(f"dd: unrecognized operand '{unknown}'\nTry 'dd --help' for more information.\n")
         return 1
     files = process.host.files
     try:
-        data = files.read(options["if"], process) if "if" in options else process.read()
+        data = files.read(operands["if"], process) if "if" in operands else process.read()
     except FileError as error:
-        return process.fail(f"failed to open '{options['if']}': {error.reason}")
+        return process.fail(f"failed to open '{operands['if']}': {error.reason}")
     status = 0
-    if "of" in options:
+    if "of" in operands:
         try:
-            append = "notrunc" in options.get("conv", "") or "append" in options.get("oflag", "")
-            write = files.writer(options["of"], process, append=append)
+            append = "append" in operands.get("oflag", "")
+            over = "notrunc" in operands.get("conv", "") and not append
+            write = files.writer(operands["of"], process, append=append, over=over)
         except FileError as error:
-            return process.fail(f"failed to open '{options['of']}': {error.reason}")
+            return process.fail(f"failed to open '{operands['of']}': {error.reason}")
         try:
             write(data)
         except FileError as error:
-            status = process.fail(f"error writing '{options['of']}': {error.reason}")
+            status = process.fail(f"error writing '{operands['of']}': {error.reason}")
     else:
         process.stdout(data)
-    if options.get("status") != "none":
+    if operands.get("status") != "none":
         records = f"{len(data) // BLOCK}+{int(len(data) % BLOCK > 0)} records"
         process.err(f"{records} in\n{records} out\n{len(data)} bytes copied, 0.0001 s\n")
     return status
@@ -241,7 +181,7 @@ def dd(process: Process) -> int:
 @program("mv")
 def mv(process: Process) -> int:
     """`mv [-f] [-T] SOURCE TARGET`."""
-    letters, _, names = _options(process)
+    letters, _, names = options(process)
     if len(names) < 2:
         what = f"missing destination file operand after '{names[0]}'" if names else "missing file operand"
         process.err(f"mv: {what}\nTry 'mv --help' for more information.\n")
@@ -249,7 +189,7 @@ def mv(process: Process) -> int:
     files = process.host.files
     source, target = names[0], names[-1]
     try:
-        files.node(source, process, follow=False)
+        node = files.node(source, process, follow=False)
     except FileError as error:
         return process.fail(f"cannot stat '{source}': {error.reason}")
     if "T" not in letters:
@@ -259,85 +199,34 @@ def mv(process: Process) -> int:
         except FileError:
             pass  # it is not there yet
     try:
+        there = files.node(target, process, follow=False)
+        if there is node or (there.type == "directory" and there is _followed(process, source)):
+            return process.fail(f"'{source}' and '{target}' are the same file")
+    except FileError as error:
+        if error.reason == "Not a directory":
+            return process.fail(f"cannot stat '{target}': {error.reason}")
+    try:
         files.rename(source, target, process)
     except FileError as error:
         if error.reason == "Is a directory":
             return process.fail(f"cannot overwrite directory '{target}' with non-directory")
+        if error.reason == "Not a directory" and node.type == "directory":
+            return process.fail(f"cannot overwrite non-directory '{target}' with directory '{source}'")
         return process.fail(f"cannot move '{source}' to '{target}': {error.reason}")
     return 0
 
 
-@program("rm")
-def rm(process: Process) -> int:
-    """`rm [-f] [-r] FILES`."""
-    letters, _, names = _options(process)
-    if not names and "f" not in letters:
-        process.err("rm: missing operand\nTry 'rm --help' for more information.\n")
-        return 1
-    status = 0
-    for name in names:
-        try:
-            process.host.files.remove(name, process, recursive=bool(set(letters) & set("rR")))
-        except FileError as error:
-            if "f" in letters and error.reason in ("No such file or directory", "Not a directory"):
-                continue
-            status = process.fail(f"cannot remove '{name}': {error.reason}")
-    return status
-
-
-@program("mkdir")
-def mkdir(process: Process) -> int:
-    """`mkdir [-p] DIRECTORIES`."""
-    letters, _, names = _options(process, "m")
-    status = 0
-    for name in names:
-        parts = name.rstrip("/").split("/")
-        paths = ["/".join(parts[: i + 1]) or "/" for i in range(len(parts))] if "p" in letters else [name]
-        try:
-            for path in paths:
-                process.host.files.make_directory(path, process, parents="p" in letters)
-        except FileError as error:
-            status = process.fail(f"cannot create directory '{name}': {error.reason}")
-    return status
-
-
-@program("touch")
-def touch(process: Process) -> int:
-    """Make files, or set their time."""
-    status = 0
-    for name in _options(process)[2]:
-        try:
-            process.host.files.write(name, b"", process, append=True)
-        except FileError as error:
-            status = process.fail(f"cannot touch '{name}': {error.reason}")
-    return status
-
-
-@program("chmod")
-def chmod(process: Process) -> int:
-    """`chmod OCTAL FILES`."""
-    names = _options(process)[2]
-    if len(names) < 2 or not re.fullmatch("[0-7]{3,4}", names[0]):
-        process.err(f"chmod: invalid mode: '{names[0] if names else ''}'\n")
-        return 1
-    status = 0
-    for name in names[1:]:
-        try:
-            node = process.host.files.node(name, process)
-        except FileError as error:
-            status = process.fail(f"cannot access '{name}': {error.reason}")
-            continue
-        if not process.user.is_root and node.uid != process.user.uid:
-            status = process.fail(f"changing permissions of '{name}': Operation not permitted")
-            continue
-        node.mode = int(names[0], 8)
-    return status
+def _followed(process: Process, name: str) -> Node | None:
+    try:
+        return process.host.files.node(name, process)
+    except FileError:
+        return None
 
 
 @program("readlink", "realpath")
 def readlink(process: Process) -> int:
     """`readlink [-f] FILE`, `realpath FILE`."""
-    letters, _, names = _options(process)
+    letters, _, names = options(process)
     status = 0
     for name in names:
         try:

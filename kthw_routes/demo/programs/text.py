@@ -1,4 +1,4 @@
-"""Programs that read and write text: cat, echo, printf, head, tail, wc, sort, grep, tee, cmp."""
+"""Programs that read and write text: cat, echo, printf, head, tail, wc, sort, tee, cmp."""
 
 import re
 from collections.abc import Iterator
@@ -263,70 +263,6 @@ def sort(process: Process) -> int:
         lines = list(dict.fromkeys(lines))
     process.stdout(b"".join(line + b"\n" for line in lines))
     return 0
-
-
-@program("grep", "egrep", "fgrep")
-def grep(process: Process) -> int:
-    """Lines that match; -i -v -n -c -q -l -h -o -E -F -w."""
-    letters, words = "", []
-    pattern: str | None = "" if not process.arguments else None
-    arguments = process.arguments
-    while arguments:
-        word, arguments = arguments[0], arguments[1:]
-        if word == "-e" and arguments:
-            pattern, arguments = arguments[0], arguments[1:]
-        elif word == "--":
-            words += arguments
-            break
-        elif word.startswith("-") and len(word) > 1:
-            letters += word[1:]
-        else:
-            words.append(word)
-    if pattern is None:
-        if not words:
-            process.err("Usage: grep [OPTION]... PATTERNS [FILE]...\n")
-            return 2
-        pattern, words = words[0], words[1:]
-    expression = re.escape(pattern) if "F" in letters else pattern if "E" in letters else _basic(pattern)
-    expression = rf"\b(?:{expression})\b" if "w" in letters else expression
-    try:
-        compiled = re.compile(encoded(expression), re.IGNORECASE if "i" in letters else 0)
-    except re.error:
-        return process.fail("Invalid regular expression", 2)
-    return _grep_files(process, compiled, letters, words)
-
-
-def _basic(pattern: str) -> str:
-    """A basic regular expression in Python's words: `+ ? | ( ) {` are plain unless escaped."""
-    return re.sub(r"\\([+?|(){}])|([+?|(){}])", lambda match: match[1] if match[1] else "\\" + match[2], pattern)
-
-
-def _grep_files(process: Process, pattern: re.Pattern[bytes], letters: str, names: list[str]) -> int:
-    found, status = False, 0
-    for name in names or ["-"]:
-        data = _content(process, name)
-        if data is None:
-            status = 2
-            continue
-        label = f"{name}:".encode() if len(names) > 1 and "h" not in letters else b""
-        rows = [
-            (number, line)
-            for number, line in enumerate(data.splitlines(), start=1)
-            if bool(pattern.search(line)) is not ("v" in letters)
-        ]
-        found |= bool(rows)
-        if "q" in letters:
-            continue
-        if "l" in letters:
-            process.out(f"{name}\n" if rows else "")
-        elif "c" in letters:
-            process.stdout(label + f"{len(rows)}\n".encode())
-        else:
-            for number, line in rows:
-                place = label + (f"{number}:".encode() if "n" in letters else b"")
-                hits = [match[0] for match in pattern.finditer(line)] if "o" in letters else [line]
-                process.stdout(b"".join(place + hit + b"\n" for hit in hits))
-    return status or int(not found)
 
 
 @program("tee")

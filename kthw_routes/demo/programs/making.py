@@ -1,0 +1,259 @@
+"""Programs that make files and take them away: mkdir, rmdir, rm, touch, chmod, install, ln, mktemp, sync."""
+
+import contextlib
+import errno
+import posixpath
+import re
+import zlib
+from typing import Final
+
+from kthw_routes.demo.files import FileError
+from kthw_routes.demo.process import Process
+from kthw_routes.demo.programs import program
+from kthw_routes.demo.programs.words import is_directory, options, quoted, try_help
+
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+
+@program("mkdir")
+def mkdir(process: Process) -> int:
+    """`mkdir [-p] [-m OCTAL] DIRECTORIES`."""
+    letters, values, names = options(process, "m")
+    mode = int(values[0], 8) if "m" in letters and values and re.fullmatch("[0-7]{1,4}", values[0]) else 0o755
+    if not names:
+        return try_help(process, "missing operand")
+    status = 0
+    for name in names:
+        parts = name.rstrip("/").split("/")
+        above = ["/".join(parts[: i + 1]) or "/" for i in range(len(parts) - 1)] if "p" in letters else []
+        path = name
+        try:
+            for path in above:
+                process.host.files.make_directory(path, process, parents=True)
+            path = name
+            process.host.files.make_directory(name, process, parents="p" in letters, mode=mode)
+        except FileError as error:
+            reason = "Not a directory" if path != name and error.reason == "File exists" else error.reason
+            status = process.fail(f"cannot create directory '{path}': {reason}")
+    return status
+
+
+@program("rmdir")
+def rmdir(process: Process) -> int:
+    """`rmdir DIRECTORIES`."""
+    names = options(process)[2]
+    if not names:
+        return try_help(process, "missing operand")
+    status = 0
+    for name in names:
+        try:
+            process.host.files.remove_directory(name, process)
+        except FileError as error:
+            status = process.fail(f"failed to remove '{name}': {error.reason}")
+    return status
+
+
+@program("rm")
+def rm(process: Process) -> int:
+    """`rm [-f] [-r] FILES`."""
+    letters, long, names = options(process)
+    force = "f" in letters or "--force" in long
+    if not names and not force:
+        return try_help(process, "missing operand")
+    status = 0
+    for name in names:
+        try:
+            process.host.files.remove(name, process, recursive=bool(set(letters) & set("rR")) or "--recursive" in long)
+        except FileError as error:
+            if force and error.reason in ("No such file or directory", "Not a directory"):
+                continue
+            status = process.fail(f"cannot remove '{name}': {error.reason}")
+    return status
+
+
+@program("touch")
+def touch(process: Process) -> int:
+    """Make files, or set their time; `-c` makes none."""
+    letters, _, names = options(process)
+    files = process.host.files
+    if not names:
+        return try_help(process, "missing file operand")
+    status = 0
+    for name in names:
+        try:
+            node = files.node(name, process)
+        except FileError as error:
+            if "c" in letters and error.reason == "No such file or directory":
+                continue
+        else:
+            files.touch(node)
+            continue
+        try:
+            files.write(name, b"", process, append=True)
+        except FileError as error:
+            verb = "setting times of" if "c" in letters else "cannot touch"
+            status = process.fail(f"{verb} '{name}': {error.reason}")
+    return status
+
+
+@program("chmod")
+def chmod(process: Process) -> int:
+    """`chmod OCTAL FILES`."""
+    names = options(process)[2]
+    if len(names) < 2 or not re.fullmatch("[0-7]{3,4}", names[0]):
+        process.err(f"chmod: invalid mode: '{names[0] if names else ''}'\n")
+        return 1
+    status = 0
+    for name in names[1:]:
+        try:
+            node = process.host.files.node(name, process)
+        except FileError as error:
+            status = process.fail(f"cannot access '{name}': {error.reason}")
+            continue
+        if not process.user.is_root and node.uid != process.user.uid:
+            status = process.fail(f"changing permissions of '{name}': Operation not permitted")
+            continue
+        node.mode = int(names[0], 8)
+    return status
+
+
+@program("install")
+def install(process: Process) -> int:
+    """`install [-m OCTAL] [-D] [-T] SOURCE TARGET`, `install -d [-m OCTAL] DIRECTORIES`. What it makes is root's."""
+    letters, values, names = options(process, "m")
+    text = values[0] if "m" in letters and values else "755"
+    if not re.fullmatch("[0-7]{1,4}", text):
+        return process.fail(f"invalid mode {quoted(process, text)}")
+    files, mode = process.host.files, int(text, 8)
+    if not names:
+        return try_help(process, "missing file operand")
+    if "d" in letters:
+        return _install_directories(process, names, mode)
+    if len(names) < 2:
+        return try_help(process, f"missing destination file operand after '{names[0]}'")
+    source, target = names[0], names[-1]
+    if is_directory(process, target) and "T" not in letters:
+        target = posixpath.join(target, posixpath.basename(source))
+    try:
+        node = files.node(source, process)
+        if node.type == "directory":
+            return process.fail(f"omitting directory '{source}'")
+        data = files.read(source, process)
+    except FileError as error:
+        return process.fail(f"cannot stat '{source}': {error.reason}")
+    if is_directory(process, target):
+        return process.fail(f"cannot overwrite directory '{target}' with non-directory")
+    try:
+        if "D" in letters and posixpath.dirname(target):
+            _make_above(process, target)
+    except FileError as error:
+        return process.fail(f"cannot create directory '{posixpath.dirname(target)}': {error.reason}")
+    try:
+        there = files.node(target, process, follow=False)
+    except FileError as error:
+        if error.reason == "Not a directory":
+            return process.fail(f"cannot stat '{target}': {error.reason}")
+        there = None
+    if there is node:
+        return process.fail(f"'{source}' and '{target}' are the same file")
+    try:
+        if there is not None:
+            files.remove(target, process)
+    except FileError as error:
+        return process.fail(f"cannot remove '{target}': {error.reason}")
+    try:
+        files.write(target, data, process)
+        files.node(target, process).mode = mode
+    except FileError as error:
+        full = error.reason == "No space left on device"
+        return process.fail(f"{'error writing' if full else 'cannot create regular file'} '{target}': {error.reason}")
+    return 0
+
+
+def _install_directories(process: Process, names: list[str], mode: int) -> int:
+    status = 0
+    for name in names:
+        try:
+            _make_above(process, name.rstrip("/"))
+            process.host.files.make_directory(name, process, parents=True)
+            process.host.files.node(name, process).mode = mode
+        except FileError as error:
+            status = process.fail(f"cannot create directory '{name}': {error.reason}")
+    return status
+
+
+def _make_above(process: Process, path: str) -> None:
+    parts = path.split("/")[:-1]
+    for i in range(len(parts)):
+        if parts[i] and not is_directory(process, "/".join(parts[: i + 1])) and _exists(process, parts[: i + 1]):
+            raise FileError(errno.ENOTDIR)
+        process.host.files.make_directory("/".join(parts[: i + 1]) or "/", process, parents=True)
+
+
+def _exists(process: Process, parts: list[str]) -> bool:
+    return process.host.files.may("/".join(parts), process, 0)
+
+
+@program("ln")
+def ln(process: Process) -> int:
+    """`ln -s [-f] [-n] TARGET [LINK]`; the model has no hard links."""
+    letters, _, names = options(process)
+    if "s" not in letters or not names:
+        return try_help(process, "only symbolic links are known here" if names else "missing file operand")
+    target = names[0]
+    link = names[1] if len(names) > 1 else posixpath.basename(target)
+    if is_directory(process, link) and not set(letters) & set("nT"):
+        link = posixpath.join(link, posixpath.basename(target))
+    try:
+        if "f" in letters:
+            with contextlib.suppress(FileError):
+                process.host.files.remove(link, process)
+        process.host.files.make_link(link, target, process)
+    except FileError as error:
+        return process.fail(f"failed to create symbolic link '{link}': {error.reason}")
+    return 0
+
+
+@program("mktemp")
+def mktemp(process: Process) -> int:
+    """`mktemp [-d] [TEMPLATE]`: a new file or directory that nobody else may look into."""
+    letters, _, names = options(process)
+    template = names[0] if names else "/tmp/tmp.XXXXXXXXXX"  # noqa: S108 - a directory of the model
+    match = re.fullmatch(r"(.*?)(X{3,})([^X/]*)", template)
+    if not match:
+        return process.fail(f"too few X's in template {quoted(process, template)}")
+    files, kind = process.host.files, "directory" if "d" in letters else "file"
+    before, marks, after = match.groups()
+    for attempt in range(1000):
+        # Nobody has to guess it here, and pictures and tests like it to be the same each time.
+        number = zlib.crc32(f"{process.host.name} {template} {attempt}".encode()) ** 3
+        chosen = "".join(_LETTERS[number // len(_LETTERS) ** i % len(_LETTERS)] for i in range(len(marks)))
+        path = before + chosen + after
+        try:
+            files.node(path, process, follow=False)
+            continue
+        except FileError:
+            pass  # nothing stands there, or nothing can: that is said below
+        try:
+            if kind == "directory":
+                files.make_directory(path, process, mode=0o700)
+            else:
+                files.write(path, b"", process)
+                files.node(path, process).mode = 0o600
+        except FileError as error:
+            return process.fail(f"failed to create {kind} via template {quoted(process, template)}: {error.reason}")
+        process.out(f"{path}\n")
+        return 0
+    return process.fail(f"failed to create {kind} via template {quoted(process, template)}: File exists")
+
+
+@program("sync")
+def sync(process: Process) -> int:
+    """`sync [FILES]`: here everything is on the disk at once."""
+    status = 0
+    for name in options(process)[2]:
+        try:
+            process.host.files.node(name, process)
+        except FileError as error:
+            status = process.fail(f"error opening '{name}': {error.reason}")
+    return status

@@ -1,0 +1,53 @@
+"""How the programs on files read their command line, and how they write the names in it."""
+
+from kthw_routes.demo.files import FileError
+from kthw_routes.demo.process import Process
+
+
+def options(process: Process, with_value: str = "") -> tuple[str, list[str], list[str]]:
+    """The single letters, the long options with the values that follow letters of `with_value`, and the operands."""
+    letters = ""
+    long: list[str] = []
+    names: list[str] = []
+    words = process.arguments
+    while words:
+        word, words = words[0], words[1:]
+        if word == "--":
+            return letters, long, names + words
+        if word.startswith("--"):
+            long.append(word)
+        elif word.startswith("-") and len(word) > 1:
+            letters += word[1:]
+            if word[-1] in with_value and words:
+                long.append(words[0])
+                words = words[1:]
+        else:
+            names.append(word)
+    return letters, long, names
+
+
+def owner_name(process: Process, uid: int) -> str:
+    """The account's name, or its number."""
+    return next((user.name for user in process.host.users.values() if user.uid == uid), str(uid))
+
+
+def quoted(process: Process, text: str) -> str:
+    """A word in the quotation marks of the process's character set, as most of coreutils' complaints have it."""
+    env = process.env
+    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "C"
+    return f"‘{text}’" if locale.lower().endswith(("utf-8", "utf8")) else f"'{text}'"
+
+
+def try_help(process: Process, message: str, status: int = 1) -> int:
+    """Complain about the command line as GNU programs do."""
+    process.fail(message)
+    process.err(f"Try '{process.name} --help' for more information.\n")
+    return status
+
+
+def is_directory(process: Process, name: str) -> bool:
+    """Whether a directory stands there, or a link to one."""
+    try:
+        return process.host.files.node(name, process).type == "directory"
+    except FileError:
+        return False
