@@ -41,6 +41,8 @@ class HostPlan:
     """None where the names are not asked for."""
     hosts_file_problem: str = ""
     """Why the names cannot be edited; a sentence, or empty."""
+    hosts_file_is_rewritten: bool = False
+    """Whether cloud-init writes /etc/hosts anew at each boot, from a template that is left alone."""
     own_cidr_routed_away: Route | None = None
     """A route that leads the node's own pod CIDR away; touched only where its repair was asked for."""
     files: tuple[FileChange, ...] = ()

@@ -18,8 +18,9 @@ from kthw_routes.iproute2 import pod_route
 from kthw_routes.names import is_host_name
 from kthw_routes.observed import HostFacts, HostFile, Route
 from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, Options, RoutesOn
+from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.held import Held, held_in
-from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.model import Choice, HeldRoute, Persist
 from kthw_routes.route_edits import NO_EDIT, Edit, give_back, put, take_away
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "planner",
     "wanted_names",
     "wanted_routes",
+    "what_auto_takes",
 ]
 
 
@@ -101,7 +103,7 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
         wanted = wanted_routes(cluster, node, options.routes_on)
         rows = [_compare(w, facts, held, cluster) for w in wanted]
         rows += _unwanted(cluster, node, facts, {w.prefix for w in wanted}, held, options)
-    files = plan_files.of_host(node, facts, _to_hold(rows, facts), _drops(cluster, options), options)
+    files = plan_files.of_host(node, facts, _to_hold(rows, facts), _drops(cluster, node, rows, options), options)
     plan = HostPlan(
         node.name,
         tuple(rows),
@@ -123,11 +125,28 @@ def _to_hold(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[HeldRoute, 
     )
 
 
-def _drops(cluster: Cluster, options: Options) -> Callable[[IPv4Network], bool]:
-    """Which prefixes that a file of ours holds, beside the wanted ones, go from it."""
+def what_auto_takes(host: HostPlan, facts: HostFacts) -> Choice:
+    """Who would hold a host's routes with `--persist auto`, and why; for the question that comes before the answer."""
+    return choose(Persist.AUTO, facts.network, _to_hold(host.routes, facts))
+
+
+def _drops(
+    cluster: Cluster, node: Node, rows: Sequence[RouteChange], options: Options
+) -> Callable[[IPv4Network], bool]:
+    """Which prefixes that a file of ours holds, beside the wanted ones, go from it.
+
+    Those of workers that are gone; and those whose routes would come up at the next boot before the kernel's own, and
+    win: the node's own pod CIDR, and what an interface of the node has an address in.
+    """
     members = {w.pod_cidr for w in cluster.workers}
     gone = {n.pod_cidr for n in cluster if n.is_worker and not n.is_member}
-    return lambda prefix: prefix in gone or (options.prune and prefix not in members)
+    never = {row.prefix for row in rows if row.kind is ChangeKind.FOREIGN and row.next_hop is not None}
+
+    def drops(prefix: IPv4Network) -> bool:
+        own = node.pod_cidr is not None and prefix.overlaps(node.pod_cidr)
+        return own or prefix in gone or prefix in never or (options.prune and prefix not in members)
+
+    return drops
 
 
 def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
@@ -146,7 +165,8 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
         if template is not None:
             wanted = etc_hosts.edit(template.content, addresses, gone=gone, prune=options.prune)
             files = (*files, _template_change(template, wanted.after))
-        return replace(plan, hosts_file=edit, files=files)
+        rewritten = facts.network.hosts_template is not None and template is None
+        return replace(plan, hosts_file=edit, files=files, hosts_file_is_rewritten=rewritten)
     except etc_hosts.BrokenBlock as error:
         return replace(plan, hosts_file_problem=f"{error}; mend or remove these lines by hand.")
 

@@ -1,14 +1,31 @@
-"""Which files of ours a host should have: the routes over a reboot, forwarding. Pure."""
+"""Which files of ours a host should have: the routes over a reboot, forwarding. Pure.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+Where a manager was asked for and can work, its files are written and those of other managers go. Else nothing new is
+written, but what stands there is kept right: a file that holds an old next hop would bring it back at the next boot.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
+from pathlib import PurePosixPath
+from typing import Final
 
+from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Node
 from kthw_routes.host_files import FileChange
-from kthw_routes.observed import HostFacts
+from kthw_routes.observed import HostFacts, HostFile, NetworkSetup
 from kthw_routes.options import Options
-from kthw_routes.persistence.model import Choice, HeldRoute
+from kthw_routes.persistence import networkd, unit
+from kthw_routes.persistence.choice import choose
+from kthw_routes.persistence.managers import MODULES, NAMES, files_of
+from kthw_routes.persistence.model import Choice, HeldRoute, Manager, Persist
+from kthw_routes.persistence.text import content, heading
+
+FORWARDING_FILE: Final = HostFile(
+    PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf"),
+    0o644,
+    content([*heading("Forwarding at each boot, without which no packet reaches a pod."), "net.ipv4.ip_forward = 1"]),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +54,152 @@ def of_host(
         drops: whether a prefix that a file holds, beside the wanted ones, goes from it; else it stays.
         options: what was chosen.
     """
-    return FilesPlan()
+    network = facts.network
+    holding = _Holding(facts, tuple(wanted), drops)
+    asked = options.persist or Persist.NONE
+    choice = choose(asked, network, wanted or [r for manager in Manager for r in holding.reachable(manager)])
+    if asked is Persist.NONE or choice.manager is None:
+        rows = [row for manager in Manager for row in _kept_right(manager, holding)]
+    else:
+        rows = _brought_to(choice.manager, holding)
+    gets_routes = node.is_worker or options.routes_on.counts(node)
+    forwarding, row = _forwarding(facts, asked=options.ip_forward and gets_routes)
+    nothing_known = choice.manager is None and not choice.problem and not rows and not wanted
+    return FilesPlan(None if nothing_known else choice, (*rows, *row), forwarding)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """What should be held on one host: the wanted routes, and what else its files hold and nobody asked to drop."""
+
+    facts: HostFacts
+    wanted: tuple[HeldRoute, ...]
+    drops: Callable[[IPv4Network], bool]
+
+    @property
+    def network(self) -> NetworkSetup:
+        return self.facts.network
+
+    def kept(self, manager: Manager) -> tuple[HeldRoute, ...]:
+        """The routes beside the wanted ones that stay in the files of one manager."""
+        prefixes = {route.prefix for route in self.wanted}
+        return tuple(
+            replace(route, device=self.facts.device_towards(route.next_hop) or route.device)
+            for file in files_of(manager, self.network)
+            for route in MODULES[manager].entries(file, self.network)
+            if route.prefix not in prefixes and not self.drops(route.prefix)
+        )
+
+    def reachable(self, manager: Manager) -> tuple[HeldRoute, ...]:
+        """Those of them with a next hop that this host reaches: no other is written into a file that had it not."""
+        return tuple(r for r in self.kept(manager) if self.facts.device_towards(r.next_hop) is not None)
+
+    def brought_to(self, manager: Manager) -> tuple[HeldRoute, ...]:
+        """What stays beside the wanted routes where one manager takes all: of a prefix held twice, its own."""
+        own = self.kept(manager)
+        seen = {route.prefix for route in own}
+        moved: list[HeldRoute] = []
+        for route in (r for other in Manager if other is not manager for r in self.reachable(other)):
+            if route.prefix not in seen:
+                seen.add(route.prefix)
+                moved.append(route)
+        return self.fitting(manager, (*own, *moved))
+
+    def fitting(self, manager: Manager, routes: Iterable[HeldRoute]) -> tuple[HeldRoute, ...]:
+        """Those of the routes that this manager can hold."""
+        return tuple(r for r in routes if not MODULES[manager].why_not([r.device], self.network))
+
+
+def _brought_to(manager: Manager, holding: _Holding) -> list[FileChange]:
+    """The rows where one manager is to hold the routes, and no other."""
+    network = holding.network
+    after = MODULES[manager].files((*holding.wanted, *holding.brought_to(manager)), network)
+    rows = [_written(file, network) for file in after]
+    for other in Manager:
+        why = f"{NAMES[manager]} holds the routes" if other is not manager else "no route leads through it any more"
+        gone = (file for file in files_of(other, network) if all(file.path != a.path for a in after))
+        rows += [_removed(file, why) for file in gone]
+    return rows
+
+
+def _written(after: HostFile, network: NetworkSetup) -> FileChange:
+    before = network.file(after.path)
+    if before is None:
+        reason = "holds the routes over a reboot"
+        return _change(ChangeKind.ADD, after, None, reason, folder_is_ours=after.path.parent not in network.folders)
+    if before.content != after.content:
+        return _change(ChangeKind.REPLACE, after, before, "is not as it should be")
+    if before.mode != after.mode:
+        return _change(ChangeKind.REPLACE, after, before, f"its mode is {before.mode:04o}")
+    if after.path == unit.TIMER and not network.timer_is_enabled:
+        return _change(ChangeKind.REPLACE, after, before, "is not enabled")
+    return _change(ChangeKind.KEEP, after, before, "right as it is")
+
+
+def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
+    """The rows where nothing new is written: the files that stand there hold what they should, or go."""
+    network, module = holding.network, MODULES[manager]
+    standing = files_of(manager, network)
+    if not standing:
+        return []
+    routes = (*holding.wanted, *holding.kept(manager))
+    if not routes:
+        return [_removed(file, "no route is left to hold") for file in standing]
+    fitting = holding.fitting(manager, routes)
+    after = {file.path: file for file in module.files(fitting, network)}
+    rows: list[FileChange] = []
+    for file in standing:
+        unread = module.why_unread(file, network) if module.entries(file) else ""
+        target = after.get(file.path)
+        if target is not None and _pairs(manager, file) != _pairs(manager, target):
+            rows.append(_change(ChangeKind.REPLACE, target, file, "holds other routes than it should"))
+        elif unread:
+            rows.append(_change(ChangeKind.STALE, file, file, f"this host does not read it: {unread}"))
+        elif target is None and len(fitting) == len(routes):
+            rows.append(_removed(file, "no route leads through it any more"))
+        elif target is None and module.entries(file):
+            problem = module.why_not([route.device for route in routes], network)
+            rows.append(_change(ChangeKind.STALE, file, file, f"it cannot be kept right: {problem}"))
+        else:
+            rows.append(_change(ChangeKind.KEEP, file, file, "holds the routes over a reboot"))
+    return rows
+
+
+def _pairs(manager: Manager, file: HostFile) -> set[tuple[object, object]]:
+    return {(route.prefix, route.next_hop) for route in MODULES[manager].entries(file)}
+
+
+def _forwarding(facts: HostFacts, *, asked: bool) -> tuple[bool | None, tuple[FileChange, ...]]:
+    """The switch of forwarding, and the file that turns it on at each boot."""
+    after, before = FORWARDING_FILE, facts.network.file(FORWARDING_FILE.path)
+    switch = True if asked and not facts.ip_forward else None
+    if before is None:
+        reason = "forwarding is off"
+        folder = after.path.parent not in facts.network.folders
+        return switch, (_change(ChangeKind.ADD, after, None, reason, folder_is_ours=folder),) if switch else ()
+    if asked and (before.content, before.mode) != (after.content, after.mode):
+        return switch, (_change(ChangeKind.REPLACE, after, before, "is not as it should be"),)
+    reason = "turns forwarding on at each boot" if before.content == after.content else "left as it is"
+    return switch, (_change(ChangeKind.KEEP, before, before, reason),)
+
+
+def _removed(file: HostFile, why: str) -> FileChange:
+    made_for_it = file.path.parent == unit.FOLDER or networkd.owns(file.path)
+    return FileChange(
+        ChangeKind.REMOVE, file.path, file.content, None, file.mode, why, file.mode, folder_is_ours=made_for_it
+    )
+
+
+def _change(
+    kind: ChangeKind, after: HostFile, before: HostFile | None, reason: str, *, folder_is_ours: bool = False
+) -> FileChange:
+    return FileChange(
+        kind,
+        after.path,
+        before.content if before else None,
+        after.content,
+        after.mode,
+        reason,
+        before.mode if before else None,
+        folder_is_ours=folder_is_ours,
+    )

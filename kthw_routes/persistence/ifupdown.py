@@ -1,0 +1,66 @@
+"""ifupdown: a script that `ifup` runs once an interface is up.
+
+Not a line `up …` in /etc/network/interfaces: one that fails leaves the interface half up, and Linode's Network Helper
+overwrites that file (measured). The name has no dot: run-parts passes over any other in silence.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+from kthw_routes.observed import HostFile, NetworkSetup
+from kthw_routes.persistence import scripts
+from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.text import by_device, content, heading, strange
+
+PATH: Final = PurePosixPath("/etc/network/if-up.d/kthw-routes")
+
+
+def owns(path: PurePosixPath) -> bool:
+    """Whether this is the path of a file that this module makes."""
+    return path == PATH
+
+
+def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+    """The script, which ends well whatever becomes of its commands. Raises ValueError for a strange interface name."""
+    groups = by_device(routes)
+    if not groups:
+        return ()
+    # An address of its own name, such as eth0:1, may be the one that reaches the next hops.
+    patterns = {device: f"{device} | {device}:*" for device in groups}
+    lines = [
+        scripts.SHEBANG,
+        *heading("Puts the routes to the pods on other nodes back when ifup brings an interface up."),
+        "",
+        scripts.SEARCH_PATH,
+        '[ "$ADDRFAM" = inet ] || exit 0',
+        'case "$IFACE" in',
+        *scripts.branches(groups, patterns),
+        "esac",
+        "exit 0",
+    ]
+    return (HostFile(PATH, 0o755, content(lines)),)
+
+
+def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+    """The routes that the script puts back."""
+    return scripts.entries(file)
+
+
+def why_unread(file: HostFile, network: NetworkSetup) -> str:
+    """The end of a sentence that says why this host does not run the script; empty where it does."""
+    if not any(link.by_ifupdown for link in network.links):
+        return "ifup brought up none of the interfaces through which the routes lead"
+    if not file.mode & 0o111:
+        return f"it is not executable (its mode is {file.mode:04o})"
+    return ""
+
+
+def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
+    """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
+    wanted = sorted(set(devices))
+    if problem := strange(wanted):
+        return problem
+    links = {device: network.link(device) for device in wanted}
+    missing = next((d for d, link in links.items() if link is None or not link.by_ifupdown), None)
+    return f"ifup did not bring up {missing}" if missing is not None else ""

@@ -1,0 +1,71 @@
+"""Every manager under one roof: which module makes, reads and judges whose files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Final, Protocol
+
+from kthw_routes.observed import HostFile, NetworkSetup
+from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
+from kthw_routes.persistence.model import HeldRoute, Manager
+
+
+class RouteFiles(Protocol):
+    """What a manager's module can do; pure, all of it."""
+
+    def owns(self, path: PurePosixPath) -> bool:
+        """Whether this is the path of a file that the module makes."""
+
+    def files(self, routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+        """The whole files that hold these routes; none for no routes. Raises ValueError where `why_not` objects."""
+
+    def entries(self, file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+        """The routes that a file holds, in its order; what is not understood holds nothing.
+
+        The device is empty where neither the file nor, through it, the host's network says it.
+        """
+
+    def why_unread(self, file: HostFile, network: NetworkSetup) -> str:
+        """The end of a sentence that says why this host does not read the file; empty where it does."""
+
+    def why_not(self, devices: Iterable[str], network: NetworkSetup) -> str:
+        """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
+
+
+MODULES: Final[Mapping[Manager, RouteFiles]] = {
+    Manager.NETPLAN: netplan,
+    Manager.NETWORKD: networkd,
+    Manager.IFUPDOWN: ifupdown,
+    Manager.NETWORKMANAGER: networkmanager,
+    Manager.UNIT: unit,
+}
+
+NAMES: Final[Mapping[Manager, str]] = {
+    Manager.NETPLAN: "netplan",
+    Manager.NETWORKD: "systemd-networkd",
+    Manager.IFUPDOWN: "ifupdown",
+    Manager.NETWORKMANAGER: "NetworkManager",
+    Manager.UNIT: "a systemd timer",
+}
+"""The managers, as people call them."""
+
+
+def manager_of(path: PurePosixPath) -> Manager | None:
+    """By whom a file of ours is read; None where the path is none of ours, or holds no routes (forwarding)."""
+    return next((manager for manager, module in MODULES.items() if module.owns(path)), None)
+
+
+def files_of(manager: Manager, network: NetworkSetup) -> tuple[HostFile, ...]:
+    """The files of ours that stand on a host for one manager."""
+    return tuple(file for file in network.files if MODULES[manager].owns(file.path))
+
+
+def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+    """The routes that any file of ours holds."""
+    manager = manager_of(file.path)
+    return MODULES[manager].entries(file, network) if manager else ()
+
+
+def why_unread(file: HostFile, network: NetworkSetup) -> str:
+    """The end of a sentence that says why this host does not read a file of ours; empty where it does."""
+    manager = manager_of(file.path)
+    return MODULES[manager].why_unread(file, network) if manager else ""

@@ -1,0 +1,170 @@
+"""netplan: a file of our own that netplan merges with the others, for interfaces that netplan itself brings up.
+
+The name in it is netplan's id of the interface, never the kernel's: with the wrong one netplan generates a second file
+that takes the interface over without an address (measured). The id stands in the name of the file that netplan
+generated. Routes come back as `proto static`: netplan cannot mark them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
+from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.text import by_device, content, heading, held, listed, strange, text_of
+from kthw_routes.untrusted import clean_line
+
+PATH: Final = PurePosixPath("/etc/netplan/90-kthw-routes.yaml")
+_GENERATED: Final = PurePosixPath("/run/systemd/network")
+_GENERATED_NAME: Final = re.compile(r"10-netplan-(.+)\.network")
+_CONNECTION: Final = re.compile(r"netplan-(.+)")
+_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,63}")
+_PLAIN_ID: Final = re.compile(r"[a-z]{2,}[0-9][a-z0-9]*")
+_SECTIONS: Final = ("ethernets", "bonds", "vlans", "bridges", "wifis", "modems", "tunnels", "vrfs", "dummy-devices")
+_LONGEST: Final = 1_000_000
+"""A configuration of more characters than this is not looked into."""
+
+
+def owns(path: PurePosixPath) -> bool:
+    """Whether this is the path of a file that this module makes."""
+    return path == PATH
+
+
+def id_of(link: LinkSetup) -> str | None:
+    """netplan's id of an interface that netplan brings up; None for any other."""
+    if link.by_networkd and link.network_file is not None:
+        found = _GENERATED_NAME.fullmatch(link.network_file.name) if link.network_file.parent == _GENERATED else None
+    else:
+        found = _CONNECTION.fullmatch(link.nm_connection)
+    return found[1] if found and _ID.fullmatch(found[1]) else None
+
+
+def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+    """The file. Raises ValueError for an interface that netplan does not bring up."""
+    sections: dict[str, dict[str, list[HeldRoute]]] = {}
+    known = _definitions(network.netplan)
+    for device, group in by_device(routes).items():
+        link = network.link(device)
+        name = id_of(link) if link else None
+        if name is None:
+            raise ValueError(f"netplan does not bring up {device}")
+        sections.setdefault(known.get(name, "ethernets"), {}).setdefault(name, []).extend(group)
+    if not sections:
+        return ()
+    lines = [*heading("The routes to the pods on other nodes; netplan merges them with its other files."), "network:"]
+    lines.append("  version: 2")
+    for section in sorted(sections):
+        lines.append(f"  {section}:")
+        for name in sorted(sections[section]):
+            lines += [f"    {_key(name)}:", "      routes:"]
+            for route in sections[section][name]:
+                lines += [f"        - to: {route.prefix}", f"          via: {route.next_hop}"]
+    return (HostFile(PATH, 0o600, content(lines)),)
+
+
+def _key(name: str) -> str:
+    """An id as a key of YAML, quoted where YAML might take it for something else (`on`, `1e3`)."""
+    return name if _PLAIN_ID.fullmatch(name) else f'"{name}"'
+
+
+def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+    """The routes that the file holds."""
+    devices = {id_of(link): link.device for link in network.links} if network else {}
+    found = (
+        held(route.get("to"), route.get("via"), devices.get(name, ""))
+        for name, definition in _each_definition(text_of(file))
+        for route in _list(definition.get("routes"))
+        if isinstance(route, Mapping)
+    )
+    return tuple(route for route in found if route is not None)
+
+
+def why_unread(file: HostFile, network: NetworkSetup) -> str:
+    """The end of a sentence that says why this host does not read the file; empty where it does."""
+    if not network.has_netplan:
+        return "netplan is not installed there"
+    if problem := problem_of(network):
+        return problem
+    names = {name for name, _ in _each_definition(text_of(file))}
+    ids = {id_of(link) for link in network.links}
+    if names <= ids:
+        return ""
+    if None in ids:
+        return listed([_other_ruler(link) for link in network.links if id_of(link) is None])
+    return f"netplan brings up none of these interfaces under the name {clean_line(min(names - ids))}"
+
+
+def _other_ruler(link: LinkSetup) -> str:
+    if link.by_networkd:
+        return f"{link.device} is ruled by {clean_line(str(link.network_file))}, which is not netplan's"
+    return f"netplan does not bring up {link.device}"
+
+
+def problem_of(network: NetworkSetup) -> str:
+    """What netplan says against the files of others as they are, as the end of a sentence; empty where it reads them.
+
+    A complaint that names our file is none: that file is written anew.
+    """
+    if not network.netplan_problem or str(PATH) in network.netplan_problem:
+        return ""
+    words = clean_line(network.netplan_problem).rstrip(".")
+    return f"netplan does not read its files as they are: {words}"
+
+
+def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
+    """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
+    wanted = sorted(set(devices))
+    if problem := strange(wanted):
+        return problem
+    if not network.has_netplan:
+        return "netplan is not installed there"
+    for device in wanted:
+        link = network.link(device)
+        if link is None or (name := id_of(link)) is None:
+            return _other_ruler(link or LinkSetup(device))
+        shared = next((o for o in network.links if o.device != device and id_of(o) == name), None)
+        if shared:
+            return f"netplan's {name} stands for {device} and {shared.device}, so its routes would go on both"
+        known = _definitions(network.netplan)
+        if known and name not in known:
+            return f"`netplan get` does not know {name}, under which {device} was brought up"
+    return problem_of(network)
+
+
+# --- YAML that was written by others -----------------------------------------------------------------------------
+
+
+def _definitions(text: str) -> dict[str, str]:
+    """Id -> the section that it stands in."""
+    network = _network(text)
+    return {
+        str(name): section for section in _SECTIONS for name in _mapping(network.get(section)) if isinstance(name, str)
+    }
+
+
+def _each_definition(text: str) -> Iterator[tuple[str, Mapping[object, object]]]:
+    network = _network(text)
+    for section in _SECTIONS:
+        for name, definition in _mapping(network.get(section)).items():
+            yield str(name), _mapping(definition)
+
+
+def _network(text: str) -> Mapping[object, object]:
+    import yaml  # slow to load, and most runs need none of it
+
+    if len(text) > _LONGEST:
+        return {}
+    try:
+        document = _mapping(yaml.safe_load(text))
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: such as a date that there is not
+        return {}
+    return _mapping(document.get("network", document))
+
+
+def _mapping(value: object) -> Mapping[object, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> Sequence[object]:
+    return value if isinstance(value, list) else []

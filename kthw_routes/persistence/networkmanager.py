@@ -1,0 +1,70 @@
+"""NetworkManager: a dispatcher script, which it runs when one of its interfaces came up or changed.
+
+Not `ipv4.routes` of a connection: such routes come back without our mark, at metric 100, and one with another next hop
+is added beside the old (measured).
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+from kthw_routes.observed import HostFile, NetworkSetup
+from kthw_routes.persistence import scripts
+from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.text import by_device, content, heading, strange
+
+PATH: Final = PurePosixPath("/etc/NetworkManager/dispatcher.d/90-kthw-routes")
+_BY_OTHERS: Final = 0o022
+
+
+def owns(path: PurePosixPath) -> bool:
+    """Whether this is the path of a file that this module makes."""
+    return path == PATH
+
+
+def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+    """The script. Raises ValueError for a strange interface name."""
+    groups = by_device(routes)
+    if not groups:
+        return ()
+    lines = [
+        scripts.SHEBANG,
+        *heading("Puts the routes to the pods on other nodes back when NetworkManager brings an interface up."),
+        "",
+        scripts.SEARCH_PATH,
+        'case "$2" in',
+        "up | reapply | dhcp4-change) ;;",
+        "*) exit 0 ;;",
+        "esac",
+        'case "$1" in',
+        *scripts.branches(groups),
+        "esac",
+        "exit 0",
+    ]
+    return (HostFile(PATH, 0o755, content(lines)),)
+
+
+def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+    """The routes that the script puts back."""
+    return scripts.entries(file)
+
+
+def why_unread(file: HostFile, network: NetworkSetup) -> str:
+    """The end of a sentence that says why this host does not run the script; empty where it does."""
+    if not any(link.nm_connection for link in network.links):
+        return "NetworkManager rules none of the interfaces through which the routes lead"
+    if not file.mode & 0o100:
+        return f"it is not executable (its mode is {file.mode:04o})"
+    if file.mode & _BY_OTHERS:
+        return f"NetworkManager runs no script that others than root may write (its mode is {file.mode:04o})"
+    return ""
+
+
+def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
+    """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
+    wanted = sorted(set(devices))
+    if problem := strange(wanted):
+        return problem
+    links = {device: network.link(device) for device in wanted}
+    missing = next((d for d, link in links.items() if link is None or not link.nm_connection), None)
+    return f"NetworkManager does not rule {missing}" if missing is not None else ""

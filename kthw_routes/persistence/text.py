@@ -1,0 +1,73 @@
+"""What the files of all managers share: the comment at their head, and reading addresses that anybody may have edited.
+
+Whatever is put into a file is an address object or a name that was checked here first.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+from kthw_routes.observed import HostFile
+from kthw_routes.persistence.model import HeldRoute
+
+_DEVICE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,14}")
+_FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}")
+
+
+def heading(what: str) -> list[str]:
+    """The comment at the head of a file: what it is, whose, and how it goes away."""
+    return [
+        f"# {what}",
+        "# Written by kthw-routes, which writes it anew when the routes change: an edit here does not last.",
+        "# `kthw-routes undo` takes it back.",
+    ]
+
+
+def text_of(file: HostFile) -> str:
+    """What a file says; bytes that are no text stand for nothing."""
+    return file.content.decode("utf-8", "replace")
+
+
+def content(lines: Iterable[str]) -> bytes:
+    """The bytes of a file of these lines."""
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def held(prefix: object, next_hop: object, device: str = "") -> HeldRoute | None:
+    """The route of these two words; None where they are no network and no address."""
+    try:
+        return HeldRoute(IPv4Network(str(prefix)), IPv4Address(str(next_hop)), device)
+    except ValueError:
+        return None
+
+
+def is_plain_device(device: str) -> bool:
+    """Whether the name of an interface means nothing but itself in a script or a file."""
+    return _DEVICE.fullmatch(device) is not None
+
+
+def is_plain_file_name(name: str) -> bool:
+    """Whether a name can be made into a path."""
+    return _FILE_NAME.fullmatch(name) is not None
+
+
+def by_device(routes: Iterable[HeldRoute]) -> dict[str, list[HeldRoute]]:
+    """The routes of each interface, all in order. Raises ValueError for an interface whose name is not plain."""
+    sorted_by_device: dict[str, list[HeldRoute]] = {}
+    for route in sorted(set(routes), key=lambda r: (r.device, r.prefix, r.next_hop)):
+        if not is_plain_device(route.device):
+            raise ValueError(f"not a plain interface name: {route.device!r}")
+        sorted_by_device.setdefault(route.device, []).append(route)
+    return sorted_by_device
+
+
+def strange(devices: Iterable[str]) -> str:
+    """The end of a sentence against interfaces whose names no file can hold; empty where there is none."""
+    odd = next((d for d in devices if not is_plain_device(d)), None)
+    return "" if odd is None else f"the interface name {odd!r} holds characters that no file of ours can"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)

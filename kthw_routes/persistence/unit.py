@@ -1,0 +1,94 @@
+"""None of the managers: a systemd service that puts the routes back, and a timer that runs it every ten seconds.
+
+Works beside any of them, and brings the routes back within seconds when one of them wipes them (measured).
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+from kthw_routes.observed import PROTOCOL, HostFile, NetworkSetup
+from kthw_routes.persistence import scripts
+from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.text import content, heading
+
+FOLDER: Final = PurePosixPath("/etc/kthw-routes")
+BATCH: Final = FOLDER / "routes.batch"
+SERVICE: Final = PurePosixPath("/etc/systemd/system/kthw-routes.service")
+TIMER: Final = PurePosixPath("/etc/systemd/system/kthw-routes.timer")
+PATHS: Final = (BATCH, SERVICE, TIMER)
+
+
+def owns(path: PurePosixPath) -> bool:
+    """Whether this is the path of a file that this module makes."""
+    return path in PATHS
+
+
+def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+    """The batch, the service and the timer."""
+    pairs = sorted({(route.prefix, route.next_hop) for route in routes})
+    if not pairs:
+        return ()
+    batch = heading("The routes to the pods on other nodes: lines for `ip -force -batch`, run by kthw-routes.service.")
+    batch += [f"route replace {prefix} via {hop} proto {PROTOCOL}" for prefix, hop in pairs]
+    return (
+        HostFile(BATCH, 0o644, content(batch)),
+        HostFile(SERVICE, 0o644, content(_service())),
+        HostFile(TIMER, 0o644, content(_timer())),
+    )
+
+
+def _service() -> list[str]:
+    return [
+        *heading("Puts the routes to the pods on other nodes back; kthw-routes.timer runs it."),
+        "[Unit]",
+        "Description=Routes to the pods on other nodes",
+        "Wants=network-online.target",
+        "After=network-online.target",
+        "Before=kubelet.service",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        f"ExecStart=-/usr/bin/env ip -force -batch {BATCH}",
+        "# What ip complains of is logged; that it ran, every ten seconds, is not.",
+        "SyslogLevel=notice",
+        "LogLevelMax=notice",
+    ]
+
+
+def _timer() -> list[str]:
+    return [
+        *heading("Runs kthw-routes.service after boot, and again and again: other programs may wipe the routes."),
+        "[Unit]",
+        "Description=Routes to the pods on other nodes, put back where they are gone",
+        "",
+        "[Timer]",
+        "OnActiveSec=5s",
+        "OnUnitInactiveSec=10s",
+        "AccuracySec=1s",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    ]
+
+
+def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+    """The routes of the batch; the service and the timer hold none."""
+    return scripts.entries(file) if file.path == BATCH else ()
+
+
+def why_unread(file: HostFile, network: NetworkSetup) -> str:
+    """The end of a sentence that says why this host does not run the batch; empty where it does."""
+    if not network.has_systemd:
+        return "systemd is not the init there"
+    missing = next((path for path in PATHS if path != file.path and network.file(path) is None), None)
+    if missing:
+        return f"there is no {missing}"
+    if not network.timer_is_enabled:
+        return "systemd does not start kthw-routes.timer at boot (`systemctl enable --now kthw-routes.timer`)"
+    return ""
+
+
+def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
+    """The end of a sentence that says why it cannot hold routes; empty where it can."""
+    return "" if network.has_systemd else "systemd is not the init there"
