@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
+from kthw_routes.file_findings import of_files
 from kthw_routes.findings import Finding, Level
 from kthw_routes.iproute2 import RouteCommand, Verb
 from kthw_routes.observed import HostFacts
@@ -37,8 +38,8 @@ def of_facts(
 
 
 def of_plan(plan: Plan) -> tuple[Finding, ...]:
-    """What the comparison of the wanted routes and names with the hosts gives cause to say."""
-    return tuple(f for host in plan.hosts for f in _of_host_plan(host))
+    """What the comparison of the wanted routes, names and files with the hosts gives cause to say."""
+    return (*(f for host in plan.hosts for f in _of_host_plan(host)), *of_files(plan))
 
 
 def _of_internal_address(node: Node, host: HostFacts) -> Iterator[Finding]:
@@ -181,7 +182,7 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
             "own-pod-cidr-routed-away",
             Level.NOTICE,
             f"{host.node}: its own pod CIDR {route.prefix} is routed away {describe(route)}: its pods are cut off.",
-            f"Remove it by hand: `{RouteCommand(Verb.DELETE, route)}`, then restart the pods' bridge.",
+            f"--repair mends it (in the wizard: mark it in Routes), or by hand `{RouteCommand(Verb.DELETE, route)}`.",
             host.node,
         )
     for change in host.routes:

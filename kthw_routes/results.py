@@ -95,7 +95,8 @@ def exit_code(inspection: Inspection, report: Report | None, proof: Proof | None
     `drift`: whether hosts that are not as they should be count (`check`, `plan --exit-code`).
     """
     untested = proof.untested if proof else ()
-    if inspection.troubles or (report and report.unfinished) or (proof and proof.unread):
+    refused = report is not None and any(h.persistence and h.persistence.problem for h in report.review.plan.hosts)
+    if inspection.troubles or refused or (report and report.unfinished) or (proof and proof.unread):
         return ExitCode.FAILED
     if any(not p.left_out for p in untested):
         return ExitCode.FAILED
