@@ -24,6 +24,7 @@ _NETWORKMANAGER: Final = PurePosixPath("/run/NetworkManager")
 _IFSTATES: Final = (PurePosixPath("/run/network/ifstate"), PurePosixPath("/run/ifstate"))
 """Which interfaces `ifup` brought up: Debian's, and busybox's."""
 
+_NO_SUCH_PROGRAM: Final = 127
 _MOST_FILES: Final = 50
 """So many files of ours are read; there is one for each interface, and a few more."""
 _NETWORK_FILE: Final = re.compile(r"^ *Network File: (\S+)$", re.MULTILINE)
@@ -44,17 +45,19 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
     """
     links = _by_networkd(visit, devices)
     found = _found(visit)
-    folders = [own_paths.UNIT_FOLDER, *(own_paths.drop_in_folder(k.network_file) for k in links if k.network_file)]
+    drop_ins = {own_paths.drop_in_folder(link.network_file) for link in links if link.network_file}
+    folders = sorted({*own_paths.FOLDERS, *(path.parent for path in found), *drop_ins})
     seen = _look(visit, [_SYSTEMD, _NETPLAN, _NETWORKMANAGER, *_IFSTATES, *CLOUD_INIT, *folders, *found])
-    has_netplan, netplan, netplan_problem = _netplan(visit) if _NETPLAN in seen else (False, "", "")
+    links = _by_others(visit, links, seen)
+    has_netplan, netplan, netplan_problem = _netplan(visit, links, found) if _NETPLAN in seen else (False, "", "")
     return NetworkSetup(
-        links=_by_others(visit, links, seen),
+        links=links,
         has_systemd=_SYSTEMD in seen,
         has_netplan=has_netplan,
         netplan=netplan,
         netplan_problem=netplan_problem,
         files=_files(visit, found, seen),
-        folders=frozenset(f for f in folders if f in seen and seen[f][1] == "directory"),
+        folders=frozenset(folder for folder in folders if folder in seen and seen[folder][1] == "directory"),
         timer_is_enabled=own_paths.TIMER in seen and _says(visit, programs.timer_is_enabled()) == "enabled",
         hosts_template=hosts_template(visit) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,
     )
@@ -96,9 +99,6 @@ def _by_networkd(visit: Visit, devices: Collection[str]) -> tuple[LinkSetup, ...
     return tuple(links)
 
 
-_NO_SUCH_PROGRAM: Final = 127
-
-
 def _by_others(visit: Visit, links: Iterable[LinkSetup], seen: _Seen) -> tuple[LinkSetup, ...]:
     """Who rules the interfaces that networkd does not."""
     others = [link for link in links if not link.by_networkd and programs.is_plain(link.device)]
@@ -135,8 +135,13 @@ def _nm_connection(visit: Visit, device: str) -> str:
 # --- netplan ----------------------------------------------------------------------------------------------------
 
 
-def _netplan(visit: Visit) -> tuple[bool, str, str]:
-    """Whether netplan is there, its files merged, and what it says against them."""
+def _netplan(visit: Visit, links: Iterable[LinkSetup], found: Collection[PurePosixPath]) -> tuple[bool, str, str]:
+    """Whether netplan is there, its files merged, and what it says against them.
+
+    It takes its time to answer, so it is asked only where it brings an interface up, or should read a file of ours.
+    """
+    if own_paths.NETPLAN_FILE not in found and not any(_is_by_netplan(link) for link in links):
+        return True, "", ""
     result = _ask(visit, programs.netplan_configuration())
     if result is None:
         return True, "", "it did not answer in time"
@@ -146,6 +151,11 @@ def _netplan(visit: Visit) -> tuple[bool, str, str]:
         return False, "", ""
     words = clean_line(result.err) or f"it ended with status {result.status}"
     return True, "", "" if any(sign in words.lower() for sign in _NO_GET) else words
+
+
+def _is_by_netplan(link: LinkSetup) -> bool:
+    file = link.network_file.name if link.network_file else ""
+    return file.startswith("10-netplan-") or link.nm_connection.startswith("netplan-")
 
 
 # --- files ------------------------------------------------------------------------------------------------------
