@@ -91,7 +91,7 @@ def _put(visit: Visit, change: FileChange) -> str:
 def _remove(visit: Visit, change: FileChange) -> str:
     """Remove one file of ours; the empty string, or why it is there still."""
     path = change.path
-    if not own_paths.is_own(path):
+    if not (change.is_ours and own_paths.is_own(path)):
         return f"{path} is no file of kthw-routes; it was left alone."
     if problem := _take_away(visit, change):
         return problem

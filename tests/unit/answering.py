@@ -1,0 +1,48 @@
+"""A session that answers by how a command begins, and remembers what it was asked."""
+
+from collections.abc import Mapping
+
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.errors import HostError
+from kthw_routes.hosts.session import OnLine
+from kthw_routes.observed import HostKey, Privilege
+
+
+def said(text: str = "", status: int = 0, err: str = "") -> Result:
+    return Result(status, text.encode(), err.encode())
+
+
+FINE = said()
+MISSING = said(status=127, err="no such program")
+
+
+class Answering:
+    """The longest beginning that fits decides; of several answers to it each is given once, the last for ever."""
+
+    def __init__(
+        self, answers: Mapping[str, Result | HostError | list[Result | HostError]], otherwise: Result = FINE
+    ) -> None:
+        self.node = "worker-0"
+        self.user = "root"
+        self.host_key = HostKey("ssh-ed25519", "SHA256:x")
+        self.privilege = Privilege.ROOT
+        self.ran: list[str] = []
+        self.commands: list[Command] = []
+        self._otherwise = otherwise
+        self._answers = {begin: list(a) if isinstance(a, list) else [a] for begin, a in answers.items()}
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        self.ran.append(str(command))
+        self.commands.append(command)
+        begin = max((b for b in self._answers if str(command).startswith(b)), key=len, default=None)
+        if begin is None:
+            return self._otherwise
+        answers = self._answers[begin]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, HostError):
+            raise answer
+        return answer

@@ -1,0 +1,253 @@
+"""What is read of a host's network: from the programs that it has, and from nothing that it might make up."""
+
+from pathlib import PurePosixPath
+
+import pytest
+
+from kthw_routes.events import Step
+from kthw_routes.hosts import network_setup
+from kthw_routes.hosts.command import TIMED_OUT, Result
+from kthw_routes.hosts.errors import ConnectionLost, HostError
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
+
+from .answering import MISSING, Answering, said
+
+NETWORK_FILE = PurePosixPath("/etc/systemd/network/05-eth0.network")
+GENERATED = PurePosixPath("/run/systemd/network/10-netplan-id0.network")
+HANGS = said(status=TIMED_OUT)
+
+UBUNTU = "NAME=Ubuntu\nID=ubuntu\nID_LIKE=debian\n"
+ROCKY = 'ID="rocky"\nID_LIKE="rhel centos fedora"\n'
+
+
+def networkctl(file: PurePosixPath | str, state: str = "routable (configured)") -> Result:
+    return said(
+        f"* 2: eth0\n                     Link File: n/a\n                  Network File: {file}\n"
+        f"                         State: {state}\n                  Online state: online\n"
+        f"Nov 22 worker-0 systemd-networkd[1]: eth0:\n                  Network File: /etc/systemd/network/x.network\n"
+    )
+
+
+def there(*paths: str | PurePosixPath) -> Result:
+    """What `stat` says of paths that exist: folders, but for files."""
+    kinds = (
+        f"600 {p} regular file" if PurePosixPath(p).suffix and not str(p).endswith(".d") else f"755 {p} directory"
+        for p in paths
+    )
+    return said("\n".join(kinds) + "\n", status=1, err="stat: cannot statx '/run/ifstate': No such file or directory")
+
+
+def read(
+    answers: dict[str, Result | HostError | list[Result | HostError]], *devices: str
+) -> tuple[NetworkSetup, Answering]:
+    host = Answering(answers, otherwise=MISSING)
+    return network_setup.read(Visit(host, Step.CHECKS, lambda _: None), devices or ("eth0",)), host
+
+
+def link(answers: dict[str, Result | HostError | list[Result | HostError]]) -> LinkSetup:
+    found = read(answers)[0].link("eth0")
+    assert found is not None
+    return found
+
+
+def test_a_host_that_answers_nothing_has_nothing() -> None:
+    assert read({}, "eth0", "eth1")[0] == NetworkSetup(links=(LinkSetup("eth0"), LinkSetup("eth1")))
+
+
+def test_the_usual_host_is_read_with_three_commands() -> None:
+    setup, host = read({"networkctl": networkctl(NETWORK_FILE), "stat": there("/run/systemd/system")})
+    assert [line.split()[0] for line in host.ran] == ["networkctl", "find", "stat"]
+    assert setup.has_systemd
+    assert setup.links == (LinkSetup("eth0", NETWORK_FILE, "routable (configured)"),)
+
+
+def test_a_host_without_networkctl_is_asked_for_it_once() -> None:
+    host = read({}, "eth0", "eth1", "eth2")[1]
+    assert [line.split()[0] for line in host.ran].count("networkctl") == 1
+
+
+@pytest.mark.parametrize("path", ["n/a", "/home/x/eth0.network", "/etc/systemd/network/$(id).network", "../x.network"])
+def test_a_network_file_of_a_strange_name_is_none(path: str) -> None:
+    assert link({"networkctl": networkctl(path)}).network_file is None
+
+
+@pytest.mark.parametrize("name", ["eth0; reboot", "-h", "eth0 eth1", ""])
+def test_an_interface_of_a_strange_name_is_not_asked_for(name: str) -> None:
+    setup, host = read({"stat": there("/run/NetworkManager")}, name)
+    assert setup.links == (LinkSetup(name),)
+    assert not any(line.startswith(("networkctl", "nmcli")) for line in host.ran)
+
+
+def test_networkmanager_is_asked_where_networkd_does_not_rule() -> None:
+    here = there("/run/NetworkManager")
+    unmanaged = networkctl("n/a", "n/a (unmanaged)")
+    assert (
+        link({"networkctl": unmanaged, "stat": here, "nmcli": said("home\n100 (connected)\n")}).nm_connection == "home"
+    )
+    ruled = read({"networkctl": networkctl(NETWORK_FILE), "stat": here, "nmcli": said("home\n100 (connected)\n")})
+    assert not any("nmcli" in line for line in ruled[1].ran)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said("eth0\n100 (connected (externally))\n"),
+        said("--\n10 (unmanaged)\n"),
+        said("\n30 (disconnected)\n"),
+        said("home\n"),
+        said(status=8, err="Error: NetworkManager is not running."),
+        MISSING,
+        HANGS,
+    ],
+)
+def test_networkmanager_rules_only_what_it_brought_up(answer: Result) -> None:
+    assert link({"stat": there("/run/NetworkManager"), "nmcli": answer}).nm_connection == ""
+
+
+@pytest.mark.parametrize("path", ["/run/network/ifstate", "/run/ifstate"])
+def test_ifup_tells_what_it_brought_up(path: str) -> None:
+    answers: dict[str, Result | HostError | list[Result | HostError]] = {
+        "stat": said(f"644 {path} regular file\n", status=1),
+        f"cat {path}": said("lo=lo\neth0=cloud\n"),
+    }
+    setup = read(answers, "eth0", "eth1")[0]
+    assert [k.by_ifupdown for k in setup.links] == [True, False]
+
+
+def test_netplan_is_asked_where_it_brings_the_interface_up() -> None:
+    answers: dict[str, Result | HostError | list[Result | HostError]] = {
+        "networkctl": networkctl(GENERATED),
+        "stat": there("/etc/netplan"),
+        "netplan get": said("network:\n  ethernets: {}\n"),
+    }
+    setup = read(answers)[0]
+    assert (setup.has_netplan, setup.netplan) == (True, "network:\n  ethernets: {}\n")
+    other = read(answers | {"networkctl": networkctl(NETWORK_FILE)})
+    assert other[0].has_netplan
+    assert not any("netplan get" in line for line in other[1].ran)
+
+
+@pytest.mark.parametrize(
+    ("answer", "has", "problem"),
+    [
+        (MISSING, False, ""),
+        (said(status=2, err="netplan: error: argument {help,apply}: invalid choice: 'get'"), True, ""),
+        (said(status=1, err="/etc/netplan/50.yaml:3:4: Error in network definition: x"), True,
+         "/etc/netplan/50.yaml:3:4: Error in network definition: x"),
+        (said(status=1), True, "it ended with status 1"),
+        (HANGS, True, "it did not answer in time"),
+    ],
+)  # fmt: skip
+def test_what_netplan_says_instead(answer: Result, has: bool, problem: str) -> None:
+    setup = read({"networkctl": networkctl(GENERATED), "stat": there("/etc/netplan"), "netplan get": answer})[0]
+    assert (setup.has_netplan, setup.netplan, setup.netplan_problem) == (has, "", problem)
+
+
+def test_only_files_in_our_places_are_ours() -> None:
+    ours = ["/etc/netplan/90-kthw-routes.yaml", "/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf"]
+    strange = [
+        "/etc/netplan/.90-kthw-routes.yaml.new",
+        "/etc/netplan/90-kthw-routes.yaml.bak",
+        "/etc/systemd/network/$(reboot).network.d/90-kthw-routes.conf",
+        "/root/kthw-routes",
+        "kthw-routes",
+        "/etc/systemd/system/kthw-routes.timer.d/x",
+    ]
+    setup, host = read(
+        {
+            "find": said("\n".join([*ours, *strange]), status=1),
+            "stat": there(*ours),
+            "cat": said("text\n"),
+            "netplan get": said(),
+        }
+    )
+    assert [str(f.path) for f in setup.files] == ours
+    assert setup.files[0] == HostFile(PurePosixPath(ours[0]), 0o600, b"text\n")
+    assert not any(word in line for line in host.ran for word in ("reboot", ".new", ".bak", "/root"))
+
+
+def test_a_file_that_is_gone_when_it_is_read_is_none() -> None:
+    path = "/etc/netplan/90-kthw-routes.yaml"
+    assert read({"find": said(path), "stat": there(path), "cat": said(status=1)})[0].files == ()
+    assert read({"find": said(path), "stat": said(status=1), "cat": said("x")})[0].files == ()
+
+
+def test_folders_are_those_that_exist() -> None:
+    folder = "/etc/systemd/network/05-eth0.network.d"
+    answers: dict[str, Result | HostError | list[Result | HostError]] = {
+        "networkctl": networkctl(NETWORK_FILE),
+        "stat": there(folder, "/etc/netplan", "/run/NetworkManager"),
+    }
+    assert read(answers)[0].folders == {PurePosixPath(folder), PurePosixPath("/etc/netplan")}
+
+
+@pytest.mark.parametrize(
+    ("words", "enabled"), [("enabled\n", True), ("disabled\n", False), ("enabled-runtime\n", False)]
+)
+def test_the_timer_is_asked_for_where_it_stands(words: str, enabled: bool) -> None:
+    path = "/etc/systemd/system/kthw-routes.timer"
+    answers: dict[str, Result | HostError | list[Result | HostError]] = {"systemctl is-enabled": said(words)}
+    assert not any("systemctl" in line for line in read(answers)[1].ran)
+    answers |= {"find": said(path), "stat": there(path), "cat": said("x")}
+    assert read(answers)[0].timer_is_enabled is enabled
+
+
+CFG, SEED = "/etc/cloud/cloud.cfg", "/var/lib/cloud/instance/cloud-config.txt"
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_on"),
+    [
+        ([f"{CFG}:manage_etc_hosts: true"], True),
+        ([f"{CFG}:manage_etc_hosts: 'Template'  # why"], True),
+        ([f"{CFG}:manage_etc_hosts: localhost"], False),
+        ([f"{CFG}:#manage_etc_hosts: true"], False),
+        ([f"{CFG}:manage_etc_hosts: true", f"{SEED}:manage_etc_hosts: false"], False),
+        ([f"{SEED}:manage_etc_hosts: true", f"{CFG}:manage_etc_hosts: false"], True),
+        ([f"{CFG}.d/99-x.cfg:manage_etc_hosts: no", f"{CFG}.d/50-y.cfg:manage_etc_hosts: yes"], False),
+        ([f"{CFG}.d/README:manage_etc_hosts: true"], False),
+        (["/etc/passwd:manage_etc_hosts: true"], False),
+        ([], False),
+    ],
+)
+def test_cloud_init_writes_the_hosts_where_its_strongest_file_says_so(lines: list[str], is_on: bool) -> None:
+    answers: dict[str, Result | HostError | list[Result | HostError]] = {
+        "stat": there(CFG),
+        "grep": said("\n".join(lines), status=0 if lines else 1),
+        "cat /etc/os-release": said(UBUNTU),
+        "stat -c '%a %n %F' /etc/cloud/templates": said("644 /etc/cloud/templates/hosts.debian.tmpl regular file\n"),
+        "cat /etc/cloud/templates/hosts.debian.tmpl": said("## template:jinja\n"),
+    }
+    template = HostFile(PurePosixPath("/etc/cloud/templates/hosts.debian.tmpl"), 0o644, b"## template:jinja\n")
+    assert read(answers)[0].hosts_template == (template if is_on else None)
+    disabled = answers | {"stat": there(CFG, "/etc/cloud/cloud-init.disabled")}
+    assert read(disabled)[0].hosts_template is None
+
+
+@pytest.mark.parametrize(
+    ("os_release", "name"), [(UBUNTU, "debian"), (ROCKY, "redhat"), ("ID=../../etc/shadow\n", ""), ("", "")]
+)
+def test_the_template_is_that_of_the_family(os_release: str, name: str) -> None:
+    answers: dict[str, Result | HostError | list[Result | HostError]] = {
+        "stat": there(CFG),
+        "grep": said(f"{CFG}:manage_etc_hosts: true\n"),
+        "cat /etc/os-release": said(os_release),
+        "stat -c '%a %n %F' /etc/cloud/templates": said("644 x\n"),
+        "cat /etc/cloud/templates/": said("x"),
+    }
+    template = read(answers)[0].hosts_template
+    assert (template.path.name if template else "") == (f"hosts.{name}.tmpl" if name else "")
+
+
+@pytest.mark.parametrize("program", ["networkctl", "find", "stat", "nmcli", "netplan", "grep", "cat"])
+def test_a_program_that_hangs_says_nothing_and_a_dead_connection_is_an_error(program: str) -> None:
+    usual: dict[str, Result | HostError | list[Result | HostError]] = {
+        "networkctl": networkctl("n/a"),
+        "find": said("/etc/netplan/90-kthw-routes.yaml"),
+        "stat": there("/etc/netplan/90-kthw-routes.yaml", "/etc/netplan", "/run/NetworkManager", CFG),
+        "cat": said("x"),
+    }
+    read(usual | {program: HANGS})
+    with pytest.raises(ConnectionLost):
+        read(usual | {program: ConnectionLost("worker-0", "the connection ended.")})
