@@ -1,0 +1,200 @@
+"""export: the wanted routes and names, taken elsewhere. Nothing is contacted that the format does not need."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from kthw_routes import export_readings as readings
+from kthw_routes import findings as cluster_findings
+from kthw_routes.cluster import Cluster
+from kthw_routes.errors import Cancelled, ExitCode, UsageError
+from kthw_routes.events import Step
+from kthw_routes.export.desired import Login, Reach, desired
+from kthw_routes.export.document import Document, together
+from kthw_routes.export.formats import FORMATS, Format, Network
+from kthw_routes.export_files import write_file, write_folder
+from kthw_routes.findings import Finding
+from kthw_routes.options import Options
+from kthw_routes.persistence.text import is_plain_file_name
+from kthw_routes.results import Inspection
+from kthw_routes.running import RunningCommand
+from kthw_routes.settings import Settings
+from kthw_routes.untrusted import clean_line
+
+_STDOUT: Final = Path("-")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked for."""
+
+    format: Format
+    interface: str | None
+    offline: bool
+
+
+def export(
+    settings: Settings,
+    format_name: str,
+    output: Path | None = None,
+    *,
+    interface: str | None = None,
+    offline: bool = False,
+) -> ExitCode:
+    """Write the wanted routes and names in a format.
+
+    Args:
+        settings: where the nodes come from, and what is wanted.
+        format_name: one of `FORMATS`.
+        output: a file, or a folder for a format that makes several files; None or `-`: stdout.
+        interface: for netplan its id of the interface, for networkd the name of the `.network` file that rules it, on
+            all hosts alike, so that no host is asked.
+        offline: whether nothing may be contacted.
+
+    Returns: FAILED where a host that had to be asked could not be; what is known is written all the same.
+
+    Raises:
+        UsageError: what is asked for cannot be; with `offline`, what is missing; a *stop* finding.
+        KthwRoutesError: the source cannot tell.
+    """
+    request = _Request(FORMATS[format_name], interface, offline)
+    _check(settings, request)
+    if offline:
+        settings = replace(settings, ask_sudo_password=False)
+    command = RunningCommand(settings, as_json=True, live=frozenset({Step.FIND}))
+    with command.running():
+        inspection, networks = _know(command, request)
+    settings = command.settings
+    wanted = desired(
+        inspection.cluster,
+        settings.options,
+        logins=_logins(inspection.cluster, settings),
+        reach=_reach(settings),
+        networks=networks,
+    )
+    made = request.format.render(wanted)
+    if not made:
+        raise UsageError("There is nothing to export: no host gets a route or a name.")
+    for remark in request.format.remarks(wanted):
+        command.progress.say(remark, "yellow")
+    _deliver(made, request.format, output, command)
+    return ExitCode.FAILED if inspection.troubles else ExitCode.DONE
+
+
+def _check(settings: Settings, request: _Request) -> None:
+    """Raises UsageError for options that do not go together."""
+    options, wanted, interface = settings.options, request.format, request.interface
+    for is_set, name in (
+        (options.prune, "--prune"),
+        (options.repair, "--repair"),
+        (options.ip_forward, "--ip-forward"),
+        (options.hosts_template, "--cloud-template"),
+    ):
+        if is_set:
+            raise UsageError(f"export has no use for {name}: it says what should be, not what is to change.")
+    if request.offline and settings.inventory is None:
+        raise UsageError("--offline needs the nodes from a file.", "Name it: --inventory FILE.")
+    if interface is None:
+        return
+    if wanted.network is Network.NOTHING:
+        raise UsageError(f"The format {wanted.name} has no use for --interface.")
+    if not is_plain_file_name(interface):
+        raise UsageError(f"--interface: {clean_line(interface)!r} is no name of an interface or a file.")
+    if wanted.network is Network.NETWORK_FILE and not interface.endswith(".network"):
+        raise UsageError(
+            f"--interface {interface}: systemd-networkd's drop-in goes by the file that rules the interface.",
+            "`networkctl status` calls it Network File. Give its name, such as 05-eth0.network where Linode's Network "
+            "Helper writes it, or 10-netplan-eth0.network under netplan.",
+        )
+
+
+def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readings.Networks]:
+    """All that the format needs. Raises UsageError where it may not be, or cannot be, known."""
+    options, wanted = command.settings.options, request.format
+    discovery = command.walk.find(command.source)
+    cluster = discovery.cluster
+    _heed((*discovery.findings, *cluster_findings.before_visit(cluster)), command)
+    missing = readings.lacking(cluster, wanted, request.interface, options.routes_on)
+    if missing and request.offline:
+        raise UsageError(
+            f"The format {wanted.name} needs what is not known offline:",
+            "\n".join(
+                [*missing.values(), "Add it to the inventory, or leave out --offline: the hosts are asked then."]
+            ),
+        )
+    inspection = Inspection(cluster, {}, {}, options.routes_on)
+    asked = cluster.with_selection(missing)
+    if asked.visited:
+        inspection = command.walk.inspect(asked)
+        if command.walk.stop.requested:
+            raise Cancelled("Interrupted. Nothing was exported.")
+        for facts in inspection.facts.values():
+            if (key := facts.host_key).is_new:
+                command.progress.say(
+                    f"{facts.node}: new host key {key.type} {key.fingerprint}, accepted and remembered"
+                )
+        inspection = replace(inspection, cluster=readings.settled(cluster, inspection.cluster))
+    _heed((*discovery.findings, *inspection.findings), command, aloud=True)
+    return _with_networks(inspection, request, options)
+
+
+def _with_networks(inspection: Inspection, request: _Request, options: Options) -> tuple[Inspection, readings.Networks]:
+    """The networks too, where the format goes by them; a host that could not be asked is left out then."""
+    if request.format.network is Network.NOTHING:
+        return inspection, {}
+    cluster = inspection.cluster
+    if request.interface is not None:
+        return inspection, readings.assumed(cluster, request.format, request.interface, options.routes_on)
+    read = [n.name for n in cluster.visited if n.name not in inspection.troubles]
+    return replace(inspection, cluster=cluster.with_selection(read)), readings.seen(inspection)
+
+
+def _heed(findings: tuple[Finding, ...], command: RunningCommand, *, aloud: bool = False) -> None:
+    """Print the findings, and raise UsageError where one of them stops everything."""
+    stops = cluster_findings.stops(findings)
+    if stops or aloud:
+        command.printer.findings(findings)
+    if stops:
+        raise UsageError(f"Nothing is exported: {stops[0].sentence}", stops[0].hint)
+
+
+def _logins(cluster: Cluster, settings: Settings) -> Mapping[str, Login]:
+    """Node name -> how it is reached, the person's SSH configuration asked."""
+    from kthw_routes.hosts.ssh_config import SshConfig
+
+    config = SshConfig(settings.ssh_config or Path.home() / ".ssh" / "config")
+    return {
+        node.name: Login(
+            node.ssh.host,
+            config.resolve(node.ssh, user=settings.user, port=settings.port).user,
+            node.ssh.port or settings.port,
+        )
+        for node in cluster.visited
+        if node.ssh is not None
+    }
+
+
+def _reach(settings: Settings) -> Reach:
+    from kthw_routes.hosts.keys import KUBERNETES_KEY
+
+    identity = settings.identity.expanduser() if settings.identity else None
+    if identity is None and KUBERNETES_KEY.is_file():
+        identity = KUBERNETES_KEY
+    return Reach(identity, settings.ssh_config, settings.user, Path.cwd())
+
+
+def _deliver(made: tuple[Document, ...], wanted: Format, output: Path | None, command: RunningCommand) -> None:
+    if output is None or output == _STDOUT:
+        sys.stdout.write(together(made))
+        sys.stdout.flush()
+        return
+    if wanted.is_folder:
+        write_folder(output, made)
+    else:
+        write_file(output, made[0])
+    for document in made if wanted.is_folder else ():
+        command.progress.say(f"Written: {output / document.path}")
+    if not wanted.is_folder:
+        command.progress.say(f"Written: {output}")

@@ -1,0 +1,162 @@
+"""What every format is made from: which routes and names each host should have, and how it is reached.
+
+Every text in it that comes from outside was checked: names are host names, users and SSH targets plain words.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Final
+
+from kthw_routes.cluster import Cluster, Node
+from kthw_routes.errors import UsageError
+from kthw_routes.names import is_host_name
+from kthw_routes.observed import NetworkSetup
+from kthw_routes.options import DEFAULT_OPTIONS, Options
+from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.plan import Wanted, wanted_names, wanted_routes
+from kthw_routes.untrusted import clean_line
+
+_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]{0,63}\$?", re.ASCII)
+_TARGET: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How a host is reached by SSH."""
+
+    host: str
+    user: str = "root"
+    port: int | None = None
+    """None: the SSH configuration's, else 22."""
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this user needs no sudo."""
+        return self.user == "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """With what of the person's hosts are reached."""
+
+    identity: Path | None = None
+    """The private key, as the person names it; None: whatever ssh offers."""
+    ssh_config: Path | None = None
+    """None: ssh's own."""
+    user: str | None = None
+    """The user that was named for all hosts, if one was."""
+    folder: Path = Path()
+    """From where relative paths count."""
+
+    @property
+    def whole_identity(self) -> Path | None:
+        """The private key, from wherever it is used."""
+        return self.folder / self.identity if self.identity else None
+
+    @property
+    def whole_ssh_config(self) -> Path | None:
+        """The SSH configuration, from wherever it is used."""
+        return self.folder / self.ssh_config if self.ssh_config else None
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredHost:
+    """What one host should have."""
+
+    node: Node
+    login: Login | None
+    """None where the node has no SSH address."""
+    routes: tuple[Wanted, ...]
+    names: Mapping[str, IPv4Address]
+    """Worker -> internal address, for `/etc/hosts`; empty where no names are wanted."""
+    held: tuple[HeldRoute, ...] = ()
+    """The routes with their interfaces, where those are known."""
+    network: NetworkSetup = field(default_factory=NetworkSetup)
+    """How its network is configured, where that is known."""
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.node.name
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What all hosts should have."""
+
+    cluster: Cluster
+    hosts: tuple[DesiredHost, ...]
+    """The hosts that are not left out, in the cluster's order."""
+    options: Options = DEFAULT_OPTIONS
+    reach: Reach = field(default_factory=Reach)
+
+    @property
+    def routed(self) -> tuple[DesiredHost, ...]:
+        """The hosts that get routes."""
+        return tuple(h for h in self.hosts if h.routes)
+
+    @property
+    def named(self) -> tuple[DesiredHost, ...]:
+        """The hosts that get names."""
+        return tuple(h for h in self.hosts if h.names)
+
+    @property
+    def busy(self) -> tuple[DesiredHost, ...]:
+        """The hosts that get anything."""
+        return tuple(h for h in self.hosts if h.routes or h.names)
+
+
+def desired(
+    cluster: Cluster,
+    options: Options = DEFAULT_OPTIONS,
+    *,
+    logins: Mapping[str, Login] | None = None,
+    reach: Reach | None = None,
+    networks: Mapping[str, tuple[tuple[HeldRoute, ...], NetworkSetup]] | None = None,
+) -> Desired:
+    """What each host should have.
+
+    Args:
+        cluster: with the pod CIDRs settled; *stop* findings are for the caller to heed.
+        options: whose routes and names are wanted.
+        logins: node name -> how it is reached; by default as the cluster says, as root.
+        reach: the key and the SSH configuration.
+        networks: node name -> its routes with their interfaces, and its network, for formats that need to know.
+
+    Raises:
+        UsageError: something is no name, no user or no SSH target that could stand in a file.
+    """
+    known, reached = networks or {}, logins or {}
+    hosts: list[DesiredHost] = []
+    for node in cluster.visited:
+        login = reached.get(node.name)
+        if login is None and node.ssh is not None:
+            login = Login(node.ssh.host, node.ssh.user or "root", node.ssh.port)
+        names = wanted_names(cluster, node) if options.names_on.counts(node) else {}
+        held, network = known.get(node.name, ((), NetworkSetup()))
+        routes = wanted_routes(cluster, node, options.routes_on)
+        hosts.append(DesiredHost(node, login, routes, names, held, network))
+    found = Desired(cluster, tuple(hosts), options, reach or Reach())
+    if faults := list(_unfit(found)):
+        raise UsageError("These nodes cannot be exported.", "\n".join(faults))
+    return found
+
+
+def _unfit(desired: Desired) -> Iterator[str]:
+    """What could not stand in a file as it is, a sentence each."""
+    for node in desired.cluster:
+        if node.is_member and not is_host_name(node.name):
+            yield f"{clean_line(node.name)!r} is no host name. Rename the node."
+    for host in desired.hosts:
+        if host.login is None:
+            continue
+        if not _USER.fullmatch(host.login.user):
+            yield f"{host.name}: {clean_line(host.login.user)!r} is no plain user name."
+        if not _TARGET.fullmatch(host.login.host):
+            yield f"{host.name}: {clean_line(host.login.host)!r} is no plain SSH target."
+    for path in (desired.reach.whole_identity, desired.reach.whole_ssh_config):
+        if path is not None and not str(path).isprintable():
+            yield f"{clean_line(str(path))!r} is no path that could be written down."

@@ -1,0 +1,29 @@
+"""What a format gives: texts with names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from kthw_routes import __version__
+
+BY: Final = f"Made by kthw-routes {__version__}"
+"""How the head of a document begins; by it a later export knows the file for one of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text."""
+
+    path: PurePosixPath
+    """Where it goes in the folder; with a format that makes one text, its usual name."""
+    text: str
+    mode: int = 0o644
+    """The permission bits that it should have."""
+
+
+def together(documents: Sequence[Document]) -> str:
+    """All texts one after the other, each under its name, for people to look at."""
+    if len(documents) == 1:
+        return documents[0].text
+    return "\n".join(f"==> {d.path} <==\n{d.text}" for d in documents)

@@ -1,0 +1,39 @@
+"""The workers' names in `/etc/hosts`, as a script for POSIX sh: our block written anew, every other line kept."""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+from typing import Final
+
+from kthw_routes.etc_hosts import BEGIN, END
+
+_NEW: Final = "/etc/hosts.kthw-routes"
+
+
+def block(names: Mapping[str, IPv4Address]) -> tuple[str, ...]:
+    """The lines of the block with its markers."""
+    return (BEGIN.decode(), *(f"{ip} {name}" for name, ip in names.items()), END.decode())
+
+
+def script(names: Mapping[str, IPv4Address]) -> tuple[str, ...]:
+    """The lines of the script; run with `sh -eu` it ends at the first failure, and the file is whole all the same.
+
+    Lines of nothing but an address and one of these names, such as `tee -a` left, go: the block says it. A block
+    without its end stops the script. Nothing is written where nothing changes.
+    """
+    words = "|".join(name.replace(".", "\\.") for name in names)
+    return (
+        f"trap 'rm -f {_NEW}' EXIT",
+        f"cp -p /etc/hosts {_NEW}",
+        "{",
+        "  awk '",
+        f"    /^{BEGIN.decode()}$/ {{ inside = 1; next }}",
+        f"    /^{END.decode()}$/ {{ inside = 0; next }}",
+        f"    !inside && !/^[0-9.]+[ \\t]+({words})[ \\t]*$/",
+        f'    END {{ if (inside) {{ print "/etc/hosts: {BEGIN.decode()} without its end" > "/dev/stderr"; exit 1 }} }}',
+        "  ' /etc/hosts",
+        "  cat <<'NAMES'",
+        *block(names),
+        "NAMES",
+        f"}} > {_NEW}",
+        f"cmp -s {_NEW} /etc/hosts || mv -f {_NEW} /etc/hosts",
+    )

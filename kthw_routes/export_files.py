@@ -1,0 +1,72 @@
+"""Exported texts on the person's machine: written whole or not at all, and never over a file of somebody else."""
+
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from kthw_routes.errors import UsageError
+from kthw_routes.export.document import Document
+from kthw_routes.untrusted import clean_line
+
+_OURS: Final = re.compile(rb"\A(?:[^\n]*\n){0,3}[^\n]*\b(?:(?:Made|Written) by|nodes of a cluster, for) kthw-routes\b")
+"""What stands in one of the first lines of every file of ours; KTHW's machines.txt has no room for it."""
+_HEAD: Final = 2000
+
+
+def write_file(path: Path, document: Document) -> None:
+    """Write one text. Raises UsageError where that would destroy a file of somebody else, or cannot be done."""
+    _write([(path.expanduser(), document)])
+
+
+def write_folder(folder: Path, documents: Sequence[Document]) -> None:
+    """Write each text at its path below a folder, which is made if need be. Raises UsageError as `write_file`."""
+    folder = folder.expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{clean_line(str(folder))} is no folder.", "This format makes several files: name a folder.")
+    _write([(folder / document.path, document) for document in documents])
+
+
+def _write(files: Sequence[tuple[Path, Document]]) -> None:
+    try:
+        foreign = [path for path, document in files if not _is_free(path, document)]
+        if foreign:
+            names = ", ".join(clean_line(str(p)) for p in foreign)
+            raise UsageError(f"Not written by kthw-routes, so left alone: {names}.", "Choose another place with -o.")
+        for path, document in files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(Path(os.path.realpath(path)), document)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = clean_line((error.strerror if isinstance(error, OSError) else None) or str(error))
+        where = clean_line(str(getattr(error, "filename", None) or files[0][0]))
+        raise UsageError(f"{where} cannot be written: {reason}.", "Choose another place with -o.") from None
+
+
+def _is_free(path: Path, document: Document) -> bool:
+    """Whether nothing of somebody else stands there."""
+    try:
+        if path.is_dir():
+            return False
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            return _OURS.match(head) is not None or head + file.read() == document.text.encode()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+
+
+def _replace(target: Path, document: Document) -> None:
+    new = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.new")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, document.mode)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(document.text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, target)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise

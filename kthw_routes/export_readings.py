@@ -1,0 +1,80 @@
+"""What an export has to know of hosts: what is missing, what a visit tells, what goes without one."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from kthw_routes.cluster import Cluster, Node, PodCidrSource
+from kthw_routes.export.formats import Format, Network
+from kthw_routes.observed import LinkSetup, NetworkSetup
+from kthw_routes.options import RoutesOn
+from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.plan import wanted_routes
+from kthw_routes.results import Inspection
+
+Networks = Mapping[str, tuple[tuple[HeldRoute, ...], NetworkSetup]]
+"""Node name -> its routes with their interfaces, and how its network is configured."""
+
+_LONGEST_DEVICE = 15
+
+
+def lacking(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> Mapping[str, str]:
+    """Node name -> what is not known of it and the format needs, a sentence. Nothing is asked for it."""
+    missing: dict[str, list[str]] = {}
+    for worker in cluster.workers if wanted.needs_pod_cidrs else ():
+        if worker.pod_cidr_source in (PodCidrSource.LABEL, PodCidrSource.UNKNOWN):
+            guess = f" ({worker.pod_cidr} is what its number says)" if worker.pod_cidr else ""
+            missing.setdefault(worker.name, []).append(f"its pod_cidr{guess}")
+    if wanted.network is not Network.NOTHING and interface is None:
+        what = "netplan's id of its interface" if wanted.network is Network.NETPLAN_ID else "its .network file"
+        for node in cluster.visited:
+            if wanted_routes(cluster, node, routes_on):
+                missing.setdefault(node.name, []).append(f"{what} (--interface, where it is the same on all)")
+    return {name: f"{name}: {' and '.join(words)}." for name, words in missing.items()}
+
+
+def settled(cluster: Cluster, visited: Cluster) -> Cluster:
+    """The cluster with the pod CIDRs that a visit to some of its nodes has settled."""
+    known = {n.name: n for n in visited}
+
+    def told(node: Node) -> Node:
+        other = known[node.name]
+        return replace(node, pod_cidr=other.pod_cidr, pod_cidr_source=other.pod_cidr_source)
+
+    return replace(cluster, nodes=tuple(told(n) for n in cluster))
+
+
+def seen(inspection: Inspection) -> Networks:
+    """The networks of the hosts that were read."""
+    found: dict[str, tuple[tuple[HeldRoute, ...], NetworkSetup]] = {}
+    for name, facts in inspection.facts.items():
+        routes = wanted_routes(inspection.cluster, inspection.cluster.node(name), inspection.routes_on)
+        held = tuple(
+            HeldRoute(w.prefix, w.next_hop, device)
+            for w in routes
+            if (device := facts.device_towards(w.next_hop)) is not None
+        )
+        found[name] = (held, facts.network)
+    return found
+
+
+def assumed(cluster: Cluster, wanted: Format, interface: str, routes_on: RoutesOn) -> Networks:
+    """The networks as the person says that they are, on all hosts alike.
+
+    `interface`: netplan's id of it, or the name of the `.network` file that rules it.
+    """
+    if wanted.network is Network.NETPLAN_ID:
+        device, file = interface, PurePosixPath(f"/run/systemd/network/10-netplan-{interface}.network")
+    else:  # 05-eth0.network: the interface's name stands in a comment only
+        device = interface.removesuffix(".network").rpartition("-")[2]
+        file = PurePosixPath(f"/etc/systemd/network/{interface}")
+    device = device[:_LONGEST_DEVICE]
+    link = LinkSetup(device, network_file=file, networkd_state="routable (configured)")
+    network = NetworkSetup(links=(link,), has_systemd=True, has_netplan=wanted.network is Network.NETPLAN_ID)
+    return {
+        node.name: (
+            tuple(HeldRoute(w.prefix, w.next_hop, device) for w in wanted_routes(cluster, node, routes_on)),
+            network,
+        )
+        for node in cluster.visited
+    }
