@@ -123,6 +123,37 @@ def check(context: click.Context, /, as_json: bool, quiet: bool, **given: Any) -
     _leave(context, lambda: commands.check(settings, as_json=as_json, quiet=quiet), as_json=as_json)
 
 
+@main.command(context_settings=_CONTEXT)
+@click.argument("run", required=False)
+@click.option("--only", metavar="HOST", multiple=True, help="Take it back on this host only; may be repeated.")
+@ssh_options
+@json_option
+@yes_option
+@click.pass_context
+def undo(context: click.Context, /, run: str | None, as_json: bool, yes: bool, **given: Any) -> None:
+    """Take back exactly what a run changed, the newest if none is named. Asks before anything is changed.
+
+    RUN is a run's name as `runs` lists it, the beginning or end of one, or its folder. What somebody changed since is
+    left alone and told. The hosts are reached as they were by that run, unless told otherwise here.
+    """
+    settings = Settings.of(given)
+    if not yes and (as_json or not _has_terminal()):
+        raise click.UsageError("Without a terminal, or with --json, undo needs --yes.", context)
+    from kthw_routes import commands_undo
+
+    _leave(context, lambda: commands_undo.undo(settings, run, as_json=as_json, yes=yes), as_json=as_json)
+
+
+@main.command(context_settings=_CONTEXT)
+@json_option
+@click.pass_context
+def runs(context: click.Context, /, as_json: bool) -> None:
+    """List the runs so far: when, on which hosts, how they ended, whether they were taken back."""
+    from kthw_routes import commands_undo
+
+    _leave(context, lambda: commands_undo.list_runs(Settings(), as_json=as_json), as_json=as_json)
+
+
 def _said(context: click.Context) -> dict[str, Any]:
     """The options that were given, not those that have their default."""
     default = click.core.ParameterSource.DEFAULT

@@ -100,11 +100,15 @@ class Printer:
         workers = [w.name for w in cluster.workers]
         if len(workers) <= 8:
             self._matrix(workers, plan)
-        for host in plan.hosts:
-            self._host(host)
+        self.hosts(plan)
         self.say()
         planned = {host.node for host in plan.hosts}
         self.say(summary(plan, [n.name for n in cluster.visited if n.name not in planned]), "bold")
+
+    def hosts(self, plan: Plan) -> None:
+        """The difference per host, with reasons and exact commands."""
+        for host in plan.hosts:
+            self._host(host)
 
     def _matrix(self, workers: list[str], plan: Plan) -> None:
         table = _table("from \\ to", *workers)
@@ -156,6 +160,13 @@ class Printer:
         if file.kind.is_change and file.after is not None:
             for line in text_lines(file.after):
                 self.say(f"      | {line}")
+
+    def table(self, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+        """A table of plain words."""
+        table = _table(*columns)
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self.console.print(table)
 
     def report(self, report: Report) -> None:
         """How every host ended."""

@@ -83,6 +83,8 @@ class Run:
             handle = _open_private(self.folder / "plan.json")
             with os.fdopen(handle, "wb") as file:
                 file.write(json.dumps(document, indent=2).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             raise self._failed(error) from error
 

@@ -46,6 +46,40 @@ def take_away(gone: list[Route], has: tuple[Route, ...]) -> Edit:
     return Edit(tuple(RouteCommand(Verb.DELETE, r) for r in gone), _restore(gone, has, survivors=kept))
 
 
+def become(wanted: Sequence[Route], has: tuple[Route, ...]) -> Edit:
+    """The routes of one prefix become those wanted; a route that is among both is not touched, in whatever order.
+
+    What comes is put in before anything goes. Of one key it is put before the routes that stay where all of these
+    follow it in `wanted`, else behind them. The kernel's own route is never deleted: only another of its key swaps it.
+
+    Raises ValueError where `wanted` has a kernel's route that no command puts where it belongs.
+    """
+    commands = _towards(wanted, has)
+    return Edit(commands, _towards(has, outcome(commands, has)))
+
+
+def _towards(wanted: Sequence[Route], has: Sequence[Route]) -> tuple[RouteCommand, ...]:
+    coming: list[RouteCommand] = []
+    going: list[Route] = []
+    for key in dict.fromkeys(_key(r) for r in (*wanted, *has)):
+        goal = [r for r in wanted if _key(r) == key]
+        twins = [r for r in has if _key(r) == key]
+        first = next((i for i, r in enumerate(goal) if r in twins), len(goal))
+        before = [r for r in goal[:first] if r not in twins]
+        behind = [r for r in goal[first:] if r not in twins]
+        old = [r for r in twins if r not in goal]
+        if not twins:
+            coming += [RouteCommand(Verb.APPEND if n else Verb.ADD, r) for n, r in enumerate(goal)]
+            continue
+        if before and twins[0] in old:
+            coming.append(RouteCommand(Verb.REPLACE, before.pop()))
+            old.remove(twins[0])
+        coming += [RouteCommand(Verb.PREPEND, r) for r in reversed(before)]
+        coming += [RouteCommand(Verb.APPEND, r) for r in behind]
+        going += [r for r in old if not r.is_kernel]
+    return (*coming, *(RouteCommand(Verb.DELETE, r) for r in going))
+
+
 def outcome(commands: Iterable[RouteCommand], has: Sequence[Route]) -> tuple[Route, ...]:
     """The routes of one prefix after these commands, in the kernel's order; those put there as they were sent."""
     routes = list(has)

@@ -15,7 +15,7 @@ from kthw_routes.findings import Finding, Level
 from kthw_routes.host_findings import names_of
 from kthw_routes.plan import HostPlan, Plan
 from kthw_routes.proof import PairReading, Proof
-from kthw_routes.results import Report
+from kthw_routes.results import Report, Review
 from kthw_routes.untrusted import clean
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
@@ -199,6 +199,16 @@ def survival(plan: Plan) -> str:
 def text_lines(content: bytes) -> tuple[str, ...]:
     """The lines of a file, as they may be shown."""
     return tuple(line.expandtabs() for line in clean(content.decode("utf-8", "replace")).splitlines())
+
+
+def undo_summary(review: Review) -> str:
+    """What taking a run back comes to: as `summary`, in the words of an undo where there is nothing to do."""
+    unread = [n.name for n in review.inspection.cluster.visited if review.plan.host(n.name) is None]
+    if not review.plan.is_empty or not review.plan.hosts:
+        return summary(review.plan, unread)
+    if unread:
+        return f"Nothing to take back on {', '.join(h.node for h in review.plan.hosts)}; not read: {', '.join(unread)}."
+    return "Nothing to take back: it is as before that run already, or was changed since."
 
 
 def count(number: int, noun: str) -> str:

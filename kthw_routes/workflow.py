@@ -10,12 +10,13 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from kthw_routes import host_findings
+from kthw_routes import host_findings, undoing
 from kthw_routes import plan as planning
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.documents import plan_document
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.findings import Level
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, HostKeyUnknown
@@ -31,6 +32,7 @@ from kthw_routes.plan import HostPlan
 from kthw_routes.proof import Proof, Verdict
 from kthw_routes.record import ClusterLock, Run
 from kthw_routes.results import Inspection, Report, Review
+from kthw_routes.runs import Kind, PastRun, Runs
 from kthw_routes.sources import Source
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.transcript import head, tail
@@ -56,6 +58,10 @@ class Connections(Protocol):
     def settle_privilege(self, session: Session) -> None:
         """Find out how root is reached there. Raises HostError."""
 
+    @property
+    def described(self) -> Mapping[str, str | int | None]:
+        """What a later run needs to reach the hosts in the same way, for the record; never a secret."""
+
 
 class Walk:
     """One walk through the steps, for one person, on one cluster."""
@@ -69,6 +75,7 @@ class Walk:
         self._listener: Final = emit
         self._fleet = Fleet((), parallel=options.parallel, stop=self.stop)
         self._run: Run | None = None
+        self._source = ""
 
     # --- the steps ---
 
@@ -79,6 +86,7 @@ class Walk:
 
     def find(self, source: Source) -> Discovery:
         """Ask the source for the nodes. Raises KthwRoutesError."""
+        self._source = source.title
         discovery = source.find(emit=self._emit, cancel=self.stop.soft)
         if not self.options.only:
             return discovery
@@ -120,6 +128,14 @@ class Walk:
         findings = (*inspection.findings, *host_findings.of_plan(made))
         return Review(inspection, options, made, findings, planner)
 
+    def review_undo(self, inspection: Inspection, past: PastRun, runs: Runs) -> Review:
+        """Compare what a run left with what was read. `inspection` is of the nodes of that run. Pure."""
+        planner = undoing.planner(past.journal, past.cluster, runs.later_rows(past))
+        made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
+        skipped = (f for f in inspection.findings if f.level is Level.SKIP_HOST)
+        findings = (*skipped, *undoing.remarks(past.journal, inspection.facts))
+        return Review(inspection, self.options, made, findings, planner, past.id)
+
     def run(self, review: Review) -> Report:
         """Make it so, on all hosts of the plan side by side.
 
@@ -134,7 +150,7 @@ class Walk:
             )
         with self._lock(review):
             self._run = Run.begin(self._state)
-            self._run.write_plan(plan_document(review.inspection.cluster, review.plan, review.findings))
+            self._run.write_plan(self._plan_document(review))
             self._run.write(head(review.inspection.cluster, review.plan, review.findings))
             todo = [h.node for h in review.plan.hosts]
             return self._report(review, self._apply(review, todo, again=False))
@@ -175,6 +191,7 @@ class Walk:
         run, self._run = self._run, None
         if run is not None:
             run.write(tail(report.review.plan, report.outcomes, proof))
+            run.journal({"end": {name: o.state for name, o in report.outcomes.items()}})
             run.close()
 
     def close(self) -> None:
@@ -189,6 +206,15 @@ class Walk:
             with contextlib.suppress(KthwRoutesError):  # a full disk must not end a run that is under way
                 self._run.tell(event)
         self._listener(event)
+
+    def _plan_document(self, review: Review) -> dict[str, object]:
+        """The plan as it is recorded: with what the run is for, and how its hosts are reached."""
+        return {
+            **plan_document(review.inspection.cluster, review.plan, review.findings),
+            "kind": Kind.UNDO if review.undoes else Kind.APPLY,
+            "undoes": review.undoes or None,
+            "connection": {**self._connections.described, "source": self._source},
+        }
 
     def _fleet_for(self, cluster: Cluster) -> Fleet:
         """The sessions for these nodes; those that are open and still lead to the same place are kept."""

@@ -1,6 +1,6 @@
 """The sessions of one person's run, over SSH: one per node, and what all of them share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -61,6 +61,18 @@ class SshConnections:
         )
         self._access.rebuilt |= choices.rebuilt
         self._sessions: dict[tuple[str, Endpoint], SshSession] = {}
+        identity = self._access.keys.identity
+        self._described = {
+            "identity": str(identity.absolute()) if identity else None,
+            "user": choices.user,
+            "port": choices.port,
+            "ssh_config": str(choices.ssh_config.expanduser().absolute()) if choices.ssh_config else None,
+        }
+
+    @property
+    def described(self) -> Mapping[str, str | int | None]:
+        """What a later run needs to reach the hosts in the same way, for the record; never a secret."""
+        return self._described
 
     def session(self, node: Node) -> Session:
         """The session for a node; the same one again while the node is reached at the same place.

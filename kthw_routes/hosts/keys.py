@@ -56,7 +56,8 @@ class Keys:
         """
         self._home = home or Path.home()
         default = (folder or Path.cwd()) / KUBERNETES_KEY
-        self._identity = identity.expanduser() if identity else default if default.is_file() else None
+        self.identity: Final = identity.expanduser() if identity else default if default.is_file() else None
+        """The only key that is offered; None: those that the SSH configuration, the agent and the home folder have."""
         self._only_identity = only_identity
         self._asker = asker
         self._lock = threading.Lock()
@@ -77,8 +78,8 @@ class Keys:
             KeyUnusable: the named key is missing, unreadable, readable by others, or of no known kind.
             PassphraseNeeded: a key is encrypted, and no or a wrong passphrase was given.
         """
-        if self._identity is not None:
-            yield self._from_agent(self._identity) or Key(self._identity.name, self._load(self._identity, node))
+        if self.identity is not None:
+            yield self._from_agent(self.identity) or Key(self.identity.name, self._load(self.identity, node))
             return
         for count, key in enumerate(self._searched(node, tuple(identity_files), identities_only)):
             if count == MOST_KEYS:

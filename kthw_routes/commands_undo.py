@@ -1,0 +1,205 @@
+"""undo and runs: what was done so far, and taking it back."""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from kthw_routes.documents import VERSION, Json, outcome_json, plan_document
+from kthw_routes.errors import ExitCode, UsageError
+from kthw_routes.events import Emit, Step
+from kthw_routes.output import Printer
+from kthw_routes.record import state_folder
+from kthw_routes.results import Report, Review, exit_code
+from kthw_routes.running import RunningCommand
+from kthw_routes.runs import PastRun, Runs, read_runs, runs_in
+from kthw_routes.settings import Settings
+from kthw_routes.sources import Discovery
+from kthw_routes.wording import count, undo_summary
+
+NOTHING: Final = "Nothing to take back"
+
+
+class NodesOfRun:
+    """The nodes of a past run, as its record has them. Only the hosts that it was about are visited."""
+
+    def __init__(self, run: PastRun) -> None:
+        self._run = run
+
+    @property
+    def title(self) -> str:
+        """Where the nodes came from then."""
+        return self._run.connection.source
+
+    def find(self, *, emit: Emit, cancel: threading.Event) -> Discovery:  # noqa: ARG002 - nothing is asked
+        """The nodes; nothing is contacted for it."""
+        return Discovery(self._run.to_visit)
+
+
+def settings_of(settings: Settings, run: PastRun) -> Settings:
+    """The settings, with the run's own ways to the hosts where the command line names no others. Raises UsageError."""
+    reached = run.connection
+    config = settings.ssh_config or reached.ssh_config
+    if config is not None and not config.is_file():
+        raise UsageError(
+            f"The SSH configuration {config}, by which run {run.id} reached the hosts, is no longer there.",
+            "Name another with -F FILE.",
+        )
+    return replace(
+        settings,
+        identity=settings.identity or reached.identity,
+        user=settings.user or reached.user,
+        port=settings.port or reached.port,
+        ssh_config=config,
+    )
+
+
+def chosen(runs: Runs, word: str | None) -> PastRun | None:
+    """The run that `word` names: a run's folder, its name, or the beginning or end of that; else the newest.
+
+    None where no run is named and there is none to take back. Raises UsageError.
+    """
+    if word is None:
+        return runs.newest()
+    run = runs.named(_folder(word).name if _is_path(word) else word)
+    if run.problem:
+        raise UsageError(
+            f"Run {run.id} cannot be taken back: {run.problem}.",
+            f"Its transcript may have the commands: {run.folder / 'transcript.md'}",
+        )
+    return run
+
+
+def _is_path(word: str) -> bool:
+    return "/" in word
+
+
+def _folder(word: str) -> Path:
+    return Path(word).expanduser().absolute()
+
+
+def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> ExitCode:
+    """Take back what a run changed."""
+    runs = runs_in(_folder(word).parent) if word and _is_path(word) else read_runs(settings.state or state_folder())
+    run = chosen(runs, word)
+    if run is None or not run.hosts:
+        what = (
+            "there is no run that changed anything and was not undone" if run is None else f"run {run.id} did nothing"
+        )
+        Printer(sys.stderr if as_json else sys.stdout).say(f"{NOTHING}: {what}.")
+        _print_json({"version": VERSION, "undoes": run.id if run else None, "changes": 0}, as_json)
+        return ExitCode.DONE
+    command = RunningCommand(
+        settings_of(settings, run), as_json=as_json, live=frozenset({Step.RUN}), source=NodesOfRun(run)
+    )
+    with command.running():
+        review = _review(command, run, runs)
+        if not review.plan.is_empty and not yes and not _confirmed(command, review):
+            command.printer.say("Nothing was changed.")
+            return ExitCode.DONE
+        report = command.walk.run(review)
+        try:
+            if not review.plan.is_empty:
+                command.printer.report(report)
+                _print_end(command.printer, report)
+        finally:
+            command.finish(report, None)
+        document = plan_document(review.inspection.cluster, review.plan, review.findings)
+        outcomes = [outcome_json(o) for o in report.outcomes.values()]
+        folder = str(report.folder) if report.folder else None
+        command.document({**document, "undoes": run.id, "outcomes": outcomes, "run": folder})
+        if command.walk.stop.requested:
+            return ExitCode.INTERRUPTED
+        return exit_code(review.inspection, report, None, drift=False)
+
+
+def _review(command: RunningCommand, run: PastRun, runs: Runs) -> Review:
+    """Visit the run's hosts and compare; printed as far as people read along."""
+    cluster = command.walk.find(NodesOfRun(run)).cluster
+    command.printer.say(f"Taking back run {run.id} ({_when(run)}): {runs.outcome(run)}", "bold")
+    if not cluster.visited:
+        raise UsageError(f"Run {run.id} changed nothing there.", f"It was about {', '.join(run.hosts)}.")
+    inspection = command.walk.inspect(cluster)
+    command.check_stopped()
+    review = command.walk.review_undo(inspection, run, runs)
+    command.printer.findings(review.findings)
+    command.printer.hosts(review.plan)
+    command.printer.say()
+    command.printer.say(undo_summary(review), "bold")
+    return review
+
+
+def _confirmed(command: RunningCommand, review: Review) -> bool:
+    return command.asker.confirm(f"{undo_summary(review)}. Take it back?")
+
+
+def _print_end(printer: Printer, report: Report) -> None:
+    if report.folder is None:
+        return
+    printer.say()
+    if report.unfinished:
+        printer.say(f"For the rest, once it can be reached: kthw-routes undo {report.review.undoes}")
+    printer.say(f"To take this back in turn: kthw-routes undo {report.folder.name}")
+    printer.say(f"Transcript: {report.folder / 'transcript.md'}")
+
+
+def _print_json(document: Json, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+# --- runs -------------------------------------------------------------------------------------------------------
+
+
+def list_runs(settings: Settings, *, as_json: bool) -> ExitCode:
+    """Print the runs so far."""
+    runs = read_runs(settings.state or state_folder())
+    if as_json:
+        _print_json({"version": VERSION, "runs": [run_json(r, runs) for r in runs]}, as_json)
+        return ExitCode.DONE
+    printer = Printer(sys.stdout)
+    if not runs:
+        printer.say("There are no runs yet.")
+        return ExitCode.DONE
+    printer.table(("when", "run", "", "hosts", "changes", "outcome"), _rows(runs))
+    return ExitCode.DONE
+
+
+def _rows(runs: Runs) -> Iterator[tuple[str, ...]]:
+    for run in runs:
+        kind = f"undo of {run.undoes}" if run.undoes else str(run.kind)
+        yield _when(run), run.id, kind, hosts_words(run.hosts), str(len(run.rows)), runs.outcome(run)
+
+
+def hosts_words(hosts: tuple[str, ...]) -> str:
+    """The hosts of a run in a cell: all of a few, else how many."""
+    return ", ".join(hosts) or "–" if len(hosts) <= 4 else count(len(hosts), "host")
+
+
+def run_json(run: PastRun, runs: Runs) -> Json:
+    """One run, for programs."""
+    undone = runs.undone(run)
+    return {
+        "id": run.id,
+        "folder": str(run.folder),
+        "started": run.started.isoformat() if run.started else None,
+        "kind": run.kind,
+        "undoes": run.undoes or None,
+        "source": run.connection.source or None,
+        "hosts": [
+            {"host": h, "state": run.journal.states.get(h), "undone_by": undone.get(h)}
+            for h in dict.fromkeys((*run.hosts, *run.journal.states))
+        ],
+        "changes": len(run.rows),
+        "ended": run.journal.is_closed,
+        "undone": runs.is_undone(run),
+        "outcome": runs.outcome(run),
+        "problem": run.problem or None,
+    }
+
+
+def _when(run: PastRun) -> str:
+    return f"{run.started.astimezone():%Y-%m-%d %H:%M:%S}" if run.started else "–"

@@ -1,0 +1,300 @@
+"""Taking a run back: a plan like any other, from what its journal says and what is read now. Pure.
+
+What somebody changed since the run is left alone and told. The journal is written before anything is sent, so how far
+the run came is known only by reading: a row counts as changed by it where what it put there is there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import PurePosixPath
+from typing import Final
+
+from kthw_routes.changes import ChangeKind
+from kthw_routes.cluster import Cluster, Node
+from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
+from kthw_routes.findings import Finding, Level
+from kthw_routes.host_files import FileChange
+from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
+from kthw_routes.journal_reading import HostRecord, Journal
+from kthw_routes.merge3 import take_back
+from kthw_routes.observed import HostFacts, Route
+from kthw_routes.persistence.held import Held, held_in
+from kthw_routes.route_edits import NO_EDIT, become
+from kthw_routes.untrusted import clean_line
+
+AS_BEFORE: Final = "as before the run already"
+_BLOCK: Final = "(the block)"
+_NO_ONE: Final[Mapping[tuple[str, str], str]] = {}
+
+
+def planner(
+    journal: Journal,
+    cluster: Cluster | None = None,
+    later: Mapping[tuple[str, str], str] = _NO_ONE,
+) -> Planner:
+    """The planner that takes a run back.
+
+    Args:
+        journal: the run's.
+        cluster: the nodes then, from which a prefix has its worker.
+        later: (host, row) -> the newest later run that was about the same row.
+    """
+    owners = {w.pod_cidr: w.name for w in (cluster.workers if cluster else ()) if w.pod_cidr}
+
+    def plan(node: Node, facts: HostFacts) -> HostPlan:
+        records = journal.of(node.name)
+        by = {row: run for (host, row), run in later.items() if host == node.name}
+        held = held_in(facts.network.files)
+        refused = journal.failed.get(node.name, frozenset())
+        routes = tuple(
+            _route(history, facts, held, owners.get(history.prefix), by.get(str(history.prefix), ""))
+            for history in _histories(records, refused)
+        )
+        hosts_file, problem = _hosts_file(records, facts.etc_hosts, by)
+        return HostPlan(
+            node.name,
+            routes,
+            hosts_file,
+            problem,
+            files=_files(records, facts, by),
+            forwarding=False if _forwards_by(records, facts) and not _has_pods(facts) else None,
+        )
+
+    return plan
+
+
+def remarks(journal: Journal, facts: Mapping[str, HostFacts]) -> tuple[Finding, ...]:
+    """What is left as it is and stands in no row of the plan."""
+    return tuple(
+        Finding(
+            "forwarding-stays-on",
+            Level.NOTICE,
+            f"{host}: the run turned forwarding on (net.ipv4.ip_forward); it stays on, because pods run there by now.",
+            node=host,
+        )
+        for host, read in facts.items()
+        if _forwards_by(journal.of(host), read) and _has_pods(read)
+    )
+
+
+def _changed_since(by: str, what: str = "") -> str:
+    whose = f" by run {by}" if by else ""
+    return f"changed since{whose}{f': {what}' if what else ''}; left as it is"
+
+
+# --- routes -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What the run did to the routes of one prefix, in all of its tries."""
+
+    prefix: IPv4Network
+    before: tuple[Route, ...]
+    """What was there without the run, in the kernel's order."""
+    added: tuple[Route, ...]
+    removed: tuple[Route, ...]
+    refused: bool
+    """Whether the host refused a part of it."""
+
+
+def _histories(newest_first: Sequence[HostRecord], refused: frozenset[str]) -> list[_History]:
+    histories: dict[IPv4Network, _History] = {}
+    for record in reversed(newest_first):
+        for row in record.routes:
+            old = histories.get(row.prefix) or _History(row.prefix, (), (), (), str(row.prefix) in refused)
+            added = (*old.added, *(r for r in row.after if not _is_among(r, (*row.before, *old.added))))
+            mine = (*old.added, *old.before)
+            histories[row.prefix] = replace(
+                old,
+                before=(*old.before, *(r for r in row.before if not _is_among(r, mine))),
+                added=added,
+                removed=(
+                    *old.removed,
+                    *(r for r in row.before if not _is_among(r, (*row.after, *old.added, *old.removed))),
+                ),
+            )
+    return list(histories.values())
+
+
+def _route(history: _History, facts: HostFacts, held: Held, owner: str | None, by: str) -> RouteChange:
+    has = tuple(r for r in facts.routes if r.prefix == history.prefix)
+
+    def row(kind: ChangeKind, reason: str, wanted: tuple[Route, ...] | None = None) -> RouteChange:
+        try:
+            edit = NO_EDIT if wanted is None else become(wanted, has)
+        except ValueError:  # a connected route that no command puts back
+            kind, reason, edit = ChangeKind.FOREIGN, "only its interface brings this route back", NO_EDIT
+        return RouteChange(kind, history.prefix, owner, None, has, reason, edit.commands, edit.inverse)
+
+    stranger = next((r for r in has if not _is_among(r, (*history.before, *history.added), held)), None)
+    if stranger is not None:
+        return row(ChangeKind.FOREIGN, _changed_since(by, describe(stranger)))
+    # The kernel's own route is taken back only by the route that it took the place of.
+    there = [r for r in has if not _is_among(r, history.before, held)]
+    missing = [r for r in history.removed if not any(_is_same(r, h, held) for h in has)]
+    there = [r for r in there if not r.is_kernel or any(_key(m) == _key(r) for m in missing)]
+    if not there and not missing:
+        return row(ChangeKind.KEEP, AS_BEFORE)
+    if not there and not history.refused and not _is_partly_removed(history, has, held):
+        gone = "what the run left there is gone since, by a reboot perhaps; left as it is"
+        return row(ChangeKind.FOREIGN, gone)
+    wanted = tuple(
+        stands if stands is not None else route
+        for route in history.before
+        for stands in [next((h for h in has if _is_same(route, h, held)), None)]
+        if stands is not None or route in missing
+    )
+    if not wanted:
+        return row(ChangeKind.REMOVE, "added by the run", wanted)
+    if not there:
+        return row(ChangeKind.ADD, f"removed by the run: {describe(missing[0])}", wanted)
+    return row(ChangeKind.REPLACE, f"before the run: {describe(wanted[0])}", wanted)
+
+
+def _is_partly_removed(history: _History, has: tuple[Route, ...], held: Held) -> bool:
+    """Whether the run only took routes away here, and all that it left is there still."""
+    left = [r for r in history.before if not _is_among(r, history.removed)]
+    return not history.added and all(any(_is_same(r, h, held) for h in has) for r in left)
+
+
+def _is_among(route: Route, recorded: Sequence[Route], held: Held | None = None) -> bool:
+    return any(_is_same(r, route, held or {}) for r in recorded)
+
+
+def _is_same(recorded: Route, read: Route, held: Held) -> bool:
+    """Whether what was recorded (as read then, or as sent: without the device) is what is read now."""
+    one = (recorded.type, recorded.gateway, recorded.multipath, recorded.metric, recorded.tos)
+    other = (read.type, read.gateway, read.multipath, read.metric, read.tos)
+    if one != other or recorded.source != read.source or recorded.extra != read.extra:
+        return False
+    if recorded.device is not None and recorded.device != read.device:
+        return False
+    # netplan brings a route of ours back as `proto static`.
+    ours = recorded.is_tagged and _is_held(read, held)
+    return recorded.protocol == read.protocol or ours
+
+
+def _is_held(route: Route, held: Held) -> bool:
+    hop: IPv4Address | None = route.gateway
+    return (route.prefix, hop) in held
+
+
+def _key(route: Route) -> tuple[int, int]:
+    return route.metric, route.tos
+
+
+# --- /etc/hosts -------------------------------------------------------------------------------------------------
+
+
+def _hosts_file(
+    newest_first: Sequence[HostRecord], now: bytes | None, by: Mapping[str, str]
+) -> tuple[EtcHostsEdit | None, str]:
+    """The edit that takes the run's edits back, or why there is none; nothing where the run left the file alone."""
+    edits = [r.hosts_file for r in newest_first if r.hosts_file is not None]
+    if not edits:
+        return None, ""
+    if now is None:
+        return None, "there is no /etc/hosts that could be read, so the workers' names in it are left as they are."
+    back, left = _merged(now, [(e.before, e.after) for e in edits])
+    names = dict.fromkeys(name for e in edits for name in e.names)
+    rows = [_name(name, now, back, edits[-1].before, left, by.get(name, "")) for name in names]
+    if back != now and not any(r.kind.is_change for r in rows):
+        rows.append(NameChange(ChangeKind.REPLACE, _BLOCK, None, (), "as before the run"))
+    return EtcHostsEdit(now, back, tuple(rows), ()), ""
+
+
+def _merged(now: bytes, edits: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bool]:
+    """`now` without these edits, newest first; and whether a part of them had to be left alone."""
+    if now == edits[-1][0]:
+        return now, False
+    content, left = now, False
+    for before, after in edits:
+        taken = take_back(content, before, after)
+        content, left = taken.content, left or bool(taken.left)
+    return content, left
+
+
+def _name(name: str, now: bytes, back: bytes, before: bytes, left: bool, by: str) -> NameChange:
+    has, gets = _naming(now, name), _naming(back, name)
+    shown = tuple(clean_line(line.decode("utf-8", "replace")) for line in has)
+    address = _address(gets) or _address(has)
+    if has == gets:
+        if left and has != _naming(before, name):
+            return NameChange(ChangeKind.FOREIGN, name, address, shown, _changed_since(by))
+        return NameChange(ChangeKind.KEEP, name, address, shown, AS_BEFORE)
+    if not gets:
+        return NameChange(ChangeKind.REMOVE, name, address, shown, "added by the run")
+    kind = ChangeKind.REPLACE if has else ChangeKind.ADD
+    return NameChange(kind, name, address, shown, "as before the run")
+
+
+def _naming(content: bytes, name: str) -> list[bytes]:
+    word = name.encode("utf-8", "replace")
+    return [line.strip() for line in content.split(b"\n") if word in line.split(b"#", 1)[0].split()[1:]]
+
+
+def _address(lines: Sequence[bytes]) -> IPv4Address | None:
+    try:
+        return IPv4Address(lines[0].split()[0].decode("ascii")) if lines else None
+    except ValueError:
+        return None
+
+
+# --- files, forwarding ------------------------------------------------------------------------------------------
+
+
+def _files(newest_first: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str]) -> tuple[FileChange, ...]:
+    tries: dict[PurePosixPath, list[FileChange]] = {}
+    for record in newest_first:
+        for change in record.files:
+            tries.setdefault(change.path, []).append(change)
+    return tuple(_file(changes, facts, by.get(str(path), "")) for path, changes in tries.items())
+
+
+def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> FileChange:
+    first, last = newest_first[-1], newest_first[0]
+    template = facts.network.hosts_template
+    if last.is_ours:
+        stands = facts.network.file(last.path)
+    else:
+        stands = template if template is not None and template.path == last.path else None
+    now = stands.content if stands is not None else None
+
+    def row(kind: ChangeKind, after: bytes | None, reason: str) -> FileChange:
+        return FileChange(
+            kind,
+            last.path,
+            now,
+            after,
+            first.before_mode if first.before_mode is not None else last.mode,
+            reason,
+            stands.mode if stands is not None else None,
+            last.is_ours,
+            last.folder_is_ours or first.folder_is_ours,
+        )
+
+    if now == first.before:
+        return row(ChangeKind.KEEP, now, AS_BEFORE)
+    if last.is_ours:
+        if all(now not in (c.before, c.after) for c in newest_first):
+            return row(ChangeKind.FOREIGN, now, _changed_since(by))
+        kind = ChangeKind.REMOVE if first.before is None else ChangeKind.ADD if now is None else ChangeKind.REPLACE
+        return row(kind, first.before, "as before the run")
+    if now is None:
+        return row(ChangeKind.FOREIGN, now, "it is not used any more; left as it is")
+    back, left = _merged(now, [(c.before or b"", c.after or b"") for c in newest_first])
+    if back == now:
+        return row(ChangeKind.FOREIGN if left else ChangeKind.KEEP, now, _changed_since(by) if left else AS_BEFORE)
+    return row(ChangeKind.REPLACE, back, "as before the run")
+
+
+def _forwards_by(records: Sequence[HostRecord], facts: HostFacts) -> bool:
+    """Whether the host forwards packets because of the run."""
+    switched = [r.forwarding for r in records if r.forwarding is not None]
+    return bool(switched) and not switched[-1] and facts.ip_forward
+
+
+def _has_pods(facts: HostFacts) -> bool:
+    return bool(facts.pods) or facts.bridge is not None
