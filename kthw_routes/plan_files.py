@@ -126,7 +126,8 @@ def _written(after: HostFile, network: NetworkSetup) -> FileChange:
     before = network.file(after.path)
     if before is None:
         reason = "holds the routes over a reboot"
-        return _change(ChangeKind.ADD, after, None, reason, folder_is_ours=after.path.parent not in network.folders)
+        made_for_it = _has_own_folder(after.path) and after.path.parent not in network.folders
+        return _change(ChangeKind.ADD, after, None, reason, folder_is_ours=made_for_it)
     if before.content != after.content:
         return _change(ChangeKind.REPLACE, after, before, "is not as it should be")
     if before.mode != after.mode:
@@ -174,20 +175,21 @@ def _forwarding(facts: HostFacts, *, asked: bool) -> tuple[bool | None, tuple[Fi
     after, before = FORWARDING_FILE, facts.network.file(FORWARDING_FILE.path)
     switch = True if asked and not facts.ip_forward else None
     if before is None:
-        reason = "forwarding is off"
-        folder = after.path.parent not in facts.network.folders
-        return switch, (_change(ChangeKind.ADD, after, None, reason, folder_is_ours=folder),) if switch else ()
+        return switch, (_change(ChangeKind.ADD, after, None, "forwarding is off"),) if switch else ()
     if asked and (before.content, before.mode) != (after.content, after.mode):
         return switch, (_change(ChangeKind.REPLACE, after, before, "is not as it should be"),)
     reason = "turns forwarding on at each boot" if before.content == after.content else "left as it is"
     return switch, (_change(ChangeKind.KEEP, before, before, reason),)
 
 
+def _has_own_folder(path: PurePosixPath) -> bool:
+    """Whether nothing but files of ours is to be expected in its folder, or drop-ins of somebody's."""
+    return path.parent == unit.FOLDER or networkd.owns(path)
+
+
 def _removed(file: HostFile, why: str) -> FileChange:
-    made_for_it = file.path.parent == unit.FOLDER or networkd.owns(file.path)
-    return FileChange(
-        ChangeKind.REMOVE, file.path, file.content, None, file.mode, why, file.mode, folder_is_ours=made_for_it
-    )
+    own = _has_own_folder(file.path)
+    return FileChange(ChangeKind.REMOVE, file.path, file.content, None, file.mode, why, file.mode, folder_is_ours=own)
 
 
 def _change(

@@ -36,13 +36,16 @@ def choose(asked: Persist, network: NetworkSetup, routes: Iterable[HeldRoute]) -
     manager = Manager(asked.value)
     broken = "" if manager is Manager.UNIT else _broken_below(devices, network)
     if problem := broken or MODULES[manager].why_not(devices, network):
-        return Choice(None, "", _refusal(manager, problem, devices, network, found))
+        return Choice(None, "", _refusal(problem, found))
     return Choice(manager, _why(manager, devices, network))
 
 
 def _standing(network: NetworkSetup) -> Choice:
-    manager = next((m for m in Manager if files_of(m, network)), None)
-    return Choice(manager, "its file stands there already" if manager else NOT_ASKED)
+    for manager in Manager:
+        module = MODULES[manager]
+        if any(module.entries(f) and not module.why_unread(f, network) for f in files_of(manager, network)):
+            return Choice(manager, "its file stands there already")
+    return Choice(None, NOT_ASKED)
 
 
 def _observed(devices: Sequence[str], network: NetworkSetup) -> Choice:
@@ -105,11 +108,8 @@ def _why(manager: Manager, devices: Sequence[str], network: NetworkSetup) -> str
     return "; ".join(_ruled(network.link(d) or LinkSetup(d), manager) for d in devices)
 
 
-def _refusal(manager: Manager, problem: str, devices: Sequence[str], network: NetworkSetup, found: Choice) -> str:
-    """Why a manager that was asked for by name cannot hold the routes, who rules the interfaces, what would work."""
-    known = [link for d in devices if (link := network.link(d)) and (_ruler(link, network) not in (None, manager))]
-    words = [_ruled(link, _ruler(link, network)) for link in known]
-    rules = "".join(f"; {w}" for w in words if w not in problem)
+def _refusal(problem: str, found: Choice) -> str:
+    """Why a manager that was asked for by name cannot hold the routes, and what would work."""
     if found.manager is None:
-        return f"{problem}{rules}."
-    return f"{problem}{rules}. `--persist auto` takes {NAMES[found.manager]} there."
+        return f"{problem}."
+    return f"{problem}. `--persist auto` takes {NAMES[found.manager]} there: {found.reason}."

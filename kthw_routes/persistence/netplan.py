@@ -22,7 +22,7 @@ _CONNECTION: Final = re.compile(r"netplan-(.+)")
 _ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,63}")
 _PLAIN_ID: Final = re.compile(r"[a-z]{2,}[0-9][a-z0-9]*")
 _SECTIONS: Final = ("ethernets", "bonds", "vlans", "bridges", "wifis", "modems", "tunnels", "vrfs", "dummy-devices")
-_LONGEST: Final = 1_000_000
+_LONGEST: Final = 100_000
 """A configuration of more characters than this is not looked into."""
 
 
@@ -122,7 +122,7 @@ def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
     for device in wanted:
         link = network.link(device)
         if link is None or (name := id_of(link)) is None:
-            return _other_ruler(link or LinkSetup(device))
+            return f"netplan does not bring up {device}"
         shared = next((o for o in network.links if o.device != device and id_of(o) == name), None)
         if shared:
             return f"netplan's {name} stands for {device} and {shared.device}, so its routes would go on both"
