@@ -13,6 +13,8 @@ class SourceKind(StrEnum):
     """Where the nodes come from. The values are what the header says."""
 
     ACCOUNT = "Linode"
+    INVENTORY = "inventory file"
+    TYPED = "own machines"
     LAB = "practice lab"
 
 
@@ -23,6 +25,13 @@ class SourceChoice:
     kind: SourceKind
     lab_region: str = ""
     """Of the practice lab; the account's regions are those of its nodes."""
+    path: str = ""
+    """Of the inventory file, as it was typed."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the nodes are machines of one's own: no account tells of them, so all of a node can be corrected."""
+        return self.kind in (SourceKind.INVENTORY, SourceKind.TYPED)
 
 
 @dataclass(slots=True)
@@ -31,6 +40,8 @@ class Choices:
 
     source: SourceChoice
     options: Options
+    path: str = ""
+    """Of an inventory file; stays what it was while another source is chosen."""
     token: Token | None = None
     """Typed here; None where the environment holds one, or nobody typed one yet."""
     cluster: Cluster | None = None

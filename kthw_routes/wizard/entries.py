@@ -1,6 +1,7 @@
 """What people type about a node, read into values; what cannot be read is refused with its reason."""
 
 import re
+from collections.abc import Collection
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Final
 
@@ -27,6 +28,28 @@ def endpoint(text: str) -> Endpoint:
     if colon and not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
         raise Refused(f"{_quoted(port)} is no port: 1 to 65535.")
     return Endpoint(_host(host), user or None, int(port) if colon else None)
+
+
+def node_name(text: str, taken: Collection[str]) -> str:
+    """A host name that no other node has. `taken`: the others' names. Raises Refused."""
+    text = text.strip()
+    if not text:
+        raise Refused("Enter its name, such as worker-0.")
+    if not is_host_name(text):
+        raise Refused(f"{_quoted(text)} is no host name: letters, digits and inner hyphens only.")
+    if text.casefold() in {name.casefold() for name in taken}:
+        raise Refused(f"{_quoted(text)} is there already.")
+    return text
+
+
+def internal_address(text: str, ssh: str) -> IPv4Address:
+    """An internal address; where none is typed, the address that SSH goes to. Raises Refused."""
+    if text.strip():
+        return address(text)
+    try:
+        return address(endpoint(ssh).host)
+    except Refused:
+        raise Refused("Enter the address at which the other nodes reach it: the SSH target is no address.") from None
 
 
 def address(text: str) -> IPv4Address:

@@ -9,12 +9,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kthw_routes import findings as cluster_findings
 from kthw_routes import regions
 from kthw_routes.cluster import Cluster, Node, Selection
-from kthw_routes.connecting import connect, linode_source
 from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.findings import Finding
@@ -23,31 +22,18 @@ from kthw_routes.hosts.session import Asker
 from kthw_routes.proof import Proof
 from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
-from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.token import NoToken, Token, find_token
+from kthw_routes.untrusted import clean_line
+from kthw_routes.wizard import own_nodes
 from kthw_routes.wizard.choices import Choices, SourceChoice, SourceKind
+from kthw_routes.wizard.origins import Found, Origins
+from kthw_routes.wizard.paths import stamp_of
 from kthw_routes.workflow import Walk
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
 
 T = TypeVar("T")
-
-LAB_REGIONS: Final = ("ca-central", "eu-west")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What asking a source gave, with all that the further steps go by."""
-
-    source: SourceChoice
-    token: Token | None
-    settings: Settings
-    lab: "EmbeddedLab | None"
-    walk: Walk
-    close_connections: Callable[[], None]
-    state: Path
-    discovery: Discovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +52,11 @@ class Journey:
     def __init__(self, settings: Settings, lab: "EmbeddedLab | None", asker: Asker, emit: Emit) -> None:
         """`lab`: the running practice lab where it is the only source offered; whoever gave it closes it too."""
         self.settings = settings
-        self.only_lab = lab is not None
-        self._asker = asker
-        self._emit = emit
-        self._lab = self._given_lab = lab
+        self._origins = Origins(settings, lab, asker, emit)
         self._stop = self._heeded = Stop()
         self._turn = threading.Lock()
         """One piece of work at a time: one that was given up may need a moment to end."""
-        source = SourceChoice(SourceKind.LAB, lab.region) if lab else SourceChoice(SourceKind.ACCOUNT)
-        self.choices = Choices(source, settings.options)
+        self.choices = Choices(self._origins.first_choice, settings.options, self._origins.likely_path)
         self.found: Found | None = None
         self.inspected: Cluster | None = None
         """The cluster as it was chosen when the hosts were last looked at."""
@@ -100,8 +82,7 @@ class Journey:
     @property
     def sources(self) -> tuple[SourceChoice, ...]:
         """The rows of the first screen."""
-        labs = tuple(SourceChoice(SourceKind.LAB, region) for region in LAB_REGIONS)
-        return labs if self.only_lab else (SourceChoice(SourceKind.ACCOUNT), *labs)
+        return self._origins.choices(self.choices.path)
 
     def token(self) -> Token:
         """The token that was typed, else the one of the environment. Raises NoToken, UsageError."""
@@ -126,40 +107,18 @@ class Journey:
         return self.found is not None and self.found.source == self.choices.source
 
     @property
+    def is_file_changed(self) -> bool:
+        """Whether the inventory file is another by now than when it was read."""
+        return self.found is not None and self.found.stamp != stamp_of(self.found.source.path)
+
+    @property
     def found_token(self) -> Token | None:
         """The token with which the nodes were found."""
         return self.found.token if self.found else None
 
     def find(self, source: SourceChoice, token: Token | None) -> Found:
         """Ask the source for the nodes. Blocks. Raises KthwRoutesError."""
-        lab, settings = self._lab, self.settings
-        if source.kind is SourceKind.LAB:
-            lab = self._lab_in(source.lab_region)
-            settings = self.settings if lab is self._given_lab else lab.settings
-        origin = linode_source(settings, None if source.kind is SourceKind.LAB else token)
-        connections, state = connect(settings, self._asker, default_host_keys="ask")
-        walk = Walk(connections, self.choices.options, state, self._emit)
-        walk.heed(self._heeded)
-        try:
-            discovery = walk.find(origin)
-        except KthwRoutesError:
-            connections.close()
-            raise
-        return Found(source, token, settings, lab, walk, connections.close, state, discovery)
-
-    def _lab_in(self, region: str) -> "EmbeddedLab":
-        """The practice lab in this region, running; one in another region is closed."""
-        from kthw_routes.demo.lab import EmbeddedLab
-
-        if self._lab is not None and self._lab.region == region:
-            return self._lab
-        old, self._lab = self._lab, None
-        if old is not None:
-            old.close()
-        lab = EmbeddedLab(region)
-        lab.start()
-        self._lab = lab
-        return lab
+        return self._origins.find(source, token, self.choices.options, self._heeded)
 
     def take_found(self, found: Found) -> None:
         """Go by these nodes from now on; what was known of others is forgotten."""
@@ -170,7 +129,10 @@ class Journey:
             old.close_connections()
         self.choices.cluster = found.discovery.cluster
         self.choices.acknowledged = frozenset()
-        self.choices.options = replace(self.choices.options, marked=frozenset())
+        options = self.choices.options
+        if old is None or old.source != found.source:  # a file may say what to choose
+            options = found.settings.options if found.source.kind is SourceKind.INVENTORY else self.settings.options
+        self.choices.options = replace(options, marked=frozenset())
         self.inspected = self.inspection = None
         self.commands.clear()
 
@@ -185,6 +147,24 @@ class Journey:
     def change_node(self, old: Node, new: Node) -> None:
         """Take over a node as corrected."""
         self.choices.cluster = self.cluster.with_swapped(old, new)
+
+    def add_node(self, node: Node) -> None:
+        """Take in a node that was typed."""
+        self.choices.cluster = own_nodes.with_added(self.cluster, node)
+
+    def is_typed(self, node: Node) -> bool:
+        """Whether the node was typed here, so that nothing is left of it once it is taken away."""
+        found = self.found
+        return found is not None and node.name not in {n.name for n in found.discovery.cluster}
+
+    def take_away(self, node: Node) -> None:
+        """Forget a node that was typed."""
+        self.choices.cluster = own_nodes.without(self.cluster, node)
+
+    def inventory_text(self) -> str:
+        """The nodes as an inventory file. Raises UsageError where they cannot be one."""
+        settings = self.found.settings if self.found else self.settings
+        return own_nodes.inventory_text(self.cluster, settings, self.choices.options)
 
     def leave_out(self, node: Node) -> None:
         """Leave a node out, or take it in again."""
@@ -206,7 +186,11 @@ class Journey:
         return self._judged[1]
 
     def _judge(self, found: Found, cluster: Cluster) -> tuple[Finding, ...]:
-        return (*found.discovery.findings, *cluster_findings.before_visit(cluster), *regions.findings(cluster))
+        of_cluster = cluster_findings.before_visit(cluster)
+        if found.source.is_own:  # there is no account to look into
+            hint = "Press a to add one, its SSH address is enough."
+            of_cluster = tuple(replace(f, hint=hint) if f.code == "no-worker" else f for f in of_cluster)
+        return (*found.discovery.findings, *of_cluster, *regions.findings(cluster))
 
     def unacknowledged(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """The warnings among them that nobody ticked yet."""
@@ -326,10 +310,11 @@ class Journey:
     @property
     def place(self) -> str:
         """Where one is, for the header: `Linode · eu-west · 3 workers`."""
-        parts: list[str] = [str(self.choices.source.kind)]
+        source = self.choices.source
+        parts = [clean_line(Path(source.path).name) or str(source.kind)]
         cluster = self.choices.cluster if self.is_found else None
         if cluster is None:
-            parts += [self.choices.source.lab_region] if self.choices.source.lab_region else []
+            parts += [source.lab_region] if source.lab_region else []
         else:
             parts += dict.fromkeys(w.region for w in cluster.workers if w.region)
             number = len(cluster.workers)
@@ -374,5 +359,4 @@ class Journey:
             self.found.walk.close()
             with contextlib.suppress(OSError):
                 self.found.close_connections()
-        if self._lab is not None and self._lab is not self._given_lab:
-            self._lab.close()
+        self._origins.close()

@@ -19,7 +19,9 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    (tmp_path / "home").mkdir()
+    for name in ("home", "folder"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "folder")
 
 
 @pytest.fixture(params=["ca-central"])

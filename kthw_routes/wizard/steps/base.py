@@ -8,7 +8,7 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Button, Footer
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event
@@ -16,6 +16,7 @@ from kthw_routes.wizard.jobs import Job
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.lessons import lesson
 from kthw_routes.wizard.widgets.frame import ButtonRow, Head, Rail, Status, WhyPanel
+from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.wording import Tone, Words
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class StepScreen(Screen[None]):
     def heard(self, event: Event) -> None:
         """Something happened on a host or at the API."""
 
+    def purpose_words(self) -> str:
+        """What the screen is for, now."""
+        return self.purpose
+
     def refusal(self) -> str:
         """Why *Next* does not go on; empty where it does."""
         return ""
@@ -129,7 +134,7 @@ class StepScreen(Screen[None]):
         yield Rail(self._titles, self._here)
         with Horizontal(id="middle"):
             with Vertical(id="step"):
-                yield Static(self.purpose, id="purpose", markup=False)
+                yield Prose(self.purpose, id="purpose", markup=False)
                 with Vertical(id="body"):
                     yield from self.compose_body()
             yield WhyPanel(lesson(self.lesson_name))
@@ -149,6 +154,7 @@ class StepScreen(Screen[None]):
         """The frame and the step."""
         await self.draw()
         self.query_one(Head).show(self.journey.place)
+        self.query_one("#purpose", Prose).show(self.purpose_words())
         refusal = self.refusal()
         go_on, back, cancel = (self.query_one(f"#{name}", Button) for name in ("next", "back", "cancel"))
         _label(go_on, self.next_label())

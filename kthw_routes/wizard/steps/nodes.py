@@ -9,13 +9,18 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import DataTable
+from textual.widgets import Button, DataTable
 
-from kthw_routes.cluster import Node, Selection
+from kthw_routes.cluster import Cluster, Node, Selection
+from kthw_routes.errors import KthwRoutesError
 from kthw_routes.findings import Finding, Level, stops
+from kthw_routes.untrusted import clean_line
 from kthw_routes.wizard import by_hand
+from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.node_form import NodeForm
+from kthw_routes.wizard.modals.own_node_form import OwnNodeForm
+from kthw_routes.wizard.modals.save_form import SaveForm
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList, FindingView
@@ -24,6 +29,7 @@ from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.wording import Tone, Words, count
 
+_WITH_FILE = "kthw-routes --inventory FILE"
 _COLUMN_OF = {
     "ssh-address-not-chosen": "ssh",
     "no-ssh-address": "ssh",
@@ -45,15 +51,38 @@ class NodesStep(StepScreen):
     first_focus = "Rows"
     keys = (
         ("Enter", "correct the node"),
+        ("a", "add a node, where they are machines of your own"),
         ("l  Delete", "leave the node out, or take it in again"),
-        ("x", "remove the node for good"),
+        ("x", "remove the node for good; take one away that was typed"),
+        ("s", "save the nodes as an inventory file"),
         ("r", "ask the source again"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "add", "Add", show=False),
+        Binding("s", "save", "Save", show=False),
         Binding("l,delete", "leave_out", "Leave out", show=False),
         Binding("x", "remove", "Remove for good", show=False),
         Binding("r", "find_again", "Find again", show=False),
     ]
+
+    def __init__(self, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(titles, here)
+        self._saved: tuple[str, Cluster] | None = None
+        """A file, and the nodes that were saved in it."""
+
+    def purpose_words(self) -> str:
+        """What kind of file it was; or that the table is still empty."""
+        found = self.journey.found
+        if found is None or not found.source.is_own:
+            return self.purpose
+        if not self.journey.cluster.nodes:
+            return "No nodes yet. Press a to add the first: its SSH address is enough."
+        kind = next((f.sentence for f in found.discovery.findings if f.code == "inventory-kind"), "")
+        return f"{kind or 'Your own machines.'} Correct what is wrong, confirm the addresses."
+
+    def extra_buttons(self) -> Iterable[Button]:
+        """Add and save."""
+        return (Button("Add node", id="add", compact=True), Button("Save", id="save", compact=True))
 
     def compose_body(self) -> ComposeResult:
         """The table with its detail line, then the findings."""
@@ -69,9 +98,14 @@ class NodesStep(StepScreen):
         findings = self.journey.node_findings
         stopped = {(f.node, _column(f)) for f in findings if f.level is Level.STOP}
         nodes = enumerate(self.journey.cluster)
-        self.query_one("#nodes", Rows).show((str(place), self._cells(n, stopped)) for place, n in nodes)
+        table = self.query_one("#nodes", Rows)
+        table.show((str(place), self._cells(n, stopped)) for place, n in nodes)
+        table.display = bool(self.journey.cluster.nodes)
+        self.query_one("#add", Button).display = self._can_add
+        self.query_one("#save", Button).display = self._can_save
         self._draw_detail()
-        await self.query_one(FindingList).show(findings, self.journey.choices.acknowledged)
+        is_begun = bool(self.journey.cluster.nodes) or not self._is_own
+        await self.query_one(FindingList).show(findings if is_begun else (), self.journey.choices.acknowledged)
 
     def _cells(self, node: Node, stopped: set[tuple[str | None, str]]) -> tuple[Words | str, ...]:
         def shown(column: str, text: str) -> Words | str:
@@ -96,16 +130,22 @@ class NodesStep(StepScreen):
     def _draw_detail(self) -> None:
         node = self._node
         if node is None:
+            self.query_one("#detail", Prose).show("")
             return
         known = {node.internal, IPv4Address(node.ssh.host) if node.ssh and _is_address(node.ssh.host) else None}
         further = [f"{a.ip} ({a.kind})" for a in node.addresses if a.ip not in known]
-        parts = [node.region or "", node.status.replace("_", " ")]
+        is_own = self._is_own
+        parts = [str(node.role)] if is_own else [node.region or "", node.status.replace("_", " ")]
         if node.name not in str(self._cells(node, set())[0]):
             parts.insert(0, node.name)
         if further:
             parts.append(f"also {', '.join(further)}")
         keys = f"Enter edit   l {'leave out' if node.is_visited else 'take in'}"
-        keys += "" if node.selection is Selection.REMOVED else "   x remove for good"
+        if self.journey.is_typed(node):
+            keys += "   x take away"
+        elif node.selection is not Selection.REMOVED:
+            keys += "   x remove for good"
+        keys += "   a add a node" if is_own else ""
         facts = quiet(f"{' · '.join(p for p in parts if p)}   ")
         self.query_one("#detail", Prose).show(facts, Words(keys, Tone.NEW))
 
@@ -121,13 +161,80 @@ class NodesStep(StepScreen):
 
     @on(DataTable.RowSelected, "#nodes")
     def _edit(self) -> None:
-        node = self._node
+        node, cluster = self._node, self.journey.cluster
         if node is not None:
-            self.app.push_screen(NodeForm(node, self.journey.cluster), lambda new: self._edited(node, new))
+            form = OwnNodeForm(node, cluster) if self.journey.is_typed(node) else NodeForm(node, cluster)
+            self.app.push_screen(form, lambda new: self._edited(node, new))
 
     def _edited(self, old: Node, new: Node | None) -> None:
-        if new is not None:
+        if new is None:
+            return
+        if self.journey.is_typed(old):  # it may have another name or role, and so another place
+            self.journey.take_away(old)
+            self.journey.add_node(new)
+            self._move_to(new)
+        else:
             self.journey.change_node(old, new)
+        self.redraw()
+
+    # --- machines of one's own ---
+
+    @property
+    def _is_own(self) -> bool:
+        return self.journey.found is not None and self.journey.found.source.is_own
+
+    @property
+    def _can_add(self) -> bool:
+        return self._is_own and not self.busy
+
+    @property
+    def _can_save(self) -> bool:
+        found = self.journey.found
+        is_lab = found is None or found.source.kind is SourceKind.LAB
+        return not is_lab and bool(self.journey.cluster.workers)
+
+    @on(Button.Pressed, "#add")
+    def action_add(self) -> None:
+        """Type a node in."""
+        if self._can_add:
+            self.app.push_screen(OwnNodeForm(None, self.journey.cluster), self._added)
+        else:
+            self.app.bell()
+
+    def _added(self, node: Node | None) -> None:
+        if node is not None:
+            self.journey.add_node(node)
+            self._move_to(node)
+            self.redraw()
+
+    def _move_to(self, node: Node) -> None:
+        """Draw the table, with the cursor on this node."""
+        table = self.query_one("#nodes", Rows)
+        table.display = True
+        table.show((str(place), self._cells(n, set())) for place, n in enumerate(self.journey.cluster))
+        table.move_cursor(row=next(place for place, n in enumerate(self.journey.cluster) if n is node))
+        table.focus()
+
+    @on(Button.Pressed, "#save")
+    def action_save(self) -> None:
+        """Save the nodes as an inventory file."""
+        if not self._can_save:
+            self.app.bell()
+            return
+        try:
+            text = self.journey.inventory_text()
+        except KthwRoutesError as error:
+            words = f"{error.sentence}\n\n{error.hint}"
+            self.app.push_screen(Confirm("Not saved yet", words, "Close"))
+            return
+        own = "" if self._is_own else ", and needs no API token then"
+        why = f"The next run reads them from there ({_WITH_FILE}){own}. No secret is written into it."
+        path = self.journey.choices.path if self.journey.choices.path.endswith(".toml") else ""
+        self.app.push_screen(SaveForm(text, why, path or "nodes.toml"), self._was_saved)
+
+    def _was_saved(self, path: str | None) -> None:
+        if path is not None:
+            self._saved = path, self.journey.cluster
             self.redraw()
 
     def action_leave_out(self) -> None:
@@ -139,6 +246,10 @@ class NodesStep(StepScreen):
     def action_remove(self) -> None:
         """Ask, then remove the node for good."""
         node = self._node
+        if node is not None and self.journey.is_typed(node):
+            self.journey.take_away(node)
+            self.redraw()
+            return
         if node is None or not node.is_member:
             return
         what = (
@@ -196,9 +307,11 @@ class NodesStep(StepScreen):
         return ""
 
     def status(self) -> Words | str:
-        """How many there are, or what went wrong in asking again."""
+        """How many there are, where they were saved, or what went wrong."""
         if self.error is not None:
             return Words(f"✗ {self.error.sentence} {self.error.hint}", Tone.BAD)
+        if self._saved is not None and self._saved[1] is self.journey.cluster:
+            return Words(f"✓ Saved. The next time: kthw-routes --inventory {clean_line(self._saved[0])}", Tone.GOOD)
         out = sum(1 for n in self.journey.cluster if not n.is_visited)
         return quiet(f"{count(out, 'node')} will not be visited.") if out else ""
 
@@ -208,6 +321,10 @@ class NodesStep(StepScreen):
 
     def palette(self) -> Iterable[SystemCommand]:
         """What a row can do."""
+        if self._can_add:
+            yield SystemCommand("Add node", "Type a node in", self.action_add)
+        if self._can_save:
+            yield SystemCommand("Save nodes", "As an inventory file, for the next run", self.action_save)
         yield SystemCommand("Edit node", "Correct the node under the cursor", self._edit)
         yield SystemCommand("Leave out or take in", "The node under the cursor", self.action_leave_out)
         yield SystemCommand("Remove for good", "The node under the cursor; asks", self.action_remove)

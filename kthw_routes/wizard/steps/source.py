@@ -1,61 +1,98 @@
 """Step 1: where the nodes come from, and finding them there."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Event, EventKind, Step
+from kthw_routes.sources.inventory.problems import InventoryError
 from kthw_routes.sources.token import WHERE_TO_MAKE_ONE, NoToken, token_of
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.choices import SourceChoice, SourceKind
-from kthw_routes.wizard.journey import Found
+from kthw_routes.wizard.origins import Found
 from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.themes import content
-from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
+from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.widgets.path_input import PathInput
+from kthw_routes.wizard.widgets.prose import ErrorBox, Prose, problem_words
 from kthw_routes.wizard.widgets.tick import Option, Pick
-from kthw_routes.wording import Tone, Words
+from kthw_routes.wording import Tone, Words, count
 
 _LABS = {
     "ca-central": "inside this program; pods get through",
     "eu-west": "the same; here the provider drops their packets",
 }
-
-
 _LAB_WORDS = (
     "Three workers and three controllers as they stand before lab 11, played by this program: real HTTP and SSH, on "
     "this machine's loopback only. No account, no root; all of it is gone at the end."
 )
-_ACCOUNT_WORDS = "The account's Linodes are read; nothing in the account is ever changed."
+_WORDS = {
+    SourceKind.ACCOUNT: "The account's Linodes are read; nothing in the account is ever changed.",
+    SourceKind.INVENTORY: "",
+    SourceKind.TYPED: (
+        "Machines with fixed addresses, such as on Proxmox, libvirt or bare metal. The next step starts with an empty "
+        "table, and can save it as a file for the next time."
+    ),
+    SourceKind.LAB: _LAB_WORDS,
+}
+_PATH_WORDS = (
+    "A TOML inventory, the tutorial's machines.txt, or an Ansible inventory (INI or YAML). Tab completes the path. "
+    "No machine is contacted before all of the file is right."
+)
 
 
 class SourceStep(StepScreen):
-    """Account or practice lab; the token, where there is none yet."""
+    """Account, inventory file, typed in, or practice lab; the token or the path, where there is none yet."""
 
     title_word = "Source"
     purpose = "Where do the nodes come from? Nothing is asked of anybody before Next."
     lesson_name = "source"
     first_focus = "Pick"
-    keys = (("Up  Down", "choose the source"),)
+    keys = (
+        ("Up  Down", "choose the source"),
+        ("Tab", "to the field; in a path, complete it"),
+        ("Page keys", "scroll, where a file has many problems"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_step(-1)", "Up", show=False),
+        Binding("down", "scroll_step(1)", "Down", show=False),
+        Binding("pageup", "scroll_step(-8)", "Page up", show=False),
+        Binding("pagedown", "scroll_step(8)", "Page down", show=False),
+    ]
+
+    def __init__(self, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(titles, here)
+        self._scrolled_for: KthwRoutesError | None = None
 
     def compose_body(self) -> ComposeResult:
-        """The choice, the token, what went wrong."""
-        rows = self.journey.sources
-        with VerticalScroll(can_focus=False):
-            yield Pick(tuple(self._option(row) for row in rows), rows.index(self.journey.choices.source), id="source")
+        """The choice, the token or the path, what went wrong."""
+        rows, choices = self.journey.sources, self.journey.choices
+        with VerticalScroll(id="source-scroll", can_focus=False):
+            yield Pick(tuple(self._option(row) for row in rows), rows.index(choices.source), id="source")
             yield Prose(id="source-words")
             yield Static("Linode API token", id="token-title")
             yield Input(password=True, id="token", compact=True, placeholder="paste it here")
             yield Static(content(Words(_token_words(), Tone.QUIET)), id="token-words")
+            yield Static("Inventory file", id="path-title")
+            yield PathInput(choices.path, id="path", placeholder="nodes.toml")
+            yield Static(content(Words(_PATH_WORDS, Tone.QUIET)), id="path-words")
             yield ErrorBox(id="error")
+            yield Prose(id="problems")
             yield Prose(id="found")
 
     def _option(self, row: SourceChoice) -> Option:
         if row.kind is SourceKind.LAB:
             return Option(f"Practice lab, {row.lab_region}", _LABS[row.lab_region])
+        if row.kind is SourceKind.INVENTORY:
+            return Option("Inventory file", cut_middle(row.path, 40) if row.path else "TOML, machines.txt, Ansible")
+        if row.kind is SourceKind.TYPED:
+            return Option("Type them in", "machines of your own; an address each is enough")
         try:
             return Option("Linode account", f"token from {self.journey.token().origin}")
         except NoToken:
@@ -64,18 +101,42 @@ class SourceStep(StepScreen):
             return Option("Linode account", error.sentence)
 
     async def draw(self) -> None:
-        """The token only where one is wanted."""
-        lab = self.journey.choices.source.kind is SourceKind.LAB
-        self.query_one("#source-words", Prose).show(Words(_LAB_WORDS if lab else _ACCOUNT_WORDS, Tone.QUIET))
-        wants = self._wants_token
+        """The fields only where they are wanted."""
+        kind = self.journey.choices.source.kind
+        words = self.query_one("#source-words", Prose)
+        words.display = bool(_WORDS[kind])
+        words.show(Words(_WORDS[kind], Tone.QUIET))
         for name in ("token-title", "token", "token-words"):
-            self.query_one(f"#{name}").display = wants
-        self.query_one(ErrorBox).show_error(self.error)
+            self.query_one(f"#{name}").display = self._wants_token
+        for name in ("path-title", "path", "path-words"):
+            self.query_one(f"#{name}").display = kind is SourceKind.INVENTORY
+        self._draw_error()
         found = self.query_one("#found", Prose)
-        found.display = self.journey.is_found and not self.busy
+        found.display = self.journey.is_found and not self.busy and self.error is None
         if self.journey.is_found:
-            number = len(self.journey.cluster.nodes)
-            found.show(Words(f"✓ {number} nodes were found here. Next keeps your corrections.", Tone.GOOD))
+            found.show(Words(f"✓ {self._found_words()}", Tone.GOOD))
+
+    def _draw_error(self) -> None:
+        """All that is wrong with a file, with its places; else the error."""
+        problems = self.query_one("#problems", Prose)
+        listed = isinstance(self.error, InventoryError) and bool(self.error.problems)
+        problems.display = listed
+        if isinstance(self.error, InventoryError) and listed:
+            self.query_one(ErrorBox).show_error(InventoryError(self.error.sentence, "Page keys scroll."))
+            problems.show(*problem_words(self.error.problems, self.query_one("#body").size.width - 6))
+            if self._scrolled_for is not self.error:
+                self._scrolled_for = self.error
+                self.call_after_refresh(self._make_room)
+        else:
+            self.query_one(ErrorBox).show_error(self.error)
+
+    def _found_words(self) -> str:
+        findings = self.journey.found.discovery.findings if self.journey.found else ()
+        kind = next((f.sentence for f in findings if f.code == "inventory-kind"), "")
+        number = count(len(self.journey.cluster.nodes), "node")
+        if self.journey.choices.source.kind is SourceKind.TYPED:
+            return f"{number} typed in so far. Next goes on with them."
+        return f"{kind or f'{number} were found here.'} Next keeps your corrections."
 
     @property
     def _wants_token(self) -> bool:
@@ -94,9 +155,45 @@ class SourceStep(StepScreen):
     def _typed(self) -> None:
         self.redraw()
 
-    @on(Input.Submitted, "#token")
+    @on(Input.Changed, "#path")
+    def _path_typed(self, event: Input.Changed) -> None:
+        choices = self.journey.choices
+        path = event.value.strip()
+        if path == choices.path:
+            return
+        choices.path = path
+        self.query_one(Pick).retell(tuple(self._option(row) for row in self.journey.sources))
+        if choices.source.kind is SourceKind.INVENTORY:
+            self.abandon_work()
+            self.error = None
+            choices.source = replace(choices.source, path=path)
+        self.redraw()
+
+    @on(Input.Submitted)
+    @on(Pick.Submitted)
     def _submitted(self) -> None:
         self.action_next()
+
+    def action_scroll_step(self, by: int) -> None:
+        """Scroll, where there is more than fits."""
+        self.query_one("#source-scroll").scroll_relative(y=by, animate=False)
+
+    def action_next(self) -> None:
+        """Go on; to the field that is still empty, if that is what refuses."""
+        empty = next((f for f in (self._empty_field(),) if f is not None and not f.has_focus), None)
+        if empty is not None and not self.busy:
+            empty.focus()
+        super().action_next()
+
+    def _empty_field(self) -> Input | None:
+        """The field that has to be filled in first."""
+        if self._wants_token and self.journey.lacks_token:
+            field = self.query_one("#token", Input)
+        elif self.journey.choices.source.kind is SourceKind.INVENTORY:
+            field = self.query_one("#path", Input)
+        else:
+            return None
+        return None if field.value.strip() else field
 
     def heard(self, event: Event) -> None:
         """Progress, in words."""
@@ -104,10 +201,11 @@ class SourceStep(StepScreen):
             self.busy = event.text
 
     def refusal(self) -> str:
-        """A token is needed."""
-        if self._wants_token and self.journey.lacks_token and not self.query_one("#token", Input).value.strip():
-            return "an API token is needed to ask Linode."
-        return ""
+        """A token is needed, or a file."""
+        field = self._empty_field()
+        if field is None:
+            return ""
+        return "an API token is needed to ask Linode." if field.id == "token" else "name the inventory file."
 
     def next_label(self) -> str:
         """After an error, the same is tried again."""
@@ -120,29 +218,30 @@ class SourceStep(StepScreen):
         try:
             if self._wants_token and text.strip():
                 choices.token = token_of(text, "the field above")
-            token = None if choices.source.kind is SourceKind.LAB else self.journey.token()
+            token = self.journey.token() if choices.source.kind is SourceKind.ACCOUNT else None
         except UsageError as error:
             self.error = error
             self.redraw()
             return False
-        if self.journey.is_found and self.journey.found_token == token:
+        if self.journey.is_found and self.journey.found_token == token and not self.journey.is_file_changed:
             return True
         source = choices.source
-        lab = source.kind is SourceKind.LAB
-        self.work(
-            "starting the practice lab" if lab else "asking Linode for the nodes",
-            lambda: self.journey.find(source, token),
-            self._found,
-        )
+        words = {
+            SourceKind.ACCOUNT: "asking Linode for the nodes",
+            SourceKind.INVENTORY: "reading the file",
+            SourceKind.TYPED: "getting ready",
+            SourceKind.LAB: "starting the practice lab",
+        }
+        self.work(words[source.kind], lambda: self.journey.find(source, token), self._found)
         return False
 
     def _found(self, found: Found) -> None:
         self.journey.take_found(found)
         self.wizard.walk(1)
 
-    def failed(self, _error: KthwRoutesError) -> None:
-        """Stopped by the person: that is no error."""
-        self.redraw()
+    def _make_room(self) -> None:
+        """Scroll the problems to where most of them can be seen."""
+        self.query_one("#path-title").scroll_visible(top=True, animate=False)
 
     def by_hand(self) -> Iterable[str]:
         """The API's requests."""

@@ -64,8 +64,14 @@ class Pick(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
-        Binding("enter", "screen.next", "Next", show=False),
+        Binding("enter", "submit", "Next", show=False),
     ]
+
+    @dataclass
+    class Submitted(Message):
+        """The choice is made."""
+
+        pick: "Pick"
 
     @dataclass
     class Changed(Message):
@@ -102,6 +108,12 @@ class Pick(Widget, can_focus=True):
             )
         return Content("\n").join(lines)
 
+    def retell(self, options: tuple[Option, ...]) -> None:
+        """Other words for the same rows."""
+        if options != self._options:
+            self._options = options
+            self.refresh()
+
     def get_content_height(self, *_: object) -> int:
         """A line per choice, whatever the width."""
         return len(self._options)
@@ -109,6 +121,10 @@ class Pick(Widget, can_focus=True):
     def action_move(self, by: int) -> None:
         """Choose the next or the previous one."""
         self._choose(self.index + by)
+
+    def action_submit(self) -> None:
+        """The choice is made."""
+        self.post_message(self.Submitted(self))
 
     def on_click(self, event: object) -> None:
         """Choose the row that was clicked."""

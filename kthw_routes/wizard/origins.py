@@ -1,0 +1,140 @@
+"""Where nodes come from in the wizard: the sources that are offered, and asking the one that was chosen."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kthw_routes.cluster import Cluster
+from kthw_routes.connecting import connect, inventory_source, linode_source
+from kthw_routes.errors import KthwRoutesError, UsageError
+from kthw_routes.events import Emit
+from kthw_routes.hosts.fleet import Stop
+from kthw_routes.hosts.session import Asker
+from kthw_routes.options import Options
+from kthw_routes.settings import Settings
+from kthw_routes.sources import Source
+from kthw_routes.sources.discovery import Discovery
+from kthw_routes.sources.token import Token
+from kthw_routes.wizard.choices import SourceChoice, SourceKind
+from kthw_routes.wizard.paths import FileStamp, likely_inventory, stamp_of
+from kthw_routes.workflow import Walk
+
+if TYPE_CHECKING:
+    from kthw_routes.demo.lab import EmbeddedLab
+
+LAB_REGIONS: Final = ("ca-central", "eu-west")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What asking a source gave, with all that the further steps go by."""
+
+    source: SourceChoice
+    token: Token | None
+    settings: Settings
+    walk: Walk
+    close_connections: Callable[[], None]
+    state: Path
+    discovery: Discovery
+    stamp: FileStamp = None
+    """Of the inventory file, as it was read."""
+
+
+class TypedNodes:
+    """The source of nodes that are typed in: knows none."""
+
+    title: Final = "own machines"
+
+    def __init__(self, cidr: IPv4Network) -> None:
+        self._cidr = cidr
+
+    def find(self, *, emit: Emit, cancel: threading.Event) -> Discovery:  # noqa: ARG002 - nobody is asked
+        """An empty cluster."""
+        return Discovery(Cluster((), self._cidr))
+
+
+class Origins:
+    """Every source that is offered; owns the practice lab that it started."""
+
+    def __init__(self, settings: Settings, lab: "EmbeddedLab | None", asker: Asker, emit: Emit) -> None:
+        """`lab`: the running practice lab where it is the only source offered; whoever gave it closes it too."""
+        self._settings = settings
+        self._asker = asker
+        self._emit = emit
+        self._lab = self._given_lab = lab
+
+    def choices(self, path: str) -> tuple[SourceChoice, ...]:
+        """The rows of the first screen. `path`: of the inventory file, as typed so far."""
+        labs = tuple(SourceChoice(SourceKind.LAB, region) for region in LAB_REGIONS)
+        if self._given_lab is not None:
+            return labs
+        file = SourceChoice(SourceKind.INVENTORY, path=path)
+        return (SourceChoice(SourceKind.ACCOUNT), file, SourceChoice(SourceKind.TYPED), *labs)
+
+    @property
+    def first_choice(self) -> SourceChoice:
+        """What is chosen at first: the file that was named, else the account."""
+        if self._given_lab is not None:
+            return SourceChoice(SourceKind.LAB, self._given_lab.region)
+        if self._settings.inventory is not None:
+            return SourceChoice(SourceKind.INVENTORY, path=str(self._settings.inventory))
+        return SourceChoice(SourceKind.ACCOUNT)
+
+    @property
+    def likely_path(self) -> str:
+        """The inventory file that is likely meant; empty where none is."""
+        return "" if self._given_lab is not None else str(self._settings.inventory or likely_inventory(Path()))
+
+    def find(self, source: SourceChoice, token: Token | None, options: Options, stop: Stop) -> Found:
+        """Ask for the nodes. Blocks. Raises KthwRoutesError, of an inventory with all of its faults."""
+        stamp = stamp_of(source.path)
+        origin, settings = self._origin(source, token)
+        if source.kind is SourceKind.TYPED:
+            options = replace(options, only=frozenset())  # of nodes that are still to be typed
+        connections, state = connect(settings, self._asker, default_host_keys="ask")
+        walk = Walk(connections, options, state, self._emit)
+        walk.heed(stop)
+        try:
+            discovery = walk.find(origin)
+        except KthwRoutesError:
+            connections.close()
+            raise
+        return Found(source, token, settings, walk, connections.close, state, discovery, stamp)
+
+    def _origin(self, source: SourceChoice, token: Token | None) -> tuple[Source, Settings]:
+        """Whom to ask, and the settings to go by then."""
+        match source.kind:
+            case SourceKind.TYPED:
+                return TypedNodes(self._settings.cidr), self._settings
+            case SourceKind.INVENTORY:
+                if not source.path:
+                    raise UsageError("No inventory file is named.")
+                return inventory_source(self._settings, Path(source.path))
+            case SourceKind.ACCOUNT:
+                return linode_source(self._settings, token), self._settings
+            case SourceKind.LAB:
+                lab = self._lab_in(source.lab_region)
+                settings = self._settings if lab is self._given_lab else lab.settings
+                return linode_source(settings), settings
+
+    def _lab_in(self, region: str) -> "EmbeddedLab":
+        """The practice lab in this region, running; one in another region is closed."""
+        from kthw_routes.demo.lab import EmbeddedLab
+
+        if self._lab is not None and self._lab.region == region:
+            return self._lab
+        old, self._lab = self._lab, None
+        if old is not None:
+            old.close()
+        lab = EmbeddedLab(region)
+        lab.start()
+        self._lab = lab
+        return lab
+
+    def close(self) -> None:
+        """Close the practice lab that was started here."""
+        if self._lab is not None and self._lab is not self._given_lab:
+            self._lab.close()

@@ -1,0 +1,76 @@
+"""Nodes that people type: what a new one is likely called, which pod CIDR it is likely to have; all as a file. Pure."""
+
+import re
+from dataclasses import replace
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final, TypeVar
+
+from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role
+from kthw_routes.names import expected_pod_cidr, natural_order
+from kthw_routes.options import DEFAULT_OPTIONS, Options
+from kthw_routes.settings import Settings
+from kthw_routes.sources.inventory.model import NAMES_ON, PERSIST, ROUTES_ON
+from kthw_routes.sources.inventory.values import address_of
+
+W = TypeVar("W", bound=str)
+
+_FIRST: Final = {Role.WORKER: "worker-0", Role.CONTROLLER: "controller-0"}
+_NUMBERED: Final = re.compile(r"(.*?)(\d{1,6})", re.ASCII)
+
+
+def likely_name(cluster: Cluster, role: Role) -> str:
+    """The name after that of the last node of this role, such as `node-1` after `node-0`; else the tutorial's."""
+    taken = {n.name.casefold() for n in cluster}
+    last = next((n.name for n in reversed(cluster.nodes) if n.role is role), "")
+    match = _NUMBERED.fullmatch(last)
+    if match is None:
+        return "" if _FIRST[role] in taken else _FIRST[role]
+    number = int(match[2]) + 1
+    while f"{match[1]}{number}".casefold() in taken:
+        number += 1
+    return f"{match[1]}{number}"
+
+
+def likely_pod_cidr(cluster: Cluster, name: str) -> IPv4Network | None:
+    """By the number in the name; for a name without one, the first that no other worker has."""
+    expected = expected_pod_cidr(name, cluster.cidr)
+    if expected is not None or cluster.cidr.prefixlen > 24 or any(c.isdigit() for c in name):
+        return expected
+    taken = {w.pod_cidr for w in cluster.workers}
+    return next((n for n in cluster.cidr.subnets(new_prefix=24) if n not in taken), None)
+
+
+def typed(cluster: Cluster, old: Node, name: str, role: Role, ssh: Endpoint | None, internal: IPv4Address) -> Node:
+    """`old`, or a new node, with what was typed, and the pod CIDR that its name lets expect."""
+    node = replace(old, name=name, role=role, ssh=ssh, internal=internal, addresses=(address_of(internal),))
+    likely = likely_pod_cidr(cluster, name) if role is Role.WORKER else None
+    return replace(node, pod_cidr=likely, pod_cidr_source=PodCidrSource.LABEL if likely else PodCidrSource.UNKNOWN)
+
+
+def with_added(cluster: Cluster, node: Node) -> Cluster:
+    """The cluster with one node more: workers first, each role in natural order."""
+    nodes = sorted((*cluster, node), key=lambda n: (not n.is_worker, natural_order(n.name)))
+    return replace(cluster, nodes=tuple(nodes))
+
+
+def without(cluster: Cluster, node: Node) -> Cluster:
+    """The cluster without this very node."""
+    return replace(cluster, nodes=tuple(n for n in cluster if n is not node))
+
+
+def inventory_text(cluster: Cluster, settings: Settings, options: Options) -> str:
+    """The nodes as an inventory file, with what was chosen beside them. Raises UsageError where they cannot be one."""
+    from kthw_routes.sources.inventory.write import to_toml
+
+    def given(words: tuple[W, ...], chosen: StrEnum | None, default: StrEnum | None) -> W | None:
+        return next((w for w in words if w == chosen), None) if chosen != default else None
+
+    return to_toml(
+        cluster,
+        user=settings.user,
+        identity=settings.identity.expanduser().absolute() if settings.identity else None,
+        hosts_file=given(NAMES_ON, options.names_on, DEFAULT_OPTIONS.names_on),
+        persist=given(PERSIST, options.persist, DEFAULT_OPTIONS.persist),
+        routes_on=given(ROUTES_ON, options.routes_on, DEFAULT_OPTIONS.routes_on),
+    )

@@ -1,0 +1,66 @@
+"""Paths that people type: which file is likely meant, and how one goes on that was begun."""
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from textual.suggester import Suggester
+
+_LIKELY: Final = ("nodes.toml", "inventory", "inventory.*", "machines.txt", "hosts.ini", "hosts.y*ml")
+"""What inventories are called."""
+_MOST_ENTRIES: Final = 5000
+"""Entries of a folder that are looked at."""
+
+
+def likely_inventory(folder: Path) -> str:
+    """The newest file in `folder` that is called as inventories are; empty where there is none."""
+    newest: tuple[float, str] = (0.0, "")
+    try:
+        for pattern in _LIKELY:
+            for file in islice(folder.glob(pattern), _MOST_ENTRIES):
+                if file.is_file() and file.name.isprintable():
+                    newest = max(newest, (file.stat().st_mtime, file.name))
+    except OSError:
+        return ""
+    return newest[1]
+
+
+FileStamp = tuple[int, int] | None
+"""When a file was changed last, and how large it is; None where there is none."""
+
+
+def stamp_of(path: str) -> FileStamp:
+    """The stamp of a file, to tell later whether it was changed."""
+    try:
+        told = Path(path).expanduser().stat() if path else None
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return (told.st_mtime_ns, told.st_size) if told else None
+
+
+class PathSuggester(Suggester):
+    """Completes a path by what is there; a folder ends with `/`."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The whole path, or None where nothing begins so."""
+        head, slash, begun = value.rpartition("/")
+        if not value or (not slash and value.startswith("~")):
+            return None
+        try:
+            names = sorted(_entries(Path(head + slash or ".").expanduser(), begun))
+        except (OSError, ValueError, RuntimeError):  # ValueError: a NUL in it; RuntimeError: no such home
+            return None
+        return f"{head}{slash}{names[0]}" if names else None
+
+
+def _entries(folder: Path, begun: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in islice(entries, _MOST_ENTRIES):
+            name = entry.name
+            if name.startswith(begun) and name.isprintable() and (begun or not name.startswith(".")):
+                yield f"{name}/" if entry.is_dir() else name

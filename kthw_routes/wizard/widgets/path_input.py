@@ -1,0 +1,25 @@
+"""A field for a path, completed by what is there: Tab takes the completion over, or goes on where there is none."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widgets import Input
+
+from kthw_routes.wizard.paths import PathSuggester
+
+
+class PathInput(Input):
+    """Tab and Right complete."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", "Complete", show=False)]
+
+    def __init__(self, value: str = "", *, id: str | None = None, placeholder: str = "") -> None:  # noqa: A002 - Textual's name
+        super().__init__(value, id=id, placeholder=placeholder, compact=True, suggester=PathSuggester())
+
+    def action_complete(self) -> None:
+        """Take the completion over; where nothing is shown, on to the next field."""
+        before = self.value
+        if self.cursor_at_end:
+            self.action_cursor_right()
+        if self.value == before:
+            self.screen.focus_next()
