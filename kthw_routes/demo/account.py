@@ -1,7 +1,8 @@
 """The Linode account of the embedded lab: plain data, so that tests can make up other accounts."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -10,6 +11,9 @@ from kthw_routes.demo.topology import ADDRESSES
 
 DEMO_REGIONS: Final = ("ca-central", "eu-west")
 """Where the lab can stand: the region in which its author saw pods reach each other, and the one where not."""
+
+FIRST_ID: Final = 71001
+"""The id of the account's first instance; the others follow."""
 
 DEMO_TOKEN: Final = "embedded-lab-opens-nothing-else"  # noqa: S105 - it opens the embedded lab only
 
@@ -30,6 +34,8 @@ class LinodeInstance:
     """Its address on a VLAN, such as `10.0.0.2/24`."""
     vpc: str | None = None
     """Its address in a VPC, such as `10.8.0.2`."""
+    number: int | None = None
+    """Its id; by default it follows from its place in the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,37 @@ class Account:
     token: str = field(default=DEMO_TOKEN, repr=False)
     scopes: str = "linodes:read_only"
     """What the token may do, as the X-OAuth-Scopes header spells it."""
+
+    @property
+    def numbered(self) -> dict[int, LinodeInstance]:
+        """The instances by their id."""
+        return {linode.number or n: linode for n, linode in enumerate(self.instances, start=FIRST_ID)}
+
+    def with_node(self, name: str, public: str, private: str, region: str) -> "Account":
+        """The same account with one more node, made last."""
+        last = max(self.numbered, default=FIRST_ID - 1)
+        node = LinodeInstance(name, (public,), (private,), region, (name.rpartition("-")[0],), number=last + 1)
+        return replace(self, instances=(*self._fixed(), node))
+
+    def without(self, name: str) -> "Account":
+        """The same account without the instance of that label."""
+        return replace(self, instances=tuple(linode for linode in self._fixed() if linode.label != name))
+
+    def moved(self, name: str, public: str, private: str) -> "Account":
+        """The same account with other addresses of the instance of that label."""
+        return self._edited(name, lambda linode: replace(linode, public=(public,), private=(private,)))
+
+    def renamed(self, old: str, new: str) -> "Account":
+        """The same account with another label of one instance."""
+        return self._edited(old, lambda linode: replace(linode, label=new))
+
+    def _edited(self, name: str, edit: Callable[[LinodeInstance], LinodeInstance]) -> "Account":
+        instances = tuple(edit(linode) if linode.label == name else linode for linode in self._fixed())
+        return replace(self, instances=instances)
+
+    def _fixed(self) -> list[LinodeInstance]:
+        """The instances with the ids that they have, whatever goes from between them."""
+        return [replace(linode, number=number) for number, linode in self.numbered.items()]
 
 
 def lab_account(region: str = DEMO_REGIONS[0]) -> Account:

@@ -4,19 +4,23 @@ import contextlib
 import posixpath
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from kthw_routes.demo.agenda import Agenda
+from kthw_routes.demo.boot import come_up, go_down
 from kthw_routes.demo.builtins import ExitShell
 from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.files import FileTree
 from kthw_routes.demo.kernel import Kernel
 from kthw_routes.demo.network import Network
+from kthw_routes.demo.networkd import Networkd
 from kthw_routes.demo.pipes import reading
 from kthw_routes.demo.process import BrokenPipe, Expired, Interrupted, Process, Readable, Write
 from kthw_routes.demo.programs import registry
 from kthw_routes.demo.shell import NOT_FOUND, Shell
 from kthw_routes.demo.system_files import add_system_files, write_passwd
+from kthw_routes.demo.systemd import Systemd
 from kthw_routes.demo.users import ROOT, SudoPolicy, User
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -36,6 +40,9 @@ class ModelHost:
             and `busybox` takes no options.
         bashrc: what the login shell prints before each command (stdout), as a noisy .bashrc does.
         missing: programs that are not installed.
+        nics: its network cards: name to MAC address.
+        network_helper: writes the provider's network configuration into the files, before each boot.
+        went_down: called when it goes down, as its connections break.
         before: called before each program is run; a test makes a host slow or dying with it.
     """
 
@@ -58,8 +65,55 @@ class ModelHost:
         self.bashrc = b""
         self.missing: set[str] = set()
         self.before: Callable[[Process], None] | None = None
+        self.nics: dict[str, str] = {}
+        self.network_helper: Callable[[ModelHost], None] | None = None
+        self.went_down: list[Callable[[], None]] = []
+        self._live: set[threading.Event] = set()
+        self.agenda = Agenda(self.clock)
+        self.network.before_packet.append(self.agenda.run_due)
         self.files = FileTree(self.clock, time.time() - self.clock.now() if epoch is None else epoch)
         add_system_files(self)
+        self.networkd = Networkd(self)
+        self.systemd = Systemd(self)
+
+    # power
+
+    def boot(self) -> None:
+        """Come up, with what the files say."""
+        come_up(self)
+
+    def reboot(self) -> None:
+        """Go down and come up: connections break, what runs ends, and what no file brings back is gone."""
+        go_down(self)
+        for tell in self.went_down:
+            tell()
+        come_up(self)
+
+    def power_cut(self) -> None:
+        """The same without a word before: in the model everything written is on the disk at once."""
+        self.reboot()
+
+    @contextlib.contextmanager
+    def living(self, ended: threading.Event) -> Iterator[None]:
+        """While a command runs that `ended` ends."""
+        self.agenda.run_due()
+        self._live.add(ended)
+        try:
+            yield
+        finally:
+            self._live.discard(ended)
+
+    def power_off(self) -> None:
+        """Go down and stay down: nothing answers for its addresses any more."""
+        go_down(self)
+        for tell in self.went_down:
+            tell()
+        self.network.unplug(self.kernel)
+
+    def interrupt(self) -> None:
+        """End every command that runs."""
+        for event in list(self._live):
+            event.set()
 
     def add_user(
         self, name: str, *, sudo: SudoPolicy = SudoPolicy.NOPASSWD, password: str = "", uid: int | None = None
@@ -104,6 +158,7 @@ class ModelHost:
         if not self.has_program(process.argv[0]):
             process.err(f"{process.argv[0]}: command not found\n")
             return NOT_FOUND
+        self.agenda.run_due()
         process.check()
         if self.before:
             self.before(process)
@@ -134,11 +189,26 @@ class ModelHost:
         Raises:
             KeyError: there is no such account.
         """
-        shell = self._login_shell(user, stdin or reading(b""), stdout, stderr, cancelled or threading.Event())
+        ended = cancelled or threading.Event()
+        shell = self._login_shell(user, stdin or reading(b""), stdout, stderr, ended)
         try:
-            if self.bashrc:
-                stdout(self.bashrc)
-            return shell.run_text(command)
+            with self.living(ended):
+                if self.bashrc:
+                    stdout(self.bashrc)
+                return shell.run_text(command)
+        except (Interrupted, Expired):
+            return 130
+        except BrokenPipe:
+            return 141
+
+    def run_as_service(self, argv: list[str]) -> int:
+        """Run a program as systemd runs a service's, and return its status."""
+        ended = threading.Event()
+        env = {"LANG": "C.UTF-8", "PATH": PATH, "HOME": "/root", "LOGNAME": "root", "USER": "root", "SHELL": "/bin/sh"}
+        process = Process(self, ROOT, self.kernel, argv, env, reading(b""), _nowhere, _nowhere, ended, cwd="/")
+        try:
+            with self.living(ended):
+                return self.run_program(process)
         except (Interrupted, Expired):
             return 130
         except BrokenPipe:
@@ -146,8 +216,8 @@ class ModelHost:
 
     def open_shell(self, user: str) -> "LoginShell":
         """A shell for one interactive login. Raises KeyError where there is no such account."""
-        nothing: Write = lambda _data: None  # noqa: E731 - replaced by the terminal's for each line
-        shell = self._login_shell(user, reading(b""), nothing, nothing, threading.Event())
+        # the streams are replaced by the terminal's for each line
+        shell = self._login_shell(user, reading(b""), _nowhere, _nowhere, threading.Event())
         shell.interactive = True
         return LoginShell(shell)
 
@@ -166,6 +236,10 @@ class ModelHost:
         }
         process = Process(self, user, self.kernel, ["bash"], env, stdin, stdout, stderr, cancelled, cwd=user.home)
         return Shell(process, "bash")
+
+
+def _nowhere(_data: bytes) -> None:
+    """Where nobody reads."""
 
 
 class LoginShell:
@@ -193,7 +267,8 @@ class LoginShell:
         process = self._shell.process
         process.stdin, process.stdout, process.stderr, process.cancelled = stdin, stdout, stderr, cancelled
         try:
-            self._shell.status = self._run(command)
+            with process.host.living(cancelled):
+                self._shell.status = self._run(command)
         except (Interrupted, Expired):
             self._shell.status = 130
         except ExitShell as ending:

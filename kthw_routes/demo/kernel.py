@@ -42,8 +42,23 @@ class Kernel:
         self.masquerade: list[IPv4Network] = []
         """Pod networks whose traffic leaves with the node's own address (the CNI's `ipMasq`)."""
         self._links: dict[str, Link] = {}
+        self._add_loopback()
+
+    def _add_loopback(self) -> None:
         self.add_link("lo", kind="loopback", mtu=65536)
         self.add_address("lo", LinkAddress(IPv4Interface("127.0.0.1/8"), scope=Scope.HOST))
+
+    def reset(self) -> None:
+        """As after a boot: nothing is there but the loopback interface."""
+        with self.lock:
+            self.sysctl.clear()
+            self.sysctl.update(SYSCTL_DEFAULTS)
+            self.counters.clear()
+            self.tables = {MAIN: RouteTable(), LOCAL: RouteTable()}
+            self.neighbours.clear()
+            self.masquerade.clear()
+            self._links.clear()
+            self._add_loopback()
 
     # interfaces
 
@@ -299,6 +314,11 @@ class Kernel:
             if table not in self.tables:
                 raise KernelError(errno.ESRCH, "FIB table does not exist")
             self.tables[table].delete(prefix, tos, matches)
+
+    def drop_routes(self, doomed: Callable[[FibRoute], bool]) -> None:
+        """Take away every route outside of the local table that is `doomed`."""
+        with self.lock:
+            self._drop_routes(doomed)
 
     def _drop_routes(self, doomed: Callable[[FibRoute], bool]) -> None:
         for number, table in self.tables.items():

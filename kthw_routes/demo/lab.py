@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kthw_routes.demo.account import lab_account
 from kthw_routes.demo.clock import Clock
 from kthw_routes.demo.linode_api import LinodeApi
-from kthw_routes.demo.ssh_server import LOOPBACK, SshServer, private_text
-from kthw_routes.demo.topology import ADDRESSES, Topology, build_cluster
+from kthw_routes.demo.ssh_server import LOOPBACK, SshServer, new_key, private_text
+from kthw_routes.demo.topology import Topology, build_cluster, next_addresses
 from kthw_routes.settings import Settings
 
 
@@ -47,6 +48,8 @@ class EmbeddedLab:
         self._keys = dict(keys or {})
         self._ports = dict(ports or {})
         self._folder: Path | None = None
+        self._aliases: dict[str, str] = {}
+        """Under which name the host key of each node is known: its first one."""
         self._exit = ExitStack()
 
     def start(self) -> None:
@@ -62,16 +65,72 @@ class EmbeddedLab:
     def _serve(self, stack: ExitStack) -> None:
         """An SSH server per node, and the files that lead there."""
         private = private_text(Ed25519PrivateKey.generate())
-        authorized = [paramiko.Ed25519Key.from_private_key(StringIO(private)).asbytes()]
-        self.servers = {
-            name: SshServer(host, authorized, key=self._keys.get(name), port=self._ports.get(name, 0))
-            for name, host in self.topology.hosts.items()
-        }
-        for server in self.servers.values():
-            stack.callback(server.close)
+        self._authorized = [paramiko.Ed25519Key.from_private_key(StringIO(private)).asbytes()]
+        self.servers: dict[str, SshServer] = {}
+        stack.callback(self._close_servers)
+        for name in self.topology.hosts:
+            self._serve_node(name)
         self.identity.touch(mode=0o600)
         self.identity.write_text(private)
-        self.ssh_config.write_text("".join(self._host_block(name) for name in self.servers))
+        self._write_ssh_config()
+
+    def _serve_node(self, name: str) -> None:
+        host = self.topology.hosts[name]
+        server = SshServer(host, self._authorized, key=self._keys.get(name), port=self._ports.get(name, 0))
+        self.servers[name] = server
+        self._aliases[name] = name
+        host.went_down.append(partial(self._hang_up, server.port))
+
+    def _hang_up(self, port: int) -> None:
+        """End the connections of a host that goes down. (Its server may have been put in another's place.)"""
+        for server in list(self.servers.values()):
+            if server.port == port:
+                server.hang_up()
+
+    def _close_servers(self) -> None:
+        for server in self.servers.values():
+            server.close()
+
+    # what an operator does to the cluster, while the lab runs
+
+    def rebuild(self, name: str, *, private: str | None = None, public: str | None = None) -> None:
+        """Put a fresh host in a node's place: another host key, no routes, the files as before lab 11.
+
+        Args:
+            private, public: its addresses, where they are others than before; the API tells them.
+        """
+        host = self.topology.rebuild(name, private=private, public=public)
+        self.api.account = self.api.account.moved(name, *self.topology.addresses[name])
+        server = self.servers[name]
+        server.host, server.key = host, new_key()
+        server.hang_up()  # on whoever connected to the old one just now
+        host.went_down.append(partial(self._hang_up, server.port))
+        self._write_ssh_config()
+
+    def add(self, name: str, *, public: str | None = None, private: str | None = None) -> None:
+        """Add a fresh node, such as `worker-3`; its addresses follow from its name unless they are given."""
+        default_public, default_private = next_addresses(name)
+        public, private = public or default_public, private or default_private
+        self.topology.add(name, public, private)
+        self._serve_node(name)
+        self.api.account = self.api.account.with_node(name, public, private, self.region)
+        self._write_ssh_config()
+
+    def remove(self, name: str) -> None:
+        """Take a node away for good: from the network and from the account."""
+        self.api.account = self.api.account.without(name)
+        self.topology.remove(name)
+        self.servers.pop(name).close()
+        del self._aliases[name]
+        self._write_ssh_config()
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a node another name, in the account and on the host itself. Its host key stays known."""
+        self.topology.rename(old, new)
+        self.api.account = self.api.account.renamed(old, new)
+        self.servers = {new if name == old else name: server for name, server in self.servers.items()}
+        self._aliases[new] = self._aliases.pop(old)
+        self._write_ssh_config()
 
     def close(self) -> None:
         """End everything and remove all files."""
@@ -107,7 +166,7 @@ class EmbeddedLab:
     @property
     def node_names(self) -> tuple[str, ...]:
         """The names of the nodes, controllers first."""
-        return tuple(ADDRESSES)
+        return tuple(self.topology.hosts)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -130,15 +189,18 @@ class EmbeddedLab:
             environ=self.environment,
         )
 
+    def _write_ssh_config(self) -> None:
+        self.ssh_config.write_text("".join(self._host_block(name) for name in self.servers))
+
     def _host_block(self, name: str) -> str:
         """How OpenSSH and we find a node: by its name, and by the address that the API tells."""
-        public, _private = ADDRESSES[name]
+        public, _private = self.topology.addresses[name]
         return (
             f"Host {name} {public}\n"
             f"    HostName {LOOPBACK}\n"
             f"    Port {self.servers[name].port}\n"
             f"    User root\n"
-            f"    HostKeyAlias {name}\n"
+            f"    HostKeyAlias {self._aliases[name]}\n"
             f"    IdentityFile {self.identity}\n"
             f"    IdentitiesOnly yes\n"
             f"    UserKnownHostsFile {self.folder / 'known_hosts'}\n"

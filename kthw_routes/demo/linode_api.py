@@ -13,11 +13,9 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from kthw_routes.demo import linode_json
+from kthw_routes.demo.account import FIRST_ID as FIRST_ID
 from kthw_routes.demo.account import Account, LinodeInstance
 from kthw_routes.demo.linode_json import Json
-
-FIRST_ID: Final = 71001
-"""The id of the account's first instance; the others follow."""
 
 _PAGE_SIZES: Final = range(25, 501)
 _RATE_LIMIT: Final = 1840  # what recorded answers had most often
@@ -120,7 +118,7 @@ class LinodeApi:
         is_open = path[1:2] == ["regions"]
         if authorization != f"Bearer {self.account.token}" and not (is_open and authorization is None):
             raise _ApiError(401, "Invalid Token")
-        instances = dict(enumerate(self.account.instances, start=FIRST_ID))
+        instances = self.account.numbered
         query = parse_qs(url.query)
         match path[1:]:
             case ["linode", "instances"]:

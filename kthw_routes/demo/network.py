@@ -121,6 +121,8 @@ class Network:
         self.segments: list[Segment] = []
         self.silent: list[Kernel] = []
         """Namespaces that forward nothing and report nothing: the provider's router."""
+        self.before_packet: list[Callable[[], None]] = []
+        """Called before a packet is sent: what is due on any host happens first."""
         self._answers: dict[tuple[int, int], Packet] = {}
         self._translated: dict[tuple[int, int, IPv4Address], IPv4Address] = {}
 
@@ -161,6 +163,8 @@ class Network:
         Raises:
             KernelError: the host's own routes refuse it.
         """
+        for settle in self.before_packet:
+            settle()
         with self.lock:
             decision = output_route(kernel, destination, source=source, device=device)
             if decision.type not in (RouteType.UNICAST, RouteType.LOCAL):

@@ -59,12 +59,13 @@ class AsRoot:
 def add_system_files(host: "ModelHost") -> None:
     """Fill a new host's file tree."""
     files = host.files
-    for path in ("/bin", "/boot", "/dev", "/home", "/lib", "/opt", "/run/netns", "/srv", "/sys", "/usr/bin", "/var"):
+    for path in ("/bin", "/boot", "/dev", "/home", "/lib", "/opt", "/srv", "/sys", "/usr/bin", "/var"):
         files.directory(path)
     files.directory("/root").mode = 0o700
     null = files.put("/dev/null", mode=0o666)
     null.type, null.sink = "device", _discard
     files.directory("/tmp").mode = 0o1777  # noqa: S108 - a directory of the model
+    add_runtime_files(host)
     files.put("/etc/hostname", f"{host.name}\n")
     files.put("/etc/hosts", ETC_HOSTS.format(name=host.name))
     files.put("/usr/lib/os-release", OS_RELEASE)
@@ -84,6 +85,12 @@ def add_system_files(host: "ModelHost") -> None:
         files.put(path, mode=0o444).source = partial(_encoded, make)
     for name in host.kernel.sysctl:
         _add_sysctl(host, name)
+
+
+def add_runtime_files(host: "ModelHost") -> None:
+    """What lies in /run from the boot on; /run/systemd/system tells that systemd runs."""
+    for path in ("/run/netns", "/run/systemd/system", "/run/systemd/network", "/run/systemd/transient"):
+        host.files.directory(path)
 
 
 def _discard(_data: bytes) -> None:

@@ -5,24 +5,18 @@ private one that all customers of a data centre share. The kubelets are configur
 and no pod has run: no bridge, forwarding off.
 """
 
-import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
 from kthw_routes.demo.clock import Clock, RealClock
-from kthw_routes.demo.fib import ADD, FibRoute, NextHop
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.kernel import Kernel
 from kthw_routes.demo.links import LinkAddress
-from kthw_routes.demo.netlink import BOOT
 from kthw_routes.demo.network import Filter, Network, Segment, drops_sources_outside
+from kthw_routes.demo.network_helper import GATEWAY, PRIVATE, PUBLIC, NetworkHelper, mac_of
+from kthw_routes.demo.pods import add_pod, add_worker_files, configured_cidr, pod_cidr
 from kthw_routes.demo.system_files import ETC_HOSTS
 
-PUBLIC: Final = IPv4Network("203.0.113.0/24")
-"""TEST-NET-3 (RFC 5737): addresses that belong to nobody."""
-PRIVATE: Final = IPv4Network("192.168.128.0/17")
-GATEWAY: Final = IPv4Address("203.0.113.1")
 CLUSTER: Final = IPv4Network("10.200.0.0/16")
 
 ADDRESSES: Final = {
@@ -41,54 +35,6 @@ STALE_LINE: Final = "192.168.177.9 worker-1\n"
 FILTERED_REGIONS: Final = frozenset({"eu-west"})
 """Where the modelled provider drops what does not come from an address of its own."""
 
-BRIDGE_CONF: Final = """\
-{{
-    "cniVersion": "0.4.0",
-    "name": "bridge",
-    "type": "bridge",
-    "bridge": "cnio0",
-    "isGateway": true,
-    "ipMasq": true,
-    "ipam": {{
-        "type": "host-local",
-        "ranges": [
-          [{{"subnet": "{cidr}"}}]
-        ],
-        "routes": [{{"dst": "0.0.0.0/0"}}]
-    }}
-}}
-"""
-
-LOOPBACK_CONF: Final = """\
-{
-    "cniVersion": "0.4.0",
-    "name": "lo",
-    "type": "loopback"
-}
-"""
-
-KUBELET_CONFIG: Final = """\
-kind: KubeletConfiguration
-apiVersion: kubelet.config.k8s.io/v1beta1
-authentication:
-  anonymous:
-    enabled: false
-  webhook:
-    enabled: true
-  x509:
-    clientCAFile: "/var/lib/kubernetes/ca.pem"
-authorization:
-  mode: Webhook
-clusterDomain: "cluster.local"
-clusterDNS:
-  - "10.32.0.10"
-podCIDR: "{cidr}"
-resolvConf: "/run/systemd/resolve/resolv.conf"
-runtimeRequestTimeout: "15m"
-tlsCertFile: "/var/lib/kubelet/{name}.pem"
-tlsPrivateKeyFile: "/var/lib/kubelet/{name}-key.pem"
-"""
-
 
 @dataclass(slots=True)
 class Topology:
@@ -97,7 +43,10 @@ class Topology:
     region: str
     network: Network
     ethernet: Segment
-    hosts: dict[str, ModelHost]
+    epoch: float | None = None
+    hosts: dict[str, ModelHost] = field(default_factory=dict)
+    addresses: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Public and private address of each host."""
 
     @property
     def workers(self) -> list[ModelHost]:
@@ -105,15 +54,60 @@ class Topology:
         return [host for name, host in sorted(self.hosts.items()) if name.startswith("worker-")]
 
     def with_pods(self) -> "Topology":
-        """The same cluster after the first pod ran on every worker: bridge, namespace, forwarding on."""
+        """The same cluster after a pod ran on every worker: bridge, namespace, forwarding on."""
         for host in self.workers:
-            add_pod(host, pod_cidr(host.name))
+            add_pod(host, configured_cidr(host))
         return self
 
+    def add(self, name: str, public: str, private: str, *, cidr: IPv4Network | None = None) -> ModelHost:
+        """Put a fresh host into the network and boot it.
 
-def pod_cidr(worker: str) -> IPv4Network:
-    """The pod network of a worker, by the number in its name."""
-    return IPv4Network(f"10.200.{worker.rpartition('-')[2]}.0/24")
+        Args:
+            cidr: a worker's pod network; by default the one that the number in its name gives.
+        """
+        host = ModelHost(name, clock=self.network.clock, network=self.network, epoch=self.epoch)
+        host.nics["eth0"] = mac_of(IPv4Address(public))
+        host.network_helper = NetworkHelper(IPv4Address(public), IPv4Address(private))
+        if name.startswith("worker-"):
+            add_worker_files(host, cidr or pod_cidr(name))
+        host.boot()
+        self.ethernet.ports.append((host.kernel, "eth0"))
+        self.hosts[name], self.addresses[name] = host, (public, private)
+        return host
+
+    def remove(self, name: str) -> ModelHost:
+        """Switch a host off for good."""
+        host = self.hosts.pop(name)
+        del self.addresses[name]
+        host.power_off()
+        return host
+
+    def rebuild(self, name: str, *, private: str | None = None, public: str | None = None) -> ModelHost:
+        """Put a fresh host in the place of one, with other addresses or the same."""
+        names = list(self.hosts)
+        old = self.addresses[name]
+        cidr = configured_cidr(self.hosts[name]) if name.startswith("worker-") else None
+        self.remove(name)
+        host = self.add(name, public or old[0], private or old[1], cidr=cidr)
+        self.hosts = {key: self.hosts[key] for key in names}
+        return host
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a host another name, as `hostnamectl` does: nothing else on it changes."""
+        self.hosts = {new if key == old else key: host for key, host in self.hosts.items()}
+        self.addresses = {new if key == old else key: value for key, value in self.addresses.items()}
+        host = self.hosts[new]
+        host.name = new
+        host.files.put("/etc/hostname", f"{new}\n")
+
+
+def next_addresses(name: str) -> tuple[str, str]:
+    """Public and private address of a node that is added, by its role and number."""
+    role, _, digits = name.rpartition("-")
+    number = int(digits)
+    if role == "worker":
+        return f"203.0.113.{20 + number}", f"192.168.{138 + 7 * number}.{(48 + 59 * number) % 256}"
+    return f"203.0.113.{10 + number}", f"192.168.{200 + 7 * number}.{(10 + 59 * number) % 256}"
 
 
 def provider_filter(region: str) -> Filter | None:
@@ -132,31 +126,12 @@ def build_cluster(region: str, *, clock: Clock | None = None, epoch: float | Non
     network = Network(clock or RealClock())
     ethernet = network.segment("data centre", provider_filter(region))
     _add_router(network, ethernet)
-    hosts = {}
+    topology = Topology(region, network, ethernet, epoch)
     for name, (public, private) in ADDRESSES.items():
-        host = ModelHost(name, clock=network.clock, network=network, epoch=epoch)
-        _plug(host.kernel, ethernet, IPv4Address(public), IPv4Address(private))
-        if name.startswith("worker-"):
-            _add_worker_files(host)
-        hosts[name] = host
+        topology.add(name, public, private)
     stale = ETC_HOSTS.format(name="controller-1") + STALE_LINE
-    hosts["controller-1"].files.put("/etc/hosts", stale)
-    return Topology(region, network, ethernet, hosts)
-
-
-def _mac(address: IPv4Address) -> str:
-    """A MAC address in the range that Linode's virtual machines have."""
-    return "f2:3c:" + ":".join(f"{octet:02x}" for octet in address.packed)
-
-
-def _plug(kernel: Kernel, ethernet: Segment, public: IPv4Address, private: IPv4Address) -> None:
-    kernel.add_link("eth0", mac=_mac(public))
-    for address, network in ((public, PUBLIC), (private, PRIVATE)):
-        interface = IPv4Interface((int(address), network.prefixlen))
-        kernel.add_address("eth0", LinkAddress(interface, broadcast=network.broadcast_address))
-    default = FibRoute(IPv4Network("0.0.0.0/0"), hops=(NextHop("eth0", GATEWAY),), protocol=4)
-    kernel.insert_route(default, ADD)
-    ethernet.ports.append((kernel, "eth0"))
+    topology.hosts["controller-1"].files.put("/etc/hosts", stale)
+    return topology
 
 
 def _add_router(network: Network, ethernet: Segment) -> None:
@@ -167,38 +142,3 @@ def _add_router(network: Network, ethernet: Segment) -> None:
     kernel.sysctl["net.ipv4.ip_forward"] = "1"
     network.silent.append(kernel)
     ethernet.ports.append((kernel, "eth0"))
-
-
-def _add_worker_files(host: ModelHost) -> None:
-    cidr = pod_cidr(host.name)
-    host.files.put("/etc/cni/net.d/10-bridge.conf", BRIDGE_CONF.format(cidr=cidr))
-    host.files.put("/etc/cni/net.d/99-loopback.conf", LOOPBACK_CONF)
-    host.files.put("/var/lib/kubelet/kubelet-config.yaml", KUBELET_CONFIG.format(cidr=cidr, name=host.name))
-
-
-def add_pod(host: ModelHost, cidr: IPv4Network) -> str:
-    """Run one pod on a worker, as the CNI bridge plugin does it, and return its namespace's name."""
-    network = host.network
-    first = IPv4Interface((int(cidr.network_address) + 1, cidr.prefixlen))
-    number = len(host.namespaces) + 2
-    address = IPv4Interface((int(cidr.network_address) + number, cidr.prefixlen))
-    name = f"cni-{uuid.uuid5(uuid.NAMESPACE_DNS, f'{host.name}.{number}')}"
-    pod = host.add_namespace(name)
-    with network.lock:
-        bridge = next((s for s in network.segments if s.name == f"{host.name} cnio0"), None)
-        if bridge is None:
-            bridge = network.segment(f"{host.name} cnio0")
-            host.kernel.add_link("cnio0", kind="bridge", mac=_mac(first.ip))
-            host.kernel.add_address("cnio0", LinkAddress(first, broadcast=cidr.broadcast_address))
-            bridge.ports.append((host.kernel, "cnio0"))
-        host.kernel.sysctl["net.ipv4.ip_forward"] = "1"
-        if cidr not in host.kernel.masquerade:
-            host.kernel.masquerade.append(cidr)
-        end = f"veth{uuid.uuid5(uuid.NAMESPACE_DNS, name).hex[:8]}"
-        host.kernel.add_link(end, kind="veth", mac=_mac(address.ip), peer="if2", master="cnio0")
-        pod.add_link("eth0", kind="veth", mac=_mac(address.ip), peer=f"if{len(host.kernel.links)}")
-        pod.add_address("eth0", LinkAddress(address, broadcast=cidr.broadcast_address))
-        default = FibRoute(IPv4Network("0.0.0.0/0"), hops=(NextHop("eth0", first.ip),), protocol=BOOT)
-        pod.insert_route(default, ADD)
-        bridge.ports.append((pod, "eth0"))
-    return name

@@ -130,6 +130,21 @@ route_change = joined(
     target,
     attributes,
 )
+connected = st.sampled_from(
+    (
+        ("10.200.1.0/24", "eth1", "10.200.1.1"),
+        ("10.9.0.0/24", "eth0", "10.9.0.1"),
+        ("192.168.128.0/17", "eth0", "192.168.128.10"),
+        ("10.200.1.0/24", "eth0", "1.2.3.4"),
+    )
+)
+route_connected = st.tuples(st.sampled_from(("add", "replace", "replace", "append", "del")), connected).map(
+    lambda chosen: (
+        *("ip", "route", chosen[0], chosen[1][0], "dev", chosen[1][1]),
+        *("proto", "kernel", "scope", "link", "src", chosen[1][2]),
+    )
+)
+"""A connected route typed in, as when a bridge's own was replaced."""
 route_delete = joined(
     fixed("ip", "route", "del"),
     prefix.map(lambda word: (word,)),
@@ -223,6 +238,7 @@ commands = st.one_of(
     route_change,
     route_change,
     route_change,
+    route_connected,
     route_delete,
     route_show,
     route_get,
@@ -314,6 +330,26 @@ ip address del 192.168.128.10/17 dev eth0
 """A node's own pod network: a route that was there before the bridge, and one that replaces the bridge's."""
 
 
+BRIDGE_BACK = lines("""
+ip address add 192.168.128.10/17 dev eth0
+ip address add 10.200.1.1/24 dev eth1
+ip route replace 10.200.1.0/24 via 192.168.128.11 dev eth0
+ip route add 10.200.1.0/24 dev eth1 proto kernel scope link src 10.200.1.1
+ip route replace 10.200.1.0/24 dev eth1 proto kernel scope link src 10.200.1.1
+ip route replace 10.200.1.0/24 dev eth1 proto kernel scope link src 10.200.1.1
+ip -json route show exact 10.200.1.0/24
+ip route get 10.200.1.5
+ip route add 10.200.1.0/24 via 192.168.128.12 metric 5
+ip route del 10.200.1.0/24 via 192.168.128.12 dev eth0
+ip route replace 10.200.1.0/24 via 192.168.128.11 dev eth0 proto 200
+ip route del 10.200.1.0/24 via 192.168.128.11 dev eth0
+ip route add 10.200.1.0/24 dev eth1 proto kernel scope link src 10.200.1.1
+ip address del 10.200.1.1/24 dev eth1
+ip route add 10.200.1.0/24 dev eth1 proto kernel scope link src 10.200.1.1
+""")
+"""A node's own pod network was routed away, and the bridge's connected route comes back; it goes with the address."""
+
+
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -323,6 +359,7 @@ ip address del 192.168.128.10/17 dev eth0
 @example(sequence=KNOWN, how=Settings())
 @example(sequence=KNOWN, how=Settings(ip_forward=1, rp_filter=1))
 @example(sequence=OWN_NETWORK, how=Settings())
+@example(sequence=BRIDGE_BACK, how=Settings())
 def test_the_model_answers_as_the_kernel_does(real: RealKernel, sequence: list[Words], how: Settings) -> None:
     """Each command's stdout, stderr and status, and the table and addresses after it, are the same on both."""
     expected = real.run(sequence, how)

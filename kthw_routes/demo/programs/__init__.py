@@ -20,8 +20,11 @@ FAMILIES: Final = (
     "identity",
     "ip",
     "making",
+    "networkctl",
     "ping",
+    "services",
     "sysctl",
+    "systemd_run",
     "text",
 )
 

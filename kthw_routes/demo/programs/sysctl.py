@@ -1,5 +1,7 @@
 """`sysctl`: the few settings that matter for routing."""
 
+from kthw_routes.demo.boot import apply_sysctl_files, apply_sysctl_text
+from kthw_routes.demo.files import FileError
 from kthw_routes.demo.process import Process
 from kthw_routes.demo.programs import program
 
@@ -10,6 +12,8 @@ def sysctl(process: Process) -> int:
     values_only = quiet = False
     status = 0
     settings = process.net.sysctl
+    if loads := {"-p", "--load", "--system"} & set(process.arguments):
+        return _load(process, everything="--system" in loads)
     for word in process.arguments:
         if word.startswith("-"):
             values_only |= "n" in word
@@ -32,3 +36,20 @@ def sysctl(process: Process) -> int:
             if not quiet:
                 process.out(f"{value}\n" if values_only else f"{name} = {value}\n")
     return status
+
+
+def _load(process: Process, *, everything: bool) -> int:
+    """Make the settings of a file, by default /etc/sysctl.conf, or of all."""
+    if not process.user.is_root:
+        return process.fail("permission denied", 255)
+    if everything:
+        made = apply_sysctl_files(process.host)
+    else:
+        name = next((word for word in process.arguments if not word.startswith("-")), "/etc/sysctl.conf")
+        try:
+            text = process.host.files.read(name, process).decode("utf-8", "replace")
+        except FileError as error:
+            return process.fail(f'cannot open "{name}": {error.reason}', 255)
+        made = apply_sysctl_text(process.host, text)
+    process.out("".join(f"{name} = {value}\n" for name, value in made))
+    return 0

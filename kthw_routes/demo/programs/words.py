@@ -33,9 +33,14 @@ def owner_name(process: Process, uid: int) -> str:
 
 def quoted(process: Process, text: str) -> str:
     """A word in the quotation marks of the process's character set, as most of coreutils' complaints have it."""
+    return f"‘{text}’" if speaks_utf8(process) else f"'{text}'"
+
+
+def speaks_utf8(process: Process) -> bool:
+    """Whether a program may print more than ASCII."""
     env = process.env
     locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "C"
-    return f"‘{text}’" if locale.lower().endswith(("utf-8", "utf8")) else f"'{text}'"
+    return locale.lower().endswith(("utf-8", "utf8"))
 
 
 def try_help(process: Process, message: str, status: int = 1) -> int:

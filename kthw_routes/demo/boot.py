@@ -1,0 +1,88 @@
+"""How a modelled host goes down and comes up again: what is gone, what the files bring back, in which order."""
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from kthw_routes.demo import cloud_init
+from kthw_routes.demo.files import FileError
+from kthw_routes.demo.system_files import add_runtime_files
+from kthw_routes.demo.units import AsSystemd
+
+if TYPE_CHECKING:
+    from kthw_routes.demo.host import ModelHost
+
+SYSCTL_FOLDERS: Final = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d")
+
+
+def go_down(host: "ModelHost") -> None:
+    """End all that runs; what was only in memory is gone."""
+    host.agenda.clear()
+    host.interrupt()
+    with host.network.lock:
+        _unplug(host)
+        host.namespaces.clear()
+        host.kernel.reset()
+    for folder in ("/run", "/tmp"):  # noqa: S108 - a directory of the model
+        host.files.directory(folder).children.clear()
+
+
+def _unplug(host: "ModelHost") -> None:
+    """Take everything but the network cards off the wires; a bridge that nothing is plugged into is gone."""
+    gone = [host.kernel, *host.namespaces.values()]
+    for segment in list(host.network.segments):
+        kept = [
+            (kernel, device)
+            for kernel, device in segment.ports
+            if all(kernel is not k for k in gone) or (kernel is host.kernel and device in host.nics)
+        ]
+        if segment.ports and not kept:
+            host.network.segments.remove(segment)
+        segment.ports = kept
+
+
+def come_up(host: "ModelHost") -> None:
+    """Boot: the provider's files, the settings, the network, cloud-init, and what is enabled."""
+    add_runtime_files(host)
+    name = _read(host, "/etc/hostname").strip()
+    host.name = name or host.name
+    for device, mac in host.nics.items():
+        host.kernel.add_link(device, mac=mac).up = False
+    if host.network_helper:
+        host.network_helper(host)
+    apply_sysctl_files(host)
+    host.networkd.restart()
+    cloud_init.write_hosts(host)
+    host.systemd.boot()
+
+
+def apply_sysctl_files(host: "ModelHost") -> list[tuple[str, str]]:
+    """Make the settings of all files in /etc/sysctl.d and of /etc/sysctl.conf; returns them in their order."""
+    chosen: dict[str, str] = {}
+    for folder in reversed(SYSCTL_FOLDERS):
+        try:
+            names = host.files.names(folder, AsSystemd())
+        except FileError:
+            continue
+        chosen |= {name: f"{folder}/{name}" for name in names if name.endswith(".conf")}
+    made: list[tuple[str, str]] = []
+    for path in (*(chosen[name] for name in sorted(chosen)), "/etc/sysctl.conf"):
+        made += apply_sysctl_text(host, _read(host, path))
+    return made
+
+
+def apply_sysctl_text(host: "ModelHost", text: str) -> list[tuple[str, str]]:
+    """Make the settings of one file that the model knows; returns them."""
+    made = []
+    for line in text.splitlines():
+        match = re.fullmatch(r"\s*-?([^=#;\s]+)\s*=\s*(.*?)\s*", line)
+        if match and (key := match[1].replace("/", ".")) in host.kernel.sysctl:
+            host.kernel.sysctl[key] = match[2]
+            made.append((key, match[2]))
+    return made
+
+
+def _read(host: "ModelHost", path: str) -> str:
+    try:
+        return host.files.read(path, AsSystemd()).decode("utf-8", "replace")
+    except FileError:
+        return ""
