@@ -70,7 +70,7 @@ class RealNodes:
     def start(self, *arguments: str, env: Mapping[str, str] | None = None, terminal: bool = False) -> Running:
         """Begin to run `kthw-routes` in the lab's namespace."""
         own = self._linode | {"PYTHONPATH": os.getcwd()} | dict(env or {})
-        identity = () if "-i" in arguments else ("-i", str(self.lab.key))
+        identity = () if "-i" in arguments or arguments[0] == "runs" else ("-i", str(self.lab.key))
         command = [sys.executable, "-m", "kthw_routes", arguments[0], *identity, *arguments[1:]]
         return Running(self.lab.entering(command), self.lab.environment(own), self.lab.home, terminal=terminal)
 
@@ -173,3 +173,30 @@ def free_environment(home: Path) -> dict[str, str]:
 def run_tool(arguments: list[str], env: Mapping[str, str], cwd: Path) -> Answer:
     """Run `kthw-routes` in a process of its own, without a terminal."""
     return Running([sys.executable, "-m", "kthw_routes", *arguments], env, cwd).wait()
+
+
+class OwnMachines(RealNodes):
+    """Real Linux nodes of any flavour, named in an inventory file; there is no API."""
+
+    name = "own machines"
+
+    def __init__(self, lab: NodeLab) -> None:
+        super().__init__(lab, api_url="http://127.0.0.1:9")
+        self.inventory = lab.home / "nodes.toml"
+        self.write_inventory()
+
+    def write_inventory(self, *without: str) -> None:
+        """Name all nodes of the lab but these."""
+        nodes = [node.spec for node in self.lab.nodes.values() if node.name not in without]
+        self.inventory.write_text(
+            "".join(
+                f'[[nodes]]\nname = "{spec.name}"\nrole = "{"worker" if spec.pod_cidr else "controller"}"\n'
+                f'ssh = "{spec.public}"\ninternal_ip = "{spec.private}"\n\n'
+                for spec in nodes
+            )
+        )
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None, terminal: bool = False) -> Running:
+        """Begin to run `kthw-routes` with the inventory, where the command takes one."""
+        own = () if arguments[0] in ("undo", "runs") else ("--inventory", str(self.inventory))
+        return super().start(arguments[0], *own, *arguments[1:], env=env, terminal=terminal)

@@ -1,0 +1,141 @@
+"""Routes that survive a reboot, on nodes whose network is ruled by each manager in turn."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.journeys.looking import pod_routes
+from tests.journeys.stage import WORKERS, OwnMachines
+from tests.nodes.files import Files
+from tests.nodes.flavours import Flavour
+from tests.nodes.lab import NodeLab
+from tests.nodes.node import Node
+
+pytestmark = pytest.mark.nodes
+
+WRITTEN = {
+    Flavour.LINODE: {"etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf"},
+    Flavour.NETPLAN: {"etc/netplan/90-kthw-routes.yaml"},
+    Flavour.NETPLAN_SET_NAME: {"etc/netplan/90-kthw-routes.yaml"},
+    Flavour.IFUPDOWN: {"etc/network/if-up.d/kthw-routes"},
+    Flavour.NETWORKMANAGER: {"etc/NetworkManager/dispatcher.d/90-kthw-routes"},
+}
+"""What `auto` writes."""
+
+DISTURBANCE = {
+    Flavour.LINODE: "touch /etc/systemd/network/05-eth0.network && networkctl reload",
+    Flavour.NETPLAN: "netplan generate && networkctl reload",
+    Flavour.NETPLAN_SET_NAME: "netplan generate && networkctl reload",
+    Flavour.IFUPDOWN: "ifdown eth0; ifup eth0",
+    # NetworkManager tells its dispatcher some time after.
+    Flavour.NETWORKMANAGER: "nmcli device reapply eth0 && nmcli connection up 'cloud-init eth0' && "
+    "for i in $(seq 100); do ip route | grep -q 10.200 && break; sleep 0.1; done",
+}
+"""An ordinary event that wipes routes which nobody holds."""
+
+
+@pytest.fixture
+def machines(inside_flavour_lab: NodeLab) -> OwnMachines:
+    """The nodes of a flavour, in an inventory."""
+    return OwnMachines(inside_flavour_lab)
+
+
+def disturb(machines: OwnMachines, flavour: Flavour) -> None:
+    """A power cut on worker-0, a reboot of worker-1, an ordinary event on worker-2."""
+
+    def cut(node: Node) -> None:
+        node.power_off()
+        node.power_on()
+
+    lab = machines.lab
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda work: work(), [lambda: cut(lab.node("worker-0")), lab.node("worker-1").reboot]))
+    lab.run("worker-2", DISTURBANCE[flavour])
+
+
+def changed(node: Node, before: Files) -> list[str]:
+    """What is otherwise in the node's files than it was, but for what Python keeps of netplan's own modules."""
+    return [path for path in node.changed_since(before) if "__pycache__" not in path]
+
+
+def next_hops(machines: OwnMachines, worker: str) -> dict[str, str]:
+    return {prefix: rest.split()[1] for prefix, rest in pod_routes(machines, worker).items()}
+
+
+def right(machines: OwnMachines, worker: str) -> dict[str, str]:
+    return {f"10.200.{n}.0/24": machines.internal(w) for n, w in enumerate(WORKERS) if w != worker}
+
+
+def assert_pods_reach_each_other(machines: OwnMachines) -> None:
+    """Without the tool: from a pod on each worker to a pod on each other."""
+    pods = {worker.name: worker.add_pod() for worker in machines.lab.workers}
+    for number, source in enumerate(WORKERS):
+        for target in WORKERS:
+            if source != target:
+                namespace = f"cni-{number:04d}0002"
+                machines.run(source, f"ip netns exec {namespace} ping -n -c 1 -W 2 {pods[target]}")
+
+
+def test_routes_survive_and_undo_leaves_nothing(machines: OwnMachines, flavour: Flavour) -> None:
+    nodes = [machines.lab.node(name) for name in WORKERS]
+    before = {node.name: node.snapshot() for node in nodes}
+    first = machines.tool("apply", "--yes", "--persist", "auto", "--names-on", "none")
+    assert first.code == 0, first.out + first.err
+    assert "These routes survive a reboot" in first.out
+    for node in nodes:
+        assert {path.lstrip("/") for path in node.changed_since(before[node.name])} >= WRITTEN[flavour]
+    second = machines.tool("apply", "--yes", "--persist", "auto", "--names-on", "none")
+    assert second.code == 0
+    assert "Nothing to do" in second.out, second.out
+    with_files = {node.name: node.snapshot() for node in nodes}
+
+    disturb(machines, flavour)
+
+    for worker in WORKERS:
+        assert next_hops(machines, worker) == right(machines, worker)
+        assert changed(machines.lab.node(worker), with_files[worker]) == []
+    check = machines.tool("check", "--names-on", "none", "--json")
+    assert check.code == 0, check.out + check.err
+    assert json.loads(check.out)["drift"] is False
+    assert "Nothing to do" in machines.tool("apply", "--yes", "--names-on", "none").out
+    assert_pods_reach_each_other(machines)
+
+    undo = machines.tool("undo", "--yes")
+    assert undo.code == 0, undo.out + undo.err
+    for worker in WORKERS:
+        assert not set(next_hops(machines, worker)) & set(right(machines, worker))
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(Node.reboot, nodes))
+    for node in nodes:
+        assert changed(node, before[node.name]) == []
+        assert pod_routes(machines, node.name) == {}
+
+
+def test_names_of_managers_that_the_host_would_not_read_are_refused(machines: OwnMachines, flavour: Flavour) -> None:
+    wrong = "ifupdown" if flavour is not Flavour.IFUPDOWN else "networkd"
+    before = {node.name: node.snapshot() for node in machines.lab.workers}
+    answer = machines.tool("apply", "--yes", "--persist", wrong, "--names-on", "none")
+    assert answer.code == 1, answer.out + answer.err
+    assert wrong in answer.out
+    for node in machines.lab.workers:
+        assert changed(node, before[node.name]) == []
+        assert next_hops(machines, node.name) == right(machines, node.name)
+
+
+@pytest.mark.parametrize("flavour", [Flavour.LINODE, Flavour.IFUPDOWN], indirect=True)
+def test_the_unit_puts_routes_back_after_a_boot_and_a_wipe(machines: OwnMachines) -> None:
+    before = machines.lab.node("worker-0").snapshot()
+    first = machines.tool("apply", "--yes", "--persist", "unit", "--names-on", "none")
+    assert first.code == 0, first.out + first.err
+    node = machines.lab.node("worker-0")
+    node.reboot()
+    node.run("for i in $(seq 150); do ip route | grep -q proto.200 && exit 0; sleep 0.1; done; exit 1")
+    node.run("ip route del 10.200.1.0/24")
+    node.run("for i in $(seq 200); do ip route | grep -q 10.200.1.0/24 && exit 0; sleep 0.1; done; exit 1")
+    undo = machines.tool("undo", "--yes")
+    assert undo.code == 0, undo.out + undo.err
+    node.reboot()
+    assert changed(node, before) == []
+    assert node.run("systemctl is-active kthw-routes.timer || true").strip() == "inactive"
+    assert pod_routes(machines, "worker-0") == {}
