@@ -106,7 +106,7 @@ class Container:
                 if line.startswith("X_NSPAWN_LEADER_PID="):
                     self._leader = int(line.partition("=")[2])
 
-    def wait_until_booted(self, online: Sequence[str]) -> None:
+    def wait_until_booted(self, online: Sequence[str] = ("true",)) -> None:
         """Wait until systemd inside says that all is started, and a program inside that the network is configured."""
         while "READY=1" not in self._notifications():
             pass
@@ -122,7 +122,15 @@ class Container:
                 return self._socket.recv(4096).decode().splitlines()
             if self._process.poll() is not None:
                 break
-        raise RuntimeError(f"{self.name} did not boot:\n{self.log.read_text(errors='replace')[-2000:]}")
+        raise RuntimeError(f"{self.name} did not boot:\n{self._why_not_booted()}")
+
+    def _why_not_booted(self) -> str:
+        """What it was at when patience ended."""
+        told = self.log.read_text(errors="replace")[-2000:]
+        if self.is_on:
+            with suppress(subprocess.SubprocessError):
+                told += self.run(["sh", "-c", "systemctl list-jobs; journalctl -b -n 30"], check=False).stdout
+        return told
 
     def shut_down(self, patience: float = 60.0) -> None:
         """Let systemd inside stop everything in order, then switch it off."""

@@ -55,10 +55,13 @@ class Node:
             configure_network(self._container, self.spec)
         self._container.start()
 
-    def finish_boot(self) -> None:
-        """Wait until the node is up and answers by SSH."""
+    def finish_boot(self, *, network: bool = True) -> None:
+        """Wait until the node is up and answers by SSH; without `network`, until it is up."""
         self._container.wait_until_created()
         self.heal()
+        if not network:
+            self._container.wait_until_booted()
+            return
         self._container.wait_until_booted(flavours.online_command(self.spec.flavour))
         self.wait_for_ssh()
 
@@ -83,15 +86,15 @@ class Node:
         with suppress(subprocess.CalledProcessError):
             netns.ip(self._namespace, f"link delete {self._container.cable}")
 
-    def power_on(self) -> None:
-        """Boot a node that is off, with the files that it has."""
+    def power_on(self, *, network: bool = True) -> None:
+        """Boot a node that is off, with the files that it has; without `network`, none is waited for."""
         self.start()
-        self.finish_boot()
+        self.finish_boot(network=network)
 
-    def reboot(self) -> None:
-        """Shut it down in order and boot it again, with the files that it has."""
+    def reboot(self, *, network: bool = True) -> None:
+        """Shut it down in order and boot it again, with the files that it has; `network` as in `power_on`."""
         self.shut_down()
-        self.power_on()
+        self.power_on(network=network)
 
     @property
     def is_on(self) -> bool:
@@ -108,6 +111,18 @@ class Node:
     def result(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run a shell command as root; nothing is raised where it fails."""
         return self._container.run(["sh", "-c", command], check=False)
+
+    def wait_for(self, command: str, patience: float = 30.0) -> None:
+        """Run a shell command again and again, until it succeeds."""
+        end = time.monotonic() + patience
+        while self.result(command).returncode != 0:
+            assert time.monotonic() < end, f"on {self.name} this never succeeded: {command}"
+            time.sleep(0.05)
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file, and the folders above it, as root and from inside."""
+        self.run(f"mkdir -p $(dirname {shlex.quote(path)}) && cat >{shlex.quote(path)}", stdin=text)
+        self.run(["chmod", f"{mode:o}", path])
 
     def path(self, path: str) -> Path:
         """A file of the node, to read or write from outside. It sees beneath what is mounted inside."""

@@ -8,8 +8,8 @@ Where the machine cannot run them they are skipped with the reason; in CI they f
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -58,13 +58,6 @@ def why_not() -> str | None:
     return None
 
 
-@pytest.fixture(scope="session")
-def booted_lab() -> Iterator[NodeLab]:
-    """The lab that all tests share: worker-0 to worker-2 and controller-0. Tests take `lab` instead."""
-    with NodeLab(_require_image()) as lab:
-        yield lab
-
-
 def _require_image() -> Path:
     """The nodes' image; the test is skipped, or fails, where nodes cannot run."""
     reason = why_not()
@@ -91,27 +84,54 @@ def inside_lab(lab: NodeLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[NodeLa
         yield lab
 
 
-@pytest.fixture(scope="session", params=list(Flavour))
+@pytest.fixture(params=list(Flavour))
 def flavour(request: pytest.FixtureRequest) -> Flavour:
     """Every flavour in turn; `parametrize("flavour", [Flavour.NETPLAN], indirect=True)` chooses."""
     return Flavour(request.param)
 
 
+class BootedLabs:
+    """The lab that the tests of a flavour share: Linode's throughout, of the others one at a time."""
+
+    def __init__(self) -> None:
+        self._labs: dict[Flavour, tuple[NodeLab, ExitStack]] = {}
+
+    def get(self, flavour: Flavour) -> NodeLab:
+        """Boot it where it does not run."""
+        if flavour not in self._labs:
+            self.close(self._labs.keys() - {Flavour.LINODE})
+            stack = ExitStack()
+            self._labs[flavour] = stack.enter_context(NodeLab(_require_image(), flavour=flavour)), stack
+        return self._labs[flavour][0]
+
+    def close(self, flavours: Iterable[Flavour] = tuple(Flavour)) -> None:
+        """Switch off those that run."""
+        for flavour in flavours:
+            if flavour in self._labs:
+                _, stack = self._labs.pop(flavour)
+                stack.close()
+
+
 @pytest.fixture(scope="session")
-def booted_flavour_lab(request: pytest.FixtureRequest, flavour: Flavour) -> Iterator[NodeLab]:
-    """The lab that all tests of a flavour share. Tests take `flavour_lab` instead."""
-    if flavour is Flavour.LINODE:
-        yield request.getfixturevalue("booted_lab")
-        return
-    with NodeLab(_require_image(), flavour=flavour) as lab:
-        yield lab
+def booted_labs() -> Iterator[BootedLabs]:
+    """The labs of this process."""
+    labs = BootedLabs()
+    yield labs
+    labs.close()
+
+
+@pytest.fixture(scope="session")
+def booted_lab(booted_labs: BootedLabs) -> NodeLab:
+    """The lab of most tests: worker-0 to worker-2 and controller-0, as on Linode. Tests take `lab` instead."""
+    return booted_labs.get(Flavour.LINODE)
 
 
 @pytest.fixture
-def flavour_lab(booted_flavour_lab: NodeLab) -> Iterator[NodeLab]:
+def flavour_lab(booted_labs: BootedLabs, flavour: Flavour) -> Iterator[NodeLab]:
     """Real nodes of the test's `flavour` as they stand before lab 11; brought back, and checked, after each test."""
-    yield booted_flavour_lab
-    booted_flavour_lab.reset()
+    lab = booted_labs.get(flavour)
+    yield lab
+    lab.reset()
 
 
 @pytest.fixture
@@ -133,13 +153,18 @@ def _inside(lab: NodeLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all tests on real nodes of one flavour in one process: there is one lab."""
+    """Keep all tests on real nodes of one flavour in one process, and one after another: there is one lab."""
     for item in items:
         if item.get_closest_marker("nodes") is not None:
-            parameters = getattr(item, "callspec", None)  # none where a test has no parameters
-            chosen = parameters.params.get("flavour") if parameters is not None else None
-            group = "nodes" if chosen in {None, Flavour.LINODE} else f"nodes-{chosen}"
+            flavour = _flavour_of(item)
+            group = "nodes" if flavour is Flavour.LINODE else f"nodes-{flavour}"
             item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: list(Flavour).index(_flavour_of(item)))
+
+
+def _flavour_of(item: pytest.Item) -> Flavour:
+    parameters = getattr(item, "callspec", None)  # none where a test has no parameters
+    return Flavour(parameters.params.get("flavour", Flavour.LINODE)) if parameters is not None else Flavour.LINODE
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
