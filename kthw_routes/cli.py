@@ -3,12 +3,13 @@
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from kthw_routes import __version__
-from kthw_routes.cli_options import json_option, node_options, ssh_options, wish_options, yes_option
+from kthw_routes.cli_options import EXPORT_FORMATS, json_option, node_options, ssh_options, wish_options, yes_option
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.settings import Settings
 
@@ -152,6 +153,49 @@ def runs(context: click.Context, /, as_json: bool) -> None:
     from kthw_routes import commands_undo
 
     _leave(context, lambda: commands_undo.list_runs(Settings(), as_json=as_json), as_json=as_json)
+
+
+@main.command(context_settings=_CONTEXT)
+@click.argument("format_name", metavar="FORMAT", type=click.Choice(EXPORT_FORMATS))
+@click.option(
+    "-o",
+    "--output",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="A file; or a folder, for a format of one file per host. Default: stdout.",
+)
+@click.option(
+    "--interface",
+    metavar="NAME",
+    help="For netplan the interface's netplan id, for networkd its .network file, on all hosts alike: none is asked.",
+)
+@click.option("--offline", is_flag=True, help="Contact nothing: the inventory has to hold all that is needed.")
+@node_options
+@wish_options
+@ssh_options
+@click.pass_context
+def export(
+    context: click.Context,
+    /,
+    format_name: str,
+    output: Path | None,
+    interface: str | None,
+    offline: bool,
+    **given: Any,
+) -> None:
+    """Write the plan in another form, for other hands: a script, configuration files, a playbook, a report.
+
+    FORMAT is shell, batch, netplan, networkd, ansible, cloud-init, machines.txt, toml or markdown.
+
+    Nothing is changed, and nothing is contacted that the format does not need.
+    """
+    settings = Settings.of(given)
+    from kthw_routes import commands_export
+
+    _leave(
+        context,
+        lambda: commands_export.export(settings, format_name, output, interface=interface, offline=offline),
+    )
 
 
 def _said(context: click.Context) -> dict[str, Any]:

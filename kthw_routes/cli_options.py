@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -53,8 +53,7 @@ node_options = _options(
     click.option(
         "--cluster-cidr",
         type=Network(),
-        show_default=str(DEFAULT_CLUSTER_CIDR),
-        help="The pod network; worker N is expected to have its Nth /24.",
+        help=f"The pod network; worker N is expected to have its Nth /24.  [default: {DEFAULT_CLUSTER_CIDR}]",
     ),
     click.option(
         "--via",
@@ -133,6 +132,19 @@ ssh_options = _options(
         help="How long one host may stay silent.",
     ),
 )
+
+EXPORT_FORMATS: Final = (
+    "shell",
+    "batch",
+    "netplan",
+    "networkd",
+    "ansible",
+    "cloud-init",
+    "machines.txt",
+    "toml",
+    "markdown",
+)
+"""The names of `export.formats.FORMATS`, here so that `--help` need not import them."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")

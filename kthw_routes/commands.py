@@ -74,11 +74,14 @@ def _print_end(printer: Printer, report: Report, *, kept: bool) -> None:
         return
     printer.say()
     printer.say(survival(report.review.plan))
-    printer.say("To undo (the transcript has it too):")
-    for way in ways_back(report):
-        printer.say(f"# as root on {way.host}", "dim")
-        for line in way.lines:
-            printer.say(line)
+    if kept:
+        printer.say(f"To undo: kthw-routes undo {report.folder.name}   (the transcript has the commands by hand)")
+    else:
+        printer.say("To undo:")
+        for way in ways_back(report):
+            printer.say(f"# as root on {way.host}", "dim")
+            for line in way.lines:
+                printer.say(line)
     printer.say(f"Transcript: {report.folder / 'transcript.md'}{'' if kept else ' (it goes with the lab)'}")
     printer.say(f"Next lab: {NEXT_LAB}")
 

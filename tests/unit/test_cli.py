@@ -8,7 +8,9 @@ from click.shell_completion import BashComplete
 from click.testing import CliRunner, Result
 
 from kthw_routes import cli, commands
+from kthw_routes.cli_options import EXPORT_FORMATS
 from kthw_routes.errors import ExitCode, KthwRoutesError
+from kthw_routes.export.formats import FORMATS
 from kthw_routes.settings import Settings
 
 
@@ -144,3 +146,7 @@ def test_completion_is_there() -> None:
     commands_there = {item.value for item in completion.get_completions([], "")}
     assert {"apply", "check", "demo", "plan", "runs", "undo"} <= commands_there
     assert "--host-keys" in {item.value for item in completion.get_completions(["plan"], "--h")}
+
+
+def test_every_format_can_be_asked_for() -> None:
+    assert tuple(FORMATS) == EXPORT_FORMATS
