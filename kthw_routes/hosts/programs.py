@@ -116,7 +116,7 @@ def mounts() -> Command:
 
 def files_of_ours() -> Command:
     """The files with our name in the folders where files of ours may stand; status 1 where a folder is missing."""
-    words = ("-maxdepth", "2", "-name", "*kthw-routes*", "-type", "f")
+    words = ("-maxdepth", "2", "-path", "*kthw-routes*", "-type", "f")  # the folder may have our name, or the file
     return Command(("find", *(str(f) for f in own_paths.FOLDERS), *words), needs_root=True)
 
 
