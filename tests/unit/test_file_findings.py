@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from kthw_routes import plan as planning
+from kthw_routes.file_findings import ends_at_reboot
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_findings import of_plan
 from kthw_routes.observed import HostFile, NetworkSetup, Route
@@ -74,7 +75,10 @@ def test_what_should_go_from_a_file() -> None:
 
 
 def test_a_file_that_the_host_does_not_read() -> None:
-    made = found(standing(LINODE, *MODULES[Manager.NETPLAN].files(RIGHT, NETPLAN)))
+    unread = standing(LINODE, *MODULES[Manager.NETPLAN].files(RIGHT, NETPLAN))
+    (host,) = planning.make(CLUSTER, {"worker-0": facts(NODE, network=unread)}).hosts
+    assert ends_at_reboot(host)
+    made = found(unread)
     assert made["persisted-not-read"].sentence == (
         "worker-0: /etc/netplan/90-kthw-routes.yaml holds routes, but this host does not read it: eth0 is ruled by "
         "/etc/systemd/network/05-eth0.network, which is not netplan's."

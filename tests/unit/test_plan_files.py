@@ -165,6 +165,9 @@ def test_what_cannot_be_reached_does_not_move() -> None:
     there = replace(with_files(Manager.NETPLAN, NETPLAN, (*RIGHT, lost)), links=LINODE.links)
     drop_in = rows(there, AUTO)["/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf"]
     assert len(held_by(drop_in)) == 2
+    named = standing(LINODE, *files(Manager.IFUPDOWN, DEBIAN, (*RIGHT, lost)))
+    drop_in = rows(named, AUTO)["/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf"]
+    assert len(held_by(drop_in)) == 2
     stays = with_files(Manager.NETPLAN, NETPLAN, (*RIGHT, lost))
     assert kinds(stays) == kinds(stays, AUTO) == [ChangeKind.KEEP]
 
