@@ -74,6 +74,7 @@ def host_plan_json(host: HostPlan) -> Json:
         "files": [_file_change(f) for f in host.files],
         "persistence": _choice(host.persistence) if host.persistence else None,
         "forwarding": host.forwarding,
+        "leftovers": [str(x.path) for x in host.leftovers],
         "own_pod_cidr_routed_away": route_json(host.own_cidr_routed_away) if host.own_cidr_routed_away else None,
         "inverse": [str(c) for c in host.inverse],
     }

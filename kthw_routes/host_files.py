@@ -7,6 +7,15 @@ from kthw_routes.changes import ChangeKind
 
 
 @dataclass(frozen=True, slots=True)
+class Leftover:
+    """What a run that was killed left lying about, and nothing reads."""
+
+    path: PurePosixPath
+    is_folder: bool = False
+    """Whether it is a folder that was made for a file of ours; it goes if nothing else is in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileChange:
     """What becomes of one file on one host."""
 

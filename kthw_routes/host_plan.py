@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Node
 from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
-from kthw_routes.host_files import FileChange
+from kthw_routes.host_files import FileChange, Leftover
 from kthw_routes.iproute2 import RouteCommand
 from kthw_routes.observed import HostFacts, Route
 from kthw_routes.persistence.model import Choice
@@ -51,6 +51,8 @@ class HostPlan:
     """Who holds the routes over a reboot, and why; None where nothing is known of it."""
     forwarding: bool | None = None
     """What net.ipv4.ip_forward is set to now; None: left as it is."""
+    leftovers: tuple[Leftover, ...] = ()
+    """What a run that was killed left lying about; it goes. There is no way back for these, and no need of one."""
 
     @property
     def commands(self) -> tuple[RouteCommand, ...]:
@@ -79,8 +81,8 @@ class HostPlan:
 
     @property
     def file_changes(self) -> int:
-        """How many files change, the switch of forwarding among them."""
-        return sum(1 for f in self.files if f.kind.is_change) + (self.forwarding is not None)
+        """How many files change, the switch of forwarding and leftovers among them."""
+        return sum(1 for f in self.files if f.kind.is_change) + (self.forwarding is not None) + len(self.leftovers)
 
     @property
     def changes(self) -> int:

@@ -37,6 +37,7 @@ def host_record(todo: HostPlan, facts: HostFacts) -> Json:
             for c in changed
         ],
         "files": [_file(f) for f in todo.files if f.kind.is_change],
+        "leftovers": [str(x.path) for x in todo.leftovers],
     }
     if todo.hosts_file is not None and not todo.hosts_file.is_empty:
         record["etc_hosts"] = {

@@ -151,6 +151,9 @@ class NetworkSetup:
     hosts_template: HostFile | None = None
     """cloud-init's template of /etc/hosts, where cloud-init writes that file anew at each boot; None elsewhere."""
 
+    leftovers: tuple[PurePosixPath, ...] = ()
+    """New files of ours beside their targets, which a run that was killed did not rename over them."""
+
     def link(self, device: str) -> LinkSetup | None:
         """The setup of one interface, if it was read."""
         return next((link for link in self.links if link.device == device), None)

@@ -123,7 +123,7 @@ class Printer:
         interesting = [c for c in host.routes if c.kind is not ChangeKind.KEEP]
         names = [n for n in host.names if n.kind is not ChangeKind.KEEP]
         files = [f for f in host.files if f.kind is not ChangeKind.KEEP]
-        if not interesting and not names and not files and not host.hosts_file_problem and host.forwarding is None:
+        if not interesting and not names and not files and not host.hosts_file_problem and not host.file_changes:
             return
         self.say()
         self.say(host.node, "bold")
@@ -133,6 +133,8 @@ class Printer:
             self._file(file, host.persistence.reason if host.persistence else "")
         if host.forwarding is not None:
             self.say(f"  ! replace net.ipv4.ip_forward: {int(host.forwarding)} from now on", _STYLE[Tone.WARNING])
+        for left in host.leftovers:
+            self.say(f"  - remove  {left.path}   left by a run that was killed", _STYLE[Tone.LOSS])
         for name in names:
             line = f"  {name.kind.mark} {name.kind:<8}{name.address or ''} {name.name}   in /etc/hosts: {name.reason}"
             self.say(line, _STYLE[KIND_TONE[name.kind]])

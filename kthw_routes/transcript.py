@@ -62,8 +62,8 @@ def _host(host: HostPlan) -> Iterator[str]:
     yield ""
 
 
-def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None) -> Iterator[str]:
-    """What stands after the log: how hosts ended, the proof, the inverse commands."""
+def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None, run: str) -> Iterator[str]:
+    """What stands after the log: how hosts ended, the proof, the inverse commands. `run`: its name."""
     yield ""
     yield "## Result"
     yield ""
@@ -73,6 +73,12 @@ def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None) -
     if proof is not None:
         yield from _proof(proof)
     yield "## How to undo"
+    yield ""
+    yield f"`kthw-routes undo {run}` takes back what is still as this run left it."
+    if any(host.file_changes for host in plan.hosts):
+        yield "The commands below are for routes and names; files on the hosts go back with that command only."
+    else:
+        yield "By hand, as long as nobody changed anything since:"
     yield ""
     for host in plan.hosts:
         ended = outcomes.get(host.node)
@@ -101,6 +107,8 @@ def _undo(host: HostPlan) -> Iterator[str]:
     lines = [str(c) for c in host.inverse]
     if host.hosts_file is not None and not host.hosts_file.is_empty:
         lines += undo_names(host.hosts_file)
+    if not lines:
+        return
     fence = "`" * max(3, 1 + max(len(ticks) for line in lines for ticks in _BACKTICKS.findall(line) or [""]))
     # A fence, not indentation: a here-document has to begin at the margin to be pasted.
     yield from (f"On {host.node}, as root:", "", f"{fence}sh", *lines, fence, "")

@@ -14,7 +14,7 @@ from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
 from kthw_routes.findings import Finding, Level
-from kthw_routes.host_files import FileChange
+from kthw_routes.host_files import FileChange, Leftover
 from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
 from kthw_routes.journal_reading import HostRecord, Journal
 from kthw_routes.merge3 import take_back
@@ -59,6 +59,7 @@ def planner(
             problem,
             files=_files(records, facts, by),
             forwarding=False if _forwards_by(records, facts) and not _has_pods(facts) else None,
+            leftovers=(*(Leftover(path) for path in facts.network.leftovers), *_empty_folders(records, facts)),
         )
 
     return plan
@@ -288,6 +289,13 @@ def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> File
     if back == now:
         return row(ChangeKind.FOREIGN if left else ChangeKind.KEEP, now, _changed_since(by) if left else AS_BEFORE)
     return row(ChangeKind.REPLACE, back, "as before the run")
+
+
+def _empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Leftover, ...]:
+    """The folders that were made for files which never came to stand there."""
+    made = {f.path.parent for r in records for f in r.files if f.folder_is_ours and f.before is None}
+    standing = {f.path.parent for f in facts.network.files}
+    return tuple(Leftover(p, is_folder=True) for p in sorted(made & facts.network.folders - standing))
 
 
 def _forwards_by(records: Sequence[HostRecord], facts: HostFacts) -> bool:

@@ -190,7 +190,7 @@ class Walk:
         """Write the end of the transcript and close the run's folder, if there is one."""
         run, self._run = self._run, None
         if run is not None:
-            run.write(tail(report.review.plan, report.outcomes, proof))
+            run.write(tail(report.review.plan, report.outcomes, proof, run.folder.name))
             run.journal({"end": {name: o.state for name, o in report.outcomes.items()}})
             run.close()
 

@@ -125,6 +125,7 @@ def _rows(plan: HostPlan) -> dict[str, tuple[ChangeKind, tuple[object, ...]]]:
     }
     rows |= {n.name: (n.kind, (n.has, n.address)) for n in plan.names}
     rows |= {str(f.path): (f.kind, (f.before, f.after)) for f in plan.files}
+    rows |= {str(x.path): (ChangeKind.REMOVE, ()) for x in plan.leftovers}
     if plan.forwarding is not None:
         rows[FORWARDING] = (ChangeKind.REPLACE, (plan.forwarding,))
     return rows
@@ -160,6 +161,8 @@ def _send(visit: Visit, todo: HostPlan) -> tuple[dict[str, str], str]:
             failed |= {n.name: problem for n in todo.names if n.kind.is_change}
     if todo.forwarding is not None and (problem := _switch_forwarding(visit, todo.forwarding)):
         failed[FORWARDING] = problem
+    for left in todo.leftovers:
+        visit.run(programs.remove_folder(left.path) if left.is_folder else programs.remove_file(left.path))
     return failed, broke_off
 
 
@@ -199,6 +202,7 @@ def _not_there(after: HostPlan, failed: Mapping[str, str]) -> dict[str, str]:
     rows: dict[str, str] = {str(c.prefix): _seen(c) for c in after.routes if c.kind.is_change}
     rows |= {n.name: "the line is not in /etc/hosts as read back." for n in after.names if n.kind.is_change}
     rows |= {str(f.path): "the file as read back is another." for f in after.files if f.kind.is_change}
+    rows |= {str(x.path): "it is there still." for x in after.leftovers if not x.is_folder}
     rows |= {FORWARDING: "it was read back otherwise."} if after.forwarding is not None else {}
     return {row: words for row, words in rows.items() if row not in failed}
 

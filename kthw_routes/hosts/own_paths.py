@@ -58,3 +58,9 @@ def beside(target: PurePosixPath) -> PurePosixPath:
     out names with a dot, NetworkManager's dispatcher those that begin with one.
     """
     return target.with_name(f".{target.name}.new")
+
+
+def is_beside(path: PurePosixPath) -> bool:
+    """Whether `beside` makes this of a file of ours."""
+    name = path.name
+    return name.startswith(".") and name.endswith(".new") and is_own(path.with_name(name[1:-4] or "."))
