@@ -23,7 +23,7 @@ def _stage(request: pytest.FixtureRequest, home: Path, region: str) -> Iterator[
         return
     nodes: NodeLab = request.getfixturevalue("inside_lab")
     with LinodeApi(account_of(nodes, region)) as api:
-        yield RealNodes(nodes, api.url)
+        yield RealNodes(nodes, api)
 
 
 @pytest.fixture(params=STAGES)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from kthw_routes.demo.account import DEMO_TOKEN, Account, LinodeInstance
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.demo.topology import ADDRESSES
+from kthw_routes.demo.linode_api import LinodeApi
 from kthw_routes.settings import Settings
 from tests.journeys.running import Answer, Running
 from tests.nodes.lab import NodeLab
@@ -48,15 +48,31 @@ class Stage(Protocol):
     def filter_pods(self) -> None:
         """Let the provider drop packets whose source is a pod's address."""
 
+    def reboot(self, node: str) -> None:
+        """Reboot a node in good order, and wait until it answers."""
+
+    def rebuild(self, node: str) -> None:
+        """Make a node anew: another private address, another host key."""
+
+    def add(self, node: str) -> None:
+        """Add a node."""
+
+    def remove(self, node: str) -> None:
+        """Take a node away for good."""
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a node another name: in the account, and on the host itself."""
+
 
 class RealNodes:
     """Real Linux nodes, and a Linode API beside the tool."""
 
     name = "real nodes"
 
-    def __init__(self, lab: NodeLab, api_url: str) -> None:
+    def __init__(self, lab: NodeLab, api: LinodeApi | None) -> None:
         self.lab = lab
-        self._api_url = api_url
+        self._api = api
+        self._first_names: dict[str, str] = {}
 
     @property
     def state(self) -> Path:
@@ -81,15 +97,15 @@ class RealNodes:
 
     @property
     def _linode(self) -> dict[str, str]:
-        return {"LINODE_URL": self._api_url, "LINODE_TOKEN": DEMO_TOKEN}
+        return {"LINODE_URL": self._api.url, "LINODE_TOKEN": DEMO_TOKEN} if self._api else {}
 
     def run(self, node: str, command: str) -> str:
         """Run a shell command on a node."""
-        return self.lab.run(node, command)
+        return self.lab.run(self._first_names.get(node, node), command)
 
     def internal(self, node: str) -> str:
         """The internal address of a node."""
-        return str(self.lab.node(node).spec.private)
+        return str(self.lab.node(self._first_names.get(node, node)).spec.private)
 
     def add_pods(self) -> None:
         """Give every worker a pod."""
@@ -99,6 +115,38 @@ class RealNodes:
     def filter_pods(self) -> None:
         """Let the provider drop packets whose source is a pod's address."""
         self.lab.filter_pods()
+
+    def reboot(self, node: str) -> None:
+        """Reboot a node in good order."""
+        self.lab.node(node).reboot()
+
+    def rebuild(self, node: str) -> None:
+        """Make a node anew, 100 addresses further."""
+        machine = self.lab.node(node)
+        machine.rebuild(machine.spec.private + 100)
+        self._tell_account()
+
+    def add(self, node: str) -> None:
+        """Boot one more node."""
+        self.lab.add(node)
+        self._tell_account()
+
+    def remove(self, node: str) -> None:
+        """Switch a node off for good."""
+        self.lab.remove(node)
+        self._tell_account()
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a node another name."""
+        self.lab.run(old, f"echo {new} >/etc/hostname && hostname {new} && sed -i s/{old}/{new}/ /etc/hosts")
+        self._first_names[new] = old
+        assert self._api is not None
+        self._api.account = self._api.account.renamed(old, new)
+
+    def _tell_account(self) -> None:
+        """Let the account have the nodes that there are."""
+        if self._api is not None:
+            self._api.account = account_of(self.lab)
 
 
 class Model:
@@ -142,7 +190,7 @@ class Model:
 
     def internal(self, node: str) -> str:
         """The internal address of a node."""
-        return ADDRESSES[node][1]
+        return self.lab.topology.addresses[node][1]
 
     def add_pods(self) -> None:
         """Give every worker a pod."""
@@ -151,6 +199,26 @@ class Model:
     def filter_pods(self) -> None:
         """The embedded lab filters by its region: start it in eu-west."""
         assert self.lab.region == "eu-west"
+
+    def reboot(self, node: str) -> None:
+        """Reboot a node in good order."""
+        self.lab.topology.hosts[node].reboot()
+
+    def rebuild(self, node: str) -> None:
+        """Make a node anew."""
+        self.lab.rebuild(node, private="192.168.160.5")
+
+    def add(self, node: str) -> None:
+        """Add a node."""
+        self.lab.add(node)
+
+    def remove(self, node: str) -> None:
+        """Take a node away for good."""
+        self.lab.remove(node)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a node another name."""
+        self.lab.rename(old, new)
 
 
 def account_of(lab: NodeLab, region: str = "ca-central") -> Account:
@@ -181,7 +249,7 @@ class OwnMachines(RealNodes):
     name = "own machines"
 
     def __init__(self, lab: NodeLab) -> None:
-        super().__init__(lab, api_url="http://127.0.0.1:9")
+        super().__init__(lab, api=None)
         self.inventory = lab.home / "nodes.toml"
         self.write_inventory()
 

@@ -1,0 +1,173 @@
+"""The operator who comes back a month later: each trouble is named by `check`, and mended by one command."""
+
+import re
+
+import pytest
+
+from tests.journeys.looking import names_block, pod_routes, wanted
+from tests.journeys.running import Answer
+from tests.journeys.stage import WORKERS, Stage
+
+
+def kinds(answer: Answer) -> dict[tuple[str, str], str]:
+    """(host, prefix or name) -> kind, but for what is kept."""
+    hosts = answer.json["hosts"]
+    rows = {(h["host"], r["prefix"]): r["kind"] for h in hosts for r in h["routes"]}
+    rows |= {(h["host"], n["name"]): n["kind"] for h in hosts for n in h["names"]}
+    return {
+        row: kind
+        for row, kind in rows.items()
+        if kind != "keep" and not row[0].startswith(("controller-1", "controller-2"))
+    }
+
+
+def assert_all_is_well(stage: Stage) -> None:
+    """Nothing to do, and not a word of it."""
+    check = stage.tool("check", "--quiet")
+    assert (check.code, check.out, check.err) == (0, "", "")
+    assert "Nothing to do" in stage.tool("apply", "--yes").out
+
+
+@pytest.fixture
+def applied(stage: Stage) -> Stage:
+    """A cluster on which the tool has done its work."""
+    first = stage.tool("apply", "--yes")
+    assert first.code == 0, first.out + first.err
+    return stage
+
+
+def test_routes_are_gone_after_a_reboot(applied: Stage) -> None:
+    applied.reboot("worker-1")
+    assert pod_routes(applied, "worker-1") == {}
+    check = applied.tool("check", "--json")
+    assert check.code == 3, check.err
+    assert kinds(check) == {("worker-1", "10.200.0.0/24"): "add", ("worker-1", "10.200.2.0/24"): "add"}
+    loud = applied.tool("check", "--quiet")
+    assert loud.code == 3
+    assert "2 route changes on 1 node" in loud.out
+    assert applied.tool("apply", "--yes").code == 0
+    assert pod_routes(applied, "worker-1") == wanted(applied, "worker-1")
+    assert_all_is_well(applied)
+
+
+def test_a_worker_was_rebuilt_with_another_address_and_host_key(applied: Stage) -> None:
+    old = applied.internal("worker-1")
+    applied.rebuild("worker-1")
+    assert applied.internal("worker-1") != old
+    check = applied.tool("check")
+    assert check.code == 1
+    assert "the host key of" in check.out
+    assert "has changed" in check.out
+    assert f"leads to an address that no node has: via {old}; was worker-1 rebuilt?" in check.out
+    refused = applied.tool("apply", "--yes", "--rebuilt", "worker-0")
+    assert refused.code == 1, "only the node that is named may come with another key"
+    mended = applied.tool("apply", "--yes", "--rebuilt", "worker-1")
+    assert mended.code == 0, mended.out + mended.err
+    for worker in WORKERS:
+        assert pod_routes(applied, worker) == wanted(applied, worker)
+    assert names_block(applied) in applied.run("controller-0", "cat /etc/hosts")
+    assert_all_is_well(applied)
+
+
+def test_a_worker_was_added(applied: Stage) -> None:
+    applied.add("worker-3")
+    check = applied.tool("check", "--json")
+    assert check.code == 3, check.err
+    assert kinds(check) == {
+        **{(worker, "10.200.3.0/24"): "add" for worker in WORKERS},
+        **{("worker-3", f"10.200.{n}.0/24"): "add" for n in range(3)},
+        ("controller-0", "worker-3"): "add",
+    }
+    assert applied.tool("apply", "--yes").code == 0
+    assert set(pod_routes(applied, "worker-3")) == {f"10.200.{n}.0/24" for n in range(3)}
+    assert_all_is_well(applied)
+
+
+def test_a_worker_was_removed_for_good(applied: Stage) -> None:
+    applied.remove("worker-2")
+    check = applied.tool("check", "--json")
+    assert check.code == 0, check.out
+    assert set(kinds(check).values()) == {"stale"}
+    assert applied.tool("apply", "--yes").code == 0
+    assert "10.200.2.0/24" in pod_routes(applied, "worker-0"), "--yes alone never removes"
+    pruned = applied.tool("check", "--prune", "--json")
+    assert pruned.code == 3
+    assert kinds(pruned) == {
+        ("worker-0", "10.200.2.0/24"): "remove",
+        ("worker-1", "10.200.2.0/24"): "remove",
+        ("controller-0", "worker-2"): "remove",
+    }
+    answer = applied.tool("apply", "--prune", "--yes")
+    assert answer.code == 0, answer.out + answer.err
+    assert "worker-2" not in re.findall(r"^\d\d:\d\d:\d\d  (\S+)", answer.err, re.MULTILINE), "nothing is sent to it"
+    assert set(pod_routes(applied, "worker-0")) == {"10.200.1.0/24"}
+    assert "worker-2" not in applied.run("controller-0", "cat /etc/hosts")
+    assert_all_is_well(applied)
+
+
+def test_a_node_was_renamed(applied: Stage) -> None:
+    applied.rename("worker-2", "worker-7")
+    check = applied.tool("check", "--json")
+    assert check.code == 3, check.out + check.err
+    assert kinds(check) == {("controller-0", "worker-7"): "add", ("controller-0", "worker-2"): "stale"}
+    assert "worker-7 has this address now: renamed" in applied.tool("check").out
+    assert applied.tool("apply", "--prune", "--yes").code == 0
+    hosts = applied.run("controller-0", "cat /etc/hosts")
+    assert f"{applied.internal('worker-7')} worker-7\n" in hosts
+    assert "worker-2" not in hosts
+    assert_all_is_well(applied)
+
+
+def test_two_routes_of_different_metrics(applied: Stage) -> None:
+    applied.run("worker-0", f"ip route add 10.200.1.0/24 via {applied.internal('worker-2')} metric 100")
+    check = applied.tool("check", "--json")
+    assert check.code == 3
+    assert kinds(check) == {("worker-0", "10.200.1.0/24"): "replace"}
+    assert "a second route beside the right one" in applied.tool("check").out
+    assert applied.tool("apply", "--yes").code == 0
+    assert pod_routes(applied, "worker-0") == wanted(applied, "worker-0")
+    assert_all_is_well(applied)
+
+
+def test_a_learner_pasted_all_three_lines(applied: Stage) -> None:
+    """`replace`, as `add` is refused while the bridge is up: the bridge's own route goes by that."""
+    applied.add_pods()
+    whole = pod_routes(applied, "worker-0")
+    assert whole["10.200.0.0/24"].startswith("dev cnio0 proto kernel")
+    applied.run("worker-0", f"ip route replace 10.200.0.0/24 via {applied.internal('worker-1')}")
+    check = applied.tool("check")
+    assert check.code == 3
+    assert "its own pod CIDR 10.200.0.0/24 is routed away" in check.out
+    assert applied.tool("check", "--json").json["hosts"][0]["own_pod_cidr_routed_away"]["prefix"] == "10.200.0.0/24"
+    applied.tool("apply", "--yes")
+    assert "via" in pod_routes(applied, "worker-0")["10.200.0.0/24"], "--yes alone never removes"
+    mended = applied.tool("apply", "--yes", "--repair")
+    assert mended.code == 0, mended.out + mended.err
+    assert pod_routes(applied, "worker-0") == whole
+    assert "Pods of all workers reach each other." in mended.out
+    assert_all_is_well(applied)
+
+
+def test_a_learner_pasted_all_three_lines_before_the_bridge_came_up(applied: Stage) -> None:
+    """The gateway route then stands before the bridge's own, and wins."""
+    applied.run("worker-0", f"ip route add 10.200.0.0/24 via {applied.internal('worker-1')}")
+    applied.add_pods()
+    assert applied.tool("check").code == 3
+    mended = applied.tool("apply", "--yes", "--repair")
+    assert mended.code == 0, mended.out + mended.err
+    assert pod_routes(applied, "worker-0")["10.200.0.0/24"].startswith("dev cnio0 proto kernel")
+    assert_all_is_well(applied)
+
+
+def test_five_stale_lines_in_the_hosts_file(stage: Stage) -> None:
+    stale = "".join(f"192.168.177.{n} worker-{n % 3}\\n" for n in range(5))
+    stage.run("controller-0", f"printf '{stale}' >> /etc/hosts")
+    check = stage.tool("check", "--json")
+    assert check.code == 3
+    names = {name: kind for (host, name), kind in kinds(check).items() if host == "controller-0"}
+    assert names == dict.fromkeys(WORKERS, "replace")
+    assert stage.tool("apply", "--yes").code == 0
+    hosts = stage.run("controller-0", "cat /etc/hosts")
+    assert "192.168.177." not in hosts
+    assert hosts.endswith(names_block(stage))
+    assert_all_is_well(stage)
