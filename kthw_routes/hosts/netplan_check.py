@@ -11,8 +11,8 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.hosts import own_paths, programs
-from kthw_routes.hosts.command import Command
+from kthw_routes.hosts import netplan_says, own_paths, programs
+from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFile
@@ -68,18 +68,24 @@ def _check(visit: Visit, scratch: str, content: bytes) -> None:
     _try(visit, programs.copy_below(_FOLDERS, scratch))  # status 1: not each of the folders exists
     _run(visit, programs.remove_file(drop_in), "the copy of netplan's files could not be prepared")
     broken = "netplan does not accept the files that this host has without it, and it is not for us to make that worse"
-    _run(visit, programs.generate_netplan(scratch), broken)
+    _generate(visit, scratch, broken)
     before = _generated(visit, scratch)
     _run(visit, programs.write_file(drop_in, content), "the copy of netplan's files could not be filled")
-    _run(visit, programs.generate_netplan(scratch), "netplan does not accept it")
+    _generate(visit, scratch, "netplan does not accept it")
     file = HostFile(own_paths.NETPLAN_FILE, 0o600, content)
     held = frozenset((prefix, hop) for prefix, hop in held_in([file]) if hop is not None)
     if fault := fault_in(before, _generated(visit, scratch), held):
         raise _Refused(f"{_REFUSED}: {fault}")
 
 
+def _generate(visit: Visit, scratch: str, otherwise: str) -> None:
+    result = _try(visit, programs.generate_netplan(scratch))
+    if not result.ok:
+        raise _Refused(f"{_REFUSED}: {otherwise}: {netplan_says.complaint(result, scratch)}")
+
+
 def _generated(visit: Visit, scratch: str) -> _Generated:
-    result = _try(visit, programs.lines_below(scratch, "run"))
+    result = _try(visit, programs.lines_below(scratch, "run")).out
     files: dict[str, list[str]] = {}
     for line in result.splitlines():
         path, _, text = line.removeprefix(f"{scratch}/").partition(":")
@@ -87,21 +93,18 @@ def _generated(visit: Visit, scratch: str) -> _Generated:
     return {path: tuple(lines) for path, lines in files.items()}
 
 
-def _try(visit: Visit, command: Command) -> str:
+def _try(visit: Visit, command: Command) -> Result:
     try:
-        return visit.run(command, silent=True).out
+        return visit.run(command, silent=True)
     except TookTooLong as error:
         raise _Refused(f"{_REFUSED}: {error.complaint}") from error
 
 
 def _run(visit: Visit, command: Command, otherwise: str) -> str:
-    """Run a command that has to succeed."""
-    try:
-        result = visit.run(command, silent=True)
-    except TookTooLong as error:
-        raise _Refused(f"{_REFUSED}: {error.complaint}") from error
+    """Run a command that has to succeed; its output."""
+    result = _try(visit, command)
     if not result.ok:
-        words = clean_line(result.err) or clean_line(result.out) or f"it ended with status {result.status}"
+        words = clean_line(result.err) or f"it ended with status {result.status}"
         raise _Refused(f"{_REFUSED}: {otherwise}: {words}")
     return result.out
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.hosts import own_paths, programs
+from kthw_routes.hosts import netplan_says, own_paths, programs
 from kthw_routes.hosts.cloud_init import CLOUD_INIT, hosts_template
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import TookTooLong
@@ -44,10 +44,23 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
     Raises what `Session.run` raises.
     """
     links = _by_networkd(visit, devices)
-    found = _found(visit)
+    found, beside = _found(visit)
     drop_ins = {own_paths.drop_in_folder(link.network_file) for link in links if link.network_file}
     folders = sorted({*own_paths.FOLDERS, *(path.parent for path in found), *drop_ins})
-    seen = _look(visit, [_SYSTEMD, _NETPLAN, _NETWORKMANAGER, *_IFSTATES, *CLOUD_INIT, *folders, *found])
+    seen = _look(
+        visit,
+        [
+            _SYSTEMD,
+            _NETPLAN,
+            _NETWORKMANAGER,
+            *_IFSTATES,
+            *CLOUD_INIT,
+            *folders,
+            *found,
+            *beside,
+            programs.NEW_ETC_HOSTS,
+        ],
+    )
     links = _by_others(visit, links, seen)
     has_netplan, netplan, netplan_problem = _netplan(visit, links, found) if _NETPLAN in seen else (False, "", "")
     return NetworkSetup(
@@ -59,6 +72,7 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
         files=_files(visit, found, seen),
         folders=frozenset(folder for folder in folders if folder in seen and seen[folder][1] == "directory"),
         timer_is_enabled=own_paths.TIMER in seen and _says(visit, programs.timer_is_enabled()) == "enabled",
+        leftovers=tuple(path for path in (*beside, programs.NEW_ETC_HOSTS) if path in seen),
         hosts_template=hosts_template(visit) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,
     )
 
@@ -149,8 +163,8 @@ def _netplan(visit: Visit, links: Iterable[LinkSetup], found: Collection[PurePos
         return True, result.out, ""
     if result.status == _NO_SUCH_PROGRAM:
         return False, "", ""
-    words = clean_line(result.err) or f"it ended with status {result.status}"
-    return True, "", "" if any(sign in words.lower() for sign in _NO_GET) else words
+    has_no_get = any(sign in result.err.lower() for sign in _NO_GET)
+    return True, "", "" if has_no_get else netplan_says.complaint(result)
 
 
 def _is_by_netplan(link: LinkSetup) -> bool:
@@ -161,10 +175,11 @@ def _is_by_netplan(link: LinkSetup) -> bool:
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-def _found(visit: Visit) -> list[PurePosixPath]:
-    """The files of ours; whatever else has our name in it (a leftover, a copy) is not ours."""
-    paths = {PurePosixPath(line) for line in _says_lines(visit, programs.files_of_ours())}
-    return sorted(path for path in paths if own_paths.is_own(path))[:_MOST_FILES]
+def _found(visit: Visit) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
+    """The files of ours, and those written beside them and never renamed; a copy by another name is not ours."""
+    paths = sorted({PurePosixPath(line) for line in _says_lines(visit, programs.files_of_ours())})
+    own = [path for path in paths if own_paths.is_own(path)]
+    return own[:_MOST_FILES], [path for path in paths if own_paths.is_beside(path)][:_MOST_FILES]
 
 
 def _look(visit: Visit, paths: Iterable[PurePosixPath]) -> _Seen:

@@ -6,12 +6,14 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.host_files import FileChange
-from kthw_routes.hosts import netplan_check, own_paths, programs, whole_file
+from kthw_routes.hosts import netplan_check, netplan_says, own_paths, programs, whole_file
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.untrusted import clean_line
 
+_NOT_LOADED: Final = "not loaded"
+"""What systemd says of a unit that it does not know, such as one whose file somebody took away: it rests already."""
 _KEPT: Final = "{path} was kept, as the file that was to take its place could not be written."
 
 
@@ -28,7 +30,7 @@ def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     if timer.after is None:
         commands.append(programs.disable_timer())
     for command in commands:
-        if problem := _run(visit, command):
+        if (problem := _run(visit, command)) and _NOT_LOADED not in problem:
             return {str(own_paths.TIMER): f"{own_paths.TIMER.name} could not be stopped: {problem}"}
     return {}
 
@@ -85,7 +87,7 @@ def _put(visit: Visit, change: FileChange) -> str:
         if change.before is None:
             _tidy(visit, change)
         return problem
-    return _sync(visit, path) or (_generate(visit, change) if path == own_paths.NETPLAN_FILE else "")
+    return _sync(visit, path) or (_generate_or_put_back(visit, change) if path == own_paths.NETPLAN_FILE else "")
 
 
 def _remove(visit: Visit, change: FileChange) -> str:
@@ -95,7 +97,7 @@ def _remove(visit: Visit, change: FileChange) -> str:
         return f"{path} is no file of kthw-routes; it was left alone."
     if problem := _take_away(visit, change):
         return problem
-    if path == own_paths.NETPLAN_FILE and (words := _run(visit, programs.generate_netplan())):
+    if path == own_paths.NETPLAN_FILE and (words := _generate(visit)):
         return f"{path} is gone, but `netplan generate` fails on the files that are left: {words}"
     return ""
 
@@ -135,23 +137,33 @@ def _run(visit: Visit, command: Command) -> str:
     return "" if result.ok else clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}."
 
 
-def _generate(visit: Visit, change: FileChange) -> str:
+def _generate(visit: Visit) -> str:
     """Let netplan write what the next boot, or the next `networkctl reload`, reads; nothing is applied now.
 
-    Where it fails, our file is put back as it was: before netplan 1.1 one bad file takes the network from a boot.
+    Returns the empty string, or what it complains of.
     """
-    words = _run(visit, programs.generate_netplan())
-    if not words:
+    try:
+        result = visit.run(programs.generate_netplan())
+    except TookTooLong as error:
+        return error.complaint
+    return "" if result.ok else netplan_says.complaint(result)
+
+
+def _generate_or_put_back(visit: Visit, change: FileChange) -> str:
+    """Tell netplan of its file; where it fails, the file is put back as it was.
+
+    For before netplan 1.1 one bad file takes the network from the next boot.
+    """
+    if not (words := _generate(visit)):
         return ""
     back = change.inverse
-    problem = (
-        _take_away(visit, back)
-        if back.after is None
-        else whole_file.put(visit, back.path, own_paths.beside(back.path), back.after, back.mode)
-    )
+    if back.after is None:
+        problem = _take_away(visit, back)
+    else:
+        problem = whole_file.put(visit, back.path, own_paths.beside(back.path), back.after, back.mode)
     if problem:
         return f"`netplan generate` failed ({words}), and the file could not be put back as it was: {problem}"
-    _run(visit, programs.generate_netplan())
+    _generate(visit)
     return f"`netplan generate` failed ({words}); {change.path} was put back as it was."
 
 

@@ -135,6 +135,9 @@ def test_netplan_is_asked_where_it_brings_the_interface_up() -> None:
         (said(status=2, err="netplan: error: argument {help,apply}: invalid choice: 'get'"), True, ""),
         (said(status=1, err="/etc/netplan/50.yaml:3:4: Error in network definition: x"), True,
          "/etc/netplan/50.yaml:3:4: Error in network definition: x"),
+        (said(status=1, err="\n** (generate:61): WARNING **: 08: Permissions are open.\nTraceback (most recent call"
+         " last):\n  File \"x\"\nnetplan.libnetplan.LibNetplanException: /etc/netplan/50.yaml:4:1: Invalid YAML: tabs:"
+         "\n\teth0:\n^\n"), True, "/etc/netplan/50.yaml:4:1: Invalid YAML: tabs"),
         (said(status=1), True, "it ended with status 1"),
         (HANGS, True, "it did not answer in time"),
     ],
@@ -164,7 +167,7 @@ def test_only_files_in_our_places_are_ours() -> None:
     )
     assert [str(f.path) for f in setup.files] == ours
     assert setup.files[0] == HostFile(PurePosixPath(ours[0]), 0o600, b"text\n")
-    assert not any(word in line for line in host.ran for word in ("reboot", ".new", ".bak", "/root"))
+    assert not any(word in line for line in host.ran for word in ("reboot", ".bak", "/root"))
 
 
 def test_a_file_that_is_gone_when_it_is_read_is_none() -> None:
@@ -251,3 +254,10 @@ def test_a_program_that_hangs_says_nothing_and_a_dead_connection_is_an_error(pro
     read(usual | {program: HANGS})
     with pytest.raises(ConnectionLost):
         read(usual | {program: ConnectionLost("worker-0", "the connection ended.")})
+
+
+def test_what_a_killed_run_left_beside_its_targets_is_found() -> None:
+    left = ["/etc/netplan/.90-kthw-routes.yaml.new", "/etc/.hosts.kthw-routes"]
+    setup, _ = read({"find": said(f"{left[0]}\n/etc/netplan/.kthw-routes.new\n"), "stat": there(*left)})
+    assert [str(path) for path in setup.leftovers] == left
+    assert setup.files == ()

@@ -225,6 +225,12 @@ def test_a_timer_is_disabled_before_it_goes() -> None:
     ]
 
 
+def test_a_unit_that_systemd_does_not_know_rests_already() -> None:
+    unknown = said(status=5, err="Failed to stop kthw-routes.service: Unit kthw-routes.service not loaded.")
+    visit = Visit(Answering({"systemctl stop": unknown}), Step.RUN, lambda _: None)
+    assert own_files.before(visit, [change(SERVICE), change(TIMER, b"x", b"x")]) == {}
+
+
 def test_no_timer_rests_where_none_stood_or_nothing_of_it_changes() -> None:
     for changes in ([change(BATCH), change(TIMER)], [change(TIMER, b"x", b"x"), change(SCRIPT)], [change(SCRIPT)]):
         host = Answering({})
@@ -307,9 +313,9 @@ def test_netplan_is_asked_on_a_copy_then_the_file_is_written_and_netplan_told() 
 
 REFUSALS: dict[str, tuple[Answers, str]] = {
     "a base that netplan does not read": (
-        {"netplan generate --root-dir": said(status=1, err="50.yaml:3:1: Error in network definition")},
+        {"netplan generate --root-dir": said(status=1, err=f"{SCRATCH}/etc/netplan/50.yaml:3:1: Bad:\n\teth0:\n^")},
         "netplan does not accept the files that this host has without it, and it is not for us to make that worse:"
-        " 50.yaml:3:1: Error in network definition",
+        " /etc/netplan/50.yaml:3:1: Bad",
     ),
     "a file that netplan does not read": (
         {"netplan generate --root-dir": [said(), said(status=1, err="unknown key")]},
