@@ -159,7 +159,8 @@ def play(folder: Path, *arguments: str) -> dict[str, int]:
         ANSIBLE_SSH_CONTROL_PATH_DIR=str(home / "cp"),
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "WARNING" not in answer.stdout + answer.stderr, answer.stdout + answer.stderr
+    warnings = [x for x in answer.stderr.splitlines() if "WARNING" in x and "remote_tmp" not in x]
+    assert not warnings  # it makes that folder of its own on each host, and warns that it did
     recap = {
         host: (int(changed), int(lost) + int(failed)) for host, changed, lost, failed in _RECAP.findall(answer.stdout)
     }
