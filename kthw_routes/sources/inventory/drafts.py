@@ -1,0 +1,109 @@
+"""From what a file states of each node to the nodes: the same for every kind of file."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from typing import TypeVar
+
+from kthw_routes.cluster import Endpoint, Node, PodCidrSource, Role
+from kthw_routes.findings import Finding
+from kthw_routes.names import expected_pod_cidr, natural_order
+from kthw_routes.sources.inventory.model import OwnSettings
+from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated, Wrong, quoted
+from kthw_routes.sources.inventory.values import address_of, internal_ip
+
+T = TypeVar("T")
+
+_SSH_PORT = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A node as its file states it, each value checked by itself.
+
+    A field is None where the file does not state it. A stated value is None where the file states "none", or
+    something that is a problem already.
+    """
+
+    place: Place
+    role: Role | None
+    """None: stated wrongly."""
+    name: Stated[str | None]
+    ssh: Stated[Endpoint | None]
+    internal: Stated[IPv4Address | None] | None = None
+    pod_cidr: Stated[IPv4Network | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read from a file."""
+
+    drafts: tuple[Draft, ...]
+    settings: OwnSettings = field(default_factory=OwnSettings)
+    notices: tuple[Finding, ...] = ()
+    others: int = 0
+    """Machines that are neither worker nor controller."""
+    where: Place = BEGINNING
+    """Where a worker was expected, should there be none."""
+    is_whole: bool = True
+    """Whether all of the file could be read: else what is missing proves nothing."""
+
+
+def nodes_of(reading: Reading, cidr: IPv4Network, problems: Problems) -> tuple[Node, ...]:
+    """The nodes: workers first, each role in natural order. To be used only if there are no problems then."""
+    drafts = reading.drafts
+    _check_twice((d.name for d in drafts), "name", str.casefold, problems)
+    _check_twice((d.ssh for d in drafts), "SSH target", _target, problems)
+    internals = [_internal_of(d, problems) for d in drafts]
+    _check_twice(internals, "internal address", lambda ip: ip, problems)
+    if reading.is_whole and all(d.role is Role.CONTROLLER for d in drafts):
+        problems.add(reading.where, "there is no worker in this file; expected at least one, as routes lead to workers")
+    nodes = [_node_of(d, i.value, cidr) for d, i in zip(drafts, internals, strict=True)]
+    return tuple(sorted(nodes, key=lambda n: (n.role is not Role.WORKER, natural_order(n.name))))
+
+
+def _internal_of(draft: Draft, problems: Problems) -> Stated[IPv4Address | None]:
+    """The stated internal address, else the SSH address."""
+    if draft.internal is not None:
+        return draft.internal
+    place, endpoint = draft.ssh.place, draft.ssh.value
+    if endpoint is None:
+        return Stated(None, place, "internal_ip")
+    try:
+        return Stated(internal_ip(endpoint.host), place, "internal_ip")
+    except Wrong:
+        sentence = f"{quoted(endpoint.host)} is no address at which other nodes reach this one"
+        problems.add(place, f"{sentence}; expected an internal_ip beside it, such as 192.168.8.20")
+        return Stated(None, place, "internal_ip")
+
+
+def _node_of(draft: Draft, internal: IPv4Address | None, cidr: IPv4Network) -> Node:
+    name, role = draft.name.value or "", draft.role or Role.CONTROLLER
+    stated = draft.pod_cidr.value if draft.pod_cidr else None
+    pods = stated or (expected_pod_cidr(name, cidr) if role is Role.WORKER else None)
+    told = PodCidrSource.TYPED if stated else PodCidrSource.LABEL if pods else PodCidrSource.UNKNOWN
+    addresses = (address_of(internal),) if internal else ()
+    return Node(name, role, draft.ssh.value, internal, pods, told, addresses)
+
+
+def _check_twice(
+    all_stated: Iterable[Stated[T | None]], what: str, key: Callable[[T], object], problems: Problems
+) -> None:
+    """A problem for each value that stood before."""
+    first: dict[object, int] = {}
+    for stated, value in _known(all_stated):
+        if key(value) not in first:
+            first[key(value)] = stated.place.line
+        elif stated.place not in problems.places:  # an SSH target that stands twice is an internal address too
+            sentence = f"{what} {quoted(str(value))} stands in line {first[key(value)]} already"
+            problems.add(stated.place, f"{sentence}; expected one of its own for each node")
+
+
+def _known(all_stated: Iterable[Stated[T | None]]) -> Iterator[tuple[Stated[T | None], T]]:
+    for stated in all_stated:
+        if stated.value is not None:
+            yield stated, stated.value
+
+
+def _target(endpoint: Endpoint) -> object:
+    return endpoint.host.casefold(), endpoint.port or _SSH_PORT

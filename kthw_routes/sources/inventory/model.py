@@ -1,0 +1,67 @@
+"""What an inventory file says, once all of it is right. Frozen values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node
+from kthw_routes.findings import Finding
+
+
+class InventoryKind(StrEnum):
+    """What kind of file it is. The values are the words that people read."""
+
+    TOML = "TOML inventory"
+    MACHINES = "KTHW machines.txt"
+    ANSIBLE_INI = "Ansible inventory (INI)"
+    ANSIBLE_YAML = "Ansible inventory (YAML)"
+
+
+NamesOn = Literal["controllers", "workers", "all", "none"]
+"""On which nodes /etc/hosts gets the workers' names."""
+Persist = Literal["none", "auto", "netplan", "networkd", "ifupdown", "networkmanager", "unit"]
+"""How routes are made to survive a reboot."""
+RoutesOn = Literal["workers", "all"]
+"""Which nodes get routes: newest KTHW also routes on its `server`."""
+
+NAMES_ON: Final[tuple[NamesOn, ...]] = get_args(NamesOn)
+PERSIST: Final[tuple[Persist, ...]] = get_args(Persist)
+ROUTES_ON: Final[tuple[RoutesOn, ...]] = get_args(RoutesOn)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSettings:
+    """What the file says beside its nodes; each None where it does not say."""
+
+    cluster_cidr: IPv4Network | None = None
+    user: str | None = None
+    """The SSH user of nodes that name none of their own."""
+    identity: Path | None = None
+    """The private key: `~` expanded, relative paths taken from the file's folder. It need not exist."""
+    hosts_file: bool | NamesOn | None = None
+    persist: Persist | None = None
+    routes_on: RoutesOn | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory(OwnSettings):
+    """The nodes of a file and the file's own settings; whoever reads it lets the command line win over the latter."""
+
+    path: Path
+    kind: InventoryKind
+    nodes: tuple[Node, ...]
+    """Workers first, each role in natural order."""
+    cidr: IPv4Network = DEFAULT_CLUSTER_CIDR
+    """The cluster CIDR that the nodes' expected pod CIDRs were taken from: the one asked for, else the file's own, else
+    the default."""
+    findings: tuple[Finding, ...] = ()
+    """Which kind was recognised, and what was ignored."""
+    others: int = 0
+    """How many machines of the file are neither worker nor controller, and left alone."""
+
+    @property
+    def cluster(self) -> Cluster:
+        """The nodes as a cluster."""
+        return Cluster(self.nodes, self.cidr)

@@ -1,0 +1,150 @@
+"""From a file to an inventory, or to every problem of the file at once. Nothing here touches a network."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Final
+
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
+from kthw_routes.findings import Finding, Level
+from kthw_routes.sources.inventory.drafts import Reading, nodes_of
+from kthw_routes.sources.inventory.kinds import kind_of
+from kthw_routes.sources.inventory.machines import read_machines
+from kthw_routes.sources.inventory.model import Inventory, InventoryKind
+from kthw_routes.sources.inventory.problems import InventoryError, Problems
+from kthw_routes.sources.inventory.toml import read_toml
+from kthw_routes.untrusted import clean_line
+
+LARGEST: Final = 1_000_000
+"""Bytes; more is no inventory."""
+
+EXAMPLE: Final = """\
+[[nodes]]
+name = "worker-0"
+role = "worker"
+ssh = "root@192.168.8.20"
+"""
+_EXPECTED: Final = (
+    "Expected TOML as below, KTHW's machines.txt (IP FQDN HOST SUBNET), or an Ansible inventory with the groups "
+    f"workers and controllers.\n{EXAMPLE}"
+).rstrip()
+_BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
+_WORDS: Final = {
+    errno.ENOENT: "There is no file {}.",
+    errno.ENOTDIR: "There is no file {}.",
+    errno.EISDIR: "{} is a folder and no inventory file.",
+    errno.EACCES: "{} may not be read by this user.",
+}
+
+
+def read(path: Path, *, cluster_cidr: IPv4Network | None = None) -> Inventory:
+    """The inventory in a file.
+
+    Args:
+        path: of the file; `~` is expanded.
+        cluster_cidr: the one asked for, which wins over the file's own; None: none was asked for.
+
+    Raises:
+        InventoryError: with every problem of the file, or a sentence about the file as a whole.
+    """
+    try:
+        path = path.expanduser()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL in the name; RuntimeError: no such home
+        number = error.errno if isinstance(error, OSError) else None
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        sentence = _WORDS.get(number or 0, "{} cannot be read: " + clean_line(reason).replace("{", "") + ".")
+        raise InventoryError(sentence.format(clean_line(str(path))), "Name an inventory file.") from None
+    return parse(data, path, cluster_cidr=cluster_cidr)
+
+
+def parse(data: bytes, path: Path, *, cluster_cidr: IPv4Network | None = None) -> Inventory:
+    """The inventory that `data` is, as if read from `path`. Raises InventoryError; see `read`."""
+    name = clean_line(path.name) or "the inventory"
+    text = _text_of(data, name)
+    kind = kind_of(text, path.suffix)
+    if kind is None:
+        raise InventoryError(f"{name} is no inventory of any kind known here.", _EXPECTED, name=name)
+    problems = Problems(text.split("\n"))
+    reading = _read_as(kind, text, path.parent, problems)
+    cidr = cluster_cidr or reading.settings.cluster_cidr or DEFAULT_CLUSTER_CIDR
+    nodes = nodes_of(reading, cidr, problems)
+    if problems.found:
+        raise InventoryError.of(name, kind, problems.found)
+    told = reading.settings
+    found = Inventory(
+        told.cluster_cidr,
+        told.user,
+        told.identity,
+        told.hosts_file,
+        told.persist,
+        told.routes_on,
+        path=path,
+        kind=kind,
+        nodes=nodes,
+        cidr=cidr,
+        others=reading.others,
+    )
+    return _with_findings(found, reading, name)
+
+
+def _text_of(data: bytes, name: str) -> str:
+    """The text, its lines ended by line feeds. Raises InventoryError."""
+    if len(data) > LARGEST:
+        raise InventoryError(
+            f"{name} is larger than {LARGEST // 1_000_000} MB, and no inventory.", _EXPECTED, name=name
+        )
+    if data.startswith(_BYTE_ORDER_MARKS):
+        raise InventoryError(f"{name} is UTF-16 text.", "Save it as UTF-8.", name=name)
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+        sentence = f"{name} is no UTF-8 text: byte {column} of line {line} is 0x{data[error.start]:02x}."
+        raise InventoryError(sentence, "Save it as UTF-8.", name=name) from None
+    if not text.strip():
+        raise InventoryError(f"{name} is empty.", _EXPECTED, name=name)
+    return text
+
+
+def _read_as(kind: InventoryKind, text: str, folder: Path, problems: Problems) -> Reading:
+    if kind is InventoryKind.TOML:
+        return read_toml(text, folder, problems)
+    if kind is InventoryKind.MACHINES:
+        return read_machines(text, problems)
+    if kind is InventoryKind.ANSIBLE_INI:
+        from kthw_routes.sources.inventory.ansible_ini import read_ansible_ini
+
+        return read_ansible_ini(text, folder, problems)
+    from kthw_routes.sources.inventory.ansible_yaml import read_ansible_yaml  # here, for PyYAML
+
+    return read_ansible_yaml(text, folder, problems)
+
+
+def _with_findings(found: Inventory, reading: Reading, name: str) -> Inventory:
+    return replace(found, findings=(_recognised(found, name), *reading.notices, *_beside(found)))
+
+
+def _recognised(found: Inventory, name: str) -> Finding:
+    counts = (_count(len(found.cluster.workers), "worker"), _count(len(found.cluster.controllers), "controller"))
+    sentence = f"{name} was recognised as {found.kind}: {' and '.join(counts)}."
+    return Finding("inventory-kind", Level.NOTICE, sentence)
+
+
+def _beside(found: Inventory) -> Iterator[Finding]:
+    """Folders beside the file that Ansible would read."""
+    if found.kind not in (InventoryKind.ANSIBLE_INI, InventoryKind.ANSIBLE_YAML):
+        return
+    names = [n for n in ("group_vars", "host_vars") if (found.path.parent / n).is_dir()]
+    if names:
+        sentence = f"{' and '.join(names)} beside {clean_line(found.path.name)} are not read."
+        hint = "What counts from there must stand in the inventory file itself."
+        yield Finding("inventory-variables-ignored", Level.NOTICE, sentence, hint)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number or 'no'} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,172 @@
+"""The TOML of our own: `[[nodes]]` and, above them, what holds for the whole cluster."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from kthw_routes.cluster import Role
+from kthw_routes.sources.inventory import values
+from kthw_routes.sources.inventory.drafts import Draft, Reading
+from kthw_routes.sources.inventory.model import NAMES_ON, PERSIST, ROUTES_ON, NamesOn, OwnSettings
+from kthw_routes.sources.inventory.problems import Place, Problems, Stated, quoted
+from kthw_routes.sources.inventory.toml_positions import Positions, positions_in
+from kthw_routes.sources.inventory.toml_syntax import parse
+
+T = TypeVar("T")
+W = TypeVar("W", bound=str)
+
+SETTINGS: Final = ("cluster_cidr", "user", "identity", "hosts_file", "persist", "routes_on")
+"""The keys above the nodes."""
+NODE_KEYS: Final = ("name", "role", "ssh", "internal_ip", "pod_cidr")
+"""The keys of a node; the first three are needed."""
+
+_EXAMPLES: Final = {
+    "name": 'name = "worker-0"',
+    "role": 'role = "worker" or role = "controller"',
+    "ssh": 'ssh = "192.168.8.20" or ssh = "root@192.168.8.20:22"',
+    "internal_ip": 'internal_ip = "192.168.8.20"',
+    "pod_cidr": 'pod_cidr = "10.200.0.0/24"',
+    "cluster_cidr": 'cluster_cidr = "10.200.0.0/16"',
+    "user": 'user = "root"',
+    "identity": 'identity = "~/.ssh/id_ed25519"',
+    "persist": 'persist = "auto"',
+    "routes_on": 'routes_on = "workers"',
+}
+
+
+def read_toml(text: str, folder: Path, problems: Problems) -> Reading:
+    """What the file states. `folder`: where it lies, from which a relative `identity` is taken.
+
+    `ssh = ""` and `internal_ip = ""` state that none is known, which is a finding later and no problem of the file.
+    """
+    parsed = parse(text, problems)
+    if parsed is None:
+        return Reading((), is_whole=False)
+    table = _Table(parsed.document, (), positions_in(parsed.text), problems)
+    table.check_keys((*SETTINGS, "nodes"), "no setting of this file")
+    given = table.fields.get("nodes", [])
+    listed = given if isinstance(given, list) else []
+    if listed is not given:
+        problems.add(table.key_place("nodes"), "nodes is no list; expected [[nodes]] before each node")
+    drafts = tuple(d for n, fields in enumerate(listed) if (d := _draft(table, n, fields)))
+    whole = parsed.is_whole and listed is given and all(d.role for d in drafts) and len(drafts) == len(listed)
+    return Reading(drafts, _settings(table, folder), is_whole=whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table of the document, with its place in the text."""
+
+    fields: Mapping[str, object]
+    path: tuple[str | int, ...]
+    positions: Positions
+    problems: Problems
+
+    def key_place(self, key: str) -> Place:
+        return self.positions.of_key(*self.path, key)
+
+    def value_place(self, key: str) -> Place:
+        return self.positions.of_value(*self.path, key)
+
+    def check_keys(self, known: tuple[str, ...], what: str) -> None:
+        """A problem for each key that means nothing here."""
+        for key in self.fields:
+            if key in known:
+                continue
+            if self.path and key in SETTINGS:
+                sentence = f"{key} stands below a node; expected above the first [[nodes]], as it holds for all"
+            elif not self.path and key in NODE_KEYS:
+                sentence = f"{key} stands above the nodes; expected below a line [[nodes]]"
+            else:
+                sentence = f"{quoted(key)} is {what}; expected {values.expected(key, known)}"
+            self.problems.add(self.key_place(key), sentence)
+
+    def text(self, key: str, convert: Callable[[str], T], *, empty: bool = False) -> Stated[T | None] | None:
+        """The value of a key that wants text; None where the key is missing.
+
+        Args:
+            convert: makes the value, or raises Wrong.
+            empty: whether an empty text states that there is none.
+        """
+        if key not in self.fields:
+            return None
+        place, given = self.value_place(key), self.fields[key]
+        value: T | None = None
+        if not isinstance(given, str):
+            self.problems.add(place, f"{key} is no text in quotes; expected such as {_EXAMPLES[key]}")
+        elif given or not empty:
+            value = self.problems.value(Stated(given, place, key), convert)
+        return Stated(value, place, key)
+
+    def needed(self, key: str, convert: Callable[[str], T], *, empty: bool = False) -> Stated[T | None]:
+        """`text`, where a missing key is a problem of the table."""
+        stated = self.text(key, convert, empty=empty)
+        if stated is None:
+            place = self.positions.of_value(*self.path)
+            self.problems.add(place, f"this node has no {key}; expected such as {_EXAMPLES[key]}")
+            return Stated(None, place, key)
+        return stated
+
+    def word(self, key: str, words: tuple[W, ...]) -> W | None:
+        """The value of a key that wants one of these words."""
+        stated = self.text(key, partial(_one_of, words))
+        return stated.value if stated else None
+
+
+def _draft(top: _Table, number: int, fields: object) -> Draft | None:
+    path = ("nodes", number)
+    place = top.positions.of_value(*path)
+    if not isinstance(fields, dict):
+        top.problems.add(
+            place, 'this is no node; expected { name = "worker-0", role = "worker", ssh = "192.168.8.20" }'
+        )
+        return None
+    table = _Table(fields, path, top.positions, top.problems)
+    table.check_keys(NODE_KEYS, "no key of a node")
+    role = table.needed("role", values.role)
+    pods = None
+    if role.value is not Role.CONTROLLER:
+        pods = table.text("pod_cidr", values.pod_cidr)
+    elif "pod_cidr" in table.fields:
+        sentence = "a controller has no pod CIDR, as no pods run there; expected no pod_cidr here"
+        top.problems.add(table.key_place("pod_cidr"), sentence)
+    return Draft(
+        place,
+        role.value,
+        table.needed("name", values.node_name),
+        table.needed("ssh", values.endpoint, empty=True),
+        table.text("internal_ip", values.internal_ip, empty=True),
+        pods,
+    )
+
+
+def _settings(table: _Table, folder: Path) -> OwnSettings:
+    cidr = table.text("cluster_cidr", values.cluster_cidr)
+    user = table.text("user", values.user)
+    identity = table.text("identity", partial(values.identity, folder=folder))
+    return OwnSettings(
+        cidr.value if cidr else None,
+        user.value if user else None,
+        identity.value if identity else None,
+        _hosts_file(table),
+        table.word("persist", PERSIST),
+        table.word("routes_on", ROUTES_ON),
+    )
+
+
+def _hosts_file(table: _Table) -> bool | NamesOn | None:
+    given = table.fields.get("hosts_file")
+    if given is None or isinstance(given, bool):
+        return given
+    if isinstance(given, str):
+        return table.word("hosts_file", NAMES_ON)
+    sentence = f"hosts_file is neither true nor false; expected one of them, or in quotes {', '.join(NAMES_ON)}"
+    table.problems.add(table.value_place("hosts_file"), sentence)
+    return None
+
+
+def _one_of(words: tuple[W, ...], text: str) -> W:
+    values.one_of(text, words)
+    return next(w for w in words if w == text)

@@ -1,0 +1,614 @@
+"""Inventory files of each kind, right and wrong: what they give, and every problem of a file with line and column."""
+
+import os
+import threading
+from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from kthw_routes.cluster import AddressKind, Endpoint, Node, PodCidrSource, Role
+from kthw_routes.errors import Cancelled, ExitCode, UsageError
+from kthw_routes.events import Event, Step, discard
+from kthw_routes.findings import Level, of_cluster
+from kthw_routes.sources import Source
+from kthw_routes.sources.inventory import Inventory, InventoryError, InventoryKind, InventorySource, parse, read
+
+FILES = Path(__file__).parent.parent / "data" / "inventories"
+BAD = sorted(p.name for p in (FILES / "bad").iterdir() if p.suffix != ".expected")
+
+
+def good(name: str) -> Inventory:
+    return read(FILES / "good" / name)
+
+
+def of(text: str | bytes, name: str = "nodes.toml", cluster_cidr: IPv4Network | None = None) -> Inventory:
+    data = text.encode() if isinstance(text, str) else text
+    return parse(data, Path("folder") / name, cluster_cidr=cluster_cidr)
+
+
+def failure(text: str | bytes, name: str = "nodes.toml") -> InventoryError:
+    with pytest.raises(InventoryError) as caught:
+        of(text, name)
+    return caught.value
+
+
+def problems(text: str, name: str = "nodes.toml") -> list[str]:
+    """`line:column: sentence` of each problem."""
+    return [f"{p.line}:{p.column}: {p.sentence}" for p in failure(text, name).problems]
+
+
+def listed(inventory: Inventory) -> list[str]:
+    """A line for each node."""
+    return [
+        f"{n.name} {n.role} {n.ssh} {n.internal} {n.pod_cidr}{'!' if n.pod_cidr_source is PodCidrSource.TYPED else ''}"
+        for n in inventory.nodes
+    ]
+
+
+def node(**fields: str) -> str:
+    given = {"name": "worker-0", "role": "worker", "ssh": "192.168.8.20"} | fields
+    return "\n".join(["[[nodes]]", *(f'{key} = "{value}"' for key, value in given.items()), ""])
+
+
+# Right files
+
+
+def test_toml_of_our_own() -> None:
+    found = good("nodes.toml")
+    assert found.kind is InventoryKind.TOML
+    assert listed(found) == [
+        "worker-2 worker 192.168.8.22 192.168.8.22 10.200.2.0/24",
+        "worker-10 worker ubuntu@192.168.8.30:2222 192.168.9.30 10.200.77.0/24!",
+        "server controller root@server.lan 10.0.0.10 None",
+    ]
+    assert (found.cluster_cidr, found.user) == (IPv4Network("10.200.0.0/16"), "root")
+    assert found.identity == FILES / "good" / "keys" / "kubernetes.ed25519"
+    assert (found.hosts_file, found.persist, found.routes_on) == ("all", "netplan", "all")
+    assert [f.sentence for f in found.findings] == [
+        "nodes.toml was recognised as TOML inventory: 2 workers and 1 controller."
+    ]
+
+
+def test_a_node_is_what_the_other_sources_make_of_one() -> None:
+    assert good("nodes.toml").nodes[0] == Node(
+        "worker-2",
+        Role.WORKER,
+        Endpoint("192.168.8.22"),
+        IPv4Address("192.168.8.22"),
+        IPv4Network("10.200.2.0/24"),
+        PodCidrSource.LABEL,
+        good("nodes.toml").nodes[0].addresses,
+    )
+    assert [(str(a.ip), a.kind) for a in good("nodes.toml").nodes[0].addresses] == [("192.168.8.22", AddressKind.OTHER)]
+    assert not of_cluster(good("nodes.toml").cluster)
+
+
+def test_toml_with_inline_tables() -> None:
+    found = good("inline.toml")
+    assert listed(found) == [
+        "worker-0 worker 192.168.8.20 192.168.8.20 10.200.0.0/24",
+        "worker-1 worker 192.168.8.21 192.168.8.21 10.200.1.0/24",
+    ]
+    assert found.hosts_file is False
+    assert (found.cluster_cidr, found.user, found.identity, found.persist, found.routes_on) == (None,) * 5
+
+
+def test_machines_txt() -> None:
+    found = good("machines.txt")
+    assert found.kind is InventoryKind.MACHINES
+    assert listed(found) == [
+        "node-0 worker 192.168.8.20 192.168.8.20 10.200.0.0/24!",
+        "node-1 worker 192.168.8.21 192.168.8.21 10.200.1.0/24!",
+        "server controller 192.168.8.10 192.168.8.10 None",
+    ]
+    assert [f.sentence for f in found.findings] == [
+        "machines.txt was recognised as KTHW machines.txt: 2 workers and 1 controller.",
+        "jumpbox (line 1) is neither a worker nor a controller, and left alone.",
+    ]
+    assert {f.level for f in found.findings} == {Level.NOTICE}
+    assert found.others == 1
+
+
+def test_ansible_ini() -> None:
+    found = good("hosts")
+    assert found.kind is InventoryKind.ANSIBLE_INI
+    assert listed(found) == [
+        "worker-0 worker ubuntu@192.168.8.20:2222 192.168.8.20 10.200.0.0/24",  # its group's port
+        "worker-1 worker ubuntu@192.168.8.21:2201 192.168.8.21 10.200.1.0/24",  # its own, named as of old
+        "worker-2 worker deploy@192.168.8.22:2022 192.168.8.22 10.200.9.0/24!",  # its own, behind its name
+        "server controller 192.168.8.10 10.0.0.10 None",
+    ]
+    assert (found.user, found.identity) == ("root", FILES / "good" / "kubernetes.ed25519")
+    assert [f.sentence for f in found.findings] == [
+        "hosts was recognised as Ansible inventory (INI): 3 workers and 1 controller.",
+        "In neither of the groups workers and controllers, and left alone: jumpbox.",
+        "Not read: ansible_ssh_common_args.",
+    ]
+    assert found.others == 1
+
+
+def test_ansible_yaml() -> None:
+    found = good("inventory.yml")
+    assert found.kind is InventoryKind.ANSIBLE_YAML
+    assert listed(found) == [
+        "worker-0 worker 192.168.8.20:2222 192.168.8.20 10.200.0.0/24",
+        "worker-1 worker ubuntu@192.168.8.21:2222 192.168.8.21 10.200.9.0/24!",
+        "server controller server.lan 192.168.8.10 None",
+    ]
+    assert found.user == "root"
+    assert found.others == 1
+
+
+def test_the_source_gives_the_nodes_and_what_there_is_to_say() -> None:
+    source = InventorySource(good("machines.txt"))
+    as_any: Source = source
+    assert as_any.title == "inventory machines.txt"
+    notes: list[Event] = []
+    found = source.find(emit=notes.append, cancel=threading.Event())
+    assert found.cluster.nodes == source.inventory.nodes
+    assert [f.code for f in found.findings] == ["inventory-kind", "inventory-ignored"]
+    assert (found.others, found.token_scopes) == (1, None)
+    assert [(n.step, n.text) for n in notes] == [(Step.FIND, found.findings[0].sentence)]
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        source.find(emit=discard, cancel=stop)
+
+
+@pytest.mark.parametrize(
+    ("asked", "stated", "first"),
+    [
+        (None, "", "10.200.5.0/24"),
+        (None, 'cluster_cidr = "10.201.0.0/16"\n', "10.201.5.0/24"),
+        ("10.202.0.0/16", 'cluster_cidr = "10.201.0.0/16"\n', "10.202.5.0/24"),
+        ("10.202.0.0/16", "", "10.202.5.0/24"),
+    ],
+)
+def test_the_cluster_cidr_asked_for_wins_then_the_files_own(asked: str | None, stated: str, first: str) -> None:
+    found = of(stated + node(name="worker-5"), cluster_cidr=IPv4Network(asked) if asked else None)
+    assert (str(found.nodes[0].pod_cidr), found.cluster.cidr) == (first, found.cidr)
+    assert str(found.cluster_cidr or "") == stated[16:29]
+
+
+@pytest.mark.parametrize(
+    ("ip", "kind"),
+    [("192.168.128.9", AddressKind.PRIVATE), ("10.1.1.1", AddressKind.OTHER), ("203.0.113.9", AddressKind.PUBLIC)],
+)
+def test_an_addresss_kind_is_told_by_its_network(ip: str, kind: AddressKind) -> None:
+    found = of(node(internal_ip=ip)).nodes[0]
+    assert (found.kind_of(found.internal), len(found.addresses)) == (kind, 1)
+
+
+def test_an_empty_text_states_that_an_address_is_not_known() -> None:
+    unreached, unknown = of(node(ssh="", internal_ip="10.0.0.1") + node(name="worker-1", internal_ip="")).nodes
+    assert (unreached.ssh, str(unreached.internal)) == (None, "10.0.0.1")
+    assert (str(unknown.ssh), unknown.internal, unknown.addresses) == ("192.168.8.20", None, ())
+    assert {"no-ssh-address", "no-internal-address"} == {
+        f.code for f in of_cluster(of(node(ssh="") + node(name="worker-1", ssh="")).cluster)
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("192.168.8.20", Endpoint("192.168.8.20")),
+        ("ubuntu@10.0.0.5:2222", Endpoint("10.0.0.5", "ubuntu", 2222)),
+        ("root@host", Endpoint("host", "root")),
+        ("my_alias.lan:22", Endpoint("my_alias.lan", None, 22)),
+        ("someone@corp.example@host", Endpoint("host", "someone@corp.example")),
+        ("127.0.0.1:2222", Endpoint("127.0.0.1", None, 2222)),
+    ],
+)
+def test_ssh_targets(text: str, endpoint: Endpoint) -> None:
+    assert of(node(ssh=text, internal_ip="192.168.8.20")).nodes[0].ssh == endpoint
+
+
+def test_bom_and_windows_line_ends_are_no_matter() -> None:
+    for name in ("nodes.toml", "machines.txt", "hosts", "inventory.yml"):
+        path = FILES / "good" / name
+        changed = parse(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"), path)
+        assert changed == read(path)
+
+
+def test_the_home_folder_is_meant_by_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "nodes.toml").write_text('identity = "~/key"\n' + node())
+    assert read(Path("~/nodes.toml")).identity == tmp_path / "key"
+    assert problems('identity = "~nobody-of-that-name/key"\n' + node()) == [
+        '1:12: identity "~nobody-of-that-name/key" names the home folder of nobody here; '
+        "expected such as ~/.ssh/id_ed25519"
+    ]
+
+
+# Which kind a file is
+
+
+@pytest.mark.parametrize("suffix", ["", ".toml", ".txt", ".ini", ".yml", ".conf"])
+@pytest.mark.parametrize("name", ["nodes.toml", "inline.toml", "machines.txt", "hosts", "inventory.yml"])
+def test_the_kind_is_told_by_the_content_whatever_the_suffix(name: str, suffix: str) -> None:
+    data = (FILES / "good" / name).read_bytes()
+    assert parse(data, Path(f"file{suffix}")).kind is good(name).kind
+
+
+@pytest.mark.parametrize("suffix", ["", ".toml", ".txt", ".ini", ".yml"])
+@pytest.mark.parametrize("name", BAD)
+def test_the_kind_is_told_of_bad_files_too(name: str, suffix: str) -> None:
+    with pytest.raises(InventoryError) as caught:
+        parse((FILES / "bad" / name).read_bytes(), Path(f"file{suffix}"))
+    assert str(good(name).kind) in caught.value.sentence
+
+
+@pytest.mark.parametrize("text", ["hello", "<html>\n<body>\n", "#!/bin/sh\necho hello\n", "one two three\n", "\0\1\2"])
+def test_what_is_no_inventory_is_told_what_is_expected(text: str) -> None:
+    error = failure(text, "notes")
+    assert error.sentence == "notes is no inventory of any kind known here."
+    assert "machines.txt" in error.hint
+    assert "Ansible" in error.hint
+    assert of(error.hint[error.hint.index("[[nodes]]") :]).nodes  # the example is a right file
+    assert error.problems == ()
+
+
+# Wrong files
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_every_problem_of_a_bad_file_is_told_at_once(name: str) -> None:
+    with pytest.raises(InventoryError) as caught:
+        read(FILES / "bad" / name)
+    error = caught.value
+    assert list(error.lines()) == (FILES / "bad" / f"{name}.expected").read_text().split("\n")[:-1]
+    assert error.hint == "\n".join(error.lines())
+    assert f"has {len(error.problems)} problems; nothing was contacted." in error.sentence
+    assert isinstance(error, UsageError)
+    assert error.exit_code is ExitCode.USAGE
+
+
+IPV4 = "expected such as 192.168.8.20"
+NETWORK = "is no IPv4 network; expected such as 10.200.0.0/24"
+NO_WORKER = "there is no worker in this file; expected at least one, as routes lead to workers"
+CASES = {
+    "bad address": (
+        node(internal_ip="192.168.8.400"),
+        [f'5:15: internal_ip "192.168.8.400" is no IPv4 address; {IPV4}'],
+    ),
+    "no machine": (node(ssh="0.0.0.0"), [f'4:7: ssh "0.0.0.0" is an address of no machine; {IPV4}']),
+    "loopback": (
+        node(internal_ip="127.0.0.1"),
+        [f'5:15: internal_ip "127.0.0.1" is a loopback address, at which no other node reaches it; {IPV4}'],
+    ),
+    "multicast": (node(internal_ip="224.0.0.1"), [f'5:15: internal_ip "224.0.0.1" is a multicast address; {IPV4}']),
+    "broadcast": (node(ssh="192.168.8.255"), [f'4:7: ssh "192.168.8.255" is a broadcast address; {IPV4}']),
+    "everybody": (
+        node(ssh="255.255.255.255"),
+        [f'4:7: ssh "255.255.255.255" is a broadcast or reserved address; {IPV4}'],
+    ),
+    "network": (node(ssh="192.168.8.0"), [f'4:7: ssh "192.168.8.0" is a network\'s address; {IPV4}']),
+    "IPv6": (node(ssh="[fe80::1]:22"), [f'4:7: ssh "[fe80::1]:22" is an IPv6 address, which is not supported; {IPV4}']),
+    "blank": (
+        node(ssh="root@my host"),
+        [
+            '4:7: ssh "root@my host" cannot be used: "my host" is neither an IPv4 address nor a host name; '
+            'expected such as "192.168.8.20" or "root@worker-0:22"'
+        ],
+    ),
+    "user": (node(ssh="@10.0.0.1"), ['4:7: ssh "@10.0.0.1" cannot be used: "" is no user name; expected such as root']),
+    "port": (node(ssh="10.0.0.1:"), ['4:7: ssh "10.0.0.1:" cannot be used: "" is no port; expected 1 to 65535']),
+    "only a host name": (
+        node(ssh="root@pve-1"),
+        [
+            '4:7: "pve-1" is no address at which other nodes reach this one; '
+            "expected an internal_ip beside it, such as 192.168.8.20"
+        ],
+    ),
+    "no prefix": (node(pod_cidr="10.200.0.0"), [f'5:12: pod_cidr "10.200.0.0" {NETWORK}']),
+    "long prefix": (
+        node(pod_cidr="10.200.0.0/32"),
+        [
+            '5:12: pod_cidr "10.200.0.0/32" has a prefix length that no pod network has; '
+            "expected /8 to /30, such as 10.200.0.0/24"
+        ],
+    ),
+    "no prefix length": (node(pod_cidr="10.200.0.0/33"), [f'5:12: pod_cidr "10.200.0.0/33" {NETWORK}']),
+    "no worker": (
+        node(role="controller"),
+        [f"1:1: {NO_WORKER}"],
+    ),
+    "one SSH target in two words": (
+        node() + node(name="worker-1", ssh="root@192.168.8.20:22"),
+        ['8:7: SSH target "root@192.168.8.20:22" stands in line 4 already; expected one of its own for each node'],
+    ),
+    "one internal address": (
+        node() + node(name="worker-1", ssh="192.168.8.20:23"),
+        ['8:7: internal address "192.168.8.20" stands in line 4 already; expected one of its own for each node'],
+    ),
+    "two of one name": (
+        node() + node(name="Worker-0", ssh="192.168.8.21"),
+        ['6:8: name "Worker-0" stands in line 2 already; expected one of its own for each node'],
+    ),
+    "a node's key above": (
+        'ssh = "192.168.8.20"\n' + node(),
+        ["1:1: ssh stands above the nodes; expected below a line [[nodes]]"],
+    ),
+    "nodes is a number": ("nodes = 3\n", ["1:1: nodes is no list; expected [[nodes]] before each node"]),
+    "a node is a number": (
+        'nodes = [\n  3,\n  { name = "worker-0", role = "worker", ssh = 22 },\n]\n',
+        [
+            '2:3: this is no node; expected { name = "worker-0", role = "worker", ssh = "192.168.8.20" }',
+            '3:47: ssh is no text in quotes; expected such as ssh = "192.168.8.20" or ssh = "root@192.168.8.20:22"',
+        ],
+    ),
+    "multi-line strings do not confuse": (
+        'user = """\\\n  [[nodes]]\n  ssh = "x" # ""\\"\n"""\n' + node(ssh="10.0.0.1:0"),
+        [
+            '1:8: user "[[nodes]] ssh = "x" # """" is no user name; expected such as root',
+            '8:7: ssh "10.0.0.1:0" cannot be used: "0" is no port; expected 1 to 65535',
+        ],
+    ),
+    "dotted keys": (
+        'user.name = "root"\n"no\\u0064es" = []\n',
+        [f"1:1: {NO_WORKER}", '1:1: user is no text in quotes; expected such as user = "root"'],
+    ),
+    "unquoted address": (
+        '[[nodes]]\nname = "worker-0"\nrole = "worker"\nssh = 192.168.8.20\ninternal_ip = 5\n',
+        [
+            '4:14: the line goes on after the value; expected text in quotes, such as ssh = "192.168.8.20"',
+            '5:15: internal_ip is no text in quotes; expected such as internal_ip = "192.168.8.20"',
+        ],
+    ),
+    "no sign of equality": (
+        '[[nodes]]\nname "worker-0"\nrole: "worker"\nssh = "192.168.8.20"\n',
+        [
+            '2:6: there is no "=" after the key; expected such as ssh = "192.168.8.20"',
+            '3:5: there is no "=" after the key; expected such as ssh = "192.168.8.20"',
+        ],
+    ),
+    "a key twice": (
+        node() + 'ssh = "192.168.8.21"\n' + 'x = 1\n',
+        [
+            "5:1: this key stands in the same table already; expected each key once",
+            '6:1: "x" is no key of a node; expected name, role, ssh, internal_ip or pod_cidr',
+        ],
+    ),
+    "a list that does not end": (
+        'nodes = [\n  { name = "worker-0", role = "worker", ssh = "192.168.8.20" },\n',
+        ["1:9: what begins here does not end in this file; expected closing quotes or brackets"],
+    ),
+    "quotes that do not end": (
+        '[[nodes]]\nname = """worker-0\nrole = "wroker"\nssh = "192.168.8.20"\n',
+        [
+            "2:8: what begins here does not end in this file; expected closing quotes or brackets",
+            '3:8: role "wroker" is unknown; expected worker or controller; did you mean worker?',
+        ],
+    ),
+    "a control character": (
+        'user = "ro\0ot"\n' + node(ssh="10.0.0.1:0"),
+        [
+            "1:11: this control character cannot stand here; expected text",
+            '5:7: ssh "10.0.0.1:0" cannot be used: "0" is no port; expected 1 to 65535',
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_problems_of_toml(case: str) -> None:
+    text, expected = CASES[case]
+    assert problems(text) == expected
+
+
+ANSIBLE_CASES = {
+    "an unknown child": (
+        "[workers:children]\nrack1\nrack3 # x\n[rack1]\nworker-0 ansible_host=192.168.8.20\n",
+        ["3:1: there is no group \"rack3\"; expected workers or rack1; did you mean rack1?"],
+    ),
+    "no group of workers": (
+        "[nodes]\nworker-0 ansible_host=192.168.8.20\n",
+        [f"1:1: {NO_WORKER}"],
+    ),
+    "an empty group": (
+        "[all:vars]\nx=1\n\n[workers]\n",
+        [f"4:1: {NO_WORKER}"],
+    ),
+    "too many": (
+        "[workers]\nworker-[0:99999999] ansible_host=192.168.8.20\n",
+        ['2:1: host "worker-[0:99999999]" stands for more than 1000 hosts'],
+    ),
+    "too many together": (
+        "[workers]\nw-[0:99][0:99] ansible_host=192.168.8.20\n",
+        ['2:1: host "w-[0:99][0:99]" stands for more than 1000 hosts'],
+    ),
+    "the same for all of a range": (
+        "[workers]\nworker-[0:2] ansible_host=192.168.8.20\n",
+        ['2:27: SSH target "192.168.8.20" stands in line 2 already; expected one of its own for each node'],
+    ),
+    "an open group": (
+        "[workers\nworker-0 ansible_host=192.168.8.20\n",
+        ["1:1: this line opens no group; expected such as [workers]"],
+    ),
+    "yaml: not closed": (
+        "workers:\n  hosts:\n    worker-0: {ansible_host: 192.168.8.20\n",
+        ["4:1: this is no YAML: expected ',' or '}', but got '<stream end>' while parsing a flow mapping"],
+    ),
+    "yaml: a tab": (
+        "workers:\n\thosts:\n",
+        [r"2:1: this is no YAML: found character '\t' that cannot start any token while scanning for the next token"],
+    ),
+    "yaml: two documents": (
+        "workers:\n---\ncontrollers:\n",
+        ["2:1: this is no YAML: but found another document expected a single document in the stream"],
+    ),
+    "yaml: a control character": (
+        "workers:\n  hosts: \x01\n",
+        ["2:10: this character cannot stand in YAML; expected text"],
+    ),
+    "yaml: a template": (
+        "workers:\n  hosts:\n    worker-0:\n      ansible_host: '{{ ip }}'\n",
+        ['4:21: ansible_host "{{ ip }}" is a template, which only Ansible can fill in; expected the value itself'],
+    ),
+    "yaml: a plugin": (
+        "plugin: linode.cloud.instance\nregions: [us-east]\n",
+        [
+            "1:1: this configures a plugin that finds hosts, and lists none; expected the groups themselves, as "
+            "`ansible-inventory -i FILE --list --yaml` writes them"
+        ],
+    ),
+    "yaml: itself": (
+        "workers: &a\n  children:\n    x: *a\n",
+        ["1:10: this is nested too deeply; expected an inventory"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ANSIBLE_CASES)
+def test_problems_of_ansible_inventories(case: str) -> None:
+    text, expected = ANSIBLE_CASES[case]
+    assert problems(text, "inventory.yml" if case.startswith("yaml") else "hosts") == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("worker-[0:2]", ["worker-0", "worker-1", "worker-2"]),
+        ("worker-[08:10]", ["worker-08", "worker-09", "worker-10"]),
+        ("w[a:c]", ["wa", "wb", "wc"]),
+        ("r[1:2]-w[0:4:2]", ["r1-w0", "r1-w2", "r1-w4", "r2-w0", "r2-w2", "r2-w4"]),
+    ],
+)
+def test_ranges_of_hosts(pattern: str, names: list[str]) -> None:
+    hosts = f"[workers]\n{pattern} internal_ip=10.0.0.1\n"
+    assert [p.partition('"')[0] for p in problems(hosts, "hosts")] == [
+        "2:" + str(len(pattern) + 14) + ": internal address "
+    ]
+    lines = "\n".join(f"{name} ansible_host=10.0.0.{n}" for n, name in enumerate(names, start=1))
+    both = of(f"[workers]\n{pattern}\n{lines}\n", "hosts")
+    assert sorted(n.name for n in both.nodes) == sorted(names)
+
+
+def test_a_host_in_both_groups_is_a_worker() -> None:
+    found = of("[kube_node]\na1 ansible_host=10.0.0.1\n[kube_control_plane]\na1\n", "hosts")
+    assert [n.role for n in found.nodes] == [Role.WORKER]
+    assert [f.code for f in found.findings] == ["inventory-kind", "inventory-in-both-groups"]
+
+
+def test_different_keys_are_told_and_none_is_taken() -> None:
+    key = "ansible_ssh_private_key_file"
+    found = of(f"[workers]\na1 ansible_host=10.0.0.1 {key}=a\na2 ansible_host=10.0.0.2 {key}=b\n", "hosts")
+    assert found.identity is None
+    assert [f.code for f in found.findings] == ["inventory-kind", "inventory-several-keys"]
+
+
+def test_folders_that_ansible_would_read_are_told(tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "hosts").write_bytes((FILES / "good" / "hosts").read_bytes())
+    found = read(tmp_path / "hosts")
+    assert found.findings[-1].sentence == "group_vars beside hosts are not read."
+
+
+def test_no_secret_is_shown() -> None:
+    error = failure("[workers]\nw0 ansible_host=10.0.0.999 ansible_password=hunter2\n", "hosts")
+    assert len(error.problems) == 1
+    assert "hunter2" not in str(error) + error.hint
+    error = failure("[workers]\nw0 ansible_host=10.0.0.1 ansible_password= hunter2\n", "hosts")
+    assert "hunter2" not in str(error) + error.hint
+
+
+def test_what_is_shown_is_free_of_control_bytes() -> None:
+    error = failure("[workers]\n\x1b[31mw0\x07 ansible_host=10.0.0.\u202e9\n", "ho\x1b[2Jsts")
+    assert {c for c in error.hint if not c.isprintable()} == {"\n"}
+    assert error.sentence.isprintable()
+
+
+def test_long_lines_are_cut_around_the_place() -> None:
+    error = failure(f'nodes = [{{ name = "worker-0", {" " * 300} ssh = 5, role = "worker" }}]')
+    (line,) = {p.shown for p in error.problems}
+    caret = error.problems[0].caret
+    assert len(line) <= 100
+    assert caret is not None
+    assert line[caret] == "5"
+
+
+# Files as a whole
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "nodes.toml is empty."),
+        (b"\xef\xbb\xbf \r\n\n", "nodes.toml is empty."),
+        (b'user = "r"\nab\xff', "nodes.toml is no UTF-8 text: byte 3 of line 2 is 0xff."),
+        ("[[nodes]]".encode("utf-16"), "nodes.toml is UTF-16 text."),
+        (b"#" * 1_000_001, "nodes.toml is larger than 1 MB, and no inventory."),
+    ],
+)
+def test_files_that_are_no_text(data: bytes, sentence: str) -> None:
+    assert failure(data).sentence == sentence
+    assert failure(data).hint
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    for path, sentence in (
+        (tmp_path / "none.toml", f"There is no file {tmp_path}/none.toml."),
+        (tmp_path, f"{tmp_path} is a folder and no inventory file."),
+        (Path("a\0b"), "ab cannot be read: embedded null byte."),
+        (Path("x" * 300), f"{'x' * 300} cannot be read: File name too long."),
+    ):
+        with pytest.raises(InventoryError) as caught:
+            read(path)
+        assert caught.value.sentence == sentence
+        assert caught.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "nodes.toml"
+    path.write_text(node())
+    path.chmod(0)
+    with pytest.raises(InventoryError, match="may not be read"):
+        read(path)
+
+
+def test_an_endless_file_is_not_read_to_its_end() -> None:
+    with pytest.raises(InventoryError, match="larger than"):
+        read(Path("/dev/zero"))
+
+
+def bomb(inner: str) -> str:
+    """Twelve mappings, each with nine aliases of the one before."""
+    first = "a: &a {x: 1}\n"
+    names = [chr(97 + n) for n in range(13)]
+    return first + "".join(
+        f"{name}: &{name} {{{inner % ', '.join(f'*{before}' for _ in range(9))}}}\n"
+        if "<<" in inner
+        else f"{name}: &{name} {{{inner % ', '.join(f'g{m}: *{before}' for m in range(9))}}}\n"
+        for before, name in pairwise(names)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (bomb("<<: [%s]"), "aliases refer to this again and again; expected an inventory"),
+        (bomb("children: {%s}"), 'the group "g8" would be part of itself; expected another one'),
+        ("workers:\n  hosts: " + "[" * 100_000, "this is nested too deeply; expected an inventory"),
+        ("workers:\n  hosts: {" + "a,b," * 100_000, "this is too long; expected an inventory"),
+        ("a: &a\n  <<: &b\n    <<: *a\n  x: 1\n", "this is nested too deeply; expected an inventory"),
+    ],
+)
+def test_yaml_that_grows_is_told_soon(text: str, sentence: str) -> None:
+    """Without bounds it would take hours, and the test its time-out."""
+    assert failure(text, "inventory.yml").problems[-1].sentence == sentence
+
+
+@pytest.mark.parametrize(
+    "text", ["user = " + "[" * 100_000, "x = " + "9" * 10_000, "a." * 200_000 + "b = 1", "[[nodes\n" * 20_000]
+)
+def test_toml_that_is_too_much_is_told_soon(text: str) -> None:
+    assert failure(text).problems
+
+
+def test_many_problems_are_listed_up_to_a_bound() -> None:
+    error = failure("x = 1\n" + "".join(f"y{n} = 1\n" for n in range(300)))
+    assert len(error.problems) == 302  # and that there is no worker
+    assert error.lines()[-1] == "… and 102 more."
