@@ -1,0 +1,135 @@
+"""The TOML of a cluster, so that the next run needs no token and no typing; saved whole or not at all.
+
+Nodes that were removed for good are not written; those that are left out of a run are. What the format does not hold,
+such as regions and further addresses, is lost: next hops and SSH targets are all that a run needs.
+"""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from kthw_routes.cluster import Cluster, Node, PodCidrSource
+from kthw_routes.errors import UsageError
+from kthw_routes.names import expected_pod_cidr
+from kthw_routes.sources.inventory.model import NamesOn, Persist, RoutesOn
+from kthw_routes.sources.inventory.problems import InventoryError
+from kthw_routes.sources.inventory.reading import parse
+from kthw_routes.untrusted import clean_line
+
+_HEAD: Final = """\
+# The nodes of a cluster, for kthw-routes. Look at what would change, then open the wizard or apply:
+#
+#     kthw-routes plan --inventory FILE
+#     kthw-routes --inventory FILE
+#
+# A node has a name, a role ("worker" or "controller") and an SSH target: "[user@]address[:port]". internal_ip, the
+# address at which the other nodes reach it, is the SSH address where it is missing; pod_cidr is read from the node,
+# else it follows from the number in the name. Above the nodes there may also stand: user, identity (a private key),
+# hosts_file, persist and routes_on, with the values of the options of those names.
+"""
+
+
+def to_toml(
+    cluster: Cluster,
+    *,
+    user: str | None = None,
+    identity: Path | None = None,
+    hosts_file: bool | NamesOn | None = None,
+    persist: Persist | None = None,
+    routes_on: RoutesOn | None = None,
+) -> str:
+    """The inventory file of a cluster; `read` understands it, and gives the same nodes.
+
+    Args:
+        cluster: also as the Linode account gave it.
+        user, identity, hosts_file, persist, routes_on: settings of the file; None: not stated. A relative `identity`
+            counts from the folder that the file will lie in.
+
+    Raises:
+        UsageError: an inventory cannot state these nodes (a name that is no host name, two of one name, no worker).
+    """
+    settings = {
+        "cluster_cidr": str(cluster.cidr),
+        "user": user,
+        "identity": None if identity is None else str(identity),
+        "hosts_file": hosts_file,
+        "persist": persist,
+        "routes_on": routes_on,
+    }
+    pairs = [f"{key} = {_value(given)}\n" for key, given in settings.items() if given is not None]
+    nodes = [f"\n[[nodes]]\n{''.join(_pairs_of(n, cluster))}" for n in cluster if n.is_member]
+    text = f"{_HEAD}\n{''.join(pairs)}{''.join(nodes)}"
+    try:
+        parse(text.encode(), Path("inventory.toml"))
+    except InventoryError as error:
+        sentences = [p.sentence for p in error.problems] or [error.sentence]
+        raise UsageError("These nodes cannot be saved as an inventory.", "\n".join(sentences)) from None
+    except UnicodeEncodeError:  # a file name that is no text
+        raise UsageError(f"{clean_line(str(identity))} cannot be written to a file as text.") from None
+    return text
+
+
+def save(path: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write an inventory file, whole or not at all; a symbolic link stays one. It holds no secret: 0644 less the umask.
+
+    Raises:
+        UsageError: the file is there already (unless `overwrite`; its mode stays then), or cannot be written.
+    """
+    shown = clean_line(str(path))
+    try:
+        target = Path(os.path.realpath(path.expanduser()))
+        if target.exists() and not overwrite:
+            raise UsageError(f"There is a file {shown} already.", "Choose another name, or agree to replace it.")
+        if target.is_dir():
+            raise UsageError(f"{shown} is a folder.", "Name a file in it.")
+        _replace(target, text.encode())
+    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL in the name; RuntimeError: no such home
+        reason = clean_line((error.strerror if isinstance(error, OSError) else None) or str(error))
+        raise UsageError(f"{shown} cannot be written: {reason}.", "Choose another place.") from None
+
+
+def _replace(target: Path, data: bytes) -> None:
+    """Put `data` in the place of the file. Raises OSError; nothing of it is left then."""
+    new = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.new")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            with suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, target)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
+
+
+def _pairs_of(node: Node, cluster: Cluster) -> Iterator[str]:
+    """The lines of a node. An empty text says that an address is not known: else the SSH address would be taken."""
+    yield f"name = {_value(node.name)}\n"
+    yield f"role = {_value(str(node.role))}\n"
+    yield f"ssh = {_value(str(node.ssh or ''))}\n"
+    if node.internal or node.ssh:
+        yield f"internal_ip = {_value(str(node.internal or ''))}\n"
+    is_typed = node.pod_cidr_source is PodCidrSource.TYPED
+    if node.pod_cidr and (is_typed or node.pod_cidr != expected_pod_cidr(node.name, cluster.cidr)):
+        yield f"pod_cidr = {_value(str(node.pod_cidr))}\n"
+
+
+def _value(given: str | bool) -> str:
+    """A TOML value."""
+    if isinstance(given, bool):
+        return "true" if given else "false"
+    return f'"{"".join(map(_letter, given))}"'
+
+
+def _letter(letter: str) -> str:
+    if letter in '"\\':
+        return f"\\{letter}"
+    return letter if letter >= " " and letter != "\x7f" else f"\\u{ord(letter):04x}"
