@@ -41,7 +41,7 @@ def _unplug(host: "ModelHost") -> None:
 
 
 def come_up(host: "ModelHost") -> None:
-    """Boot: the provider's files, the settings, the network, cloud-init, and what is enabled."""
+    """Begin to boot: the provider's files, the settings, the network."""
     add_runtime_files(host)
     name = _read(host, "/etc/hostname").strip()
     host.name = name or host.name
@@ -51,6 +51,10 @@ def come_up(host: "ModelHost") -> None:
         host.network_helper(host)
     apply_sysctl_files(host)
     host.networkd.restart()
+
+
+def start(host: "ModelHost") -> None:
+    """Finish booting: cloud-init, and what is enabled."""
     cloud_init.write_hosts(host)
     host.systemd.boot()
 

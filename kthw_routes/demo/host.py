@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from kthw_routes.demo.agenda import Agenda
-from kthw_routes.demo.boot import come_up, go_down
+from kthw_routes.demo.boot import come_up, go_down, start
 from kthw_routes.demo.builtins import ExitShell
 from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.files import FileTree
@@ -81,13 +81,14 @@ class ModelHost:
     def boot(self) -> None:
         """Come up, with what the files say."""
         come_up(self)
+        start(self)
 
     def reboot(self) -> None:
         """Go down and come up: connections break, what runs ends, and what no file brings back is gone."""
-        go_down(self)
-        for tell in self.went_down:
-            tell()
-        come_up(self)
+        with self.network.lock:  # whoever connects meanwhile waits until it has its network again
+            self._go_down()
+            come_up(self)
+        start(self)
 
     def power_cut(self) -> None:
         """The same without a word before: in the model everything written is on the disk at once."""
@@ -105,10 +106,13 @@ class ModelHost:
 
     def power_off(self) -> None:
         """Go down and stay down: nothing answers for its addresses any more."""
+        self._go_down()
+        self.network.unplug(self.kernel)
+
+    def _go_down(self) -> None:
         go_down(self)
         for tell in self.went_down:
             tell()
-        self.network.unplug(self.kernel)
 
     def interrupt(self) -> None:
         """End every command that runs."""

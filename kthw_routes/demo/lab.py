@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from io import StringIO
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -76,7 +77,13 @@ class EmbeddedLab:
 
     def _serve_node(self, name: str) -> None:
         host = self.topology.hosts[name]
-        server = SshServer(host, self._authorized, key=self._keys.get(name), port=self._ports.get(name, 0))
+        server = SshServer(
+            host,
+            self._authorized,
+            key=self._keys.get(name),
+            port=self._ports.get(name, 0),
+            is_up=lambda: self._is_up(server.port),
+        )
         self.servers[name] = server
         self._aliases[name] = name
         host.went_down.append(partial(self._hang_up, server.port))
@@ -86,6 +93,13 @@ class EmbeddedLab:
         for server in list(self.servers.values()):
             if server.port == port:
                 server.hang_up()
+
+    def _is_up(self, port: int) -> bool:
+        """Whether the node behind a server has its public address: without it nobody can log in."""
+        name = next((name for name, server in self.servers.items() if server.port == port), None)
+        if name is None:
+            return True
+        return self.topology.hosts[name].kernel.is_local(IPv4Address(self.topology.addresses[name][0]))
 
     def _close_servers(self) -> None:
         for server in self.servers.values():

@@ -2,7 +2,8 @@
 
 Measured on systemd 252: a reload does nothing unless a file was touched; then, as at a restart, every route and
 address that no file names goes away, whatever its protocol. A route whose gateway is not on-link is left out, and the
-interface stays `configuring`; a section with a value that makes no sense is ignored.
+interface stays `configuring`; a section with a value that makes no sense is ignored. A drop-in that the account of
+networkd may not read costs the whole file: the interface is left alone, at a reload without its addresses.
 """
 
 import fnmatch
@@ -15,7 +16,7 @@ from kthw_routes.demo.files import FileError
 from kthw_routes.demo.links import Link, LinkAddress
 from kthw_routes.demo.netlink import KERNEL, MAIN, PROTOCOL_NAMES, SCOPE_NAMES, KernelError, RouteType, Scope
 from kthw_routes.demo.settings_files import Section, merged, parse
-from kthw_routes.demo.units import AsSystemd
+from kthw_routes.demo.users import User
 
 if TYPE_CHECKING:
     from kthw_routes.demo.host import ModelHost
@@ -24,7 +25,18 @@ FOLDERS: Final = ("/etc/systemd/network", "/run/systemd/network", "/usr/lib/syst
 """Where .network files lie; of one name the first counts, of different names the first that fits an interface."""
 
 STATIC: Final = 4
-_Seen = tuple[tuple[str, int, int], ...]
+ACCOUNT: Final = User("systemd-network", 998, 998, "/")
+"""Who networkd is: not root."""
+
+_Seen = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _AsNetworkd:
+    """Looks at files as networkd does."""
+
+    user: User = ACCOUNT
+    cwd: str = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +84,11 @@ class Networkd:
 
     def reload(self) -> None:
         """Do so if a file was touched since (`networkctl reload`)."""
-        if self._look() != self._seen:
-            self.restart()
+        seen = self._look()
+        if seen != self._seen:
+            self._seen = seen
+            for link in self._host.kernel.links:
+                self._configure(link)
 
     def reconfigure(self, device: str) -> None:
         """Bring one interface into the state that its file describes. Raises KernelError ENODEV."""
@@ -100,7 +115,7 @@ class Networkd:
 
     def _names(self, folder: str) -> list[str]:
         try:
-            return self._host.files.names(folder, AsSystemd())
+            return self._host.files.names(folder, _AsNetworkd())
         except FileError:
             return []
 
@@ -117,25 +132,31 @@ class Networkd:
     def _look(self) -> _Seen:
         """What tells whether a file was touched."""
         paths = [path for own in self._paths() for path in (own, *self._drop_ins(own))]
-        nodes = [(path, self._host.files.node(path, AsSystemd())) for path in paths]
-        return tuple((path, node.inode, node.version) for path, node in nodes)
+        nodes = [(path, self._host.files.node(path, _AsNetworkd())) for path in paths]
+        return tuple((path, node.inode, node.version, node.mode) for path, node in nodes)
 
-    def _read(self, path: str) -> NetworkFile:
-        texts = [self._host.files.read(own, AsSystemd()) for own in (path, *self._drop_ins(path))]
+    def _read(self, path: str) -> NetworkFile | None:
+        """A file with its drop-ins; None where one of them cannot be read."""
+        try:
+            texts = [self._host.files.read(own, _AsNetworkd()) for own in (path, *self._drop_ins(path))]
+        except FileError:
+            return None
         return NetworkFile(path, tuple(s for text in texts for s in parse(text.decode("utf-8", "replace"))))
 
     # configuring
 
     def _configure(self, link: Link) -> None:
-        file = next((f for path in self._paths() if (f := self._read(path)).fits(link)), None)
+        files = (self._read(path) for path in self._paths())
+        file = next((file for file in files if file and file.fits(link)), None)
         if file is None or link.is_loopback:
-            self._setups.pop(link.name, None)
+            if self._setups.pop(link.name, None):
+                self._set_addresses(link, [])
             return
         setup = self._setups[link.name] = _Setup(file.path)
         kernel = self._host.kernel
         with kernel.lock:
             kernel.set_up(link.name, True)
-            self._set_addresses(link, file)
+            self._set_addresses(link, _addresses(file))
             kernel.drop_routes(lambda route: route.uses(link.name) and route.table == MAIN and route.protocol != KERNEL)
             routes = self._routes(link, file, setup)
             for route in sorted(routes, key=lambda route: bool(route.hops and route.hops[0].gateway)):
@@ -144,16 +165,8 @@ class Networkd:
                 except KernelError:
                     setup.complete = False
 
-    def _set_addresses(self, link: Link, file: NetworkFile) -> None:
-        wanted: list[LinkAddress] = []
-        for section in file.sections:
-            for text in section.values("Address") if section.name in ("Network", "Address") else ():
-                try:
-                    interface = IPv4Interface(text)
-                except (AddressValueError, NetmaskValueError):
-                    continue
-                broadcast = interface.network.broadcast_address if interface.network.prefixlen < 31 else None
-                wanted.append(LinkAddress(interface, broadcast=broadcast))
+    def _set_addresses(self, link: Link, wanted: list[LinkAddress]) -> None:
+        """Give an interface these addresses and no others."""
         for address in list(link.addresses):
             if address in link.addresses and all(address.interface != w.interface for w in wanted):
                 self._host.kernel.delete_address(link.name, address.interface)
@@ -175,6 +188,20 @@ class Networkd:
                 if route:
                     routes.append(route)
         return routes
+
+
+def _addresses(file: NetworkFile) -> list[LinkAddress]:
+    """The addresses that a file names."""
+    wanted: list[LinkAddress] = []
+    for section in file.sections:
+        for text in section.values("Address") if section.name in ("Network", "Address") else ():
+            try:
+                interface = IPv4Interface(text)
+            except (AddressValueError, NetmaskValueError):
+                continue
+            broadcast = interface.network.broadcast_address if interface.network.prefixlen < 31 else None
+            wanted.append(LinkAddress(interface, broadcast=broadcast))
+    return wanted
 
 
 def _address(text: str | None) -> IPv4Address | None:

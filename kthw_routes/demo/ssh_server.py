@@ -130,6 +130,7 @@ class SshServer:
         forward: Forward | None = None,
         key: paramiko.PKey | None = None,
         port: int = 0,
+        is_up: Callable[[], bool] | None = None,
     ) -> None:
         """
         Args:
@@ -139,12 +140,14 @@ class SshServer:
             forward: makes it a jump host.
             key: its host key; a new one by default.
             port: the loopback port; by default one that the system hands out.
+            is_up: whether the host has its network; while not, nothing answers. By default it always has.
         """
         self.host = host
         self.authorized = frozenset(authorized)
         self.manners = manners or Manners()
         self.forward = forward
         self.key = key or new_key()
+        self._is_up = is_up
         self.lock = threading.Lock()
         self._running: list[_Running] = []
         self._transports: list[paramiko.Transport] = []
@@ -251,7 +254,7 @@ class SshServer:
             return
         if self.manners.hangs_up:
             sock.close()
-        elif self.manners.hangs:
+        elif self.manners.hangs or (self._is_up and not self._is_up()):
             with self.lock:
                 self._silent.append(sock)
         else:

@@ -19,6 +19,7 @@ from kthw_routes.demo.units import (
     next_elapse,
     sections_of,
     unit_path,
+    version_of,
 )
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Systemd:
             path = unit_path(self._host.files, name)
             if path is not None:
                 unit.path, unit.sections = path, sections_of(self._host.files, path, name)
+                unit.version = version_of(self._host.files, path)
                 if unit.kind == "timer" and unit.state == "active":
                     self._schedule(unit)
             elif unit.state == "active":
@@ -82,9 +84,12 @@ class Systemd:
     # looking
 
     def find(self, name: str) -> Unit | None:
-        """A unit that is loaded, or could be; None where there is no file of it."""
+        """A unit that is loaded, or could be; None where there is no file of it.
+
+        One that is loaded is as its file was then, until a reload.
+        """
         unit = self._units.get(name)
-        if unit is not None and unit.state != "inactive":
+        if unit is not None and self._stays(unit):
             return unit
         fresh = load(self._host.files, name)
         if fresh is not None and unit is not None:
@@ -95,6 +100,18 @@ class Systemd:
         else:
             self._units[name] = fresh
         return fresh
+
+    def _stays(self, unit: Unit) -> bool:
+        """Whether systemd keeps a unit in memory: something needs it."""
+        if unit.state != "inactive" or self._links(unit.name):
+            return True
+        timers = [u for u in self._units.values() if u.kind == "timer" and u.triggers == unit.name]
+        return any(timer.state != "inactive" or self._links(timer.name) for timer in timers)
+
+    def is_stale(self, name: str) -> bool:
+        """Whether a unit is loaded and its file was changed since."""
+        unit = self._units.get(name)
+        return unit is not None and unit.version != version_of(self._host.files, unit.path)
 
     def state(self, name: str) -> str:
         """`active`, `inactive` or `failed`."""
@@ -181,7 +198,8 @@ class Systemd:
         if unit.kind == "service":
             return self._run(unit)
         if unit.kind == "timer":
-            self._known(unit.triggers, "not found")
+            if self.find(unit.triggers) is None:
+                raise UnitError('Job failed. See "journalctl -xe" for details.', is_all=True)
             unit.triggered = None
         unit.set("active", self._host.clock)
         if unit.kind == "timer":

@@ -33,12 +33,14 @@ class UnitError(Exception):
     Attributes:
         reason: what systemctl prints behind `Failed to …: `.
         status: the exit status of systemctl.
+        is_all: whether systemctl prints no more than the reason.
     """
 
-    def __init__(self, reason: str, status: int = 1) -> None:
+    def __init__(self, reason: str, status: int = 1, *, is_all: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
+        self.is_all = is_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Unit:
     name: str
     path: str
     sections: list[Section]
+    version: tuple[int, int]
+    """Of its file when it was read: inode and writes."""
     transient: bool = False
     state: str = "inactive"
     """`active`, `inactive` or `failed`."""
@@ -137,7 +141,17 @@ def load(files: FileTree, name: str) -> Unit | None:
     path = unit_path(files, name)
     if path is None:
         return None
-    return Unit(name, path, sections_of(files, path, name), transient=path.startswith(TRANSIENT))
+    version = version_of(files, path)
+    return Unit(name, path, sections_of(files, path, name), version, transient=path.startswith(TRANSIENT))
+
+
+def version_of(files: FileTree, path: str) -> tuple[int, int]:
+    """What changes when somebody writes to a file, or puts another in its place."""
+    try:
+        node = files.node(path, AsSystemd())
+    except FileError:
+        return 0, 0
+    return node.inode, node.version
 
 
 def sections_of(files: FileTree, path: str, name: str) -> list[Section]:

@@ -339,9 +339,13 @@ ip route replace 10.200.1.0/24 dev eth1 proto kernel scope link src 10.200.1.1
 ip route replace 10.200.1.0/24 dev eth1 proto kernel scope link src 10.200.1.1
 ip -json route show exact 10.200.1.0/24
 ip route get 10.200.1.5
+ip route del 10.200.1.0/24 nexthop via 192.168.128.11 nexthop via 192.168.128.12
 ip route add 10.200.1.0/24 via 192.168.128.12 metric 5
 ip route del 10.200.1.0/24 via 192.168.128.12 dev eth0
 ip route replace 10.200.1.0/24 via 192.168.128.11 dev eth0 proto 200
+ip route del 10.200.1.0/24 nexthop via 192.168.128.12 nexthop via 192.168.128.11
+ip route del 10.200.1.0/24 nexthop via 192.168.128.11 nexthop via 192.168.128.12
+ip route add 10.200.1.0/24 via 192.168.128.11 dev eth0 proto 200
 ip route del 10.200.1.0/24 via 192.168.128.11 dev eth0
 ip route add 10.200.1.0/24 dev eth1 proto kernel scope link src 10.200.1.1
 ip address del 10.200.1.1/24 dev eth1

@@ -95,6 +95,23 @@ def test_a_value_that_makes_no_sense_costs_its_section_only(host: ModelHost) -> 
     assert "(configured)" in run(host, "networkctl status eth0").out
 
 
+def test_a_drop_in_that_networkd_may_not_read_costs_the_whole_file(host: ModelHost) -> None:
+    """It is not root. At a reload the addresses go, at a restart they stay, after a boot there are none."""
+    before = run(host, "ip route").out
+    host.files.put(DROP_IN, GOOD, mode=0o600)
+    run(host, "systemctl restart systemd-networkd")
+    assert run(host, "ip route").out == before
+    assert "State: routable (unmanaged)" in run(host, "networkctl status eth0").out
+    run(host, f"chmod 644 {DROP_IN}; networkctl reload; chmod 600 {DROP_IN}; networkctl reload")
+    assert run(host, "ip route").out == ""
+    assert "State: carrier (unmanaged)" in run(host, "networkctl status eth0").out
+    host.reboot()
+    assert run(host, "ip route; ip -br link show eth0").out.startswith("eth0             DOWN ")
+    run(host, f"chmod 644 {DROP_IN}; chmod 700 /etc/systemd/network/05-eth0.network.d")
+    host.reboot()
+    assert run(host, "ip route").out == before
+
+
 def test_the_first_file_that_fits_rules(host: ModelHost) -> None:
     """netplan's 10-… never gets its turn where 05-eth0.network stands; of one name, /etc counts."""
     host.files.put(

@@ -221,11 +221,40 @@ def test_status_tells_the_state(host: ModelHost) -> None:
     assert c(host, "systemctl status kthw-routes.service").status == 3
 
 
+def test_a_file_that_changed_counts_after_a_reload(host: ModelHost) -> None:
+    """Until then systemctl warns, and systemd does what it has read."""
+    c(host, "systemctl enable --now kthw-routes.timer")
+    host.files.put("/etc/systemd/system/kthw-routes.timer", TIMER.replace("=5s", "=100s"))
+    warning = (
+        "Warning: The unit file, source configuration file or drop-ins of kthw-routes.timer changed on disk. "
+        "Run 'systemctl daemon-reload' to reload units.\n"
+    )
+    assert c(host, "systemctl restart kthw-routes.timer") == Ran(0, "", warning)
+    later(host, 7)
+    assert run(host, SHOW).out == ROUTE
+    run(host, "ip route del 10.200.1.0/24")
+    assert (
+        c(host, "systemctl daemon-reload; systemctl stop kthw-routes.timer; systemctl start kthw-routes.timer").err
+        == ""
+    )
+    host.files.put("/etc/systemd/system/kthw-routes.service", SERVICE.replace("ip -force", "true"))
+    c(host, "systemctl daemon-reload")
+    later(host, 12)
+    assert run(host, SHOW).out == ""
+
+
+def test_a_timer_without_its_service_does_not_start(host: ModelHost) -> None:
+    """systemd says no more than that."""
+    run(host, "rm /etc/systemd/system/kthw-routes.service")
+    assert c(host, "systemctl start kthw-routes.timer") == Ran(1, "", 'Job failed. See "journalctl -xe" for details.\n')
+
+
 def test_a_service_can_fail(host: ModelHost) -> None:
     """Unless a `-` says that it does not matter."""
     host.files.put("/etc/kthw-routes/routes.batch", "route replace 10.200.1.0/24 via 1.2.3.4\n")
     assert c(host, "systemctl start kthw-routes.service").status == 0
     host.files.put("/etc/systemd/system/kthw-routes.service", SERVICE.replace("=-", "="))
+    c(host, "systemctl daemon-reload")
     ran = c(host, "systemctl start kthw-routes.service; systemctl is-active kthw-routes.service")
     assert ran.err.startswith("Job for kthw-routes.service failed because the control process exited with error code.")
     assert ran.out == "failed\n"

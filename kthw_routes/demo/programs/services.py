@@ -105,10 +105,11 @@ def _each(process: Process, verb: str, units: list[str], act: Callable[[str], in
         if denied:
             process.err(f"See system logs and 'systemctl status {unit}' for details.\n")
             return denied
+        _warn_if_stale(process, unit)
         try:
             failed = act(unit)
         except UnitError as error:
-            process.err(f"Failed to {verb} {unit}: {error.reason}\n")
+            process.err(f"{error.reason}\n" if error.is_all else f"Failed to {verb} {unit}: {error.reason}\n")
             status = error.status
             continue
         if failed:
@@ -118,6 +119,14 @@ def _each(process: Process, verb: str, units: list[str], act: Callable[[str], in
                 f'See "systemctl status {unit}" and "journalctl -xeu {unit}" for details.\n'
             )
     return status
+
+
+def _warn_if_stale(process: Process, unit: str) -> None:
+    if process.host.systemd.is_stale(unit):
+        process.err(
+            f"Warning: The unit file, source configuration file or drop-ins of {unit} changed on disk. "
+            "Run 'systemctl daemon-reload' to reload units.\n"
+        )
 
 
 def _start(process: Process, units: list[str], _options: frozenset[str]) -> int:
@@ -167,6 +176,7 @@ def _status(process: Process, names: list[str], _options: frozenset[str]) -> int
     status = 0
     for name in names:
         unit = process.host.systemd.find(name)
+        _warn_if_stale(process, name)
         if unit is not None:
             status = _print_status(process, unit)
         elif name in RUNNING:

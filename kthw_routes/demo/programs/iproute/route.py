@@ -193,10 +193,13 @@ def _delete(context: Context, wanted: _Wanted, network: IPv4Network, table: int)
 
 
 def _same_hops(held: tuple[NextHop, ...], asked: list[NextHop]) -> bool:
-    """Whether a multipath route is the one that was named; a next hop without interface means any."""
-    return len(held) == len(asked) and all(
+    """Whether a route is the one that was named, as the kernel sees it: what is named beyond its hops is not compared.
+
+    A next hop without interface means any.
+    """
+    return len(held) <= len(asked) and all(
         mine.gateway == other.gateway and other.device in ("", mine.device)
-        for mine, other in zip(held, asked, strict=True)
+        for mine, other in zip(held, asked, strict=False)
     )
 
 
