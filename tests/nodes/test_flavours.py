@@ -64,6 +64,8 @@ def test_reset_brings_back_what_a_manager_was_told(flavour_lab: NodeLab) -> None
     assert third.run("cat /etc/ssh/ssh_host_ed25519_key.pub") != key
     took = flavour_lab.reset()
     assert list(took.values())[::2] == [Reset.REBUILT, Reset.REBUILT]
+    assert took[second.name] is not Reset.CLEAN
+    assert "undo.timer" not in second.run("systemctl list-units --type=timer")
     assert {node.name: node.spec for node in flavour_lab.nodes.values()} == addresses
     assert set(flavour_lab.reset().values()) == {Reset.CLEAN}
 
