@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,8 +110,9 @@ def test_the_playbook_writes_the_files_of_apply_byte_for_byte() -> None:
 
     from kthw_routes.export import timer
 
-    wanted = desired(some())
-    (inventory, playbook) = made("ansible")
+    far = some().with_node("worker-0", replace(some().node("worker-0"), pod_cidr=IPv4Network("10.200.9.0/24")))
+    wanted = desired(far)  # its order by pod CIDR is another than that by name
+    (inventory, playbook) = made("ansible", far)
     groups = yaml.safe_load(inventory.text)["all"]["children"]
     hosts = groups["workers"]["hosts"]
     block = next(t["block"] for play in yaml.safe_load(playbook.text) for t in play["tasks"] if "block" in t)
