@@ -3,6 +3,7 @@
 from kthw_routes.documents import Json, outcome_json, plan_document, proof_json
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import Step
+from kthw_routes.hosts.dead_man import Commitment, Fate
 from kthw_routes.output import Printer
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report, Review, exit_code
@@ -38,13 +39,18 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
             if not command.walk.stop.requested:
                 proof = command.walk.prove(review.inspection)
                 command.tell_proof(review, proof)
+            commitments = command.walk.commit(report, proof)
+            for one in commitments:
+                command.printer.say(one.sentence)
             _print_end(command.printer, report, kept=settings.personal)
         finally:
             command.finish(report, proof)
-        command.document(_apply_document(review, report, proof))
+        command.document(_apply_document(review, report, proof, commitments))
         if command.walk.stop.requested:
             return ExitCode.INTERRUPTED
-        return exit_code(review.inspection, report, proof, drift=False)
+        code = exit_code(review.inspection, report, proof, drift=False)
+        undecided = code is ExitCode.DONE and any(c.fate is not Fate.KEPT for c in commitments)
+        return ExitCode.FAILED if undecided else code
 
 
 def check(settings: Settings, *, as_json: bool, quiet: bool = False) -> ExitCode:
@@ -86,10 +92,11 @@ def _print_end(printer: Printer, report: Report, *, kept: bool) -> None:
     printer.say(f"Next lab: {NEXT_LAB}")
 
 
-def _apply_document(review: Review, report: Report, proof: Proof | None) -> Json:
+def _apply_document(review: Review, report: Report, proof: Proof | None, commitments: tuple[Commitment, ...]) -> Json:
     return {
         **plan_document(review.inspection.cluster, review.plan, review.findings),
         "outcomes": [outcome_json(o) for o in report.outcomes.values()],
         "run": str(report.folder) if report.folder else None,
         "proof": proof_json(proof) if proof else None,
+        "commitments": [{"host": c.node, "fate": c.fate, "sentence": c.sentence} for c in commitments],
     }

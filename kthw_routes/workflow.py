@@ -13,12 +13,14 @@ from typing import Final, Protocol, TypeVar
 from kthw_routes import host_findings, undoing
 from kthw_routes import plan as planning
 from kthw_routes.cluster import Cluster, Node
+from kthw_routes.committing import Switches
 from kthw_routes.documents import plan_document
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.findings import Level
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.hosts.facts import look, settle_pod_cidr
 from kthw_routes.hosts.fleet import Fleet, Outcome, Stop
@@ -76,6 +78,7 @@ class Walk:
         self._fleet = Fleet((), parallel=options.parallel, stop=self.stop)
         self._run: Run | None = None
         self._source = ""
+        self._switches: Switches | None = None
 
     # --- the steps ---
 
@@ -152,6 +155,8 @@ class Walk:
             self._run = Run.begin(self._state)
             self._run.write_plan(self._plan_document(review))
             self._run.write(head(review.inspection.cluster, review.plan, review.findings))
+            if (seconds := self.options.commit_within) is not None:
+                self._switches = Switches(self._run.folder.name, seconds, self._run.journal)
             todo = [h.node for h in review.plan.hosts]
             return self._report(review, self._apply(review, todo, again=False))
 
@@ -185,6 +190,17 @@ class Walk:
         for name in workers:
             self._emit(Event(Step.PROOF, EventKind.STATE, "proof done", name, HostState.DONE))
         return Proof(made, found, pairs, unread, self.options.probe, facts)
+
+    def commit(self, report: Report, proof: Proof | None) -> tuple[Commitment, ...]:
+        """Where hosts were to take the changes back by themselves: tell them not to, each over a fresh connection.
+
+        That needs the host to be read back right, and the proof to hold, unless none was asked for. To be called
+        before `finish`. What becomes of each such host is told in words; those that stay armed need no help to go back.
+        """
+        if self._switches is None:
+            return ()
+        holds = not self.options.probe or (proof is not None and not proof.failed)
+        return self._switches.commit(self._fleet, report, holds=holds, emit=self._emit)
 
     def finish(self, report: Report, proof: Proof | None) -> None:
         """Write the end of the transcript and close the run's folder, if there is one."""
@@ -291,6 +307,7 @@ class Walk:
                 inspection.facts[node.name],
                 review.planner,
                 self._journal,
+                arm=self._switches.arm if self._switches is not None else None,
                 again=again,
             )
 

@@ -20,6 +20,10 @@ Journal = Callable[[HostPlan, HostFacts], None]
 """Brings to disk, before anything is changed: what is to be done, and what was read just before."""
 
 
+Arm = Callable[[Visit, HostPlan, HostFacts], None]
+"""Lets a host take back by itself what is about to be done there. Raises HostError where that cannot be."""
+
+
 FORWARDING: Final = "net.ipv4.ip_forward"
 """The row of the switch of forwarding."""
 
@@ -66,6 +70,7 @@ def apply(
     plan: Planner,
     journal: Journal,
     *,
+    arm: Arm | None = None,
     again: bool = False,
 ) -> HostOutcome:
     """Do on one host what the review showed.
@@ -77,6 +82,7 @@ def apply(
         facts: what the plan rests on.
         plan: makes the plan from facts read now.
         journal: called before anything is changed.
+        arm: called after it, where the host is to take the change back by itself.
         again: whether this is a retry: rows that are right by now are no difference.
 
     Raises HostError where nothing was sent; what happens after that becomes an outcome.
@@ -89,6 +95,8 @@ def apply(
         visit.state(HostState.NOTHING_TO_DO)
         return HostOutcome(node.name, HostState.NOTHING_TO_DO, routes=fresh.routes, etc_hosts=fresh.etc_hosts)
     journal(todo, fresh)
+    if arm is not None:
+        arm(visit, todo, fresh)
     visit.state(HostState.CHANGING)
     sent = todo.changes
     try:

@@ -274,6 +274,17 @@ def enable_timer() -> Command:
     return Command(("systemctl", "enable", "--now", own_paths.TIMER.name), needs_root=True)
 
 
+def run_later(unit: str, seconds: int, script: PurePosixPath) -> Command:
+    """Let systemd run a script of ours after a time, though nobody is connected by then."""
+    when = (f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
+    return Command(("systemd-run", "--quiet", f"--unit={_checked(unit)}", *when, "sh", str(script)), needs_root=True)
+
+
+def stop_unit(name: str) -> Command:
+    """Stop a unit of ours."""
+    return Command(("systemctl", "stop", _checked(name)), needs_root=True)
+
+
 def reload_units() -> Command:
     """Let systemd read its unit files again; nothing is started or stopped."""
     return Command(("systemctl", "daemon-reload"), needs_root=True)

@@ -1,0 +1,69 @@
+"""--commit-within: every host takes its changes back by itself, unless they are confirmed over a fresh connection."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.host_plan import HostPlan
+from kthw_routes.hosts import dead_man
+from kthw_routes.hosts.dead_man import Armed, Commitment, Fate
+from kthw_routes.hosts.fleet import Fleet, Outcome
+from kthw_routes.hosts.session import Session
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.observed import HostFacts
+from kthw_routes.results import Report
+
+
+class Switches:
+    """The dead man's switches of one run, one per host on which something is changed."""
+
+    def __init__(self, run: str, seconds: int, journal: Callable[[Mapping[str, object]], None]) -> None:
+        """`run`: its name. `seconds`: the time from a host's change until it takes that back."""
+        self._run: Final = run
+        self._seconds: Final = seconds
+        self._journal: Final = journal
+        self._armed: dict[str, Armed] = {}
+
+    def arm(self, visit: Visit, todo: HostPlan, facts: HostFacts) -> None:
+        """Let the host take back by itself what is about to be done there, with what earlier tries did.
+
+        Raises HostError: then nothing may be done.
+        """
+        done: tuple[HostPlan, ...] = (todo,)
+        earlier = self._armed.pop(visit.node, None)
+        if earlier is not None and dead_man.disarm(visit, self._run):
+            done += earlier.done
+        armed = dead_man.arm(visit, facts, self._run, self._seconds, done)
+        self._armed[visit.node] = armed
+        self._journal({"host": visit.node, "dead_man": Fate.ARMED, "fires_at": armed.fires_at.isoformat()})
+
+    def commit(self, fleet: Fleet, report: Report, *, holds: bool, emit: Emit) -> tuple[Commitment, ...]:
+        """Take the switches away where the host was read back right, if the proof `holds`."""
+        done = [n for n in self._armed if report.outcomes[n].state is HostState.DONE] if holds else []
+
+        def disarm(session: Session) -> bool:
+            session.close()
+            session.open()
+            return dead_man.disarm(Visit(session, Step.PROOF, emit), self._run)
+
+        told = fleet.each(disarm, done)
+        commitments = tuple(self._commitment(n, told.get(n), holds, report) for n in self._armed)
+        for one in commitments:
+            emit(Event(Step.PROOF, EventKind.NOTE, one.sentence, one.node))
+            self._journal({"host": one.node, "dead_man": one.fate})
+            if one.fate is not Fate.ARMED:
+                del self._armed[one.node]
+        return commitments
+
+    def _commitment(self, node: str, told: Outcome[bool] | None, holds: bool, report: Report) -> Commitment:
+        if told is not None and told.value is True:
+            return Commitment(node, Fate.KEPT, f"{node}: confirmed over a fresh connection; the changes stay.")
+        if told is not None and told.value is False:
+            return Commitment(node, Fate.FIRED, f"{node}: not confirmed in time; it took its changes back by itself.")
+        why = "the proof does not hold"
+        if told is not None:
+            why = f"it could not be told otherwise: {told.error.sentence}" if told.error else "the work was stopped"
+        elif holds:
+            why = f"it ended as “{report.outcomes[node].state}”"
+        at = dead_man.clock(self._armed[node].fires_at)
+        return Commitment(node, Fate.ARMED, f"{node}: takes its changes back by itself at {at} ({why}).")

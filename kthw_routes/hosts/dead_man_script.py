@@ -1,0 +1,91 @@
+"""The script with which a host takes a change back by itself: plain sh, everything that it needs within it. Pure.
+
+What somebody changed meanwhile is left alone here too: a file goes back only while it is as the run wrote it.
+"""
+
+import base64
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from kthw_routes.host_files import FileChange
+from kthw_routes.host_plan import HostPlan
+from kthw_routes.hosts import own_paths, programs
+from kthw_routes.iproute2 import batch
+
+
+def script(done: Sequence[HostPlan], path: PurePosixPath) -> bytes:
+    """The script.
+
+    Args:
+        done: what was done on the host, the newest first.
+        path: where it lies; it removes itself first, which is the sign that it ran.
+    """
+    lines = [
+        "#!/bin/sh",
+        "# kthw-routes: takes back what was changed here, because nobody said in time that it is well.",
+        "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C",
+        f"rm -f {path}",
+        *(line for plan in done for line in _back(plan)),
+        "exit 0",
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _back(plan: HostPlan) -> Iterator[str]:
+    files = [f for f in plan.files if f.kind.is_change]
+    units = [f for f in files if f.path in own_paths.UNIT_FILES]
+    if any(f.after is not None for f in units):
+        yield str(programs.stop_timer())
+    if plan.inverse:
+        yield "ip -force -batch - <<'END-OF-ROUTES'"
+        yield from batch(plan.inverse).decode("ascii").splitlines()
+        yield "END-OF-ROUTES"
+    if any(f.path == own_paths.TIMER and f.before is None for f in units):
+        yield str(programs.disable_timer())
+    for change in reversed(files):
+        new = own_paths.beside(change.path)
+        yield from _file(change.path, new, change.after, change.before, _mode(change), change.folder_is_ours)
+    if any(f.path == own_paths.NETPLAN_FILE for f in files):
+        yield str(programs.generate_netplan())
+    if units:
+        yield str(programs.reload_units())
+        if any(f.path == own_paths.TIMER and f.before is not None for f in units):
+            yield str(programs.enable_timer())
+    edit = plan.hosts_file
+    if edit is not None and not edit.is_empty:
+        yield from _file(programs.ETC_HOSTS, programs.NEW_ETC_HOSTS, edit.after, edit.before, None, False)
+    if plan.forwarding is not None:
+        yield str(programs.set_ip_forward(not plan.forwarding))
+
+
+def _mode(change: FileChange) -> int | None:
+    """The permission bits that it had; None where it keeps its own, which is not one of ours."""
+    if not change.is_ours:
+        return None
+    return change.before_mode if change.before_mode is not None else change.mode
+
+
+def _file(
+    path: PurePosixPath, new: PurePosixPath, now: bytes | None, back: bytes | None, mode: int | None, folder: bool
+) -> Iterator[str]:
+    name, beside = shlex.quote(str(path)), shlex.quote(str(new))
+    if now is None:
+        yield f"if [ ! -e {name} ]; then"
+    else:
+        yield f'if [ "$(base64 -w 0 < {name})" = {shlex.quote(_base64(now))} ]; then'
+    if back is None:
+        yield f"rm -f {name}"
+        if folder:
+            yield f"rmdir {shlex.quote(str(path.parent))}"
+    else:
+        if now is None:
+            yield str(programs.make_folder(path.parent))
+        yield f"rm -f {beside}"
+        yield str(programs.copy_attributes(path, new) if mode is None else programs.make_empty(new, mode))
+        yield f"printf %s {shlex.quote(_base64(back))} | base64 -d > {beside} && {programs.rename_over(new, path)}"
+    yield "fi"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")

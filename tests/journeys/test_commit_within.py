@@ -1,0 +1,74 @@
+"""--commit-within: a host takes its changes back by itself, unless it is told in time that they are well."""
+
+import select
+import time
+
+import pytest
+
+from tests.journeys.faults import Faults
+from tests.journeys.looking import NODES, is_done, others, pod_routes, state, tables
+from tests.journeys.stage import Stage
+
+APPLY = ("apply", "--yes", "--commit-within", "20")
+
+
+def switches(stage: Stage) -> str:
+    """What is left of switches on any node."""
+    return "".join(stage.run(node, "ls -1 /run | grep kthw-routes-undo || true") for node in NODES)
+
+
+def wait_until_all_is(stage: Stage, before: dict[str, str]) -> None:
+    """Wait until the hosts have taken their changes back."""
+    end = time.monotonic() + 60
+    while switches(stage) or tables(stage) != before:
+        assert time.monotonic() < end, "the changes never went back"
+        select.select([], [], [], 0.5)
+
+
+def test_what_is_proved_stays(stage: Stage) -> None:
+    answer = stage.tool(*APPLY)
+    assert answer.code == 0, answer.out + answer.err
+    for node in NODES:
+        assert f"{node}: confirmed over a fresh connection; the changes stay." in answer.out
+    assert switches(stage) == ""
+    assert is_done(stage, *NODES)
+    assert stage.tool("undo", "--yes").code == 0
+
+
+@pytest.mark.timeout(180)
+def test_what_is_not_proved_goes_back_by_itself(london: Stage) -> None:
+    london.run("worker-1", f"ip route add 10.200.2.0/24 via {london.internal('worker-0')}")
+    london.run("controller-0", "printf '192.168.177.9 worker-1\\n10.0.0.1 elsewhere' >> /etc/hosts")
+    before = tables(london)
+    answer = london.tool(*APPLY)
+    assert answer.code == 4, answer.out + answer.err
+    assert "worker-0: takes its changes back by itself at " in answer.out
+    assert "(the proof does not hold)" in answer.out
+    wait_until_all_is(london, before)
+    undo = london.tool("undo", "--yes")
+    assert undo.code == 0
+    assert "Nothing to take back: it is as before that run already" in undo.out
+
+
+@pytest.mark.timeout(180)
+def test_a_run_that_was_killed_goes_back_by_itself(stage: Stage, faults: Faults) -> None:
+    before = tables(stage)
+    hold = faults.hold("worker-1", "ping", "-c", "before")
+    tool = stage.start(*APPLY)
+    hold.wait()
+    tool.kill()
+    hold.release()
+    assert is_done(stage, *NODES)
+    wait_until_all_is(stage, before)
+
+
+def test_a_host_that_cannot_go_back_by_itself_is_not_changed(stage: Stage, faults: Faults) -> None:
+    faults.remove("worker-1", "systemd-run")
+    answer = stage.tool(*APPLY, "--no-probe")
+    assert answer.code == 1
+    assert state(answer, "worker-1") == "failed"
+    assert "worker-1: the changes could not be made to go back by themselves: " in answer.out
+    assert "Nothing was changed there." in answer.out
+    assert pod_routes(stage, "worker-1") == {}
+    assert is_done(stage, *others("worker-1"))
+    assert switches(stage) == ""
