@@ -11,7 +11,7 @@ from typing import Final
 
 from kthw_routes.hosts import netplan_says, own_paths, programs
 from kthw_routes.hosts.cloud_init import CLOUD_INIT, hosts_template
-from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.command import NO_SUCH_PROGRAM, Command, Result
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
@@ -24,7 +24,6 @@ _NETWORKMANAGER: Final = PurePosixPath("/run/NetworkManager")
 _IFSTATES: Final = (PurePosixPath("/run/network/ifstate"), PurePosixPath("/run/ifstate"))
 """Which interfaces `ifup` brought up: Debian's, and busybox's."""
 
-_NO_SUCH_PROGRAM: Final = 127
 _MOST_FILES: Final = 50
 """So many files of ours are read; there is one for each interface, and a few more."""
 _NETWORK_FILE: Final = re.compile(r"^ *Network File: (\S+)$", re.MULTILINE)
@@ -99,7 +98,7 @@ def _by_networkd(visit: Visit, devices: Collection[str]) -> tuple[LinkSetup, ...
     is_there = True
     for device in devices:
         result = _ask(visit, programs.networkd_status(device)) if is_there and programs.is_plain(device) else None
-        is_there = is_there and (result is None or result.status != _NO_SUCH_PROGRAM)
+        is_there = is_there and (result is None or result.status != NO_SUCH_PROGRAM)
         text = result.out if result and result.ok else ""
         file, state = _NETWORK_FILE.search(text), _NETWORKD_STATE.search(text)
         path = PurePosixPath(file[1]) if file else None
@@ -161,7 +160,7 @@ def _netplan(visit: Visit, links: Iterable[LinkSetup], found: Collection[PurePos
         return True, "", "it did not answer in time"
     if result.ok:
         return True, result.out, ""
-    if result.status == _NO_SUCH_PROGRAM:
+    if result.status == NO_SUCH_PROGRAM:
         return False, "", ""
     has_no_get = any(sign in result.err.lower() for sign in _NO_GET)
     return True, "", "" if has_no_get else netplan_says.complaint(result)

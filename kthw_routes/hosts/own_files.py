@@ -7,7 +7,7 @@ from typing import Final
 
 from kthw_routes.host_files import FileChange
 from kthw_routes.hosts import netplan_check, netplan_says, own_paths, programs, whole_file
-from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.command import NO_SUCH_PROGRAM, Command
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.untrusted import clean_line
@@ -24,13 +24,13 @@ def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     """
     changing = [c for c in changes if c.kind.is_change and c.path in own_paths.UNIT_FILES]
     timer = _of(changes, own_paths.TIMER)
-    if not changing or timer is None or timer.before is None:
+    if all(c.before is None for c in (changing if timer is None else [timer] if changing else [])):
         return {}
     commands = [programs.stop_timer()]
-    if timer.after is None:
+    if timer is not None and timer.after is None:
         commands.append(programs.disable_timer())
     for command in commands:
-        if (problem := _run(visit, command)) and _NOT_LOADED not in problem:
+        if (problem := _run(visit, command, may_be_missing=True)) and _NOT_LOADED not in problem:
             return {str(own_paths.TIMER): f"{own_paths.TIMER.name} could not be stopped: {problem}"}
     return {}
 
@@ -52,7 +52,7 @@ def write(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     for change in removed:
         if problem := _KEPT.format(path=change.path) if kept else _remove(visit, change):
             problems[str(change.path)] = problem
-    if _is_of_unit(removed, problems) and (words := _run(visit, programs.reload_units())):
+    if _is_of_unit(removed, problems) and (words := _run(visit, programs.reload_units(), may_be_missing=True)):
         problems[str(own_paths.TIMER)] = f"`{programs.reload_units()}` failed: {words}"
     return problems
 
@@ -97,7 +97,7 @@ def _remove(visit: Visit, change: FileChange) -> str:
         return f"{path} is no file of kthw-routes; it was left alone."
     if problem := _take_away(visit, change):
         return problem
-    if path == own_paths.NETPLAN_FILE and (words := _generate(visit)):
+    if path == own_paths.NETPLAN_FILE and (words := _generate(visit, may_be_missing=True)):
         return f"{path} is gone, but `netplan generate` fails on the files that are left: {words}"
     return ""
 
@@ -128,16 +128,18 @@ def _sync(visit: Visit, path: PurePosixPath) -> str:
 # --- telling the host -------------------------------------------------------------------------------------------
 
 
-def _run(visit: Visit, command: Command) -> str:
-    """Run a command; the empty string, or why it failed."""
+def _run(visit: Visit, command: Command, *, may_be_missing: bool = False) -> str:
+    """Run a command; the empty string, or why it failed. A program that may be missing has nothing to do then."""
     try:
         result = visit.run(command)
     except TookTooLong as error:
         return error.complaint
-    return "" if result.ok else clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}."
+    if result.ok or (may_be_missing and result.status == NO_SUCH_PROGRAM):
+        return ""
+    return clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}."
 
 
-def _generate(visit: Visit) -> str:
+def _generate(visit: Visit, *, may_be_missing: bool = False) -> str:
     """Let netplan write what the next boot, or the next `networkctl reload`, reads; nothing is applied now.
 
     Returns the empty string, or what it complains of.
@@ -146,7 +148,9 @@ def _generate(visit: Visit) -> str:
         result = visit.run(programs.generate_netplan())
     except TookTooLong as error:
         return error.complaint
-    return "" if result.ok else netplan_says.complaint(result)
+    if result.ok or (may_be_missing and result.status == NO_SUCH_PROGRAM):
+        return ""
+    return netplan_says.complaint(result)
 
 
 def _generate_or_put_back(visit: Visit, change: FileChange) -> str:
@@ -172,9 +176,16 @@ def _start_units(visit: Visit, changes: Sequence[FileChange], problems: Mapping[
     timer = _of(changes, own_paths.TIMER)
     is_whole = not any(str(path) in problems for path in own_paths.UNIT_FILES)
     commands = [programs.reload_units()]
-    if timer is not None and timer.after is not None and is_whole:
+    if is_whole and (_is_enabled(visit) if timer is None else timer.after is not None):
         commands.append(programs.enable_timer())
     for command in commands:
         if words := _run(visit, command):
             return {str(own_paths.TIMER): f"`{command}` failed: {words}"}
     return {}
+
+
+def _is_enabled(visit: Visit) -> bool:
+    """Whether a timer of which nothing is planned is to run: it was stopped before the change."""
+    with suppress(TookTooLong):
+        return visit.run(programs.timer_is_enabled(), silent=True).out.strip() == "enabled"
+    return False

@@ -13,7 +13,7 @@ from kthw_routes.hosts.command import TIMED_OUT, Result
 from kthw_routes.hosts.errors import ConnectionLost, HostError
 from kthw_routes.hosts.visit import Visit
 
-from .answering import Answering, said
+from .answering import MISSING, Answering, said
 
 Answers = Mapping[str, Result | HostError | list[Result | HostError]]
 
@@ -205,6 +205,26 @@ def test_a_timer_that_rested_is_started_again_though_only_the_batch_changed() ->
     assert own_files.before(Visit(host, Step.RUN, lambda _: None), [batch, timer]) == {}
     assert host.ran == ["systemctl stop kthw-routes.timer kthw-routes.service"]
     assert write({}, batch, timer)[1][-1] == "systemctl enable --now kthw-routes.timer"
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_a_timer_of_which_nothing_is_planned_rests_too_and_is_started_if_it_was_enabled(is_enabled: bool) -> None:
+    """As where a run is taken back that changed the batch alone."""
+    batch = change(BATCH, b"old\n")
+    host = Answering({})
+    assert own_files.before(Visit(host, Step.RUN, lambda _: None), [batch]) == {}
+    assert host.ran == ["systemctl stop kthw-routes.timer kthw-routes.service"]
+    answer = said("enabled\n") if is_enabled else said("disabled\n", status=1)
+    ran = write({"systemctl is-enabled": answer}, batch)[1]
+    assert ("systemctl enable --now kthw-routes.timer" in ran) is is_enabled
+
+
+def test_what_a_host_no_longer_has_does_not_keep_a_file_there() -> None:
+    gone = [change(TIMER, b"c", None), change(NETPLAN, b"d", None)]
+    answers = {"systemctl": MISSING, "netplan": MISSING}
+    assert own_files.before(Visit(Answering(answers), Step.RUN, lambda _: None), gone) == {}
+    assert write(answers, *gone)[0] == {}
+    assert set(write(answers, change(TIMER))[0]) == {str(TIMER)}
 
 
 def test_a_timer_is_disabled_before_it_goes() -> None:
