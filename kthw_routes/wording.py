@@ -11,6 +11,7 @@ from typing import Final
 from kthw_routes import diagnosis, transcript
 from kthw_routes.changes import ChangeKind
 from kthw_routes.events import Event, EventKind, HostState
+from kthw_routes.file_findings import ends_at_reboot
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_findings import names_of
 from kthw_routes.plan import HostPlan, Plan
@@ -184,11 +185,11 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
 def survival(plan: Plan) -> str:
     """Whether the routes of this plan survive a reboot, and by what: one sentence."""
     routed = [h for h in plan.hosts if any(c.next_hop is not None for c in h.routes)]
+    ends = [h.node for h in routed if ends_at_reboot(h)]
     held: dict[str, list[str]] = {}
     for host in routed:
-        if host.persistence is not None and host.persistence.manager and not host.persistence.problem:
-            held.setdefault(str(host.persistence.manager), []).append(host.node)
-    ends = [h.node for h in routed if not any(h.node in hosts for hosts in held.values())]
+        if host.node not in ends and host.persistence is not None:
+            held.setdefault(str(host.persistence.manager or "a file"), []).append(host.node)
     if not held:
         return REBOOT
     by = "; ".join(f"by {manager} on {names_of(hosts, len(routed), 'nodes')}" for manager, hosts in held.items())
