@@ -99,7 +99,8 @@ class Printer:
         """The route matrix, then the difference per host with reasons and exact commands."""
         workers = [w.name for w in cluster.workers]
         if len(workers) <= 8:
-            self._matrix(workers, plan)
+            others = [h.node for h in plan.hosts if h.node not in workers and any(c.next_hop for c in h.routes)]
+            self._matrix(workers, plan, others)
         self.hosts(plan)
         self.say()
         planned = {host.node for host in plan.hosts}
@@ -110,9 +111,9 @@ class Printer:
         for host in plan.hosts:
             self._host(host)
 
-    def _matrix(self, workers: list[str], plan: Plan) -> None:
+    def _matrix(self, workers: list[str], plan: Plan, others: list[str]) -> None:
         table = _table("from \\ to", *workers)
-        for source in workers:
+        for source in (*workers, *others):
             host = plan.host(source)
             row = [Text(source)]
             row += [_text(matrix_cell(host, source, target)) for target in workers]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.journeys.looking import pod_routes
+from tests.journeys.running import Answer
 from tests.journeys.stage import WORKERS, OwnMachines
 from tests.nodes.files import Files
 from tests.nodes.flavours import Flavour
@@ -22,6 +23,8 @@ WRITTEN = {
     Flavour.NETWORKMANAGER: {"etc/NetworkManager/dispatcher.d/90-kthw-routes"},
 }
 """What `auto` writes."""
+
+IN_ETC = "/etc/systemd/network"
 
 DISTURBANCE = {
     Flavour.LINODE: "touch /etc/systemd/network/05-eth0.network && networkctl reload",
@@ -65,6 +68,11 @@ def next_hops(machines: OwnMachines, worker: str) -> dict[str, str]:
 
 def right(machines: OwnMachines, worker: str) -> dict[str, str]:
     return {f"10.200.{n}.0/24": machines.internal(w) for n, w in enumerate(WORKERS) if w != worker}
+
+
+def codes(answer: Answer) -> set[str]:
+    """The codes of the findings."""
+    return {finding["code"] for finding in answer.json["findings"]}
 
 
 def assert_pods_reach_each_other(machines: OwnMachines) -> None:
@@ -121,6 +129,66 @@ def test_names_of_managers_that_the_host_would_not_read_are_refused(machines: Ow
     for node in machines.lab.workers:
         assert changed(node, before[node.name]) == []
         assert next_hops(machines, node.name) == right(machines, node.name)
+
+
+@pytest.mark.parametrize("flavour", [Flavour.LINODE], indirect=True)
+def test_check_tells_what_a_file_would_bring_back(machines: OwnMachines) -> None:
+    assert machines.tool("apply", "--yes", "--names-on", "none").code == 0
+    plain = machines.tool("check", "--names-on", "none", "--json")
+    assert plain.code == 0
+    assert "not-persisted" in codes(plain), "a notice, no drift"
+    assert machines.tool("apply", "--yes", "--persist", "auto", "--names-on", "none").code == 0
+    assert "not-persisted" not in codes(machines.tool("check", "--names-on", "none", "--json"))
+
+    file = machines.lab.node("worker-0").path("/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf")
+    right = file.read_text()
+    file.write_text(right.replace(machines.internal("worker-1"), machines.internal("worker-2")))
+    differs = machines.tool("check", "--names-on", "none", "--json")
+    assert differs.code == 3
+    assert "persisted-differs" in codes(differs)
+
+    file.write_text(right)
+    machines.run("worker-0", "mkdir -p /etc/systemd/network/20-other.network.d")
+    machines.run("worker-0", f"mv {IN_ETC}/05-eth0.network.d/90-kthw-routes.conf {IN_ETC}/20-other.network.d/")
+    unread = machines.tool("check", "--names-on", "none", "--json")
+    assert unread.code == 3
+    assert "persisted-not-read" in codes(unread)
+    assert machines.tool("apply", "--yes", "--persist", "auto", "--names-on", "none").code == 0
+    assert file.read_text() == right
+    assert machines.run("worker-0", f"find {IN_ETC} -name '*kthw*'").split() == [
+        f"{IN_ETC}/05-eth0.network.d/90-kthw-routes.conf"
+    ]
+
+
+@pytest.mark.parametrize("flavour", [Flavour.NETPLAN], indirect=True)
+def test_a_broken_base_file_is_refused_and_not_made_worse(machines: OwnMachines) -> None:
+    node = machines.lab.node("worker-0")
+    base = node.path("/etc/netplan/50-cloud-init.yaml")
+    base.write_text(base.read_text() + "  oops: [\n")
+    before = node.snapshot()
+    answer = machines.tool("apply", "--yes", "--persist", "auto", "--names-on", "none")
+    assert answer.code == 1, answer.out + answer.err
+    assert "worker-0: its routes cannot be made to survive a reboot" in answer.out
+    assert changed(node, before) == []
+    assert next_hops(machines, "worker-0") == right(machines, "worker-0"), (
+        "the routes themselves are added all the same"
+    )
+    assert machines.lab.node("worker-1").path("/etc/netplan/90-kthw-routes.yaml").exists()
+
+
+@pytest.mark.parametrize("flavour", [Flavour.LINODE], indirect=True)
+def test_controllers_get_routes_too_where_that_is_asked_for(machines: OwnMachines) -> None:
+    everything = ("--routes-on", "all", "--names-on", "all", "--persist", "auto")
+    first = machines.tool("apply", "--yes", *everything)
+    assert first.code == 0, first.out + first.err
+    assert set(pod_routes(machines, "controller-0")) == {f"10.200.{n}.0/24" for n in range(3)}
+    for name in (*WORKERS, "controller-0"):
+        block = machines.run(name, "sed -n '/BEGIN kthw/,/END kthw/p' /etc/hosts")
+        assert all((f" {worker}\n" in block) == (worker != name) for worker in WORKERS)
+    assert "Nothing to do" in machines.tool("apply", "--yes", *everything).out
+    machines.lab.node("controller-0").reboot()
+    assert set(pod_routes(machines, "controller-0")) == {f"10.200.{n}.0/24" for n in range(3)}
+    assert machines.tool("check", *everything[:4]).code == 0
 
 
 @pytest.mark.parametrize("flavour", [Flavour.LINODE, Flavour.IFUPDOWN], indirect=True)
