@@ -132,13 +132,13 @@ def _route(history: _History, facts: HostFacts, held: Held, owner: str | None, b
     stranger = next((r for r in has if not _is_among(r, (*history.before, *history.added), held)), None)
     if stranger is not None:
         return row(ChangeKind.FOREIGN, _changed_since(by, describe(stranger)))
-    # The kernel's own route is taken back only by the route that it took the place of.
-    there = [r for r in has if not _is_among(r, history.before, held)]
+    added = [r for r in has if not _is_among(r, history.before, held)]
     missing = [r for r in history.removed if not any(_is_same(r, h, held) for h in has)]
-    there = [r for r in there if not r.is_kernel or any(_key(m) == _key(r) for m in missing)]
-    if not there and not missing:
+    # The kernel's own route goes only where the route comes back whose place it took.
+    going = [r for r in added if not r.is_kernel or any(_key(m) == _key(r) for m in missing)]
+    if not going and not missing:
         return row(ChangeKind.KEEP, AS_BEFORE)
-    if not there and not history.refused and not _is_partly_removed(history, has, held):
+    if not added and not history.refused and not _is_partly_removed(history, has, held):
         gone = "what the run left there is gone since, by a reboot perhaps; left as it is"
         return row(ChangeKind.FOREIGN, gone)
     wanted = tuple(
@@ -149,7 +149,7 @@ def _route(history: _History, facts: HostFacts, held: Held, owner: str | None, b
     )
     if not wanted:
         return row(ChangeKind.REMOVE, "added by the run", wanted)
-    if not there:
+    if not going:
         return row(ChangeKind.ADD, f"removed by the run: {describe(missing[0])}", wanted)
     return row(ChangeKind.REPLACE, f"before the run: {describe(wanted[0])}", wanted)
 

@@ -1,0 +1,159 @@
+"""The runs so far, read from their folders: outcomes, what was taken back, folders that are no runs."""
+
+import json
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from kthw_routes.documents import plan_document
+from kthw_routes.errors import UsageError
+from kthw_routes.host_plan import HostPlan
+from kthw_routes.journal import host_record
+from kthw_routes.plan import make
+from kthw_routes.runs import Kind, read_run, read_runs
+from tests.unit.builders import bare_facts, cluster
+
+NODES = cluster(2, 0)
+FACTS = bare_facts(NODES)
+PLAN = make(NODES, FACTS)
+FIRST, SECOND, THIRD = (f"2026112{n}T101500Z-{n}abc" for n in range(1, 4))
+
+
+def write_run(state: Path, name: str, *lines: str, undoes: str = "", **connection: object) -> Path:
+    """A run's folder with this journal."""
+    folder = state / "runs" / name
+    folder.mkdir(parents=True)
+    document = {
+        **plan_document(NODES, PLAN, ()),
+        "kind": "undo" if undoes else "apply",
+        "undoes": undoes or None,
+        "connection": connection,
+    }
+    (folder / "plan.json").write_text(json.dumps(document))
+    (folder / "journal.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    return folder
+
+
+def begun(host: str) -> str:
+    """The record of what is about to be done on a host."""
+    return json.dumps(host_record(PLAN.host(host) or HostPlan(host), FACTS[host]))
+
+
+def ended(host: str, state: str = "done", **failed: str) -> str:
+    return json.dumps({"host": host, "state": state, "failed": failed})
+
+
+def end(**states: str) -> str:
+    return json.dumps({"end": {name.replace("_", "-"): state for name, state in states.items()}})
+
+
+BOTH = (begun("worker-0"), begun("worker-1"), ended("worker-0"), ended("worker-1"))
+END = end(worker_0="done", worker_1="done")
+
+
+def outcomes(state: Path) -> list[str]:
+    runs = read_runs(state)
+    return [runs.outcome(run) for run in runs]
+
+
+def test_a_run_is_read_with_its_nodes_and_its_way_to_them(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, FIRST, *BOTH, END, identity="/keys/k", user="root", port=2222, source="Linode")
+    run = read_run(folder)
+    assert run.problem == ""
+    assert [(n.name, n.ssh, n.internal, n.pod_cidr) for n in run.cluster] == [
+        (n.name, n.ssh, n.internal, n.pod_cidr) for n in NODES
+    ]
+    assert (str(run.connection.identity), run.connection.port, run.connection.ssh_config) == ("/keys/k", 2222, None)
+    assert run.hosts == ("worker-0", "worker-1")
+    assert run.rows == {("worker-0", "10.200.1.0/24"), ("worker-1", "10.200.0.0/24")}
+    assert isinstance(run.journal.records[0].routes[0].after[0].gateway, IPv4Address)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ((*BOTH, END), "done"),
+        (BOTH, "interrupted"),
+        (BOTH[:2], "interrupted"),
+        ((), "broke off before anything was changed"),
+        ((end(worker_0="failed"),), "nothing was changed"),
+        ((*BOTH[:2], ended("worker-0"), end(worker_0="done", worker_1="failed")), "not done on worker-1"),
+    ],
+)
+def test_how_a_run_ended(tmp_path: Path, lines: tuple[str, ...], words: str) -> None:
+    write_run(tmp_path, FIRST, *lines)
+    assert outcomes(tmp_path) == [words]
+
+
+def test_an_undo_counts_host_by_host_and_until_it_is_undone_itself(tmp_path: Path) -> None:
+    write_run(tmp_path, FIRST, *BOTH, END)
+    write_run(tmp_path, SECOND, begun("worker-0"), ended("worker-0"), end(worker_0="done"), undoes=FIRST)
+    assert outcomes(tmp_path) == ["done", "done; undone on worker-0"]
+    runs = read_runs(tmp_path)
+    assert runs.newest() == runs[1]
+    write_run(tmp_path, THIRD, *BOTH, END, undoes=FIRST)
+    runs = read_runs(tmp_path)
+    assert runs.outcome(runs[2]) == f"undone by {THIRD}"
+    assert runs.newest() is None
+    redo = "20261129T101500Z-9abc"
+    write_run(tmp_path, redo, *BOTH, END, undoes=THIRD)
+    runs = read_runs(tmp_path)
+    assert runs.outcome(runs[3]) == "done; undone on worker-0", "what was done again on worker-1 is done"
+    assert runs[0].kind is Kind.UNDO
+
+
+def test_a_host_that_an_undo_did_not_finish_is_not_undone(tmp_path: Path) -> None:
+    write_run(tmp_path, FIRST, *BOTH, END)
+    write_run(tmp_path, SECOND, *BOTH[:2], ended("worker-0"), undoes=FIRST)
+    assert outcomes(tmp_path) == ["interrupted", "done; undone on worker-0"]
+
+
+def test_a_line_that_was_cut_does_not_count_and_any_other_does(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, FIRST, *BOTH)
+    journal = folder / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-20])
+    run = read_run(folder)
+    assert run.problem == ""
+    assert "worker-1" not in run.journal.states
+    journal.write_text(f"{begun('worker-0')}\n{begun('worker-1')[:100]}\n{ended('worker-0')}\n")
+    assert read_run(folder).problem == f"line 2 of {journal} cannot be read"
+
+
+def test_what_is_no_run_is_told_and_in_nobodys_way(tmp_path: Path) -> None:
+    write_run(tmp_path, SECOND, *BOTH, END)
+    (tmp_path / "runs" / "notes").mkdir()
+    (tmp_path / "runs" / "file").write_text("")
+    (tmp_path / "runs" / FIRST).mkdir()
+    broken = write_run(tmp_path, THIRD, *BOTH)
+    (broken / "plan.json").write_text("{")
+    assert outcomes(tmp_path) == [
+        "unreadable: not the name of a run's folder",
+        "unreadable: its plan cannot be read",
+        "done",
+        "unreadable: its journal cannot be read: No such file or directory",
+    ]
+    assert read_runs(tmp_path / "nowhere").newest() is None
+
+
+def test_a_run_is_named_by_either_end_of_its_name(tmp_path: Path) -> None:
+    for name in (FIRST, SECOND):
+        write_run(tmp_path, name, *BOTH, END)
+    runs = read_runs(tmp_path)
+    for word in (FIRST, FIRST[:8], FIRST[-4:]):
+        assert runs.named(word).id == FIRST
+    with pytest.raises(UsageError, match="There is no run 2025"):
+        runs.named("2025")
+    with pytest.raises(UsageError, match="Several runs are named so"):
+        runs.named("2026")
+
+
+def test_the_newest_later_run_about_a_row_is_known(tmp_path: Path) -> None:
+    write_run(tmp_path, FIRST, *BOTH, END)
+    write_run(tmp_path, SECOND, begun("worker-0"), ended("worker-0"), end(worker_0="done"))
+    write_run(tmp_path, THIRD, begun("worker-0"), ended("worker-0"), end(worker_0="done"), undoes=SECOND)
+    runs = read_runs(tmp_path)
+    assert runs.later_rows(runs.named(FIRST)) == {}
+    (tmp_path / "runs" / THIRD / "journal.jsonl").write_text("")
+    runs = read_runs(tmp_path)
+    assert runs.later_rows(runs.named(FIRST)) == {("worker-0", "10.200.1.0/24"): SECOND}

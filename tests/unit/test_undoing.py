@@ -1,0 +1,191 @@
+"""Taking a run back, row by row: what is there now decides; what somebody changed since is left alone."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import pytest
+
+from kthw_routes import etc_hosts, undoing
+from kthw_routes.changes import ChangeKind
+from kthw_routes.host_files import FileChange
+from kthw_routes.host_plan import HostPlan
+from kthw_routes.journal_reading import HostRecord, HostsFileRecord, Journal, RouteRecord
+from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Pod, Route
+from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
+
+HOST = worker(0)
+PREFIX = net("10.200.1.0/24")
+SENT = Route(PREFIX, internal(1), protocol="200")
+OURS = pod_route(1)
+WRONG = pod_route(1, via=2, protocol="boot")
+SPARE = pod_route(1, metric=50, protocol="boot")
+SECOND = pod_route(1, via=3, metric=100, protocol="boot")
+ELSEWHERE = pod_route(1, via=4, protocol="static")
+BRIDGE = Route(PREFIX, device="cnio0", protocol="kernel", scope="link", source=ip("10.200.1.1"))
+
+
+def record(before: Iterable[Route], after: Iterable[Route]) -> HostRecord:
+    return HostRecord(HOST.name, (RouteRecord(PREFIX, tuple(before), tuple(after)),))
+
+
+def taken_back(*records: HostRecord, now: HostFacts, failed: Iterable[str] = ()) -> HostPlan:
+    journal = Journal(records, failed={HOST.name: frozenset(failed)})
+    return undoing.planner(journal, cluster())(HOST, now)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "kind", "commands"),
+    [
+        ([], [SENT], [OURS], "remove", ["del"]),
+        ([], [SENT], [], "keep", []),
+        ([], [SENT], [ELSEWHERE], "foreign", []),
+        ([], [SENT], [OURS, SPARE], "foreign", []),
+        ([WRONG], [SENT], [OURS], "replace", ["replace"]),
+        ([WRONG], [SENT], [WRONG], "keep", []),
+        ([WRONG], [SENT], [], "foreign", []),
+        ([WRONG, SECOND], [SENT], [OURS], "replace", ["replace", "add"]),
+        ([WRONG, SECOND], [SENT], [OURS, SECOND], "replace", ["replace"]),
+        ([SECOND], [SENT], [OURS], "replace", ["add", "del"]),
+        ([OURS, SPARE], [OURS], [OURS], "add", ["add"]),
+        ([OURS, SPARE], [OURS], [], "foreign", []),
+        ([OURS, SPARE], [OURS], [OURS, SPARE], "keep", []),
+        ([OURS], [], [], "add", ["add"]),
+        ([OURS, SPARE], [], [SPARE], "add", ["add"]),
+        ([WRONG], [BRIDGE], [BRIDGE], "replace", ["replace"]),
+        ([SECOND], [BRIDGE], [BRIDGE], "add", ["add"]),
+        ([WRONG], [], [BRIDGE], "foreign", []),
+    ],
+)
+def test_what_becomes_of_a_prefix(
+    before: list[Route], after: list[Route], now: list[Route], kind: str, commands: list[str]
+) -> None:
+    (row,) = taken_back(record(before, after), now=facts(HOST, now)).routes
+    assert (row.kind, [str(c.verb) for c in row.commands]) == (kind, commands)
+    assert row.worker == "worker-1"
+    if commands:
+        assert len(row.inverse) >= 1
+
+
+def test_a_host_that_refused_the_new_route_gets_the_old_one_back() -> None:
+    """The batch goes on after a line that the kernel refuses: the old route is gone, the new one never came."""
+    gone = facts(HOST)
+    (row,) = taken_back(record([SECOND], [SENT]), now=gone).routes
+    assert row.kind is ChangeKind.FOREIGN
+    (row,) = taken_back(record([SECOND], [SENT]), now=gone, failed=[str(PREFIX)]).routes
+    assert row.kind is ChangeKind.ADD
+
+
+def test_a_route_of_ours_that_came_back_without_its_mark_is_known_by_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    static = replace(OURS, protocol="static")
+    monkeypatch.setattr(undoing, "held_in", lambda _: {(PREFIX, internal(1)): "/etc/netplan/90-kthw-routes.yaml"})
+    (row,) = taken_back(record([], [SENT]), now=facts(HOST, [static])).routes
+    assert [str(c) for c in row.commands] == [
+        f"ip route del 10.200.1.0/24 via {internal(1)} dev eth0 proto static",
+    ]
+    monkeypatch.setattr(undoing, "held_in", lambda _: {})
+    (row,) = taken_back(record([], [SENT]), now=facts(HOST, [static])).routes
+    assert row.kind is ChangeKind.FOREIGN
+
+
+def test_what_somebody_put_there_between_two_tries_comes_back_too() -> None:
+    tries = record([], [SENT]), record([OURS, SPARE], [OURS])
+    (row,) = taken_back(*tries, now=facts(HOST, [OURS])).routes
+    assert row.kind is ChangeKind.REPLACE
+    assert [(str(c.verb), c.route) for c in row.commands] == [("add", SPARE), ("del", OURS)]
+
+
+# --- /etc/hosts -------------------------------------------------------------------------------------------------
+
+BEFORE = b"127.0.0.1 localhost\n192.168.177.9 worker-1\n"
+AFTER = etc_hosts.edit(BEFORE, {"worker-1": ip("192.168.128.11"), "worker-2": ip("192.168.128.12")}).after
+
+
+def names(now: bytes | None) -> HostPlan:
+    entry = HostRecord(HOST.name, hosts_file=HostsFileRecord(BEFORE, AFTER, ("worker-1", "worker-2")))
+    return taken_back(entry, now=facts(HOST, etc_hosts=now))
+
+
+def test_names_go_back_as_they_were() -> None:
+    plan = names(AFTER)
+    assert plan.hosts_file is not None
+    assert plan.hosts_file.after == BEFORE
+    assert {n.name: str(n.kind) for n in plan.names} == {"worker-1": "replace", "worker-2": "remove"}
+    assert names(BEFORE).is_empty
+
+
+def test_a_line_that_somebody_added_since_stays() -> None:
+    plan = names(AFTER + b"10.0.0.7 printer")
+    assert plan.hosts_file is not None
+    assert plan.hosts_file.after == BEFORE + b"10.0.0.7 printer"
+    assert names(plan.hosts_file.after).is_empty
+
+
+def test_a_block_that_somebody_edited_since_is_left_alone_and_told() -> None:
+    now = AFTER.replace(b"192.168.128.11", b"192.168.128.99")
+    plan = names(now)
+    assert plan.is_empty
+    assert {(n.kind, n.reason) for n in plan.names} == {(ChangeKind.FOREIGN, "changed since; left as it is")}
+    assert names(None).hosts_file_problem.startswith("there is no /etc/hosts")
+
+
+# --- files, forwarding ------------------------------------------------------------------------------------------
+
+PATH = PurePosixPath("/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf")
+
+
+def with_file(content: bytes | None, **given: object) -> HostFacts:
+    files = () if content is None else (HostFile(PATH, 0o644, content),)
+    return facts(HOST, network=NetworkSetup(files=files, folders=frozenset({PATH.parent}), **given))  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "kind", "back"),
+    [
+        (None, b"new", b"new", "remove", None),
+        (None, b"new", None, "keep", None),
+        (None, b"new", b"other", "foreign", b"other"),
+        (b"old", b"new", b"new", "replace", b"old"),
+        (b"old", b"new", b"old", "keep", b"old"),
+        (b"old", b"new", None, "foreign", None),
+        (b"old", None, None, "add", b"old"),
+    ],
+)
+def test_what_becomes_of_a_file(
+    before: bytes | None, after: bytes | None, now: bytes | None, kind: str, back: bytes | None
+) -> None:
+    change = FileChange(ChangeKind.ADD, PATH, before, after, 0o644, "", 0o600 if before is not None else None)
+    (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=with_file(now)).files
+    assert (row.kind, row.after) == (kind, back)
+    assert row.mode == (0o600 if before is not None else 0o644)
+
+
+def test_what_a_killed_run_left_lying_about_goes() -> None:
+    change = FileChange(ChangeKind.ADD, PATH, None, b"new", 0o644, "", folder_is_ours=True)
+    left = PurePosixPath("/etc/.hosts.kthw-routes")
+    plan = taken_back(HostRecord(HOST.name, files=(change,)), now=with_file(None, leftovers=(left,)))
+    assert [(str(x.path), x.is_folder) for x in plan.leftovers] == [(str(left), False), (str(PATH.parent), True)]
+    assert not plan.is_empty
+
+
+def test_a_later_run_is_named() -> None:
+    change = FileChange(ChangeKind.ADD, PATH, None, b"new", 0o644, "")
+    journal = Journal((HostRecord(HOST.name, files=(change,)),))
+    plan = undoing.planner(journal, later={(HOST.name, str(PATH)): "R"})(HOST, with_file(b"later"))
+    assert [f.reason for f in plan.files] == ["changed since by run R; left as it is"]
+
+
+def test_forwarding_goes_off_again_only_where_no_pods_run() -> None:
+    journal = Journal((HostRecord(HOST.name, forwarding=False),))
+    plan = undoing.planner(journal)
+    bare = facts(HOST, ip_forward=True)
+    assert plan(HOST, bare).forwarding is False
+    assert undoing.remarks(journal, {HOST.name: bare}) == ()
+    for busy in (
+        replace(bare, pods=(Pod("cni-1", ip("10.200.0.2")),)),
+        replace(bare, bridge=InterfaceAddress("cnio0", bare.addresses[1].address)),
+    ):
+        assert plan(HOST, busy).forwarding is None
+        (remark,) = undoing.remarks(journal, {HOST.name: busy})
+        assert "it stays on, because pods run there by now" in remark.sentence
+    assert plan(HOST, replace(bare, ip_forward=False)).is_empty
