@@ -94,6 +94,11 @@ class Networkd:
         """Bring one interface into the state that its file describes. Raises KernelError ENODEV."""
         self._configure(self._host.kernel.link(device))
 
+    def gained_carrier(self, device: str) -> None:
+        """Bring an interface that was switched on again into its state, if a file rules it."""
+        if device in self._setups:
+            self.reconfigure(device)
+
     def network_file(self, device: str) -> str | None:
         """The file that rules an interface; None for one that networkd leaves alone."""
         setup = self._setups.get(device)

@@ -33,7 +33,10 @@ ln -s f a/link
 ln -s nowhere d/broken
 chmod 755 a a/sub d; chmod 644 a/90-kthw-routes.conf a/sub/x.cfg f .hidden
 """
-LOOK = "find . -type d | LC_ALL=C sort; find . ! -type d | LC_ALL=C sort | while read P; do stat -c '%a %F %n' $P; done"
+LOOK = (
+    "find . | LC_ALL=C sort | while read P; do stat -c '%a %F %n' $P; done; "
+    "find . -type f | LC_ALL=C sort | while read P; do echo $P $(base64 -w 0 $P); done"
+)
 
 PATHS = ("a", "d", "f", "l", "new", "a/new", "a/sub", "a/link", "d/broken", "no/such", "f/x", ".hidden", "a/sub/x.cfg")
 path = st.sampled_from(PATHS)

@@ -94,6 +94,14 @@ def test_an_enabled_timer_starts_at_boot(host: ModelHost) -> None:
     assert run(host, SHOW).out == ""
 
 
+def test_a_timer_that_was_only_started_is_over_at_a_reboot(host: ModelHost) -> None:
+    """It has to be enabled as well."""
+    c(host, "systemctl start kthw-routes.timer")
+    host.reboot()
+    later(host, 100)
+    assert run(host, SHOW).out == ""
+
+
 def test_a_timer_is_as_late_as_systemd_lets_it_be(host: ModelHost) -> None:
     """A minute, where its unit says nothing else."""
     host.files.put("/etc/systemd/system/kthw-routes.timer", TIMER.replace("AccuracySec=1s\n", ""))

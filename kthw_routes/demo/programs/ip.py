@@ -182,6 +182,8 @@ def _link_set(context: Context, arguments: Arguments) -> None:
             context.kernel.link(device).mtu = mtu
         if up is not None:
             context.kernel.set_up(device, up)
+            if up and context.kernel is context.process.host.kernel:
+                context.process.host.networkd.gained_carrier(device)
     except KernelError as error:
         raise refused(error) from None
 
