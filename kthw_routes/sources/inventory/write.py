@@ -28,8 +28,13 @@ _HEAD: Final = """\
 #
 # A node has a name, a role ("worker" or "controller") and an SSH target: "[user@]address[:port]". internal_ip, the
 # address at which the other nodes reach it, is the SSH address where it is missing; pod_cidr is read from the node,
-# else it follows from the number in the name. Above the nodes there may also stand: user, identity (a private key),
-# hosts_file, persist and routes_on, with the values of the options of those names.
+# else it follows from the number in the name. Above the nodes there may also stand:
+#
+#     user = "root"              for nodes whose SSH target names no user
+#     identity = "FILE"          the private key; from this file's folder, or ~/...
+#     hosts_file = "controllers" whose /etc/hosts gets the workers' names: also "workers", "all", "none", true, false
+#     persist = "none"           or what keeps the routes over a reboot, such as "auto" or "netplan"
+#     routes_on = "workers"      or "all"
 """
 
 
