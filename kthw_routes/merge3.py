@@ -1,6 +1,7 @@
 """Taking an edit of a text file back though the file was edited since: a merge of three, line by line. Pure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -18,12 +19,30 @@ class TakenBack:
     """The lines of the edit that are left alone, because they or their neighbourhood are others by now."""
 
 
-def take_back(now: bytes, before: bytes, after: bytes) -> TakenBack:
-    """`now` without what turned `before` into `after`; every line that the edit did not write stays byte for byte.
+def take_back(now: bytes, *edits: tuple[bytes, bytes]) -> TakenBack:
+    """`now` without these edits; every line that they did not write stays byte for byte.
 
-    A part of the edit is taken back where its lines stand in `now` as they were written, one after the other. It
-    counts as taken back already where none of them stands there any more and those from before do.
+    `edits`: what was before each and after it, the newest edit first. A part of an edit is taken back where its lines
+    stand in `now` as they were written, one after the other. Where doing it twice would be another thing than doing it
+    once (the same lines stand there many times over), all is left alone.
     """
+    if now == edits[-1][0]:
+        return TakenBack(now)
+    back = _all(now, edits)
+    if back.content != now and _all(back.content, edits).content != back.content:
+        return TakenBack(now, tuple(line for _, after in edits for line in _lines(after)))
+    return back
+
+
+def _all(now: bytes, edits: Sequence[tuple[bytes, bytes]]) -> TakenBack:
+    left: tuple[bytes, ...] = ()
+    for before, after in edits:
+        taken = _one(now, before, after)
+        now, left = taken.content, (*left, *taken.left)
+    return TakenBack(now, left)
+
+
+def _one(now: bytes, before: bytes, after: bytes) -> TakenBack:
     if now == after:
         return TakenBack(before)
     if now == before:
@@ -33,7 +52,7 @@ def take_back(now: bytes, before: bytes, after: bytes) -> TakenBack:
     swaps: list[tuple[int, int, list[bytes]]] = []
     left: list[bytes] = []
     for tag, i1, i2, j1, j2 in _matcher(written, old).get_opcodes():
-        if tag == "equal":
+        if tag == "equal" or _is_done(written[i1:i2], old[j1:j2], lines, old):
             continue
         found = [place.get(i) for i in range(i1, i2)]
         start = 0 if i1 == 0 else _behind(place.get(i1 - 1))
@@ -56,6 +75,19 @@ def take_back(now: bytes, before: bytes, after: bytes) -> TakenBack:
 
 def _matcher(one: list[bytes], other: list[bytes]) -> "SequenceMatcher[bytes]":
     return SequenceMatcher(None, one, other, autojunk=False)
+
+
+def _is_done(written: list[bytes], back: list[bytes], now: list[bytes], before: list[bytes]) -> bool:
+    """Whether no line of a part stands there oftener, and none that it replaced less often, than before the edit.
+
+    Lines may stand in a file more than once, so that by their neighbours alone a part could be taken back twice.
+    """
+
+    def surplus(line: bytes) -> int:
+        bare = line.rstrip(b"\n")
+        return sum(x.rstrip(b"\n") == bare for x in now) - sum(x.rstrip(b"\n") == bare for x in before)
+
+    return all(surplus(line) <= 0 for line in written) and all(surplus(line) >= 0 for line in back)
 
 
 def _places(written: list[bytes], lines: list[bytes]) -> dict[int, int]:

@@ -198,23 +198,13 @@ def _hosts_file(
         return None, ""
     if now is None:
         return None, "there is no /etc/hosts that could be read, so the workers' names in it are left as they are."
-    back, left = _merged(now, [(e.before, e.after) for e in edits])
+    taken = take_back(now, *((e.before, e.after) for e in edits))
+    back = taken.content
     names = dict.fromkeys(name for e in edits for name in e.names)
-    rows = [_name(name, now, back, edits[-1].before, left, by.get(name, "")) for name in names]
+    rows = [_name(name, now, back, edits[-1].before, bool(taken.left), by.get(name, "")) for name in names]
     if back != now and not any(r.kind.is_change for r in rows):
         rows.append(NameChange(ChangeKind.REPLACE, _BLOCK, None, (), "as before the run"))
     return EtcHostsEdit(now, back, tuple(rows), ()), ""
-
-
-def _merged(now: bytes, edits: Sequence[tuple[bytes, bytes]]) -> tuple[bytes, bool]:
-    """`now` without these edits, newest first; and whether a part of them had to be left alone."""
-    if now == edits[-1][0]:
-        return now, False
-    content, left = now, False
-    for before, after in edits:
-        taken = take_back(content, before, after)
-        content, left = taken.content, left or bool(taken.left)
-    return content, left
 
 
 def _name(name: str, now: bytes, back: bytes, before: bytes, left: bool, by: str) -> NameChange:
@@ -285,10 +275,12 @@ def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> File
         return row(kind, first.before, "as before the run")
     if now is None:
         return row(ChangeKind.FOREIGN, now, "it is not used any more; left as it is")
-    back, left = _merged(now, [(c.before or b"", c.after or b"") for c in newest_first])
-    if back == now:
-        return row(ChangeKind.FOREIGN if left else ChangeKind.KEEP, now, _changed_since(by) if left else AS_BEFORE)
-    return row(ChangeKind.REPLACE, back, "as before the run")
+    back = take_back(now, *((c.before or b"", c.after or b"") for c in newest_first))
+    if back.content != now:
+        return row(ChangeKind.REPLACE, back.content, "as before the run")
+    if back.left:
+        return row(ChangeKind.FOREIGN, now, _changed_since(by))
+    return row(ChangeKind.KEEP, now, AS_BEFORE)
 
 
 def _empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Leftover, ...]:

@@ -1,0 +1,66 @@
+"""Taking an edit of a file back though the file was edited since."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kthw_routes import etc_hosts
+from kthw_routes.merge3 import take_back
+from tests.unit.builders import ip
+
+ADDRESSES = {f"worker-{n}": ip(f"192.168.128.{10 + n}") for n in range(3)}
+
+_line = st.sampled_from(
+    ["127.0.0.1 localhost", "10.0.0.9 worker-1", "192.168.128.10 worker-0", "", "# note", "10.0.0.1 a b"]
+)
+_text = st.builds(
+    lambda lines, ending: ("\n".join(lines) + ending).encode(), st.lists(_line, max_size=8), st.sampled_from(["\n", ""])
+)
+_added = st.lists(st.tuples(st.integers(0, 20), st.sampled_from([b"10.9.9.9 printer\n", b"# mine\n"])), max_size=3)
+
+
+@given(_text)
+def test_without_other_edits_it_is_exact(before: bytes) -> None:
+    after = etc_hosts.edit(before, ADDRESSES).after
+    assert take_back(after, (before, after)).content == before
+    assert take_back(before, (before, after)).content == before
+
+
+@given(_text, _added)
+def test_lines_of_others_stay_and_doing_it_twice_changes_nothing(before: bytes, added: list[tuple[int, bytes]]) -> None:
+    after = etc_hosts.edit(before, ADDRESSES).after
+    lines = after.splitlines(keepends=True)
+    for at, line in added:
+        lines.insert(min(at, len(lines)), line)
+    now = b"".join(line if line.endswith(b"\n") else line + b"\n" for line in lines)
+    back = take_back(now, (before, after))
+    for line in {line for _, line in added}:
+        assert back.content.splitlines().count(line.strip()) >= sum(1 for _, one in added if one == line)
+    assert take_back(back.content, (before, after)).content == back.content
+
+
+@given(_text, _text)
+def test_a_line_that_neither_wrote_is_never_lost(before: bytes, now: bytes) -> None:
+    after = etc_hosts.edit(before, ADDRESSES).after
+    kept = take_back(now, (before, after)).content.splitlines()
+    written = set(after.splitlines())
+    assert all(line in kept for line in now.splitlines() if line not in written)
+
+
+@pytest.mark.parametrize(
+    ("now", "content", "left"),
+    [
+        (b"a\nNEW\nb\nx\n", b"a\nold\nb\nx\n", ()),
+        (b"x\na\nNEW\nb\n", b"x\na\nold\nb\n", ()),
+        (b"a\nother\nb\n", b"a\nother\nb\n", (b"NEW\n",)),
+        (b"a\nold\nb\nx\n", b"a\nold\nb\nx\n", ()),
+        (b"x\n", b"x\n", (b"NEW\n",)),
+    ],
+)
+def test_parts_that_others_changed_are_left_and_told(now: bytes, content: bytes, left: tuple[bytes, ...]) -> None:
+    back = take_back(now, (b"a\nold\nb\n", b"a\nNEW\nb\n"))
+    assert (back.content, back.left) == (content, left)
+
+
+def test_two_lines_never_become_one() -> None:
+    assert take_back(b"a\nNEW\nb", (b"a", b"a\nNEW\n")).content == b"a\nb"
