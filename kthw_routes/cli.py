@@ -214,8 +214,8 @@ def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: boo
         code = work()
     except KthwRoutesError as error:
         click.echo(f"kthw-routes: {error.sentence}", err=True)
-        if error.hint:
-            click.echo(f"    {error.hint}", err=True)
+        for line in error.hint.splitlines():
+            click.echo(f"    {line}", err=True)
         if as_json:
             click.echo(json.dumps(_error_document(error), indent=2))
         code = error.exit_code
