@@ -1,7 +1,8 @@
 """The host keys that are trusted: our own known_hosts, and the person's, which is only read.
 
 Our file is appended to, one line at a time and locked, so that any number of writers leave a valid file; lines go from
-it only for a host that the person said was rebuilt. The files of others are read tolerantly: a line that cannot be understood is no reason to stop.
+it only for a host that the person said was rebuilt. The files of others are read tolerantly: a line that cannot be
+understood is no reason to stop.
 """
 
 import base64
