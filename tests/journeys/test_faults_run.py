@@ -84,7 +84,7 @@ def test_a_second_ctrl_c_ends_at_once_and_says_what_is_not_known(stage: Stage, f
     assert all(state(answer, node) in ENDED for node in NODES)
     (journal,) = stage.state.glob("runs/*/journal.jsonl")
     rows = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert [row["do"] for row in rows if row["host"] == "worker-1" and "do" in row], "what was sent is on disk"
+    assert [row["do"] for row in rows if "do" in row and row["host"] == "worker-1"], "what was sent is on disk"
     (transcript,) = stage.state.glob("runs/*/transcript.md")
     assert "- worker-1: sent, not confirmed." in transcript.read_text()
 
