@@ -55,7 +55,7 @@ class WizardApp(App[ExitCode]):
         """`lab`: the running practice lab where it is the only source offered."""
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall"), (29, "-high")]
         self.jobs = Jobs()
         self.asker = WizardAsker(self._put_question)
         self.journey = Journey(settings, lab, self.asker, self.jobs.emit)

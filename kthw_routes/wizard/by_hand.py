@@ -5,16 +5,44 @@ from collections.abc import Iterator
 
 from kthw_routes.cluster import Node
 from kthw_routes.events import Step
+from kthw_routes.host_files import FileChange
+from kthw_routes.host_plan import HostPlan
+from kthw_routes.persistence import unit
+from kthw_routes.persistence.managers import manager_of
+from kthw_routes.persistence.model import Manager
 from kthw_routes.results import Review
 from kthw_routes.settings import Settings
 from kthw_routes.sources.token import DEFAULT_URL
+from kthw_routes.untrusted import clean_line
 from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.journey import Journey
-from kthw_routes.wording import ways_back
+from kthw_routes.wording import text_lines, ways_back
+
+_EXAMPLE = """\
+# nodes.toml
+[[nodes]]
+name = "worker-0"
+role = "worker"
+ssh = "root@192.168.8.20"
+"""
 
 
 def finding(journey: Journey) -> Iterator[str]:
     """How to ask for the nodes."""
+    source = journey.choices.source
+    if source.kind is SourceKind.INVENTORY:
+        path = shlex.quote(clean_line(source.path) or "nodes.toml")
+        yield "# The nodes of an inventory file:"
+        yield f"cat {path}"
+        yield f"kthw-routes plan --inventory {path}    # what would change; changes nothing"
+        return
+    if source.kind is SourceKind.TYPED:
+        yield "# The addresses of machines of your own, on each of them:"
+        yield "hostname; ip -brief -4 address"
+        yield ""
+        yield "# As a file, for the next run (Save in the next step writes it):"
+        yield from _EXAMPLE.splitlines()
+        return
     yield "# The nodes of a Linode account, from its API:"
     yield "export LINODE_TOKEN=…    # scope linodes:read_only"
     yield f"curl -H \"Authorization: Bearer $LINODE_TOKEN\" '{DEFAULT_URL}/linode/instances?page_size=500'"
@@ -22,11 +50,10 @@ def finding(journey: Journey) -> Iterator[str]:
     yield ""
     yield "# The same with linode-cli, as the tutorial does it, per worker:"
     yield "linode-cli linodes list --label worker-0 --json --format ipv4"
-    if journey.choices.source.kind is SourceKind.LAB:
-        region = journey.choices.source.lab_region
+    if source.kind is SourceKind.LAB:
         yield ""
         yield "# The practice lab, kept open for a second terminal:"
-        yield f"kthw-routes demo --keep --region {region}"
+        yield f"kthw-routes demo --keep --region {source.lab_region}"
 
 
 def nodes(journey: Journey) -> Iterator[str]:
@@ -66,12 +93,53 @@ def planned(journey: Journey, review: Review) -> Iterator[str]:
             if name.kind.is_change:
                 line = f"{name.address} {name.name}" if name.address else name.name
                 yield f"#   /etc/hosts: {name.kind} “{line}” ({name.reason})"
+        for file in host.files:
+            if file.kind.is_change:
+                yield from _file(file)
+        yield from _activation(host)
         yield ""
     if journey.report is not None:
+        if journey.report.folder is not None:
+            yield f"kthw-routes undo {journey.report.folder.name}"
         for way in ways_back(journey.report):
             yield f"# To undo on {way.host}, as root:"
             yield from way.lines
             yield ""
+
+
+def _file(change: FileChange) -> Iterator[str]:
+    """How to write a file, or take it away."""
+    path = shlex.quote(str(change.path))
+    if change.after is None:
+        yield f"sudo rm {path}"
+        return
+    lines = text_lines(change.after)
+    end = "EOF"
+    while end in lines:
+        end += "F"
+    if change.before is None and change.folder_is_ours:
+        yield f"sudo mkdir -p {shlex.quote(str(change.path.parent))}"
+    yield f"sudo tee {path} >/dev/null <<'{end}'"
+    yield from lines
+    yield end
+    if change.mode != change.before_mode:
+        yield f"sudo chmod {change.mode:04o} {path}"
+
+
+def _activation(host: HostPlan) -> Iterator[str]:
+    """What makes the host read its files, without touching the network as it is."""
+    changed = [f for f in host.files if f.kind.is_change]
+    managers = {manager_of(f.path): f.after is not None for f in changed}
+    if Manager.NETPLAN in managers:
+        yield "sudo netplan generate    # never apply or try: they take the network down and up"
+    if Manager.UNIT in managers:
+        if not managers[Manager.UNIT]:
+            yield f"sudo systemctl disable --now {unit.TIMER.name}"
+        yield "sudo systemctl daemon-reload"
+        if managers[Manager.UNIT]:
+            yield f"sudo systemctl enable --now {unit.TIMER.name}"
+    if host.forwarding is not None:
+        yield f"sudo sysctl -w net.ipv4.ip_forward={int(host.forwarding)}"
 
 
 def proving(journey: Journey) -> Iterator[str]:

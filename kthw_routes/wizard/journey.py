@@ -8,23 +8,23 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kthw_routes import findings as cluster_findings
 from kthw_routes import regions
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
-from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.events import Emit, Event, EventKind, Step
 from kthw_routes.findings import Finding
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.hosts.session import Asker
+from kthw_routes.options import Options
 from kthw_routes.proof import Proof
 from kthw_routes.results import Inspection, Report, Review, exit_code
+from kthw_routes.runs import read_runs
 from kthw_routes.settings import Settings
 from kthw_routes.sources.token import NoToken, Token, find_token
-from kthw_routes.untrusted import clean_line
-from kthw_routes.wizard import own_nodes
+from kthw_routes.wizard import own_nodes, telling
 from kthw_routes.wizard.choices import Choices, SourceChoice, SourceKind
 from kthw_routes.wizard.origins import Found, Origins
 from kthw_routes.wizard.paths import stamp_of
@@ -62,6 +62,8 @@ class Journey:
         """The cluster as it was chosen when the hosts were last looked at."""
         self.inspection: Inspection | None = None
         self.report: Report | None = None
+        self._undo: Review | None = None
+        """What takes the last run back, once that was begun."""
         self.proof: Proof | None = None
         self.run_refused: KthwRoutesError | None = None
         """Why the last run could not even begin; None where it did."""
@@ -259,11 +261,22 @@ class Journey:
         assert self.inspection is not None, "no host was looked at yet"  # noqa: S101 - a fault of ours
         if self.report is not None:
             return self.report.review
+        if self._undo is not None:
+            return self._undo
         review = self._review
         if review is None or review.inspection is not self.inspection or review.options != self.choices.options:
             self.walk.options = self.choices.options
             review = self._review = self.walk.review(self.inspection)
         return review
+
+    def review_with(self, options: Options) -> Review:
+        """What would be done with other choices. Pure."""
+        assert self.inspection is not None, "no host was looked at yet"  # noqa: S101 - a fault of ours
+        self.walk.options, chosen = options, self.walk.options
+        try:
+            return self.walk.review(self.inspection)
+        finally:
+            self.walk.options = chosen
 
     def run(self, review: Review) -> Report:
         """Make it so. Blocks. Raises KthwRoutesError."""
@@ -278,6 +291,35 @@ class Journey:
         self.run_refused = None
         self.was_stopped = self.is_stopping
         self.report, self.proof, self._finished = report, None, False
+        if self.is_undo and not report.unfinished:
+            self.finish()
+
+    # --- taking it back ---
+
+    @property
+    def run_id(self) -> str:
+        """The run whose changes stand on the hosts, as it is called in its folder; empty where there is none."""
+        return self.report.folder.name if self.report is not None and self.report.folder is not None else ""
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether the run is one that takes another back."""
+        return self._undo is not None
+
+    def prepare_undo(self) -> Review:
+        """Visit the hosts that the run changed, and compare. Blocks. Raises KthwRoutesError."""
+        assert self.found is not None and self.inspection is not None, "nothing was run"  # noqa: S101, PT018
+        runs = read_runs(self.found.state)
+        past = runs.named(self.run_id)
+        # All are visited, because all are wanted again where the answer is no; then only those that it changed count.
+        looked = self.walk.inspect(self.inspection.cluster)
+        troubles = {name: trouble for name, trouble in looked.troubles.items() if name in past.hosts}
+        return self.walk.review_undo(replace(looked, cluster=past.to_visit, troubles=troubles), past, runs)
+
+    def begin_undo(self, review: Review) -> None:
+        """Go by this review from now on: what was run is over, and what was read before it is out of date."""
+        self._end_run()
+        self._undo, self.inspected = review, None
 
     def prove(self) -> Proof:
         """Look at the tables and send test traffic. Blocks. Raises KthwRoutesError."""
@@ -302,7 +344,7 @@ class Journey:
 
     def _end_run(self) -> None:
         self.finish()
-        self.report = self.proof = None
+        self.report = self.proof = self._undo = None
         self.was_stopped, self.run_refused = False, None
 
     # --- the rest ---
@@ -310,16 +352,7 @@ class Journey:
     @property
     def place(self) -> str:
         """Where one is, for the header: `Linode · eu-west · 3 workers`."""
-        source = self.choices.source
-        parts = [clean_line(Path(source.path).name) or str(source.kind)]
-        cluster = self.choices.cluster if self.is_found else None
-        if cluster is None:
-            parts += [source.lab_region] if source.lab_region else []
-        else:
-            parts += dict.fromkeys(w.region for w in cluster.workers if w.region)
-            number = len(cluster.workers)
-            parts.append(f"{number} worker" if number == 1 else f"{number} workers")
-        return " · ".join(parts)
+        return telling.place(self.choices.source, self.choices.cluster if self.is_found else None)
 
     def note(self, event: Event) -> None:
         """Keep the commands that are run, for those who want to type them."""
@@ -342,15 +375,13 @@ class Journey:
         """What to leave on the terminal after the wizard: what is done and what is not."""
         if self.report is None or self.report.review.plan.is_empty:
             return ()
-        done = [o.node for o in self.report.outcomes.values() if o.state is HostState.DONE]
-        lines = [f"Done: {', '.join(done)}."] if done else ["Nothing was confirmed as done."]
-        lines += [f"{name}: {self.report.outcomes[name].state}." for name in self.report.unfinished]
-        lines += [self.proof.headline] if self.proof else ["Nothing was proved."]
-        if self.found is not None and self.found.source.kind is SourceKind.LAB:
-            lines.append("The practice lab is gone, and its transcript with it.")
-        elif self.report.folder is not None:
-            lines.append(f"Transcript: {self.report.folder / 'transcript.md'}")
-        return (*lines, self.end_problem) if self.end_problem else tuple(lines)
+        lines = tuple(telling.last_words(self.report, self.proof, is_lab=self.is_lab))
+        return (*lines, self.end_problem) if self.end_problem else lines
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether all of it is practice."""
+        return self.choices.source.kind is SourceKind.LAB
 
     def close(self) -> None:
         """End everything. Never waits for a host."""

@@ -11,10 +11,12 @@ from textual.widgets import Button, Static
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
+from kthw_routes.persistence.model import Persist
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.app import WizardApp
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.widgets.answers import Answers
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import Status
 from kthw_routes.wizard.widgets.rows import Rows
@@ -92,6 +94,7 @@ class Driver:
                 break
             here = self.app.here
             await self.acknowledge()
+            await self.answer(Persist.NONE)
             await self.pilot.press("ctrl+n")
             await self.until(lambda here=here: self.app.here > here and not self.step.busy, f"past step {here + 1}")  # type: ignore[misc]
             await self.settle()
@@ -104,6 +107,16 @@ class Driver:
                 if not tick.value:
                     tick.action_tick()
         await self.settle()
+
+    async def answer(self, persist: Persist) -> None:
+        """Answer the question whether the routes shall survive a reboot, with the keys, where it stands unanswered."""
+        options = self.journey.choices.options
+        if self.step.title_word != "Routes" or options.persist is not None:
+            return
+        answers = self.step.query_one("#persist", Answers)
+        if answers.display and not answers.disabled:
+            answers.focus()
+            await self.press("up", "up", *(("down",) if persist is Persist.AUTO else ()), "space")
 
     def one(self, kind: type[W], selector: str = "") -> W:
         """A widget of the step or the dialog on top."""
@@ -131,6 +144,13 @@ class Driver:
         width, height = self.app.size
         lines = self.app.screen._compositor.render_strips()
         return "\n".join(strip.text.rstrip() for strip in lines[:height]) + f"\n({width}x{height})"
+
+
+def said(lab: EmbeddedLab, host: str, command: str) -> str:
+    """What a host of the lab prints, asked without the wizard."""
+    printed: list[bytes] = []
+    lab.topology.hosts[host].execute(command, stdout=printed.append, stderr=printed.append)
+    return b"".join(printed).decode()
 
 
 @asynccontextmanager

@@ -66,8 +66,10 @@ async def test_help_lists_the_keys_and_the_palette_has_every_action(lab: Embedde
         await driver.go("Nodes")
         await driver.press("f3")
         await driver.until(lambda: isinstance(driver.app.screen, ShowKeys), "the keys")
-        for words in ("leave the node out", "remove the node for good", "quit: always safe"):
+        for words in ("leave the node out", "remove the node for good", "save the nodes"):
             assert words in driver.text()
+        await driver.press("pagedown")
+        assert "quit: always safe" in driver.text()
         await driver.press("escape")
         commands = {command.title for command in driver.app.get_system_commands(driver.app.screen)}
         assert {"Next: Next", "Back", "Why", "Commands", "Help", "Quit", "Theme", "Edit node"} <= commands

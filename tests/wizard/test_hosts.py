@@ -12,6 +12,7 @@ from kthw_routes.demo.process import Process
 from kthw_routes.demo.ssh_server import Manners
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import HostState
+from kthw_routes.persistence.model import Persist
 from kthw_routes.record import ClusterLock
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.confirm import Confirm
@@ -99,6 +100,7 @@ async def test_the_checks_can_be_cancelled_and_begun_again(lab: EmbeddedLab, set
 async def _running(driver: Driver) -> RunStep:
     """To the run, while a host is held in the middle of its change."""
     await driver.go("Routes")
+    await driver.answer(Persist.NONE)
     await driver.pilot.press("ctrl+n")
     await driver.until(lambda: driver.step.title_word == "Run" and driver.step.busy, "running")
     step = driver.step
@@ -233,7 +235,7 @@ async def test_the_names_can_be_left_out(lab: EmbeddedLab, settings: Settings) -
         await driver.go("Routes")
         await driver.press("h")
         assert driver.step.next_label() == "Run 6 changes"
-        await driver.press("h")
+        await driver.press("h", "h", "h")
         assert driver.step.next_label() == "Run 15 changes"
 
 
@@ -277,6 +279,7 @@ async def test_a_run_that_may_not_begin_says_so_and_is_no_success(lab: EmbeddedL
     assert settings.state is not None
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
+        await driver.answer(Persist.NONE)
         nodes = [f"{node.name} {node.ssh}" for node in driver.journey.cluster]
         with ClusterLock(settings.state, nodes):
             await driver.pilot.press("ctrl+n")

@@ -17,7 +17,13 @@ T = TypeVar("T")
 class Dialog(ModalScreen[T | None], Generic[T]):
     """Asks or shows something. `dismiss(None)`: no answer."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Close", show=False),
+        Binding("up", "scroll_body(-1)", "Up", show=False),
+        Binding("down", "scroll_body(1)", "Down", show=False),
+        Binding("pageup", "scroll_body(-10)", "Page up", show=False),
+        Binding("pagedown", "scroll_body(10)", "Page down", show=False),
+    ]
     heading = ""
 
     def compose(self) -> ComposeResult:
@@ -37,6 +43,10 @@ class Dialog(ModalScreen[T | None], Generic[T]):
     def compose_buttons(self) -> ComposeResult:
         """The answers."""
         yield Button("Close", id="cancel", compact=True)
+
+    def action_scroll_body(self, by: int) -> None:
+        """Scroll what does not fit."""
+        self.query_one("#dialog-body").scroll_relative(y=by, animate=False)
 
     def action_cancel(self) -> None:
         """No answer."""

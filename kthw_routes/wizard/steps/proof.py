@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -15,14 +15,30 @@ from kthw_routes.errors import Cancelled
 from kthw_routes.events import Step
 from kthw_routes.plan import describe
 from kthw_routes.proof import Proof
-from kthw_routes.wizard import by_hand
+from kthw_routes.results import Review
+from kthw_routes.wizard import by_hand, telling
+from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.routes import WIDEST_MATRIX
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
-from kthw_routes.wording import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, ways_back
+from kthw_routes.wording import (
+    NEXT_LAB,
+    REBOOT,
+    Tone,
+    Words,
+    count,
+    explanations,
+    proof_cell,
+    undo_summary,
+    ways_back,
+)
+
+_MOST_LEFT: Final = 8
+"""Lines that the question lists; all of them stand in the transcript."""
 
 
 class ProofStep(StepScreen):
@@ -32,8 +48,11 @@ class ProofStep(StepScreen):
     purpose = "Three requests go from each worker's pod network to each other's."
     lesson_name = "proof"
     first_focus = "#proof"
-    keys = (("r", "prove again"), ("Enter", "open and close what is folded"))
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "prove", "Prove again", show=False)]
+    keys = (("r", "prove again"), ("u", "undo this run; asks"), ("Enter", "open and close what is folded"))
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "prove", "Prove again", show=False),
+        Binding("u", "undo", "Undo", show=False),
+    ]
 
     def compose_body(self) -> ComposeResult:
         """All in one column that scrolls."""
@@ -48,8 +67,16 @@ class ProofStep(StepScreen):
             yield Prose(id="rest")
 
     def extra_buttons(self) -> Iterable[Button]:
-        """Prove again."""
-        return (Button("Prove again", id="prove", compact=True),)
+        """Prove again, undo."""
+        return (
+            Button("Prove again", id="prove", compact=True),
+            Button("Undo this run", id="take-back", compact=True),
+        )
+
+    @classmethod
+    def is_skipped(cls, journey: Journey) -> bool:
+        """What was taken back cannot be proved."""
+        return journey.is_undo
 
     def entered(self) -> None:
         """By itself, after the run."""
@@ -69,10 +96,45 @@ class ProofStep(StepScreen):
         else:
             self.journey.take_proof(proof)
 
+    # --- taking it back ---
+
+    @property
+    def _can_undo(self) -> bool:
+        return bool(self.journey.run_id) and not self.journey.is_undo and not self.busy
+
+    @on(Button.Pressed, "#take-back")
+    def action_undo(self) -> None:
+        """Read what stands on the hosts now, and ask."""
+        if self._can_undo:
+            self.work("reading what stands on the hosts now", self.journey.prepare_undo, self._ask_to_undo)
+        else:
+            self.app.bell()
+
+    def _ask_to_undo(self, review: Review) -> None:
+        if self.journey.is_stopping:
+            self.error = Cancelled("Stopped before all was read. Nothing was changed.")
+            return
+        words = [undo_summary(review) if review.plan.is_empty else f"To be taken back: {undo_summary(review)}."]
+        left = telling.left_alone(review)
+        words += ["", "Left as it is:", *(f"  {line}" for line in left[:_MOST_LEFT])] if left else []
+        words += [f"  and {len(left) - _MOST_LEFT} more"] if len(left) > _MOST_LEFT else []
+        if review.plan.is_empty:
+            self.app.push_screen(Confirm("Undo this run", "\n".join(words), "Close"))
+            return
+        words += ["", "All else is put back as it was before this run. The undo is a run of its own."]
+
+        def answered(answer: str | None) -> None:
+            if answer:
+                self.journey.begin_undo(review)
+                self.wizard.walk(-1)
+
+        self.app.push_screen(Confirm("Undo this run?", "\n".join(words), "Keep it", undo="Undo it"), answered)
+
     async def draw(self) -> None:
         """From what was seen."""
         journey, proof = self.journey, self.journey.proof
         self.query_one("#prove", Button).disabled = bool(self.busy)
+        self.query_one("#take-back", Button).display = self._can_undo
         self.query_one(ErrorBox).show_error(self.error)
         headline = self.query_one("#headline", Prose)
         for name in ("#explained", "#fold-tables"):
@@ -113,10 +175,20 @@ class ProofStep(StepScreen):
         if report is not None and report.folder is not None:
             parts += [quiet("transcript\n"), f"  {_short(report.folder / 'transcript.md')}\n"]
             parts += [Words(f"{self.journey.end_problem}\n", Tone.BAD)] if self.journey.end_problem else []
-        if ways:
-            parts += [quiet("reboot    "), f"{REBOOT}\n"]
+            by_command = "" if self.journey.is_lab else f", later kthw-routes undo {self.journey.run_id}"
+            parts += [quiet("undo      "), f"u{by_command}\n"]
+        width = self.query_one("#body").size.width - 12
+        for number, line in enumerate(self._after_reboot):
+            text = textwrap.indent(_hanging(line, width), " " * 10)
+            parts += [quiet("reboot    "), f"{text.lstrip()}\n"] if number == 0 else [f"{text}\n"]
         parts += [quiet("next lab  "), NEXT_LAB]
         self.query_one("#rest", Prose).show(*parts)
+
+    @property
+    def _after_reboot(self) -> tuple[str, ...]:
+        """Whether the routes survive a reboot, and by which files."""
+        journey = self.journey
+        return telling.after_reboot(journey.report, journey.review().plan) if journey.inspection else ()
 
     def refusal(self) -> str:
         """It ends when it was proved, or tried."""
@@ -136,16 +208,19 @@ class ProofStep(StepScreen):
         report = self.journey.report
         if report is not None and report.unfinished:
             return Words(f"Not done on {count(len(report.unfinished), 'host')}: Back, and Retry.", Tone.WARNING)
-        return ""
+        reboot = self._after_reboot[:1]
+        return Words(reboot[0], Tone.WARNING if reboot[0] == REBOOT else Tone.GOOD) if reboot else ""
 
     def by_hand(self) -> Iterable[str]:
         """What was run."""
         return by_hand.proving(self.journey)
 
     def palette(self) -> Iterable[SystemCommand]:
-        """Prove again."""
+        """Prove again, undo."""
         if not self.busy:
             yield SystemCommand("Prove again", "Read the tables and send test traffic", self.action_prove)
+        if self._can_undo:
+            yield SystemCommand("Undo this run", "Take back what it changed; asks", self.action_undo)
 
 
 def _sources(proof: Proof) -> list[str]:

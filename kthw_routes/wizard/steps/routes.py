@@ -1,80 +1,80 @@
 """Step 4: the review. What would change on each host, why, and the exact commands. Nothing has been changed yet."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
+from textual.events import DescendantFocus
 from textual.widgets import DataTable
 
-from kthw_routes import host_findings
 from kthw_routes.changes import ChangeKind
-from kthw_routes.findings import Finding, Level
-from kthw_routes.options import NamesOn
-from kthw_routes.plan import NameChange, RouteChange, describe
+from kthw_routes.findings import Finding
+from kthw_routes.host_files import FileChange
+from kthw_routes.options import NamesOn, Options
+from kthw_routes.persistence.model import Manager, Persist
+from kthw_routes.plan import NameChange, RouteChange
 from kthw_routes.results import Review
-from kthw_routes.wizard import by_hand
+from kthw_routes.wizard import by_hand, reboot_words, review_rows
+from kthw_routes.wizard.modals.choose_manager import ChooseManager
+from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.review_rows import Row
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import cut_middle
+from kthw_routes.wizard.widgets.answers import Answers
 from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
+from kthw_routes.wizard.widgets.spin import Spin
 from kthw_routes.wizard.widgets.tick import Tick
-from kthw_routes.wording import KIND_TONE, Words, count, level_tone, level_word, matrix_cell, summary
+from kthw_routes.wording import KIND_TONE, Words, count, matrix_cell, summary
 
 WIDEST_MATRIX: Final = 12
 """Workers; a wider matrix is no picture any more, and the rows below it say the same."""
 
-_SHOWN_AS_ROWS: Final = frozenset({"foreign-route", "stale-route"})
-"""Findings of the plan whose routes are rows of the difference anyway."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of the review: a change, or something to know before it."""
-
-    host: str
-    change: RouteChange | NameChange | Finding
-
-    @property
-    def key(self) -> str:
-        """Stable while the row is there."""
-        change = self.change
-        if isinstance(change, Finding):
-            return f"finding {change.code} {self.host} {change.sentence}"
-        what = f"route {change.prefix}" if isinstance(change, RouteChange) else f"name {change.name}"
-        return f"{self.host} {what}"
+_NAMES_ON: Final = (NamesOn.CONTROLLERS, NamesOn.WORKERS, NamesOn.ALL, NamesOn.NONE)
+_TOPICS: Final = ("persist", "names", "forward", "template")
+"""What has a detail of its own while it has the focus."""
 
 
 class RoutesStep(StepScreen):
-    """The matrix, the difference, the detail of the chosen row."""
+    """The question, the matrix, the difference, the detail of what is chosen."""
 
     title_word = "Routes"
     purpose = "This will change. Nothing has been changed yet."
     lesson_name = "routes"
-    first_focus = "#changes"
     keys = (
         ("Up  Down", "reason and command of another change"),
-        ("Space  Enter", "mark a foreign route for removal, or unmark it"),
-        ("h", "write the names in /etc/hosts, or not"),
+        ("Space", "mark a foreign route for removal, or unmark it"),
+        ("", "mend an own pod CIDR that is routed away; asks"),
+        ("Enter", "the whole text of a file"),
+        ("b", "to the question about the next reboot"),
+        ("h", "on which nodes the names go into /etc/hosts"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", show=False),
         Binding("h", "names", "Names", show=False),
+        Binding("b", "question", "Reboot", show=False),
     ]
 
     def __init__(self, titles: tuple[str, ...], here: int) -> None:
         super().__init__(titles, here)
-        self._rows: dict[str, _Row] = {}
+        self._rows: dict[str, Row] = {}
+        self._topic = ""
+        """The one of the choices whose detail is shown; empty: the row under the cursor."""
+        self._came = False
 
     def compose_body(self) -> ComposeResult:
-        """Matrix, choice, difference, detail, warnings."""
+        """Question, choices, matrix, difference, detail."""
         with VerticalScroll(can_focus=False):
+            yield Answers(id="persist")
+            with Horizontal(id="choices"):
+                yield Spin("names on", tuple(str(n) for n in _NAMES_ON), id="names")
+                yield Tick("forwarding on", id="forward")
+                yield Tick("cloud-init's template too", id="template")
             yield Rows(id="matrix", pick=False)
-            yield Tick("write the workers' names into /etc/hosts on the controllers", True, id="names")
             yield Rows("host", "", "what", "why", id="changes")
             with VerticalScroll(id="detail-box", can_focus=False):
                 yield Prose(id="detail")
@@ -83,6 +83,25 @@ class RoutesStep(StepScreen):
     def review(self) -> Review:
         """The comparison, with what is chosen now."""
         return self.journey.review()
+
+    def purpose_words(self) -> str:
+        """The question is asked in the largest letters that there are."""
+        if self.journey.is_undo:
+            return f"This takes run {self.review.undoes} back. What was changed since is left alone."
+        if self.journey.inspection is None or self.journey.report is not None:
+            return self.purpose
+        asked = reboot_words.is_applicable(self.review)
+        return "Nothing has been changed yet. Shall these routes survive a reboot?" if asked else self.purpose
+
+    def entered(self) -> None:
+        """The eye falls on the question while it wants an answer, else on what changes."""
+        if self.journey.inspection is None:
+            return
+        if reboot_words.wants_answer(self.review):
+            self.query_one("#persist").focus()
+        elif not self._came:
+            self.query_one("#changes").focus()
+        self._came = True
 
     async def draw(self) -> None:
         """From the comparison."""
@@ -99,134 +118,227 @@ class RoutesStep(StepScreen):
             [(s, (cut_middle(s, width), *(matrix_cell(plan.host(s), s, t) for t in workers))) for s in workers],
             columns,
         )
-        self._rows = {row.key: row for row in _rows_of(review)}
+        self._rows = {row.key: row for row in review_rows.rows_of(review)}
         changes = self.query_one("#changes", Rows)
-        changes.show((key, self._cells(row)) for key, row in self._rows.items())
+        room = max(12, self.query_one("#body").size.width - 49)
+        changes.show((key, review_rows.cells(row, room, self._box(row))) for key, row in self._rows.items())
         changes.display = bool(self._rows)
-        tick = self.query_one("#names", Tick)
-        tick.value = self.journey.choices.options.names_on is not NamesOn.NONE
-        tick.display = bool(cluster.controllers)
-        tick.disabled = self.journey.report is not None
+        self._draw_choices(review)
         self._draw_detail()
 
-    def _cells(self, row: _Row) -> tuple[Words | str, ...]:
-        change = row.change
-        room = max(12, self.query_one("#body").size.width - 49)
-        if isinstance(change, Finding):
-            word = Words(level_word(change), level_tone(change))
-            return (
-                cut_middle(row.host, 16),
-                word,
-                "",
-                quiet(_cut(change.sentence.removeprefix(f"{row.host}: "), room)),
-            )
-        kind = Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-        if isinstance(change, RouteChange):
-            what = str(change.prefix)
-            if self._is_marked(row):
-                kind = Words(f"[x] {change.kind}", KIND_TONE[change.kind])
-            elif self._can_mark(row):
-                kind = Words(f"[ ] {change.kind}", KIND_TONE[change.kind])
-        else:
-            what = f"name {change.name}"
-        return (cut_middle(row.host, 16), kind, what, quiet(_cut(change.reason, room)))
+    def _draw_choices(self, review: Review) -> None:
+        """The question and the further choices, each only where it applies."""
+        options, over = review.options, self.journey.report is not None
+        answers = self.query_one("#persist", Answers)
+        answers.show(reboot_words.options(review), reboot_words.index_of(options.persist))
+        answers.display = reboot_words.is_applicable(review)
+        spin = self.query_one("#names", Spin)
+        spin.index = _NAMES_ON.index(options.names_on)
+        forward, template = self.query_one("#forward", Tick), self.query_one("#template", Tick)
+        forward.value, template.value = options.ip_forward, options.hosts_template
+        forward.display = bool(self._not_forwarding(review)) or options.ip_forward
+        template.display = bool(self._templates(review)) or options.hosts_template
+        for widget in (answers, spin, forward, template):
+            widget.disabled = over
+
+    def _not_forwarding(self, review: Review) -> list[str]:
+        """The nodes with routes on which forwarding is off."""
+        inspection, on = review.inspection, review.options.routes_on
+        nodes = (n for n in inspection.cluster.visited if n.name in inspection.facts and on.counts(n))
+        return [n.name for n in nodes if not inspection.facts[n.name].ip_forward]
+
+    def _templates(self, review: Review) -> list[str]:
+        """The nodes with names on which cloud-init writes /etc/hosts anew at each boot."""
+        inspection, on = review.inspection, review.options.names_on
+        nodes = (n for n in inspection.cluster.visited if n.name in inspection.facts and on.counts(n))
+        return [n.name for n in nodes if inspection.facts[n.name].network.hosts_template is not None]
+
+    # --- the detail ---
 
     def _draw_detail(self) -> None:
-        row = self._rows.get(self.query_one("#changes", Rows).key or "")
+        review = self.review
         detail = self.query_one("#detail", Prose)
-        if row is None:
-            nothing = self.review.plan.is_empty
-            detail.show(Words(summary(self.review.plan), KIND_TONE[ChangeKind.KEEP]) if nothing else "")
-        elif isinstance(row.change, Finding):
-            words = Words(f"{level_word(row.change)}: ", level_tone(row.change))
-            known = " You ticked it in step 2." if row.change.acknowledge else ""
-            detail.show(words, row.change.sentence, quiet(f"\n{row.change.hint}{known}"))
-        elif isinstance(row.change, RouteChange):
-            detail.show(*self._route_detail(row, row.change))
-        else:
-            detail.show(*_name_detail(row, row.change))
-
-    def _route_detail(self, row: _Row, change: RouteChange) -> Iterable[Words | str]:
-        owner = f" ({change.worker})" if change.worker else ""
-        yield f"{row.host} → {change.prefix}{owner}   "
-        yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-        for route in change.has:
-            yield quiet(f"\n  has    {describe(route)}{self._owner(route.gateway)}, proto {route.protocol}")
-        if change.next_hop is not None:
-            yield quiet(f"\n  wants  via {change.next_hop}{self._owner(change.next_hop)}")
-        for command in change.commands:
-            yield f"\n  {command}"
-        yield quiet(f"\n  why    {change.reason}")
-        if self._is_marked(row):
-            yield quiet("; Space unmarks it")
-        elif self._can_mark(row):
-            yield quiet("; left alone. Space marks it for removal")
-
-    def _owner(self, ip: IPv4Address | None) -> str:
-        owner = next((n.name for n in self.review.inspection.cluster if ip is not None and n.internal == ip), None)
-        return f" ({owner})" if owner else ""
-
-    # --- marking foreign routes, and the names ---
-
-    def _is_marked(self, row: _Row) -> bool:
-        change = row.change
-        return isinstance(change, RouteChange) and (row.host, change.prefix) in self.journey.choices.options.marked
-
-    def _can_mark(self, row: _Row) -> bool:
-        change = row.change
-        if not isinstance(change, RouteChange) or self.journey.report is not None:
-            return False
-        host = self.review.plan.host(row.host)
-        away = host.own_cidr_routed_away if host else None
-        removable = any(not r.is_kernel for r in change.has) and change.next_hop is None and away not in change.has
-        return change.kind is ChangeKind.FOREIGN and removable
-
-    def action_mark(self) -> None:
-        """Mark the foreign route under the cursor for removal, or unmark it."""
         row = self._rows.get(self.query_one("#changes", Rows).key or "")
-        if row is None or not isinstance(row.change, RouteChange):
-            return
-        entry = (row.host, row.change.prefix)
-        options = self.journey.choices.options
-        if self._is_marked(row):
-            marked = options.marked - {entry}
-        elif self._can_mark(row):
-            marked = options.marked | {entry}
+        if self._topic == "persist" and self.query_one("#persist").display:
+            detail.show(*reboot_words.detail(review, self.query_one("#persist", Answers).cursor))
+        elif self._topic and self._topic != "persist":
+            detail.show(quiet(self._about(self._topic, review)))
+        elif row is None:
+            nothing = review.plan.is_empty
+            detail.show(Words(summary(review.plan), KIND_TONE[ChangeKind.KEEP]) if nothing else "")
         else:
-            return
-        self.journey.choices.options = replace(options, marked=marked)
-        self.redraw()
+            detail.show(*self._row_detail(row, review))
+        self.call_after_refresh(self._let_scroll)
 
-    @on(DataTable.RowSelected, "#changes")
-    def _selected(self) -> None:
-        self.action_mark()
+    def _let_scroll(self) -> None:
+        """A detail that is longer than its place can be reached with Tab, and scrolled."""
+        box = self.query_one("#detail-box")
+        box.can_focus = box.max_scroll_y > 0 or box.has_focus
+
+    def _row_detail(self, row: Row, review: Review) -> Iterable[Words | str]:
+        match row.change:
+            case Finding() as finding:
+                known = finding in self.journey.choices.acknowledged
+                return review_rows.finding_detail(finding, known=known, ticks=self._box(row) is not None)
+            case RouteChange() as route:
+                return review_rows.route_detail(row, route, review, self._options, can_mark=self._can_mark(row))
+            case NameChange() as name:
+                return review_rows.name_detail(row, name)
+            case FileChange() as file:
+                return review_rows.file_detail(row, file, review)
+            case switch:
+                return review_rows.switch_detail(row, switch)
+
+    def _about(self, topic: str, review: Review) -> str:
+        """What one of the further choices is."""
+        if topic == "names":
+            return (
+                "The workers' names go into /etc/hosts of these nodes, in a block of our own; all else in the file "
+                "stays byte for byte. Left and Right choose; none leaves the files as they are."
+            )
+        if topic == "forward":
+            where = ", ".join(self._not_forwarding(review)) or "these nodes"
+            return (
+                f"net.ipv4.ip_forward is 0 on {where}. The CNI plugin turns it on with the first pod; ticked, it is "
+                "turned on now and at each boot, by /etc/sysctl.d/90-kthw-routes.conf."
+            )
+        return (
+            f"cloud-init writes /etc/hosts anew at each boot on {', '.join(self._templates(review))} "
+            "(manage_etc_hosts), and the names are gone then. Ticked, they go into its template too, from which they "
+            "come back."
+        )
+
+    @on(DescendantFocus)
+    def _focused(self, event: DescendantFocus) -> None:
+        name = event.widget.id or ""
+        if name in (*_TOPICS, "changes"):
+            self._topic = name if name in _TOPICS else ""
+            if self.journey.inspection is not None:
+                self._draw_detail()
 
     @on(DataTable.RowHighlighted, "#changes")
+    @on(Answers.Moved)
     def _moved(self) -> None:
         if self.journey.inspection is not None:
             self._draw_detail()
 
-    @on(Tick.Changed, "#names")
-    def _names(self, event: Tick.Changed) -> None:
-        self.journey.choices.options = replace(
-            self.journey.choices.options, names_on=NamesOn.CONTROLLERS if event.value else NamesOn.NONE
-        )
+    # --- the choices ---
+
+    @property
+    def _options(self) -> Options:
+        return self.journey.choices.options
+
+    def _choose(self, options: Options) -> None:
+        self.journey.choices.options = options
         self.redraw()
 
+    def action_question(self) -> None:
+        """To the question about the next reboot."""
+        self.query_one("#persist").focus()
+
+    @on(Answers.Ticked, "#persist")
+    def _answered(self, event: Answers.Ticked) -> None:
+        if event.index != reboot_words.BY_NAME:
+            self._choose(
+                replace(self._options, persist=Persist.NONE if event.index == reboot_words.NO else Persist.AUTO)
+            )
+            return
+
+        def chosen(manager: Manager | None) -> None:
+            if manager is not None:
+                self._choose(replace(self._options, persist=Persist(manager.value)))
+
+        self.app.push_screen(ChooseManager(self._options.persist.manager if self._options.persist else None), chosen)
+
+    @on(Spin.Changed, "#names")
+    def _names(self, event: Spin.Changed) -> None:
+        self._choose(replace(self._options, names_on=_NAMES_ON[event.index]))
+
+    @on(Tick.Changed, "#forward")
+    def _forward(self, event: Tick.Changed) -> None:
+        self._choose(replace(self._options, ip_forward=event.value))
+
+    @on(Tick.Changed, "#template")
+    def _template(self, event: Tick.Changed) -> None:
+        self._choose(replace(self._options, hosts_template=event.value))
+
     def action_names(self) -> None:
-        """Write the names, or not."""
-        tick = self.query_one("#names", Tick)
-        if tick.display and not tick.disabled:
-            tick.action_tick()
+        """The names on other nodes, or on none."""
+        spin = self.query_one("#names", Spin)
+        if not spin.disabled:
+            spin.action_turn(-1)
+
+    # --- marking ---
+
+    def _box(self, row: Row) -> bool | None:
+        """Whether the row's box is ticked; None where it has none."""
+        change = row.change
+        if isinstance(change, Finding):
+            is_new = change.acknowledge and change not in (*self.journey.node_findings, *self.journey.host_findings)
+            return change in self.journey.choices.acknowledged if is_new else None
+        if isinstance(change, RouteChange) and (row.host, change.prefix) in self._options.marked:
+            return True
+        return False if self._can_mark(row) else None
+
+    def _can_mark(self, row: Row) -> bool:
+        return self.journey.report is None and review_rows.can_be_marked(row)
+
+    def action_mark(self) -> None:
+        """Mark the foreign route under the cursor, or unmark it; tick the warning there."""
+        row = self._rows.get(self.query_one("#changes", Rows).key or "")
+        if row is None or self.journey.report is not None:
+            return
+        if isinstance(row.change, Finding):
+            if (known := self._box(row)) is not None:
+                self.journey.acknowledge(row.change, not known)
+                self.redraw()
+        elif isinstance(row.change, RouteChange) and (box := self._box(row)) is not None:
+            entry = (row.host, row.change.prefix)
+            marked = replace(self._options, marked=self._options.marked ^ {entry})
+            if not box and review_rows.is_own_cidr(self.review, row):
+                self._ask_for_repair(row, row.change, marked)
+            else:
+                self._choose(marked)
+
+    def _ask_for_repair(self, row: Row, change: RouteChange, marked: Options) -> None:
+        """Show what mending an own pod CIDR does before it is marked."""
+        host = self.journey.review_with(marked).plan.host(row.host)
+        mended = next((c for c in host.routes if c.prefix == change.prefix), None) if host else None
+        commands = "\n".join(f"  {c}" for c in mended.commands) if mended else ""
+        words = (
+            f"A route leads {row.host}'s own pods away, so they are cut off. {change.prefix} is theirs, and reached by "
+            f"the bridge.\n\n{commands}\n\n{mended.reason if mended else ''}\n\nThis is sent with Run, not before."
+        )
+        self.app.push_screen(
+            Confirm(f"Give {change.prefix} back to {row.host}?", words, "Leave it", mend="Mend it"),
+            lambda answer: self._choose(marked) if answer else None,
+        )
+
+    @on(DataTable.RowSelected, "#changes")
+    def _selected(self) -> None:
+        row = self._rows.get(self.query_one("#changes", Rows).key or "")
+        if row is not None and isinstance(row.change, FileChange):
+            from kthw_routes.wizard.modals.whole_text import WholeText  # its text area is slow to import
+
+            text = "\n".join(review_rows.file_lines(row.change))
+            self.app.push_screen(WholeText(review_rows.file_heading(row, row.change), text))
+        else:
+            self.action_mark()
 
     # --- going on ---
 
     def refusal(self) -> str:
-        """A stop."""
+        """A stop, the question, or a warning that nobody ticked."""
         if self.journey.inspection is None:
             return "the hosts were not looked at yet."
-        found = self.review.stops
-        return found[0].sentence if found else ""
+        if found := self.review.stops:
+            return found[0].sentence
+        if self.journey.report is not None:
+            return ""
+        if reboot_words.wants_answer(self.review):
+            return reboot_words.REFUSAL
+        unknown = [row for row in self._rows.values() if isinstance(row.change, Finding) and self._box(row) is False]
+        return f"tick {count(len(unknown), 'warning')} above: Space on its row." if unknown else ""
 
     def next_label(self) -> str:
         """What the button does, in numbers."""
@@ -239,7 +351,8 @@ class RoutesStep(StepScreen):
         """The counts."""
         if self.journey.report is not None and not self.review.plan.is_empty:
             return quiet("This was run. For a new review: Back, and Look again.")
-        return summary(self.review.plan, tuple(self.review.inspection.troubles))
+        text = summary(self.review.plan, tuple(self.review.inspection.troubles))
+        return text if len(text) <= self.size.width - 2 else _in_short(self.review)
 
     def commit(self) -> bool:
         """Where there is nothing to do, that is how the run ended."""
@@ -254,35 +367,19 @@ class RoutesStep(StepScreen):
 
     def palette(self) -> Iterable[SystemCommand]:
         """What can be chosen here."""
-        yield SystemCommand("Names in /etc/hosts", "Write them, or not", self.action_names)
-        yield SystemCommand("Mark foreign route", "For removal, or unmark it", self.action_mark)
+        yield SystemCommand("Survive a reboot?", "Answer the question, or change the answer", self.action_question)
+        yield SystemCommand("Names in /etc/hosts", "On other nodes, or on none", self.action_names)
+        yield SystemCommand("Mark", "A foreign route for removal, an own pod CIDR to mend", self.action_mark)
 
 
-def _rows_of(review: Review) -> Iterable[_Row]:
-    """What is worth a look: warnings and skipped hosts first, then all that changes, then notices of the plan."""
-    of_plan = host_findings.of_plan(review.plan)
-    before = review.findings[: len(review.findings) - len(of_plan)]
-    for finding in before:
-        if finding.acknowledge or finding.level is not Level.NOTICE:
-            yield _Row(finding.node or finding.region or "", finding)
-    for host in review.plan.hosts:
-        changes: tuple[RouteChange | NameChange, ...] = (*host.routes, *host.names)
-        yield from (_Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
-    for finding in of_plan:
-        if finding.code not in _SHOWN_AS_ROWS:
-            yield _Row(finding.node or "", finding)
-
-
-def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else f"{text[: room - 1]}…"
-
-
-def _name_detail(row: _Row, change: NameChange) -> Iterable[Words | str]:
-    yield f"{row.host} /etc/hosts: {change.name}   "
-    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    yield quiet(f"  {change.reason}")
-    for line in change.has:
-        yield quiet(f"\n  has    {line}")
-    if change.address is not None:
-        yield quiet("\n  wants  ")
-        yield f"{change.address} {change.name}"
+def _in_short(review: Review) -> str:
+    """The counts on one line."""
+    hosts = [h for h in review.plan.hosts if not h.is_empty]
+    kinds = (
+        (sum(h.route_changes for h in hosts), "route"),
+        (sum(h.name_changes for h in hosts), "name"),
+        (sum(h.file_changes for h in hosts), "file"),
+    )
+    parts = [count(number, noun) for number, noun in kinds if number]
+    unread = len(review.inspection.troubles)
+    return f"{', '.join(parts)} on {count(len(hosts), 'node')}" + (f"; {unread} not read" if unread else "")

@@ -12,7 +12,7 @@ from textual.widgets import Button, DataTable
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.results import Report
-from kthw_routes.wizard import by_hand
+from kthw_routes.wizard import by_hand, telling
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
@@ -21,7 +21,7 @@ from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
-from kthw_routes.wording import REBOOT, Tone, Words, count, state_tone
+from kthw_routes.wording import Tone, Words, count, state_tone
 
 _ALL = "*"
 """The key of the row of all hosts; no node has this name, as it is no host name."""
@@ -84,7 +84,8 @@ class RunStep(StepScreen):
         self._all.clear()
         self._logs.clear()
         self._stopping = False
-        self.work("running", lambda: self.journey.run(review), self._ended)
+        words = f"taking back run {review.undoes}" if review.undoes else "running"
+        self.work(words, lambda: self.journey.run(review), self._ended)
 
     def _ended(self, report: Report) -> None:
         self.journey.take_report(report)
@@ -159,8 +160,23 @@ class RunStep(StepScreen):
         report = self.journey.report
         hint = report.outcomes[chosen].hint if report and chosen in report.outcomes else ""
         outcome.display = bool(text)
-        if state and text:
+        if chosen == _ALL and report is not None and (told := self._told_of_undo(report)):
+            outcome.display = True
+            outcome.show(*told)
+        elif state and text:
             outcome.show(Words(text, state_tone(state[0])), quiet(f" {hint}"))
+
+    def _told_of_undo(self, report: Report) -> list[Words | str]:
+        """What was taken back, what was left, and how to have it again."""
+        if not report.review.undoes:
+            return []
+        left = telling.left_alone(report.review)
+        parts: list[Words | str] = [Words(telling.undone(report), Tone.GOOD)]
+        parts += [Words("\nLeft as it is:", Tone.WARNING)] if left else []
+        parts += [f"\n  {line}" for line in left]
+        if report.folder is not None and not self.journey.is_lab:
+            parts.append(quiet(f"\nTo take this back in turn: kthw-routes undo {report.folder.name}"))
+        return parts
 
     @on(DataTable.RowHighlighted, "#hosts")
     def _moved(self) -> None:
@@ -239,8 +255,20 @@ class RunStep(StepScreen):
         return "the run is under way: stop it first." if self.busy else ""
 
     def next_label(self) -> str:
-        """What comes next."""
-        return "Next"
+        """What comes next; after an undo there is nothing to prove."""
+        return "Finish" if self.journey.is_undo else "Next"
+
+    def purpose_words(self) -> str:
+        """What is run."""
+        run = self.journey.review().undoes if self.journey.is_undo else ""
+        return f"Taking back run {run}: what was changed since is left alone." if run else self.purpose
+
+    def commit(self) -> bool:
+        """An undo is the end."""
+        if self.journey.is_undo:
+            self.wizard.leave()
+            return False
+        return True
 
     def status(self) -> Words | str:
         """How it ended."""
@@ -250,7 +278,11 @@ class RunStep(StepScreen):
         if report.unfinished:
             number = count(len(report.unfinished), "host")
             return Words(f"Not done on {number}: {', '.join(report.unfinished)}. Retry runs only these.", Tone.WARNING)
-        return Words(f"Done: {count(report.changed, 'change')} made and read back. {REBOOT}", Tone.GOOD)
+        if report.review.undoes:
+            return Words(f"Taken back: {count(report.changed, 'change')}. Back looks at the hosts again.", Tone.GOOD)
+        words = f"Done: {count(report.changed, 'change')} made and read back."
+        whole = " ".join((words, *telling.after_reboot(report, report.review.plan)[:1]))
+        return Words(whole if len(whole) < self.size.width - 1 else words, Tone.GOOD)
 
     def by_hand(self) -> Iterable[str]:
         """The plan's commands, and what takes them back."""

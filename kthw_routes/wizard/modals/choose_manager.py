@@ -1,0 +1,56 @@
+"""One manager by its name, for all hosts: what each of them would hold the routes in."""
+
+from typing import Final
+
+from textual.app import ComposeResult
+from textual.widgets import Button, Static
+
+from kthw_routes.persistence.model import Manager
+from kthw_routes.wizard.modals.dialog import Dialog
+from kthw_routes.wizard.widgets.tick import Option, Pick
+
+_WHAT: Final = {
+    Manager.NETPLAN: "/etc/netplan/90-kthw-routes.yaml",
+    Manager.NETWORKD: "a drop-in beside the interface's .network file",
+    Manager.IFUPDOWN: "a script in /etc/network/if-up.d",
+    Manager.NETWORKMANAGER: "a dispatcher script",
+    Manager.UNIT: "a systemd timer of our own; works beside all others",
+}
+_WHY: Final = (
+    "On every host, whatever rules its interfaces. A host on which that manager does not rule is refused, and said: "
+    "its routes end at the next reboot then."
+)
+
+
+class ChooseManager(Dialog[Manager]):
+    """Gives the manager; None: no answer."""
+
+    heading = "Held over a reboot by one manager, by name"
+
+    def __init__(self, chosen: Manager | None) -> None:
+        super().__init__()
+        self._index = list(Manager).index(chosen or Manager.NETPLAN)
+
+    def compose_body(self) -> ComposeResult:
+        """What that means, and the managers."""
+        yield Static(_WHY, markup=False)
+        yield Static()
+        yield Pick(tuple(Option(str(m), _WHAT[m]) for m in Manager), self._index, id="manager")
+
+    def compose_buttons(self) -> ComposeResult:
+        """Take it or not."""
+        yield Button("Cancel", id="cancel", compact=True)
+        yield Button("OK", id="ok", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        """Choose at once."""
+        self.query_one(Pick).focus()
+
+    def on_pick_submitted(self, event: Pick.Submitted) -> None:
+        """Enter takes it."""
+        event.stop()
+        self.answer("ok")
+
+    def answer(self, _button: str) -> None:
+        """The one that is chosen."""
+        self.dismiss(list(Manager)[self.query_one(Pick).index])

@@ -1,0 +1,197 @@
+"""The rows of the review, and what each of them says in full: changes, and what there is to know before them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Final
+
+from kthw_routes import host_findings
+from kthw_routes.changes import ChangeKind
+from kthw_routes.findings import Finding, Level
+from kthw_routes.host_files import FileChange
+from kthw_routes.options import Options
+from kthw_routes.persistence.held import short_name
+from kthw_routes.plan import NameChange, RouteChange, describe
+from kthw_routes.results import Review
+from kthw_routes.wizard.themes import cut_middle
+from kthw_routes.wizard.widgets.rows import quiet
+from kthw_routes.wording import KIND_TONE, Words, level_tone, level_word, text_lines
+
+_SAID_ELSEWHERE: Final = frozenset(
+    {"foreign-route", "stale-route", "not-persisted", "persisted-not-read", "hosts-file-is-rewritten"}
+)
+"""Findings of the plan that are rows of the difference anyway, or choices above it."""
+
+Parts = Iterator[Words | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The kernel's switch of forwarding, turned now."""
+
+    on: bool
+    kind: ChangeKind = ChangeKind.REPLACE
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the review."""
+
+    host: str
+    change: RouteChange | NameChange | FileChange | Switch | Finding
+
+    @property
+    def key(self) -> str:
+        """Stable while the row is there."""
+        match self.change:
+            case Finding(code=code, sentence=sentence):
+                return f"finding {code} {self.host} {sentence}"
+            case RouteChange(prefix=prefix):
+                what = f"route {prefix}"
+            case NameChange(name=name):
+                what = f"name {name}"
+            case FileChange(path=path):
+                what = f"file {path}"
+            case Switch():
+                what = "forwarding"
+        return f"{self.host} {what}"
+
+
+def rows_of(review: Review) -> Iterable[Row]:
+    """What is worth a look: warnings and skipped hosts first, then all that changes, then notices of the plan."""
+    of_plan = () if review.undoes else host_findings.of_plan(review.plan)
+    before = review.findings[: len(review.findings) - len(of_plan)]
+    for finding in (*before, *(f for f in of_plan if f.acknowledge)):
+        if finding.acknowledge or finding.level is not Level.NOTICE:
+            yield Row(finding.node or finding.region or "", finding)
+    for host in review.plan.hosts:
+        switch = () if host.forwarding is None else (Switch(host.forwarding),)
+        changes = (*host.routes, *host.names, *host.files, *switch)
+        yield from (Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
+    for finding in of_plan:
+        if finding.code not in _SAID_ELSEWHERE and not finding.acknowledge:
+            yield Row(finding.node or "", finding)
+
+
+def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
+    """The row of the table.
+
+    Args:
+        row: what it says.
+        room: how many characters there are for the reason.
+        box: whether its box is ticked; None where it has none.
+    """
+    change, host = row.change, cut_middle(row.host, 16)
+    mark = "" if box is None else "[x]" if box else "[ ]"
+    if isinstance(change, Finding):
+        word = level_word(change)
+        shown = f"{mark} {word.partition(' ')[2]}" if mark else word
+        return host, Words(shown, level_tone(change)), "", quiet(cut(change.sentence.removeprefix(f"{host}: "), room))
+    kind = Words(f"{mark or change.kind.mark} {change.kind}", KIND_TONE[change.kind])
+    match change:
+        case RouteChange():
+            return host, kind, str(change.prefix), quiet(cut(change.reason, room))
+        case NameChange():
+            return host, kind, f"name {change.name}", quiet(cut(change.reason, room))
+        case FileChange():
+            return host, kind, cut_middle(change.path.name, 19), quiet(cut(f"{change.path.parent}", room))
+        case Switch():
+            return host, kind, "ip_forward", quiet(cut(f"{int(change.on)} from now on", room))
+
+
+def cut(text: str, room: int) -> str:
+    """`text` in at most `room` characters."""
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
+def finding_detail(finding: Finding, *, known: bool, ticks: bool) -> Parts:
+    """A finding in full. `known`: it was ticked. `ticks`: Space ticks it here."""
+    yield Words(f"{level_word(finding)}: ", level_tone(finding))
+    yield finding.sentence
+    if ticks:
+        more = " Space takes the tick away." if known else " Space ticks it: I know."
+    else:
+        more = " You ticked it before." if known else ""
+    yield quiet(f"\n{finding.hint}{more}")
+
+
+def route_detail(row: Row, change: RouteChange, review: Review, options: Options, *, can_mark: bool) -> Parts:
+    """A route in full: what is there, what should be, the commands, the reason."""
+    nodes = review.inspection.cluster
+
+    def owner_of(ip: IPv4Address | None) -> str:
+        owner = next((n.name for n in nodes if ip is not None and n.internal == ip), None)
+        return f" ({owner})" if owner else ""
+
+    owner = f" ({change.worker})" if change.worker else ""
+    yield f"{row.host} → {change.prefix}{owner}   "
+    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
+    for route in change.has:
+        yield quiet(f"\n  has    {describe(route)}{owner_of(route.gateway)}, proto {route.protocol}")
+    if change.next_hop is not None:
+        yield quiet(f"\n  wants  via {change.next_hop}{owner_of(change.next_hop)}")
+    for command in change.commands:
+        yield f"\n  {command}"
+    yield quiet(f"\n  why    {change.reason}")
+    if (row.host, change.prefix) in options.marked:
+        yield quiet("; Space unmarks it")
+    elif can_mark:
+        own = is_own_cidr(review, row)
+        yield quiet("; Space mends it, and asks first" if own else "; left alone. Space marks it for removal")
+
+
+def name_detail(row: Row, change: NameChange) -> Parts:
+    """A name in full."""
+    yield f"{row.host} /etc/hosts: {change.name}   "
+    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
+    yield quiet(f"  {change.reason}")
+    for line in change.has:
+        yield quiet(f"\n  has    {line}")
+    if change.address is not None:
+        yield quiet("\n  wants  ")
+        yield f"{change.address} {change.name}"
+
+
+def file_detail(row: Row, change: FileChange, review: Review) -> Parts:
+    """A file with its whole text, and why it."""
+    yield f"{row.host} {change.path}   "
+    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
+    yield quiet(f"  {change.mode:04o}; {change.reason}")
+    host = review.plan.host(row.host)
+    if change.is_ours and host is not None and host.persistence is not None and host.persistence.reason:
+        yield quiet(f"\n  found  {host.persistence.reason}")
+    yield quiet("\n  Enter shows it by itself. Its whole text" + (", which goes:" if change.after is None else ":"))
+    for line in file_lines(change):
+        yield f"\n  {line}"
+
+
+def file_lines(change: FileChange) -> tuple[str, ...]:
+    """The file's whole text as it will be; of one that goes, as it is."""
+    return text_lines(change.after if change.after is not None else change.before or b"")
+
+
+def file_heading(row: Row, change: FileChange) -> str:
+    """What a file is called over its text."""
+    return f"{row.host}: {short_name(change.path)}, {'goes' if change.after is None else change.kind}"
+
+
+def switch_detail(row: Row, change: Switch) -> Parts:
+    """The switch of forwarding in full."""
+    yield f"{row.host} net.ipv4.ip_forward   "
+    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
+    yield f"\n  sysctl -w net.ipv4.ip_forward={int(change.on)}"
+    yield quiet("\n  why    the kernel passes no packet on to a pod while it is 0")
+
+
+def is_own_cidr(review: Review, row: Row) -> bool:
+    """Whether the row is of a route that leads the host's own pods away."""
+    pods = review.inspection.cluster.node(row.host).pod_cidr
+    return isinstance(row.change, RouteChange) and pods is not None and row.change.prefix.subnet_of(pods)
+
+
+def can_be_marked(row: Row) -> bool:
+    """Whether the row is of a foreign route that Space marks: for removal, or for the repair of an own pod CIDR."""
+    change = row.change
+    if not isinstance(change, RouteChange) or change.kind is not ChangeKind.FOREIGN:
+        return False
+    return any(not r.is_kernel for r in change.has) and change.next_hop is None

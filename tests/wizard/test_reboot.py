@@ -1,0 +1,200 @@
+"""The question whether the routes shall survive a reboot: nothing ticked, an answer needed, what stands behind each."""
+
+from dataclasses import replace
+
+import pytest
+from textual.widgets import TextArea
+
+from kthw_routes.changes import ChangeKind
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.events import HostState
+from kthw_routes.options import NamesOn
+from kthw_routes.persistence.model import Manager, Persist
+from kthw_routes.settings import Settings
+from kthw_routes.wizard.modals.choose_manager import ChooseManager
+from kthw_routes.wizard.modals.commands import ShowCommands
+from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.modals.whole_text import WholeText
+from kthw_routes.wizard.widgets.answers import Answers
+from kthw_routes.wizard.widgets.spin import Spin
+from kthw_routes.wizard.widgets.tick import Tick
+from tests.wizard.driver import Driver, driving, said
+
+pytestmark = pytest.mark.wizard
+
+DROP_IN = "/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf"
+
+
+def chosen(driver: Driver) -> Persist | None:
+    """The answer as it is now."""
+    return driver.journey.choices.options.persist
+
+
+async def to_row(driver: Driver, *cells: str) -> None:
+    """Move the cursor to the first row that has these cells."""
+    rows = driver.rows("#changes")
+    number = next(n for n, row in enumerate(rows) if all(cell in row for cell in cells))
+    table = driver.step.query_one("#changes")
+    table.focus()
+    await driver.press(*["up"] * len(rows), *["down"] * number)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_the_question_wants_an_answer_and_auto_says_what_it_found(
+    lab: EmbeddedLab, settings: Settings, size: tuple[int, int]
+) -> None:
+    async with driving(lab, settings, size) as driver:
+        await driver.go("Routes")
+        assert "Shall these routes survive a reboot?" in driver.text()
+        answers = driver.step.query_one("#persist", Answers)
+        assert answers.has_focus, "the eye falls on the question"
+        assert answers.ticked is None
+        assert "say whether the routes shall survive a reboot" in driver.status()
+        assert driver.is_disabled("next")
+        await driver.press("ctrl+n")
+        assert driver.step.title_word == "Routes"
+        assert "At the next reboot the routes are gone" in driver.static("#detail").replace("\n", " ")
+        await driver.press("down")
+        assert answers.ticked is None, "moving ticks nothing"
+        assert "networkd on all 3 hosts: systemd-networkd rules eth0" in driver.static("#detail")
+        assert not [row for row in driver.rows("#changes") if "90-kthw-routes.conf" in row[2]]
+        await driver.press("space")
+        assert chosen(driver) is Persist.AUTO
+        assert not driver.is_disabled("next")
+        assert driver.step.next_label() == "Run 18 changes"
+
+        await to_row(driver, "worker-1", "90-kthw-routes.conf")
+        assert DROP_IN in driver.static("#detail")
+        assert "Gateway=192.168.138.48" in driver.static("#detail"), "the whole text"
+        await driver.pilot.press("enter")
+        await driver.until(lambda: isinstance(driver.app.screen, WholeText), "the text by itself")
+        assert "Protocol=200" in driver.app.screen.query_one(TextArea).text
+        await driver.press("escape")
+        await driver.until(lambda: driver.app.screen is driver.step, "closed")
+        await driver.press("f2")
+        await driver.until(lambda: isinstance(driver.app.screen, ShowCommands), "the commands")
+        assert f"sudo tee {DROP_IN} >/dev/null <<'EOF'" in driver.app.screen.query_one(TextArea).text
+        await driver.press("escape")
+        await driver.until(lambda: driver.app.screen is driver.step, "closed")
+
+        await driver.go("Proof")
+        assert "survive a reboot, by networkd on all 3 nodes" in driver.status()
+        assert "90-kthw-routes.conf" in driver.static("#rest")
+    assert said(lab, "worker-1", f"cat {DROP_IN}").startswith("#")
+
+
+async def test_no_is_an_answer_and_is_said_to_the_end(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        await driver.press("enter")
+        assert chosen(driver) is Persist.NONE
+        assert driver.step.next_label() == "Run 15 changes"
+        await driver.go("Proof")
+        assert "These routes end at the next reboot." in driver.status()
+        assert "These routes end at the next reboot." in driver.static("#rest")
+
+
+async def test_another_manager_is_chosen_by_name_and_one_that_cannot_wants_a_tick(
+    lab: EmbeddedLab, settings: Settings
+) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        await driver.press("down", "down", "enter")
+        await driver.until(lambda: isinstance(driver.app.screen, ChooseManager), "the managers")
+        await driver.settle()
+        assert all(manager in driver.text() for manager in Manager)
+        await driver.press("down", "down", "enter")
+        await driver.until(lambda: driver.app.screen is driver.step, "chosen")
+        await driver.settle()
+        assert chosen(driver) is Persist.IFUPDOWN
+        assert "Yes, by ifupdown on every host" in driver.text()
+        assert "✗" in driver.static("#detail")
+        assert "tick 3 warnings above" in driver.status()
+        for worker in ("worker-0", "worker-1", "worker-2"):
+            await to_row(driver, worker, "[ ] warning")
+            await driver.press("space")
+        assert not driver.is_disabled("next")
+        driver.step.query_one("#persist").focus()
+        await driver.press("up", "enter")
+        assert chosen(driver) is Persist.AUTO
+        assert "warning" not in driver.text()
+
+
+async def test_what_was_given_on_the_command_line_is_the_answer(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, persist="auto")) as driver:
+        await driver.go("Routes")
+        assert driver.step.query_one("#persist", Answers).ticked == 1
+        assert driver.step.query_one("#changes").has_focus
+        assert not driver.is_disabled("next")
+
+
+async def test_where_all_is_held_nothing_is_asked_and_where_nothing_changes_neither(
+    lab: EmbeddedLab, settings: Settings
+) -> None:
+    async with driving(lab, replace(settings, persist="auto")) as driver:
+        await driver.go("Run")
+    said(lab, "worker-0", "ip route del 10.200.1.0/24")
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        assert chosen(driver) is None
+        assert driver.step.next_label() == "Run 1 change"
+        assert not driver.is_disabled("next"), "a file holds it already"
+        await driver.go("Proof")
+        assert "survive a reboot" in driver.status()
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        assert driver.step.next_label() == "Prove"
+        assert not driver.is_disabled("next")
+
+
+async def test_forwarding_and_names_are_choices_beside_it(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Routes")
+        assert not driver.step.query_one("#template").display, "offered only where it applies"
+        tick = driver.step.query_one("#forward", Tick)
+        tick.focus()
+        await driver.settle()
+        assert "net.ipv4.ip_forward is 0 on worker-0, worker-1, worker-2" in driver.static("#detail")
+        await driver.press("space")
+        assert driver.journey.choices.options.ip_forward
+        assert [row[0] for row in driver.rows("#changes") if row[2] == "ip_forward"] == [
+            "worker-0",
+            "worker-1",
+            "worker-2",
+        ]
+        names = driver.step.query_one("#names", Spin)
+        names.focus()
+        await driver.press("right")
+        assert driver.journey.choices.options.names_on is NamesOn.WORKERS
+        assert {row[0] for row in driver.rows("#changes") if row[2] == "name worker-1"} == {"worker-0", "worker-2"}
+        await driver.go("Proof")
+        report = driver.journey.report
+        assert report is not None
+        assert {o.state for o in report.outcomes.values()} <= {HostState.DONE, HostState.NOTHING_TO_DO}
+    assert "net.ipv4.ip_forward = 1" in said(lab, "worker-0", "cat /etc/sysctl.d/90-kthw-routes.conf")
+
+
+async def test_an_own_pod_cidr_routed_away_is_mended_when_asked_for(lab: EmbeddedLab, settings: Settings) -> None:
+    said(lab, "worker-1", "ip route add 10.200.1.0/24 via 192.168.138.48")
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Routes")
+        await to_row(driver, "worker-1", "[ ] foreign", "10.200.1.0/24")
+        await driver.press("space")
+        await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
+        await driver.settle()
+        assert "ip route del 10.200.1.0/24" in driver.text()
+        await driver.press("escape")
+        await driver.until(lambda: driver.app.screen is driver.step, "closed")
+        assert not driver.journey.choices.options.marked
+        await driver.press("space")
+        await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
+        await driver.settle()
+        await driver.press("tab", "enter")
+        await driver.until(lambda: driver.app.screen is driver.step, "closed")
+        await driver.settle()
+        row = next(r for r in driver.rows("#changes") if r[0] == "worker-1" and r[2] == "10.200.1.0/24")
+        assert row[1] == "[x] replace"
+        changes = [c for h in driver.journey.review().plan.hosts for c in h.routes if c.worker == h.node]
+        assert [c.kind for c in changes] == [ChangeKind.REPLACE]
+        await driver.go("Run")
+    assert "192.168.138.48" not in said(lab, "worker-1", "ip route show 10.200.1.0/24")

@@ -1,0 +1,82 @@
+"""Taking a run back from its last step: asked first, read first, told what is left, run like any other run."""
+
+import pytest
+
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.errors import ExitCode
+from kthw_routes.settings import Settings
+from kthw_routes.wizard.modals.confirm import Confirm
+from tests.wizard.driver import Driver, driving, said
+
+pytestmark = pytest.mark.wizard
+
+
+def ours(lab: EmbeddedLab) -> int:
+    """How many routes of ours there are."""
+    return sum(1 for host in lab.topology.workers for r in host.kernel.routes() if r.protocol == 200)
+
+
+async def ask(driver: Driver) -> None:
+    """Press the key, and wait for the question."""
+    await driver.pilot.press("u")
+    await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
+    await driver.settle()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_a_run_is_taken_back_and_what_was_changed_since_is_left(
+    lab: EmbeddedLab, settings: Settings, size: tuple[int, int]
+) -> None:
+    before = {name: said(lab, name, "cat /etc/hosts") for name in lab.topology.hosts}
+    async with driving(lab, settings, size) as driver:
+        await driver.go("Proof")
+        run = driver.journey.run_id
+        said(lab, "worker-0", "ip route replace 10.200.1.0/24 via 192.168.152.166")
+        await ask(driver)
+        assert "To be taken back: 5 route changes" in driver.text().replace("\n", " ")
+        assert "worker-0 10.200.1.0/24: changed since" in driver.text()
+        await driver.pilot.press("tab", "enter")
+        await driver.at("Run")
+        assert driver.journey.review().undoes == run
+        assert "Taken back: 14 changes" in driver.status()
+        assert f"as before run {run}" in driver.static("#outcome").replace("\n", " ")
+        assert "Left as it is:" in driver.static("#outcome")
+        assert driver.step.next_label() == "Finish"
+        await driver.press("ctrl+b")
+        await driver.at("Routes")
+        assert f"This takes run {run} back." in driver.static("#purpose").replace("\n", " ")
+        await driver.press("ctrl+b")
+        await driver.at("Checks")
+        await driver.until(lambda: not driver.journey.is_stale, "the hosts were looked at again")
+        assert not driver.journey.review().undoes
+    assert ours(lab) == 0
+    assert {name: said(lab, name, "cat /etc/hosts") for name in lab.topology.hosts} == before
+
+
+async def test_who_thinks_better_of_it_can_prove_again(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Proof")
+        await ask(driver)
+        await driver.press("escape")
+        await driver.until(lambda: driver.app.screen is driver.step, "closed")
+        assert ours(lab) == 6
+        await driver.pilot.press("r")
+        await driver.at("Proof")
+        assert "✓ Traffic between all pod CIDRs gets through." in driver.static("#headline")
+        await ask(driver)
+        await driver.pilot.press("tab", "enter")
+        await driver.at("Run")
+        await driver.pilot.press("ctrl+n")
+        await driver.pilot.pause()
+    assert driver.app.return_value is ExitCode.DONE
+    assert any("Taken back run" in line for line in driver.journey.last_words)
+
+
+async def test_without_a_run_there_is_nothing_to_take_back(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Run")
+    async with driving(lab, settings) as driver:
+        await driver.go("Proof")
+        assert not driver.step.query_one("#take-back").display
+        await driver.press("u")
+        assert driver.app.screen is driver.step
