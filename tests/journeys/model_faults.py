@@ -12,7 +12,6 @@ from kthw_routes.demo.files import Node
 from kthw_routes.demo.process import Process
 from kthw_routes.demo.ssh_server import Executes, Manners, Shell, SshServer, new_key
 from kthw_routes.demo.terminal import Output, Readable
-from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.demo.users import SudoPolicy
 from tests.journeys.faults import PATIENCE, Hold
 from tests.journeys.stage import Model
@@ -191,7 +190,7 @@ class ModelFaults:
         self._around(node, "dd", around)
 
     def mute_next_hop(self, node: str) -> None:
-        self._lab.topology.ethernet.mute.add(IPv4Address(ADDRESSES[node][1]))
+        self._lab.topology.ethernet.mute.add(IPv4Address(self._lab.topology.addresses[node][1]))
 
     def failed_sudo(self, node: str) -> int:
         return self._wrong[node]

@@ -97,7 +97,7 @@ def test_a_host_that_dies_after_the_batch_was_sent_is_not_confirmed(stage: Stage
         "confirmed."
     )
     assert sentence in answer.out
-    assert "# as root on worker-1" in answer.out, "the way back is told for what may have been changed"
+    assert "To undo: kthw-routes undo " in answer.out, "the way back is told for what may have been changed"
     assert is_done(stage, *others("worker-1"))
     faults.connect("worker-1")
     again = stage.tool(*APPLY)
@@ -172,7 +172,7 @@ def test_a_changed_host_key_is_refused_until_the_old_one_is_forgotten(stage: Sta
         assert found[1] == old[1] != found[2]
     assert is_done(stage, *others("worker-1"))
     assert pod_routes(stage, "worker-1") == {}
-    hint = re.search(r"if it was rebuilt, run: (.*), and try again\.", why)
+    hint = re.search(r"say so with --rebuilt worker-1, or run: (.*), and try again\.", why)
     assert hint, why
     forget = shlex.split(hint[1])
     if isinstance(stage, RealNodes):
