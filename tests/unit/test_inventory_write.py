@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kthw_routes import regions
 from kthw_routes.cluster import (
     LINODE_PRIVATE,
     Address,
@@ -108,13 +109,13 @@ def test_the_file_of_a_cluster() -> None:
     )
 
 
-def test_a_node_of_an_account_keeps_its_next_hop() -> None:
+def test_a_node_of_an_account_keeps_its_next_hop_and_region() -> None:
     """Its public address must not become the next hop, also where none is chosen yet."""
     public, private = Address(IPv4Address("203.0.113.20"), AddressKind.PUBLIC), LINODE_PRIVATE[9]
     known = worker(0, internal=private, addresses=(public, Address(private, AddressKind.PRIVATE)), region="ca-central")
     unknown = worker(1, internal=None, addresses=(public,), region="ca-central", ssh=Endpoint("203.0.113.21"))
     first, second = parse(to_toml(Cluster((known, unknown))).encode(), HERE).nodes
-    assert (first.internal, first.kind_of(first.internal), first.region) == (private, AddressKind.PRIVATE, None)
+    assert (first.internal, first.kind_of(first.internal), first.region) == (private, AddressKind.PRIVATE, "ca-central")
     assert (second.internal, second.ssh) == (None, Endpoint("203.0.113.21"))
 
 
@@ -220,3 +221,8 @@ def test_a_failure_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UsageError, match="No space left"):
         save(path, "new", overwrite=True)
     assert (path.read_text(), [p.name for p in tmp_path.iterdir()]) == ("old", ["nodes.toml"])
+
+
+def test_the_warning_of_a_region_stands_for_a_saved_cluster_too() -> None:
+    saved = parse(to_toml(Cluster((worker(0, region="eu-west"), worker(1, region="eu-west")))).encode(), HERE)
+    assert "region-seen-to-fail" in {f.code for f in regions.findings(saved.cluster)}

@@ -32,6 +32,7 @@ class Draft:
     ssh: Stated[Endpoint | None]
     internal: Stated[IPv4Address | None] | None = None
     pod_cidr: Stated[IPv4Network | None] | None = None
+    region: Stated[str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,8 @@ def _node_of(draft: Draft, internal: IPv4Address | None, cidr: IPv4Network) -> N
     pods = stated or (expected_pod_cidr(name, cidr) if role is Role.WORKER else None)
     told = PodCidrSource.TYPED if stated else PodCidrSource.LABEL if pods else PodCidrSource.UNKNOWN
     addresses = (address_of(internal),) if internal else ()
-    return Node(name, role, draft.ssh.value, internal, pods, told, addresses)
+    region = draft.region.value if draft.region else None
+    return Node(name, role, draft.ssh.value, internal, pods, told, addresses, region)
 
 
 def _check_twice(

@@ -19,7 +19,7 @@ W = TypeVar("W", bound=str)
 
 SETTINGS: Final = ("cluster_cidr", "user", "identity", "hosts_file", "persist", "routes_on")
 """The keys above the nodes."""
-NODE_KEYS: Final = ("name", "role", "ssh", "internal_ip", "pod_cidr")
+NODE_KEYS: Final = ("name", "role", "ssh", "internal_ip", "pod_cidr", "region")
 """The keys of a node; the first three are needed."""
 
 _EXAMPLES: Final = {
@@ -28,6 +28,7 @@ _EXAMPLES: Final = {
     "ssh": 'ssh = "192.168.8.20" or ssh = "root@192.168.8.20:22"',
     "internal_ip": 'internal_ip = "192.168.8.20"',
     "pod_cidr": 'pod_cidr = "10.200.0.0/24"',
+    "region": 'region = "eu-west"',
     "cluster_cidr": 'cluster_cidr = "10.200.0.0/16"',
     "user": 'user = "root"',
     "identity": 'identity = "~/.ssh/id_ed25519"',
@@ -139,6 +140,7 @@ def _draft(top: _Table, number: int, fields: object) -> Draft | None:
         table.needed("ssh", values.endpoint, empty=True),
         table.text("internal_ip", values.internal_ip, empty=True),
         pods,
+        table.text("region", values.region),
     )
 
 

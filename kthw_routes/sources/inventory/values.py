@@ -20,6 +20,7 @@ _EXAMPLE: Final = "expected such as 192.168.8.20"
 _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]{0,63}\$?", re.ASCII)
 _ALIAS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)
 _NETWORK: Final = re.compile(r"[0-9.]{7,15}/[0-9]{1,2}", re.ASCII)
+_REGION: Final = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+){1,3}", re.ASCII)
 _MOST_WORDS: Final = 8
 _MOST_COMPARED: Final = 50
 _LARGEST_PREFIX: Final = 30  # smaller networks have no room for a bridge and a pod
@@ -35,6 +36,13 @@ def node_name(text: str) -> str:
 def role(text: str) -> Role:
     """`worker` or `controller`."""
     return Role(one_of(text, tuple(Role)))
+
+
+def region(text: str) -> str:
+    """The id of a Linode region: what is known of the region is told for these nodes too."""
+    if not _REGION.fullmatch(text):
+        raise Wrong("is no Linode region; expected such as eu-west, or none for machines of one's own")
+    return text
 
 
 def one_of(text: str, words: Iterable[str]) -> str:

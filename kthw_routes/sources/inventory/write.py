@@ -1,7 +1,7 @@
 """The TOML of a cluster, so that the next run needs no token and no typing; saved whole or not at all.
 
 Nodes that were removed for good are not written; those that are left out of a run are. What the format does not hold,
-such as regions and further addresses, is lost: next hops and SSH targets are all that a run needs.
+such as further addresses, is lost: next hops and SSH targets are all that a run needs.
 """
 
 import os
@@ -28,7 +28,7 @@ _HEAD: Final = """\
 #
 # A node has a name, a role ("worker" or "controller") and an SSH target: "[user@]address[:port]". internal_ip, the
 # address at which the other nodes reach it, is the SSH address where it is missing; pod_cidr is read from the node,
-# else it follows from the number in the name. Above the nodes there may also stand:
+# else it follows from the number in the name; region is that of a Linode. Above the nodes there may also stand:
 #
 #     user = "root"              for nodes whose SSH target names no user
 #     identity = "FILE"          the private key; from this file's folder, or ~/...
@@ -125,6 +125,8 @@ def _pairs_of(node: Node, cluster: Cluster) -> Iterator[str]:
     is_typed = node.pod_cidr_source is PodCidrSource.TYPED
     if node.pod_cidr and (is_typed or node.pod_cidr != expected_pod_cidr(node.name, cluster.cidr)):
         yield f"pod_cidr = {_value(str(node.pod_cidr))}\n"
+    if node.region:
+        yield f"region = {_value(node.region)}\n"
 
 
 def _value(given: str | bool) -> str:
