@@ -87,6 +87,10 @@ class Walk:
         self.stop = stop
         self._fleet.stop = stop
 
+    def was_rebuilt(self, node: str) -> None:
+        """The person says that this node was rebuilt: its old host key is forgotten at the next look."""
+        self._connections.was_rebuilt(node)
+
     def find(self, source: Source) -> Discovery:
         """Ask the source for the nodes. Raises KthwRoutesError."""
         self._source = source.title

@@ -1,6 +1,6 @@
 """Trust and login, once a transport is up: the host's key is checked, then our keys are offered."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 
 import paramiko
 
@@ -24,18 +24,18 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         known: KnownHosts,
         mode: HostKeyMode,
         seen: dict[str, bytes],
-        rebuilt: Collection[str] = (),
+        rebuilt: set[str] | None = None,
     ) -> None:
         """`seen` holds the keys that hosts presented earlier in this run; they may not change in any mode.
 
-        `rebuilt`: names of nodes that the person said were rebuilt: their old keys are forgotten, once.
+        `rebuilt`: names of nodes that the person said were rebuilt: each goes from it as its old key is forgotten.
         """
         self._node = node
         self._target = target
         self._known = known
         self._mode = mode
         self._seen = seen
-        self._was_rebuilt = node in rebuilt
+        self._rebuilt = rebuilt if rebuilt is not None else set()
         self.key: HostKey | None = None
         """What was presented, once it was accepted."""
 
@@ -54,7 +54,7 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         """Decide. Raises HostKeyChanged or HostKeyUnknown."""
         target, name = self._target, self._target.known_as
         reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
-        if reading.verdict is Verdict.CHANGED and self._was_rebuilt and name not in self._seen:
+        if reading.verdict is Verdict.CHANGED and self._node in self._rebuilt:
             self._forget(name)
             reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
         if reading.verdict is Verdict.UNKNOWN and self._mode is HostKeyMode.ACCEPT_NEW:
@@ -85,6 +85,8 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
             self._known.forget(name)
         except OSError as error:
             raise self._unwritable(error) from error
+        self._seen.pop(name, None)
+        self._rebuilt.discard(self._node)
 
     def _recorded(self, name: str, key_type: str, blob: bytes) -> Reading:
         try:

@@ -18,6 +18,7 @@ from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.steps.run import RunStep
+from kthw_routes.wizard.widgets.rows import Rows
 from tests.wizard.driver import Driver, driving
 
 pytestmark = pytest.mark.wizard
@@ -81,6 +82,27 @@ async def test_a_host_that_is_down_is_skipped_and_the_others_go_on(lab: Embedded
         await driver.pilot.press("ctrl+q")
         await driver.pilot.pause()
     assert driver.app.return_value is ExitCode.FAILED
+
+
+async def test_a_changed_host_key_is_taken_only_when_the_person_says_that_the_node_was_rebuilt(
+    lab: EmbeddedLab, settings: Settings
+) -> None:
+    async with driving(lab, settings) as driver:
+        await driver.go("Checks")
+        lab.rebuild("worker-1")
+        for answer in ("escape", "enter"):
+            await driver.press("r")
+            await driver.at("Checks")
+            assert driver.rows("#hosts")[1][1] == "✗ skipped"
+            driver.step.query_one("#hosts", Rows).move_cursor(row=1)
+            await driver.settle()
+            assert "k it was rebuilt" in driver.text()
+            await driver.press("k")
+            assert isinstance(driver.app.screen, Confirm)
+            assert driver.text().count("SHA256:") == 2
+            await driver.pilot.press(*(("tab",) if answer == "enter" else ()), answer)
+            await driver.at("Checks")
+        assert [row[1] for row in driver.rows("#hosts")] == ["✓ read"] * 6
 
 
 async def test_the_checks_can_be_cancelled_and_begun_again(lab: EmbeddedLab, settings: Settings) -> None:

@@ -14,10 +14,12 @@ from kthw_routes.cluster import Node, PodCidrSource
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.findings import Finding, stops
+from kthw_routes.hosts.errors import HostKeyChanged
 from kthw_routes.observed import HostFacts, Privilege
 from kthw_routes.results import Inspection
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.journey import Looked
+from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList, FindingView
@@ -59,8 +61,15 @@ class ChecksStep(StepScreen):
     purpose = "Each host is visited once, to read. Nothing is changed there."
     lesson_name = "checks"
     first_focus = "Rows"
-    keys = (("r", "look again at all hosts"), ("Up  Down", "details of another host"))
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "look", "Look again", show=False)]
+    keys = (
+        ("r", "look again at all hosts"),
+        ("Up  Down", "details of another host"),
+        ("k", "a host's key has changed: say that it was rebuilt"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "look", "Look again", show=False),
+        Binding("k", "rebuilt", "It was rebuilt", show=False),
+    ]
 
     def __init__(self, titles: tuple[str, ...], here: int) -> None:
         super().__init__(titles, here)
@@ -100,6 +109,31 @@ class ChecksStep(StepScreen):
                 self.journey.take_inspection(looked)
 
         self.work(f"looking at {count(len(cluster.visited), 'host')}", self.journey.inspect, done)
+
+    def action_rebuilt(self) -> None:
+        """Take the changed key of the host under the cursor for a new one, if the person says that it was rebuilt."""
+        name, trouble = self._changed_key
+        if trouble is None or name is None or self.busy:
+            return
+
+        def sure(answer: str | None) -> None:
+            if answer:
+                self.journey.walk.was_rebuilt(name)
+                self.action_look()
+
+        words = (
+            f"Known:      {trouble.old}\nPresented:  {trouble.new}\n\nOnly if you built {name} anew yourself since: "
+            "else something between you and it may answer in its place. Compare with the node's own console."
+        )
+        self.app.push_screen(Confirm(f"Was {name} rebuilt?", words, "No", rebuilt="It was rebuilt"), sure)
+
+    @property
+    def _changed_key(self) -> tuple[str | None, HostKeyChanged | None]:
+        """The host under the cursor, and the trouble with its key, if it has that."""
+        name = self.query_one("#hosts", Rows).key
+        inspection = self._inspection
+        trouble = inspection.troubles.get(name) if inspection and name else None
+        return name, trouble if isinstance(trouble, HostKeyChanged) else None
 
     def heard(self, event: Event) -> None:
         """Where a host stands."""
@@ -162,7 +196,8 @@ class ChecksStep(StepScreen):
         if name is not None and inspection is not None:
             facts, trouble = inspection.facts.get(name), inspection.troubles.get(name)
             if trouble is not None:
-                text = (Words(f"✗ {trouble.sentence}\n", Tone.BAD), quiet(trouble.hint))
+                rebuilt = "k it was rebuilt: take its new key\n" if isinstance(trouble, HostKeyChanged) else ""
+                text = (Words(f"✗ {trouble.sentence}\n", Tone.BAD), Words(rebuilt, Tone.NEW), quiet(trouble.hint))
             elif facts is not None:
                 text = (quiet(_detail(facts)),)
         self.query_one("#detail", Prose).show(*text)
@@ -210,6 +245,9 @@ class ChecksStep(StepScreen):
         """Look again."""
         if not self.busy:
             yield SystemCommand("Look again", "Read all hosts again", self.action_look)
+            yield SystemCommand(
+                "It was rebuilt", "Take the host's changed key for a new one; asks", self.action_rebuilt
+            )
 
 
 def _pods(facts: HostFacts) -> Words | str:
