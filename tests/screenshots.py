@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -26,6 +26,7 @@ from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.ssh_server import LOOPBACK, private_text
 from kthw_routes.demo.topology import ADDRESSES
+from kthw_routes.persistence.model import Persist
 from kthw_routes.settings import Settings
 from tests.wizard.driver import Driver, driving
 
@@ -38,6 +39,13 @@ _INDENTED = re.compile(
     r'(?P<before><text [^>]*?)x="(?P<x>[\d.]+)"(?P<between>[^>]*?)textLength="(?P<width>[\d.]+)"(?P<after>[^>]*)>'
     r"(?P<blanks>(?:&#160;)+)(?P<rest>[^<]+)<"
 )
+_MACHINES = """\
+192.168.8.20 node-0.kubernetes.local node-0 10.200.0.0/24
+192.168.8.300 node-1.kubernetes.local node-1 10.200.1.0/24
+192.168.8.22 node-2.kubernetes.local node-2 10.200.2.0/33
+192.168.8.10 server.kubernetes.local server
+"""
+"""A machines.txt of the tutorial, with two slips."""
 _FAMILY = "'Fira Code', 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 
 
@@ -97,6 +105,20 @@ def still() -> Iterator[Path]:
         yield home / ".local" / "state" / "kthw-routes"
 
 
+@contextmanager
+def in_folder(files: Mapping[str, str]) -> Iterator[None]:
+    """The current folder is a new one with these files."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
+        for name, text in files.items():
+            (Path(folder) / name).write_text(text)
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+
+
 def picture(driver: Driver) -> str:
     """The screen as SVG, without a remote font, and such that every viewer puts each word into its column."""
     svg = _COMMENT.sub("", _FONTS.sub("", driver.app.export_screenshot(title="kthw-routes")))
@@ -132,6 +154,11 @@ async def take(region: str, size: tuple[int, int]) -> AsyncIterator[tuple[str, s
             await driver.at("Checks")
             yield "3-checks", picture(driver)
             await driver.go("Routes")
+            await driver.press("down")
+            yield "4-reboot", picture(driver)
+            await driver.answer(Persist.AUTO)
+            driver.step.query_one("#changes").focus()
+            await driver.press("down", "down")
             yield "4-routes", picture(driver)
             await driver.press("ctrl+n")
             await driver.at("Run")
@@ -139,6 +166,31 @@ async def take(region: str, size: tuple[int, int]) -> AsyncIterator[tuple[str, s
             yield "5-run", picture(driver)
             await driver.go("Proof")
             yield "6-proof", picture(driver)
+            if region == "ca-central" and size == SIZE:
+                await driver.pilot.press("u")
+                await driver.until(lambda: driver.app.screen is not driver.step, "the question about the undo")
+                await driver.settle()
+                yield "6-undo", picture(driver)
+
+
+async def take_own() -> AsyncIterator[tuple[str, str]]:
+    """Machines of one's own: a file with problems, and nodes that are typed in."""
+    with still() as state, in_folder({"machines.txt": _MACHINES}):
+        settings = Settings(state=state, environ={}, personal=False)
+        async with driving(None, settings, SIZE) as driver:
+            await driver.press("down")
+            await driver.pilot.press("enter")
+            await driver.until(lambda: driver.step.error is not None, "the problems of the file")
+            await driver.settle()
+            yield "1-source-inventory", picture(driver)
+            driver.step.query_one("#source").focus()
+            await driver.press("down")
+            await driver.pilot.press("enter")
+            await driver.at("Nodes")
+            for address in ("root@192.168.8.20", "root@192.168.8.21"):
+                await driver.press("a", *address, "enter")
+            await driver.press("a", *"root@192.168.8.22")
+            yield "2-nodes-own", picture(driver)
 
 
 async def pictures() -> dict[str, str]:
@@ -147,6 +199,7 @@ async def pictures() -> dict[str, str]:
     london = {name: svg async for name, svg in take("eu-west", SIZE)}
     made["2-nodes-eu-west.svg"] = london["2-nodes"]
     made["6-proof-eu-west.svg"] = london["6-proof"]
+    made |= {f"{name}.svg": svg async for name, svg in take_own()}
     wide = {name: svg async for name, svg in take("ca-central", WIDE)}
     made["4-routes-wide.svg"] = wide["4-routes"]
     return made

@@ -21,7 +21,7 @@ _NO: Final = (
     "each other. A file of ours that stands on a host already is kept right all the same."
 )
 _BY_NAME: Final = "One manager for all hosts. Where it does not rule, it is refused, and said. Enter chooses it."
-_HELD: Final = " A file that fits what rules its network is written on each host; all of its text stands below."
+_HELD: Final = "On each host a file is written that fits what rules its network: its row shows all of its text."
 
 
 def index_of(persist: Persist | None) -> int | None:
@@ -87,7 +87,7 @@ def detail(review: Review, answer: int) -> Iterator[Words | str]:
             yield from _of({h.node: h.persistence for h in review.plan.hosts if h.persistence}, "\n")
         return
     yield from _of(found(review), "")
-    yield quiet(f"\n{_HELD.strip()}" if index_of(review.options.persist) == AUTO else "")
+    yield quiet(f"\n{_HELD}" if index_of(review.options.persist) == AUTO else "")
 
 
 def _of(choices: Mapping[str, Choice], before: str) -> Iterator[Words | str]:

@@ -10,12 +10,11 @@ from kthw_routes.changes import ChangeKind
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_files import FileChange
 from kthw_routes.options import Options
-from kthw_routes.persistence.held import short_name
 from kthw_routes.plan import NameChange, RouteChange, describe
 from kthw_routes.results import Review
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.rows import quiet
-from kthw_routes.wording import KIND_TONE, Words, level_tone, level_word, text_lines
+from kthw_routes.wording import KIND_TONE, Tone, Words, level_tone, level_word, text_lines
 
 _SAID_ELSEWHERE: Final = frozenset(
     {"foreign-route", "stale-route", "not-persisted", "persisted-not-read", "hosts-file-is-rewritten"}
@@ -153,16 +152,16 @@ def name_detail(row: Row, change: NameChange) -> Parts:
 
 
 def file_detail(row: Row, change: FileChange, review: Review) -> Parts:
-    """A file with its whole text, and why it."""
+    """A file with its whole text, then why it."""
     yield f"{row.host} {change.path}   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    yield quiet(f"  {change.mode:04o}; {change.reason}")
+    for line in file_lines(change):
+        yield Words(f"\n  {line}", Tone.QUIET if change.after is None else Tone.PLAIN)
+    yield quiet(f"\nwhy    {change.reason}; its mode is {change.mode:04o}")
     host = review.plan.host(row.host)
     if change.is_ours and host is not None and host.persistence is not None and host.persistence.reason:
-        yield quiet(f"\n  found  {host.persistence.reason}")
-    yield quiet("\n  Enter shows it by itself. Its whole text" + (", which goes:" if change.after is None else ":"))
-    for line in file_lines(change):
-        yield f"\n  {line}"
+        yield quiet(f"\nfound  {host.persistence.reason}")
+    yield quiet("\nEnter shows it by itself.")
 
 
 def file_lines(change: FileChange) -> tuple[str, ...]:
@@ -172,7 +171,7 @@ def file_lines(change: FileChange) -> tuple[str, ...]:
 
 def file_heading(row: Row, change: FileChange) -> str:
     """What a file is called over its text."""
-    return f"{row.host}: {short_name(change.path)}, {'goes' if change.after is None else change.kind}"
+    return f"{row.host} {change.path}" + (", which goes" if change.after is None else "")
 
 
 def switch_detail(row: Row, change: Switch) -> Parts:

@@ -198,3 +198,23 @@ async def test_an_own_pod_cidr_routed_away_is_mended_when_asked_for(lab: Embedde
         assert [c.kind for c in changes] == [ChangeKind.REPLACE]
         await driver.go("Run")
     assert "192.168.138.48" not in said(lab, "worker-1", "ip route show 10.200.1.0/24")
+
+
+async def test_where_cloud_init_writes_the_hosts_file_its_template_is_offered(
+    lab: EmbeddedLab, settings: Settings
+) -> None:
+    host = lab.topology.hosts["controller-0"]
+    host.files.put("/etc/cloud/cloud.cfg", "manage_etc_hosts: true\n")
+    host.files.put("/etc/cloud/templates/hosts.debian.tmpl", "127.0.0.1 localhost\n")
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Routes")
+        tick = driver.step.query_one("#template", Tick)
+        assert tick.display
+        tick.focus()
+        await driver.settle()
+        assert "anew at each boot on controller-0" in driver.static("#detail").replace("\n", " ")
+        await driver.press("space")
+        await to_row(driver, "controller-0", "hosts.debian.tmpl")
+        assert "192.168.138.48 worker-0" in driver.static("#detail")
+        await driver.go("Run")
+    assert "worker-0" in said(lab, "controller-0", "cat /etc/cloud/templates/hosts.debian.tmpl")

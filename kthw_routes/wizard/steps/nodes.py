@@ -135,7 +135,8 @@ class NodesStep(StepScreen):
         known = {node.internal, IPv4Address(node.ssh.host) if node.ssh and _is_address(node.ssh.host) else None}
         further = [f"{a.ip} ({a.kind})" for a in node.addresses if a.ip not in known]
         is_own = self._is_own
-        parts = [str(node.role)] if is_own else [node.region or "", node.status.replace("_", " ")]
+        where = node.region or ""
+        parts = [str(node.role), where] if is_own else [where, node.status.replace("_", " ")]
         if node.name not in str(self._cells(node, set())[0]):
             parts.insert(0, node.name)
         if further:

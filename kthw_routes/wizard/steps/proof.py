@@ -175,8 +175,8 @@ class ProofStep(StepScreen):
         if report is not None and report.folder is not None:
             parts += [quiet("transcript\n"), f"  {_short(report.folder / 'transcript.md')}\n"]
             parts += [Words(f"{self.journey.end_problem}\n", Tone.BAD)] if self.journey.end_problem else []
-            by_command = "" if self.journey.is_lab else f", later kthw-routes undo {self.journey.run_id}"
-            parts += [quiet("undo      "), f"u{by_command}\n"]
+            later = "" if self.journey.is_lab else f"; later: kthw-routes undo {self.journey.run_id}"
+            parts += [quiet("undo      "), f"u takes it back{later or ', and asks first'}\n"]
         width = self.query_one("#body").size.width - 12
         for number, line in enumerate(self._after_reboot):
             text = textwrap.indent(_hanging(line, width), " " * 10)

@@ -71,9 +71,9 @@ class RoutesStep(StepScreen):
         with VerticalScroll(can_focus=False):
             yield Answers(id="persist")
             with Horizontal(id="choices"):
-                yield Spin("names on", tuple(str(n) for n in _NAMES_ON), id="names")
+                yield Spin("/etc/hosts of", tuple(str(n) for n in _NAMES_ON), id="names")
                 yield Tick("forwarding on", id="forward")
-                yield Tick("cloud-init's template too", id="template")
+                yield Tick("cloud-init template", id="template")
             yield Rows(id="matrix", pick=False)
             yield Rows("host", "", "what", "why", id="changes")
             with VerticalScroll(id="detail-box", can_focus=False):

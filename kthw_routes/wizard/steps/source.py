@@ -41,6 +41,8 @@ _WORDS = {
     ),
     SourceKind.LAB: _LAB_WORDS,
 }
+_FIT = 3
+"""Problems of a file that fit on a screen of 24 lines."""
 _PATH_WORDS = (
     "A TOML inventory, the tutorial's machines.txt, or an Ansible inventory (INI or YAML). Tab completes the path. "
     "No machine is contacted before all of the file is right."
@@ -122,7 +124,8 @@ class SourceStep(StepScreen):
         listed = isinstance(self.error, InventoryError) and bool(self.error.problems)
         problems.display = listed
         if isinstance(self.error, InventoryError) and listed:
-            self.query_one(ErrorBox).show_error(InventoryError(self.error.sentence, "Page keys scroll."))
+            hint = "Page keys scroll." if len(self.error.problems) > _FIT else "Correct the file, and try again."
+            self.query_one(ErrorBox).show_error(InventoryError(self.error.sentence, hint))
             problems.show(*problem_words(self.error.problems, self.query_one("#body").size.width - 6))
             if self._scrolled_for is not self.error:
                 self._scrolled_for = self.error
