@@ -155,7 +155,7 @@ async def take(region: str, size: tuple[int, int]) -> AsyncIterator[tuple[str, s
             yield "3-checks", picture(driver)
             await driver.go("Routes")
             await driver.press("down")
-            yield "4-reboot", picture(driver)
+            yield "4-persistence", picture(driver)
             await driver.answer(Persist.AUTO)
             driver.step.query_one("#changes").focus()
             await driver.press("down", "down")
