@@ -50,7 +50,10 @@ def _back(plan: HostPlan) -> Iterator[str]:
         yield str(programs.generate_netplan())
     if units:
         yield str(programs.reload_units())
-        if any(f.path == own_paths.TIMER and f.before is not None for f in units):
+        timer = next((f for f in plan.files if f.path == own_paths.TIMER), None)  # it rested, also if it stays as it is
+        if timer is None:
+            yield f"{programs.timer_is_enabled()} && {programs.enable_timer()}"
+        elif timer.before is not None:
             yield str(programs.enable_timer())
     edit = plan.hosts_file
     if edit is not None and not edit.is_empty:
