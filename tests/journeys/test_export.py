@@ -2,8 +2,10 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -177,6 +179,7 @@ def play(folder: Path, *arguments: str) -> dict[str, int]:
     """Run the playbook as it is; host -> how many tasks changed something. None failed."""
     program = Path(sys.executable).with_name("ansible-playbook")
     home = folder.parent / "ansible"
+    sockets = tempfile.mkdtemp(prefix="kthw-", dir="/tmp")
     answer = run(
         program,
         "-i",
@@ -189,8 +192,10 @@ def play(folder: Path, *arguments: str) -> dict[str, int]:
         ANSIBLE_PIPELINING="1",
         ANSIBLE_NOCOLOR="1",
         ANSIBLE_SSH_ARGS="-o ControlMaster=auto -o ControlPersist=10s",
-        ANSIBLE_SSH_CONTROL_PATH_DIR=str(home / "cp"),
+        # A socket's path has no more than 108 bytes: the test's own folder may lie too deep.
+        ANSIBLE_SSH_CONTROL_PATH_DIR=sockets,
     )
+    shutil.rmtree(sockets, ignore_errors=True)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     warnings = [x for x in answer.stderr.splitlines() if "WARNING" in x and "remote_tmp" not in x]
     assert not warnings  # it makes that folder of its own on each host, and warns that it did
