@@ -96,9 +96,14 @@ class HostPlan:
 
     @property
     def is_drift(self) -> bool:
-        """Whether the host is not as it should be. Foreign routes are no drift."""
-        unread = any(f.kind is ChangeKind.STALE for f in self.files)
-        return not self.is_empty or self.own_cidr_routed_away is not None or unread
+        """Whether the host is not as it should be. Foreign routes are no drift; what is ours of a worker that is gone is."""
+        return not self.is_empty or self.own_cidr_routed_away is not None or self.is_stale
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether something of ours is there that should not be, and goes only when that is asked for."""
+        routes = any(c.kind is ChangeKind.STALE and c.worker is None for c in self.routes)
+        return routes or any(row.kind is ChangeKind.STALE for row in (*self.names, *self.files))
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,8 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
     if plan.is_empty and unread:
         return f"Nothing to do on {', '.join(h.node for h in plan.hosts)}{but}"
     if plan.is_empty:
+        if any(h.is_stale for h in plan.hosts):
+            return "Nothing to add or replace; what is stale stands above, and stays until it is asked to go."
         if plan.is_drift or any(h.hosts_file_problem for h in plan.hosts):
             return "Nothing that can be done here; what is not as it should be stands above."
         return "Nothing to do: every route and name is as it should be."
