@@ -96,7 +96,7 @@ class HostPlan:
 
     @property
     def is_drift(self) -> bool:
-        """Whether the host is not as it should be. Foreign routes are no drift; what is ours of a worker that is gone is."""
+        """Whether the host is not as it should be. Foreign routes are no drift; what is ours and stale is."""
         return not self.is_empty or self.own_cidr_routed_away is not None or self.is_stale
 
     @property

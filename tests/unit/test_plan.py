@@ -131,7 +131,11 @@ def test_foreign_and_stale_routes_are_shown_and_left_alone() -> None:
     stale = row(pod_route(7), prefix="10.200.7.0/24")
     assert (foreign.kind, foreign.commands) == (ChangeKind.FOREIGN, ())
     assert (stale.kind, stale.commands) == (ChangeKind.STALE, ())
-    assert not planning.make(CLUSTER, {"worker-0": facts(NODE, [pod_route(7), pod_route(1), pod_route(2)])}).is_drift
+    stays = planning.make(CLUSTER, {"worker-0": facts(NODE, [pod_route(7), pod_route(1), pod_route(2)])})
+    assert stays.is_empty
+    assert stays.is_drift
+    by_hand = facts(NODE, [pod_route(7, protocol="boot"), pod_route(1), pod_route(2)])
+    assert not planning.make(CLUSTER, {"worker-0": by_hand}).is_drift
 
 
 def test_prune_removes_ours_and_only_ours() -> None:
