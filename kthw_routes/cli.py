@@ -169,7 +169,7 @@ def runs(context: click.Context, /, as_json: bool) -> None:
     metavar="NAME",
     help="For netplan the interface's netplan id, for networkd its .network file, on all hosts alike: none is asked.",
 )
-@click.option("--offline", is_flag=True, help="Contact nothing: the inventory has to hold all that is needed.")
+@click.option("--offline", is_flag=True, help="Contact nothing: the inventory (and --interface) says all.")
 @node_options
 @wish_options
 @ssh_options

@@ -24,6 +24,10 @@ from kthw_routes.settings import Settings
 from kthw_routes.untrusted import clean_line
 
 _STDOUT: Final = Path("-")
+_WHO_KNOWS_PERSIST: Final = (
+    f"Formats that know it: {', '.join(f.name for f in FORMATS.values() if f.knows_persist)}. The formats netplan and "
+    "networkd are what --persist netplan and networkd write."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def export(
     made = request.format.render(wanted)
     if not made:
         raise UsageError("There is nothing to export: no host gets a route or a name.")
-    for remark in request.format.remarks(wanted):
+    for remark in (*_unheeded(settings, request.format), *request.format.remarks(wanted)):
         command.progress.say(remark, "yellow")
     _deliver(made, request.format, output, command)
     return ExitCode.FAILED if inspection.troubles else ExitCode.DONE
@@ -94,6 +98,8 @@ def _check(settings: Settings, request: _Request) -> None:
     ):
         if is_set:
             raise UsageError(f"export has no use for {name}: it says what should be, not what is to change.")
+    if options.persist is not None and not wanted.heeds(options.persist):
+        raise UsageError(f"The format {wanted.name} has no use for --persist {options.persist}.", _WHO_KNOWS_PERSIST)
     if request.offline and settings.inventory is None:
         raise UsageError("--offline needs the nodes from a file.", "Name it: --inventory FILE.")
     if interface is None:
@@ -110,6 +116,14 @@ def _check(settings: Settings, request: _Request) -> None:
         )
 
 
+def _unheeded(settings: Settings, wanted: Format) -> tuple[str, ...]:
+    """What the inventory asks for and the format has no part in; what was typed is refused before."""
+    persist = settings.options.persist
+    if persist is None or wanted.heeds(persist):
+        return ()
+    return (f'The inventory\'s persist = "{persist}" has no part in the format {wanted.name}.',)
+
+
 def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readings.Networks]:
     """All that the format needs. Raises UsageError where it may not be, or cannot be, known."""
     options, wanted = command.settings.options, request.format
@@ -120,9 +134,7 @@ def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readi
     if missing and request.offline:
         raise UsageError(
             f"The format {wanted.name} needs what is not known offline:",
-            "\n".join(
-                [*missing.values(), "Add it to the inventory, or leave out --offline: the hosts are asked then."]
-            ),
+            "\n".join([*missing.values(), readings.way_out(cluster, wanted, request.interface, options.routes_on)]),
         )
     inspection = Inspection(cluster, {}, {}, options.routes_on)
     asked = cluster.with_selection(missing)

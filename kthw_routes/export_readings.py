@@ -21,16 +21,39 @@ _LONGEST_DEVICE = 15
 def lacking(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> Mapping[str, str]:
     """Node name -> what is not known of it and the format needs, a sentence. Nothing is asked for it."""
     missing: dict[str, list[str]] = {}
-    for worker in cluster.workers if wanted.needs_pod_cidrs else ():
-        if worker.pod_cidr_source in (PodCidrSource.LABEL, PodCidrSource.UNKNOWN):
-            guess = f" ({worker.pod_cidr} is what its number says)" if worker.pod_cidr else ""
-            missing.setdefault(worker.name, []).append(f"its pod_cidr{guess}")
-    if wanted.network is not Network.NOTHING and interface is None:
-        what = "netplan's id of its interface" if wanted.network is Network.NETPLAN_ID else "its .network file"
-        for node in cluster.visited:
-            if wanted_routes(cluster, node, routes_on):
-                missing.setdefault(node.name, []).append(f"{what} (--interface, where it is the same on all)")
+    for worker in _of_unsure_pods(cluster, wanted):
+        guess = f" ({worker.pod_cidr} is what its number says)" if worker.pod_cidr else ""
+        missing.setdefault(worker.name, []).append(f"its pod_cidr{guess}")
+    what = "netplan's id of its interface" if wanted.network is Network.NETPLAN_ID else "its .network file"
+    for node in _of_unknown_network(cluster, wanted, interface, routes_on):
+        missing.setdefault(node.name, []).append(what)
     return {name: f"{name}: {' and '.join(words)}." for name, words in missing.items()}
+
+
+def way_out(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> str:
+    """What to do about what is `lacking`, a sentence or two."""
+    ways: list[str] = []
+    if _of_unsure_pods(cluster, wanted):
+        ways.append("Add each pod_cidr to the inventory.")
+    if _of_unknown_network(cluster, wanted, interface, routes_on):
+        name = "eth0" if wanted.network is Network.NETPLAN_ID else "05-eth0.network"
+        ways.append(
+            f"Name it with --interface, such as --interface {name}; where hosts differ, one at a time (--only)."
+        )
+    return " ".join([*ways, "Or leave out --offline: the hosts are asked then."])
+
+
+def _of_unsure_pods(cluster: Cluster, wanted: Format) -> list[Node]:
+    """The workers whose pod CIDR must be certain and is not."""
+    unsure = (PodCidrSource.LABEL, PodCidrSource.UNKNOWN)
+    return [w for w in cluster.workers if wanted.needs_pod_cidrs and w.pod_cidr_source in unsure]
+
+
+def _of_unknown_network(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> list[Node]:
+    """The nodes that get routes in files of their network, which is not known."""
+    if wanted.network is Network.NOTHING or interface is not None:
+        return []
+    return [n for n in cluster.visited if wanted_routes(cluster, n, routes_on)]
 
 
 def settled(cluster: Cluster, visited: Cluster) -> Cluster:

@@ -17,6 +17,7 @@ from kthw_routes.export import (
 )
 from kthw_routes.export.desired import Desired
 from kthw_routes.export.document import Document
+from kthw_routes.persistence.model import Persist
 
 
 class Network(Enum):
@@ -41,8 +42,18 @@ class Format:
     needs_pod_cidrs: bool = True
     """Whether every worker's pod CIDR must be certain."""
     network: Network = Network.NOTHING
+    knows_persist: bool = False
+    """Whether it goes by `--persist`, or says itself what of it it cannot do."""
     remarks: Callable[[Desired], tuple[str, ...]] = lambda _: ()
     """What is lost in it, or else worth knowing; sentences."""
+
+    def heeds(self, persist: Persist) -> bool:
+        """Whether what it makes is what this asks for: one that makes a manager's files is that manager's alone."""
+        if self.knows_persist:
+            return True
+        if self.network is Network.NOTHING:
+            return persist is Persist.NONE
+        return persist is Persist.AUTO or persist.value == self.name
 
 
 _ALL: Final = (
@@ -50,10 +61,10 @@ _ALL: Final = (
     Format("batch", "a file per host for `ip -batch`", batch.render, is_folder=True),
     Format("netplan", "90-kthw-routes.yaml per host", host_files.netplan, is_folder=True, network=Network.NETPLAN_ID),
     Format("networkd", "drop-ins per host", host_files.networkd, is_folder=True, network=Network.NETWORK_FILE),
-    Format("ansible", "a playbook and its inventory", ansible.render, is_folder=True),
-    Format("cloud-init", "user data per host", cloud_init.render, is_folder=True),
+    Format("ansible", "a playbook and its inventory", ansible.render, is_folder=True, knows_persist=True),
+    Format("cloud-init", "user data per host", cloud_init.render, is_folder=True, knows_persist=True),
     Format("machines.txt", "KTHW's own list of machines", machines.render, remarks=machines.remarks),
-    Format("toml", "an inventory for --inventory", toml.render, needs_pod_cidrs=False),
+    Format("toml", "an inventory for --inventory", toml.render, needs_pod_cidrs=False, knows_persist=True),
     Format("markdown", "a report for people", markdown.render),
 )
 FORMATS: Final[Mapping[str, Format]] = {f.name: f for f in _ALL}

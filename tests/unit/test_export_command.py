@@ -1,6 +1,7 @@
 """The command: what it asks of whom, what it refuses, and what it writes where."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -90,13 +91,42 @@ def test_what_is_missing_offline_is_named_all_of_it(tmp_path: Path) -> None:
         export(settings(file), "netplan", offline=True)
     lines = caught.value.hint.splitlines()
     assert lines[:3] == [
-        f"worker-{n}: its pod_cidr (10.200.{n}.0/24 is what its number says) and netplan's id of its interface "
-        "(--interface, where it is the same on all)."
+        f"worker-{n}: its pod_cidr (10.200.{n}.0/24 is what its number says) and netplan's id of its interface."
         for n in range(3)
     ]
-    assert lines[3].startswith("Add it to the inventory, or leave out --offline")
+    assert lines[3].startswith("Add each pod_cidr to the inventory. Name it with --interface, such as")
+    assert lines[3].endswith("Or leave out --offline: the hosts are asked then.")
     assert len(lines) == 4
     assert export(settings(file), "toml", offline=True) is ExitCode.DONE
+
+
+@pytest.mark.usefixtures("mute")
+def test_the_hint_says_what_helps_and_it_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = inventory(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        export(settings(file), "networkd", offline=True)
+    assert "to the inventory" not in caught.value.hint, "it holds all that an inventory can"
+    (named,) = re.findall(r"such as --interface (\S+);", caught.value.hint)
+    assert export(settings(file), "networkd", interface=named, offline=True) is ExitCode.DONE
+    assert f"{named}.d/90-kthw-routes.conf" in capsys.readouterr().out
+    with pytest.raises(UsageError) as caught:
+        export(settings(inventory(tmp_path, cidrs=False)), "shell", offline=True)
+    assert "--interface" not in caught.value.hint
+
+
+@pytest.mark.usefixtures("mute")
+@pytest.mark.parametrize(
+    ("name", "persist", "is_heeded"),
+    [("shell", "unit", False), ("shell", "none", True), ("netplan", "networkd", False), ("netplan", "auto", True)],
+)
+def test_an_inventorys_own_persist_is_told_where_it_has_no_part(
+    name: str, persist: str, is_heeded: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = inventory(tmp_path)
+    file.write_text(f'persist = "{persist}"\n' + file.read_text())
+    assert export(settings(file), name, interface=INTERFACE.get(name)) is ExitCode.DONE
+    told = f'The inventory\'s persist = "{persist}" has no part in the format {name}.'
+    assert (told not in capsys.readouterr().err) is is_heeded
 
 
 @pytest.mark.usefixtures("mute")
@@ -134,6 +164,11 @@ def test_a_stop_finding_stops_an_export(old: str, new: str, words: str, tmp_path
         ({}, "netplan", {"interface": "a/../b"}, "is no name of an interface"),
         ({"prune": True}, "shell", {}, "no use for --prune"),
         ({"persist": "netplan"}, "ansible", {}, "cannot hold routes by netplan"),
+        *(
+            ({"persist": "networkd"}, name, {}, f"The format {name} has no use for --persist networkd")
+            for name in ("shell", "batch", "netplan", "machines.txt", "markdown")
+        ),
+        ({"persist": "none"}, "networkd", {}, "no use for --persist none"),
     ],
 )
 def test_options_that_do_not_go_together(
