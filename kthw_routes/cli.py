@@ -31,7 +31,7 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
     Machines of one's own are named in a file: --inventory FILE.
     """
     if (command := context.invoked_subcommand) is not None:
-        context.default_map = {command: _said(context)}  # options before the command count for the command
+        context.default_map = {command: _said_for(context, command)}  # options before it count for the command
         return
     settings = Settings.of(given)
     if plain:
@@ -198,10 +198,16 @@ def export(
     )
 
 
-def _said(context: click.Context) -> dict[str, Any]:
-    """The options that were given, not those that have their default."""
-    default = click.core.ParameterSource.DEFAULT
-    return {name: value for name, value in context.params.items() if context.get_parameter_source(name) is not default}
+def _said_for(context: click.Context, command: str) -> dict[str, Any]:
+    """The options that were given before the command, not those that have their default. Raises UsageError."""
+    default, typed = click.core.ParameterSource.DEFAULT, click.core.ParameterSource.COMMANDLINE
+    said = {name: value for name, value in context.params.items() if context.get_parameter_source(name) is not default}
+    known_to = main.get_command(context, command)
+    known = {parameter.name for parameter in known_to.params} if known_to else set(said)
+    for parameter in context.command.params:
+        if parameter.name not in known and context.get_parameter_source(parameter.name or "") is typed:
+            raise click.UsageError(f"{command} has no use for {parameter.opts[-1]}.", context)
+    return said
 
 
 def _has_terminal() -> bool:
@@ -227,5 +233,7 @@ def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: boo
 
 def _error_document(error: KthwRoutesError) -> dict[str, object]:
     """What `--json` says of an error; with all that was known by then, where that is more than the error."""
-    known = getattr(error, "document", {"version": 1})
+    from kthw_routes.documents import VERSION  # with all that it describes it is too heavy for `--help`
+
+    known = getattr(error, "document", {"version": VERSION})
     return {**known, "error": {"sentence": error.sentence, "hint": error.hint, "exit_code": int(error.exit_code)}}

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from kthw_routes.cluster import Cluster
 from kthw_routes.documents import VERSION, Json, outcome_json, plan_document
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.events import Emit, Step
+from kthw_routes.host_plan import Plan
 from kthw_routes.output import Printer
 from kthw_routes.record import state_folder
 from kthw_routes.results import Report, Review, exit_code
@@ -90,7 +92,8 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
             "there is no run that changed anything and was not undone" if run is None else f"run {run.id} did nothing"
         )
         Printer(sys.stderr if as_json else sys.stdout).say(f"{NOTHING}: {what}.")
-        _print_json({"version": VERSION, "undoes": run.id if run else None, "changes": 0}, as_json)
+        document = plan_document(Cluster(()), Plan(()), ())
+        _print_json({**document, "undoes": run.id if run else None, "outcomes": [], "run": None}, as_json)
         return ExitCode.DONE
     command = RunningCommand(
         settings_of(settings, run), as_json=as_json, live=frozenset({Step.RUN}), source=NodesOfRun(run)

@@ -9,8 +9,11 @@ from click.testing import CliRunner, Result
 
 from kthw_routes import cli, commands
 from kthw_routes.cli_options import EXPORT_FORMATS
+from kthw_routes.cluster import Cluster
+from kthw_routes.documents import VERSION, plan_document
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.export.formats import FORMATS
+from kthw_routes.host_plan import Plan
 from kthw_routes.settings import Settings
 
 
@@ -65,7 +68,7 @@ def test_an_error_is_a_document_too() -> None:
     answer = run("plan", "--json")
     assert answer.exit_code == 2
     document = json.loads(answer.stdout)
-    assert document["version"] == 1
+    assert document["version"] == VERSION
     assert document["error"]["sentence"] == "There is no Linode API token."
     assert document["error"]["exit_code"] == 2
 
@@ -110,6 +113,37 @@ def test_options_before_the_command_count_for_it(planned: list[Settings]) -> Non
     assert planned[0] == planned[1]
     assert planned[0].region == "eu-west"
     assert planned[0].options.only == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--persist", "auto", "runs"], "runs has no use for --persist."),
+        (["--prune", "undo"], "undo has no use for --prune."),
+        (["--plain", "plan"], "plan has no use for --plain."),
+        (["-i", "key", "runs"], "runs has no use for --identity."),
+    ],
+)
+def test_options_before_a_command_that_does_not_know_them_are_refused(arguments: list[str], words: str) -> None:
+    answer = run(*arguments)
+    assert answer.exit_code == 2
+    assert words in answer.stderr
+
+
+def test_what_the_environment_says_is_no_option_that_somebody_gave(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("")
+    monkeypatch.setenv("KTHW_ROUTES_SSH_CONFIG", str(config))
+    assert run("runs").exit_code == 0
+
+
+def test_undo_with_nothing_to_undo_is_the_same_document_as_any(tmp_path: Path) -> None:
+    answer = run("undo", "--json", "--yes")
+    assert answer.exit_code == 0
+    empty = plan_document(Cluster(()), Plan(()), ())
+    assert json.loads(answer.stdout) == {**empty, "undoes": None, "outcomes": [], "run": None}
 
 
 def test_the_ssh_configuration_comes_from_the_environment_too(
