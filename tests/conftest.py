@@ -10,3 +10,8 @@ pytest_plugins = ["tests.nodes.plugin"]
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("people", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "people")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers per core: tests with real SSH, real nodes and the wizard wait more than they compute."""
+    return 2 * (os.cpu_count() or 1)

@@ -125,7 +125,8 @@ def test_names_of_managers_that_the_host_would_not_read_are_refused(machines: Ow
     before = {node.name: node.snapshot() for node in machines.lab.workers}
     answer = machines.tool("apply", "--yes", "--persist", wrong, "--names-on", "none")
     assert answer.code == 1, answer.out + answer.err
-    assert wrong in answer.out
+    for worker in WORKERS:
+        assert f"{worker}: its routes cannot be made to survive a reboot as asked for: " in answer.out
     for node in machines.lab.workers:
         assert changed(node, before[node.name]) == []
         assert next_hops(machines, node.name) == right(machines, node.name)
@@ -207,3 +208,27 @@ def test_the_unit_puts_routes_back_after_a_boot_and_a_wipe(machines: OwnMachines
     assert changed(node, before) == []
     assert node.run("systemctl is-active kthw-routes.timer || true").strip() == "inactive"
     assert pod_routes(machines, "worker-0") == {}
+
+
+@pytest.mark.parametrize("flavour", [Flavour.LINODE, Flavour.NETPLAN], indirect=True)
+def test_no_file_is_planted_that_stands_for_a_second_interface_too(machines: OwnMachines, flavour: Flavour) -> None:
+    """As with `Name=en*` on a machine with two network cards, one of them without a cable."""
+    file = f"{IN_ETC}/05-eth0.network" if flavour is Flavour.LINODE else "/run/systemd/network/10-netplan-eth0.network"
+    node = machines.lab.node("worker-0")
+    node.run(f"ip link add second type veth peer name far && sed -i 's/^Name=eth0$/Name=eth0 second/' {file}")
+    node.run("networkctl reload; networkctl reconfigure eth0 second")
+    shown = "networkctl --no-pager status second"
+    node.run(f"for i in $(seq 100); do {shown} | grep -q 'Network File: {file}' && exit 0; sleep 0.1; done; exit 1")
+
+    manager = "networkd" if flavour is Flavour.LINODE else "netplan"
+    named = machines.tool("apply", "--yes", "--persist", manager, "--names-on", "none", "--only", "worker-0")
+    assert named.code == 1, named.out + named.err
+    assert "second" in named.out
+    auto = machines.tool("apply", "--yes", "--persist", "auto", "--names-on", "none")
+    assert auto.code == 0, auto.out + auto.err
+    (written,) = WRITTEN[flavour]
+    assert not node.path(f"/{written}").exists()
+    assert machines.lab.node("worker-1").path(f"/{written}").exists()
+    assert node.path("/etc/kthw-routes/routes.batch").exists()
+    assert next_hops(machines, "worker-0") == right(machines, "worker-0")
+    assert machines.run("worker-0", "ip route show dev second proto 200") == ""
