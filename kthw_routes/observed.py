@@ -1,6 +1,6 @@
 """What a host was seen to have: routes, addresses, pods, files. Frozen values, as read, no judgement."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -135,6 +135,8 @@ class NetworkSetup:
 
     links: tuple[LinkSetup, ...] = ()
     """The interfaces whose networks hold next hops."""
+    beside: tuple[LinkSetup, ...] = ()
+    """The other interfaces that systemd-networkd rules, also those that are down: a file may stand for them too."""
     has_systemd: bool = False
     """Whether systemd is the init."""
     has_netplan: bool = False
@@ -157,6 +159,10 @@ class NetworkSetup:
     def link(self, device: str) -> LinkSetup | None:
         """The setup of one interface, if it was read."""
         return next((link for link in self.links if link.device == device), None)
+
+    def others(self, device: str) -> Iterator[LinkSetup]:
+        """Every interface that is known of but this one."""
+        return (link for link in (*self.links, *self.beside) if link.device != device)
 
     def file(self, path: PurePosixPath) -> HostFile | None:
         """One of the files of ours, if it stands there."""

@@ -24,6 +24,8 @@ _NETWORKMANAGER: Final = PurePosixPath("/run/NetworkManager")
 _IFSTATES: Final = (PurePosixPath("/run/network/ifstate"), PurePosixPath("/run/ifstate"))
 """Which interfaces `ifup` brought up: Debian's, and busybox's."""
 
+_MOST_LINKS: Final = 50
+"""So many interfaces are asked for that lead to no next hop; those of pods, which networkd leaves alone, are none."""
 _MOST_FILES: Final = 50
 """So many files of ours are read; there is one for each interface, and a few more."""
 _NETWORK_FILE: Final = re.compile(r"^ *Network File: (\S+)$", re.MULTILINE)
@@ -43,6 +45,7 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
     Raises what `Session.run` raises.
     """
     links = _by_networkd(visit, devices)
+    beside_them = _beside(visit, links)
     found, beside = _found(visit)
     drop_ins = {own_paths.drop_in_folder(link.network_file) for link in links if link.network_file}
     folders = sorted({*own_paths.FOLDERS, *(path.parent for path in found), *drop_ins})
@@ -64,6 +67,7 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
     has_netplan, netplan, netplan_problem = _netplan(visit, links, found) if _NETPLAN in seen else (False, "", "")
     return NetworkSetup(
         links=links,
+        beside=beside_them,
         has_systemd=_SYSTEMD in seen,
         has_netplan=has_netplan,
         netplan=netplan,
@@ -110,6 +114,21 @@ def _by_networkd(visit: Visit, devices: Collection[str]) -> tuple[LinkSetup, ...
             )
         )
     return tuple(links)
+
+
+def _beside(visit: Visit, links: Collection[LinkSetup]) -> tuple[LinkSetup, ...]:
+    """The interfaces that lead to no next hop and that systemd-networkd rules, where it rules any that does.
+
+    A file that means both would give the routes to both.
+    """
+    if not any(link.by_networkd for link in links):
+        return ()
+    known = {link.device for link in links}
+    rows = (line.split() for line in _says_lines(visit, programs.networkd_links()))
+    # The last word is "configured", "configuring", "failed", …; a link without a carrier is ruled all the same.
+    ruled = [row[1] for row in rows if len(row) == 5 and row[0].isdigit() and row[4] != "unmanaged"]
+    found = _by_networkd(visit, [name for name in ruled if name not in known][:_MOST_LINKS])
+    return tuple(link for link in found if link.by_networkd)
 
 
 def _by_others(visit: Visit, links: Iterable[LinkSetup], seen: _Seen) -> tuple[LinkSetup, ...]:

@@ -125,6 +125,11 @@ def modes_and_kinds(paths: Iterable[PurePosixPath]) -> Command:
     return Command(("stat", "-c", "%a %n %F", *(str(p) for p in paths)), needs_root=True)
 
 
+def networkd_links() -> Command:
+    """Every interface, a line each: number, name, type, and what systemd-networkd makes of it."""
+    return Command(("networkctl", "--no-pager", "--no-legend", "list"), timeout=_LOOKING)
+
+
 def networkd_status(device: str) -> Command:
     """What systemd-networkd knows of an interface."""
     return Command(("networkctl", "--no-pager", "status", _checked(device)), timeout=_LOOKING)

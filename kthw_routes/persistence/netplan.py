@@ -123,7 +123,7 @@ def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
         link = network.link(device)
         if link is None or (name := id_of(link)) is None:
             return f"netplan does not bring up {device}"
-        shared = next((o for o in network.links if o.device != device and id_of(o) == name), None)
+        shared = next((o for o in network.others(device) if id_of(o) == name), None)
         if shared:
             return f"netplan's {name} stands for {device} and {shared.device}, so its routes would go on both"
         known = _definitions(network.netplan)

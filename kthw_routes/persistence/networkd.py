@@ -110,7 +110,7 @@ def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
         if folder_of(link) is None:
             return f"systemd-networkd rules {device} by a file of a strange name: {clean_line(str(link.network_file))}"
         # A route whose next hop the second interface does not reach keeps it, and the boot, waiting (measured).
-        shared = next((o for o in network.links if o.device != device and folder_of(o) == folder_of(link)), None)
+        shared = next((o for o in network.others(device) if folder_of(o) == folder_of(link)), None)
         if shared:
             return f"{link.network_file} rules {device} and {shared.device} alike, so its routes would go on both"
     return ""

@@ -29,6 +29,8 @@ def test_status_tells_the_file_and_the_state(host: ModelHost) -> None:
     assert "Network File: n/a\n" in run(host, "networkctl status lo").out
     assert run(host, "networkctl status nope") == Ran(1, "", 'Interface "nope" not found.\n')
     assert run(host, "networkctl").out.splitlines()[2] == "  2 eth0 ether    routable    configured"
+    bare = run(host, "networkctl --no-pager --no-legend list").out.splitlines()
+    assert [line.split()[::4] for line in bare if "eth" in line] == [["2", "configured"]]
 
 
 def test_a_reload_wipes_foreign_routes_if_a_file_was_touched(host: ModelHost) -> None:

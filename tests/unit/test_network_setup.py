@@ -17,6 +17,9 @@ NETWORK_FILE = PurePosixPath("/etc/systemd/network/05-eth0.network")
 GENERATED = PurePosixPath("/run/systemd/network/10-netplan-id0.network")
 HANGS = said(status=TIMED_OUT)
 
+LIST = "networkctl --no-pager --no-legend list"
+LISTED = said("  1 lo   loopback carrier  unmanaged\n  2 eth0 ether    routable configured\n")
+
 UBUNTU = "NAME=Ubuntu\nID=ubuntu\nID_LIKE=debian\n"
 ROCKY = 'ID="rocky"\nID_LIKE="rhel centos fedora"\n'
 
@@ -55,11 +58,41 @@ def test_a_host_that_answers_nothing_has_nothing() -> None:
     assert read({}, "eth0", "eth1")[0] == NetworkSetup(links=(LinkSetup("eth0"), LinkSetup("eth1")))
 
 
-def test_the_usual_host_is_read_with_three_commands() -> None:
-    setup, host = read({"networkctl": networkctl(NETWORK_FILE), "stat": there("/run/systemd/system")})
-    assert [line.split()[0] for line in host.ran] == ["networkctl", "find", "stat"]
+def test_the_usual_host_is_read_with_four_commands() -> None:
+    setup, host = read({"networkctl": networkctl(NETWORK_FILE), LIST: LISTED, "stat": there("/run/systemd/system")})
+    assert [line.split()[0] for line in host.ran] == ["networkctl", "networkctl", "find", "stat"]
     assert setup.has_systemd
     assert setup.links == (LinkSetup("eth0", NETWORK_FILE, "routable (configured)"),)
+
+
+def test_every_interface_is_read_that_networkd_rules_beside_those_towards_next_hops() -> None:
+    """One without an address, or without a cable, may hang on the same file."""
+    rows = [
+        "  1 lo       loopback carrier    unmanaged",
+        "  2 eth0     ether    routable   configured",
+        "  3 eth1     ether    no-carrier configuring",
+        "  4 veth1234 ether    degraded   unmanaged",
+        "  5 -x       ether    routable   configured",
+        "  6 eth2     ether    off        failed",
+    ]
+    answers: dict[str, Result | HostError | list[Result | HostError]] = {
+        LIST: said("\n".join(rows)),
+        "networkctl --no-pager status eth": networkctl(NETWORK_FILE),
+        "networkctl --no-pager status eth2": networkctl("n/a", "off (failed)"),
+    }
+    setup, host = read(answers)
+    assert setup.links == (LinkSetup("eth0", NETWORK_FILE, "routable (configured)"),)
+    assert setup.beside == (LinkSetup("eth1", NETWORK_FILE, "routable (configured)"),)
+    assert not any("veth" in line or "status -x" in line or "status lo" in line for line in host.ran)
+
+
+def test_the_other_interfaces_are_of_no_matter_where_networkd_rules_none_towards_next_hops() -> None:
+    assert LIST not in read({"networkctl": networkctl("n/a", "n/a (unmanaged)")})[1].ran
+
+
+@pytest.mark.parametrize("answer", [MISSING, HANGS, said("nothing\n3\n\n3 eth1 ether routable\n")])
+def test_a_list_that_says_nothing_names_no_other_interface(answer: Result) -> None:
+    assert read({"networkctl": networkctl(NETWORK_FILE), LIST: answer})[0].beside == ()
 
 
 def test_a_host_without_networkctl_is_asked_for_it_once() -> None:

@@ -83,6 +83,17 @@ def test_one_file_that_rules_two_interfaces_is_left_to_a_timer() -> None:
     assert "alike" in made.reason
 
 
+@pytest.mark.parametrize("network", [LINODE, NETPLAN])
+def test_the_second_interface_of_a_file_counts_though_no_next_hop_is_there(network: NetworkSetup) -> None:
+    file = network.links[0].network_file
+    assert file is not None
+    made = choose(Persist.AUTO, replace(network, beside=(ruled("ens19", file),)), ROUTES)
+    assert made.manager is Manager.UNIT
+    assert "ens19" in made.reason
+    elsewhere = replace(network, beside=(ruled("ens19", file.with_name("10-other.network")),))
+    assert choose(Persist.AUTO, elsewhere, ROUTES).manager is choose(Persist.AUTO, network, ROUTES).manager
+
+
 def test_auto_on_a_host_that_nothing_is_known_of() -> None:
     made = choose(Persist.AUTO, NOTHING, ROUTES)
     assert made.manager is None

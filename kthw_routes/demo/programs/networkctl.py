@@ -47,7 +47,8 @@ def _operational(link: Link) -> str:
 
 def _list(process: Process) -> int:
     networkd = process.host.networkd
-    rows = [("IDX", "LINK", "TYPE", "OPERATIONAL", "SETUP")]
+    legend = "--no-legend" not in process.arguments
+    rows = [("IDX", "LINK", "TYPE", "OPERATIONAL", "SETUP")] if legend else []
     rows += [
         (str(link.index), link.name, link.kind, _operational(link), networkd.setup_state(link.name))
         for link in process.host.kernel.links
@@ -56,7 +57,8 @@ def _list(process: Process) -> int:
     for row in rows:
         cells = [row[0].rjust(widths[0]), *(cell.ljust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
         process.out(" ".join(cells).rstrip() + "\n")
-    process.out(f"\n{len(rows) - 1} links listed.\n")
+    if legend:
+        process.out(f"\n{len(rows) - 1} links listed.\n")
     return 0
 
 
