@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
 import pytest
 
@@ -153,13 +154,18 @@ def _inside(lab: NodeLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep all tests on real nodes of one flavour in one process, and one after another: there is one lab."""
+    """Keep tests on real nodes of one flavour in one process, and one after another: they share a lab.
+
+    Linode's are most of them, and mostly wait: they are dealt to two processes, a module as a whole.
+    """
     for item in items:
         if item.get_closest_marker("nodes") is not None:
             flavour = _flavour_of(item)
-            group = "nodes" if flavour is Flavour.LINODE else f"nodes-{flavour}"
-            item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: list(Flavour).index(_flavour_of(item)))
+            share = crc32(item.path.stem.encode()) % 2 if flavour is Flavour.LINODE else 0
+            item.add_marker(pytest.mark.xdist_group(f"nodes-{flavour}-{share}"))
+    # What takes longest begins first; of real nodes a flavour after the other, as each has a lab of its own.
+    flavours = list(Flavour)
+    items.sort(key=lambda item: (item.get_closest_marker("nodes") is None, flavours.index(_flavour_of(item))))
 
 
 def _flavour_of(item: pytest.Item) -> Flavour:
