@@ -368,7 +368,7 @@ CASES = {
         node() + 'ssh = "192.168.8.21"\n' + 'x = 1\n',
         [
             "5:1: this key stands in the same table already; expected each key once",
-            '6:1: "x" is no key of a node; expected name, role, ssh, internal_ip or pod_cidr',
+            '6:1: "x" is no key of a node; expected name, role, ssh, internal_ip, pod_cidr or region',
         ],
     ),
     "a list that does not end": (
