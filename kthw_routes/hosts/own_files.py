@@ -22,10 +22,9 @@ def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
 
     Returns path -> a sentence, where the timer would not rest. Raises what `Session.run` raises.
     """
-    changing = [c for c in changes if c.kind.is_change and c.path in own_paths.UNIT_FILES]
-    timer = _of(changes, own_paths.TIMER)
-    if all(c.before is None for c in (changing if timer is None else [timer] if changing else [])):
+    if not has_to_rest(changes):
         return {}
+    timer = _of(changes, own_paths.TIMER)
     commands = [programs.stop_timer()]
     if timer is not None and timer.after is None:
         commands.append(programs.disable_timer())
@@ -33,6 +32,19 @@ def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
         if (problem := _run(visit, command, may_be_missing=True)) and _NOT_LOADED not in problem:
             return {str(own_paths.TIMER): f"{own_paths.TIMER.name} could not be stopped: {problem}"}
     return {}
+
+
+def has_to_rest(changes: Sequence[FileChange]) -> bool:
+    """Whether our timer is there, and would put the old routes back while they change."""
+    changing = [c for c in changes if c.kind.is_change and c.path in own_paths.UNIT_FILES]
+    timer = _of(changes, own_paths.TIMER)
+    return any(c.before is not None for c in (changing if timer is None else [timer] if changing else []))
+
+
+def in_order(changes: Sequence[FileChange]) -> tuple[list[FileChange], list[FileChange]]:
+    """The files to write, and then those to remove, each in its order."""
+    due = sorted((c for c in changes if c.kind.is_change), key=_order)
+    return [c for c in due if c.after is not None], [c for c in reversed(due) if c.after is None]
 
 
 def write(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
@@ -43,8 +55,7 @@ def write(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     Returns path -> a sentence that says why that file was left as it is, or what its reader said of it.
     Raises what `Session.run` raises.
     """
-    due = sorted((c for c in changes if c.kind.is_change), key=_order)
-    written, removed = [c for c in due if c.after is not None], [c for c in reversed(due) if c.after is None]
+    written, removed = in_order(changes)
     problems = {str(c.path): problem for c in written if (problem := _put(visit, c))}
     if _is_of_unit(written, problems):
         problems |= _start_units(visit, changes, problems)

@@ -1,12 +1,14 @@
 """What one would type by hand for each step: shown by *Commands*, to read, copy and learn from."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from kthw_routes.cluster import Node
 from kthw_routes.events import Step
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
+from kthw_routes.hosts import own_files
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.managers import manager_of
 from kthw_routes.persistence.model import Manager
@@ -18,6 +20,8 @@ from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wording import text_lines, ways_back
 
+_GENERATE: Final = "sudo netplan generate    # never apply or try: they take the network down and up"
+_RELOAD: Final = "sudo systemctl daemon-reload"
 _EXAMPLE = """\
 # nodes.toml
 [[nodes]]
@@ -88,15 +92,7 @@ def planned(journey: Journey, review: Review) -> Iterator[str]:
         ssh = _ssh(journey, cluster.node(host.node))
         yield f"# {host.node}"
         yield ssh
-        yield from (str(command) for command in host.commands)
-        for name in host.names:
-            if name.kind.is_change:
-                line = f"{name.address} {name.name}" if name.address else name.name
-                yield f"#   /etc/hosts: {name.kind} “{line}” ({name.reason})"
-        for file in host.files:
-            if file.kind.is_change:
-                yield from _file(file)
-        yield from _activation(host)
+        yield from on_host(host)
         yield ""
     if journey.report is not None:
         if journey.report.folder is not None:
@@ -107,39 +103,60 @@ def planned(journey: Journey, review: Review) -> Iterator[str]:
             yield ""
 
 
-def _file(change: FileChange) -> Iterator[str]:
-    """How to write a file, or take it away."""
+def on_host(host: HostPlan) -> Iterator[str]:
+    """The commands on one host, in the order in which the run sends them."""
+    written, removed = own_files.in_order(host.files)
+    timer = next((f for f in host.files if f.path == unit.TIMER), None)
+    if own_files.has_to_rest(host.files):  # while its files are there: of a unit without one systemd knows nothing
+        goes = timer is not None and timer.after is None
+        yield f"sudo systemctl {'disable --now' if goes else 'stop'} {unit.TIMER.name}"
+    yield from (str(command) for command in host.commands)
+    for file in written:
+        yield from _write(file)
+    if _is_of(Manager.NETPLAN, written):
+        yield _GENERATE
+    if _is_of(Manager.UNIT, written):
+        yield _RELOAD
+        if timer is None:
+            yield f"systemctl -q is-enabled {unit.TIMER.name} && sudo systemctl start {unit.TIMER.name}"
+        elif timer.after is not None:
+            yield f"sudo systemctl enable --now {unit.TIMER.name}"
+    for file in removed:
+        yield f"sudo rm {shlex.quote(str(file.path))}"
+        if file.folder_is_ours:
+            yield f"sudo rmdir --ignore-fail-on-non-empty {shlex.quote(str(file.path.parent))}"
+    if _is_of(Manager.NETPLAN, removed):
+        yield _GENERATE
+    if _is_of(Manager.UNIT, removed):
+        yield _RELOAD
+    for left in host.leftovers:
+        yield f"sudo {'rmdir' if left.is_folder else 'rm'} {shlex.quote(str(left.path))}"
+    for name in host.names:
+        if name.kind.is_change:
+            line = f"{name.address} {name.name}" if name.address else name.name
+            yield f"#   /etc/hosts: {name.kind} “{line}” ({name.reason})"
+    if host.forwarding is not None:
+        yield f"sudo sysctl -w net.ipv4.ip_forward={int(host.forwarding)}"
+
+
+def _write(change: FileChange) -> Iterator[str]:
+    """How to write a file. Its mode comes first: nobody is to read it for a moment who may not later."""
     path = shlex.quote(str(change.path))
-    if change.after is None:
-        yield f"sudo rm {path}"
-        return
-    lines = text_lines(change.after)
+    lines = text_lines(change.after or b"")
     end = "EOF"
     while end in lines:
         end += "F"
-    if change.before is None and change.folder_is_ours:
-        yield f"sudo mkdir -p {shlex.quote(str(change.path.parent))}"
+    if change.before is None:
+        yield f"sudo install -D -m {change.mode:04o} /dev/null {path}"
+    elif change.mode != change.before_mode:
+        yield f"sudo chmod {change.mode:04o} {path}"
     yield f"sudo tee {path} >/dev/null <<'{end}'"
     yield from lines
     yield end
-    if change.mode != change.before_mode:
-        yield f"sudo chmod {change.mode:04o} {path}"
 
 
-def _activation(host: HostPlan) -> Iterator[str]:
-    """What makes the host read its files, without touching the network as it is."""
-    changed = [f for f in host.files if f.kind.is_change]
-    managers = {manager_of(f.path): f.after is not None for f in changed}
-    if Manager.NETPLAN in managers:
-        yield "sudo netplan generate    # never apply or try: they take the network down and up"
-    if Manager.UNIT in managers:
-        if not managers[Manager.UNIT]:
-            yield f"sudo systemctl disable --now {unit.TIMER.name}"
-        yield "sudo systemctl daemon-reload"
-        if managers[Manager.UNIT]:
-            yield f"sudo systemctl enable --now {unit.TIMER.name}"
-    if host.forwarding is not None:
-        yield f"sudo sysctl -w net.ipv4.ip_forward={int(host.forwarding)}"
+def _is_of(manager: Manager, changes: Iterable[FileChange]) -> bool:
+    return any(manager_of(c.path) is manager for c in changes)
 
 
 def proving(journey: Journey) -> Iterator[str]:

@@ -1,0 +1,76 @@
+"""What *Commands* shows to type: in the order in which a run sends the same."""
+
+import re
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import pytest
+
+from kthw_routes.events import Step
+from kthw_routes.host_files import FileChange, Leftover
+from kthw_routes.host_plan import HostPlan
+from kthw_routes.hosts import own_files
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.wizard.by_hand import on_host
+
+from .answering import Answering, said
+from .test_own_files import BATCH, DROP_IN, NETPLAN, RIGHT, SCRATCH, SERVICE, TIMER, YAML, change
+
+UNIT = (BATCH, SERVICE, TIMER)
+_STEP = re.compile(
+    r"(?:sudo )?(?:(?P<written>mv -fT \S+|tee) (?P<target>/\S+)|(?P<removed>rm) (?:-f )?(?P<path>/\S+)"
+    r"|(?P<told>systemctl (?:daemon-reload|enable|disable|stop|start)|netplan generate))"
+)
+
+
+def steps(lines: list[str]) -> list[str]:
+    """What the lines do, by hand or by the run: files written and removed, programs told."""
+    found = []
+    for line in lines:
+        match = _STEP.match(line)
+        if match and not (path := match["path"] or "").endswith(".new"):
+            found.append(f"write {match['target']}" if match["written"] else (match["told"] or f"rm {path}").strip())
+    return found
+
+
+def sent(*changes: FileChange) -> list[str]:
+    """What a run sends for these files."""
+    host = Answering({"systemctl is-enabled": said("enabled\n"), **RIGHT})
+    visit = Visit(host, Step.RUN, lambda _: None)
+    own_files.before(visit, changes)
+    own_files.write(visit, changes)
+    return [line for line in host.ran if SCRATCH not in line]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [change(path) for path in UNIT],
+        [change(path, b"old\n", None) for path in UNIT],
+        [change(BATCH, b"old\n"), *(change(p, b"same\n", b"same\n") for p in (SERVICE, TIMER))],
+        [change(DROP_IN, folder_is_ours=True), *(change(path, b"old\n", None) for path in UNIT)],
+        [*(change(path) for path in UNIT), change(NETPLAN, b"old\n", None)],
+        [change(NETPLAN, after=YAML, mode=0o600)],
+    ],
+    ids=["unit comes", "unit goes", "batch changes", "networkd for unit", "unit for netplan", "netplan"],
+)
+def test_files_are_changed_in_the_order_of_a_run(changes: list[FileChange]) -> None:
+    by_hand = steps(list(on_host(HostPlan("worker-0", files=tuple(changes)))))
+    assert by_hand
+    of_run = steps(sent(*changes))
+    if of_run[:2] == ["systemctl stop", "systemctl disable"]:  # `disable --now` does both at once
+        del of_run[0]
+    assert by_hand == of_run
+
+
+def test_nobody_can_read_a_file_for_a_moment_who_may_not_later() -> None:
+    lines = list(on_host(HostPlan("worker-0", files=(change(NETPLAN, mode=0o600),))))
+    assert lines[0] == f"sudo install -D -m 0600 /dev/null {NETPLAN}"
+    assert lines[1].startswith(f"sudo tee {NETPLAN} ")
+    loose = replace(change(NETPLAN, b"old\n", mode=0o600), before_mode=0o666)
+    assert next(on_host(HostPlan("worker-0", files=(loose,)))) == f"sudo chmod 0600 {NETPLAN}"
+
+
+def test_what_a_killed_run_left_goes_by_hand_too() -> None:
+    left = Leftover(PurePosixPath("/etc/netplan/.90-kthw-routes.yaml.new"))
+    assert list(on_host(HostPlan("worker-0", leftovers=(left,)))) == [f"sudo rm {left.path}"]
