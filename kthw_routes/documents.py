@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
 from kthw_routes.cluster import Cluster, Node
+from kthw_routes.documents_network import network_json, text_of
 from kthw_routes.etc_hosts import NameChange
 from kthw_routes.findings import Finding
 from kthw_routes.host_files import FileChange
@@ -170,6 +171,9 @@ def facts_json(facts: HostFacts) -> Json:
         "cni_cidr": str(facts.cni_cidr) if facts.cni_cidr else None,
         "kubelet_cidr": str(facts.kubelet_cidr) if facts.kubelet_cidr else None,
         "ip_forward": facts.ip_forward,
+        "network": network_json(facts.network),
+        "etc_hosts": text_of(facts.etc_hosts) if facts.etc_hosts is not None else None,
+        "bridges": [{"device": b.device, "address": str(b.address), "up": b.is_up} for b in facts.bridges],
         "bridge": str(facts.bridge.address) if facts.bridge else None,
         "pods": [{"namespace": p.namespace, "address": str(p.address)} for p in facts.pods],
     }
