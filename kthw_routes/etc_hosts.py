@@ -22,7 +22,7 @@ _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
 
 class BrokenBlock(ValueError):
-    """The markers of the block do not pair up, so nothing in the file is touched. The message is a sentence."""
+    """The markers of the block do not pair up, so nothing in the file is touched; the message goes after its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +181,15 @@ def _split(content: bytes) -> list[_Line]:
         marker = text.strip()
         if marker == BEGIN:
             if inside or seen:
-                raise BrokenBlock("/etc/hosts holds the line '# BEGIN kthw-routes' twice")
+                raise BrokenBlock("holds the line '# BEGIN kthw-routes' twice")
             inside = seen = True
         elif marker == END and not inside:
-            raise BrokenBlock("/etc/hosts holds '# END kthw-routes' without its beginning")
+            raise BrokenBlock("holds '# END kthw-routes' without its beginning")
         lines.append(_Line(text, ending, inside))
         if marker == END:
             inside = False
     if inside:
-        raise BrokenBlock("/etc/hosts holds '# BEGIN kthw-routes' without its end")
+        raise BrokenBlock("holds '# BEGIN kthw-routes' without its end")
     return lines
 
 

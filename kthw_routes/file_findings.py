@@ -44,10 +44,11 @@ def of_files(plan: Plan) -> tuple[Finding, ...]:
 def _of_unread(host: HostPlan) -> Iterator[Finding]:
     for file in host.files:
         if file.kind is ChangeKind.STALE:
+            does = "holds routes" if _pairs(file, file.before or b"") else "stands there"
             yield Finding(
                 "persisted-not-read",
                 Level.NOTICE,
-                f"{host.node}: {file.path} holds routes, but {file.reason}.",
+                f"{host.node}: {file.path} {does}, but {file.reason}.",
                 "`--persist auto` holds them where this host reads them, and removes this file.",
                 host.node,
             )

@@ -99,7 +99,7 @@ def of_hosts(plan: Planner, cluster: Cluster, facts: Mapping[str, HostFacts]) ->
 def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
     held = held_in(facts.network.files)
     rows: list[RouteChange] = []
-    if options.routes_on.counts(node) or any(r.is_tagged for r in facts.routes):
+    if options.routes_on.counts(node) or any(r.is_tagged or (r.prefix, r.gateway) in held for r in facts.routes):
         wanted = wanted_routes(cluster, node, options.routes_on)
         rows = [_compare(w, facts, held, cluster) for w in wanted]
         rows += _unwanted(cluster, node, facts, {w.prefix for w in wanted}, held, options)
@@ -144,7 +144,8 @@ def _drops(
 
     def drops(prefix: IPv4Network) -> bool:
         own = node.pod_cidr is not None and prefix.overlaps(node.pod_cidr)
-        return own or prefix in gone or prefix in never or (options.prune and prefix not in members)
+        spare = prefix not in members or not options.routes_on.counts(node)
+        return own or prefix in gone or prefix in never or (options.prune and spare)
 
     return drops
 
@@ -158,17 +159,24 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
         return replace(plan, hosts_file_problem=problem)
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
     addresses = wanted_names(cluster, node)
+    template = facts.network.hosts_template if options.hosts_template else None
+    rewritten = facts.network.hosts_template is not None and template is None
+    plan = replace(plan, hosts_file_is_rewritten=rewritten)
+    problems: list[str] = []
     try:
         edit = etc_hosts.edit(facts.etc_hosts, addresses, gone=gone, prune=options.prune)
-        template = facts.network.hosts_template if options.hosts_template else None
-        files = plan.files
-        if template is not None:
-            wanted = etc_hosts.edit(template.content, addresses, gone=gone, prune=options.prune)
-            files = (*files, _template_change(template, wanted.after))
-        rewritten = facts.network.hosts_template is not None and template is None
-        return replace(plan, hosts_file=edit, files=files, hosts_file_is_rewritten=rewritten)
+        plan = replace(plan, hosts_file=edit)
     except etc_hosts.BrokenBlock as error:
-        return replace(plan, hosts_file_problem=f"{error}; mend or remove these lines by hand.")
+        problems.append(f"/etc/hosts {error}")
+    if template is not None:
+        try:
+            wanted = etc_hosts.edit(template.content, addresses, gone=gone, prune=options.prune)
+            plan = replace(plan, files=(*plan.files, _template_change(template, wanted.after)))
+        except etc_hosts.BrokenBlock as error:
+            problems.append(f"{template.path} {error}")
+    if problems:
+        plan = replace(plan, hosts_file_problem=f"{' and '.join(problems)}; mend or remove these lines by hand.")
+    return plan
 
 
 def _template_change(template: HostFile, after: bytes) -> FileChange:
@@ -294,7 +302,7 @@ def _unwanted(
             continue
         owner = members.get(prefix) or gone.get(prefix)
         ours = [r for r in has if r.is_tagged or (prefix, r.gateway) in held]
-        row = _unwanted_row(prefix, has, ours, owner, prefix in gone, options, (node.name, prefix) in options.marked)
+        row = _unwanted_row(node, prefix, has, ours, owner, prefix in gone, options)
         robbed = next((n for cidr, n in members.items() if prefix != cidr and prefix.subnet_of(cidr)), None)
         if row.kind is ChangeKind.FOREIGN and robbed and robbed != node.name:
             row = replace(row, reason=f"a part of {robbed}'s pod CIDR, led elsewhere: {describe(has[0])}")
@@ -312,29 +320,38 @@ def _own_cidr_row(
         return RouteChange(ChangeKind.FOREIGN, prefix, None, None, has, f"{reason}; --repair mends it")
     bridge = next((b for b in facts.bridges if b.is_up and b.address.network == prefix), None)
     edit = give_back(away, has, bridge)
-    back = f"; the route of {bridge.device} comes back" if bridge else "; no bridge of these pods is up yet"
+    whole = next((b for b in facts.bridges if b.is_up and prefix.subnet_of(b.address.network)), None)
+    back = "; no bridge of these pods is up yet"
+    if bridge is not None:
+        back = f"; the route of {bridge.device} comes back"
+    elif whole is not None:
+        back = f"; {whole.device} has the whole of these pods"
     return RouteChange(ChangeKind.REPLACE, prefix, node.name, None, has, reason + back, edit.commands, edit.inverse)
 
 
 def _unwanted_row(
+    node: Node,
     prefix: IPv4Network,
     has: tuple[Route, ...],
     ours: list[Route],
     owner: str | None,
     gone: bool,
     options: Options,
-    marked: bool,
 ) -> RouteChange:
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
         return RouteChange(kind, prefix, owner, None, has, reason, edit.commands, edit.inverse)
 
-    if ours and (gone or (options.prune and owner is None)):
-        why = f"{owner} was removed for good" if owner else "leads to no worker listed (--prune)"
-        return row(ChangeKind.REMOVE, why, take_away(ours, has))
+    if ours and gone:
+        return row(ChangeKind.REMOVE, f"{owner} was removed for good", take_away(ours, has))
+    if ours and owner and options.routes_on.counts(node):
+        return row(ChangeKind.STALE, f"ours; {owner} has no next hop to compare with")
     if ours:
-        why = f"{owner} has no next hop to compare with" if owner else "leads to no worker listed; --prune removes it"
-        return row(ChangeKind.STALE, f"ours; {why}")
+        why = "controllers get no routes now" if owner else "leads to no worker listed"
+        if options.prune:
+            return row(ChangeKind.REMOVE, f"{why} (--prune)", take_away(ours, has))
+        keeps = "--routes-on all keeps it right, " if owner else ""
+        return row(ChangeKind.STALE, f"ours; {why}; {keeps}--prune removes it")
     removable = [r for r in has if not r.is_kernel]
-    if marked and removable:
+    if (node.name, prefix) in options.marked and removable:
         return row(ChangeKind.REMOVE, "foreign, marked for removal", take_away(removable, has))
     return row(ChangeKind.FOREIGN, f"neither wanted nor ours: {describe(has[0])}")

@@ -27,6 +27,8 @@ FORWARDING_FILE: Final = HostFile(
     content([*heading("Forwarding at each boot, without which no packet reaches a pod."), "net.ipv4.ip_forward = 1"]),
 )
 
+_NOT_UNDERSTOOD: Final = "what it holds is not understood, and no route is to be held here; --prune removes it"
+
 
 @dataclass(frozen=True, slots=True)
 class FilesPlan:
@@ -55,7 +57,7 @@ def of_host(
         options: what was chosen.
     """
     network = facts.network
-    holding = _Holding(facts, tuple(wanted), drops)
+    holding = _Holding(facts, tuple(wanted), drops, options.prune)
     asked = options.persist or Persist.NONE
     choice = choose(asked, network, wanted or [r for manager in Manager for r in holding.reachable(manager)])
     if asked is Persist.NONE or choice.manager is None:
@@ -75,6 +77,7 @@ class _Holding:
     facts: HostFacts
     wanted: tuple[HeldRoute, ...]
     drops: Callable[[IPv4Network], bool]
+    prune: bool = False
 
     @property
     def network(self) -> NetworkSetup:
@@ -144,13 +147,17 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
     if not standing:
         return []
     routes = (*holding.wanted, *holding.kept(manager))
+    if not routes and not holding.prune and any(_is_strange(manager, file) for file in standing):
+        return [_change(ChangeKind.STALE, file, file, _NOT_UNDERSTOOD) for file in standing]
     if not routes:
         return [_removed(file, "no route is left to hold") for file in standing]
     fitting = holding.fitting(manager, routes)
     after = {file.path: file for file in module.files(fitting, network)}
     rows: list[FileChange] = []
     for file in standing:
-        unread = module.why_unread(file, network) if module.entries(file) else ""
+        # Without the batch nothing of the unit holds a route, but the timer still tries to.
+        should_hold = module.entries(file) or (manager is Manager.UNIT and network.file(unit.BATCH) is None)
+        unread = module.why_unread(file, network) if should_hold else ""
         target = after.get(file.path)
         if target is not None and _pairs(manager, file) != _pairs(manager, target):
             rows.append(_change(ChangeKind.REPLACE, target, file, "holds other routes than it should"))
@@ -164,6 +171,11 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
         else:
             rows.append(_change(ChangeKind.KEEP, file, file, "holds the routes over a reboot"))
     return rows
+
+
+def _is_strange(manager: Manager, file: HostFile) -> bool:
+    """Whether a file that should hold routes holds none that is understood."""
+    return file.path not in (unit.SERVICE, unit.TIMER) and not MODULES[manager].entries(file)
 
 
 def _pairs(manager: Manager, file: HostFile) -> set[tuple[object, object]]:

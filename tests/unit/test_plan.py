@@ -1,6 +1,8 @@
 """The wanted routes, compared with what a host has."""
 
 from dataclasses import replace
+from ipaddress import IPv4Interface
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
-from kthw_routes.observed import InterfaceAddress, Route
+from kthw_routes.observed import HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.options import Options
 from kthw_routes.plan import RouteChange
 
@@ -208,8 +210,6 @@ def test_the_pod_routes_of_the_node_itself_are_no_rows() -> None:
 
 
 def test_a_device_is_found_by_the_longest_prefix_that_is_up() -> None:
-    from ipaddress import IPv4Interface
-
     host = facts(NODE)
     host = replace(
         host,
@@ -249,3 +249,29 @@ def test_every_ordered_pair_of_members_once_and_never_the_own_pod_cidr(of: Clust
         assert (route.prefix, route.next_hop) == (of.node(route.worker).pod_cidr, of.node(route.worker).internal)
     made = planning.make(of, {n.name: facts(n) for n in of if n.internal})
     assert [h.node for h in made.hosts] == [n.name for n in of.visited if n.internal]
+
+
+def test_a_part_of_the_own_pods_comes_back_to_the_bridge_that_has_the_whole() -> None:
+    bridge = InterfaceAddress("cnio0", IPv4Interface("10.200.0.1/24"))
+    part = Route(net("10.200.0.0/25"), internal(1), "eth0")
+    own = replace(facts(NODE, [part]), bridges=(bridge,))
+    (host,) = planning.make(CLUSTER, {"worker-0": own}, Options(repair=True)).hosts
+    change = next(c for c in host.routes if c.prefix == part.prefix)
+    assert change.reason.endswith("; cnio0 has the whole of these pods")
+    assert lines(change) == ["ip route del 10.200.0.0/25 via 192.168.128.11 dev eth0 proto boot"]
+
+
+def test_a_broken_template_of_cloud_init_is_told_by_its_name_and_etc_hosts_edited_all_the_same() -> None:
+    template = HostFile(PurePosixPath("/etc/cloud/templates/hosts.debian.tmpl"), 0o644, b"# END kthw-routes\n")
+    node = CLUSTER.node("controller-0")
+    network = NetworkSetup(hosts_template=template)
+    read = facts(node, etc_hosts=b"127.0.0.1 localhost\n", network=network)
+    (host,) = planning.make(CLUSTER, {node.name: read}, Options(hosts_template=True)).hosts
+    assert host.hosts_file_problem.startswith("/etc/cloud/templates/hosts.debian.tmpl holds '# END kthw-routes'")
+    assert "/etc/hosts" not in host.hosts_file_problem
+    assert host.name_changes == 3
+    assert host.files == ()
+    broken = facts(node, etc_hosts=b"# END kthw-routes\n", network=network)
+    (host,) = planning.make(CLUSTER, {node.name: broken}, Options(hosts_template=True)).hosts
+    assert host.hosts_file_problem.startswith("/etc/hosts holds '# END kthw-routes' without its beginning and /etc/cl")
+    assert host.hosts_file is None
