@@ -9,7 +9,7 @@ from kthw_routes.proof import Proof
 from kthw_routes.results import Report, Review, exit_code
 from kthw_routes.running import RunningCommand
 from kthw_routes.settings import Settings
-from kthw_routes.wording import NEXT_LAB, survival, ways_back
+from kthw_routes.wording import NEXT_LAB, failed_wish, survival, ways_back
 
 
 def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode:
@@ -43,6 +43,8 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
             for one in commitments:
                 command.printer.say(one.sentence)
             _print_end(command.printer, report, kept=settings.personal)
+            if wish := failed_wish(review.plan):
+                command.printer.say(wish, "yellow")
         finally:
             command.finish(report, proof)
         command.document(_apply_document(review, report, proof, commitments))

@@ -28,6 +28,7 @@ from kthw_routes.wording import (
     level_tone,
     level_word,
     matrix_cell,
+    matrix_sources,
     proof_cell,
     state_tone,
     summary,
@@ -99,8 +100,7 @@ class Printer:
         """The route matrix, then the difference per host with reasons and exact commands."""
         workers = [w.name for w in cluster.workers]
         if len(workers) <= 8:
-            others = [h.node for h in plan.hosts if h.node not in workers and any(c.next_hop for c in h.routes)]
-            self._matrix(workers, plan, others)
+            self._matrix(matrix_sources(cluster, plan), workers, plan)
         self.hosts(plan)
         self.say()
         planned = {host.node for host in plan.hosts}
@@ -111,9 +111,9 @@ class Printer:
         for host in plan.hosts:
             self._host(host)
 
-    def _matrix(self, workers: list[str], plan: Plan, others: list[str]) -> None:
+    def _matrix(self, sources: Iterable[str], workers: list[str], plan: Plan) -> None:
         table = _table("from \\ to", *workers)
-        for source in (*workers, *others):
+        for source in sources:
             host = plan.host(source)
             row = [Text(source)]
             row += [_text(matrix_cell(host, source, target)) for target in workers]

@@ -10,6 +10,7 @@ from typing import Final
 
 from kthw_routes import diagnosis, transcript
 from kthw_routes.changes import ChangeKind
+from kthw_routes.cluster import Cluster
 from kthw_routes.events import Event, EventKind, HostState
 from kthw_routes.file_findings import ends_at_reboot
 from kthw_routes.findings import Finding, Level
@@ -100,6 +101,13 @@ def event_line(event: Event) -> Words:
             return Words(f"  {event.text}", Tone.QUIET)
 
 
+def matrix_sources(cluster: Cluster, plan: Plan) -> tuple[str, ...]:
+    """The nodes with a row in the route matrix: the workers, and what else gets routes to them."""
+    workers = [w.name for w in cluster.workers]
+    others = [h.node for h in plan.hosts if h.node not in workers and any(c.next_hop for c in h.routes)]
+    return (*workers, *others)
+
+
 def matrix_cell(host: HostPlan | None, source: str, target: str) -> Words:
     """A cell of the route matrix: a mark and a word."""
     if source == target:
@@ -166,6 +174,8 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
     if plan.is_empty and unread:
         return f"Nothing to do on {', '.join(h.node for h in plan.hosts)}{but}"
     if plan.is_empty:
+        if wish := failed_wish(plan):
+            return f"Nothing that can be done. {wish}"
         if any(h.is_stale for h in plan.hosts):
             return "Nothing to add or replace; what is stale stands above, and stays until it is asked to go."
         if plan.is_drift or any(h.hosts_file_problem for h in plan.hosts):
@@ -182,6 +192,16 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
         if any(numbers)
     ]
     return f"{', '.join(parts)}{but}"
+
+
+def failed_wish(plan: Plan) -> str:
+    """What was asked for and cannot be, a sentence; empty where all can."""
+    routed = [h for h in plan.hosts if any(c.next_hop is not None for c in h.routes)]
+    hosts = [h.node for h in plan.hosts if h.persistence is not None and h.persistence.problem]
+    if not hosts:
+        return ""
+    where = names_of(hosts, len(routed), "nodes")
+    return f"Not as asked for: nothing can hold the routes over a reboot that way on {where}; why stands above."
 
 
 def survival(plan: Plan) -> str:

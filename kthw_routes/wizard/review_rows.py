@@ -33,11 +33,22 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Goes:
+    """What an earlier run left behind; it goes."""
+
+    what: str
+    """In a cell."""
+    why: str
+    detail: str
+    kind: ChangeKind = ChangeKind.REMOVE
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of the review."""
 
     host: str
-    change: RouteChange | NameChange | FileChange | Switch | Finding
+    change: RouteChange | NameChange | FileChange | Switch | Goes | Finding
 
     @property
     def key(self) -> str:
@@ -53,6 +64,8 @@ class Row:
                 what = f"file {path}"
             case Switch():
                 what = "forwarding"
+            case Goes(detail=detail):
+                what = f"goes {detail}"
         return f"{self.host} {what}"
 
 
@@ -65,7 +78,8 @@ def rows_of(review: Review) -> Iterable[Row]:
             yield Row(finding.node or finding.region or "", finding)
     for host in review.plan.hosts:
         switch = () if host.forwarding is None else (Switch(host.forwarding),)
-        changes = (*host.routes, *host.names, *host.files, *switch)
+        left = (Goes(x.path.name, f"in {x.path.parent}, left by a run", str(x.path)) for x in host.leftovers)
+        changes = (*host.routes, *host.names, *host.files, *switch, *left)
         yield from (Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
     for finding in of_plan:
         if finding.code not in _SAID_ELSEWHERE and not finding.acknowledge:
@@ -96,6 +110,8 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
             return host, kind, cut_middle(change.path.name, 19), quiet(cut(f"{change.path.parent}", room))
         case Switch():
             return host, kind, "ip_forward", quiet(cut(f"{int(change.on)} from now on", room))
+        case Goes():
+            return host, kind, cut_middle(change.what, 19), quiet(cut(change.why, room))
 
 
 def cut(text: str, room: int) -> str:
@@ -180,6 +196,13 @@ def switch_detail(row: Row, change: Switch) -> Parts:
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
     yield f"\n  sysctl -w net.ipv4.ip_forward={int(change.on)}"
     yield quiet("\n  why    the kernel passes no packet on to a pod while it is 0")
+
+
+def goes_detail(row: Row, change: Goes) -> Parts:
+    """What an earlier run left behind, in full."""
+    yield f"{row.host} {change.detail}   "
+    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
+    yield quiet("\n  why    left by a run that was killed; nothing reads it")
 
 
 def is_own_cidr(review: Review, row: Row) -> bool:

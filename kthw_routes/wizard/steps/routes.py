@@ -29,7 +29,7 @@ from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.spin import Spin
 from kthw_routes.wizard.widgets.tick import Tick
-from kthw_routes.wording import KIND_TONE, Words, count, matrix_cell, summary
+from kthw_routes.wording import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
 
 WIDEST_MATRIX: Final = 12
 """Workers; a wider matrix is no picture any more, and the rows below it say the same."""
@@ -115,7 +115,10 @@ class RoutesStep(StepScreen):
         matrix = self.query_one("#matrix", Rows)
         matrix.display = bool(workers)
         matrix.show(
-            [(s, (cut_middle(s, width), *(matrix_cell(plan.host(s), s, t) for t in workers))) for s in workers],
+            [
+                (s, (cut_middle(s, width), *(matrix_cell(plan.host(s), s, t) for t in workers)))
+                for s in matrix_sources(cluster, plan)
+            ],
             columns,
         )
         self._rows = {row.key: row for row in review_rows.rows_of(review)}
@@ -186,6 +189,8 @@ class RoutesStep(StepScreen):
                 return review_rows.name_detail(row, name)
             case FileChange() as file:
                 return review_rows.file_detail(row, file, review)
+            case review_rows.Goes() as left:
+                return review_rows.goes_detail(row, left)
             case switch:
                 return review_rows.switch_detail(row, switch)
 
@@ -374,6 +379,8 @@ class RoutesStep(StepScreen):
 
 def _in_short(review: Review) -> str:
     """The counts on one line."""
+    if review.plan.is_empty:
+        return "Nothing that can be done here; what is not as it should be stands above."
     hosts = [h for h in review.plan.hosts if not h.is_empty]
     kinds = (
         (sum(h.route_changes for h in hosts), "route"),

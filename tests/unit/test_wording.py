@@ -1,0 +1,36 @@
+"""The words that both front ends share: what is left undone is never called right."""
+
+from kthw_routes import plan as planning
+from kthw_routes.host_plan import HostPlan, Plan
+from kthw_routes.options import Options, RoutesOn
+from kthw_routes.persistence.model import Persist
+from kthw_routes.wording import failed_wish, matrix_sources, summary
+
+from .builders import cluster, facts, pod_route
+
+CLUSTER = cluster(2)
+
+
+def plan(options: Options) -> Plan:
+    """Of hosts that have their routes already, and of which nothing tells by what their network is configured."""
+    read = {f"worker-{n}": facts(CLUSTER.node(f"worker-{n}"), [pod_route(1 - n)]) for n in range(2)}
+    controller = CLUSTER.node("controller-0")
+    return planning.make(CLUSTER, {**read, controller.name: facts(controller, etc_hosts=b"")}, options)
+
+
+def test_a_wish_that_cannot_be_is_not_called_as_it_should_be() -> None:
+    done = Plan(tuple(h for h in plan(Options(persist=Persist.IFUPDOWN)).hosts if h.node != "controller-0"))
+    assert done.is_empty
+    assert summary(done) == (
+        "Nothing that can be done. Not as asked for: nothing can hold the routes over a reboot that way on all 2 "
+        "nodes; why stands above."
+    )
+    assert not failed_wish(plan(Options()))
+    assert failed_wish(Plan(done.hosts[:1])).endswith("on worker-0; why stands above.")
+
+
+def test_the_matrix_has_a_row_for_all_that_get_routes() -> None:
+    assert matrix_sources(CLUSTER, plan(Options())) == ("worker-0", "worker-1")
+    everywhere = plan(Options(routes_on=RoutesOn.ALL))
+    assert matrix_sources(CLUSTER, everywhere) == ("worker-0", "worker-1", "controller-0")
+    assert matrix_sources(CLUSTER, Plan((HostPlan("controller-0"),))) == ("worker-0", "worker-1")
