@@ -1,6 +1,6 @@
 """Making the plan so on one host: read again, compare with the review, journal, change, read back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,7 +13,8 @@ from kthw_routes.hosts.errors import HostError, TookTooLong
 from kthw_routes.hosts.facts import read_addresses, read_etc_hosts, read_forwarding, read_routes
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import RouteCommand, failed_lines
-from kthw_routes.observed import HostFacts, Route
+from kthw_routes.observed import HostFacts, HostFile, Route
+from kthw_routes.persistence.managers import entries, manager_of
 from kthw_routes.untrusted import clean_line
 
 Journal = Callable[[HostPlan, HostFacts], None]
@@ -100,7 +101,7 @@ def apply(
     visit.state(HostState.CHANGING)
     sent = todo.changes
     try:
-        failed, broke_off = _send(visit, todo)
+        failed, broke_off = _send(visit, todo, fresh)
         visit.state(HostState.READING_BACK)
         after = reread(visit, facts)
     except HostError as error:  # whatever it is, something may have been changed by now
@@ -154,15 +155,22 @@ def _compare(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None
         )
 
 
-def _send(visit: Visit, todo: HostPlan) -> tuple[dict[str, str], str]:
+def _send(visit: Visit, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str], str]:
     """Send the changes; row -> what went wrong with it, and the end of a sentence where the batch broke off."""
     failed = dict(own_files.before(visit, todo.files))
+    stopped = not failed
     broke_off = ""
+    refused: dict[str, str] = {}
     if todo.commands:
         refused, words = _send_routes(visit, todo.commands)
         failed |= refused
         broke_off = f" The batch broke off: {words}" if words else ""
-    failed |= own_files.write(visit, todo.files)
+    tried = {str(c.route.prefix) for c in todo.commands} if broke_off else set(refused)
+    kept = _left_as_they_are(todo, tried, stopped=stopped)
+    if kept:
+        own_files.leave(visit, todo.files, timer_was_enabled=fresh.network.timer_is_enabled)
+        failed = kept | failed
+    failed |= own_files.write(visit, [f for f in todo.files if str(f.path) not in kept])
     if todo.hosts_file and not todo.hosts_file.is_empty:
         problem = hosts_file.write(visit, todo.hosts_file.after)
         if problem:
@@ -172,6 +180,20 @@ def _send(visit: Visit, todo: HostPlan) -> tuple[dict[str, str], str]:
     for left in todo.leftovers:
         visit.run(programs.remove_folder(left.path) if left.is_folder else programs.remove_file(left.path))
     return failed, broke_off
+
+
+def _left_as_they_are(todo: HostPlan, refused: Collection[str], *, stopped: bool) -> dict[str, str]:
+    """The files of routes that stay as they are, each with the reason; none where all of them may be changed.
+
+    A route that the kernel refuses now is not planted for the next boot, where it might keep the network waiting. But
+    what only takes a file away, or such a route out of it, goes on.
+    """
+    held = {c: {str(r.prefix) for r in entries(HostFile(c.path, c.mode, c.after or b""))} for c in todo.files}
+    if stopped and not any(prefixes & set(refused) for c, prefixes in held.items() if c.kind.is_change):
+        return {}
+    why = "routes that it is to hold were not added" if stopped else "the timer could not be stopped"
+    words = f"left as it is, as {why}; apply again to go on from there."
+    return {str(c.path): words for c in todo.files if c.kind.is_change and manager_of(c.path) is not None}
 
 
 def _send_routes(visit: Visit, commands: Sequence[RouteCommand]) -> tuple[dict[str, str], str]:

@@ -47,6 +47,15 @@ def in_order(changes: Sequence[FileChange]) -> tuple[list[FileChange], list[File
     return [c for c in due if c.after is not None], [c for c in reversed(due) if c.after is None]
 
 
+def leave(visit: Visit, changes: Sequence[FileChange], *, timer_was_enabled: bool) -> None:
+    """Leave the files as they are after all: the timer that was to rest (`before`) goes on as it did.
+
+    Raises what `Session.run` raises, but for a command that takes too long.
+    """
+    if has_to_rest(changes) and timer_was_enabled:
+        _run(visit, programs.enable_timer(), may_be_missing=True)
+
+
 def write(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     """Make the changes of files so, and tell the host of them.
 
