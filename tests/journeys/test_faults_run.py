@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.faults import Faults
-from tests.journeys.looking import NODES, is_done, others, pod_routes, state, tables
+from tests.journeys.looking import AT_ONCE, NODES, is_done, others, pod_routes, state, tables
 from tests.journeys.stage import WORKERS, RealNodes, Stage
 
 APPLY = ("apply", "--yes", "--no-probe")
@@ -78,7 +78,7 @@ def test_a_second_ctrl_c_ends_at_once_and_says_what_is_not_known(stage: Stage, f
     begun = time.monotonic()
     tool.interrupt()
     answer = tool.wait()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < AT_ONCE
     assert answer.code == 130
     assert state(answer, "worker-1") == "sent, not confirmed"
     assert all(state(answer, node) in ENDED for node in NODES)
@@ -103,7 +103,7 @@ def test_ctrl_c_while_hosts_are_read_changes_nothing(stage: Stage, faults: Fault
     else:
         hold.release()
     answer = tool.wait()
-    assert times == 1 or time.monotonic() - begun < 1
+    assert times == 1 or time.monotonic() - begun < AT_ONCE
     assert answer.code == 130
     assert "kthw-routes: Interrupted. Nothing was changed." in answer.err
     assert tables(stage) == before

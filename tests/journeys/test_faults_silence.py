@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.journeys.faults import Faults
-from tests.journeys.looking import is_done, others, state
+from tests.journeys.looking import AT_ONCE, is_done, others, state
 from tests.journeys.stage import RealNodes, Stage
 
 APPLY = ("apply", "--yes", "--no-probe")
@@ -33,7 +33,7 @@ def test_a_dead_host_is_noticed_within_fifty_seconds(stage: Stage, faults: Fault
     begun = time.monotonic()
     tool.interrupt()
     assert tool.wait().code == 130
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < AT_ONCE
 
 
 def test_a_host_that_takes_connections_and_says_nothing_is_skipped(stage: Stage, faults: Faults) -> None:

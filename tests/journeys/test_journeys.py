@@ -150,9 +150,12 @@ def test_foreign_routes_stay_and_ours_go_only_when_asked(stage: Stage) -> None:
     stage.run("worker-0", f"{foreign}; {ours}")
     assert stage.tool("apply", "--yes").code == 0
     assert {"10.200.7.0/24", "10.200.8.0/24"} < pod_routes(stage, "worker-0").keys()
-    assert stage.tool("check").code == 0
+    stale = stage.tool("check")
+    assert stale.code == 3, "what is ours of nobody is drift, though it goes only when asked"
+    assert "stays until it is asked to go" in stale.out
     pruned = stage.tool("apply", "--yes", "--prune")
     assert pruned.code == 0, pruned.out
+    assert stage.tool("check").code == 0, "a foreign route is no drift"
     assert pod_routes(stage, "worker-0").keys() == {"10.200.1.0/24", "10.200.2.0/24", "10.200.7.0/24"}
 
 
