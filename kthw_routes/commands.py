@@ -3,12 +3,13 @@
 from kthw_routes.documents import Json, outcome_json, plan_document, proof_json
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import Step
-from kthw_routes.hosts.dead_man import Commitment, Fate
+from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.output import Printer
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report, Review, exit_code
 from kthw_routes.running import RunningCommand
 from kthw_routes.settings import Settings
+from kthw_routes.switch import Fate
 from kthw_routes.wording import NEXT_LAB, failed_wish, survival, ways_back
 
 

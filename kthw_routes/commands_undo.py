@@ -20,6 +20,7 @@ from kthw_routes.running import RunningCommand
 from kthw_routes.runs import PastRun, Runs, read_runs, runs_in
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Discovery
+from kthw_routes.switch import Switch
 from kthw_routes.wording import count, undo_summary
 
 NOTHING: Final = "Nothing to take back"
@@ -184,7 +185,7 @@ def hosts_words(hosts: tuple[str, ...]) -> str:
 
 def run_json(run: PastRun, runs: Runs) -> Json:
     """One run, for programs."""
-    undone = runs.undone(run)
+    undone, switches = runs.undone(run), runs.switches(run)
     return {
         "id": run.id,
         "folder": str(run.folder),
@@ -193,7 +194,7 @@ def run_json(run: PastRun, runs: Runs) -> Json:
         "undoes": run.undoes or None,
         "source": run.connection.source or None,
         "hosts": [
-            {"host": h, "state": run.journal.states.get(h), "undone_by": undone.get(h)}
+            {"host": h, "state": run.journal.states.get(h), "undone_by": undone.get(h), **_switch(switches.get(h))}
             for h in dict.fromkeys((*run.hosts, *run.journal.states))
         ],
         "changes": len(run.rows),
@@ -202,6 +203,12 @@ def run_json(run: PastRun, runs: Runs) -> Json:
         "outcome": runs.outcome(run),
         "problem": run.problem or None,
     }
+
+
+def _switch(switch: Switch | None) -> Json:
+    """Whether the host takes the run back by itself, and when."""
+    at = switch.fires_at if switch else None
+    return {"by_itself": switch.fate if switch else None, "fires_at": at.isoformat() if at else None}
 
 
 def _when(run: PastRun) -> str:

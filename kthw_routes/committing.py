@@ -1,17 +1,20 @@
 """--commit-within: every host takes its changes back by itself, unless they are confirmed over a fresh connection."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import dead_man
-from kthw_routes.hosts.dead_man import Armed, Commitment, Fate
+from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.hosts.fleet import Fleet, Outcome
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFacts
 from kthw_routes.results import Report
+from kthw_routes.switch import Fate
 
 
 class Switches:
@@ -22,20 +25,21 @@ class Switches:
         self._run: Final = run
         self._seconds: Final = seconds
         self._journal: Final = journal
-        self._armed: dict[str, Armed] = {}
+        self._armed: dict[str, datetime] = {}
 
     def arm(self, visit: Visit, todo: HostPlan, facts: HostFacts) -> None:
-        """Let the host take back by itself what is about to be done there, with what earlier tries did.
+        """Let the host take back by itself what is about to be done there; once for each host.
 
         Raises HostError: then nothing may be done.
         """
-        done: tuple[HostPlan, ...] = (todo,)
-        earlier = self._armed.pop(visit.node, None)
-        if earlier is not None and dead_man.disarm(visit, self._run):
-            done += earlier.done
-        armed = dead_man.arm(visit, facts, self._run, self._seconds, done)
-        self._armed[visit.node] = armed
-        self._journal({"host": visit.node, "dead_man": Fate.ARMED, "fires_at": armed.fires_at.isoformat()})
+        fires_at = dead_man.arm(visit, facts, self._run, self._seconds, todo)
+        self._armed[visit.node] = fires_at
+        self._journal({"host": visit.node, "dead_man": Fate.ARMED, "fires_at": fires_at.isoformat()})
+
+    def besides(self, facts: HostFacts) -> HostFacts:
+        """The facts without this run's own switch, which is no news while it is under way."""
+        others = tuple(run for run in facts.network.switches if run != self._run)
+        return replace(facts, network=replace(facts.network, switches=others))
 
     def commit(self, fleet: Fleet, report: Report, *, holds: bool, emit: Emit) -> tuple[Commitment, ...]:
         """Take the switches away where the host was read back right, if the proof `holds`."""
@@ -65,5 +69,5 @@ class Switches:
             why = f"it could not be told otherwise: {told.error.sentence}" if told.error else "the work was stopped"
         elif holds:
             why = f"it ended as “{report.outcomes[node].state}”"
-        at = dead_man.clock(self._armed[node].fires_at)
+        at = dead_man.clock(self._armed[node])
         return Commitment(node, Fate.ARMED, f"{node}: takes its changes back by itself at {at} ({why}).")

@@ -76,6 +76,7 @@ def host_plan_json(host: HostPlan) -> Json:
         "persistence": _choice(host.persistence) if host.persistence else None,
         "forwarding": host.forwarding,
         "leftovers": [str(x.path) for x in host.leftovers],
+        "switches": list(host.switches),
         "own_pod_cidr_routed_away": route_json(host.own_cidr_routed_away) if host.own_cidr_routed_away else None,
         "inverse": [str(c) for c in host.inverse],
     }

@@ -10,6 +10,7 @@ from kthw_routes.findings import Finding, Level
 from kthw_routes.iproute2 import RouteCommand, Verb
 from kthw_routes.observed import HostFacts
 from kthw_routes.options import RoutesOn
+from kthw_routes.persistence.text import listed
 from kthw_routes.plan import HostPlan, Plan, describe, wanted_routes
 
 
@@ -39,7 +40,25 @@ def of_facts(
 
 def of_plan(plan: Plan) -> tuple[Finding, ...]:
     """What the comparison of the wanted routes, names and files with the hosts gives cause to say."""
-    return (*(f for host in plan.hosts for f in _of_host_plan(host)), *of_files(plan))
+    return (*of_switches(plan), *(f for host in plan.hosts for f in _of_host_plan(host)), *of_files(plan))
+
+
+def of_switches(plan: Plan) -> tuple[Finding, ...]:
+    """Runs whose changes hosts would take back by themselves: how a host is now is not how it stays."""
+    armed: dict[str, list[str]] = defaultdict(list)
+    for host in plan.hosts:
+        for run in host.switches:
+            armed[run].append(host.node)
+    return tuple(
+        Finding(
+            "armed-switch",
+            Level.NOTICE,
+            f"Run {run} takes its changes back by itself on {listed(nodes)} when its time has come (--commit-within).",
+            f"`apply` calls that off and leaves all right; `kthw-routes undo {run}` takes them back now.",
+            nodes[0] if len(nodes) == 1 else None,
+        )
+        for run, nodes in armed.items()
+    )
 
 
 def _of_internal_address(node: Node, host: HostFacts) -> Iterator[Finding]:

@@ -53,6 +53,8 @@ class HostPlan:
     """What net.ipv4.ip_forward is set to now; None: left as it is."""
     leftovers: tuple[Leftover, ...] = ()
     """What a run that was killed left lying about; it goes. There is no way back for these, and no need of one."""
+    switches: tuple[str, ...] = ()
+    """The earlier runs whose changes the host would take back by itself later on; it is told not to."""
 
     @property
     def commands(self) -> tuple[RouteCommand, ...]:
@@ -87,7 +89,7 @@ class HostPlan:
     @property
     def changes(self) -> int:
         """How many rows change something."""
-        return self.route_changes + self.name_changes + self.file_changes
+        return self.route_changes + self.name_changes + self.file_changes + len(self.switches)
 
     @property
     def is_empty(self) -> bool:
@@ -103,7 +105,8 @@ class HostPlan:
     def is_stale(self) -> bool:
         """Whether something of ours is there that should not be, and goes only when that is asked for."""
         routes = any(c.kind is ChangeKind.STALE and c.worker is None for c in self.routes)
-        return routes or any(row.kind is ChangeKind.STALE for row in (*self.names, *self.files))
+        rows: tuple[NameChange | FileChange, ...] = (*self.names, *self.files)
+        return routes or any(row.kind is ChangeKind.STALE for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def host_record(todo: HostPlan, facts: HostFacts) -> Json:
         ],
         "files": [_file(f) for f in todo.files if f.kind.is_change],
         "leftovers": [str(x.path) for x in todo.leftovers],
+        "switches": list(todo.switches),
     }
     if todo.hosts_file is not None and not todo.hosts_file.is_empty:
         record["etc_hosts"] = {

@@ -4,14 +4,19 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from kthw_routes.changes import ChangeKind
 from kthw_routes.documents import route_from_json
 from kthw_routes.host_files import FileChange
 from kthw_routes.observed import Route
+from kthw_routes.switch import Fate, Switch
+
+SWITCH: Final = "net.ipv4.ip_forward"
+"""The row of the switch of forwarding."""
 
 
 class UnreadableJournal(ValueError):
@@ -47,12 +52,14 @@ class HostRecord:
     hosts_file: HostsFileRecord | None = None
     forwarding: bool | None = None
     """What net.ipv4.ip_forward was before it was switched; None where it was left alone."""
+    switches: tuple[str, ...] = ()
+    """The earlier runs whose changes the host was no longer to take back by itself."""
 
     @property
     def rows(self) -> tuple[str, ...]:
         """What it touched, row by row: prefixes, names, paths."""
         names = self.hosts_file.names if self.hosts_file else ()
-        switch = () if self.forwarding is None else ("net.ipv4.ip_forward",)
+        switch = () if self.forwarding is None else (SWITCH,)
         return (*(str(r.prefix) for r in self.routes), *(str(f.path) for f in self.files), *names, *switch)
 
 
@@ -66,6 +73,8 @@ class Journal:
     """Host -> the word for how it ended. Hosts that were under way when the run broke off are not among them."""
     failed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Host -> the rows that failed there."""
+    switches: Mapping[str, Switch] = field(default_factory=dict)
+    """Host -> what is known of the switch by which it takes the changes back by itself; empty without one."""
     is_closed: bool = False
     """Whether the run came to its end."""
 
@@ -88,6 +97,7 @@ def read_journal(path: Path) -> Journal:
     records: list[HostRecord] = []
     states: dict[str, str] = {}
     failed: dict[str, frozenset[str]] = {}
+    switches: dict[str, Switch] = {}
     closed = False
     for number, line in enumerate(lines, 1):
         try:
@@ -98,12 +108,19 @@ def read_journal(path: Path) -> Journal:
             elif "state" in entry:
                 states[entry["host"]] = str(entry["state"])
                 failed[entry["host"]] = frozenset(entry.get("failed", ()))
+            elif "dead_man" in entry:
+                switches[entry["host"]] = _switch(entry, switches.get(entry["host"]))
             elif "do" in entry:
                 records.append(_host(entry))
                 states.pop(entry["host"], None)  # tried again: how it ended then is no longer how it stands
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UnreadableJournal(f"line {number} of {path} cannot be read") from error
-    return Journal(tuple(records), states, failed, closed)
+    return Journal(tuple(records), states, failed, switches, closed)
+
+
+def _switch(entry: Mapping[str, Any], before: Switch | None) -> Switch:
+    at = datetime.fromisoformat(entry["fires_at"]).astimezone(UTC) if "fires_at" in entry else None
+    return Switch(Fate(entry["dead_man"]), at or (before.fires_at if before else None))
 
 
 def _host(entry: Mapping[str, Any]) -> HostRecord:
@@ -122,6 +139,7 @@ def _host(entry: Mapping[str, Any]) -> HostRecord:
         tuple(_file(f) for f in entry["files"]),
         _hosts_file(names) if names else None,
         bool(switch["before"]) if switch else None,
+        tuple(str(run) for run in entry.get("switches", ())),
     )
 
 

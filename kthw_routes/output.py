@@ -124,10 +124,12 @@ class Printer:
         interesting = [c for c in host.routes if c.kind is not ChangeKind.KEEP]
         names = [n for n in host.names if n.kind is not ChangeKind.KEEP]
         files = [f for f in host.files if f.kind is not ChangeKind.KEEP]
-        if not interesting and not names and not files and not host.hosts_file_problem and not host.file_changes:
+        if not (interesting or names or files or host.hosts_file_problem or host.changes):
             return
         self.say()
         self.say(host.node, "bold")
+        for run in host.switches:
+            self.say(f"  - remove  the timed undo of run {run}   what it did stays then", _STYLE[Tone.LOSS])
         for change in interesting:
             self._route(change)
         for file in files:

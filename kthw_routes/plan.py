@@ -111,6 +111,7 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
         files=files.changes,
         persistence=files.choice,
         forwarding=files.forwarding,
+        switches=facts.network.switches,
     )
     return _with_names(plan, cluster, node, facts, options)
 

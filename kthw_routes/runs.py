@@ -13,10 +13,12 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, Final
 
+from kthw_routes import switch
 from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role, Selection
 from kthw_routes.errors import UsageError
-from kthw_routes.events import HostState
+from kthw_routes.events import HostState, now
 from kthw_routes.journal_reading import Journal, UnreadableJournal, read_journal
+from kthw_routes.switch import Fate, Switch
 from kthw_routes.untrusted import clean_line
 
 _ID: Final = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{4}")
@@ -131,7 +133,20 @@ class Runs(Sequence[PastRun]):
         elif run.unfinished:
             words = f"not done on {', '.join(run.unfinished)}"
         partly = [h for h in run.hosts if h in undone]
-        return f"{words}; undone on {', '.join(partly)}" if partly else words
+        by_hosts = switch.words({h: one for h, one in self.switches(run).items() if h not in undone}, now())
+        return "; ".join((words, *by_hosts, *([f"undone on {', '.join(partly)}"] if partly else ())))
+
+    def switches(self, run: PastRun) -> Mapping[str, Switch]:
+        """Host -> the switch by which it takes this run's changes back by itself, or would have."""
+        # A state is written when a host's work has ended; the switches of earlier runs go first.
+        kept = {
+            record.host
+            for other in self._runs
+            for record in other.journal.records
+            if run.id in record.switches and record.host in other.journal.failed
+        }
+        switches = run.journal.switches.items()
+        return {h: replace(one, fate=Fate.KEPT) if h in kept and one.fate is Fate.ARMED else one for h, one in switches}
 
     def newest(self) -> PastRun | None:
         """What `undo` takes back where no run is named: the newest that changed something and is not undone."""

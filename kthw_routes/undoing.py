@@ -60,6 +60,7 @@ def planner(
             files=_files(records, facts, by),
             forwarding=False if _forwards_by(records, facts) and not _has_pods(facts) else None,
             leftovers=(*(Leftover(path) for path in facts.network.leftovers), *_empty_folders(records, facts)),
+            switches=facts.network.switches,
         )
 
     return plan

@@ -185,6 +185,7 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
         ([h.route_changes for h in plan.hosts], "route change", ""),
         ([h.name_changes for h in plan.hosts], "name", " in /etc/hosts"),
         ([h.file_changes for h in plan.hosts], "file", ""),
+        ([len(h.switches) for h in plan.hosts], "timed undo", " called off"),
     )
     parts = [
         f"{count(sum(numbers), noun)}{where} on {count(sum(1 for n in numbers if n), 'node')}"

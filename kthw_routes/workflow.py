@@ -140,7 +140,8 @@ class Walk:
         planner = undoing.planner(past.journal, past.cluster, runs.later_rows(past))
         made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
         skipped = (f for f in inspection.findings if f.level is Level.SKIP_HOST)
-        findings = (*skipped, *undoing.remarks(past.journal, inspection.facts))
+        armed = host_findings.of_switches(made)
+        findings = (*skipped, *armed, *undoing.remarks(past.journal, inspection.facts))
         return Review(inspection, self.options, made, findings, planner, past.id)
 
     def run(self, review: Review) -> Report:
@@ -165,7 +166,12 @@ class Walk:
             return self._report(review, self._apply(review, todo, again=False))
 
     def retry(self, report: Report) -> Report:
-        """Run what is not done, and only that: each host is read again first."""
+        """Run what is not done, and only that: each host is read again first.
+
+        Raises UsageError after `commit_within`: what the first try did is to go back by itself then.
+        """
+        if self._switches is not None:
+            raise UsageError("With --commit-within there is one try only.", "Review again, and run that.")
         if self.stop.requested:
             self.heed(Stop())
         with self._lock(report.review):
@@ -286,7 +292,8 @@ class Walk:
 
         def read(session: Session) -> HostFacts:
             session.open()
-            return look(Visit(session, Step.PROOF, self._emit), cluster.node(session.node), _next_hops(cluster))
+            read = look(Visit(session, Step.PROOF, self._emit), cluster.node(session.node), _next_hops(cluster))
+            return self._switches.besides(read) if self._switches is not None else read
 
         cluster, facts = inspection.cluster, dict[str, HostFacts]()
         for name, outcome in self._fleet.each(read, list(inspection.facts)).items():

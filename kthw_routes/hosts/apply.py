@@ -8,7 +8,7 @@ from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Node
 from kthw_routes.events import HostState
 from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
-from kthw_routes.hosts import hosts_file, network_setup, own_files, programs
+from kthw_routes.hosts import dead_man, hosts_file, network_setup, own_files, programs
 from kthw_routes.hosts.errors import HostError, TookTooLong
 from kthw_routes.hosts.facts import read_addresses, read_etc_hosts, read_forwarding, read_routes
 from kthw_routes.hosts.visit import Visit
@@ -96,14 +96,17 @@ def apply(
         visit.state(HostState.NOTHING_TO_DO)
         return HostOutcome(node.name, HostState.NOTHING_TO_DO, routes=fresh.routes, etc_hosts=fresh.etc_hosts)
     journal(todo, fresh)
-    if arm is not None:
+    if arm is not None and todo.changes > len(todo.switches):
         arm(visit, todo, fresh)
     visit.state(HostState.CHANGING)
     sent = todo.changes
     try:
+        _call_off(visit, todo.switches)
         failed, broke_off = _send(visit, todo, fresh)
         visit.state(HostState.READING_BACK)
         after = reread(visit, facts)
+    except ChangedSinceReview:
+        raise  # nothing was sent yet
     except HostError as error:  # whatever it is, something may have been changed by now
         sentence = f"{error.sentence} Changes were sent; whether they took effect is not confirmed."
         hint = "Try again: the host is read anew then."
@@ -111,7 +114,7 @@ def apply(
     back = plan(node, after)
     for route in (r for row in back.routes for r in row.has):
         visit.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
-    failed |= _not_there(back, failed)
+    failed |= _not_there(replace(back, switches=tuple(x for x in back.switches if x in todo.switches)), failed)
     if failed:
         sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{broke_off}"
         return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent, after.routes, after.etc_hosts)
@@ -135,6 +138,7 @@ def _rows(plan: HostPlan) -> dict[str, tuple[ChangeKind, tuple[object, ...]]]:
     rows |= {n.name: (n.kind, (n.has, n.address)) for n in plan.names}
     rows |= {str(f.path): (f.kind, (f.before, f.after)) for f in plan.files}
     rows |= {str(x.path): (ChangeKind.REMOVE, ()) for x in plan.leftovers}
+    rows |= {switch_row(x): (ChangeKind.REMOVE, ()) for x in plan.switches}
     if plan.forwarding is not None:
         rows[FORWARDING] = (ChangeKind.REPLACE, (plan.forwarding,))
     return rows
@@ -153,6 +157,19 @@ def _compare(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None
         raise ChangedSinceReview(
             node, f"{row} was “{before[0] if before else 'absent'}”, is “{now[0] if now else 'absent'}”"
         )
+
+
+def switch_row(run: str) -> str:
+    """The row of an earlier run's dead man's switch."""
+    return f"the timed undo of run {run}"
+
+
+def _call_off(visit: Visit, runs: Sequence[str]) -> None:
+    """Before anything else: what earlier runs did is not taken back by the host itself any more."""
+    for run in runs:
+        if not dead_man.disarm(visit, run):
+            raise ChangedSinceReview(visit.node, f"it took back by itself what run {run} had done")
+        visit.note(f"what run {run} did is not taken back by the host itself any more")
 
 
 def _send(visit: Visit, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str], str]:
@@ -233,6 +250,7 @@ def _not_there(after: HostPlan, failed: Mapping[str, str]) -> dict[str, str]:
     rows |= {n.name: "the line is not in /etc/hosts as read back." for n in after.names if n.kind.is_change}
     rows |= {str(f.path): "the file as read back is another." for f in after.files if f.kind.is_change}
     rows |= {str(x.path): "it is there still." for x in after.leftovers if not x.is_folder}
+    rows |= {switch_row(x): "it is there still." for x in after.switches}
     rows |= {FORWARDING: "it was read back otherwise."} if after.forwarding is not None else {}
     return {row: words for row, words in rows.items() if row not in failed}
 

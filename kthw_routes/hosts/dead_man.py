@@ -3,50 +3,23 @@
 systemd runs the script; it lies in /run, so that neither survives a reboot. What ran is known by the script's absence.
 """
 
-import re
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from pathlib import PurePosixPath
-from typing import Final
 
 from kthw_routes.events import now
 from kthw_routes.host_plan import HostPlan
-from kthw_routes.hosts import programs
+from kthw_routes.hosts import own_paths, programs
 from kthw_routes.hosts.dead_man_script import script
 from kthw_routes.hosts.errors import HostError, TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFacts
+from kthw_routes.switch import Fate
 from kthw_routes.untrusted import clean_line
-
-_RUN: Final = re.compile(r"[0-9TZ]{1,20}-[0-9a-f]{1,8}")
 
 
 class NotArmed(HostError):
     """The switch could not be set; nothing was changed on the host."""
-
-
-class Fate(StrEnum):
-    """What became of the changes on a host whose switch was set."""
-
-    KEPT = "kept"
-    """They stay: the switch was taken away."""
-    ARMED = "armed"
-    """They go back by themselves when the time has come."""
-    FIRED = "fired"
-    """They went back by themselves already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Armed:
-    """A switch that is set."""
-
-    done: tuple[HostPlan, ...]
-    """What it takes back, the newest first."""
-    fires_at: datetime
-    """About when, in UTC; never before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +31,26 @@ class Commitment:
     sentence: str
 
 
-def arm(visit: Visit, facts: HostFacts, run: str, seconds: int, done: Sequence[HostPlan]) -> Armed:
-    """Set the switch.
+def arm(visit: Visit, facts: HostFacts, run: str, seconds: int, todo: HostPlan) -> datetime:
+    """Set the switch; about when it works, in UTC, never before.
 
     Args:
         visit: the host, nothing changed on it yet.
         facts: what was read there.
         run: the run's name.
         seconds: the time until it takes the changes back.
-        done: what it takes back, the newest first.
+        todo: what it takes back.
 
     Raises NotArmed, and what `Session.run` raises.
     """
     node = visit.node
     if not facts.network.has_systemd:
         raise NotArmed(node, "there is no systemd, which --commit-within needs.", "Leave --commit-within out.")
-    path = script_path(run)
+    path = own_paths.switch_script(run)
     commands = (
         (programs.make_empty(path, 0o700), False),
-        (programs.write_file(path, script(done, path)), True),
-        (programs.run_later(unit(run), seconds, path), False),
+        (programs.write_file(path, script(todo, path)), True),
+        (programs.run_later(own_paths.switch_unit(run), seconds, path), False),
     )
     for command, silent in commands:
         try:
@@ -93,27 +66,16 @@ def arm(visit: Visit, facts: HostFacts, run: str, seconds: int, done: Sequence[H
             raise NotArmed(node, f"the changes could not be made to go back by themselves: {words}")
     fires_at = now() + timedelta(seconds=seconds)
     visit.note(f"will take the changes back at {clock(fires_at)} unless told otherwise")
-    return Armed(tuple(done), fires_at)
+    return fires_at
 
 
 def disarm(visit: Visit, run: str) -> bool:
     """Take the switch away; False where it has done its work already. Raises what `Session.run` and `Visit.run` do."""
-    visit.run(programs.stop_unit(f"{unit(run)}.timer"))
-    is_there = visit.run(programs.file_kind(script_path(run)), silent=True).ok
-    visit.run(programs.remove_file(script_path(run)), silent=True)
+    path = own_paths.switch_script(run)
+    visit.run(programs.stop_unit(f"{own_paths.switch_unit(run)}.timer"))
+    is_there = visit.run(programs.file_kind(path), silent=True).ok
+    visit.run(programs.remove_file(path), silent=True)
     return is_there
-
-
-def unit(run: str) -> str:
-    """The name of its unit, without an ending. Raises ValueError where `run` is no run's name."""
-    if not _RUN.fullmatch(run):
-        raise ValueError(f"not the name of a run: {run!r}")
-    return f"kthw-routes-undo-{run}"
-
-
-def script_path(run: str) -> PurePosixPath:
-    """Where its script lies."""
-    return PurePosixPath("/run") / f"{unit(run)}.sh"
 
 
 def clock(at: datetime) -> str:

@@ -1,24 +1,27 @@
 """The script with which a host takes a change back by itself: plain sh, everything that it needs within it. Pure.
 
-What somebody changed meanwhile is left alone here too: a file goes back only while it is as the run wrote it.
+What somebody changed meanwhile is left alone here too: a file goes back only while it is as the run wrote it, the
+routes of a prefix only while the route is there that the run put there. A route that it removed is added, never put in
+the place of another.
 """
 
 import base64
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan
+from kthw_routes.host_plan import HostPlan, RouteChange
 from kthw_routes.hosts import own_paths, programs
 from kthw_routes.iproute2 import batch
+from kthw_routes.route_edits import outcome
 
 
-def script(done: Sequence[HostPlan], path: PurePosixPath) -> bytes:
+def script(todo: HostPlan, path: PurePosixPath) -> bytes:
     """The script.
 
     Args:
-        done: what was done on the host, the newest first.
+        todo: what is done on the host.
         path: where it lies; it removes itself first, which is the sign that it ran.
     """
     lines = [
@@ -26,7 +29,7 @@ def script(done: Sequence[HostPlan], path: PurePosixPath) -> bytes:
         "# kthw-routes: takes back what was changed here, because nobody said in time that it is well.",
         "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C",
         f"rm -f {path}",
-        *(line for plan in done for line in _back(plan)),
+        *_back(todo),
         "exit 0",
     ]
     return "".join(f"{line}\n" for line in lines).encode()
@@ -37,10 +40,8 @@ def _back(plan: HostPlan) -> Iterator[str]:
     units = [f for f in files if f.path in own_paths.UNIT_FILES]
     if any(f.after is not None for f in units):
         yield str(programs.stop_timer())
-    if plan.inverse:
-        yield "ip -force -batch - <<'END-OF-ROUTES'"
-        yield from batch(plan.inverse).decode("ascii").splitlines()
-        yield "END-OF-ROUTES"
+    for row in reversed(plan.routes):
+        yield from _routes(row)
     if any(f.path == own_paths.TIMER and f.before is None for f in units):
         yield str(programs.disable_timer())
     for change in reversed(files):
@@ -60,6 +61,20 @@ def _back(plan: HostPlan) -> Iterator[str]:
         yield from _file(programs.ETC_HOSTS, programs.NEW_ETC_HOSTS, edit.after, edit.before, None, False)
     if plan.forwarding is not None:
         yield str(programs.set_ip_forward(not plan.forwarding))
+
+
+def _routes(change: RouteChange) -> Iterator[str]:
+    if not change.inverse:
+        return
+    mine = [r for r in outcome(change.commands, change.has) if r not in change.has]
+    tests = (f'[ -n "$({programs.routes_like(route)})" ]' for route in mine)
+    if mine:
+        yield f"if {' || '.join(tests)}; then"
+    yield "ip -force -batch - <<'END-OF-ROUTES'"
+    yield from batch(change.inverse).decode("ascii").splitlines()
+    yield "END-OF-ROUTES"
+    if mine:
+        yield "fi"
 
 
 def _mode(change: FileChange) -> int | None:

@@ -46,7 +46,7 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
     """
     links = _by_networkd(visit, devices)
     beside_them = _beside(visit, links)
-    found, beside = _found(visit)
+    found, beside, switches = _found(visit)
     drop_ins = {own_paths.drop_in_folder(link.network_file) for link in links if link.network_file}
     folders = sorted({*own_paths.FOLDERS, *(path.parent for path in found), *drop_ins})
     seen = _look(
@@ -76,6 +76,7 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
         folders=frozenset(folder for folder in folders if folder in seen and seen[folder][1] == "directory"),
         timer_is_enabled=own_paths.TIMER in seen and _says(visit, programs.timer_is_enabled()) == "enabled",
         leftovers=tuple(path for path in (*beside, programs.NEW_ETC_HOSTS) if path in seen),
+        switches=switches,
         hosts_template=hosts_template(visit) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,
     )
 
@@ -193,11 +194,19 @@ def _is_by_netplan(link: LinkSetup) -> bool:
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-def _found(visit: Visit) -> tuple[list[PurePosixPath], list[PurePosixPath]]:
-    """The files of ours, and those written beside them and never renamed; a copy by another name is not ours."""
+def _found(visit: Visit) -> tuple[list[PurePosixPath], list[PurePosixPath], tuple[str, ...]]:
+    """The files of ours, those written beside them and never renamed, the runs whose switches are set.
+
+    A copy by another name is not ours.
+    """
     paths = sorted({PurePosixPath(line) for line in _says_lines(visit, programs.files_of_ours())})
     own = [path for path in paths if own_paths.is_own(path)]
-    return own[:_MOST_FILES], [path for path in paths if own_paths.is_beside(path)][:_MOST_FILES]
+    switches = tuple(run for path in paths if (run := own_paths.switch_of(path)))
+    return (
+        own[:_MOST_FILES],
+        [path for path in paths if own_paths.is_beside(path)][:_MOST_FILES],
+        switches[:_MOST_FILES],
+    )
 
 
 def _look(visit: Visit, paths: Iterable[PurePosixPath]) -> _Seen:

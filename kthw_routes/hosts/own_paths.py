@@ -27,6 +27,11 @@ _DROP_IN: Final = re.compile(rf"/etc/systemd/network/{_PLAIN}\.network\.d/90-kth
 _NETWORK_FILE: Final = re.compile(rf"/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/network/{_PLAIN}\.network")
 _TEMPLATE: Final = re.compile(r"/etc/cloud/templates/hosts\.[a-z]{1,20}\.tmpl")
 
+SWITCHES: Final = PurePosixPath("/run")
+"""Where the scripts of dead man's switches lie, which are gone with the next boot."""
+_RUN: Final = r"[0-9TZ]{1,20}-[0-9a-f]{1,8}"
+_SWITCH: Final = re.compile(rf"/run/kthw-routes-undo-({_RUN})\.sh")
+
 FOLDERS: Final = tuple(sorted({*(path.parent for path in _FIXED), _NETWORKD_FOLDER}))
 """The folders to search; the drop-ins of networkd stand one folder further down."""
 
@@ -34,6 +39,24 @@ FOLDERS: Final = tuple(sorted({*(path.parent for path in _FIXED), _NETWORKD_FOLD
 def is_own(path: PurePosixPath) -> bool:
     """Whether a file of ours may stand there."""
     return path in _FIXED or _DROP_IN.fullmatch(str(path)) is not None
+
+
+def switch_unit(run: str) -> str:
+    """The unit of a run's dead man's switch, without an ending. Raises ValueError where `run` is no run's name."""
+    if not re.fullmatch(_RUN, run):
+        raise ValueError(f"not the name of a run: {run!r}")
+    return f"kthw-routes-undo-{run}"
+
+
+def switch_script(run: str) -> PurePosixPath:
+    """Where its script lies. Raises ValueError where `run` is no run's name."""
+    return SWITCHES / f"{switch_unit(run)}.sh"
+
+
+def switch_of(path: PurePosixPath) -> str:
+    """The run whose dead man's switch this script is; empty where it is none."""
+    found = _SWITCH.fullmatch(str(path))
+    return found[1] if found else ""
 
 
 def is_template(path: PurePosixPath) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 from kthw_routes.hosts import own_paths
 from kthw_routes.hosts.command import Command
 from kthw_routes.iproute2 import RouteCommand, batch
+from kthw_routes.observed import Route
 
 CNI_FOLDER: Final = PurePosixPath("/etc/cni/net.d")
 KUBELET_CONFIG: Final = PurePosixPath("/var/lib/kubelet/kubelet-config.yaml")
@@ -70,6 +71,14 @@ def routes() -> Command:
     return Command(("ip", "-json", "route", "show"))
 
 
+def routes_like(route: Route) -> Command:
+    """The routes of this prefix with this next hop, interface and protocol, as far as it says these."""
+    words = ["ip", "route", "show", "exact", str(route.prefix)]
+    words += ["via", str(route.gateway)] if route.gateway is not None else []
+    words += ["dev", _checked(route.device)] if route.device is not None else []
+    return Command((*words, "proto", _checked(route.protocol)))
+
+
 def list_folder(folder: PurePosixPath) -> Command:
     """The names of the files in a folder, one a line."""
     return Command(("ls", "-1", str(folder)), needs_root=True)
@@ -115,9 +124,12 @@ def mounts() -> Command:
 
 
 def files_of_ours() -> Command:
-    """The files with our name in the folders where files of ours may stand; status 1 where a folder is missing."""
+    """The files with our name in the folders where files of ours may stand, dead man's switches among them.
+
+    Status 1 where a folder is missing.
+    """
     words = ("-maxdepth", "2", "-path", "*kthw-routes*", "-type", "f")  # the folder may have our name, or the file
-    return Command(("find", *(str(f) for f in own_paths.FOLDERS), *words), needs_root=True)
+    return Command(("find", *(str(f) for f in (*own_paths.FOLDERS, own_paths.SWITCHES)), *words), needs_root=True)
 
 
 def modes_and_kinds(paths: Iterable[PurePosixPath]) -> Command:

@@ -1,13 +1,14 @@
 """--commit-within: a host takes its changes back by itself, unless it is told in time that they are well."""
 
+import re
 import select
 import time
 
 import pytest
 
 from tests.journeys.faults import Faults
-from tests.journeys.looking import NODES, is_done, others, pod_routes, state, tables
-from tests.journeys.stage import Stage
+from tests.journeys.looking import NODES, is_done, names_block, others, pod_routes, state, tables
+from tests.journeys.stage import WORKERS, Stage
 
 APPLY = ("apply", "--yes", "--commit-within", "20")
 
@@ -72,3 +73,40 @@ def test_a_host_that_cannot_go_back_by_itself_is_not_changed(stage: Stage, fault
     assert pod_routes(stage, "worker-1") == {}
     assert is_done(stage, *others("worker-1"))
     assert switches(stage) == ""
+
+
+@pytest.mark.timeout(180)
+def test_a_later_apply_calls_off_what_a_killed_run_left_armed(stage: Stage, faults: Faults) -> None:
+    hold = faults.hold("worker-1", "ping", "-c", "before")
+    tool = stage.start("apply", "--yes", "--commit-within", "86400")
+    hold.wait()
+    tool.kill()
+    hold.release()
+    assert is_done(stage, *NODES)
+    armed = stage.tool("check", "--quiet")
+    assert armed.code == 3, "no state that lasts"
+    assert " takes its changes back by itself on " in armed.out
+    assert "interrupted; goes back by itself at " in stage.tool("runs").out
+    again = stage.tool("apply", "--yes")
+    assert again.code == 0, again.out + again.err
+    assert re.search(r"^(\d) timed undos called off on \1 nodes$", again.out, re.MULTILINE), again.out
+    assert switches(stage) == ""
+    for node in NODES:
+        assert "kthw-routes-undo" not in stage.run(node, "systemctl list-timers --all 2>&1 || true")
+    assert is_done(stage, *NODES)
+    assert "goes back by itself" not in stage.tool("runs").out
+    assert stage.tool("check", "--quiet").code == 0
+
+
+@pytest.mark.timeout(180)
+def test_undo_calls_it_off_too(stage: Stage, faults: Faults) -> None:
+    hold = faults.hold("worker-1", "ping", "-c", "before")
+    tool = stage.start("apply", "--yes", "--commit-within", "86400")
+    hold.wait()
+    tool.kill()
+    hold.release()
+    undo = stage.tool("undo", "--yes")
+    assert undo.code == 0, undo.out + undo.err
+    assert switches(stage) == ""
+    assert [pod_routes(stage, worker) for worker in WORKERS] == [{}, {}, {}]
+    assert names_block(stage) not in stage.run("controller-0", "cat /etc/hosts")

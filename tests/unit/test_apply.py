@@ -10,13 +10,13 @@ from kthw_routes.etc_hosts import BEGIN
 from kthw_routes.events import Event, HostState, Step
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts import programs
-from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.hosts.apply import ChangedSinceReview, HostOutcome
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import ConnectionLost, HostError
 from kthw_routes.hosts.probe import verdicts
 from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.observed import HostFacts, HostKey, InterfaceAddress, Privilege, Route
+from kthw_routes.observed import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Privilege, Route
 from kthw_routes.options import Options
 from kthw_routes.plan import HostPlan
 
@@ -227,3 +227,53 @@ def test_without_a_bridge_the_packet_is_said_to_come_from_another_node() -> None
     )
     assert len(verdicts(Visit(host, Step.PROOF, lambda _: None), CLUSTER, NODE, facts(NODE))) == 2
     assert ip("192.168.128.11") == internal(1)
+
+
+SWITCH = "20261122T101500Z-1abc"
+SCRIPT = f"/run/kthw-routes-undo-{SWITCH}.sh"
+
+
+def with_switch(*, is_there: bool, left: str = "") -> tuple[HostOutcome, Host]:
+    """A host on which all is right, but for the switch of an earlier run."""
+    host = Host(
+        "worker-0",
+        [
+            ("ip -json route", table(*RIGHT)),
+            ("ip -json address", ADDRESSES),
+            ("find ", said(SCRIPT)),
+            (f"systemctl stop kthw-routes-undo-{SWITCH}.timer", said()),
+            (f"stat -c %F {SCRIPT}", said("regular file", 0 if is_there else 1)),
+            (f"rm -f {SCRIPT}", said()),
+            ("ip -json route", table(*RIGHT)),
+            ("ip -json address", ADDRESSES),
+            ("find ", said(left)),
+        ],
+    )
+    read = facts(NODE, RIGHT, network=NetworkSetup(switches=(SWITCH,)))
+    reviewed = planning.make(CLUSTER, {NODE.name: read}).hosts[0]
+
+    def arm(*_: object) -> None:
+        raise AssertionError("there is nothing that a switch of this run could take back")
+
+    visit = Visit(host, Step.RUN, lambda _: None)
+    plan = planning.planner(CLUSTER, Options())
+    return applying.apply(visit, NODE, reviewed, read, plan, lambda *_: None, arm=arm), host
+
+
+def test_an_earlier_runs_switch_is_called_off_where_all_else_is_right() -> None:
+    outcome, host = with_switch(is_there=True)
+    assert outcome.state is HostState.DONE, outcome.sentence
+    assert outcome.changes_sent == 1
+    assert f"rm -f {SCRIPT}" in host.ran
+    assert not any("batch" in line for line in host.ran)
+
+
+def test_a_switch_that_is_there_still_is_no_success() -> None:
+    outcome, _ = with_switch(is_there=True, left=SCRIPT)
+    assert outcome.state is HostState.FAILED
+    assert "it is there still" in outcome.sentence
+
+
+def test_a_switch_that_worked_meanwhile_is_a_change_since_the_review() -> None:
+    with pytest.raises(ChangedSinceReview, match=f"it took back by itself what run {SWITCH} had done"):
+        with_switch(is_there=False)

@@ -18,12 +18,12 @@ STOP = "systemctl stop kthw-routes.timer"
 
 
 def file(path: PurePosixPath, before: bytes | None, after: bytes | None) -> FileChange:
-    kind = {None: ChangeKind.ADD}.get(before, ChangeKind.REMOVE if after is None else ChangeKind.REPLACE)
+    kind = ChangeKind.ADD if before is None else ChangeKind.REMOVE if after is None else ChangeKind.REPLACE
     return FileChange(ChangeKind.KEEP if before == after else kind, path, before, after, 0o644, "because")
 
 
 def lines(*files: FileChange) -> list[str]:
-    text = script([HostPlan("worker-0", files=files)], HERE)
+    text = script(HostPlan("worker-0", files=files), HERE)
     subprocess.run(["sh", "-n"], input=text, check=True)
     return text.decode().splitlines()
 

@@ -9,7 +9,7 @@ from kthw_routes import plan as planning
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_findings import of_facts, of_plan
-from kthw_routes.observed import HostFacts, HostKey, InterfaceAddress, Pod, Route
+from kthw_routes.observed import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Pod, Route
 
 from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route
 
@@ -104,3 +104,18 @@ def test_what_the_plan_gives_cause_to_say() -> None:
     assert "1.2.3.4 worker-0 w0" in odd["hosts-line-left-alone"].sentence
     broken = _plan_findings(control, etc_hosts=b"# END kthw-routes\n")
     assert "without its beginning" in broken["hosts-file-broken"].sentence
+
+
+def test_what_goes_back_by_itself_is_told_once_for_all_hosts() -> None:
+    run = "20261122T101500Z-1abc"
+    read = {n.name: facts(n, network=NetworkSetup(switches=(run,))) for n in CLUSTER.workers}
+    made = planning.make(CLUSTER, bare_facts(CLUSTER) | read)
+    told = [f for f in of_plan(made) if f.code == "armed-switch"]
+    assert [f.sentence for f in told] == [
+        f"Run {run} takes its changes back by itself on worker-0, worker-1 and worker-2 when its time has come "
+        "(--commit-within)."
+    ]
+    assert f"`kthw-routes undo {run}` takes them back now." in told[0].hint
+    right = planning.make(CLUSTER, {NODE.name: replace(read[NODE.name], routes=(pod_route(1), pod_route(2)))})
+    assert right.is_drift, "no state that lasts"
+    assert not right.is_empty, "it is for apply to call off"

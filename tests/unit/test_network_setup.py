@@ -294,3 +294,19 @@ def test_what_a_killed_run_left_beside_its_targets_is_found() -> None:
     setup, _ = read({"find": said(f"{left[0]}\n/etc/netplan/.kthw-routes.new\n"), "stat": there(*left)})
     assert [str(path) for path in setup.leftovers] == left
     assert setup.files == ()
+
+
+def test_a_dead_mans_switch_of_a_run_is_found_and_nothing_else_by_such_a_name() -> None:
+    run = "20261122T101500Z-1abc"
+    found = [
+        f"/run/kthw-routes-undo-{run}.sh",
+        "/run/kthw-routes-undo-$(reboot).sh",
+        "/run/kthw-routes-undo-;x.sh",
+        f"/run/user/kthw-routes-undo-{run}.sh",
+        f"/tmp/kthw-routes-undo-{run}.sh",
+        f"/run/kthw-routes-undo-{run}.sh.bak",
+    ]
+    setup, host = read({"find": said("\n".join(found), status=1)})
+    assert setup.switches == (run,)
+    assert (setup.files, setup.leftovers) == ((), ())
+    assert any(line.startswith("find ") and " /run " in line for line in host.ran)

@@ -1,11 +1,13 @@
 """The runs so far, read from their folders: outcomes, what was taken back, folders that are no runs."""
 
 import json
+from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
+from kthw_routes.commands_undo import run_json
 from kthw_routes.documents import plan_document
 from kthw_routes.errors import UsageError
 from kthw_routes.host_plan import HostPlan
@@ -157,3 +159,47 @@ def test_the_newest_later_run_about_a_row_is_known(tmp_path: Path) -> None:
     (tmp_path / "runs" / THIRD / "journal.jsonl").write_text("")
     runs = read_runs(tmp_path)
     assert runs.later_rows(runs.named(FIRST)) == {("worker-0", "10.200.1.0/24"): SECOND}
+
+
+def dead_man(host: str, fate: str, at: str | None = None) -> str:
+    return json.dumps({"host": host, "dead_man": fate} | ({"fires_at": at} if at else {}))
+
+
+PAST, AHEAD = "2026-11-21T10:15:20+00:00", "2999-01-01T00:00:00+00:00"
+
+
+def clock(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([dead_man("worker-0", "armed", PAST), dead_man("worker-0", "kept")], "done"),
+        ([dead_man("worker-0", "armed", PAST), dead_man("worker-0", "fired")], "done; went back by itself on worker-0"),
+        (
+            [dead_man("worker-0", "armed", AHEAD), dead_man("worker-0", "armed")],
+            f"done; goes back by itself at {clock(AHEAD)} on worker-0",
+        ),
+        (
+            [dead_man("worker-0", "armed", PAST), dead_man("worker-1", "armed", PAST)],
+            f"done; was to go back by itself at {clock(PAST)} on worker-0, worker-1",
+        ),
+    ],
+)
+def test_what_the_hosts_did_by_themselves_is_told(tmp_path: Path, lines: list[str], words: str) -> None:
+    write_run(tmp_path, FIRST, *BOTH, *lines, END)
+    assert outcomes(tmp_path) == [words]
+
+
+def test_a_switch_that_a_later_run_called_off_is_no_news(tmp_path: Path) -> None:
+    write_run(tmp_path, FIRST, *BOTH, dead_man("worker-0", "armed", PAST), dead_man("worker-1", "armed", PAST))
+    called_off = json.dumps(host_record(HostPlan("worker-0", switches=(FIRST,)), FACTS["worker-0"]))
+    later = write_run(tmp_path, SECOND, called_off)
+    told = f"interrupted; was to go back by itself at {clock(PAST)} on "
+    assert outcomes(tmp_path)[1] == f"{told}worker-0, worker-1", "nobody knows how far that run came"
+    (later / "journal.jsonl").write_text(f"{called_off}\n{ended('worker-0')}\n")
+    runs = read_runs(tmp_path)
+    assert runs.outcome(runs[1]) == f"{told}worker-1"
+    assert [one.fate for one in runs.switches(runs[1]).values()] == ["kept", "armed"]
+    assert '"by_itself": "kept"' in json.dumps(run_json(runs[1], runs))

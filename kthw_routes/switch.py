@@ -1,0 +1,43 @@
+"""What a run's journal tells of its dead man's switches, by which hosts take the run's changes back by themselves."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Fate(StrEnum):
+    """What became of the changes on a host whose switch was set."""
+
+    KEPT = "kept"
+    """They stay: the switch was taken away."""
+    ARMED = "armed"
+    """They go back by themselves when the time has come."""
+    FIRED = "fired"
+    """They went back by themselves already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """The last that is known of one host's switch."""
+
+    fate: Fate
+    fires_at: datetime | None = None
+    """About when, in UTC; never before."""
+
+
+def words(switches: Mapping[str, Switch], now: datetime) -> Iterator[str]:
+    """What the hosts of a run did by themselves, or will do, in clauses; of those that keep the changes, nothing.
+
+    Args:
+        switches: host -> its switch.
+        now: in UTC. A switch whose time is over has done its work, unless the host booted meanwhile; nobody knows.
+    """
+    fired = [host for host, one in switches.items() if one.fate is Fate.FIRED]
+    if fired:
+        yield f"went back by itself on {', '.join(fired)}"
+    armed = {host: one.fires_at for host, one in switches.items() if one.fate is Fate.ARMED}
+    for begin, is_over in (("goes back by itself", False), ("was to go back by itself", True)):
+        hosts = {host: at for host, at in armed.items() if at is not None and (at <= now) is is_over}
+        if hosts:
+            yield f"{begin} at {max(hosts.values()).astimezone():%Y-%m-%d %H:%M:%S} on {', '.join(hosts)}"
