@@ -1,6 +1,10 @@
 """The kinds of a row of the plan, shared by routes and names."""
 
 from enum import StrEnum
+from typing import Final
+
+BY_PRUNE: Final = "--prune removes it"
+"""The end of the reason of a stale row. Who has another way to ask for it says that instead."""
 
 
 class ChangeKind(StrEnum):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
-from kthw_routes.changes import ChangeKind
+from kthw_routes.changes import BY_PRUNE, ChangeKind
 from kthw_routes.names import is_host_name
 from kthw_routes.untrusted import clean_line
 
@@ -17,6 +17,7 @@ BEGIN: Final = b"# BEGIN kthw-routes"
 END: Final = b"# END kthw-routes"
 _EXACT: Final = re.compile(rb"([0-9.]{7,15})[ \t]+([A-Za-z0-9.-]+)[ \t]*")
 _GONE: Final = "the worker was removed for good"
+_MARKED: Final = "no worker listed has this name (marked)"
 _UNLISTED: Final = "no worker listed has this name (--prune)"
 _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
@@ -81,7 +82,12 @@ class _Line:
 
 
 def edit(
-    content: bytes, wanted: Mapping[str, IPv4Address], *, gone: Collection[str] = (), prune: bool = False
+    content: bytes,
+    wanted: Mapping[str, IPv4Address],
+    *,
+    gone: Collection[str] = (),
+    prune: bool = False,
+    marked: Collection[str] = (),
 ) -> EtcHostsEdit:
     """What `/etc/hosts` should be.
 
@@ -90,6 +96,7 @@ def edit(
         wanted: worker name -> internal address.
         gone: names of workers that were removed for good; their lines go.
         prune: whether names in our block that belong to no worker listed go as well.
+        marked: those of such names that go even without `prune`.
 
     Raises:
         ValueError: a wanted name is no host name.
@@ -122,17 +129,17 @@ def edit(
                 continue
         kept.append(line)
     target = {name: ip for name, ip in wanted.items() if name not in outside_right}
-    stale = {n: ip for n, ip in block.items() if n not in wanted and n not in gone and not prune}
+    stale = {n: ip for n, ip in block.items() if not prune and not any(n in known for known in (wanted, gone, marked))}
     names = [
         _change(n, ip, block.get(n), n in outside_right, dropped.get(n, 0), tuple(had[n])) for n, ip in wanted.items()
     ]
     names += [
-        NameChange(ChangeKind.REMOVE, n, None, tuple(h), _GONE if n in gone else _UNLISTED)
+        NameChange(ChangeKind.REMOVE, n, None, tuple(h), _GONE if n in gone else _MARKED if n in marked else _UNLISTED)
         for n, h in had.items()
         if n not in wanted and n not in stale and h
     ]
     names += [
-        NameChange(ChangeKind.STALE, n, ip, tuple(had[n]), f"{_whose(ip, wanted)}; --prune removes it")
+        NameChange(ChangeKind.STALE, n, ip, tuple(had[n]), f"{_whose(ip, wanted)}; {BY_PRUNE}")
         for n, ip in stale.items()
     ]
     odd = tuple(_show(x) for x in kept if not x.exact and x.names() & wanted.keys())

@@ -9,7 +9,7 @@ from kthw_routes.cluster import Node
 from kthw_routes.persistence.model import Persist
 
 Marked = frozenset[tuple[str, IPv4Network]]
-"""Foreign routes that the person marked for removal: (host, prefix)."""
+"""Routes that the person marked for removal: (host, prefix)."""
 
 NOTHING_MARKED: Final[Marked] = frozenset()
 
@@ -72,7 +72,10 @@ class Options:
     parallel: int = 32
     """How many hosts are worked on at once."""
     marked: Marked = NOTHING_MARKED
-    """Foreign routes that the person marked for removal; a mark on an own pod CIDR routed away asks for its repair."""
+    """Foreign and stale routes that the person marked for removal; a mark on an own pod CIDR routed away asks for its
+    repair."""
+    marked_names: frozenset[tuple[str, str]] = frozenset()
+    """Stale names in /etc/hosts that the person marked for removal: (host, name)."""
     commit_within: int | None = None
     """Seconds after which each host takes the changes back by itself, unless the proof holds; None: never."""
 

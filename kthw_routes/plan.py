@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
 from kthw_routes import etc_hosts, plan_files
-from kthw_routes.changes import ChangeKind
+from kthw_routes.changes import BY_PRUNE, ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.etc_hosts import NameChange
 from kthw_routes.host_files import FileChange
@@ -146,7 +146,8 @@ def _drops(
     def drops(prefix: IPv4Network) -> bool:
         own = node.pod_cidr is not None and prefix.overlaps(node.pod_cidr)
         spare = prefix not in members or not options.routes_on.counts(node)
-        return own or prefix in gone or prefix in never or (options.prune and spare)
+        asked = options.prune or (node.name, prefix) in options.marked
+        return own or prefix in gone or prefix in never or (asked and spare)
 
     return drops
 
@@ -159,19 +160,20 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
         problem = "there is no /etc/hosts that could be read, so the workers' names are not added to it."
         return replace(plan, hosts_file_problem=problem)
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
+    marked = {name for host, name in options.marked_names if host == node.name}
     addresses = wanted_names(cluster, node)
     template = facts.network.hosts_template if options.hosts_template else None
     rewritten = facts.network.hosts_template is not None and template is None
     plan = replace(plan, hosts_file_is_rewritten=rewritten)
     problems: list[str] = []
     try:
-        edit = etc_hosts.edit(facts.etc_hosts, addresses, gone=gone, prune=options.prune)
+        edit = etc_hosts.edit(facts.etc_hosts, addresses, gone=gone, prune=options.prune, marked=marked)
         plan = replace(plan, hosts_file=edit)
     except etc_hosts.BrokenBlock as error:
         problems.append(f"/etc/hosts {error}")
     if template is not None:
         try:
-            wanted = etc_hosts.edit(template.content, addresses, gone=gone, prune=options.prune)
+            wanted = etc_hosts.edit(template.content, addresses, gone=gone, prune=options.prune, marked=marked)
             plan = replace(plan, files=(*plan.files, _template_change(template, wanted.after)))
         except etc_hosts.BrokenBlock as error:
             problems.append(f"{template.path} {error}")
@@ -346,13 +348,14 @@ def _unwanted_row(
         return row(ChangeKind.REMOVE, f"{owner} was removed for good", take_away(ours, has))
     if ours and owner and options.routes_on.counts(node):
         return row(ChangeKind.STALE, f"ours; {owner} has no next hop to compare with")
+    marked = (node.name, prefix) in options.marked
     if ours:
         why = "controllers get no routes now" if owner else "leads to no worker listed"
-        if options.prune:
-            return row(ChangeKind.REMOVE, f"{why} (--prune)", take_away(ours, has))
+        if options.prune or marked:
+            return row(ChangeKind.REMOVE, f"{why} ({'marked' if marked else '--prune'})", take_away(ours, has))
         keeps = "--routes-on all keeps it right, " if owner else ""
-        return row(ChangeKind.STALE, f"ours; {why}; {keeps}--prune removes it")
+        return row(ChangeKind.STALE, f"ours; {why}; {keeps}{BY_PRUNE}")
     removable = [r for r in has if not r.is_kernel]
-    if (node.name, prefix) in options.marked and removable:
+    if marked and removable:
         return row(ChangeKind.REMOVE, "foreign, marked for removal", take_away(removable, has))
     return row(ChangeKind.FOREIGN, f"neither wanted nor ours: {describe(has[0])}")

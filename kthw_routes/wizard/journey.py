@@ -134,7 +134,7 @@ class Journey:
         options = self.choices.options
         if old is None or old.source != found.source:  # a file may say what to choose
             options = found.settings.options if found.source.kind is SourceKind.INVENTORY else self.settings.options
-        self.choices.options = replace(options, marked=frozenset())
+        self.choices.options = replace(options, marked=frozenset(), marked_names=frozenset())
         self.inspected = self.inspection = None
         self.commands.clear()
 

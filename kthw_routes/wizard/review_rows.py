@@ -1,12 +1,12 @@
 """The rows of the review, and what each of them says in full: changes, and what there is to know before them."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 
 from kthw_routes import host_findings
-from kthw_routes.changes import ChangeKind
+from kthw_routes.changes import BY_PRUNE, ChangeKind
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_files import FileChange
 from kthw_routes.options import Options
@@ -103,15 +103,20 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
     kind = Words(f"{mark or change.kind.mark} {change.kind}", KIND_TONE[change.kind])
     match change:
         case RouteChange():
-            return host, kind, str(change.prefix), quiet(cut(change.reason, room))
+            return host, kind, str(change.prefix), quiet(cut(_why(change), room))
         case NameChange():
-            return host, kind, f"name {change.name}", quiet(cut(change.reason, room))
+            return host, kind, f"name {change.name}", quiet(cut(_why(change), room))
         case FileChange():
             return host, kind, cut_middle(change.path.name, 19), quiet(cut(f"{change.path.parent}", room))
         case Switch():
             return host, kind, "ip_forward", quiet(cut(f"{int(change.on)} from now on", room))
         case Goes():
             return host, kind, cut_middle(change.what, 19), quiet(cut(change.why, room))
+
+
+def _why(change: RouteChange | NameChange) -> str:
+    """The reason, with what one can do here."""
+    return change.reason.replace(BY_PRUNE, "Space marks it for removal")
 
 
 def cut(text: str, room: int) -> str:
@@ -147,19 +152,19 @@ def route_detail(row: Row, change: RouteChange, review: Review, options: Options
         yield quiet(f"\n  wants  via {change.next_hop}{owner_of(change.next_hop)}")
     for command in change.commands:
         yield f"\n  {command}"
-    yield quiet(f"\n  why    {change.reason}")
-    if (row.host, change.prefix) in options.marked:
+    yield quiet(f"\n  why    {_why(change)}")
+    if is_marked(row, options):
         yield quiet("; Space unmarks it")
-    elif can_mark:
+    elif can_mark and change.kind is ChangeKind.FOREIGN:
         own = is_own_cidr(review, row)
         yield quiet("; Space mends it, and asks first" if own else "; left alone. Space marks it for removal")
 
 
-def name_detail(row: Row, change: NameChange) -> Parts:
+def name_detail(row: Row, change: NameChange, options: Options) -> Parts:
     """A name in full."""
     yield f"{row.host} /etc/hosts: {change.name}   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    yield quiet(f"  {change.reason}")
+    yield quiet(f"  {_why(change)}{'; Space unmarks it' if is_marked(row, options) else ''}")
     for line in change.has:
         yield quiet(f"\n  has    {line}")
     if change.address is not None:
@@ -211,9 +216,31 @@ def is_own_cidr(review: Review, row: Row) -> bool:
     return isinstance(row.change, RouteChange) and pods is not None and row.change.prefix.subnet_of(pods)
 
 
+def is_marked(row: Row, options: Options) -> bool:
+    """Whether the person marked what the row is of."""
+    match row.change:
+        case RouteChange(prefix=prefix):
+            return (row.host, prefix) in options.marked
+        case NameChange(name=name):
+            return (row.host, name) in options.marked_names
+    return False
+
+
+def turned(row: Row, options: Options) -> Options:
+    """The options with the row marked, or not marked any more."""
+    match row.change:
+        case RouteChange(prefix=prefix):
+            return replace(options, marked=options.marked ^ {(row.host, prefix)})
+        case NameChange(name=name):
+            return replace(options, marked_names=options.marked_names ^ {(row.host, name)})
+    return options
+
+
 def can_be_marked(row: Row) -> bool:
-    """Whether the row is of a foreign route that Space marks: for removal, or for the repair of an own pod CIDR."""
+    """Whether Space marks what the row is of: for removal, or for the repair of an own pod CIDR."""
     change = row.change
+    if isinstance(change, RouteChange | NameChange) and change.kind is ChangeKind.STALE:
+        return BY_PRUNE in change.reason
     if not isinstance(change, RouteChange) or change.kind is not ChangeKind.FOREIGN:
         return False
     return any(not r.is_kernel for r in change.has) and change.next_hop is None

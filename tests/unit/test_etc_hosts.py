@@ -90,6 +90,9 @@ def test_a_worker_removed_for_good_goes_an_unlisted_one_only_with_prune() -> Non
     assert edit(content, WANTED).is_empty
     assert edit(content, WANTED).names[-1].kind is ChangeKind.STALE
     assert edit(content, WANTED, prune=True).after == BLOCK
+    (name,) = (n.name for n in edit(content, WANTED).names if n.kind is ChangeKind.STALE)
+    assert edit(content, WANTED, marked={name}).after == BLOCK
+    assert edit(content, WANTED, marked={"another"}).after == content
     assert edit(content, WANTED, gone={"worker-2"}).after == BLOCK
     with_line = UBUNTU + b"192.168.128.12 worker-2\n"
     assert edit(with_line, WANTED, gone={"worker-2"}).after == UBUNTU + BLOCK

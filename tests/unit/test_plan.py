@@ -140,6 +140,13 @@ def test_foreign_and_stale_routes_are_shown_and_left_alone() -> None:
     assert not planning.make(CLUSTER, {"worker-0": by_hand}).is_drift
 
 
+def test_what_is_marked_goes_on_its_host_only() -> None:
+    read = {f"worker-{n}": facts(CLUSTER.node(f"worker-{n}"), [pod_route(7)]) for n in range(2)}
+    made = planning.make(CLUSTER, read, Options(marked=frozenset({("worker-1", net("10.200.7.0/24"))})))
+    kinds = [c.kind for h in made.hosts for c in h.routes if c.prefix == net("10.200.7.0/24")]
+    assert kinds == [ChangeKind.STALE, ChangeKind.REMOVE]
+
+
 def test_prune_removes_ours_and_only_ours() -> None:
     assert row(pod_route(7), prefix="10.200.7.0/24", prune=True).kind is ChangeKind.REMOVE
     assert row(pod_route(7, protocol="boot"), prefix="10.200.7.0/24", prune=True).kind is ChangeKind.FOREIGN

@@ -393,5 +393,8 @@ def test_a_route_from_netplan_is_ours_though_it_is_not_marked() -> None:
         (ChangeKind.KEEP, f"ours already, from netplan/{netplan.PATH.name}")
     ] * 2
     assert made.routes[2].kind is ChangeKind.STALE
-    pruned = plan(read(there, *routes), Options(prune=True))
-    assert pruned.routes[2].kind is ChangeKind.REMOVE
+    asked = (Options(prune=True), Options(marked=frozenset({(made.node, made.routes[2].prefix)})))
+    for pruned in (plan(read(there, *routes), options) for options in asked):
+        assert pruned.routes[2].kind is ChangeKind.REMOVE
+        (file,) = (f for f in pruned.files if f.path == netplan.PATH)
+        assert str(made.routes[2].prefix) not in (file.after or b"").decode(), "or the next boot brings it back"

@@ -14,7 +14,8 @@ from kthw_routes.options import Options
 from kthw_routes.results import Inspection, Review
 from kthw_routes.settings import Settings
 from kthw_routes.wizard import review_rows
-from tests.wizard.driver import driving
+from tests.wizard.driver import driving, said
+from tests.wizard.test_reboot import to_row
 
 pytestmark = pytest.mark.wizard
 
@@ -40,3 +41,38 @@ def test_what_a_killed_run_left_has_a_row() -> None:
     assert isinstance(change, review_rows.Goes)
     detail = "".join(str(getattr(part, "text", part)) for part in review_rows.goes_detail(rows[0], change))
     assert str(path) in detail
+
+
+async def test_what_is_stale_goes_where_it_is_marked(lab: EmbeddedLab, settings: Settings) -> None:
+    said(lab, "worker-0", "ip route add 10.200.9.0/24 via 192.168.145.107 proto 200")
+    hosts = "127.0.0.1 localhost\n# BEGIN kthw-routes\n192.168.145.109 worker-9\n# END kthw-routes\n"
+    lab.topology.hosts["controller-0"].files.put("/etc/hosts", hosts)
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Routes")
+        before = driver.journey.review().plan.changes
+        assert "--prune" not in driver.text(), "nobody can type that here"
+        for host, what in (("worker-0", "10.200.9.0/24"), ("controller-0", "name worker-9")):
+            await to_row(driver, host, what, "[ ] stale")
+            assert "Space marks it for removal" in driver.static("#detail").replace("\n", " ")
+            await driver.press("space")
+            await to_row(driver, host, what, "[x] remove")
+            assert "Space unmarks it" in driver.static("#detail").replace("\n", " ")
+        assert driver.journey.review().plan.changes == before + 2
+        await driver.press("space")
+        assert driver.journey.review().plan.changes == before + 1
+        await driver.press("space")
+        await driver.go("Run")
+    assert said(lab, "worker-0", "ip route show 10.200.9.0/24") == ""
+    assert "worker-9" not in said(lab, "controller-0", "cat /etc/hosts")
+    assert "worker-1" in said(lab, "controller-0", "cat /etc/hosts")
+
+
+async def test_what_is_stale_and_not_marked_stays(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Proof")
+    said(lab, "worker-0", "ip route add 10.200.9.0/24 via 192.168.145.107 proto 200")
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        assert "stands above" in driver.status()
+        await driver.go("Proof")
+    assert "10.200.9.0/24" in said(lab, "worker-0", "ip route show")

@@ -47,7 +47,7 @@ class RoutesStep(StepScreen):
     lesson_name = "routes"
     keys = (
         ("Up  Down", "reason and command of another change"),
-        ("Space", "mark a foreign route for removal, or unmark it"),
+        ("Space", "mark what is foreign or stale for removal, or not"),
         ("", "mend an own pod CIDR that is routed away; asks"),
         ("Enter", "the whole text of a file"),
         ("b", "to the question about the next reboot"),
@@ -186,7 +186,7 @@ class RoutesStep(StepScreen):
             case RouteChange() as route:
                 return review_rows.route_detail(row, route, review, self._options, can_mark=self._can_mark(row))
             case NameChange() as name:
-                return review_rows.name_detail(row, name)
+                return review_rows.name_detail(row, name, self._options)
             case FileChange() as file:
                 return review_rows.file_detail(row, file, review)
             case review_rows.Goes() as left:
@@ -281,7 +281,7 @@ class RoutesStep(StepScreen):
         if isinstance(change, Finding):
             is_new = change.acknowledge and change not in (*self.journey.node_findings, *self.journey.host_findings)
             return change in self.journey.choices.acknowledged if is_new else None
-        if isinstance(change, RouteChange) and (row.host, change.prefix) in self._options.marked:
+        if review_rows.is_marked(row, self._options):
             return True
         return False if self._can_mark(row) else None
 
@@ -289,7 +289,7 @@ class RoutesStep(StepScreen):
         return self.journey.report is None and review_rows.can_be_marked(row)
 
     def action_mark(self) -> None:
-        """Mark the foreign route under the cursor, or unmark it; tick the warning there."""
+        """Mark what is foreign or stale under the cursor, or unmark it; tick the warning there."""
         row = self._rows.get(self.query_one("#changes", Rows).key or "")
         if row is None or self.journey.report is not None:
             return
@@ -297,10 +297,9 @@ class RoutesStep(StepScreen):
             if (known := self._box(row)) is not None:
                 self.journey.acknowledge(row.change, not known)
                 self.redraw()
-        elif isinstance(row.change, RouteChange) and (box := self._box(row)) is not None:
-            entry = (row.host, row.change.prefix)
-            marked = replace(self._options, marked=self._options.marked ^ {entry})
-            if not box and review_rows.is_own_cidr(self.review, row):
+        elif (box := self._box(row)) is not None:
+            marked = review_rows.turned(row, self._options)
+            if not box and isinstance(row.change, RouteChange) and review_rows.is_own_cidr(self.review, row):
                 self._ask_for_repair(row, row.change, marked)
             else:
                 self._choose(marked)
@@ -374,7 +373,7 @@ class RoutesStep(StepScreen):
         """What can be chosen here."""
         yield SystemCommand("Survive a reboot?", "Answer the question, or change the answer", self.action_question)
         yield SystemCommand("Names in /etc/hosts", "On other nodes, or on none", self.action_names)
-        yield SystemCommand("Mark", "A foreign route for removal, an own pod CIDR to mend", self.action_mark)
+        yield SystemCommand("Mark", "What is foreign or stale for removal, an own pod CIDR to mend", self.action_mark)
 
 
 def _in_short(review: Review) -> str:
