@@ -115,6 +115,8 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
         outcomes = [outcome_json(o) for o in report.outcomes.values()]
         folder = str(report.folder) if report.folder else None
         command.document({**document, "undoes": run.id, "outcomes": outcomes, "run": folder})
+        if review.plan.is_empty and word is None:
+            _print_older(command.printer, run, read_runs(settings.state or state_folder()))
         if command.walk.stop.requested:
             return ExitCode.INTERRUPTED
         return exit_code(review.inspection, report, None, drift=False)
@@ -148,6 +150,14 @@ def _print_end(printer: Printer, report: Report) -> None:
         printer.say(f"For the rest, once it can be reached: kthw-routes undo {report.review.undoes}")
     printer.say(f"To take this back in turn: kthw-routes undo {report.folder.name}")
     printer.say(f"Transcript: {report.folder / 'transcript.md'}")
+
+
+def _print_older(printer: Printer, run: PastRun, runs: Runs) -> None:
+    """Which run comes next where this one had nothing left."""
+    older = runs.newest(before=run)
+    if older is not None:
+        name = f" {older.id}" if runs.newest() != older else ""
+        printer.say(f"The run before it that was not undone: {older.id} ({_when(older)}): kthw-routes undo{name}")
 
 
 def _print_json(document: Json, as_json: bool) -> None:

@@ -34,6 +34,10 @@ class FileChange:
     """Whether the file is one of ours. Another's (cloud-init's template) keeps its owner, mode and attributes."""
     folder_is_ours: bool = False
     """Whether its folder goes with it, if that is empty then: the folder was made for it."""
+    is_enabled: bool = True
+    """Of our timer: whether systemd should start it at boot."""
+    was_enabled: bool = True
+    """Of our timer: whether systemd starts it at boot."""
 
     @property
     def inverse(self) -> "FileChange":
@@ -49,4 +53,6 @@ class FileChange:
             None if self.after is None else self.mode,
             self.is_ours,
             self.folder_is_ours,
+            self.was_enabled,
+            self.is_enabled,
         )

@@ -10,6 +10,7 @@ from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.iproute2 import RouteCommand, Verb
 from kthw_routes.observed import HostFacts, Route
+from kthw_routes.persistence.unit import TIMER
 from kthw_routes.route_edits import outcome
 
 
@@ -36,7 +37,7 @@ def host_record(todo: HostPlan, facts: HostFacts) -> Json:
             }
             for c in changed
         ],
-        "files": [_file(f) for f in todo.files if f.kind.is_change],
+        "files": [_file(f, facts) for f in todo.files if f.kind.is_change],
         "leftovers": [str(x.path) for x in todo.leftovers],
         "switches": list(todo.switches),
     }
@@ -51,7 +52,11 @@ def host_record(todo: HostPlan, facts: HostFacts) -> Json:
     return record
 
 
-def _file(change: FileChange) -> Json:
+def _file(change: FileChange, facts: HostFacts) -> Json:
+    timer = {
+        "is_enabled": change.after is not None and change.is_enabled,
+        "was_enabled": facts.network.timer_is_enabled,
+    }
     return {
         "path": str(change.path),
         "before": _base64(change.before) if change.before is not None else None,
@@ -60,6 +65,7 @@ def _file(change: FileChange) -> Json:
         "before_mode": change.before_mode,
         "is_ours": change.is_ours,
         "folder_is_ours": change.folder_is_ours,
+        **(timer if change.path == TIMER else {}),
     }
 
 

@@ -77,6 +77,8 @@ class Journal:
     """Host -> what is known of the switch by which it takes the changes back by itself; empty without one."""
     is_closed: bool = False
     """Whether the run came to its end."""
+    left: frozenset[str] = frozenset()
+    """Of one that takes a run back: the hosts on which rows of that run wait until a later one is taken back."""
 
     def of(self, host: str) -> tuple[HostRecord, ...]:
         """The records of one host, newest first."""
@@ -98,24 +100,26 @@ def read_journal(path: Path) -> Journal:
     states: dict[str, str] = {}
     failed: dict[str, frozenset[str]] = {}
     switches: dict[str, Switch] = {}
-    closed = False
+    closed, left = False, frozenset[str]()
     for number, line in enumerate(lines, 1):
         try:
             entry = json.loads(line)
             if "end" in entry:
                 closed = True
                 states |= {str(host): str(state) for host, state in entry["end"].items()}
+            elif "left" in entry:
+                left = frozenset(str(host) for host in entry["left"])
             elif "state" in entry:
                 states[entry["host"]] = str(entry["state"])
                 failed[entry["host"]] = frozenset(entry.get("failed", ()))
             elif "dead_man" in entry:
                 switches[entry["host"]] = _switch(entry, switches.get(entry["host"]))
             elif "do" in entry:
-                records.append(_host(entry))
+                records.append(host_of(entry))
                 states.pop(entry["host"], None)  # tried again: how it ended then is no longer how it stands
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UnreadableJournal(f"line {number} of {path} cannot be read") from error
-    return Journal(tuple(records), states, failed, switches, closed)
+    return Journal(tuple(records), states, failed, switches, closed, left)
 
 
 def _switch(entry: Mapping[str, Any], before: Switch | None) -> Switch:
@@ -123,7 +127,8 @@ def _switch(entry: Mapping[str, Any], before: Switch | None) -> Switch:
     return Switch(Fate(entry["dead_man"]), at or (before.fires_at if before else None))
 
 
-def _host(entry: Mapping[str, Any]) -> HostRecord:
+def host_of(entry: Mapping[str, Any]) -> HostRecord:
+    """What `journal.host_record` wrote. Raises what `read_journal` catches where it is another thing."""
     switch = entry.get("forwarding")
     names = entry.get("etc_hosts")
     return HostRecord(
@@ -162,6 +167,8 @@ def _file(entry: Mapping[str, Any]) -> FileChange:
         None if entry["before_mode"] is None else int(entry["before_mode"]),
         bool(entry["is_ours"]),
         bool(entry["folder_is_ours"]),
+        bool(entry.get("is_enabled", True)),
+        bool(entry.get("was_enabled", True)),
     )
 
 

@@ -49,6 +49,13 @@ def make_private(folder: Path) -> Path:
     return folder
 
 
+def _digits(runs: Path, stamp: str) -> str:
+    """Four hex digits for a run's name: of two runs that begin within a second, the later one sorts behind."""
+    taken = (int(path.name[-4:], 16) for path in runs.glob(f"{stamp}-[0-9a-f][0-9a-f][0-9a-f][0-9a-f]"))
+    first = max(taken, default=-1) + 1
+    return f"{first + secrets.randbelow(max(1, min(0x1000, 0x10000 - first))):04x}"
+
+
 def _open_private(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _PRIVATE_FILE)
 
@@ -70,7 +77,7 @@ class Run:
         """Make the folder of a new run below `state`, named by the time (UTC) and four hex digits."""
         stamp = (at or now()).strftime("%Y%m%dT%H%M%SZ")
         runs = make_private(make_private(state) / "runs")
-        return cls(make_private(runs / f"{stamp}-{secrets.token_hex(2)}"))
+        return cls(make_private(runs / f"{stamp}-{_digits(runs, stamp)}"))
 
     @property
     def transcript(self) -> Path:

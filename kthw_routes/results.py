@@ -56,6 +56,10 @@ class Review:
     """What made the plan; makes it again from fresh readings just before the change, and after it."""
     undoes: str = ""
     """The run that this one takes back; empty where it makes something so."""
+    left: frozenset[str] = frozenset()
+    """The hosts on which rows of that run wait until a later one is taken back."""
+    settles: frozenset[str] = frozenset()
+    """The hosts on which nothing of that run is left after this one, while the record has it otherwise so far."""
 
     @property
     def stops(self) -> tuple[Finding, ...]:

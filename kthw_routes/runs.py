@@ -110,7 +110,10 @@ class Runs(Sequence[PastRun]):
         for other in self._runs:
             if run.id and other.undoes == run.id:
                 redone = self.undone(other)
-                well = (h for h, state in other.journal.states.items() if state in _WELL and h not in redone)
+                journal = other.journal
+                well = (
+                    h for h, s in journal.states.items() if s in _WELL and h not in redone and h not in journal.left
+                )
                 done |= {host: other.id for host in well if host not in done}
         return done
 
@@ -125,6 +128,8 @@ class Runs(Sequence[PastRun]):
         if not run.hosts:
             return "nothing was changed" if run.journal.is_closed else "broke off before anything was changed"
         undone = self.undone(run)
+        if self.is_undone(run) and not any(r.hosts for r in self._runs if r.id in undone.values()):
+            return "nothing left to take back"
         if self.is_undone(run):
             return f"undone by {', '.join(dict.fromkeys(undone[h] for h in run.hosts))}"
         words = "done"
@@ -148,9 +153,13 @@ class Runs(Sequence[PastRun]):
         switches = run.journal.switches.items()
         return {h: replace(one, fate=Fate.KEPT) if h in kept and one.fate is Fate.ARMED else one for h, one in switches}
 
-    def newest(self) -> PastRun | None:
-        """What `undo` takes back where no run is named: the newest that changed something and is not undone."""
-        return next((r for r in self._runs if r.kind is Kind.APPLY and r.hosts and not self.is_undone(r)), None)
+    def newest(self, before: PastRun | None = None) -> PastRun | None:
+        """What `undo` takes back where no run is named: the newest that changed something and is not undone.
+
+        `before`: only older ones than this.
+        """
+        older = (r for r in self._runs if before is None or r.id < before.id)
+        return next((r for r in older if r.kind is Kind.APPLY and r.hosts and not self.is_undone(r)), None)
 
     def named(self, word: str) -> PastRun:
         """The run of this name, or whose name begins or ends so. Raises UsageError where there is not exactly one."""
@@ -168,8 +177,9 @@ class Runs(Sequence[PastRun]):
         rows: dict[tuple[str, str], str] = {}
         for other in self._runs:
             # An undo of this run or a later one is no news: together with what it took back it comes to nothing.
-            if other.id > run.id and (not other.undoes or other.undoes < run.id) and not self.is_undone(other):
-                rows |= {row: other.id for row in other.rows if row not in rows}
+            if other.id > run.id and (not other.undoes or other.undoes < run.id):
+                undone = self.undone(other)
+                rows |= {row: other.id for row in other.rows if row not in rows and row[0] not in undone}
         return rows
 
 

@@ -16,10 +16,11 @@ from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_files import FileChange, Leftover
 from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
-from kthw_routes.journal_reading import HostRecord, Journal
+from kthw_routes.journal_reading import SWITCH, HostRecord, Journal
 from kthw_routes.merge3 import take_back
 from kthw_routes.observed import HostFacts, Route
 from kthw_routes.persistence.held import Held, held_in
+from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.route_edits import NO_EDIT, become
 from kthw_routes.untrusted import clean_line
 
@@ -45,10 +46,11 @@ def planner(
     def plan(node: Node, facts: HostFacts) -> HostPlan:
         records = journal.of(node.name)
         by = {row: run for (host, row), run in later.items() if host == node.name}
-        held = held_in(facts.network.files)
+        files = _files(records, facts, by)
+        now = _Now(facts, held_in(facts.network.files), _staying(files, facts, by))
         refused = journal.failed.get(node.name, frozenset())
         routes = tuple(
-            _route(history, facts, held, owners.get(history.prefix), by.get(str(history.prefix), ""))
+            _route(history, now, owners.get(history.prefix), by.get(str(history.prefix), ""))
             for history in _histories(records, refused)
         )
         hosts_file, problem = _hosts_file(records, facts.etc_hosts, by)
@@ -57,8 +59,8 @@ def planner(
             routes,
             hosts_file,
             problem,
-            files=_files(records, facts, by),
-            forwarding=False if _forwards_by(records, facts) and not _has_pods(facts) else None,
+            files=files,
+            forwarding=False if _forwards_by(records, facts, by) and not _has_pods(facts) else None,
             leftovers=(*(Leftover(path) for path in facts.network.leftovers), *_empty_folders(records, facts)),
             switches=facts.network.switches,
         )
@@ -66,23 +68,35 @@ def planner(
     return plan
 
 
-def remarks(journal: Journal, facts: Mapping[str, HostFacts]) -> tuple[Finding, ...]:
+def remarks(
+    journal: Journal, facts: Mapping[str, HostFacts], later: Mapping[tuple[str, str], str] = _NO_ONE
+) -> tuple[Finding, ...]:
     """What is left as it is and stands in no row of the plan."""
-    return tuple(
-        Finding(
-            "forwarding-stays-on",
-            Level.NOTICE,
-            f"{host}: the run turned forwarding on (net.ipv4.ip_forward); it stays on, because pods run there by now.",
-            node=host,
-        )
-        for host, read in facts.items()
-        if _forwards_by(journal.of(host), read) and _has_pods(read)
-    )
+    found: list[Finding] = []
+    for host, read in facts.items():
+        by = later.get((host, SWITCH), "")
+        if _forwards_by(journal.of(host), read, {}) and (by or _has_pods(read)):
+            why = f"run {by} turned it on since; undo that first" if by else "pods run there by now"
+            words = f"{host}: the run turned forwarding on ({SWITCH}); it stays on, because {why}."
+            found.append(Finding("forwarding-stays-on", Level.NOTICE, words, node=host))
+    return tuple(found)
 
 
 def _changed_since(by: str, what: str = "") -> str:
-    whose = f" by run {by}" if by else ""
-    return f"changed since{whose}{f': {what}' if what else ''}; left as it is"
+    """Why a row is left alone. What a later run was about counts as its own, also where the host looks the same."""
+    whose, then = (f" by run {by}", "undo that first") if by else ("", "left as it is")
+    return f"changed since{whose}{f': {what}' if what else ''}; {then}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What is read on a host now."""
+
+    facts: HostFacts
+    held: Held
+    """What its files hold."""
+    staying: Held
+    """What those of its files hold that stay though they are news since the run: they bring such a route back."""
 
 
 # --- routes -----------------------------------------------------------------------------------------------------
@@ -120,8 +134,8 @@ def _histories(newest_first: Sequence[HostRecord], refused: frozenset[str]) -> l
     return list(histories.values())
 
 
-def _route(history: _History, facts: HostFacts, held: Held, owner: str | None, by: str) -> RouteChange:
-    has = tuple(r for r in facts.routes if r.prefix == history.prefix)
+def _route(history: _History, now: _Now, owner: str | None, by: str) -> RouteChange:
+    has, held = tuple(r for r in now.facts.routes if r.prefix == history.prefix), now.held
 
     def row(kind: ChangeKind, reason: str, wanted: tuple[Route, ...] | None = None) -> RouteChange:
         try:
@@ -142,6 +156,10 @@ def _route(history: _History, facts: HostFacts, held: Held, owner: str | None, b
     if not added and not history.refused and not _is_partly_removed(history, has, held):
         gone = "what the run left there is gone since, by a reboot perhaps; left as it is"
         return row(ChangeKind.FOREIGN, gone)
+    if by:
+        return row(ChangeKind.FOREIGN, _changed_since(by))
+    if holder := next((now.staying[hop] for r in going if (hop := (r.prefix, r.gateway)) in now.staying), None):
+        return row(ChangeKind.FOREIGN, f"{holder} holds it and stays; left as it is")
     wanted = tuple(
         stands if stands is not None else route
         for route in history.before
@@ -202,6 +220,11 @@ def _hosts_file(
     taken = take_back(now, *((e.before, e.after) for e in edits))
     back = taken.content
     names = dict.fromkeys(name for e in edits for name in e.names)
+    differing = [name for name in names if _naming(back, name) != _naming(now, name)]
+    if run := next((by[name] for name in differing if name in by), ""):  # lines of one block: all of them stay
+        left = bool(taken.left)
+        rows = [_name(name, now, now, edits[-1].before, left or name in differing, by.get(name, run)) for name in names]
+        return EtcHostsEdit(now, now, tuple(rows), ()), ""
     rows = [_name(name, now, back, edits[-1].before, bool(taken.left), by.get(name, "")) for name in names]
     if back != now and not any(r.kind.is_change for r in rows):
         rows.append(NameChange(ChangeKind.REPLACE, _BLOCK, None, (), "as before the run"))
@@ -253,6 +276,9 @@ def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> File
     else:
         stands = template if template is not None and template.path == last.path else None
     now = stands.content if stands is not None else None
+    mode = stands.mode if stands is not None and last.is_ours else None
+    modes = {m for c in newest_first for m in (c.before_mode, c.mode)}
+    starts = facts.network.timer_is_enabled if last.path == TIMER and now is not None else None
 
     def row(kind: ChangeKind, after: bytes | None, reason: str) -> FileChange:
         return FileChange(
@@ -265,23 +291,44 @@ def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> File
             stands.mode if stands is not None else None,
             last.is_ours,
             last.folder_is_ours or first.folder_is_ours,
+            is_enabled=first.was_enabled if kind.is_change or starts is None else starts,
+            was_enabled=first.was_enabled if starts is None else starts,
         )
 
-    if now == first.before:
+    has_mode = mode is None or first.before_mode in (None, mode)
+    is_switched = starts is not None and starts != first.was_enabled and starts == last.is_enabled
+    if now == first.before and has_mode and not is_switched:
         return row(ChangeKind.KEEP, now, AS_BEFORE)
     if last.is_ours:
         if all(now not in (c.before, c.after) for c in newest_first):
+            return row(ChangeKind.FOREIGN, now, _changed_since(by))
+        if mode is not None and mode not in modes:
+            return row(ChangeKind.FOREIGN, now, _changed_since(by, f"its mode is {mode:04o}"))
+        if by:
             return row(ChangeKind.FOREIGN, now, _changed_since(by))
         kind = ChangeKind.REMOVE if first.before is None else ChangeKind.ADD if now is None else ChangeKind.REPLACE
         return row(kind, first.before, "as before the run")
     if now is None:
         return row(ChangeKind.FOREIGN, now, "it is not used any more; left as it is")
     back = take_back(now, *((c.before or b"", c.after or b"") for c in newest_first))
+    if back.content != now and by:
+        return row(ChangeKind.FOREIGN, now, _changed_since(by))
     if back.content != now:
         return row(ChangeKind.REPLACE, back.content, "as before the run")
     if back.left:
         return row(ChangeKind.FOREIGN, now, _changed_since(by))
     return row(ChangeKind.KEEP, now, AS_BEFORE)
+
+
+def _staying(files: Sequence[FileChange], facts: HostFacts, by: Mapping[str, str]) -> Held:
+    """What is held by files that the run did not find so, and that stay: they were edited since, or a later run's.
+
+    The unit's batch counts in any case where it stays: its timer would have the route back in seconds.
+    """
+    going = {f.path for f in files if f.kind.is_change}
+    news = {f.path for f in files if f.kind is ChangeKind.FOREIGN} | {PurePosixPath(path) for path in by}
+    news |= {BATCH} if facts.network.timer_is_enabled else set()
+    return held_in(f for f in facts.network.files if f.path in news - going)
 
 
 def _empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Leftover, ...]:
@@ -291,10 +338,10 @@ def _empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Lef
     return tuple(Leftover(p, is_folder=True) for p in sorted(made & facts.network.folders - standing))
 
 
-def _forwards_by(records: Sequence[HostRecord], facts: HostFacts) -> bool:
-    """Whether the host forwards packets because of the run."""
+def _forwards_by(records: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str]) -> bool:
+    """Whether the host forwards packets because of the run, and of no later one."""
     switched = [r.forwarding for r in records if r.forwarding is not None]
-    return bool(switched) and not switched[-1] and facts.ip_forward
+    return bool(switched) and not switched[-1] and facts.ip_forward and SWITCH not in by
 
 
 def _has_pods(facts: HostFacts) -> bool:

@@ -22,7 +22,7 @@ from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, HostKeyUnknown
-from kthw_routes.hosts.facts import look, settle_pod_cidr
+from kthw_routes.hosts.facts import look, settled
 from kthw_routes.hosts.fleet import Fleet, Outcome, Stop
 from kthw_routes.hosts.probe import probe_pairs, verdicts
 from kthw_routes.hosts.session import Session
@@ -125,7 +125,7 @@ class Walk:
                 facts[name] = outcome.value
             else:
                 troubles[name] = self._trouble(name, outcome, Step.CHECKS)
-        return Inspection(_settled(cluster, facts), facts, troubles, self.options.routes_on)
+        return Inspection(settled(cluster, facts), facts, troubles, self.options.routes_on)
 
     def review(self, inspection: Inspection) -> Review:
         """Compare what is wanted with what was read. Pure."""
@@ -137,12 +137,15 @@ class Walk:
 
     def review_undo(self, inspection: Inspection, past: PastRun, runs: Runs) -> Review:
         """Compare what a run left with what was read. `inspection` is of the nodes of that run. Pure."""
-        planner = undoing.planner(past.journal, past.cluster, runs.later_rows(past))
+        later = runs.later_rows(past)
+        planner = undoing.planner(past.journal, past.cluster, later)
         made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
         skipped = (f for f in inspection.findings if f.level is Level.SKIP_HOST)
         armed = host_findings.of_switches(made)
-        findings = (*skipped, *armed, *undoing.remarks(past.journal, inspection.facts))
-        return Review(inspection, self.options, made, findings, planner, past.id)
+        findings = (*skipped, *armed, *undoing.remarks(past.journal, inspection.facts, later))
+        left = frozenset(host for host, row in past.rows if (host, row) in later)
+        settles = {h.node for h in made.hosts if h.node in past.hosts} - left - runs.undone(past).keys()
+        return Review(inspection, self.options, made, findings, planner, past.id, left, frozenset(settles))
 
     def run(self, review: Review) -> Report:
         """Make it so, on all hosts of the plan side by side.
@@ -153,17 +156,29 @@ class Walk:
         if review.stops:
             raise UsageError(review.stops[0].sentence, review.stops[0].hint)
         if review.plan.is_empty:
-            return Report(
+            report = Report(
                 review, {h.node: HostOutcome(h.node, HostState.NOTHING_TO_DO) for h in review.plan.hosts}, None
             )
+            if review.settles:  # else the next `undo` would come to this run again, and never to an older one
+                with self._lock(review):
+                    self._begin(review)
+                    self.finish(report, None)
+            return report
         with self._lock(review):
-            self._run = Run.begin(self._state)
-            self._run.write_plan(self._plan_document(review))
-            self._run.write(head(review.inspection.cluster, review.plan, review.findings))
+            run = self._begin(review)
             if (seconds := self.options.commit_within) is not None:
-                self._switches = Switches(self._run.folder.name, seconds, self._run.journal)
+                self._switches = Switches(run.folder.name, seconds, run.journal)
             todo = [h.node for h in review.plan.hosts]
             return self._report(review, self._apply(review, todo, again=False))
+
+    def _begin(self, review: Review) -> Run:
+        """Make the run's folder and write what is known by now."""
+        self._run = run = Run.begin(self._state)
+        run.write_plan(self._plan_document(review))
+        run.write(head(review.inspection.cluster, review.plan, review.findings))
+        if review.left:
+            run.journal({"left": sorted(review.left)})
+        return run
 
     def retry(self, report: Report) -> Report:
         """Run what is not done, and only that: each host is read again first.
@@ -379,15 +394,3 @@ class Walk:
 
 def _next_hops(cluster: Cluster) -> tuple[IPv4Address, ...]:
     return tuple(w.internal for w in cluster.workers if w.internal is not None)
-
-
-def _settled(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
-    """The cluster with the pod CIDRs that the hosts themselves use."""
-
-    def settle(node: Node) -> Node:
-        if node.name not in facts or not node.is_worker:
-            return node
-        cidr, source = settle_pod_cidr(node, facts[node.name].cni_cidr, facts[node.name].kubelet_cidr)
-        return replace(node, pod_cidr=cidr, pod_cidr_source=source)
-
-    return replace(cluster, nodes=tuple(settle(n) for n in cluster))

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from kthw_routes.cluster import Node, PodCidrSource
+from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.events import HostState, now
 from kthw_routes.hosts import network_setup, programs
 from kthw_routes.hosts.command import Command
@@ -81,6 +82,19 @@ def settle_pod_cidr(
     if kubelet:
         return kubelet, PodCidrSource.KUBELET
     return node.pod_cidr, node.pod_cidr_source
+
+
+def settled(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
+    """The cluster with the pod CIDRs that the hosts themselves use."""
+
+    def settle(node: Node) -> Node:
+        read = facts.get(node.name)
+        if read is None or not node.is_worker:
+            return node
+        cidr, source = settle_pod_cidr(node, read.cni_cidr, read.kubelet_cidr)
+        return replace(node, pod_cidr=cidr, pod_cidr_source=source)
+
+    return replace(cluster, nodes=tuple(settle(n) for n in cluster))
 
 
 def devices_towards(addresses: Sequence[InterfaceAddress], next_hops: Collection[IPv4Address]) -> tuple[str, ...]:

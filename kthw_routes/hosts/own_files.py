@@ -26,7 +26,7 @@ def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
         return {}
     timer = _of(changes, own_paths.TIMER)
     commands = [programs.stop_timer()]
-    if timer is not None and timer.after is None:
+    if timer is not None and (timer.after is None or not timer.is_enabled):
         commands.append(programs.disable_timer())
     for command in commands:
         if (problem := _run(visit, command, may_be_missing=True)) and _NOT_LOADED not in problem:
@@ -196,7 +196,7 @@ def _start_units(visit: Visit, changes: Sequence[FileChange], problems: Mapping[
     timer = _of(changes, own_paths.TIMER)
     is_whole = not any(str(path) in problems for path in own_paths.UNIT_FILES)
     commands = [programs.reload_units()]
-    if is_whole and (_is_enabled(visit) if timer is None else timer.after is not None):
+    if is_whole and (_is_enabled(visit) if timer is None else timer.after is not None and timer.is_enabled):
         commands.append(programs.enable_timer())
     for command in commands:
         if words := _run(visit, command):

@@ -100,6 +100,38 @@ def test_an_older_run_leaves_alone_what_a_later_one_changed(stage: Stage) -> Non
     assert "changed since: via" in answer.out
 
 
+def test_what_a_later_run_brought_back_is_its_own(stage: Stage) -> None:
+    only = ("--only", "worker-0")
+    assert stage.tool(*APPLY, *only).code == 0
+    stage.run("worker-0", "ip route del 10.200.1.0/24")
+    assert stage.tool(*APPLY, *only).code == 0
+    later, first = (run["id"] for run in runs(stage))
+    answer = stage.tool(*UNDO, first)
+    assert answer.code == 0, answer.out + answer.err
+    assert f"changed since by run {later}; undo that first" in answer.out
+    assert set(pod_routes(stage, "worker-0")) == {"10.200.1.0/24"}
+    assert stage.tool(*UNDO).code == 0
+    assert pod_routes(stage, "worker-0") == {}
+    last = stage.tool(*UNDO)
+    assert "as before that run already" in last.out, "what waited for the later run was not over"
+    assert [run["id"] for run in runs(stage) if run["kind"] == "apply" and not run["undone"]] == []
+
+
+def test_a_run_with_nothing_left_is_not_in_the_way_of_older_ones(stage: Stage) -> None:
+    before = tables(stage)
+    assert stage.tool(*APPLY, "--only", "worker-1").code == 0
+    assert stage.tool(*APPLY, "--only", "worker-0").code == 0
+    later, first = (run["id"] for run in runs(stage))
+    stage.run("worker-0", "ip route flush root 10.200.0.0/16")
+    answer = stage.tool(*UNDO)
+    assert answer.code == 0, answer.out + answer.err
+    assert "Nothing to take back" in answer.out
+    assert f"{first} (" in answer.out
+    assert {run["id"]: run["outcome"] for run in runs(stage)}[later] == "nothing left to take back"
+    assert stage.tool(*UNDO).code == 0
+    assert tables(stage) == before
+
+
 def test_undo_host_by_host(stage: Stage) -> None:
     before = tables(stage)
     assert stage.tool(*APPLY).code == 0

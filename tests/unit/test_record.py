@@ -11,6 +11,16 @@ from kthw_routes.events import Event, EventKind, Step
 from kthw_routes.record import AnotherRun, ClusterLock, RecordError, Run, state_folder
 
 
+def test_of_two_runs_within_a_second_the_later_one_sorts_behind(tmp_path: Path) -> None:
+    moment = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+    names = []
+    for _ in range(8):
+        run = Run.begin(tmp_path, moment)
+        names.append(run.folder.name)
+        run.close()
+    assert names == sorted(set(names))
+
+
 def test_folder_and_files_are_private(tmp_path: Path) -> None:
     run = Run.begin(tmp_path / "state", datetime(2026, 11, 22, 14, 2, 9, tzinfo=UTC))
     run.write_plan({"version": 1})

@@ -150,6 +150,35 @@ def test_a_run_is_named_by_either_end_of_its_name(tmp_path: Path) -> None:
         runs.named("2026")
 
 
+NOTHING = end(worker_0="nothing to do", worker_1="nothing to do")
+
+
+def test_a_run_of_which_nothing_was_left_is_over_and_the_one_before_it_is_next(tmp_path: Path) -> None:
+    write_run(tmp_path, FIRST, *BOTH, END)
+    write_run(tmp_path, SECOND, *BOTH, END)
+    write_run(tmp_path, THIRD, NOTHING, undoes=SECOND)
+    assert outcomes(tmp_path) == ["nothing was changed", "nothing left to take back", "done"]
+    runs = read_runs(tmp_path)
+    assert runs.newest() == runs[2]
+    assert runs.newest(before=runs[2]) is None
+
+
+def test_what_waits_for_a_later_run_is_not_over(tmp_path: Path) -> None:
+    write_run(tmp_path, FIRST, *BOTH, END)
+    write_run(tmp_path, SECOND, json.dumps({"left": ["worker-1"]}), NOTHING, undoes=FIRST)
+    runs = read_runs(tmp_path)
+    assert runs.undone(runs[1]) == {"worker-0": SECOND}
+    assert runs.newest() == runs[1]
+
+
+def test_a_later_run_counts_on_those_hosts_where_it_was_not_taken_back(tmp_path: Path) -> None:
+    write_run(tmp_path, FIRST, *BOTH, END)
+    write_run(tmp_path, SECOND, *BOTH, END)
+    write_run(tmp_path, THIRD, begun("worker-0"), ended("worker-0"), end(worker_0="done"), undoes=SECOND)
+    runs = read_runs(tmp_path)
+    assert runs.later_rows(runs.named(FIRST)) == {("worker-1", "10.200.0.0/24"): SECOND}
+
+
 def test_the_newest_later_run_about_a_row_is_known(tmp_path: Path) -> None:
     write_run(tmp_path, FIRST, *BOTH, END)
     write_run(tmp_path, SECOND, begun("worker-0"), ended("worker-0"), end(worker_0="done"))

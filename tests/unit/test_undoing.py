@@ -1,5 +1,6 @@
 """Taking a run back, row by row: what is there now decides; what somebody changed since is left alone."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -10,8 +11,10 @@ from kthw_routes import etc_hosts, undoing
 from kthw_routes.changes import ChangeKind
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
-from kthw_routes.journal_reading import HostRecord, HostsFileRecord, Journal, RouteRecord
+from kthw_routes.journal import host_record
+from kthw_routes.journal_reading import SWITCH, HostRecord, HostsFileRecord, Journal, RouteRecord, host_of
 from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Pod, Route
+from kthw_routes.persistence.unit import BATCH, TIMER
 from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
 
 HOST = worker(0)
@@ -76,14 +79,14 @@ def test_a_host_that_refused_the_new_route_gets_the_old_one_back() -> None:
     assert row.kind is ChangeKind.ADD
 
 
-def test_a_route_of_ours_that_came_back_without_its_mark_is_known_by_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_route_of_ours_that_came_back_without_its_mark_is_known_by_its_file() -> None:
     static = replace(OURS, protocol="static")
-    monkeypatch.setattr(undoing, "held_in", lambda _: {(PREFIX, internal(1)): "/etc/netplan/90-kthw-routes.yaml"})
-    (row,) = taken_back(record([], [SENT]), now=facts(HOST, [static])).routes
+    line = f"route replace {PREFIX} via {internal(1)} proto 200\n"
+    holding = NetworkSetup(files=(HostFile(BATCH, 0o644, line.encode()),))
+    (row,) = taken_back(record([], [SENT]), now=facts(HOST, [static], network=holding)).routes
     assert [str(c) for c in row.commands] == [
         f"ip route del 10.200.1.0/24 via {internal(1)} dev eth0 proto static",
     ]
-    monkeypatch.setattr(undoing, "held_in", lambda _: {})
     (row,) = taken_back(record([], [SENT]), now=facts(HOST, [static])).routes
     assert row.kind is ChangeKind.FOREIGN
 
@@ -134,8 +137,8 @@ def test_a_block_that_somebody_edited_since_is_left_alone_and_told() -> None:
 PATH = PurePosixPath("/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf")
 
 
-def with_file(content: bytes | None, **given: object) -> HostFacts:
-    files = () if content is None else (HostFile(PATH, 0o644, content),)
+def with_file(content: bytes | None, mode: int = 0o644, **given: object) -> HostFacts:
+    files = () if content is None else (HostFile(PATH, mode, content),)
     return facts(HOST, network=NetworkSetup(files=files, folders=frozenset({PATH.parent}), **given))  # type: ignore[arg-type]  # by name
 
 
@@ -155,9 +158,129 @@ def test_what_becomes_of_a_file(
     before: bytes | None, after: bytes | None, now: bytes | None, kind: str, back: bytes | None
 ) -> None:
     change = FileChange(ChangeKind.ADD, PATH, before, after, 0o644, "", 0o600 if before is not None else None)
-    (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=with_file(now)).files
+    stands = with_file(now, 0o600 if now == b"old" else 0o644)
+    (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=stands).files
     assert (row.kind, row.after) == (kind, back)
     assert row.mode == (0o600 if before is not None else 0o644)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "kind", "reason"),
+    [
+        (b"old", 0o644, "replace", "as before the run"),
+        (b"old", 0o666, "keep", undoing.AS_BEFORE),
+        (b"old", 0o600, "foreign", "changed since: its mode is 0600; left as it is"),
+        (b"new", 0o600, "foreign", "changed since; left as it is"),
+    ],
+)
+def test_a_mode_goes_back_too(content: bytes, mode: int, kind: str, reason: str) -> None:
+    change = FileChange(ChangeKind.REPLACE, PATH, b"old", b"old", 0o644, "its mode is 0666", 0o666)
+    (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=with_file(content, mode)).files
+    assert (row.kind, row.reason) == (kind, reason)
+    if row.kind.is_change:
+        assert (row.after, row.mode, row.before_mode) == (b"old", 0o666, 0o644)
+
+
+def timer(enabled: bool, *, stands: bool = True) -> HostFacts:
+    files = (HostFile(TIMER, 0o644, b"timer"),) if stands else ()
+    return facts(HOST, network=NetworkSetup(files=files, timer_is_enabled=enabled))
+
+
+def recorded(change: FileChange, at: HostFacts) -> HostRecord:
+    """What a journal tells of it."""
+    return host_of(json.loads(json.dumps(host_record(HostPlan(HOST.name, files=(change,)), at))))
+
+
+def test_a_timer_that_the_run_enabled_is_disabled_again_and_so_on() -> None:
+    enabling = FileChange(ChangeKind.REPLACE, TIMER, b"timer", b"timer", 0o644, "is not enabled", 0o644)
+    run = recorded(enabling, timer(enabled=False))
+    (row,) = taken_back(run, now=timer(enabled=True)).files
+    assert (row.kind, row.after, row.is_enabled) == (ChangeKind.REPLACE, b"timer", False)
+    assert taken_back(run, now=timer(enabled=False)).is_empty
+    undo = recorded(row, timer(enabled=True))
+    (again,) = taken_back(undo, now=timer(enabled=False)).files
+    assert (again.kind, again.is_enabled) == (ChangeKind.REPLACE, True)
+    assert taken_back(undo, now=timer(enabled=True)).is_empty
+
+
+def test_a_timer_that_somebody_disabled_since_stays_so() -> None:
+    run = recorded(
+        FileChange(ChangeKind.REPLACE, TIMER, b"old", b"timer", 0o644, "another", 0o644), timer(enabled=True)
+    )
+    was = facts(HOST, network=NetworkSetup(files=(HostFile(TIMER, 0o644, b"old"),), timer_is_enabled=False))
+    (row,) = taken_back(run, now=was).files
+    assert (row.kind, row.is_enabled) == (ChangeKind.KEEP, False)
+
+
+def test_a_run_that_was_killed_when_it_had_only_disabled_the_timer_is_taken_back() -> None:
+    run = recorded(FileChange(ChangeKind.REMOVE, TIMER, b"timer", None, 0o644, "", 0o644), timer(enabled=True))
+    (row,) = taken_back(run, now=timer(enabled=False)).files
+    assert (row.kind, row.after, row.is_enabled) == (ChangeKind.REPLACE, b"timer", True)
+    (row,) = taken_back(run, now=timer(enabled=False, stands=False)).files
+    assert (row.kind, row.is_enabled) == (ChangeKind.ADD, True)
+
+
+# --- what a later run was about ---------------------------------------------------------------------------------
+
+
+def taken_back_under(later: str, entry: HostRecord, now: HostFacts) -> HostPlan:
+    return undoing.planner(Journal((entry,)), cluster(), {(HOST.name, later): "R"})(HOST, now)
+
+
+def test_what_a_later_run_was_about_is_its_own_though_it_looks_the_same() -> None:
+    (row,) = taken_back_under(str(PREFIX), record([], [SENT]), facts(HOST, [OURS])).routes
+    assert (row.kind, row.reason) == (ChangeKind.FOREIGN, "changed since by run R; undo that first")
+    assert taken_back_under(str(PREFIX), record([], [SENT]), facts(HOST)).routes[0].kind is ChangeKind.KEEP
+
+    written = FileChange(ChangeKind.ADD, PATH, None, b"new", 0o644, "")
+    (file,) = taken_back_under(str(PATH), HostRecord(HOST.name, files=(written,)), with_file(b"new")).files
+    assert (file.kind, file.reason) == (ChangeKind.FOREIGN, "changed since by run R; undo that first")
+
+
+def test_a_block_of_which_a_later_run_changed_a_name_stays_whole() -> None:
+    entry = HostRecord(HOST.name, hosts_file=HostsFileRecord(BEFORE, AFTER, ("worker-1", "worker-2")))
+    plan = taken_back_under("worker-2", entry, facts(HOST, etc_hosts=AFTER))
+    assert plan.is_empty
+    assert {n.reason for n in plan.names} == {"changed since by run R; undo that first"}
+    assert taken_back_under("worker-2", entry, facts(HOST, etc_hosts=BEFORE)).is_empty
+    assert not taken_back_under("elsewhere", entry, facts(HOST, etc_hosts=AFTER)).is_empty
+
+
+def test_forwarding_that_a_later_run_turned_on_stays() -> None:
+    entry, on = HostRecord(HOST.name, forwarding=False), facts(HOST, ip_forward=True)
+    assert taken_back_under(SWITCH, entry, on).is_empty
+    (remark,) = undoing.remarks(Journal((entry,)), {HOST.name: on}, {(HOST.name, SWITCH): "R"})
+    assert "because run R turned it on since; undo that first" in remark.sentence
+
+
+# --- routes that a file brings back -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "enabled", "kind"),
+    [
+        (f"# edited\nroute replace {PREFIX} via {internal(1)} proto 200\n", True, "foreign"),
+        (f"# edited\nroute replace {PREFIX} via {internal(1)} proto 200\n", False, "foreign"),
+        (f"# edited\nroute replace 10.200.7.0/24 via {internal(1)} proto 200\n", True, "remove"),
+        ("new", True, "remove"),
+    ],
+)
+def test_a_route_that_a_file_of_ours_holds_which_stays_is_left_alone(content: str, enabled: bool, kind: str) -> None:
+    written = FileChange(ChangeKind.ADD, BATCH, None, b"new", 0o644, "")
+    entry = replace(record([], [SENT]), files=(written,))
+    setup = NetworkSetup(files=(HostFile(BATCH, 0o644, content.encode()),), timer_is_enabled=enabled)
+    (row,) = taken_back(entry, now=facts(HOST, [OURS], network=setup)).routes
+    assert row.kind == kind
+    if row.kind is ChangeKind.FOREIGN:
+        assert row.reason == "kthw-routes/routes.batch holds it and stays; left as it is"
+
+
+@pytest.mark.parametrize(("enabled", "kind"), [(True, "foreign"), (False, "remove")])
+def test_the_batch_of_an_earlier_run_keeps_its_routes_while_its_timer_runs(enabled: bool, kind: str) -> None:
+    line = f"route replace {PREFIX} via {internal(1)} proto 200\n"
+    setup = NetworkSetup(files=(HostFile(BATCH, 0o644, line.encode()),), timer_is_enabled=enabled)
+    (row,) = taken_back(record([], [SENT]), now=facts(HOST, [OURS], network=setup)).routes
+    assert row.kind == kind
 
 
 def test_what_a_killed_run_left_lying_about_goes() -> None:
@@ -172,7 +295,7 @@ def test_a_later_run_is_named() -> None:
     change = FileChange(ChangeKind.ADD, PATH, None, b"new", 0o644, "")
     journal = Journal((HostRecord(HOST.name, files=(change,)),))
     plan = undoing.planner(journal, later={(HOST.name, str(PATH)): "R"})(HOST, with_file(b"later"))
-    assert [f.reason for f in plan.files] == ["changed since by run R; left as it is"]
+    assert [f.reason for f in plan.files] == ["changed since by run R; undo that first"]
 
 
 def test_forwarding_goes_off_again_only_where_no_pods_run() -> None:
