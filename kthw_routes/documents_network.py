@@ -26,6 +26,7 @@ def network_json(network: NetworkSetup) -> Json:
         "timer_enabled": network.timer_is_enabled,
         "etc_hosts_template": _file(template) if template is not None else None,
         "leftovers": [str(path) for path in network.leftovers],
+        "switches": list(network.switches),
     }
 
 

@@ -8,7 +8,7 @@ from kthw_routes.cluster import Node
 from kthw_routes.events import Step
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
-from kthw_routes.hosts import own_files
+from kthw_routes.hosts import own_files, own_paths
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.managers import manager_of
 from kthw_routes.persistence.model import Manager
@@ -105,10 +105,13 @@ def planned(journey: Journey, review: Review) -> Iterator[str]:
 
 def on_host(host: HostPlan) -> Iterator[str]:
     """The commands on one host, in the order in which the run sends them."""
+    for run in host.switches:
+        yield f"sudo systemctl stop {own_paths.switch_unit(run)}.timer"
+        yield f"sudo rm {own_paths.switch_script(run)}"
     written, removed = own_files.in_order(host.files)
     timer = next((f for f in host.files if f.path == unit.TIMER), None)
     if own_files.has_to_rest(host.files):  # while its files are there: of a unit without one systemd knows nothing
-        goes = timer is not None and timer.after is None
+        goes = timer is not None and (timer.after is None or not timer.is_enabled)
         yield f"sudo systemctl {'disable --now' if goes else 'stop'} {unit.TIMER.name}"
     yield from (str(command) for command in host.commands)
     for file in written:
@@ -119,7 +122,7 @@ def on_host(host: HostPlan) -> Iterator[str]:
         yield _RELOAD
         if timer is None:
             yield f"systemctl -q is-enabled {unit.TIMER.name} && sudo systemctl start {unit.TIMER.name}"
-        elif timer.after is not None:
+        elif timer.after is not None and timer.is_enabled:
             yield f"sudo systemctl enable --now {unit.TIMER.name}"
     for file in removed:
         yield f"sudo rm {shlex.quote(str(file.path))}"

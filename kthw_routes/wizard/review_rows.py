@@ -78,7 +78,7 @@ def rows_of(review: Review) -> Iterable[Row]:
             yield Row(finding.node or finding.region or "", finding)
     for host in review.plan.hosts:
         switch = () if host.forwarding is None else (Switch(host.forwarding),)
-        left = (Goes(x.path.name, f"in {x.path.parent}, left by a run", str(x.path)) for x in host.leftovers)
+        left = (Goes(x.path.name, f"{x.path.parent}: left by a killed run", str(x.path)) for x in host.leftovers)
         changes = (*host.routes, *host.names, *host.files, *switch, *left)
         yield from (Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
     for finding in of_plan:
@@ -207,7 +207,7 @@ def goes_detail(row: Row, change: Goes) -> Parts:
     """What an earlier run left behind, in full."""
     yield f"{row.host} {change.detail}   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    yield quiet("\n  why    left by a run that was killed; nothing reads it")
+    yield quiet(f"\n  why    {change.why}")
 
 
 def is_own_cidr(review: Review, row: Row) -> bool:

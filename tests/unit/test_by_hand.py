@@ -51,8 +51,9 @@ def sent(*changes: FileChange) -> list[str]:
         [change(DROP_IN, folder_is_ours=True), *(change(path, b"old\n", None) for path in UNIT)],
         [*(change(path) for path in UNIT), change(NETPLAN, b"old\n", None)],
         [change(NETPLAN, after=YAML, mode=0o600)],
+        [replace(change(TIMER, b"old\n"), is_enabled=False)],
     ],
-    ids=["unit comes", "unit goes", "batch changes", "networkd for unit", "unit for netplan", "netplan"],
+    ids=["unit comes", "unit goes", "batch changes", "networkd for unit", "unit for netplan", "netplan", "at rest"],
 )
 def test_files_are_changed_in_the_order_of_a_run(changes: list[FileChange]) -> None:
     by_hand = steps(list(on_host(HostPlan("worker-0", files=tuple(changes)))))
@@ -74,3 +75,12 @@ def test_nobody_can_read_a_file_for_a_moment_who_may_not_later() -> None:
 def test_what_a_killed_run_left_goes_by_hand_too() -> None:
     left = Leftover(PurePosixPath("/etc/netplan/.90-kthw-routes.yaml.new"))
     assert list(on_host(HostPlan("worker-0", leftovers=(left,)))) == [f"sudo rm {left.path}"]
+
+
+def test_what_goes_back_by_itself_is_called_off_first() -> None:
+    run = "20261122T101500Z-1abc"
+    lines = list(on_host(HostPlan("worker-0", files=(change(BATCH, None, b"x"),), switches=(run,))))
+    assert lines[:2] == [
+        f"sudo systemctl stop kthw-routes-undo-{run}.timer",
+        f"sudo rm /run/kthw-routes-undo-{run}.sh",
+    ]

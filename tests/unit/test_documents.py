@@ -25,6 +25,7 @@ NETWORK = NetworkSetup(
     folders=frozenset({PurePosixPath("/etc/netplan")}),
     timer_is_enabled=True,
     hosts_template=TEMPLATE,
+    switches=("20261122T094345Z-767b",),
     leftovers=(PurePosixPath("/etc/netplan/.90-kthw-routes.yaml.new"),),
 )
 BRIDGE = InterfaceAddress("cnio0", IPv4Interface("10.200.0.1/24"))
@@ -56,6 +57,7 @@ def test_all_that_was_read_of_the_network_is_there() -> None:
     assert network["timer_enabled"] is True
     assert network["leftovers"] == ["/etc/netplan/.90-kthw-routes.yaml.new"]
     assert network["etc_hosts_template"]["path"] == str(TEMPLATE.path)
+    assert network["switches"] == ["20261122T094345Z-767b"]
     assert document["bridges"] == [{"device": "cnio0", "address": "10.200.0.1/24", "up": True}]
     assert document["etc_hosts"].startswith("127.0.0.1 localhost\n")
     assert "\x1b" not in document["etc_hosts"]
