@@ -84,7 +84,11 @@ wish_options = _options(
     click.option("--no-hosts-file", is_flag=True, help="The same as --names-on none."),
     click.option("--cloud-template", is_flag=True, help="Write the names into cloud-init's template too."),
     click.option("--ip-forward", is_flag=True, help="Turn forwarding on where it is off, now and at each boot."),
-    click.option("--prune", is_flag=True, help="Also remove our routes and names of workers that are not found."),
+    click.option(
+        "--prune",
+        is_flag=True,
+        help="Also remove our routes and names of workers that are not found, and our routes where none are wanted.",
+    ),
     click.option("--repair", is_flag=True, help="Give a node's own pod CIDR that was routed away back to its bridge."),
     click.option("--no-probe", is_flag=True, help="Send no test traffic: nothing is proved then."),
 )
