@@ -2,16 +2,17 @@
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 from textwrap import wrap
 from typing import Final
 
-from kthw_routes import __version__, diagnosis
+from kthw_routes import __version__, diagnosis, files_by_hand
 from kthw_routes.cluster import Cluster
 from kthw_routes.etc_hosts import EtcHostsEdit
 from kthw_routes.events import HostState
 from kthw_routes.findings import Finding
+from kthw_routes.host_files import FileChange
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.markdown import cell, inline
 from kthw_routes.plan import HostPlan, Plan, describe
@@ -57,9 +58,28 @@ def _host(host: HostPlan) -> Iterator[str]:
             yield f"  - `{command}`"
     for name in host.names:
         yield f"- {name.kind} `{name.address or ''} {name.name}` in /etc/hosts: {inline(name.reason)}"
+    for file in host.files:
+        yield from _file(file)
+    if host.forwarding is not None:
+        yield f"- replace `net.ipv4.ip_forward`: is {int(not host.forwarding)}, becomes {int(host.forwarding)}"
+    for left in host.leftovers:
+        yield f"- remove `{left.path}`: a run that was killed left it"
     if host.is_empty:
         yield "- nothing to do"
     yield ""
+
+
+def _file(change: FileChange) -> Iterator[str]:
+    """A file's row, and where it changes its whole text, before and after."""
+    modes = [f"{mode:04o}" for mode in (change.before_mode, change.mode if change.after is not None else None) if mode]
+    yield f"- {change.kind} `{change.path}` ({' → '.join(dict.fromkeys(modes))}): {inline(change.reason)}"
+    if not change.kind.is_change:
+        return
+    for word, content in (("is", change.before), ("becomes", change.after)):
+        lines = clean(content.decode("utf-8", "replace")).splitlines() if content is not None else []
+        yield from ("", f"{word}:" if content is not None else f"{word}: no such file", "")
+        if content is not None:
+            yield from (*_fenced(lines), "")
 
 
 def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None, run: str) -> Iterator[str]:
@@ -75,10 +95,7 @@ def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None, r
     yield "## How to undo"
     yield ""
     yield f"`kthw-routes undo {run}` takes back what is still as this run left it."
-    if any(host.file_changes for host in plan.hosts):
-        yield "The commands below are for routes and names; files on the hosts go back with that command only."
-    else:
-        yield "By hand, as long as nobody changed anything since:"
+    yield "By hand, as long as nobody changed anything since:"
     yield ""
     for host in plan.hosts:
         ended = outcomes.get(host.node)
@@ -104,14 +121,19 @@ def _proof(proof: Proof) -> Iterator[str]:
 
 
 def _undo(host: HostPlan) -> Iterator[str]:
-    lines = [str(c) for c in host.inverse]
+    lines = [*files_by_hand.first(host), *(str(c) for c in host.inverse), *files_by_hand.then(host)]
     if host.hosts_file is not None and not host.hosts_file.is_empty:
         lines += undo_names(host.hosts_file)
     if not lines:
         return
-    fence = "`" * max(3, 1 + max(len(ticks) for line in lines for ticks in _BACKTICKS.findall(line) or [""]))
     # A fence, not indentation: a here-document has to begin at the margin to be pasted.
-    yield from (f"On {host.node}, as root:", "", f"{fence}sh", *lines, fence, "")
+    yield from (f"On {host.node}, as root:", "", *_fenced(lines, "sh"), "")
+
+
+def _fenced(lines: Sequence[str], language: str = "") -> tuple[str, ...]:
+    longest = max((len(ticks) for line in lines for ticks in _BACKTICKS.findall(line)), default=0)
+    fence = "`" * max(3, 1 + longest)
+    return (f"{fence}{language}", *lines, fence)
 
 
 def undo_names(edit: EtcHostsEdit) -> tuple[str, ...]:
