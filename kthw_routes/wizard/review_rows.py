@@ -79,11 +79,17 @@ def rows_of(review: Review) -> Iterable[Row]:
     for host in review.plan.hosts:
         switch = () if host.forwarding is None else (Switch(host.forwarding),)
         left = (Goes(x.path.name, f"{x.path.parent}: left by a killed run", str(x.path)) for x in host.leftovers)
-        changes = (*host.routes, *host.names, *host.files, *switch, *left)
+        armed = (_called_off(run) for run in host.switches)
+        changes = (*armed, *host.routes, *host.names, *host.files, *switch, *left)
         yield from (Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
     for finding in of_plan:
         if finding.code not in _SAID_ELSEWHERE and not finding.acknowledge:
             yield Row(finding.node or "", finding)
+
+
+def _called_off(run: str) -> Goes:
+    why = "called off: what that run did stays, and is not taken back by this host itself (--commit-within)"
+    return Goes("timed undo", why, f"the timed undo of run {run}")
 
 
 def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:

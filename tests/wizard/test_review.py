@@ -43,6 +43,17 @@ def test_what_a_killed_run_left_has_a_row() -> None:
     assert str(path) in detail
 
 
+def test_a_switch_that_is_called_off_has_a_row() -> None:
+    host = HostPlan("worker-0", switches=("20261122T101500Z-1abc",))
+    review = Review(Inspection(Cluster(()), {}), Options(), Plan((host,)), (), lambda *_: host, undoes="a run")
+    (row,) = review_rows.rows_of(review)
+    assert review.plan.changes == 1
+    assert isinstance(row.change, review_rows.Goes)
+    detail = "".join(str(getattr(part, "text", part)) for part in review_rows.goes_detail(row, row.change))
+    assert "the timed undo of run 20261122T101500Z-1abc" in detail
+    assert "what that run did stays" in detail
+
+
 async def test_what_is_stale_goes_where_it_is_marked(lab: EmbeddedLab, settings: Settings) -> None:
     said(lab, "worker-0", "ip route add 10.200.9.0/24 via 192.168.145.107 proto 200")
     hosts = "127.0.0.1 localhost\n# BEGIN kthw-routes\n192.168.145.109 worker-9\n# END kthw-routes\n"
