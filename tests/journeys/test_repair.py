@@ -25,7 +25,6 @@ def assert_all_is_well(stage: Stage) -> None:
     """Nothing to do, and not a word of it."""
     check = stage.tool("check", "--quiet")
     assert (check.code, check.out, check.err) == (0, "", "")
-    assert "Nothing to do" in stage.tool("apply", "--yes").out
 
 
 @pytest.fixture
