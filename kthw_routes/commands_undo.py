@@ -1,6 +1,7 @@
 """undo and runs: what was done so far, and taking it back."""
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from kthw_routes.sources import Discovery
 from kthw_routes.switch import Switch
 from kthw_routes.wording import count, undo_summary
 
+_RUN_ID: Final = re.compile(r"\b\d{8}T\d{6}Z-([0-9a-f]{4})\b")
 NOTHING: Final = "Nothing to take back"
 
 
@@ -184,13 +186,18 @@ def list_runs(settings: Settings, *, as_json: bool) -> ExitCode:
 
 def _rows(runs: Runs) -> Iterator[tuple[str, ...]]:
     for run in runs:
-        kind = f"undo of {run.undoes}" if run.undoes else str(run.kind)
-        yield _when(run), run.id, kind, hosts_words(run.hosts), str(len(run.rows)), runs.outcome(run)
+        kind = f"undo of {_short(run.undoes)}" if run.undoes else str(run.kind)
+        yield _when(run), run.id, kind, hosts_words(run.hosts), str(len(run.rows)), _short(runs.outcome(run))
+
+
+def _short(text: str) -> str:
+    """The names of runs in a text, by their ends, which are enough to name them."""
+    return _RUN_ID.sub(r"\1", text)
 
 
 def hosts_words(hosts: tuple[str, ...]) -> str:
     """The hosts of a run in a cell: all of a few, else how many."""
-    return ", ".join(hosts) or "–" if len(hosts) <= 4 else count(len(hosts), "host")
+    return ", ".join(hosts) or "–" if len(hosts) <= 2 else count(len(hosts), "host")
 
 
 def run_json(run: PastRun, runs: Runs) -> Json:

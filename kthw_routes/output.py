@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import IO, Final
 
 from rich.console import Console
+from rich.measure import Measurement
+from rich.segment import Segments
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +23,7 @@ from kthw_routes.proof import Proof
 from kthw_routes.results import Report
 from kthw_routes.wording import (
     KIND_TONE,
+    RESTS_ON,
     Tone,
     Words,
     event_line,
@@ -37,6 +40,8 @@ from kthw_routes.wording import (
 
 _PLAIN_WIDTH: Final = 200
 """Columns where the output goes into a file or a pipe, so that no sentence is cut."""
+
+_UNBOUNDED: Final = 10_000
 
 _STYLE: Final = {
     Tone.PLAIN: "",
@@ -71,23 +76,20 @@ class Printer:
 
     def nodes(self, cluster: Cluster) -> None:
         """The table of what was found."""
-        table = _table("node", "region", "ssh", "internal address", "pod CIDR", "rests on", "")
+        regions = any(node.region for node in cluster)
+        table = _table("node", *(("region",) if regions else ()), "ssh", "internal address", "pod CIDR", "rests on", "")
         for node in cluster:
-            table.add_row(
-                *(
-                    Text(x)
-                    for x in (
-                        node.name,
-                        node.region or "–",
-                        str(node.ssh or "none"),
-                        str(node.internal or "none"),
-                        str(node.pod_cidr or "–"),
-                        str(node.pod_cidr_source) if node.is_worker else "",
-                        "" if node.is_visited else str(node.selection),
-                    )
-                )
+            cells = (
+                node.name,
+                *((node.region or "–",) if regions else ()),
+                str(node.ssh or "none"),
+                str(node.internal or "none"),
+                str(node.pod_cidr or "–"),
+                RESTS_ON[node.pod_cidr_source] if node.is_worker else "",
+                "" if node.is_visited else str(node.selection),
             )
-        self.console.print(table)
+            table.add_row(*(Text(cell) for cell in cells))
+        self._whole(table)
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """Each finding with its level, sentence and hint."""
@@ -118,7 +120,7 @@ class Printer:
             row = [Text(source)]
             row += [_text(matrix_cell(host, source, target)) for target in workers]
             table.add_row(*row)
-        self.console.print(table)
+        self._whole(table)
 
     def _host(self, host: HostPlan) -> None:
         interesting = [c for c in host.routes if c.kind is not ChangeKind.KEEP]
@@ -171,7 +173,13 @@ class Printer:
         table = _table(*columns)
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        self.console.print(table)
+        self._whole(table)
+
+    def _whole(self, table: Table) -> None:
+        """A table of which nothing is cut, however narrow the terminal: a cut address is another address."""
+        wide = self.console.options.update(width=_UNBOUNDED)
+        drawn = self.console.render(table, wide.update(width=Measurement.get(self.console, wide, table).maximum))
+        self.console.print(Segments(drawn), end="")
 
     def report(self, report: Report) -> None:
         """How every host ended."""
@@ -195,7 +203,7 @@ class Printer:
             table = _table("from \\ to", *workers)
             for source in workers:
                 table.add_row(Text(source), *(_text(proof_cell(proof, source, target)) for target in workers))
-            self.console.print(table)
+            self._whole(table)
         for sentence in explanations(proof):
             self.say(sentence)
 

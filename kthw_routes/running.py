@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
+from typing import Final
 
 from kthw_routes import findings as cluster_findings
 from kthw_routes.connecting import connect, nodes_source
 from kthw_routes.documents import Json, plan_document
 from kthw_routes.errors import Cancelled, KthwRoutesError, UsageError
-from kthw_routes.events import Emit, Event, Step
+from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.host_plan import Plan
 from kthw_routes.output import Printer
 from kthw_routes.proof import Proof
@@ -23,6 +24,9 @@ from kthw_routes.sources import Source
 from kthw_routes.terminal import TerminalAsker
 from kthw_routes.wording import summary
 from kthw_routes.workflow import Walk
+
+_CHANGING: Final = frozenset({HostState.CHANGING})
+"""The states of a host in which what is sent to it is told as it is sent."""
 
 
 class Stopped(UsageError):
@@ -70,8 +74,14 @@ class RunningCommand:
         self.walk = Walk(self.connections, self.settings.options, state, self._emit())
 
     def _emit(self) -> Emit:
+        reading: set[str | None] = set()
+
         def emit(event: Event) -> None:
-            if event.step in self._live:
+            if event.state is not None:
+                (reading.discard if event.state in _CHANGING else reading.add)(event.host)
+            # What is only read is in the transcript; here it would bury what is changed.
+            is_read = event.kind in (EventKind.COMMAND, EventKind.OUTPUT) and event.host in reading
+            if event.step in self._live and not is_read:
                 self.progress.event(event)
 
         return emit

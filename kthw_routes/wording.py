@@ -10,7 +10,7 @@ from typing import Final
 
 from kthw_routes import diagnosis, transcript
 from kthw_routes.changes import ChangeKind
-from kthw_routes.cluster import Cluster
+from kthw_routes.cluster import Cluster, PodCidrSource
 from kthw_routes.events import Event, EventKind, HostState
 from kthw_routes.file_findings import ends_at_reboot
 from kthw_routes.findings import Finding, Level
@@ -25,6 +25,16 @@ NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
 
 REBOOT: Final = "These routes end at the next reboot."
 """Of routes that no file holds."""
+
+
+RESTS_ON: Final = {
+    PodCidrSource.TYPED: "typed",
+    PodCidrSource.CNI: "CNI",
+    PodCidrSource.KUBELET: "kubelet",
+    PodCidrSource.LABEL: "name",
+    PodCidrSource.UNKNOWN: "?",
+}
+"""What a pod CIDR rests on, in a word."""
 
 
 class Tone(StrEnum):

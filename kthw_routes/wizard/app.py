@@ -24,6 +24,7 @@ from kthw_routes.wizard.modals.secret import AskSecret
 from kthw_routes.wizard.questions import HostKeysQuestion, Question, SecretQuestion, WizardAsker
 from kthw_routes.wizard.steps import STEPS
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.nodes import NodesStep
 from kthw_routes.wizard.steps.run import RunStep
 from kthw_routes.wizard.themes import DAY, NIGHT
 from kthw_routes.wizard.widgets.rows import Rows
@@ -256,6 +257,18 @@ class WizardApp(App[ExitCode]):
                 return
             self.push_screen(
                 Confirm("Quit in the middle of the run?", step.standing(), "Keep running", quit="End it and quit"),
+                lambda answer: self.leave() if answer else None,
+            )
+            return
+        if any(isinstance(s, NodesStep) and s.has_unsaved for s in self.steps) and not self._quitting:
+            if any(isinstance(s, Confirm) for s in self.screen_stack):
+                self.leave()
+                return
+            words = (
+                "The nodes that you typed in are saved nowhere. In step 2, s saves them as a file for the next time."
+            )
+            self.push_screen(
+                Confirm("Quit without saving the nodes?", words, "Stay", quit="Quit"),
                 lambda answer: self.leave() if answer else None,
             )
             return

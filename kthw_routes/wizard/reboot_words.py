@@ -14,7 +14,7 @@ from kthw_routes.wording import Tone, Words, count
 
 NO, AUTO, BY_NAME = range(3)
 """The answers, in their order."""
-REFUSAL: Final = "say whether the routes shall survive a reboot."
+REFUSAL: Final = "say whether the routes shall survive a reboot; Space chooses."
 
 _NO: Final = (
     "Nothing new is written. At the next reboot the routes are gone, and pods on different workers no longer reach "

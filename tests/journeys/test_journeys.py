@@ -28,6 +28,8 @@ def test_routes_and_names_are_made_and_a_second_run_has_nothing_to_do(stage: Sta
     assert "Traffic between all pod CIDRs gets through." in first.out
     assert "probe addresses on the nodes; there are no pods yet" in first.out
     assert "These routes end at the next reboot." in first.out
+    assert "$ ip -force -batch -" in first.err
+    assert "$ ip -json route show" not in first.err, "what is only read would bury what is changed"
     before = tables(stage)
     second = stage.tool("apply", "--yes")
     assert second.code == 0

@@ -10,9 +10,11 @@ from textual.widgets import Button, Input
 from kthw_routes.cluster import PodCidrSource, Role, Selection
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.topology import ADDRESSES
+from kthw_routes.errors import ExitCode
 from kthw_routes.settings import Settings
 from kthw_routes.sources.inventory import read
 from kthw_routes.wizard.choices import SourceKind
+from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.own_node_form import OwnNodeForm
 from kthw_routes.wizard.modals.save_form import SaveForm
 from tests.wizard.driver import Driver, driving
@@ -236,3 +238,20 @@ async def test_from_a_file_to_the_proof(lab: EmbeddedLab, settings: Settings, si
         assert "✓ Traffic between all pod CIDRs gets through." in driver.static("#headline")
         assert driver.journey.report is not None
         assert set(driver.journey.report.outcomes) == {"worker-0", "worker-1", "worker-2", "controller-0"}
+
+
+async def test_leaving_with_nodes_that_stand_nowhere_else_asks(settings: Settings) -> None:
+    async with driving(None, account_less(settings)) as driver:
+        await choose(driver, SourceKind.TYPED)
+        await driver.pilot.press("ctrl+n")
+        await driver.at("Nodes")
+        await add(driver, "192.168.8.20")
+        await driver.press("ctrl+q")
+        await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
+        assert "saved nowhere" in driver.text()
+        await driver.press("escape")
+        assert driver.app.screen is driver.step, "staying is the safe answer"
+        await driver.press("ctrl+q", "right")
+        await driver.pilot.press("enter")
+        await driver.pilot.pause()
+    assert driver.app.return_value is ExitCode.DONE

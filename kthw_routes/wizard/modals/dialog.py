@@ -19,6 +19,8 @@ class Dialog(ModalScreen[T | None], Generic[T]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Close", show=False),
+        Binding("left", "app.focus_previous", "Left", show=False),
+        Binding("right", "app.focus_next", "Right", show=False),
         Binding("up", "scroll_body(-1)", "Up", show=False),
         Binding("down", "scroll_body(1)", "Down", show=False),
         Binding("pageup", "scroll_body(-10)", "Page up", show=False),

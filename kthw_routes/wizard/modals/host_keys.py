@@ -23,8 +23,8 @@ class AskHostKeys(Dialog[str]):
     def compose_body(self) -> ComposeResult:
         """The keys, and how to compare them."""
         yield Static(
-            "Trust these from now on? To be sure that nobody stands in between, compare them with what this says in "
-            "the provider's console:\n  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+            "Trust these from now on? To be sure that nobody stands in between, compare them with what this says on "
+            "each node's own console:\n  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
             markup=False,
         )
         width = max(len(k.node) for k in self._keys)

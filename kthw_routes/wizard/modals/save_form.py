@@ -80,6 +80,7 @@ class SaveForm(Dialog[str]):
     def _say(self, text: str, tone: Tone) -> None:
         self.query_one("#save-says", Static).update(content(Words(text, tone)))
         self.query_one("#save", Button).label = "Replace" if self._replaces else "Save"
+        self.query_one("#save", Button).refresh(layout=True)  # the label has another width
 
 
 def _is_there(path: str) -> bool:

@@ -265,3 +265,4 @@ class StepScreen(Screen[None]):
 def _label(button: Button, text: str) -> None:
     if str(button.label) != text:
         button.label = text
+        button.refresh(layout=True)  # a label has a width

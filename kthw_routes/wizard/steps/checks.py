@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Button, DataTable
 
-from kthw_routes.cluster import Node, PodCidrSource
+from kthw_routes.cluster import Node
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.findings import Finding, stops
@@ -26,15 +26,8 @@ from kthw_routes.wizard.widgets.findings import FindingList, FindingView
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
-from kthw_routes.wording import Tone, Words, count, state_tone
+from kthw_routes.wording import RESTS_ON, Tone, Words, count, state_tone
 
-_RESTS_ON = {
-    PodCidrSource.TYPED: "typed",
-    PodCidrSource.CNI: "CNI",
-    PodCidrSource.KUBELET: "kubelet",
-    PodCidrSource.LABEL: "name",
-    PodCidrSource.UNKNOWN: "?",
-}
 _ACCESS = {
     Privilege.ROOT: "root",
     Privilege.SUDO: "sudo",
@@ -184,7 +177,7 @@ class ChecksStep(StepScreen):
             state,
             _ACCESS[facts.privilege],
             str(node.pod_cidr or "not known"),
-            _RESTS_ON[node.pod_cidr_source],
+            RESTS_ON[node.pod_cidr_source],
             forwarding,
             _pods(facts),
         )
@@ -224,7 +217,7 @@ class ChecksStep(StepScreen):
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             return f"{found[0].sentence}{more}"
         if not inspection.facts:
-            return "no host could be read."
+            return "no host could be read. r looks again."
         unknown = self.journey.unacknowledged(self._findings)
         return f"tick “I know” at {count(len(unknown), 'warning')} above." if unknown else ""
 

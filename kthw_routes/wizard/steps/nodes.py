@@ -233,6 +233,14 @@ class NodesStep(StepScreen):
         path = self.journey.choices.path if self.journey.choices.path.endswith(".toml") else ""
         self.app.push_screen(SaveForm(text, why, path or "nodes.toml"), self._was_saved)
 
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether nodes were typed in that stand nowhere else yet."""
+        typed = self.journey.choices.source.kind is SourceKind.TYPED and self.journey.found is not None
+        if not typed or not self.journey.cluster.nodes or self.journey.report is not None:
+            return False
+        return self._saved is None or self._saved[1] is not self.journey.cluster
+
     def _was_saved(self, path: str | None) -> None:
         if path is not None:
             self._saved = path, self.journey.cluster
