@@ -139,7 +139,7 @@ def test_who_rules_a_flavour_is_read_with_few_commands(node: Node, flavour: Flav
     assert (setup.has_systemd, setup.files, setup.timer_is_enabled, setup.hosts_template) == (True, (), False, None)
     assert ("id0:" in setup.netplan, setup.netplan_problem) == (flavour is Flavour.NETPLAN_SET_NAME, "")
     assert isinstance(at.session, Inside)
-    assert len(at.session.ran) == (3 if flavour is Flavour.LINODE else 4)
+    assert len(at.session.ran) == (5 if flavour.has_netplan else 4)
 
 
 @OF_EACH
