@@ -46,38 +46,51 @@ def take_away(gone: list[Route], has: tuple[Route, ...]) -> Edit:
     return Edit(tuple(RouteCommand(Verb.DELETE, r) for r in gone), _restore(gone, has, survivors=kept))
 
 
-def become(wanted: Sequence[Route], has: tuple[Route, ...]) -> Edit:
+def become(wanted: Sequence[Route], has: tuple[Route, ...], movable: Sequence[Route] = ()) -> Edit:
     """The routes of one prefix become those wanted; a route that is among both is not touched, in whatever order.
 
     What comes is put in before anything goes. Of one key it is put before the routes that stay where all of these
-    follow it in `wanted`, else behind them. The kernel's own route is never deleted: only another of its key swaps it.
+    follow it in `wanted`, else behind them; those that are `movable` are then put behind it again, where they belong.
+    The kernel's own route is never deleted: only another of its key swaps it.
 
     Raises ValueError where `wanted` has a kernel's route that no command puts where it belongs.
     """
-    commands = _towards(wanted, has)
+    commands = _towards(wanted, has, movable)
     return Edit(commands, _towards(has, outcome(commands, has)))
 
 
-def _towards(wanted: Sequence[Route], has: Sequence[Route]) -> tuple[RouteCommand, ...]:
+def _towards(wanted: Sequence[Route], has: Sequence[Route], movable: Sequence[Route] = ()) -> tuple[RouteCommand, ...]:
+    """What swaps comes behind what adds: while anything is missing still, something that has to go stands there."""
     coming: list[RouteCommand] = []
+    swapping: list[RouteCommand] = []
     going: list[Route] = []
     for key in dict.fromkeys(_key(r) for r in (*wanted, *has)):
         goal = [r for r in wanted if _key(r) == key]
         twins = [r for r in has if _key(r) == key]
         first = next((i for i, r in enumerate(goal) if r in twins), len(goal))
         before = [r for r in goal[:first] if r not in twins]
-        behind = [r for r in goal[first:] if r not in twins]
         old = [r for r in twins if r not in goal]
         if not twins:
             coming += [RouteCommand(Verb.APPEND if n else Verb.ADD, r) for n, r in enumerate(goal)]
             continue
-        if before and twins[0] in old:
-            coming.append(RouteCommand(Verb.REPLACE, before.pop()))
+        coming += _behind(goal[first:], twins, movable)
+        swaps = bool(before) and twins[0] in old and (len(before) == 1 or twins[0].is_kernel)
+        if swaps:
+            swapping.append(RouteCommand(Verb.REPLACE, before.pop()))
             old.remove(twins[0])
-        coming += [RouteCommand(Verb.PREPEND, r) for r in reversed(before)]
-        coming += [RouteCommand(Verb.APPEND, r) for r in behind]
+        (swapping if swaps else coming).extend(RouteCommand(Verb.PREPEND, r) for r in reversed(before))
         going += [r for r in old if not r.is_kernel]
-    return (*coming, *(RouteCommand(Verb.DELETE, r) for r in going))
+    return (*coming, *swapping, *(RouteCommand(Verb.DELETE, r) for r in going))
+
+
+def _behind(goal: Sequence[Route], twins: Sequence[Route], movable: Sequence[Route]) -> list[RouteCommand]:
+    """What of one key comes behind a route that stays."""
+    missing = [r for r in goal if r not in twins]
+    rest = goal[goal.index(missing[0]) :] if missing else ()
+    if any(r in twins and r not in movable for r in rest):
+        return [RouteCommand(Verb.APPEND, r) for r in missing]
+    moved = [(RouteCommand(Verb.DELETE, r), RouteCommand(Verb.APPEND, r)) for r in rest]
+    return [c for r, both in zip(rest, moved, strict=True) for c in (both if r in twins else both[1:])]
 
 
 def outcome(commands: Iterable[RouteCommand], has: Sequence[Route]) -> tuple[Route, ...]:

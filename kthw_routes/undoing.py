@@ -136,10 +136,11 @@ def _histories(newest_first: Sequence[HostRecord], refused: frozenset[str]) -> l
 
 def _route(history: _History, now: _Now, owner: str | None, by: str) -> RouteChange:
     has, held = tuple(r for r in now.facts.routes if r.prefix == history.prefix), now.held
+    movable = [r for r in has if not r.is_kernel and _is_among(r, history.removed, held)]
 
     def row(kind: ChangeKind, reason: str, wanted: tuple[Route, ...] | None = None) -> RouteChange:
         try:
-            edit = NO_EDIT if wanted is None else become(wanted, has)
+            edit = NO_EDIT if wanted is None else become(wanted, has, movable)
         except ValueError:  # a connected route that no command puts back
             kind, reason, edit = ChangeKind.FOREIGN, "only its interface brings this route back", NO_EDIT
         return RouteChange(kind, history.prefix, owner, None, has, reason, edit.commands, edit.inverse)

@@ -23,6 +23,8 @@ SENT = Route(PREFIX, internal(1), protocol="200")
 OURS = pod_route(1)
 WRONG = pod_route(1, via=2, protocol="boot")
 SPARE = pod_route(1, metric=50, protocol="boot")
+WRONG50 = pod_route(1, via=2, metric=50, protocol="boot")
+THIRD50 = pod_route(1, via=3, metric=50, protocol="boot")
 SECOND = pod_route(1, via=3, metric=100, protocol="boot")
 ELSEWHERE = pod_route(1, via=4, protocol="static")
 BRIDGE = Route(PREFIX, device="cnio0", protocol="kernel", scope="link", source=ip("10.200.1.1"))
@@ -47,8 +49,9 @@ def taken_back(*records: HostRecord, now: HostFacts, failed: Iterable[str] = ())
         ([WRONG], [SENT], [OURS], "replace", ["replace"]),
         ([WRONG], [SENT], [WRONG], "keep", []),
         ([WRONG], [SENT], [], "foreign", []),
-        ([WRONG, SECOND], [SENT], [OURS], "replace", ["replace", "add"]),
+        ([WRONG, SECOND], [SENT], [OURS], "replace", ["add", "replace"]),
         ([WRONG, SECOND], [SENT], [OURS, SECOND], "replace", ["replace"]),
+        ([SPARE, WRONG50, THIRD50], [SPARE], [SPARE, THIRD50], "add", ["append", "del", "append"]),
         ([SECOND], [SENT], [OURS], "replace", ["add", "del"]),
         ([OURS, SPARE], [OURS], [OURS], "add", ["add"]),
         ([OURS, SPARE], [OURS], [], "foreign", []),
