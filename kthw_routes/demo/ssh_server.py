@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol, cast
 
 import paramiko
 from cryptography.hazmat.primitives import serialization
@@ -20,7 +20,7 @@ from paramiko.common import (
     AUTH_FAILED,
     AUTH_PARTIALLY_SUCCESSFUL,
     AUTH_SUCCESSFUL,
-    MSG_CHANNEL_SUCCESS,
+    MSG_CHANNEL_REQUEST,
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     OPEN_FAILED_CONNECT_FAILED,
     OPEN_SUCCEEDED,
@@ -32,9 +32,6 @@ from kthw_routes.hosts.transport import QuietTransport
 LOOPBACK: Final = "127.0.0.1"
 _WATCH: Final = 0.1
 """Seconds between two looks at whether the client of a running command has gone."""
-
-_ANSWER: Final = 0.5
-"""Seconds to wait for the answer to a request; some clients want none."""
 
 Destination = tuple[str, int]
 Forward = Callable[[Destination], Destination | None]
@@ -105,17 +102,24 @@ class _Running:
     thread: threading.Thread
 
 
+def _handle_request(channel: paramiko.Channel, request: paramiko.Message) -> None:
+    try:
+        channel._handle_request(request)  # type: ignore[attr-defined] # private, so not in the stubs
+    finally:
+        cast(_ServerTransport, channel.get_transport()).answered.set()
+
+
 class _ServerTransport(QuietTransport):
     """Tells when a request was answered: a command that ends sooner would close its channel before the answer."""
+
+    _channel_handler_table: ClassVar[dict[int, Callable[[paramiko.Channel, paramiko.Message], None]]] = {
+        **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined] # private, so not in the stubs
+        MSG_CHANNEL_REQUEST: _handle_request,
+    }
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self.answered = threading.Event()
-
-    def _send_user_message(self, data: paramiko.Message) -> None:
-        super()._send_user_message(data)  # type: ignore[misc] # private, so not in the stubs
-        if data.asbytes()[0] == MSG_CHANNEL_SUCCESS:
-            self.answered.set()
 
 
 class SshServer:
@@ -201,11 +205,11 @@ class SshServer:
     ) -> None:
         """Run `work` in a thread and send the status it returns; end it when the client of the channel is gone.
 
-        It begins when `answered` is set: when the client knows that its request was granted.
+        It begins when `answered` is set: when the client was told that its request is granted, if it asked for that.
         """
 
         def run() -> None:
-            answered.wait(_ANSWER)
+            answered.wait()
             try:
                 status = work()
                 with contextlib.suppress(OSError, EOFError, paramiko.SSHException):

@@ -12,8 +12,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import paramiko
 import pytest
+from paramiko.common import MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS
 
+from kthw_routes.demo import ssh_server
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError
 from kthw_routes.hosts.ssh import SshSession
@@ -194,6 +197,34 @@ def test_a_command_that_ends_at_once_still_has_its_status(bench: Bench) -> None:
     session = bench.session(bench.server(Instant()).port)
     session.open()
     assert {session.run(Command(("true",))).status for _ in range(300)} == {3}
+
+
+def test_it_does_however_late_a_busy_machine_grants_the_request(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(self: paramiko.Transport, message: paramiko.Message) -> None:
+        if message.asbytes()[0] == MSG_CHANNEL_SUCCESS:
+            time.sleep(1)
+        paramiko.Transport._send_user_message(self, message)  # type: ignore[attr-defined] # private, so not in the stubs
+
+    monkeypatch.setattr(ssh_server._ServerTransport, "_send_user_message", late, raising=False)
+    session = bench.session(bench.server(Instant()).port)
+    session.open()
+    assert session.run(Command(("true",))).status == 3
+
+
+def test_a_client_that_wants_no_answer_is_served_too(bench: Bench) -> None:
+    session = bench.session(bench.server(Instant()).port)
+    session.open()
+    assert session._connection is not None
+    transport = session._connection.transport
+    channel = transport.open_session()
+    request = paramiko.Message()
+    request.add_byte(bytes([MSG_CHANNEL_REQUEST]))
+    request.add_int(channel.remote_chanid)
+    request.add_string("exec")
+    request.add_boolean(False)
+    request.add_string("true")
+    transport._send_user_message(request)
+    assert channel.recv_exit_status() == 3
 
 
 class Frozen(LocalShell):
