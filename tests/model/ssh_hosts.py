@@ -43,7 +43,11 @@ class LocalShell:
     ) -> int:
         """Run one command to its end; it is killed when the client is gone."""
         with subprocess.Popen(
-            ["sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            ["sh", "-c", command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None
@@ -57,7 +61,8 @@ class LocalShell:
                 thread.start()
             while process.poll() is None:
                 if cancelled.wait(0.005):
-                    process.kill()
+                    # `timeout` makes a group of its own, so the session is what finds all that it started.
+                    subprocess.run(["pkill", "-KILL", "--session", str(process.pid)], check=False)
             for thread in threads[1:]:
                 thread.join()
             return process.returncode if process.returncode >= 0 else 128 - process.returncode

@@ -131,7 +131,7 @@ def test_many_failed_logins_leave_nothing_behind(bench: Bench) -> None:
     access = bench.access()
     with pytest.raises(KeyRejected):
         bench.session(server.port, access).open()
-    assert eventually(lambda: threading.active_count() <= 3)
+    assert eventually(lambda: threading.active_count() <= 3), threading.enumerate()
     threads, files = threading.active_count(), open_files()
     for _ in range(10):
         with pytest.raises(KeyRejected):
