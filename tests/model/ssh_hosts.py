@@ -62,7 +62,7 @@ class LocalShell:
             while process.poll() is None:
                 if cancelled.wait(0.005):
                     # `timeout` makes a group of its own, so the session is what finds all that it started.
-                    subprocess.run(["pkill", "-KILL", "--session", str(process.pid)], check=False)
+                    subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)
             for thread in threads[1:]:
                 thread.join()
             return process.returncode if process.returncode >= 0 else 128 - process.returncode
