@@ -8,12 +8,19 @@ import pytest
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.linode_api import LinodeApi
 from tests.journeys.faults import Faults
+from tests.journeys.forked import ensure_server
 from tests.journeys.model_faults import ModelFaults
 from tests.journeys.node_faults import NodeFaults
 from tests.journeys.stage import Model, RealNodes, Stage, account_of
 from tests.nodes.lab import NodeLab
 
 STAGES = ["embedded lab", pytest.param("real nodes", marks=pytest.mark.nodes)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tool_is_loaded() -> None:
+    """Before any test enters a network namespace or another folder."""
+    ensure_server()
 
 
 def _stage(request: pytest.FixtureRequest, home: Path, region: str) -> Iterator[Stage]:

@@ -1,12 +1,10 @@
 """The tool as a process that a test starts, types at, interrupts, and waits for."""
 
-import fcntl
 import json
 import os
 import pty
 import select
 import signal
-import subprocess
 import tempfile
 import termios
 import time
@@ -14,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from tests.journeys.forked import Order, begin
 
 PATIENCE: Final = 60.0
 """Seconds after which a test gives up on the tool."""
@@ -37,32 +37,35 @@ class Running:
     """A command under way. Its output goes to files, so that nothing waits for a reader."""
 
     def __init__(
-        self, argv: Sequence[str | Path], env: Mapping[str, str], cwd: Path, *, terminal: bool = False
+        self,
+        arguments: Sequence[str | Path],
+        env: Mapping[str, str],
+        cwd: Path,
+        *,
+        terminal: bool = False,
+        namespace: str | None = None,
     ) -> None:
-        """`terminal`: give it a terminal to ask on; else it has none, and nothing on stdin."""
+        """
+        Args:
+            arguments: those of `kthw-routes`.
+            env, cwd: the whole environment, and the folder.
+            terminal: give it a terminal to ask on; else it has none, and nothing on stdin.
+            namespace: the network namespace to run in; by default the tests' own.
+        """
         self._seen = b""
-        self._out, self._err = _nameless_file(), _nameless_file()
-        self._keyboard, stdin = pty.openpty() if terminal else (-1, os.open(os.devnull, os.O_RDONLY))
-        try:
-            self.process: Final = subprocess.Popen(
-                argv,
-                env=dict(env),
-                cwd=cwd,
-                stdin=stdin,
-                stdout=self._out,
-                stderr=self._err,
-                start_new_session=True,
-                preexec_fn=_own_terminal if terminal else None,
-            )
-        finally:
-            os.close(stdin)
+        (self._out, out), (self._err, err) = tempfile.mkstemp(), tempfile.mkstemp()
+        self._files = out, err
+        self._keyboard, self._screen = pty.openpty() if terminal else (-1, -1)
+        stdin = os.ttyname(self._screen) if terminal else os.devnull
+        words = tuple(str(argument) for argument in arguments)
+        self._process = begin(Order(words, dict(env), cwd, stdin, out, err, terminal, namespace))
 
     def type(self, text: str, *, asked: str) -> None:
         """Wait until the tool asks for something on its terminal, then type a line that is not shown."""
         end = time.monotonic() + PATIENCE
         while asked not in self.shown:
             assert time.monotonic() < end, "the tool never asked"
-            assert self.process.poll() is None, "the tool ended without asking"
+            assert self._process.is_alive(), "the tool ended without asking"
             select.select([self._keyboard], [], [], 0.1)
         assert not termios.tcgetattr(self._keyboard)[3] & termios.ECHO
         os.write(self._keyboard, text.encode() + b"\n")
@@ -79,11 +82,12 @@ class Running:
 
     def interrupt(self) -> None:
         """Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
+        assert self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGINT)
 
     def kill(self) -> None:
         """kill -9: it has no chance to clean up."""
-        self.process.kill()
+        self._process.kill()
         self.wait()
 
     def wait_for(self, words: str) -> None:
@@ -91,32 +95,24 @@ class Running:
         end = time.monotonic() + PATIENCE
         while words not in _read(self._err):
             assert time.monotonic() < end, f"the tool never said {words!r}"
-            assert self.process.poll() is None, f"the tool ended without saying {words!r}"
+            assert self._process.is_alive(), f"the tool ended without saying {words!r}"
             select.select([], [], [], 0.02)
 
     def wait(self, patience: float = PATIENCE) -> Answer:
         """Wait until it has ended."""
-        try:
-            code = self.process.wait(patience)
-        finally:
-            self.process.kill()
-            out, err, _ = _read(self._out), _read(self._err), self.shown
-            for descriptor in (self._out, self._err, self._keyboard):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            self._keyboard = -1
+        self._process.join(patience)
+        code = self._process.exitcode
+        self._process.kill()
+        out, err, _ = _read(self._out), _read(self._err), self.shown
+        for descriptor in (self._out, self._err, self._keyboard, self._screen):
+            if descriptor >= 0:
+                os.close(descriptor)
+        for file in self._files:
+            os.unlink(file)
+        self._keyboard = -1
+        assert code is not None, f"the tool did not end within {patience} s: {out}{err}"
         return Answer(code, out, err)
-
-
-def _nameless_file() -> int:
-    descriptor, name = tempfile.mkstemp()
-    os.unlink(name)
-    return descriptor
 
 
 def _read(descriptor: int) -> str:
     return os.pread(descriptor, 1 << 24, 0).decode()
-
-
-def _own_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -85,10 +84,10 @@ class RealNodes:
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None, terminal: bool = False) -> Running:
         """Begin to run `kthw-routes` in the lab's namespace."""
-        own = self._linode | {"PYTHONPATH": os.getcwd()} | dict(env or {})
+        own = self.lab.environment(self._linode | dict(env or {}))
         identity = () if "-i" in arguments or arguments[0] == "runs" else ("-i", str(self.lab.key))
-        command = [sys.executable, "-m", "kthw_routes", arguments[0], *identity, *arguments[1:]]
-        return Running(self.lab.entering(command), self.lab.environment(own), self.lab.home, terminal=terminal)
+        words = (arguments[0], *identity, *arguments[1:])
+        return Running(words, own, self.lab.home, terminal=terminal, namespace=self.lab.name)
 
     @property
     def settings(self) -> Settings:
@@ -170,7 +169,7 @@ class Model:
     def start(self, *arguments: str, env: Mapping[str, str] | None = None, terminal: bool = False) -> Running:
         """Begin to run `kthw-routes` with that environment."""
         own = free_environment(self._home) | self.lab.environment | dict(env or {})
-        return Running([sys.executable, "-m", "kthw_routes", *arguments], own, self._home, terminal=terminal)
+        return Running(arguments, own, self._home, terminal=terminal)
 
     def locally(self, command: list[str]) -> None:
         """Run a command where the person sits."""
@@ -240,7 +239,7 @@ def free_environment(home: Path) -> dict[str, str]:
 
 def run_tool(arguments: list[str], env: Mapping[str, str], cwd: Path) -> Answer:
     """Run `kthw-routes` in a process of its own, without a terminal."""
-    return Running([sys.executable, "-m", "kthw_routes", *arguments], env, cwd).wait()
+    return Running(arguments, env, cwd).wait()
 
 
 class OwnMachines(RealNodes):

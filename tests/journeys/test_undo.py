@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +63,7 @@ def test_undo_works_from_another_folder_by_what_the_run_recorded(stage: Stage, t
     plan = json.loads((folder / "plan.json").read_text())
     if isinstance(stage, RealNodes):
         assert plan["connection"]["identity"] == str(stage.lab.key)
-        command = stage.lab.entering([*_tool(), "undo", "--yes"])
-        answer = Running(command, stage.lab.environment({"PYTHONPATH": str(Path.cwd())}), tmp_path).wait()
+        answer = Running(UNDO, stage.lab.environment(), tmp_path, namespace=stage.lab.name).wait()
     else:
         assert Path(plan["connection"]["ssh_config"]).is_absolute()
         answer = stage.tool(*UNDO, str(folder), env={"KTHW_ROUTES_SSH_CONFIG": "", "LINODE_TOKEN": ""})
@@ -215,7 +213,3 @@ def test_a_run_that_was_killed_is_taken_back(stage: Stage, faults: Faults, point
     assert answer.code == 0, answer.out + answer.err
     now = tables(stage)
     assert {n for n in NODES if now[n] != before[n]} == set()
-
-
-def _tool() -> list[str]:
-    return [sys.executable, "-m", "kthw_routes"]

@@ -35,6 +35,15 @@ def ip(name: str, *commands: str) -> None:
         raise
 
 
+def enter(name: str) -> None:
+    """Put the calling thread into a namespace for good."""
+    other = os.open(NETNS / name, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _setns(other)
+    finally:
+        os.close(other)
+
+
 @contextmanager
 def inside(name: str) -> Iterator[None]:
     """Put the calling thread into a namespace for a while.
@@ -44,11 +53,7 @@ def inside(name: str) -> Iterator[None]:
     """
     own = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        other = os.open(NETNS / name, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            _setns(other)
-        finally:
-            os.close(other)
+        enter(name)
         try:
             yield
         finally:
