@@ -9,10 +9,6 @@ POD_CIDRS = {name: f"10.200.{number}.0/24" for number, name in enumerate(WORKERS
 NODES = (*WORKERS, "controller-0")
 
 
-AT_ONCE = 4.0
-"""Seconds within which a command that waits for no host has ended on a machine that is busy with other tests."""
-
-
 def pod_routes(stage: Stage, worker: str) -> dict[str, str]:
     """Prefix -> the rest of the line, as `ip route` on the worker prints it."""
     lines = stage.run(worker, "ip route show root 10.200.0.0/16").splitlines()

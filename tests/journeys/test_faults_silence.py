@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.journeys.faults import Faults
-from tests.journeys.looking import AT_ONCE, is_done, others, state
+from tests.journeys.looking import is_done, others, state
 from tests.journeys.stage import RealNodes, Stage
 
 APPLY = ("apply", "--yes", "--no-probe")
@@ -30,10 +30,11 @@ def test_a_dead_host_is_noticed_within_fifty_seconds(stage: Stage, faults: Fault
     assert is_done(stage, *others("worker-1"))
     tool.interrupt()  # it tries to reach the host once more, for the proof; quitting does not wait for that
     tool.wait_for("Stopping:")
+    tool.hurry()
     begun = time.monotonic()
     tool.interrupt()
     assert tool.wait().code == 130
-    assert time.monotonic() - begun < AT_ONCE
+    assert time.monotonic() - begun < 1
 
 
 def test_a_host_that_takes_connections_and_says_nothing_is_skipped(stage: Stage, faults: Faults) -> None:

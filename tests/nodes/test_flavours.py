@@ -34,14 +34,18 @@ def test_each_flavour_is_ruled_by_its_manager(flavour_lab: NodeLab, flavour: Fla
     assert bool(section) == bool(node.run("netplan get"))
 
 
-def test_a_power_cut_keeps_files_and_drops_routes(flavour_lab: NodeLab) -> None:
-    """Nothing else changes, and reset makes the node anew; a reboot in order is part of the journeys."""
+@pytest.mark.parametrize("clean", [True, False], ids=["reboot", "power-cut"])
+def test_a_boot_keeps_files_and_drops_routes(flavour_lab: NodeLab, clean: bool) -> None:
+    """A reboot in order, and a power cut; nothing else changes, and reset makes the node anew."""
     node, other = flavour_lab.node("worker-0"), flavour_lab.node("worker-1")
     node.run(f"ip route add {other.spec.pod_cidr} via {other.spec.private}; echo kept >/root/kept")
     routes = node.run("ip route")
     before = node.snapshot()
-    node.power_off()
-    node.power_on()
+    if clean:
+        node.reboot()
+    else:
+        node.power_off()
+        node.power_on()
     assert node.changed_since(before) == []
     assert node.run("cat /root/kept") == "kept\n"
     assert node.run("ip route").splitlines() == [line for line in routes.splitlines() if "10.200." not in line]
