@@ -1,12 +1,23 @@
 """What journeys look at: the routes of a worker, all that the tool might change, the tool's sentences."""
 
 import re
+import select
+import time
+from collections.abc import Callable
 
 from tests.journeys.running import Answer
 from tests.journeys.stage import WORKERS, Stage
 
 POD_CIDRS = {name: f"10.200.{number}.0/24" for number, name in enumerate(WORKERS)}
 NODES = (*WORKERS, "controller-0")
+
+
+def comes_true(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for what a node does by its own clock, and look every tenth of a second."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"it never came in {seconds} s"
+        select.select([], [], [], 0.1)
 
 
 def pod_routes(stage: Stage, worker: str) -> dict[str, str]:

@@ -6,8 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from kthw_routes.commands_export import export
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 from kthw_routes.settings import Settings
-from tests.journeys.looking import names_block, pod_routes, tables, wanted
+from tests.journeys.looking import comes_true, names_block, pod_routes, tables, wanted
 from tests.journeys.stage import WORKERS, Model, OwnMachines, RealNodes, Stage
 from tests.nodes.flavours import Flavour
 from tests.nodes.lab import NodeLab
@@ -62,14 +60,6 @@ def next_hops(stage: Stage, worker: str) -> dict[str, str]:
 
 def right_hops(stage: Stage, worker: str) -> dict[str, str]:
     return {prefix: rest.split()[1] for prefix, rest in wanted(stage, worker).items()}
-
-
-def comes_true(holds: Callable[[], bool]) -> None:
-    """Wait for what a node does by its own clock."""
-    end = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_the_shell_script_does_it_and_may_run_again(stage: Stage, tmp_path: Path) -> None:

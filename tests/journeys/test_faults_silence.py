@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.journeys.faults import Faults
-from tests.journeys.looking import is_done, others, state
+from tests.journeys.looking import comes_true, is_done, others, state
 from tests.journeys.stage import RealNodes, Stage
 
 APPLY = ("apply", "--yes", "--no-probe")
@@ -75,7 +75,4 @@ def test_no_program_of_ours_outlives_its_time_on_a_host_that_we_lost(stage: Stag
     hold.wait()
     tool.kill()
     assert faults.is_running("worker-1", "ip -force -batch")
-    end = time.monotonic() + 4
-    while faults.is_running("worker-1", "ip -force -batch"):
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    comes_true(lambda: not faults.is_running("worker-1", "ip -force -batch"), 4)

@@ -2,7 +2,6 @@
 
 import base64
 import shlex
-import time
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
@@ -19,6 +18,7 @@ from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFile, HostKey, NetworkSetup, Privilege
 from kthw_routes.persistence.managers import MODULES
 from kthw_routes.persistence.model import HeldRoute, Manager
+from tests.journeys.looking import comes_true
 from tests.nodes.files import Files
 from tests.nodes.flavours import Flavour
 from tests.nodes.lab import NodeLab
@@ -114,10 +114,7 @@ def generated(node: Node) -> str:
 
 
 def wait_for(node: Node, words: str, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while words not in node.run("ip route show"):
-        assert time.monotonic() < end, f"{words} never came: {node.run('ip route show')}"
-        time.sleep(0.1)
+    comes_true(lambda: words in node.run("ip route show"), seconds)
 
 
 RULED: dict[Flavour, tuple[str, str, bool]] = {

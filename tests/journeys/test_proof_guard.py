@@ -15,7 +15,7 @@ from kthw_routes.options import Options
 from kthw_routes.terminal import TerminalAsker
 from kthw_routes.workflow import Walk
 from tests.journeys.faults import Faults
-from tests.journeys.looking import tables
+from tests.journeys.looking import comes_true, tables
 from tests.journeys.model_faults import ModelFaults
 from tests.journeys.stage import WORKERS, Model, Stage
 
@@ -61,11 +61,8 @@ def test_a_killed_probe_is_cleared_away_by_the_next_check(stage: Stage, faults: 
 def test_the_kernel_itself_takes_probe_addresses_away(stage: Stage, faults: Faults) -> None:
     """Slow: it waits for the whole lifetime, of all workers at once."""
     killed_in_the_probe(stage, faults)
-    begun = time.monotonic()
     assert probes(stage) != NONE
-    while probes(stage) != NONE:
-        assert time.monotonic() - begun < LIFETIME + 3
-        time.sleep(0.5)
+    comes_true(lambda: probes(stage) == NONE, LIFETIME + 3)
 
 
 class Hurried(RealClock):

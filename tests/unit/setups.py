@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence import unit
-from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.model import HeldRoute, Manager
 
 from .builders import ip, net
 
@@ -43,6 +43,15 @@ DESKTOP = replace(NETPLAN, links=(LinkSetup("eth0", nm_connection="netplan-eth0"
 """netplan, with NetworkManager under it."""
 ALPINE = NetworkSetup(links=(LinkSetup("eth0", by_ifupdown=True),))
 NOTHING = NetworkSetup(links=(LinkSetup("eth0"),))
+
+FITTING = {
+    Manager.NETPLAN: NETPLAN,
+    Manager.NETWORKD: LINODE,
+    Manager.IFUPDOWN: DEBIAN,
+    Manager.NETWORKMANAGER: ALMA,
+    Manager.UNIT: BARE,
+}
+"""One host for each manager, that it rules."""
 
 ALL = {
     "BARE": BARE,

@@ -13,22 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
-from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
+from kthw_routes.persistence import ifupdown, netplan, networkd, unit
 from kthw_routes.persistence.held import held_in
 from kthw_routes.persistence.managers import MODULES, entries, manager_of, why_unread
 from kthw_routes.persistence.model import HeldRoute, Manager
 
 from . import setups
-from .setups import ALMA, BARE, BIONIC, DEBIAN, DESKTOP, LINODE, NETPLAN, SET_NAME, held, ruled, standing
+from .setups import ALMA, BARE, BIONIC, DEBIAN, DESKTOP, FITTING, LINODE, NETPLAN, SET_NAME, held, ruled, standing
 
 ROUTES = (held(2), held(1))
-FITTING = {
-    Manager.NETPLAN: NETPLAN,
-    Manager.NETWORKD: LINODE,
-    Manager.IFUPDOWN: DEBIAN,
-    Manager.NETWORKMANAGER: ALMA,
-    Manager.UNIT: BARE,
-}
 HEAD = (
     "# Written by kthw-routes, which writes it anew when the routes change: an edit here does not last.\n"
     "# `kthw-routes undo` takes it back.\n"
@@ -448,15 +441,6 @@ def test_a_strange_file_name_gets_into_no_path(name: str) -> None:
     assert networkd.why_not(["eth0"], network)
     with pytest.raises(ValueError, match="does not rule"):
         networkd.files(ROUTES, network)
-
-
-def test_the_paths_are_those_that_the_host_side_writes() -> None:
-    from kthw_routes.hosts import own_paths
-
-    paths = {f.path for manager in Manager for f in MODULES[manager].files(ROUTES, FITTING[manager])}
-    assert all(own_paths.is_own(path) for path in paths)
-    assert own_paths.UNIT_FILES == unit.PATHS
-    assert networkmanager.PATH.parent in own_paths.FOLDERS
 
 
 def test_systemd_itself_finds_no_fault_with_the_units(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ async def test_no_size_of_terminal_is_too_small(lab: EmbeddedLab, settings: Sett
             for size in ((20, 5), (1, 1), (80, 24)):
                 await driver.pilot.resize_terminal(*size)
                 await driver.settle()
+            assert f"{step.title_word} ●" in driver.text()
 
 
 async def test_without_colour_every_state_is_still_said(
