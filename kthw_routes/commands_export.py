@@ -17,11 +17,10 @@ from kthw_routes.export.formats import FORMATS, Format, Network
 from kthw_routes.export_files import write_file, write_folder
 from kthw_routes.findings import Finding
 from kthw_routes.options import Options
-from kthw_routes.persistence.text import is_plain_file_name
 from kthw_routes.results import Inspection
 from kthw_routes.running import RunningCommand
 from kthw_routes.settings import Settings
-from kthw_routes.untrusted import clean_line
+from kthw_routes.untrusted import clean_line, is_plain_name
 
 _STDOUT: Final = Path("-")
 _WHO_KNOWS_PERSIST: Final = (
@@ -106,7 +105,7 @@ def _check(settings: Settings, request: _Request) -> None:
         return
     if wanted.network is Network.NOTHING:
         raise UsageError(f"The format {wanted.name} has no use for --interface.")
-    if not is_plain_file_name(interface):
+    if not is_plain_name(interface):
         raise UsageError(f"--interface: {clean_line(interface)!r} is no name of an interface or a file.")
     if wanted.network is Network.NETWORK_FILE and not interface.endswith(".network"):
         raise UsageError(

@@ -1,7 +1,8 @@
 """Text that came from a host or an API, made safe to draw, print and record.
 
 Control bytes can restyle a terminal or set its clipboard, and Textual's log widgets let ESC and C1
-bytes through. Everything from outside passes `clean` before it is shown or written.
+bytes through. Everything from outside passes `clean` before it is shown or written. A name is put into a command, a
+path or a file only where it `is_plain_name`.
 """
 
 import re
@@ -18,6 +19,10 @@ _ESCAPES: Final = re.compile(
 )
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
+PLAIN_NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}"
+"""The pattern of the names of files, interfaces and namespaces that mean nothing but themselves wherever they stand."""
+_PLAIN_NAME: Final = re.compile(PLAIN_NAME)
+
 
 def clean(text: str) -> str:
     """`text` without escape sequences, control characters and bidirectional overrides; tab and newline stay.
@@ -30,3 +35,8 @@ def clean(text: str) -> str:
 def clean_line(text: str) -> str:
     """`clean`, on one line: newlines and tabs become single spaces."""
     return " ".join(clean(text).split())
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name that came from outside can mean nothing else to a program, a script or a path."""
+    return _PLAIN_NAME.fullmatch(name) is not None

@@ -14,6 +14,7 @@ from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, RouteChange
 from kthw_routes.hosts import own_paths, programs
 from kthw_routes.iproute2 import batch
+from kthw_routes.persistence import netplan, unit
 from kthw_routes.route_edits import outcome
 
 
@@ -37,21 +38,21 @@ def script(todo: HostPlan, path: PurePosixPath) -> bytes:
 
 def _back(plan: HostPlan) -> Iterator[str]:
     files = [f for f in plan.files if f.kind.is_change]
-    units = [f for f in files if f.path in own_paths.UNIT_FILES]
+    units = [f for f in files if f.path in unit.PATHS]
     if any(f.after is not None for f in units):
         yield str(programs.stop_timer())
     for row in reversed(plan.routes):
         yield from _routes(row)
-    if any(f.path == own_paths.TIMER and f.before is None for f in units):
+    if any(f.path == unit.TIMER and f.before is None for f in units):
         yield str(programs.disable_timer())
     for change in reversed(files):
         new = own_paths.beside(change.path)
         yield from _file(change.path, new, change.after, change.before, _mode(change), change.folder_is_ours)
-    if any(f.path == own_paths.NETPLAN_FILE for f in files):
+    if any(f.path == netplan.PATH for f in files):
         yield str(programs.generate_netplan())
     if units:
         yield str(programs.reload_units())
-        timer = next((f for f in plan.files if f.path == own_paths.TIMER), None)  # it rested, also if it stays as it is
+        timer = next((f for f in plan.files if f.path == unit.TIMER), None)  # it rested, also if it stays as it is
         if timer is None:
             yield f"{programs.timer_is_enabled()} && {programs.enable_timer()}"
         elif timer.before is not None:

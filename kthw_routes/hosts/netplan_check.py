@@ -11,16 +11,17 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.hosts import netplan_says, own_paths, programs
+from kthw_routes.hosts import netplan_says, programs
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFile
+from kthw_routes.persistence import netplan
 from kthw_routes.persistence.held import held_in
 from kthw_routes.untrusted import clean_line
 
 _FOLDERS: Final = tuple(PurePosixPath(f"/{place}/netplan") for place in ("etc", "run", "lib"))
-_REFUSED: Final = f"{own_paths.NETPLAN_FILE} was not written"
+_REFUSED: Final = f"{netplan.PATH} was not written"
 _SECTION: Final = re.compile(r"\[.*\]")
 _ROUTE_LINE: Final = re.compile(r"route\d+=(?P<prefix>[0-9./]+),(?P<next_hop>[0-9.]+)(?:,0)?")
 
@@ -64,7 +65,7 @@ def _clear(visit: Visit, scratch: str) -> None:
 
 def _check(visit: Visit, scratch: str, content: bytes) -> None:
     """Raises _Refused."""
-    drop_in = PurePosixPath(f"{scratch}{own_paths.NETPLAN_FILE}")
+    drop_in = PurePosixPath(f"{scratch}{netplan.PATH}")
     _try(visit, programs.copy_below(_FOLDERS, scratch))  # status 1: not each of the folders exists
     _run(visit, programs.remove_file(drop_in), "the copy of netplan's files could not be prepared")
     broken = "netplan does not accept the files that this host has without it, and it is not for us to make that worse"
@@ -72,7 +73,7 @@ def _check(visit: Visit, scratch: str, content: bytes) -> None:
     before = _generated(visit, scratch)
     _run(visit, programs.write_file(drop_in, content), "the copy of netplan's files could not be filled")
     _generate(visit, scratch, "netplan does not accept it")
-    file = HostFile(own_paths.NETPLAN_FILE, 0o600, content)
+    file = HostFile(netplan.PATH, 0o600, content)
     held = frozenset((prefix, hop) for prefix, hop in held_in([file]) if hop is not None)
     if fault := fault_in(before, _generated(visit, scratch), held):
         raise _Refused(f"{_REFUSED}: {fault}")

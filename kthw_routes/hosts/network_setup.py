@@ -15,11 +15,12 @@ from kthw_routes.hosts.command import NO_SUCH_PROGRAM, Command, Result
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
-from kthw_routes.untrusted import clean_line
+from kthw_routes.persistence import netplan, networkd, unit
+from kthw_routes.untrusted import clean_line, is_plain_name
 
 _SYSTEMD: Final = PurePosixPath("/run/systemd/system")
 """There where systemd is the init; sd_booted(3)."""
-_NETPLAN: Final = PurePosixPath("/etc/netplan")
+_NETPLAN: Final = netplan.PATH.parent
 _NETWORKMANAGER: Final = PurePosixPath("/run/NetworkManager")
 _IFSTATES: Final = (PurePosixPath("/run/network/ifstate"), PurePosixPath("/run/ifstate"))
 """Which interfaces `ifup` brought up: Debian's, and busybox's."""
@@ -47,7 +48,7 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
     links = _by_networkd(visit, devices)
     beside_them = _beside(visit, links)
     found, beside, switches = _found(visit)
-    drop_ins = {own_paths.drop_in_folder(link.network_file) for link in links if link.network_file}
+    drop_ins = {networkd.folder_for(link.network_file) for link in links if link.network_file}
     folders = sorted({*own_paths.FOLDERS, *(path.parent for path in found), *drop_ins})
     seen = _look(
         visit,
@@ -64,17 +65,17 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
         ],
     )
     links = _by_others(visit, links, seen)
-    has_netplan, netplan, netplan_problem = _netplan(visit, links, found) if _NETPLAN in seen else (False, "", "")
+    has_netplan, merged, netplan_problem = _netplan(visit, links, found) if _NETPLAN in seen else (False, "", "")
     return NetworkSetup(
         links=links,
         beside=beside_them,
         has_systemd=_SYSTEMD in seen,
         has_netplan=has_netplan,
-        netplan=netplan,
+        netplan=merged,
         netplan_problem=netplan_problem,
         files=_files(visit, found, seen),
         folders=frozenset(folder for folder in folders if folder in seen and seen[folder][1] == "directory"),
-        timer_is_enabled=own_paths.TIMER in seen and _says(visit, programs.timer_is_enabled()) == "enabled",
+        timer_is_enabled=unit.TIMER in seen and _says(visit, programs.timer_is_enabled()) == "enabled",
         leftovers=tuple(path for path in (*beside, programs.NEW_ETC_HOSTS) if path in seen),
         switches=switches,
         hosts_template=hosts_template(visit) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,
@@ -102,7 +103,7 @@ def _by_networkd(visit: Visit, devices: Collection[str]) -> tuple[LinkSetup, ...
     links: list[LinkSetup] = []
     is_there = True
     for device in devices:
-        result = _ask(visit, programs.networkd_status(device)) if is_there and programs.is_plain(device) else None
+        result = _ask(visit, programs.networkd_status(device)) if is_there and is_plain_name(device) else None
         is_there = is_there and (result is None or result.status != NO_SUCH_PROGRAM)
         text = result.out if result and result.ok else ""
         file, state = _NETWORK_FILE.search(text), _NETWORKD_STATE.search(text)
@@ -134,7 +135,7 @@ def _beside(visit: Visit, links: Collection[LinkSetup]) -> tuple[LinkSetup, ...]
 
 def _by_others(visit: Visit, links: Iterable[LinkSetup], seen: _Seen) -> tuple[LinkSetup, ...]:
     """Who rules the interfaces that networkd does not."""
-    others = [link for link in links if not link.by_networkd and programs.is_plain(link.device)]
+    others = [link for link in links if not link.by_networkd and is_plain_name(link.device)]
     states = [path for path in _IFSTATES if path in seen] if others else []
     brought_up = _brought_up(_says_lines(visit, programs.read_files(states))) if states else frozenset()
     found: list[LinkSetup] = []
@@ -173,7 +174,7 @@ def _netplan(visit: Visit, links: Iterable[LinkSetup], found: Collection[PurePos
 
     It takes its time to answer, so it is asked only where it brings an interface up, or should read a file of ours.
     """
-    if own_paths.NETPLAN_FILE not in found and not any(_is_by_netplan(link) for link in links):
+    if netplan.PATH not in found and not any(netplan.id_of(link) for link in links):
         return True, "", ""
     result = _ask(visit, programs.netplan_configuration())
     if result is None:
@@ -184,11 +185,6 @@ def _netplan(visit: Visit, links: Iterable[LinkSetup], found: Collection[PurePos
         return False, "", ""
     has_no_get = any(sign in result.err.lower() for sign in _NO_GET)
     return True, "", "" if has_no_get else netplan_says.complaint(result)
-
-
-def _is_by_netplan(link: LinkSetup) -> bool:
-    file = link.network_file.name if link.network_file else ""
-    return file.startswith("10-netplan-") or link.nm_connection.startswith("netplan-")
 
 
 # --- files ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from kthw_routes.hosts import netplan_check, netplan_says, own_paths, programs, 
 from kthw_routes.hosts.command import NO_SUCH_PROGRAM, Command
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.persistence import netplan, unit
 from kthw_routes.untrusted import clean_line
 
 _NOT_LOADED: Final = "not loaded"
@@ -24,20 +25,20 @@ def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     """
     if not has_to_rest(changes):
         return {}
-    timer = _of(changes, own_paths.TIMER)
+    timer = _of(changes, unit.TIMER)
     commands = [programs.stop_timer()]
     if timer is not None and (timer.after is None or not timer.is_enabled):
         commands.append(programs.disable_timer())
     for command in commands:
         if (problem := _run(visit, command, may_be_missing=True)) and _NOT_LOADED not in problem:
-            return {str(own_paths.TIMER): f"{own_paths.TIMER.name} could not be stopped: {problem}"}
+            return {str(unit.TIMER): f"{unit.TIMER.name} could not be stopped: {problem}"}
     return {}
 
 
 def has_to_rest(changes: Sequence[FileChange]) -> bool:
     """Whether our timer is there, and would put the old routes back while they change."""
-    changing = [c for c in changes if c.kind.is_change and c.path in own_paths.UNIT_FILES]
-    timer = _of(changes, own_paths.TIMER)
+    changing = [c for c in changes if c.kind.is_change and c.path in unit.PATHS]
+    timer = _of(changes, unit.TIMER)
     return any(c.before is not None for c in (changing if timer is None else [timer] if changing else []))
 
 
@@ -73,19 +74,19 @@ def write(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
         if problem := _KEPT.format(path=change.path) if kept else _remove(visit, change):
             problems[str(change.path)] = problem
     if _is_of_unit(removed, problems) and (words := _run(visit, programs.reload_units(), may_be_missing=True)):
-        problems[str(own_paths.TIMER)] = f"`{programs.reload_units()}` failed: {words}"
+        problems[str(unit.TIMER)] = f"`{programs.reload_units()}` failed: {words}"
     return problems
 
 
 def _is_of_unit(changes: Sequence[FileChange], problems: Mapping[str, str]) -> bool:
     """Whether a file of the unit was changed."""
-    return any(c.path in own_paths.UNIT_FILES and str(c.path) not in problems for c in changes)
+    return any(c.path in unit.PATHS and str(c.path) not in problems for c in changes)
 
 
 def _order(change: FileChange) -> tuple[int, str]:
     """The files of the unit in their order, after all others."""
-    if change.path in own_paths.UNIT_FILES:
-        return 1 + own_paths.UNIT_FILES.index(change.path), ""
+    if change.path in unit.PATHS:
+        return 1 + unit.PATHS.index(change.path), ""
     return 0, str(change.path)
 
 
@@ -98,7 +99,7 @@ def _put(visit: Visit, change: FileChange) -> str:
     path, content = change.path, change.after or b""
     if not (own_paths.is_own(path) if change.is_ours else own_paths.is_template(path)):
         return f"{path} is no file that kthw-routes writes; it was left alone."
-    if path == own_paths.NETPLAN_FILE and (problem := netplan_check.refuse(visit, content)):
+    if path == netplan.PATH and (problem := netplan_check.refuse(visit, content)):
         return problem
     if change.before is None and (problem := whole_file.attempt(visit, path, programs.make_folder(path.parent))):
         return problem
@@ -107,7 +108,7 @@ def _put(visit: Visit, change: FileChange) -> str:
         if change.before is None:
             _tidy(visit, change)
         return problem
-    return _sync(visit, path) or (_generate_or_put_back(visit, change) if path == own_paths.NETPLAN_FILE else "")
+    return _sync(visit, path) or (_generate_or_put_back(visit, change) if path == netplan.PATH else "")
 
 
 def _remove(visit: Visit, change: FileChange) -> str:
@@ -117,7 +118,7 @@ def _remove(visit: Visit, change: FileChange) -> str:
         return f"{path} is no file of kthw-routes; it was left alone."
     if problem := _take_away(visit, change):
         return problem
-    if path == own_paths.NETPLAN_FILE and (words := _generate(visit, may_be_missing=True)):
+    if path == netplan.PATH and (words := _generate(visit, may_be_missing=True)):
         return f"{path} is gone, but `netplan generate` fails on the files that are left: {words}"
     return ""
 
@@ -193,14 +194,14 @@ def _generate_or_put_back(visit: Visit, change: FileChange) -> str:
 
 def _start_units(visit: Visit, changes: Sequence[FileChange], problems: Mapping[str, str]) -> dict[str, str]:
     """Let systemd read the unit anew, and start the timer if it is to be there and all that it needs is."""
-    timer = _of(changes, own_paths.TIMER)
-    is_whole = not any(str(path) in problems for path in own_paths.UNIT_FILES)
+    timer = _of(changes, unit.TIMER)
+    is_whole = not any(str(path) in problems for path in unit.PATHS)
     commands = [programs.reload_units()]
     if is_whole and (_is_enabled(visit) if timer is None else timer.after is not None and timer.is_enabled):
         commands.append(programs.enable_timer())
     for command in commands:
         if words := _run(visit, command):
-            return {str(own_paths.TIMER): f"`{command}` failed: {words}"}
+            return {str(unit.TIMER): f"`{command}` failed: {words}"}
     return {}
 
 

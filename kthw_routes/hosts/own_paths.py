@@ -4,27 +4,12 @@ import re
 from pathlib import PurePosixPath
 from typing import Final
 
-NETPLAN_FILE: Final = PurePosixPath("/etc/netplan/90-kthw-routes.yaml")
-UNIT_FOLDER: Final = PurePosixPath("/etc/kthw-routes")
-BATCH: Final = UNIT_FOLDER / "routes.batch"
-SERVICE: Final = PurePosixPath("/etc/systemd/system/kthw-routes.service")
-TIMER: Final = PurePosixPath("/etc/systemd/system/kthw-routes.timer")
-UNIT_FILES: Final = (BATCH, SERVICE, TIMER)
-"""In the order in which they are written: the timer when all that it starts is there."""
+from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
+from kthw_routes.plan_files import FORWARDING_FILE
+from kthw_routes.untrusted import PLAIN_NAME
 
-_FIXED: Final = frozenset(
-    (
-        NETPLAN_FILE,
-        *UNIT_FILES,
-        PurePosixPath("/etc/network/if-up.d/kthw-routes"),
-        PurePosixPath("/etc/NetworkManager/dispatcher.d/90-kthw-routes"),
-        PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf"),
-    )
-)
-_NETWORKD_FOLDER: Final = PurePosixPath("/etc/systemd/network")
-_PLAIN: Final = r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}"
-_DROP_IN: Final = re.compile(rf"/etc/systemd/network/{_PLAIN}\.network\.d/90-kthw-routes\.conf")
-_NETWORK_FILE: Final = re.compile(rf"/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/network/{_PLAIN}\.network")
+_FIXED: Final = frozenset((netplan.PATH, ifupdown.PATH, networkmanager.PATH, *unit.PATHS, FORWARDING_FILE.path))
+_NETWORK_FILE: Final = re.compile(rf"/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/network/{PLAIN_NAME}\.network")
 _TEMPLATE: Final = re.compile(r"/etc/cloud/templates/hosts\.[a-z]{1,20}\.tmpl")
 
 SWITCHES: Final = PurePosixPath("/run")
@@ -32,13 +17,13 @@ SWITCHES: Final = PurePosixPath("/run")
 _RUN: Final = r"[0-9TZ]{1,20}-[0-9a-f]{1,8}"
 _SWITCH: Final = re.compile(rf"/run/kthw-routes-undo-({_RUN})\.sh")
 
-FOLDERS: Final = tuple(sorted({*(path.parent for path in _FIXED), _NETWORKD_FOLDER}))
+FOLDERS: Final = tuple(sorted({*(path.parent for path in _FIXED), networkd.FOLDER}))
 """The folders to search; the drop-ins of networkd stand one folder further down."""
 
 
 def is_own(path: PurePosixPath) -> bool:
     """Whether a file of ours may stand there."""
-    return path in _FIXED or _DROP_IN.fullmatch(str(path)) is not None
+    return path in _FIXED or networkd.owns(path)
 
 
 def switch_unit(run: str) -> str:
@@ -67,11 +52,6 @@ def is_template(path: PurePosixPath) -> bool:
 def is_network_file(path: PurePosixPath) -> bool:
     """Whether this is a file by which systemd-networkd rules an interface, of a name that means nothing else."""
     return _NETWORK_FILE.fullmatch(str(path)) is not None
-
-
-def drop_in_folder(network_file: PurePosixPath) -> PurePosixPath:
-    """Where drop-ins for a file of systemd-networkd stand."""
-    return _NETWORKD_FOLDER / f"{network_file.name}.d"
 
 
 def beside(target: PurePosixPath) -> PurePosixPath:

@@ -14,6 +14,8 @@ from kthw_routes.hosts import own_paths
 from kthw_routes.hosts.command import Command
 from kthw_routes.iproute2 import RouteCommand, batch
 from kthw_routes.observed import Route
+from kthw_routes.persistence import unit
+from kthw_routes.untrusted import is_plain_name
 
 CNI_FOLDER: Final = PurePosixPath("/etc/cni/net.d")
 KUBELET_CONFIG: Final = PurePosixPath("/var/lib/kubelet/kubelet-config.yaml")
@@ -25,20 +27,14 @@ PINGS: Final = 3
 """Requests per pair."""
 _PING_INTERVAL: Final = "0.2"  # seconds; the shortest that every ping lets an ordinary user ask for
 _PING_WAIT: Final = "1"  # seconds for the last answer
-_SAFE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}")
 _SCRATCH: Final = re.compile(r"/tmp/kthw-routes\.[A-Za-z0-9]{8}")  # noqa: S108 - a pattern
 _LOOKING: Final = 10.0
 """Seconds that a program may take which asks a daemon; one that hangs is no news to wait for."""
 
 
-def is_plain(name: str) -> bool:
-    """Whether the name of a file, device or namespace that came from a host can mean nothing else to a program."""
-    return _SAFE_NAME.fullmatch(name) is not None
-
-
 def _checked(name: str) -> str:
     """A name that came from the host, unless it could mean anything else to a program."""
-    if not is_plain(name):
+    if not is_plain_name(name):
         raise ValueError(f"not a plain name: {name!r}")
     return name
 
@@ -92,7 +88,7 @@ def read_files(paths: Iterable[PurePosixPath], *, needs_root: bool = False) -> C
 def cni_files(listing: str) -> tuple[PurePosixPath, ...]:
     """The CNI configuration files among a listing of their folder, in the order in which CNI reads them."""
     names = sorted(n for n in listing.split("\n") if n.endswith((".conf", ".conflist", ".json")))
-    return tuple(CNI_FOLDER / n for n in names if _SAFE_NAME.fullmatch(n))
+    return tuple(CNI_FOLDER / n for n in names if is_plain_name(n))
 
 
 def ip_forward() -> Command:
@@ -160,7 +156,7 @@ def netplan_configuration() -> Command:
 
 def timer_is_enabled() -> Command:
     """Whether systemd starts our timer at boot: `enabled`, `disabled`, …"""
-    return Command(("systemctl", "is-enabled", own_paths.TIMER.name), timeout=_LOOKING)
+    return Command(("systemctl", "is-enabled", unit.TIMER.name), timeout=_LOOKING)
 
 
 def cloud_init_settings(paths: Iterable[PurePosixPath]) -> Command:
@@ -278,17 +274,17 @@ def sync_folder(path: PurePosixPath) -> Command:
 
 def stop_timer() -> Command:
     """Let our timer rest, and what it started come to its end, until it is started again or the host boots."""
-    return Command(("systemctl", "stop", own_paths.TIMER.name, own_paths.SERVICE.name), needs_root=True)
+    return Command(("systemctl", "stop", unit.TIMER.name, unit.SERVICE.name), needs_root=True)
 
 
 def disable_timer() -> Command:
     """Do not start our timer at boot any more."""
-    return Command(("systemctl", "disable", own_paths.TIMER.name), needs_root=True)
+    return Command(("systemctl", "disable", unit.TIMER.name), needs_root=True)
 
 
 def enable_timer() -> Command:
     """Start our timer, now and at each boot."""
-    return Command(("systemctl", "enable", "--now", own_paths.TIMER.name), needs_root=True)
+    return Command(("systemctl", "enable", "--now", unit.TIMER.name), needs_root=True)
 
 
 def run_later(unit: str, seconds: int, script: PurePosixPath) -> Command:

@@ -13,13 +13,13 @@ from typing import Final
 from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.persistence.text import by_device, content, heading, held, listed, strange, text_of
-from kthw_routes.untrusted import clean_line
+from kthw_routes.untrusted import clean_line, is_plain_name
 
 PATH: Final = PurePosixPath("/etc/netplan/90-kthw-routes.yaml")
 _GENERATED: Final = PurePosixPath("/run/systemd/network")
 _GENERATED_NAME: Final = re.compile(r"10-netplan-(.+)\.network")
 _CONNECTION: Final = re.compile(r"netplan-(.+)")
-_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,63}")
+_LONGEST_ID: Final = 64
 _PLAIN_ID: Final = re.compile(r"[a-z]{2,}[0-9][a-z0-9]*")
 _SECTIONS: Final = ("ethernets", "bonds", "vlans", "bridges", "wifis", "modems", "tunnels", "vrfs", "dummy-devices")
 _LONGEST: Final = 100_000
@@ -37,7 +37,8 @@ def id_of(link: LinkSetup) -> str | None:
         found = _GENERATED_NAME.fullmatch(link.network_file.name) if link.network_file.parent == _GENERATED else None
     else:
         found = _CONNECTION.fullmatch(link.nm_connection)
-    return found[1] if found and _ID.fullmatch(found[1]) else None
+    name = found[1] if found else ""
+    return name if len(name) <= _LONGEST_ID and is_plain_name(name) else None
 
 
 def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:

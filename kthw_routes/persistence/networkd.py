@@ -17,15 +17,15 @@ from kthw_routes.persistence.text import (
     content,
     heading,
     held,
-    is_plain_file_name,
     listed,
     strange,
     text_of,
 )
-from kthw_routes.untrusted import clean_line
+from kthw_routes.untrusted import PLAIN_NAME, clean_line, is_plain_name
 
 FOLDER: Final = PurePosixPath("/etc/systemd/network")
 _FILE_NAME: Final = "90-kthw-routes.conf"
+_PATH: Final = re.compile(rf"{FOLDER}/{PLAIN_NAME}\.network\.d/{re.escape(_FILE_NAME)}")
 _READABLE: Final = 0o044
 _SECTION: Final = re.compile(r"\[([^\]]*)\]")
 _NETWORK_HELPER: Final = re.compile(r"/etc/systemd/network/05-eth\d+\.network")
@@ -33,15 +33,19 @@ _NETWORK_HELPER: Final = re.compile(r"/etc/systemd/network/05-eth\d+\.network")
 
 def owns(path: PurePosixPath) -> bool:
     """Whether this is the path of a file that this module makes."""
-    folder = path.parent
-    return path.name == _FILE_NAME and folder.parent == FOLDER and folder.name.endswith(".network.d")
+    return _PATH.fullmatch(str(path)) is not None
+
+
+def folder_for(network_file: PurePosixPath) -> PurePosixPath:
+    """Where drop-ins for a file of systemd-networkd stand."""
+    return FOLDER / f"{network_file.name}.d"
 
 
 def folder_of(link: LinkSetup) -> PurePosixPath | None:
     """Where drop-ins for one interface stand; None where systemd-networkd does not rule it."""
-    if not link.by_networkd or link.network_file is None or not is_plain_file_name(link.network_file.name):
+    if not link.by_networkd or link.network_file is None or not is_plain_name(link.network_file.name):
         return None
-    return FOLDER / f"{link.network_file.name}.d"
+    return folder_for(link.network_file)
 
 
 def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:

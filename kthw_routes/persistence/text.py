@@ -3,16 +3,16 @@
 Whatever is put into a file is an address object or a name that was checked here first.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.observed import HostFile
 from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.untrusted import is_plain_name
 
-_DEVICE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,14}")
-_FILE_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}")
+_LONGEST_DEVICE: Final = 15
+"""IFNAMSIZ, less the NUL at the end."""
 
 
 def heading(what: str) -> list[str]:
@@ -44,12 +44,7 @@ def held(prefix: object, next_hop: object, device: str = "") -> HeldRoute | None
 
 def is_plain_device(device: str) -> bool:
     """Whether the name of an interface means nothing but itself in a script or a file."""
-    return _DEVICE.fullmatch(device) is not None
-
-
-def is_plain_file_name(name: str) -> bool:
-    """Whether a name can be made into a path."""
-    return _FILE_NAME.fullmatch(name) is not None
+    return len(device) <= _LONGEST_DEVICE and is_plain_name(device)
 
 
 def by_device(routes: Iterable[HeldRoute]) -> dict[str, list[HeldRoute]]:

@@ -17,6 +17,7 @@ BATCH: Final = FOLDER / "routes.batch"
 SERVICE: Final = PurePosixPath("/etc/systemd/system/kthw-routes.service")
 TIMER: Final = PurePosixPath("/etc/systemd/system/kthw-routes.timer")
 PATHS: Final = (BATCH, SERVICE, TIMER)
+"""In the order in which they are written: the timer when all that it starts is there."""
 
 
 def owns(path: PurePosixPath) -> bool:

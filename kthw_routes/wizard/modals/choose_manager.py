@@ -5,14 +5,15 @@ from typing import Final
 from textual.app import ComposeResult
 from textual.widgets import Button, Static
 
+from kthw_routes.persistence import ifupdown, netplan
 from kthw_routes.persistence.model import Manager
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.widgets.tick import Option, Pick
 
 _WHAT: Final = {
-    Manager.NETPLAN: "/etc/netplan/90-kthw-routes.yaml",
+    Manager.NETPLAN: str(netplan.PATH),
     Manager.NETWORKD: "a drop-in beside the interface's .network file",
-    Manager.IFUPDOWN: "a script in /etc/network/if-up.d",
+    Manager.IFUPDOWN: f"a script in {ifupdown.PATH.parent}",
     Manager.NETWORKMANAGER: "a dispatcher script",
     Manager.UNIT: "a systemd timer of our own; works beside all others",
 }

@@ -17,6 +17,7 @@ from kthw_routes.host_files import FileChange
 from kthw_routes.options import NamesOn, Options
 from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan import NameChange, RouteChange
+from kthw_routes.plan_files import FORWARDING_FILE
 from kthw_routes.results import Review
 from kthw_routes.wizard import by_hand, reboot_words, review_rows
 from kthw_routes.wizard.modals.choose_manager import ChooseManager
@@ -205,7 +206,7 @@ class RoutesStep(StepScreen):
             where = ", ".join(self._not_forwarding(review)) or "these nodes"
             return (
                 f"net.ipv4.ip_forward is 0 on {where}. The CNI plugin turns it on with the first pod; ticked, it is "
-                "turned on now and at each boot, by /etc/sysctl.d/90-kthw-routes.conf."
+                f"turned on now and at each boot, by {FORWARDING_FILE.path}."
             )
         return (
             f"cloud-init writes /etc/hosts anew at each boot on {', '.join(self._templates(review))} "
