@@ -51,6 +51,8 @@ def _matrix(desired: Desired) -> Iterator[str]:
 def _hosts(desired: Desired) -> Iterator[str]:
     yield "## Routes"
     yield ""
+    yield "Made by these commands, they end at the next reboot; with `kthw-routes apply --persist auto` they survive it."
+    yield ""
     for host in desired.routed:
         yield f"### {inline(host.name)}"
         yield ""

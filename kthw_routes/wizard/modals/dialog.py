@@ -35,15 +35,17 @@ class Dialog(ModalScreen[T | None], Generic[T]):
             with VerticalScroll(id="dialog-body", can_focus=False):
                 yield from self.compose_body()
             with Horizontal(id="dialog-buttons"):
-                yield Static(id="dialog-spring")
-                yield from self.compose_buttons()
+                buttons = tuple(self.compose_buttons())
+                closing = next(button for button in buttons if button.id == "cancel")
+                yield Static(f"Esc: {closing.label}", id="dialog-spring", classes="hint", markup=False)
+                yield from buttons
 
     def compose_body(self) -> ComposeResult:
         """What is asked."""
         yield from ()
 
     def compose_buttons(self) -> ComposeResult:
-        """The answers."""
+        """The answers; `cancel` is the one that Escape gives too."""
         yield Button("Close", id="cancel", compact=True)
 
     def action_scroll_body(self, by: int) -> None:
