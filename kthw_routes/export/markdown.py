@@ -51,7 +51,7 @@ def _matrix(desired: Desired) -> Iterator[str]:
 def _hosts(desired: Desired) -> Iterator[str]:
     yield "## Routes"
     yield ""
-    yield "Made by these commands, they end at the next reboot; with `kthw-routes apply --persist auto` they survive it."
+    yield "By these commands they end at the next reboot; `kthw-routes apply --persist auto` lets them survive it."
     yield ""
     for host in desired.routed:
         yield f"### {inline(host.name)}"
