@@ -29,22 +29,22 @@ class RoutesOn(StrEnum):
 class NamesOn(StrEnum):
     """Which nodes get the workers' names in /etc/hosts."""
 
-    NONE = "none"
     CONTROLLERS = "controllers"
     WORKERS = "workers"
     ALL = "all"
+    NONE = "none"
 
     def counts(self, node: Node) -> bool:
         """Whether this node gets names."""
         match self:
-            case NamesOn.NONE:
-                return False
             case NamesOn.CONTROLLERS:
                 return not node.is_worker
             case NamesOn.WORKERS:
                 return node.is_worker
             case NamesOn.ALL:
                 return True
+            case NamesOn.NONE:
+                return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Settings:
         """With what an inventory file says beside its nodes, where the command line does not say otherwise."""
         names = file.hosts_file
         if isinstance(names, bool):
-            names = "controllers" if names else "none"
+            names = NamesOn.CONTROLLERS if names else NamesOn.NONE
         return replace(
             self,
             cluster_cidr=self.cluster_cidr or file.cluster_cidr,

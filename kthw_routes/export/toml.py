@@ -1,18 +1,13 @@
 """Our own inventory file: the next run needs no token, and with every pod CIDR stated an export needs no visit."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import TypeVar
 
 from kthw_routes.cluster import Node, PodCidrSource
 from kthw_routes.export.desired import Desired
 from kthw_routes.export.document import Document
 from kthw_routes.options import NamesOn, RoutesOn
-from kthw_routes.sources.inventory.model import NAMES_ON, PERSIST, ROUTES_ON
 from kthw_routes.sources.inventory.write import to_toml
-
-W = TypeVar("W", bound=str)
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
@@ -22,9 +17,9 @@ def render(desired: Desired) -> tuple[Document, ...]:
         replace(desired.cluster, nodes=tuple(_stated(n) for n in desired.cluster)),
         user=reach.user,
         identity=reach.whole_identity,
-        hosts_file=None if options.names_on is NamesOn.CONTROLLERS else _word(NAMES_ON, options.names_on),
-        persist=_word(PERSIST, options.persist) if options.persist else None,
-        routes_on=None if options.routes_on is RoutesOn.WORKERS else _word(ROUTES_ON, options.routes_on),
+        hosts_file=None if options.names_on is NamesOn.CONTROLLERS else options.names_on,
+        persist=options.persist,
+        routes_on=None if options.routes_on is RoutesOn.WORKERS else options.routes_on,
     )
     return (Document(PurePosixPath("inventory.toml"), text),)
 
@@ -33,8 +28,3 @@ def _stated(node: Node) -> Node:
     """The node; a pod CIDR that was read there stands as firm as a typed one."""
     was_read = node.pod_cidr_source in (PodCidrSource.CNI, PodCidrSource.KUBELET)
     return replace(node, pod_cidr_source=PodCidrSource.TYPED) if was_read else node
-
-
-def _word(words: Iterable[W], chosen: str) -> W:
-    """What the file calls a choice."""
-    return next(word for word in words if word == chosen)

@@ -2,18 +2,14 @@
 
 import re
 from dataclasses import replace
-from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
-from typing import Final, TypeVar
+from typing import Final
 
 from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.names import expected_pod_cidr, natural_order
 from kthw_routes.options import DEFAULT_OPTIONS, Options
 from kthw_routes.settings import Settings
-from kthw_routes.sources.inventory.model import NAMES_ON, PERSIST, ROUTES_ON
 from kthw_routes.sources.inventory.values import address_of
-
-W = TypeVar("W", bound=str)
 
 _FIRST: Final = {Role.WORKER: "worker-0", Role.CONTROLLER: "controller-0"}
 _NUMBERED: Final = re.compile(r"(.*?)(\d{1,6})", re.ASCII)
@@ -63,14 +59,11 @@ def inventory_text(cluster: Cluster, settings: Settings, options: Options) -> st
     """The nodes as an inventory file, with what was chosen beside them. Raises UsageError where they cannot be one."""
     from kthw_routes.sources.inventory.write import to_toml
 
-    def given(words: tuple[W, ...], chosen: StrEnum | None, default: StrEnum | None) -> W | None:
-        return next((w for w in words if w == chosen), None) if chosen != default else None
-
     return to_toml(
         cluster,
         user=settings.user,
         identity=settings.identity.expanduser().absolute() if settings.identity else None,
-        hosts_file=given(NAMES_ON, options.names_on, DEFAULT_OPTIONS.names_on),
-        persist=given(PERSIST, options.persist, DEFAULT_OPTIONS.persist),
-        routes_on=given(ROUTES_ON, options.routes_on, DEFAULT_OPTIONS.routes_on),
+        hosts_file=None if options.names_on is DEFAULT_OPTIONS.names_on else options.names_on,
+        persist=options.persist,
+        routes_on=None if options.routes_on is DEFAULT_OPTIONS.routes_on else options.routes_on,
     )

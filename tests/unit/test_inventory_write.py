@@ -23,8 +23,9 @@ from kthw_routes.cluster import (
 )
 from kthw_routes.errors import UsageError
 from kthw_routes.names import expected_pod_cidr, is_host_name, natural_order
+from kthw_routes.options import NamesOn, RoutesOn
+from kthw_routes.persistence.model import Persist
 from kthw_routes.sources.inventory import InventoryKind, parse, read
-from kthw_routes.sources.inventory.model import NAMES_ON, PERSIST, ROUTES_ON
 from kthw_routes.sources.inventory.values import address_of
 from kthw_routes.sources.inventory.write import save, to_toml
 from tests.unit.builders import cluster, worker
@@ -82,9 +83,9 @@ def clusters(draw: st.DrawFn) -> Cluster:
     clusters(),
     st.none() | USERS,
     st.none() | PATHS,
-    st.sampled_from([None, True, False, *NAMES_ON]),
-    st.sampled_from([None, *PERSIST]),
-    st.sampled_from([None, *ROUTES_ON]),
+    st.sampled_from([None, True, False, *NamesOn]),
+    st.sampled_from([None, *Persist]),
+    st.sampled_from([None, *RoutesOn]),
 )
 def test_what_is_written_is_read_back(wanted, user, identity, hosts_file, persist, routes_on) -> None:  # type: ignore[no-untyped-def]  # as the strategies say
     text = to_toml(wanted, user=user, identity=identity, hosts_file=hosts_file, persist=persist, routes_on=routes_on)
@@ -96,7 +97,7 @@ def test_what_is_written_is_read_back(wanted, user, identity, hosts_file, persis
 
 
 def test_the_file_of_a_cluster() -> None:
-    text = to_toml(cluster(2, 1), persist="auto", hosts_file=True)
+    text = to_toml(cluster(2, 1), persist=Persist.AUTO, hosts_file=True)
     head, _, body = text.partition("\n\n")
     assert all(line.startswith("#") for line in head.split("\n"))
     assert "kthw-routes plan --inventory FILE" in head

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Final, Literal, get_args
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node
 from kthw_routes.findings import Finding
+from kthw_routes.options import NamesOn, RoutesOn
+from kthw_routes.persistence.model import Persist
 
 
 class InventoryKind(StrEnum):
@@ -17,18 +18,6 @@ class InventoryKind(StrEnum):
     MACHINES = "KTHW machines.txt"
     ANSIBLE_INI = "Ansible inventory (INI)"
     ANSIBLE_YAML = "Ansible inventory (YAML)"
-
-
-NamesOn = Literal["controllers", "workers", "all", "none"]
-"""On which nodes /etc/hosts gets the workers' names."""
-Persist = Literal["none", "auto", "netplan", "networkd", "ifupdown", "networkmanager", "unit"]
-"""How routes are made to survive a reboot."""
-RoutesOn = Literal["workers", "all"]
-"""Which nodes get routes: newest KTHW also routes on its `server`."""
-
-NAMES_ON: Final[tuple[NamesOn, ...]] = get_args(NamesOn)
-PERSIST: Final[tuple[Persist, ...]] = get_args(Persist)
-ROUTES_ON: Final[tuple[RoutesOn, ...]] = get_args(RoutesOn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +30,7 @@ class OwnSettings:
     identity: Path | None = None
     """The private key: `~` expanded, relative paths taken from the file's folder. It need not exist."""
     hosts_file: bool | NamesOn | None = None
+    """On which nodes /etc/hosts gets the workers' names; true: the controllers, false: none."""
     persist: Persist | None = None
     routes_on: RoutesOn | None = None
 

@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 from kthw_routes.cluster import Role
+from kthw_routes.options import NamesOn, RoutesOn
+from kthw_routes.persistence.model import Persist
 from kthw_routes.sources.inventory import values
 from kthw_routes.sources.inventory.drafts import Draft, Reading
-from kthw_routes.sources.inventory.model import NAMES_ON, PERSIST, ROUTES_ON, NamesOn, OwnSettings
+from kthw_routes.sources.inventory.model import OwnSettings
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, quoted
 from kthw_routes.sources.inventory.toml_positions import Positions, positions_in
 from kthw_routes.sources.inventory.toml_syntax import parse
 
 T = TypeVar("T")
-W = TypeVar("W", bound=str)
+W = TypeVar("W", bound=StrEnum)
 
 SETTINGS: Final = ("cluster_cidr", "user", "identity", "hosts_file", "persist", "routes_on")
 """The keys above the nodes."""
@@ -110,7 +113,7 @@ class _Table:
             return Stated(None, place, key)
         return stated
 
-    def word(self, key: str, words: tuple[W, ...]) -> W | None:
+    def word(self, key: str, words: type[W]) -> W | None:
         """The value of a key that wants one of these words."""
         stated = self.text(key, partial(_one_of, words))
         return stated.value if stated else None
@@ -153,8 +156,8 @@ def _settings(table: _Table, folder: Path) -> OwnSettings:
         user.value if user else None,
         identity.value if identity else None,
         _hosts_file(table),
-        table.word("persist", PERSIST),
-        table.word("routes_on", ROUTES_ON),
+        table.word("persist", Persist),
+        table.word("routes_on", RoutesOn),
     )
 
 
@@ -163,12 +166,11 @@ def _hosts_file(table: _Table) -> bool | NamesOn | None:
     if given is None or isinstance(given, bool):
         return given
     if isinstance(given, str):
-        return table.word("hosts_file", NAMES_ON)
-    sentence = f"hosts_file is neither true nor false; expected one of them, or in quotes {', '.join(NAMES_ON)}"
+        return table.word("hosts_file", NamesOn)
+    sentence = f"hosts_file is neither true nor false; expected one of them, or in quotes {', '.join(NamesOn)}"
     table.problems.add(table.value_place("hosts_file"), sentence)
     return None
 
 
-def _one_of(words: tuple[W, ...], text: str) -> W:
-    values.one_of(text, words)
-    return next(w for w in words if w == text)
+def _one_of(words: type[W], text: str) -> W:
+    return words(values.one_of(text, words))

@@ -15,7 +15,8 @@ from typing import Final
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.errors import UsageError
 from kthw_routes.names import expected_pod_cidr
-from kthw_routes.sources.inventory.model import NamesOn, Persist, RoutesOn
+from kthw_routes.options import NamesOn, RoutesOn
+from kthw_routes.persistence.model import Persist
 from kthw_routes.sources.inventory.problems import InventoryError
 from kthw_routes.sources.inventory.reading import parse
 from kthw_routes.untrusted import clean_line

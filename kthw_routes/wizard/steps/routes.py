@@ -35,7 +35,7 @@ from kthw_routes.wording import KIND_TONE, Words, count, matrix_cell, matrix_sou
 WIDEST_MATRIX: Final = 12
 """Workers; a wider matrix is no picture any more, and the rows below it say the same."""
 
-_NAMES_ON: Final = (NamesOn.CONTROLLERS, NamesOn.WORKERS, NamesOn.ALL, NamesOn.NONE)
+_NAMES_ON: Final = tuple(NamesOn)
 _TOPICS: Final = ("persist", "names", "forward", "template")
 """What has a detail of its own while it has the focus."""
 
