@@ -141,11 +141,7 @@ def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readi
         inspection = command.walk.inspect(asked)
         if command.walk.stop.requested:
             raise Cancelled("Interrupted. Nothing was exported.")
-        for facts in inspection.facts.values():
-            if (key := facts.host_key).is_new:
-                command.progress.say(
-                    f"{facts.node}: new host key {key.type} {key.fingerprint}, accepted and remembered"
-                )
+        command.tell_new_host_keys(inspection)
         inspection = replace(inspection, cluster=readings.settled(cluster, inspection.cluster))
     _heed((*discovery.findings, *inspection.findings), command, aloud=True)
     return _with_networks(inspection, request, options)

@@ -18,7 +18,7 @@ from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.host_plan import Plan
 from kthw_routes.output import Printer
 from kthw_routes.proof import Proof
-from kthw_routes.results import Report, Review
+from kthw_routes.results import Inspection, Report, Review
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
 from kthw_routes.terminal import TerminalAsker
@@ -121,9 +121,7 @@ class RunningCommand:
         self.check_stopped()
         review = self.walk.review(inspection)
         review = replace(review, findings=(*discovery.findings, *review.findings))
-        for facts in inspection.facts.values():
-            if (key := facts.host_key).is_new:
-                self.progress.say(f"{facts.node}: new host key {key.type} {key.fingerprint}, accepted and remembered")
+        self.tell_new_host_keys(inspection)
         self.printer.nodes(inspection.cluster)
         self.printer.say()
         self.printer.findings(review.findings)
@@ -132,6 +130,12 @@ class RunningCommand:
             document = plan_document(inspection.cluster, review.plan, review.findings)
             raise Stopped(f"Nothing can run: {review.stops[0].sentence}", review.stops[0].hint, document)
         return review
+
+    def tell_new_host_keys(self, inspection: Inspection) -> None:
+        """Say which host keys were trusted at first sight, so that they can be compared."""
+        for facts in inspection.facts.values():
+            if (key := facts.host_key).is_new:
+                self.progress.say(f"{facts.node}: new host key {key.type} {key.fingerprint}, accepted and remembered")
 
     def confirmed(self, review: Review) -> bool:
         """Whether the person wants it, with the warnings before their eyes."""
