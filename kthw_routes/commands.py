@@ -10,7 +10,8 @@ from kthw_routes.results import Report, Review, exit_code
 from kthw_routes.running import RunningCommand
 from kthw_routes.settings import Settings
 from kthw_routes.switch import Fate
-from kthw_routes.wording import NEXT_LAB, failed_wish, survival, ways_back
+from kthw_routes.undo_by_hand import ways_back
+from kthw_routes.wording import NEXT_LAB, failed_wish, survival
 
 
 def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode:
@@ -87,7 +88,7 @@ def _print_end(printer: Printer, report: Report, *, kept: bool) -> None:
         printer.say(f"To undo: kthw-routes undo {report.folder.name}   (the transcript has the commands by hand)")
     else:
         printer.say("To undo:")
-        for way in ways_back(report):
+        for way in ways_back(report.review.plan, report.outcomes):
             printer.say(f"# as root on {way.host}", "dim")
             for line in way.lines:
                 printer.say(line)

@@ -1,22 +1,19 @@
 """The transcript of a run, in Markdown: what was planned and why, how each host ended, the proof, the way back."""
 
-import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
-from textwrap import wrap
 from typing import Final
 
-from kthw_routes import __version__, diagnosis, files_by_hand
+from kthw_routes import __version__, diagnosis
 from kthw_routes.cluster import Cluster
-from kthw_routes.etc_hosts import EtcHostsEdit
-from kthw_routes.events import HostState
 from kthw_routes.findings import Finding
 from kthw_routes.host_files import FileChange
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.markdown import cell, inline
 from kthw_routes.plan import HostPlan, Plan, describe
 from kthw_routes.proof import PairReading, Proof
+from kthw_routes.undo_by_hand import ways_back
 from kthw_routes.untrusted import clean
 
 _BACKTICKS: Final = re.compile("`+")
@@ -99,10 +96,9 @@ def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None, r
     yield f"`kthw-routes undo {run}` takes back what is still as this run left it."
     yield "By hand, as long as nobody changed anything since:"
     yield ""
-    for host in plan.hosts:
-        ended = outcomes.get(host.node)
-        if ended is not None and (ended.changes_sent or ended.state is HostState.NOT_CONFIRMED):
-            yield from _undo(host)
+    for way in ways_back(plan, outcomes):
+        # A fence, not indentation: a here-document has to begin at the margin to be pasted.
+        yield from (f"On {way.host}, as root:", "", *_fenced(way.lines, "sh"), "")
 
 
 def _proof(proof: Proof) -> Iterator[str]:
@@ -122,31 +118,10 @@ def _proof(proof: Proof) -> Iterator[str]:
     yield ""
 
 
-def _undo(host: HostPlan) -> Iterator[str]:
-    lines = [*files_by_hand.first(host), *(str(c) for c in host.inverse), *files_by_hand.then(host)]
-    if host.hosts_file is not None and not host.hosts_file.is_empty:
-        lines += undo_names(host.hosts_file)
-    if not lines:
-        return
-    # A fence, not indentation: a here-document has to begin at the margin to be pasted.
-    yield from (f"On {host.node}, as root:", "", *_fenced(lines, "sh"), "")
-
-
 def _fenced(lines: Sequence[str], language: str = "") -> tuple[str, ...]:
     longest = max((len(ticks) for line in lines for ticks in _BACKTICKS.findall(line)), default=0)
     fence = "`" * max(3, 1 + longest)
     return (f"{fence}{language}", *lines, fence)
-
-
-def undo_names(edit: EtcHostsEdit) -> tuple[str, ...]:
-    """A shell command that puts `/etc/hosts` back as it was, for people to paste."""
-    delimiter = "END-OF-HOSTS"
-    text = edit.before.decode("utf-8", "replace")
-    lines = text.split("\n")
-    if text.encode() == edit.before and clean(text) == text and lines[-1] == "" and delimiter not in lines:
-        return (f"cat > /etc/hosts <<'{delimiter}'", *lines[:-1], delimiter)
-    # Not a text that could be shown and pasted as it is: control characters, no newline at the end, …
-    return (f"base64 -d > /etc/hosts <<'{delimiter}'", *wrap(base64.b64encode(edit.before).decode(), 76), delimiter)
 
 
 def pair_words(pair: PairReading) -> str:

@@ -17,7 +17,7 @@ from kthw_routes.findings import Finding, Level
 from kthw_routes.host_findings import names_of
 from kthw_routes.plan import HostPlan, Plan
 from kthw_routes.proof import PairReading, Proof
-from kthw_routes.results import Report, Review
+from kthw_routes.results import Review
 from kthw_routes.untrusted import clean
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
@@ -248,32 +248,3 @@ def undo_summary(review: Review) -> str:
 def count(number: int, noun: str) -> str:
     """`1 route`, `2 routes`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-@dataclass(frozen=True, slots=True)
-class WayBack:
-    """What takes back, on one host, what was sent to it; to be run there as root."""
-
-    host: str
-    routes: tuple[str, ...]
-    """`ip route` commands."""
-    hosts_file: tuple[str, ...]
-    """The lines of a command that writes /etc/hosts as it was; empty where the file was left alone."""
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """All of it, to paste."""
-        return (*self.routes, *self.hosts_file)
-
-
-def ways_back(report: Report) -> tuple[WayBack, ...]:
-    """The way back for every host on which something was sent."""
-    ways: list[WayBack] = []
-    for host in report.review.plan.hosts:
-        outcome = report.outcomes.get(host.node)
-        if outcome is None or not (outcome.changes_sent or outcome.state is HostState.NOT_CONFIRMED):
-            continue
-        edit = host.hosts_file
-        names = transcript.undo_names(edit) if edit is not None and not edit.is_empty else ()
-        ways.append(WayBack(host.node, tuple(str(c) for c in host.inverse), names))
-    return tuple(ways)

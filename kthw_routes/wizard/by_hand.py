@@ -15,10 +15,11 @@ from kthw_routes.persistence.model import Manager
 from kthw_routes.results import Review
 from kthw_routes.settings import Settings
 from kthw_routes.sources.token import DEFAULT_URL
+from kthw_routes.undo_by_hand import ways_back
 from kthw_routes.untrusted import clean_line
 from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.journey import Journey
-from kthw_routes.wording import text_lines, ways_back
+from kthw_routes.wording import text_lines
 
 _GENERATE: Final = "sudo netplan generate    # never apply or try: they take the network down and up"
 _RELOAD: Final = "sudo systemctl daemon-reload"
@@ -97,7 +98,7 @@ def planned(journey: Journey, review: Review) -> Iterator[str]:
     if journey.report is not None:
         if journey.report.folder is not None:
             yield f"kthw-routes undo {journey.report.folder.name}"
-        for way in ways_back(journey.report):
+        for way in ways_back(journey.report.review.plan, journey.report.outcomes):
             yield f"# To undo on {way.host}, as root:"
             yield from way.lines
             yield ""

@@ -16,6 +16,7 @@ from kthw_routes.events import Step
 from kthw_routes.plan import describe
 from kthw_routes.proof import Proof
 from kthw_routes.results import Review
+from kthw_routes.undo_by_hand import ways_back
 from kthw_routes.wizard import by_hand, telling
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
@@ -34,7 +35,6 @@ from kthw_routes.wording import (
     explanations,
     proof_cell,
     undo_summary,
-    ways_back,
 )
 
 _MOST_LEFT: Final = 8
@@ -166,7 +166,7 @@ class ProofStep(StepScreen):
 
     def _draw_rest(self) -> None:
         report = self.journey.report
-        ways = ways_back(report) if report else ()
+        ways = ways_back(report.review.plan, report.outcomes) if report else ()
         self.query_one("#fold-undo").display = bool(ways)
         self.query_one("#undo", Prose).show(
             "\n".join(line for way in ways for line in (f"# on {way.host}, as root:", *way.lines, "")).rstrip()

@@ -1,18 +1,50 @@
-"""How a run's changes of files are taken back by hand: shell lines for root, to paste. Pure."""
+"""How a run is taken back by hand, host by host: shell lines for root, to paste. Pure."""
 
 import base64
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from textwrap import wrap
 
+from kthw_routes.events import HostState
 from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan
+from kthw_routes.host_plan import HostPlan, Plan
+from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.hosts.programs import ETC_HOSTS
 from kthw_routes.persistence import netplan, unit
 from kthw_routes.untrusted import clean
 
 
-def first(host: HostPlan) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """What takes back, on one host, what was sent to it; to be run there as root."""
+
+    host: str
+    lines: tuple[str, ...]
+    """All of it, to paste."""
+
+
+def ways_back(plan: Plan, outcomes: Mapping[str, HostOutcome]) -> tuple[WayBack, ...]:
+    """The way back for every host on which something was sent, or may have been."""
+    ways: list[WayBack] = []
+    for host in plan.hosts:
+        outcome = outcomes.get(host.node)
+        was_sent = outcome is not None and (outcome.changes_sent or outcome.state is HostState.NOT_CONFIRMED)
+        if was_sent and (lines := _lines(host)):
+            ways.append(WayBack(host.node, lines))
+    return tuple(ways)
+
+
+def _lines(host: HostPlan) -> tuple[str, ...]:
+    edit = host.hosts_file
+    names = (
+        here_document(f"cat > {ETC_HOSTS}", ETC_HOSTS, edit.before) if edit is not None and not edit.is_empty else ()
+    )
+    return (*_first(host), *(str(c) for c in host.inverse), *_then(host), *names)
+
+
+def _first(host: HostPlan) -> Iterator[str]:
     """What comes before the routes: a timer that runs would have them back within seconds."""
     changed = [f for f in host.files if f.kind.is_change and f.path in unit.PATHS]
     if any(f.path == unit.TIMER and (f.before is None or not f.was_enabled) for f in changed):
@@ -21,7 +53,7 @@ def first(host: HostPlan) -> Iterator[str]:
         yield f"systemctl stop {unit.TIMER.name}"
 
 
-def then(host: HostPlan) -> Iterator[str]:
+def _then(host: HostPlan) -> Iterator[str]:
     """The files as they were, and what reads them told of it."""
     changed = [f for f in host.files if f.kind.is_change]
     for change in changed:

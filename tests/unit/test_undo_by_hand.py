@@ -1,9 +1,9 @@
-"""Files in the transcript: shown whole, and taken back by hand in an order that works."""
+"""The way back by hand, in an order that works; files in the transcript, shown whole."""
 
 import subprocess
 from pathlib import PurePosixPath
 
-from kthw_routes import files_by_hand
+from kthw_routes import etc_hosts
 from kthw_routes.changes import ChangeKind
 from kthw_routes.events import HostState
 from kthw_routes.host_files import FileChange
@@ -11,7 +11,8 @@ from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.persistence.unit import BATCH, PATHS, TIMER
 from kthw_routes.transcript import head, tail
-from tests.unit.builders import cluster
+from kthw_routes.undo_by_hand import ways_back
+from tests.unit.builders import cluster, ip
 
 ADDED = tuple(FileChange(ChangeKind.ADD, p, None, b"new\n", 0o644, "holds", folder_is_ours=p == BATCH) for p in PATHS)
 
@@ -20,6 +21,12 @@ def shown(host: HostPlan) -> tuple[list[str], list[str]]:
     """The transcript before the log, and behind it."""
     outcome = HostOutcome(host.node, HostState.DONE, changes_sent=host.changes)
     return list(head(cluster(), Plan((host,)), ())), list(tail(Plan((host,)), {host.node: outcome}, None, "R"))
+
+
+def back(host: HostPlan) -> list[str]:
+    """The lines that take it back."""
+    (way,) = ways_back(Plan((host,)), {host.node: HostOutcome(host.node, HostState.DONE, changes_sent=host.changes)})
+    return list(way.lines)
 
 
 def test_a_unit_goes_with_its_timer_first() -> None:
@@ -40,7 +47,7 @@ def test_a_file_is_written_as_it_was(tmp_path: PurePosixPath) -> None:
     for content in (b"old\n", b"no newline", b"\x1b[31mred\n"):
         path = PurePosixPath(str(tmp_path)) / "90-kthw-routes.conf"
         change = FileChange(ChangeKind.REPLACE, path, content, b"new\n", 0o644, "", 0o600)
-        lines = list(files_by_hand.then(HostPlan("worker-0", files=(change,))))
+        lines = back(HostPlan("worker-0", files=(change,)))
         subprocess.run(["sh", "-e"], input="\n".join([*lines, ""]).encode(), check=True)
         with open(path, "rb") as file:
             assert file.read() == content
@@ -50,5 +57,20 @@ def test_a_timer_that_stays_rests_meanwhile_and_runs_again() -> None:
     batch = FileChange(ChangeKind.REPLACE, BATCH, b"old\n", b"new\n", 0o644, "", 0o644)
     timer = FileChange(ChangeKind.KEEP, TIMER, b"t", b"t", 0o644, "", 0o644)
     host = HostPlan("worker-0", files=(batch, timer))
-    assert list(files_by_hand.first(host)) == ["systemctl stop kthw-routes.timer"]
-    assert list(files_by_hand.then(host))[-1] == "systemctl enable --now kthw-routes.timer"
+    assert back(host)[0] == "systemctl stop kthw-routes.timer"
+    assert back(host)[-1] == "systemctl enable --now kthw-routes.timer"
+
+
+def test_all_that_was_sent_to_a_host_goes_back_and_nothing_elsewhere() -> None:
+    names = etc_hosts.edit(b"127.0.0.1 localhost\n", {"worker-0": ip("192.168.128.10")})
+    hosts = [HostPlan(f"controller-{n}", hosts_file=names, files=ADDED) for n in range(4)]
+    outcomes = {
+        "controller-0": HostOutcome("controller-0", HostState.DONE, changes_sent=4),
+        "controller-1": HostOutcome("controller-1", HostState.NOT_CONFIRMED),
+        "controller-2": HostOutcome("controller-2", HostState.FAILED),
+    }
+    ways = ways_back(Plan(tuple(hosts)), outcomes)
+    assert [way.host for way in ways] == ["controller-0", "controller-1"]
+    for way in ways:
+        assert "rm -f /etc/kthw-routes/routes.batch" in way.lines
+        assert way.lines[-3:] == ("cat > /etc/hosts <<'END-OF-HOSTS'", "127.0.0.1 localhost", "END-OF-HOSTS")
