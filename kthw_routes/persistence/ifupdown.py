@@ -11,7 +11,7 @@ from typing import Final
 from kthw_routes.observed import HostFile, NetworkSetup
 from kthw_routes.persistence import scripts
 from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.persistence.text import by_device, content, heading, strange
+from kthw_routes.persistence.text import strange
 
 PATH: Final = PurePosixPath("/etc/network/if-up.d/kthw-routes")
 
@@ -22,24 +22,16 @@ def owns(path: PurePosixPath) -> bool:
 
 
 def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
-    """The script, which ends well whatever becomes of its commands. Raises ValueError for a strange interface name."""
-    groups = by_device(routes)
-    if not groups:
-        return ()
-    # An address of its own name, such as eth0:1, may be the one that reaches the next hops.
-    patterns = {device: f"{device} | {device}:*" for device in groups}
-    lines = [
-        scripts.SHEBANG,
-        *heading("Puts the routes to the pods on other nodes back when ifup brings an interface up."),
-        "",
-        scripts.SEARCH_PATH,
-        '[ "$ADDRFAM" = inet ] || exit 0',
-        'case "$IFACE" in',
-        *scripts.branches(groups, patterns),
-        "esac",
-        "exit 0",
-    ]
-    return (HostFile(PATH, 0o755, content(lines)),)
+    """The script. Raises ValueError for a strange interface name."""
+    return scripts.files(
+        PATH,
+        routes,
+        "Puts the routes to the pods on other nodes back when ifup brings an interface up.",
+        conditions=['[ "$ADDRFAM" = inet ] || exit 0'],
+        device="$IFACE",
+        # An address of its own name, such as eth0:1, may be the one that reaches the next hops.
+        pattern=lambda name: f"{name} | {name}:*",
+    )
 
 
 def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:

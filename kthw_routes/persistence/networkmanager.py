@@ -11,7 +11,7 @@ from typing import Final
 from kthw_routes.observed import HostFile, NetworkSetup
 from kthw_routes.persistence import scripts
 from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.persistence.text import by_device, content, heading, strange
+from kthw_routes.persistence.text import strange
 
 PATH: Final = PurePosixPath("/etc/NetworkManager/dispatcher.d/90-kthw-routes")
 _BY_OTHERS: Final = 0o022
@@ -24,24 +24,13 @@ def owns(path: PurePosixPath) -> bool:
 
 def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
     """The script. Raises ValueError for a strange interface name."""
-    groups = by_device(routes)
-    if not groups:
-        return ()
-    lines = [
-        scripts.SHEBANG,
-        *heading("Puts the routes to the pods on other nodes back when NetworkManager brings an interface up."),
-        "",
-        scripts.SEARCH_PATH,
-        'case "$2" in',
-        "up | reapply | dhcp4-change) ;;",
-        "*) exit 0 ;;",
-        "esac",
-        'case "$1" in',
-        *scripts.branches(groups),
-        "esac",
-        "exit 0",
-    ]
-    return (HostFile(PATH, 0o755, content(lines)),)
+    return scripts.files(
+        PATH,
+        routes,
+        "Puts the routes to the pods on other nodes back when NetworkManager brings an interface up.",
+        conditions=['case "$2" in', "up | reapply | dhcp4-change) ;;", "*) exit 0 ;;", "esac"],
+        device="$1",
+    )
 
 
 def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:

@@ -1,15 +1,16 @@
 """Shell scripts that put routes back when an interface comes up: what ifupdown's and NetworkManager's share."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.observed import PROTOCOL, HostFile
 from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.persistence.text import held, text_of
+from kthw_routes.persistence.text import by_device, content, heading, held, text_of
 
-SHEBANG: Final = "#!/bin/sh"
-SEARCH_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SHEBANG: Final = "#!/bin/sh"
+_SEARCH_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ROUTE: Final = re.compile(r"\s*(?:ip )?route replace (\S+) via (\S+)(?: dev (\S+))?(?: .*)?")
 
 
@@ -18,12 +19,35 @@ def command(route: HeldRoute) -> str:
     return f"ip route replace {route.prefix} via {route.next_hop} dev {route.device} proto {PROTOCOL} || true"
 
 
-def branches(routes: Mapping[str, Iterable[HeldRoute]], patterns: Mapping[str, str] | None = None) -> Iterator[str]:
-    """The branches of a `case` on the interface's name."""
-    for device, group in routes.items():
-        yield f"{(patterns or {}).get(device, device)})"
-        yield from (f"    {command(route)}" for route in group)
-        yield "    ;;"
+def files(
+    path: PurePosixPath,
+    routes: Iterable[HeldRoute],
+    what: str,
+    *,
+    conditions: Sequence[str],
+    device: str,
+    pattern: Callable[[str], str] = str,
+) -> tuple[HostFile, ...]:
+    """The script, which ends well whatever becomes of its commands; none for no routes.
+
+    Args:
+        path: where it stands.
+        routes: what it puts back.
+        what: the first line of its comment.
+        conditions: the lines that end it where there is nothing to do.
+        device: the parameter that holds the interface's name, such as `$IFACE`.
+        pattern: interface -> the pattern in a `case` that means it.
+
+    Raises:
+        ValueError: a strange interface name.
+    """
+    groups = by_device(routes)
+    if not groups:
+        return ()
+    lines = [_SHEBANG, *heading(what), "", _SEARCH_PATH, *conditions, f'case "{device}" in']
+    for name, group in groups.items():
+        lines += [f"{pattern(name)})", *(f"    {command(route)}" for route in group), "    ;;"]
+    return (HostFile(path, 0o755, content([*lines, "esac", "exit 0"])),)
 
 
 def entries(file: HostFile) -> tuple[HeldRoute, ...]:
