@@ -5,7 +5,7 @@ import posixpath
 from kthw_routes.demo.files import FileError, Node
 from kthw_routes.demo.process import Process
 from kthw_routes.demo.programs import program
-from kthw_routes.demo.programs.words import is_directory, options
+from kthw_routes.demo.programs.words import found, is_directory, lacks_operand, options
 
 
 @program("cp")
@@ -13,31 +13,22 @@ def cp(process: Process) -> int:
     """`cp [-a|-r|-p|--preserve=all] [-T] [--attributes-only] SOURCES TARGET`."""
     letters, long, names = options(process)
     if len(names) < 2:
-        what = f"missing destination file operand after '{names[0]}'" if names else "missing file operand"
-        process.err(f"cp: {what}\nTry 'cp --help' for more information.\n")
-        return 1
+        return lacks_operand(process, names)
     *sources, target = names
     into = is_directory(process, target) and "T" not in letters
     if len(sources) > 1 and not into:
-        reason = "Not a directory" if _found(process, target) else "No such file or directory"
+        reason = "Not a directory" if found(process, target) else "No such file or directory"
         return process.fail(f"target '{target}': {reason}")
     copying = _Copying(process, letters, long)
     status = 0
     for i, source in enumerate(sources):
-        if source in sources[:i] and _found(process, source, follow=False):
+        if source in sources[:i] and found(process, source, follow=False):
             kind = "directory" if is_directory(process, source) else "file"
             process.fail(f"warning: source {kind} '{source}' specified more than once")
             continue
         place = posixpath.join(target, posixpath.basename(source.rstrip("/"))) if into else target
         status |= copying.copy(source, place)
     return status
-
-
-def _found(process: Process, name: str, *, follow: bool = True) -> Node | None:
-    try:
-        return process.host.files.node(name, process, follow=follow)
-    except FileError:
-        return None
 
 
 class _Copying:
@@ -69,8 +60,8 @@ class _Copying:
         except FileError as error:
             if error.reason == "Not a directory":
                 return process.fail(f"cannot stat '{target}': {error.reason}")
-        there = _found(process, target, follow=node.type == "file")
-        if there is not None and (there is node or there is _found(process, source)):
+        there = found(process, target, follow=node.type == "file")
+        if there is not None and (there is node or there is found(process, source)):
             return process.fail(f"'{source}' and '{target}' are the same file")
         if there is not None and node.type == "directory" != there.type:
             return process.fail(f"cannot overwrite non-directory '{target}' with directory '{source}'")
@@ -78,14 +69,14 @@ class _Copying:
             return process.fail(f"cannot overwrite directory '{target}' with non-directory")
         if node.type == "directory":
             return self._directory(source, node, target, top)
-        if there is None and _found(process, target, follow=False) and not self.attributes_only:
+        if there is None and found(process, target, follow=False) and not self.attributes_only:
             return process.fail(f"not writing through dangling symlink '{target}'")
         return self._file(source, node, target)
 
     def _directory(self, source: str, node: Node, target: str, top: tuple[str, str, Node] | None) -> int:
         process, status = self.process, 0
         try:
-            if _found(process, target) is None:
+            if found(process, target) is None:
                 self.files.make_directory(target, process, mode=node.mode & 0o777)
         except FileError as error:
             return process.fail(f"cannot create directory '{target}': {error.reason}")
@@ -104,7 +95,7 @@ class _Copying:
         process, files = self.process, self.files
         try:
             if node.type == "link":
-                if _found(process, target, follow=False):
+                if found(process, target, follow=False):
                     files.remove(target, process)
                 files.make_link(target, node.target, process)
                 return 0

@@ -9,7 +9,7 @@ import time
 from kthw_routes.demo.files import FileError, Node
 from kthw_routes.demo.process import Process
 from kthw_routes.demo.programs import program
-from kthw_routes.demo.programs.words import options, owner_name
+from kthw_routes.demo.programs.words import found, lacks_operand, options, owner_name
 
 BLOCK = 512
 
@@ -183,9 +183,7 @@ def mv(process: Process) -> int:
     """`mv [-f] [-T] SOURCE TARGET`."""
     letters, _, names = options(process)
     if len(names) < 2:
-        what = f"missing destination file operand after '{names[0]}'" if names else "missing file operand"
-        process.err(f"mv: {what}\nTry 'mv --help' for more information.\n")
-        return 1
+        return lacks_operand(process, names)
     files = process.host.files
     source, target = names[0], names[-1]
     try:
@@ -200,7 +198,7 @@ def mv(process: Process) -> int:
             pass  # it is not there yet
     try:
         there = files.node(target, process, follow=False)
-        if there is node or (there.type == "directory" and there is _followed(process, source)):
+        if there is node or (there.type == "directory" and there is found(process, source)):
             return process.fail(f"'{source}' and '{target}' are the same file")
     except FileError as error:
         if error.reason == "Not a directory":
@@ -214,13 +212,6 @@ def mv(process: Process) -> int:
             return process.fail(f"cannot overwrite non-directory '{target}' with directory '{source}'")
         return process.fail(f"cannot move '{source}' to '{target}': {error.reason}")
     return 0
-
-
-def _followed(process: Process, name: str) -> Node | None:
-    try:
-        return process.host.files.node(name, process)
-    except FileError:
-        return None
 
 
 @program("readlink", "realpath")

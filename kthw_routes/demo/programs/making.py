@@ -10,7 +10,7 @@ from typing import Final
 from kthw_routes.demo.files import FileError
 from kthw_routes.demo.process import Process
 from kthw_routes.demo.programs import program
-from kthw_routes.demo.programs.words import is_directory, options, quoted, try_help
+from kthw_routes.demo.programs.words import is_directory, lacks_operand, options, quoted, try_help
 
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -125,12 +125,10 @@ def install(process: Process) -> int:
     if not re.fullmatch("[0-7]{1,4}", text):
         return process.fail(f"invalid mode {quoted(process, text)}")
     files, mode = process.host.files, int(text, 8)
-    if not names:
-        return try_help(process, "missing file operand")
-    if "d" in letters:
+    if "d" in letters and names:
         return _install_directories(process, names, mode)
     if len(names) < 2:
-        return try_help(process, f"missing destination file operand after '{names[0]}'")
+        return lacks_operand(process, names)
     source, target = names[0], names[-1]
     if is_directory(process, target) and "T" not in letters:
         target = posixpath.join(target, posixpath.basename(source))

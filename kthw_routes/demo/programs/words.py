@@ -1,6 +1,6 @@
 """How the programs on files read their command line, and how they write the names in it."""
 
-from kthw_routes.demo.files import FileError
+from kthw_routes.demo.files import FileError, Node
 from kthw_routes.demo.process import Process
 
 
@@ -50,9 +50,21 @@ def try_help(process: Process, message: str, status: int = 1) -> int:
     return status
 
 
+def lacks_operand(process: Process, names: list[str]) -> int:
+    """Complain that a program which wants a source and a target was given less."""
+    what = f"missing destination file operand after '{names[0]}'" if names else "missing file operand"
+    return try_help(process, what)
+
+
+def found(process: Process, name: str, *, follow: bool = True) -> Node | None:
+    """What stands there; None for nothing, or where it cannot be looked at."""
+    try:
+        return process.host.files.node(name, process, follow=follow)
+    except FileError:
+        return None
+
+
 def is_directory(process: Process, name: str) -> bool:
     """Whether a directory stands there, or a link to one."""
-    try:
-        return process.host.files.node(name, process).type == "directory"
-    except FileError:
-        return False
+    node = found(process, name)
+    return node is not None and node.type == "directory"
