@@ -2,14 +2,13 @@
 
 import os
 import re
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from kthw_routes.errors import UsageError
 from kthw_routes.export.document import Document
+from kthw_routes.local_file import replace_file
 from kthw_routes.untrusted import clean_line
 
 _OURS: Final = re.compile(rb"\A(?:[^\n]*\n){0,3}[^\n]*\b(?:(?:Made|Written) by|nodes of a cluster, for) kthw-routes\b")
@@ -38,7 +37,7 @@ def _write(files: Sequence[tuple[Path, Document]]) -> None:
             raise UsageError(f"Not written by kthw-routes, so left alone: {names}.", "Choose another place with -o.")
         for path, document in files:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(Path(os.path.realpath(path)), document)
+            replace_file(Path(os.path.realpath(path)), document.text.encode(), document.mode)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = clean_line((error.strerror if isinstance(error, OSError) else None) or str(error))
         where = clean_line(str(getattr(error, "filename", None) or files[0][0]))
@@ -55,18 +54,3 @@ def _is_free(path: Path, document: Document) -> bool:
             return _OURS.match(head) is not None or head + file.read() == document.text.encode()
     except (FileNotFoundError, NotADirectoryError):
         return True
-
-
-def _replace(target: Path, document: Document) -> None:
-    new = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.new")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, document.mode)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(document.text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, target)
-    except BaseException:
-        with suppress(OSError):
-            new.unlink()
-        raise

@@ -5,15 +5,13 @@ such as further addresses, is lost: next hops and SSH targets are all that a run
 """
 
 import os
-import secrets
-import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.errors import UsageError
+from kthw_routes.local_file import replace_file
 from kthw_routes.names import expected_pod_cidr
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist
@@ -92,28 +90,10 @@ def save(path: Path, text: str, *, overwrite: bool = False) -> None:
             raise UsageError(f"There is a file {shown} already.", "Choose another name, or agree to replace it.")
         if target.is_dir():
             raise UsageError(f"{shown} is a folder.", "Name a file in it.")
-        _replace(target, text.encode())
+        replace_file(target, text.encode(), keep_mode=True)
     except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL in the name; RuntimeError: no such home
         reason = clean_line((error.strerror if isinstance(error, OSError) else None) or str(error))
         raise UsageError(f"{shown} cannot be written: {reason}.", "Choose another place.") from None
-
-
-def _replace(target: Path, data: bytes) -> None:
-    """Put `data` in the place of the file. Raises OSError; nothing of it is left then."""
-    new = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.new")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, target)
-    except BaseException:
-        with suppress(OSError):
-            new.unlink()
-        raise
 
 
 def _pairs_of(node: Node, cluster: Cluster) -> Iterator[str]:
