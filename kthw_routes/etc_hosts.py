@@ -4,8 +4,9 @@ Outside of the block only lines of exactly `<IPv4> <worker name>` are taken over
 """
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
@@ -81,6 +82,22 @@ class _Line:
         return {w.decode("utf-8", "replace") for w in self.text.split(b"#", 1)[0].split()[1:]}
 
 
+@dataclass(slots=True)
+class _Found:
+    """What a file says of workers' names."""
+
+    kept: list[_Line] = field(default_factory=list)
+    """The lines outside of our block that stay."""
+    block: dict[str, IPv4Address] = field(default_factory=dict)
+    """What our block says."""
+    right: set[str] = field(default_factory=set)
+    """The names that a line outside of our block gives their address already."""
+    had: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Name -> the lines of it that are ours to change, as read."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Name -> how many of its lines go, beside those that the block is written anew for."""
+
+
 def edit(
     content: bytes,
     wanted: Mapping[str, IPv4Address],
@@ -105,47 +122,55 @@ def edit(
     if unfit := [name for name in wanted if not is_host_name(name)]:
         raise ValueError(f"not a host name: {unfit[0]!r}")
     lines = _split(content)
-    kept: list[_Line] = []
-    block: dict[str, IPv4Address] = {}
-    outside_right: set[str] = set()
-    had: dict[str, list[str]] = {name: [] for name in wanted}
-    dropped: dict[str, int] = {}
+    found = _sort(lines, wanted, gone)
+    target = {name: ip for name, ip in wanted.items() if name not in found.right}
+    known = {*wanted, *gone, *marked}
+    stale = {} if prune else {name: ip for name, ip in found.block.items() if name not in known}
+    names = (
+        *(_change(name, ip, found) for name, ip in wanted.items()),
+        *_removed(found, {*wanted, *stale}, gone, marked),
+        *(
+            NameChange(ChangeKind.STALE, name, ip, tuple(found.had[name]), f"{_whose(ip, wanted)}; {BY_PRUNE}")
+            for name, ip in stale.items()
+        ),
+    )
+    odd = tuple(_show(x) for x in found.kept if not x.exact and x.names() & wanted.keys())
+    changed = any(n.kind.is_change for n in names)
+    after = _join(lines, found.kept, target | stale) if changed else content
+    return EtcHostsEdit(content, after, names, odd)
+
+
+def _sort(lines: Iterable[_Line], wanted: Mapping[str, IPv4Address], gone: Collection[str]) -> _Found:
+    """Which lines name a worker, and which of those stay."""
+    found = _Found()
     for line in lines:
         exact = line.exact
         if line.in_block:
             if exact:
-                if exact[1] in block:
-                    dropped[exact[1]] = dropped.get(exact[1], 0) + 1
-                block[exact[1]] = exact[0]
-                had.setdefault(exact[1], []).append(_show(line))
+                address, name = exact
+                found.dropped[name] += name in found.block
+                found.block[name] = address
+                found.had[name].append(_show(line))
             continue
         if exact and (exact[1] in wanted or exact[1] in gone):
             address, name = exact
-            had.setdefault(name, []).append(_show(line))
-            if wanted.get(name) == address and name not in outside_right:
-                outside_right.add(name)
-            else:
-                dropped[name] = dropped.get(name, 0) + 1
+            found.had[name].append(_show(line))
+            if wanted.get(name) != address or name in found.right:
+                found.dropped[name] += 1
                 continue
-        kept.append(line)
-    target = {name: ip for name, ip in wanted.items() if name not in outside_right}
-    stale = {n: ip for n, ip in block.items() if not prune and not any(n in known for known in (wanted, gone, marked))}
-    names = [
-        _change(n, ip, block.get(n), n in outside_right, dropped.get(n, 0), tuple(had[n])) for n, ip in wanted.items()
-    ]
-    names += [
-        NameChange(ChangeKind.REMOVE, n, None, tuple(h), _GONE if n in gone else _MARKED if n in marked else _UNLISTED)
-        for n, h in had.items()
-        if n not in wanted and n not in stale and h
-    ]
-    names += [
-        NameChange(ChangeKind.STALE, n, ip, tuple(had[n]), f"{_whose(ip, wanted)}; {BY_PRUNE}")
-        for n, ip in stale.items()
-    ]
-    odd = tuple(_show(x) for x in kept if not x.exact and x.names() & wanted.keys())
-    changed = any(n.kind.is_change for n in names)
-    after = _join(lines, kept, target | stale) if changed else content
-    return EtcHostsEdit(content, after, tuple(names), odd)
+            found.right.add(name)
+        found.kept.append(line)
+    return found
+
+
+def _removed(
+    found: _Found, stay: Collection[str], gone: Collection[str], marked: Collection[str]
+) -> Iterator[NameChange]:
+    """The names that go, and why."""
+    for name, had in found.had.items():
+        if name not in stay and had:
+            reason = _GONE if name in gone else _MARKED if name in marked else _UNLISTED
+            yield NameChange(ChangeKind.REMOVE, name, None, tuple(had), reason)
 
 
 def _whose(ip: IPv4Address, wanted: Mapping[str, IPv4Address]) -> str:
@@ -154,17 +179,13 @@ def _whose(ip: IPv4Address, wanted: Mapping[str, IPv4Address]) -> str:
     return f"{now} has this address now: renamed" if now else "no worker listed has this name"
 
 
-def _change(
-    name: str,
-    ip: IPv4Address,
-    in_block: IPv4Address | None,
-    right_outside: bool,
-    dropped: int,
-    had: tuple[str, ...],
-) -> NameChange:
-    if right_outside and not dropped and in_block is None:
+def _change(name: str, ip: IPv4Address, found: _Found) -> NameChange:
+    """What becomes of a name that is wanted."""
+    had, in_block = tuple(found.had[name]), found.block.get(name)
+    is_right, dropped = name in found.right, found.dropped[name]
+    if is_right and not dropped and in_block is None:
         return NameChange(ChangeKind.KEEP, name, ip, had, "a line typed by hand says the same")
-    if in_block == ip and not dropped and not right_outside:
+    if in_block == ip and not dropped and not is_right:
         return NameChange(ChangeKind.KEEP, name, ip, had, "in our block already")
     if not had:
         return NameChange(ChangeKind.ADD, name, ip, had, "the name is missing")
