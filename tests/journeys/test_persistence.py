@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.journeys.looking import pod_routes
+from tests.journeys.looking import comes_true, pod_routes
 from tests.journeys.running import Answer
 from tests.journeys.stage import WORKERS, OwnMachines
 from tests.nodes.files import Files
@@ -118,6 +118,30 @@ def test_routes_survive_and_undo_leaves_nothing(machines: OwnMachines, flavour: 
     for node in nodes:
         assert changed(node, before[node.name]) == []
         assert pod_routes(machines, node.name) == {}
+
+
+@pytest.mark.parametrize("way", ["auto", "unit"])
+def test_what_nobody_confirms_goes_back_with_its_files(machines: OwnMachines, flavour: Flavour, way: str) -> None:
+    nodes = [machines.lab.node(name) for name in WORKERS[:2]]
+    before = {node.name: node.snapshot() for node in nodes}
+    hold = nodes[0].hold("ping", "-c", "before")
+    tool = machines.start(
+        *("apply", "--yes", "--persist", way, "--names-on", "none", "--commit-within", "20"),
+        *(word for node in nodes for word in ("--only", node.name)),
+    )
+    hold.wait()
+    tool.kill()
+    hold.release()
+    for node in nodes:
+        assert pod_routes(machines, node.name)
+        assert any("kthw-routes" in path for path in changed(node, before[node.name]))
+    comes_true(lambda: not any(pod_routes(machines, node.name) for node in nodes), 60)
+    for node in nodes:
+        node.wait_for("! systemctl --quiet is-active 'kthw-routes-undo*.service'")
+        left = [path for path in changed(node, before[node.name]) if "/hold" not in path and "sbin/ping" not in path]
+        assert left == []
+    check = machines.tool("check", "--names-on", "none", "--json")
+    assert "armed-switch" not in codes(check)
 
 
 def test_names_of_managers_that_the_host_would_not_read_are_refused(machines: OwnMachines, flavour: Flavour) -> None:
