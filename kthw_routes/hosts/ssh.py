@@ -22,6 +22,7 @@ from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import ConnectionLost, HostError, NoRoot
 from kthw_routes.hosts.exchange import Exchange, Silent
 from kthw_routes.hosts.faults import connect_fault, lost, silent
+from kthw_routes.hosts.jumps import Jump
 from kthw_routes.hosts.keys import Keys
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
 from kthw_routes.hosts.login import HostKeyCheck, KeysInTurn
@@ -33,7 +34,6 @@ from kthw_routes.hosts.sudo import SudoPassword, sudo_refusal
 from kthw_routes.hosts.transport import (
     HANDSHAKE_TIMEOUT,
     KEEPALIVE,
-    JumpSocket,
     JumpTransport,
     QuietTransport,
     dial,
@@ -42,8 +42,6 @@ from kthw_routes.hosts.transport import (
 from kthw_routes.observed import HostKey, Privilege
 from kthw_routes.untrusted import clean
 
-MOST_OPENS_THROUGH_JUMP: Final = 16
-"""Hosts that are connected to at once through one jump host."""
 _GRACE: Final = 2.0
 """Seconds that the host's own `timeout` is given to speak before we do."""
 
@@ -92,7 +90,7 @@ class Access:
         self.sudo = SudoPassword(asker)
         self.seen: dict[str, bytes] = {}
         """The key that each host presented in this run, by its name in known_hosts."""
-        self._jumps: dict[tuple[Resolved, ...], _Jump] = {}
+        self._jumps: dict[tuple[Resolved, ...], Jump] = {}
         self._lock = threading.Lock()
 
     def session(self, node: str, endpoint: Endpoint) -> "SshSession":
@@ -100,10 +98,10 @@ class Access:
         target = self.ssh_config.resolve(endpoint, user=self.user, port=self.port)
         return SshSession(node, target, self)
 
-    def jump(self, chain: tuple[Resolved, ...]) -> "_Jump":
+    def jump(self, chain: tuple[Resolved, ...]) -> Jump:
         """The connection through which a chain of jump hosts is passed, shared by all hosts behind it."""
         with self._lock:
-            return self._jumps.setdefault(chain, _Jump(chain))
+            return self._jumps.setdefault(chain, Jump(chain))
 
     def close(self) -> None:
         """Close the jump hosts and let go of the agent."""
@@ -112,32 +110,6 @@ class Access:
         for jump in reversed(jumps):
             jump.close()
         self.keys.close()
-
-
-@dataclass(slots=True)
-class _Jump:
-    """The last host of a chain of jump hosts."""
-
-    chain: tuple[Resolved, ...]
-    slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_OPENS_THROUGH_JUMP))
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    connection: fabric.Connection | None = None
-
-    def connect(self, node: str, target: Resolved, access: Access, attempt: "_Attempt") -> JumpSocket:
-        """A way to `target` through this host, which is connected to unless it is."""
-        with self.lock:
-            if self.connection is None or not self.connection.is_connected:
-                outer, inner = self.chain[:-1], self.chain[-1]
-                self.connection, _ = _connect(node, inner, outer, access, attempt, JumpTransport)
-            transport: paramiko.Transport = self.connection.transport
-        there, here = (target.host, target.port), ("127.0.0.1", 0)
-        return JumpSocket(transport.open_channel("direct-tcpip", there, here, timeout=access.connect_timeout))
-
-    def close(self) -> None:
-        """Hang up."""
-        connection = self.connection
-        if connection is not None:
-            connection.client.close()
 
 
 @dataclass(slots=True)
@@ -218,12 +190,18 @@ def _socket(
     node: str, target: Resolved, chain: tuple[Resolved, ...], access: Access, attempt: _Attempt
 ) -> Iterator[Any]:
     """What the transport runs over; closed again if the block fails."""
+
+    def log_in(jump_host: Resolved, before_it: tuple[Resolved, ...]) -> paramiko.SSHClient:
+        connection, _ = _connect(node, jump_host, before_it, access, attempt, JumpTransport)
+        client: paramiko.SSHClient = connection.client
+        return client
+
     with contextlib.ExitStack() as stack:
         sock: Any
         if chain:
             jump = access.jump(chain)
             stack.enter_context(jump.slots)
-            sock = jump.connect(node, target, access, attempt)
+            sock = jump.connect(target, log_in, access.connect_timeout)
         else:
             sock = dial(target.host, target.port, access.connect_timeout, attempt.cancelled)
         attempt.sock = sock
