@@ -1,10 +1,11 @@
 """Small clusters and readings for tests of the core."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role
+from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.observed import PROTOCOL, HostFacts, HostKey, InterfaceAddress, Privilege, Route
 
 
@@ -36,6 +37,14 @@ def controller(number: int) -> Node:
     return Node(
         f"controller-{number}", Role.CONTROLLER, Endpoint(f"203.0.113.{10 + number}"), internal=internal(100 + number)
     )
+
+
+def of_account(node: Node) -> Node:
+    """The node as a Linode account gives it: with both of its addresses, and its region."""
+    assert node.ssh is not None
+    assert node.internal is not None
+    public, private = Address(ip(node.ssh.host), AddressKind.PUBLIC), Address(node.internal, AddressKind.PRIVATE)
+    return replace(node, addresses=(public, private), region="ca-central")
 
 
 def cluster(workers: int = 3, controllers: int = 1) -> Cluster:

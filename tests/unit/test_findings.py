@@ -8,18 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.cluster import (
-    Address,
-    AddressKind,
-    Cluster,
-    Endpoint,
-    Node,
-    PodCidrSource,
-    Role,
-    Selection,
-)
+from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, Selection
 from kthw_routes.findings import Finding, Level, of_cluster, of_token, stops
 from kthw_routes.sources.linode_answers import kind_of
+from tests.unit.builders import cluster, of_account, worker
 
 LEFT_OUT, REMOVED = Selection.LEFT_OUT, Selection.REMOVED
 
@@ -28,29 +20,7 @@ def addresses(*texts: str, kind: AddressKind | None = None) -> tuple[Address, ..
     return tuple(Address(IPv4Address(t), kind or kind_of(IPv4Address(t))) for t in texts)
 
 
-def worker(number: int, **fields: Any) -> Node:
-    public, private = f"203.0.113.{20 + number}", f"192.168.140.{20 + number}"
-    node = Node(
-        f"worker-{number}",
-        Role.WORKER,
-        Endpoint(public),
-        IPv4Address(private),
-        IPv4Network(f"10.200.{number}.0/24"),
-        PodCidrSource.LABEL,
-        addresses(public, private),
-        "ca-central",
-    )
-    return replace(node, **fields)
-
-
-def controller(number: int, **fields: Any) -> Node:
-    node = worker(number, name=f"controller-{number}", role=Role.CONTROLLER, pod_cidr=None)
-    public, private = f"203.0.113.{10 + number}", f"192.168.200.{10 + number}"
-    at = {"ssh": Endpoint(public), "internal": IPv4Address(private), "addresses": addresses(public, private)}
-    return replace(node, **{**at, **fields})
-
-
-LAB = (*(worker(n) for n in range(3)), *(controller(n) for n in range(3)))
+LAB = tuple(of_account(n) for n in cluster(3, 3))
 
 
 def lab(name: str = "worker-2", /, **fields: Any) -> Cluster:
@@ -58,13 +28,13 @@ def lab(name: str = "worker-2", /, **fields: Any) -> Cluster:
     return Cluster(tuple(replace(n, **fields) if n.name == name else n for n in LAB))
 
 
-def the_one(cluster: Cluster) -> Finding:
-    (finding,) = of_cluster(cluster)
+def the_one(of: Cluster) -> Finding:
+    (finding,) = of_cluster(of)
     return finding
 
 
-def brief(cluster: Cluster) -> list[tuple[str, Level, str | None]]:
-    return [(f.code, f.level, f.node) for f in of_cluster(cluster)]
+def brief(of: Cluster) -> list[tuple[str, Level, str | None]]:
+    return [(f.code, f.level, f.node) for f in of_cluster(of)]
 
 
 def test_the_lab_has_no_findings() -> None:
@@ -97,7 +67,7 @@ def test_every_node_left_out() -> None:
 
 
 def test_two_nodes_of_one_name() -> None:
-    cluster = Cluster((*LAB, worker(7, name="worker-1", pod_cidr=IPv4Network("10.200.7.0/24"))))
+    cluster = Cluster((*LAB, of_account(worker(7, name="worker-1"))))
     finding = the_one(cluster)
     assert (finding.code, finding.level, finding.node) == ("duplicate-name", Level.STOP, "worker-1")
     assert finding.sentence == "2 nodes are named worker-1 (203.0.113.21 and 203.0.113.27)."
@@ -111,7 +81,7 @@ def test_names_that_differ_in_case_are_one_name() -> None:
 
 
 def test_a_removed_namesake_does_not_count() -> None:
-    assert of_cluster(Cluster((*LAB, worker(7, name="worker-1", selection=REMOVED)))) == ()
+    assert of_cluster(Cluster((*LAB, of_account(worker(7, name="worker-1", selection=REMOVED))))) == ()
 
 
 def test_a_label_that_is_no_host_name() -> None:
@@ -197,7 +167,7 @@ def test_a_controller_needs_no_internal_address() -> None:
 def test_a_vpc_address_as_next_hop() -> None:
     vpc = addresses("10.8.0.2", kind=AddressKind.VPC)
     for selection in (Selection.VISIT, LEFT_OUT):
-        cluster = lab(internal=vpc[0].ip, addresses=(*worker(2).addresses, *vpc), selection=selection)
+        cluster = lab(internal=vpc[0].ip, addresses=(*LAB[2].addresses, *vpc), selection=selection)
         finding = the_one(cluster)
         assert (finding.code, finding.level, finding.node) == ("vpc-next-hop", Level.STOP, "worker-2")
         assert finding.sentence == "worker-2: its internal address 10.8.0.2 is a VPC address."
@@ -213,9 +183,9 @@ def test_vlan_or_vpc() -> None:
 
 
 def test_two_workers_with_one_next_hop() -> None:
-    finding = the_one(lab(internal=worker(0).internal))
+    finding = the_one(lab(internal=LAB[0].internal))
     assert (finding.code, finding.level) == ("shared-internal-address", Level.STOP)
-    assert finding.sentence == "worker-0 and worker-2 have the same internal address 192.168.140.20."
+    assert finding.sentence == "worker-0 and worker-2 have the same internal address 192.168.128.10."
 
 
 # SSH
@@ -320,13 +290,7 @@ def test_a_pod_cidr_over_a_nodes_address() -> None:
 def test_a_home_network_that_lies_in_linodes_range() -> None:
     home = Cluster(
         tuple(
-            worker(
-                n,
-                internal=IPv4Address(f"192.168.178.{n}"),
-                addresses=(),
-                region=None,
-                pod_cidr=IPv4Network(f"192.168.20{n}.0/24"),
-            )
+            worker(n, internal=IPv4Address(f"192.168.178.{n}"), pod_cidr=IPv4Network(f"192.168.20{n}.0/24"))
             for n in range(3)
         ),
         IPv4Network("192.168.192.0/18"),

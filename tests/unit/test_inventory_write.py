@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -10,17 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kthw_routes import regions
-from kthw_routes.cluster import (
-    LINODE_PRIVATE,
-    Address,
-    AddressKind,
-    Cluster,
-    Endpoint,
-    Node,
-    PodCidrSource,
-    Role,
-    Selection,
-)
+from kthw_routes.cluster import AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role, Selection
 from kthw_routes.errors import UsageError
 from kthw_routes.names import expected_pod_cidr, is_host_name, natural_order
 from kthw_routes.options import NamesOn, RoutesOn
@@ -28,7 +19,7 @@ from kthw_routes.persistence.model import Persist
 from kthw_routes.sources.inventory import InventoryKind, parse, read
 from kthw_routes.sources.inventory.values import address_of
 from kthw_routes.sources.inventory.write import save, to_toml
-from tests.unit.builders import cluster, worker
+from tests.unit.builders import cluster, internal, of_account, worker
 
 HERE = Path("/folder/nodes.toml")
 
@@ -112,11 +103,11 @@ def test_the_file_of_a_cluster() -> None:
 
 def test_a_node_of_an_account_keeps_its_next_hop_and_region() -> None:
     """Its public address must not become the next hop, also where none is chosen yet."""
-    public, private = Address(IPv4Address("203.0.113.20"), AddressKind.PUBLIC), LINODE_PRIVATE[9]
-    known = worker(0, internal=private, addresses=(public, Address(private, AddressKind.PRIVATE)), region="ca-central")
-    unknown = worker(1, internal=None, addresses=(public,), region="ca-central", ssh=Endpoint("203.0.113.21"))
+    known, other = of_account(worker(0)), of_account(worker(1))
+    unknown = replace(other, internal=None, addresses=other.addresses[:1])
     first, second = parse(to_toml(Cluster((known, unknown))).encode(), HERE).nodes
-    assert (first.internal, first.kind_of(first.internal), first.region) == (private, AddressKind.PRIVATE, "ca-central")
+    assert (first.internal, first.region) == (internal(0), "ca-central")
+    assert first.kind_of(internal(0)) is AddressKind.PRIVATE
     assert (second.internal, second.ssh) == (None, Endpoint("203.0.113.21"))
 
 
