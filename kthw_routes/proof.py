@@ -5,7 +5,7 @@ that packets with pod addresses get through, but a ping from a bridge succeeds w
 says nothing of forwarding.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network
@@ -130,6 +130,11 @@ class Proof:
     def untested(self) -> tuple[PairReading, ...]:
         """The pairs that could not be tested."""
         return tuple(p for p in self.pairs if not p.tested)
+
+    def holds_between(self, hosts: Collection[str]) -> bool:
+        """Whether all pairs work, and none of these hosts' went untested but for one that was left out on purpose."""
+        missed = (p for p in self.untested if not p.left_out and {p.source, p.target} <= set(hosts))
+        return not self.failed and not any(missed)
 
     @property
     def evidence(self) -> Evidence:

@@ -219,12 +219,14 @@ class Walk:
     def commit(self, report: Report, proof: Proof | None) -> tuple[Commitment, ...]:
         """Where hosts were to take the changes back by themselves: tell them not to, each over a fresh connection.
 
-        That needs the host to be read back right, and the proof to hold, unless none was asked for. To be called
-        before `finish`. What becomes of each such host is told in words; those that stay armed need no help to go back.
+        That needs the host to be read back right, and the proof to hold between all hosts that were read before the
+        run, unless none was asked for. To be called before `finish`. What becomes of each such host is told in words;
+        those that stay armed need no help to go back.
         """
         if self._switches is None:
             return ()
-        holds = not self.options.probe or (proof is not None and not proof.failed)
+        read = report.review.inspection.facts
+        holds = not self.options.probe or (proof is not None and proof.holds_between(read))
         return self._switches.commit(self._fleet, report, holds=holds, emit=self._emit)
 
     def finish(self, report: Report, proof: Proof | None) -> None:

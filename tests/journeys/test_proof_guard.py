@@ -129,3 +129,13 @@ def test_all_pairs_of_three_workers_that_answer_take_less_than_three_seconds(sta
 
 def test_all_pairs_of_three_workers_that_are_mute_take_less_than_six_seconds(london: Stage) -> None:
     assert seconds_of_proof(london, 6, failed=6) < 6
+
+
+def test_what_could_not_be_tested_is_not_confirmed(stage: Stage, faults: Faults) -> None:
+    faults.remove("worker-1", "ping")
+    answer = stage.tool("apply", "--yes", "--commit-within", "86400")
+    assert answer.code == 1, answer.out + answer.err
+    assert "worker-0: takes its changes back by itself at " in answer.out
+    assert "(the proof does not hold)" in answer.out
+    assert "confirmed over a fresh connection" not in answer.out
+    assert stage.tool("undo", "--yes").code == 0

@@ -68,6 +68,18 @@ def test_one_failed_pair_is_no_proof() -> None:
     assert not one.is_proved
 
 
+def test_the_proof_holds_where_no_pair_of_the_hosts_that_were_read_failed_or_went_untested() -> None:
+    def one(**given: object) -> bool:
+        return proof(*ALL[1:], reading(*NAMES[:2], **given)).holds_between(NAMES)  # type: ignore[arg-type]
+
+    assert one()
+    assert not one(received=2)
+    assert not one(problem="ping is not installed there")
+    assert one(problem="worker-1 was left out", left_out=True)
+    dead = proof(*ALL[1:], reading(*NAMES[:2], problem="worker-1 could not be reached"))
+    assert dead.holds_between(("worker-0", "worker-2")), "it was dead before the run already"
+
+
 def test_what_was_not_tested_is_not_proved() -> None:
     untested = PairReading("worker-0", "worker-1", Evidence.NONE, problem="worker-1 was left out")
     assert proof(*ALL[1:], untested).headline == "Not proved: 1 of 6 pairs could not be tested."

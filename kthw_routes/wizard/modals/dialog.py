@@ -36,7 +36,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
                 yield from self.compose_body()
             with Horizontal(id="dialog-buttons"):
                 buttons = tuple(self.compose_buttons())
-                closing = next(button for button in buttons if button.id == "cancel")
+                closing = next(b for b in buttons if isinstance(b, Button) and b.id == "cancel")
                 yield Static(f"Esc: {closing.label}", id="dialog-spring", classes="hint", markup=False)
                 yield from buttons
 
