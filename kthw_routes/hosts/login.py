@@ -29,13 +29,14 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         """`seen` holds the keys that hosts presented earlier in this run; they may not change in any mode.
 
         `rebuilt`: names of nodes that the person said were rebuilt: each goes from it as its old key is forgotten.
+        None: no such word counts for this host.
         """
         self._node = node
         self._target = target
         self._known = known
         self._mode = mode
         self._seen = seen
-        self._rebuilt = rebuilt if rebuilt is not None else set()
+        self._rebuilt = rebuilt
         self.key: HostKey | None = None
         """What was presented, once it was accepted."""
 
@@ -54,8 +55,9 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         """Decide. Raises HostKeyChanged or HostKeyUnknown."""
         target, name = self._target, self._target.known_as
         reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
-        if reading.verdict is Verdict.CHANGED and self._node in self._rebuilt:
+        if reading.verdict is Verdict.CHANGED and self._rebuilt is not None and self._node in self._rebuilt:
             self._forget(name)
+            self._rebuilt.discard(self._node)
             reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
         if reading.verdict is Verdict.UNKNOWN and self._mode is HostKeyMode.ACCEPT_NEW:
             reading = self._recorded(name, key_type, blob)
@@ -71,7 +73,9 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
             )
         if reading.verdict is Verdict.CHANGED and reading.line:
             line = reading.line
-            cure = f"say so with --rebuilt {self._node}, or run: ssh-keygen -R '{name}' -f '{line.file}'"
+            cure = f"run: ssh-keygen -R '{name}' -f '{line.file}'"
+            if self._rebuilt is not None:
+                cure = f"say so with --rebuilt {self._node}, or {cure}"
             raise self._changed(fingerprint(line.blob), new, cure)
         if before is not None and before != blob:
             raise self._changed(fingerprint(before), new, "start again")
@@ -86,7 +90,6 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         except OSError as error:
             raise self._unwritable(error) from error
         self._seen.pop(name, None)
-        self._rebuilt.discard(self._node)
 
     def _recorded(self, name: str, key_type: str, blob: bytes) -> Reading:
         try:

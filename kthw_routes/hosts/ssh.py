@@ -132,11 +132,14 @@ def _connect(
     chain: tuple[Resolved, ...],
     access: Access,
     attempt: _Attempt,
-    transport: type[QuietTransport] = QuietTransport,
+    *,
+    is_jump: bool = False,
 ) -> tuple[fabric.Connection, HostKey]:
     """A logged-in connection to `target` through `chain`. Raises HostError; then nothing is left open."""
-    check = HostKeyCheck(node, target, access.known_hosts, access.host_keys, access.seen, access.rebuilt)
-
+    # It is the node that was said to be rebuilt, not what stands before it.
+    rebuilt = None if is_jump else access.rebuilt
+    check = HostKeyCheck(node, target, access.known_hosts, access.host_keys, access.seen, rebuilt)
+    transport = JumpTransport if is_jump else QuietTransport
     patience = min(HANDSHAKE_TIMEOUT, max(access.connect_timeout, access.silence))
 
     def keys() -> Iterator[Any]:
@@ -192,7 +195,7 @@ def _socket(
     """What the transport runs over; closed again if the block fails."""
 
     def log_in(jump_host: Resolved, before_it: tuple[Resolved, ...]) -> paramiko.SSHClient:
-        connection, _ = _connect(node, jump_host, before_it, access, attempt, JumpTransport)
+        connection, _ = _connect(node, jump_host, before_it, access, attempt, is_jump=True)
         client: paramiko.SSHClient = connection.client
         return client
 

@@ -67,8 +67,12 @@ def test_the_jump_host_s_key_is_checked(bench: Bench) -> None:
     assert bench.known_hosts.read_text().count("\n") == 2
     bastion.close()
     bench.server(forward=lambda d: d, key=new_key(), port=bastion.port)
-    with pytest.raises(HostKeyChanged, match=f"the host key of localhost:{bastion.port} has changed"):
-        bench.session(target.port, through(bench, bastion.port)).open()
+    access = through(bench, bastion.port)
+    access.rebuilt.add("worker-0")
+    with pytest.raises(HostKeyChanged, match=f"the host key of localhost:{bastion.port} has changed") as changed:
+        bench.session(target.port, access).open()
+    assert "--rebuilt" not in changed.value.hint, "it is not the node that was rebuilt"
+    assert access.rebuilt == {"worker-0"}, "that still counts for the node itself"
 
 
 def test_a_host_that_the_jump_host_cannot_reach(bench: Bench, jump: int) -> None:
