@@ -23,6 +23,11 @@ _UNLISTED: Final = "no worker listed has this name (--prune)"
 _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
 
+def has_block(content: bytes | None) -> bool:
+    """Whether a block of ours stands in the file."""
+    return content is not None and BEGIN in (line.strip() for line in content.split(b"\n"))
+
+
 class BrokenBlock(ValueError):
     """The markers of the block do not pair up, so nothing in the file is touched; the message goes after its name."""
 

@@ -17,7 +17,7 @@ from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
 from kthw_routes.iproute2 import pod_route
 from kthw_routes.names import is_host_name
 from kthw_routes.observed import HostFacts, HostFile, Route
-from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, Options, RoutesOn
+from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn, Options, RoutesOn
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.held import Held, held_in
 from kthw_routes.persistence.model import Choice, HeldRoute, Persist
@@ -153,8 +153,12 @@ def _drops(
 
 
 def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
-    """The plan, with the workers' names in /etc/hosts and, where asked for, in cloud-init's template."""
-    if not options.names_on.counts(node):
+    """The plan, with the workers' names in /etc/hosts and, where asked for, in cloud-init's template.
+
+    Where a block of ours stands already it is kept right, in either file, unless no names at all are wanted.
+    """
+    asked = options.names_on.counts(node)
+    if not asked and (options.names_on is NamesOn.NONE or not etc_hosts.has_block(facts.etc_hosts)):
         return plan
     if facts.etc_hosts is None:
         problem = "there is no /etc/hosts that could be read, so the workers' names are not added to it."
@@ -162,7 +166,9 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
     marked = {name for host, name in options.marked_names if host == node.name}
     addresses = wanted_names(cluster, node)
-    template = facts.network.hosts_template if options.hosts_template else None
+    template = facts.network.hosts_template
+    if template is not None and not options.hosts_template and not etc_hosts.has_block(template.content):
+        template = None
     rewritten = facts.network.hosts_template is not None and template is None
     plan = replace(plan, hosts_file_is_rewritten=rewritten)
     problems: list[str] = []

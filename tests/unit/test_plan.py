@@ -12,7 +12,7 @@ from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.observed import HostFile, InterfaceAddress, NetworkSetup, Route
-from kthw_routes.options import Options
+from kthw_routes.options import NamesOn, Options
 from kthw_routes.plan import RouteChange
 
 from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route, worker
@@ -282,3 +282,30 @@ def test_a_broken_template_of_cloud_init_is_told_by_its_name_and_etc_hosts_edite
     (host,) = planning.make(CLUSTER, {node.name: broken}, Options(hosts_template=True)).hosts
     assert host.hosts_file_problem.startswith("/etc/hosts holds '# END kthw-routes' without its beginning and /etc/cl")
     assert host.hosts_file is None
+
+
+OLD_BLOCK = b"127.0.0.1 localhost\n# BEGIN kthw-routes\n192.168.128.99 worker-1\n# END kthw-routes\n"
+
+
+@pytest.mark.parametrize(
+    ("names_on", "kept_right"),
+    [(NamesOn.CONTROLLERS, True), (NamesOn.WORKERS, True), (NamesOn.NONE, False)],
+)
+def test_names_that_stand_in_a_block_of_ours_are_kept_right(names_on: NamesOn, kept_right: bool) -> None:
+    read = facts(NODE, etc_hosts=OLD_BLOCK)
+    (host,) = planning.make(CLUSTER, {NODE.name: read}, Options(names_on=names_on)).hosts
+    assert (host.name_changes > 0) is kept_right
+    bare = facts(NODE, etc_hosts=b"127.0.0.1 localhost\n")
+    (host,) = planning.make(CLUSTER, {NODE.name: bare}, Options(names_on=NamesOn.CONTROLLERS)).hosts
+    assert host.hosts_file is None, "a worker gets names only where that is asked for, or was before"
+
+
+def test_cloud_inits_template_is_kept_right_where_a_block_of_ours_stands_in_it() -> None:
+    node = CLUSTER.node("controller-0")
+    path = PurePosixPath("/etc/cloud/templates/hosts.debian.tmpl")
+    for content, kinds in ((OLD_BLOCK, [ChangeKind.REPLACE]), (b"127.0.0.1 localhost\n", [])):
+        network = NetworkSetup(hosts_template=HostFile(path, 0o644, content))
+        read = facts(node, etc_hosts=OLD_BLOCK, network=network)
+        (host,) = planning.make(CLUSTER, {node.name: read}, Options()).hosts
+        assert [f.kind for f in host.files] == kinds
+        assert host.hosts_file_is_rewritten == (not kinds)
