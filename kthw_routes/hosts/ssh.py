@@ -151,10 +151,6 @@ def _connect(
         check.prefer_known_type(made)
         return made
 
-    # A configuration of its own per connection, that reads no file: shared ones fail under threads, and
-    # the default reads and runs files in the person's home.
-    config = fabric.Config(lazy=True)
-    config.load_overrides({"load_ssh_configs": False, "user": target.user})
     client: paramiko.SSHClient | None = None
     try:
         with _socket(node, target, chain, access, attempt) as sock:
@@ -162,7 +158,7 @@ def _connect(
                 target.host,
                 user=target.user,
                 port=target.port,
-                config=config,
+                config=_config(target.user),
                 connect_timeout=2 * patience + 1,  # after those of the parts, which say what was waited for
                 connect_kwargs={
                     "sock": sock,
@@ -186,6 +182,16 @@ def _connect(
     if check.key is None:
         raise AssertionError("paramiko did not ask for the host key to be checked")
     return connection, check.key
+
+
+def _config(user: str) -> fabric.Config:
+    """A configuration of its own per connection, that reads no file.
+
+    A shared one fails under threads, and the default reads and runs files in the person's home.
+    """
+    config = fabric.Config(lazy=True)
+    config.load_overrides({"load_ssh_configs": False, "user": user})
+    return config
 
 
 @contextmanager
