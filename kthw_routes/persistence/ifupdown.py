@@ -27,7 +27,8 @@ def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile,
         PATH,
         routes,
         "Puts the routes to the pods on other nodes back when ifup brings an interface up.",
-        conditions=['[ "$ADDRFAM" = inet ] || exit 0'],
+        # ifupdown-ng (Alpine) sets no ADDRFAM.
+        conditions=['[ "${ADDRFAM:-inet}" = inet ] || exit 0'],
         device="$IFACE",
         # An address of its own name, such as eth0:1, may be the one that reaches the next hops.
         pattern=lambda name: f"{name} | {name}:*",

@@ -106,7 +106,7 @@ def test_the_script_of_ifupdown() -> None:
         + HEAD
         + """
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-[ "$ADDRFAM" = inet ] || exit 0
+[ "${ADDRFAM:-inet}" = inet ] || exit 0
 case "$IFACE" in
 eth0 | eth0:*)
     ip route replace 10.200.1.0/24 via 192.168.128.11 dev eth0 proto 200 || true
@@ -215,6 +215,7 @@ def test_the_script_of_ifupdown_answers_to_its_interface_alone() -> None:
     (file,) = made(Manager.IFUPDOWN, DEBIAN, (held(1), held(2, device="eth1"))).values()
     one = ["ip route replace 10.200.1.0/24 via 192.168.128.11 dev eth0 proto 200"]
     assert _run(file, [], IFACE="eth0", ADDRFAM="inet") == one
+    assert _run(file, [], IFACE="eth0") == one, "ifupdown-ng (Alpine) sets no ADDRFAM"
     assert _run(file, [], IFACE="eth0:1", ADDRFAM="inet") == one
     assert _run(file, [], IFACE="eth0", ADDRFAM="inet6") == []
     assert _run(file, [], IFACE="--all", ADDRFAM="meta") == []
