@@ -287,10 +287,10 @@ def enable_timer() -> Command:
     return Command(("systemctl", "enable", "--now", unit.TIMER.name), needs_root=True)
 
 
-def run_later(unit: str, seconds: int, script: PurePosixPath) -> Command:
+def run_later(name: str, seconds: int, script: PurePosixPath) -> Command:
     """Let systemd run a script of ours after a time, though nobody is connected by then."""
     when = (f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
-    return Command(("systemd-run", "--quiet", f"--unit={_checked(unit)}", *when, "sh", str(script)), needs_root=True)
+    return Command(("systemd-run", "--quiet", f"--unit={_checked(name)}", *when, "sh", str(script)), needs_root=True)
 
 
 def stop_unit(name: str) -> Command:
