@@ -1,10 +1,13 @@
-"""The kinds of a row of the plan, shared by routes and names."""
+"""The kinds of a row of the plan, shared by routes, names and files; and the name of forwarding's row."""
 
 from enum import StrEnum
 from typing import Final
 
 BY_PRUNE: Final = "--prune removes it"
 """The end of the reason of a stale row. Who has another way to ask for it says that instead."""
+
+FORWARDING: Final = "net.ipv4.ip_forward"
+"""The row of forwarding, which is named as the kernel names its setting."""
 
 
 class ChangeKind(StrEnum):

@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
-from kthw_routes.changes import ChangeKind
+from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.documents import route_from_json
 from kthw_routes.host_files import FileChange
 from kthw_routes.observed import Route
 from kthw_routes.switch import Fate, Switch
-
-SWITCH: Final = "net.ipv4.ip_forward"
-"""The row of the switch of forwarding."""
 
 
 class UnreadableJournal(ValueError):
@@ -59,8 +56,8 @@ class HostRecord:
     def rows(self) -> tuple[str, ...]:
         """What it touched, row by row: prefixes, names, paths."""
         names = self.hosts_file.names if self.hosts_file else ()
-        switch = () if self.forwarding is None else (SWITCH,)
-        return (*(str(r.prefix) for r in self.routes), *(str(f.path) for f in self.files), *names, *switch)
+        forwarding = () if self.forwarding is None else (FORWARDING,)
+        return (*(str(r.prefix) for r in self.routes), *(str(f.path) for f in self.files), *names, *forwarding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +126,7 @@ def _switch(entry: Mapping[str, Any], before: Switch | None) -> Switch:
 
 def host_of(entry: Mapping[str, Any]) -> HostRecord:
     """What `journal.host_record` wrote. Raises what `read_journal` catches where it is another thing."""
-    switch = entry.get("forwarding")
+    forwarding = entry.get("forwarding")
     names = entry.get("etc_hosts")
     return HostRecord(
         str(entry["host"]),
@@ -143,7 +140,7 @@ def host_of(entry: Mapping[str, Any]) -> HostRecord:
         ),
         tuple(_file(f) for f in entry["files"]),
         _hosts_file(names) if names else None,
-        bool(switch["before"]) if switch else None,
+        bool(forwarding["before"]) if forwarding else None,
         tuple(str(run) for run in entry.get("switches", ())),
     )
 

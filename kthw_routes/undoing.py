@@ -10,13 +10,13 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.changes import ChangeKind
+from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_files import FileChange, Leftover
 from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
-from kthw_routes.journal_reading import SWITCH, HostRecord, Journal
+from kthw_routes.journal_reading import HostRecord, Journal
 from kthw_routes.merge3 import take_back
 from kthw_routes.observed import HostFacts, Route
 from kthw_routes.persistence.held import Held, held_in
@@ -74,10 +74,10 @@ def remarks(
     """What is left as it is and stands in no row of the plan."""
     found: list[Finding] = []
     for host, read in facts.items():
-        by = later.get((host, SWITCH), "")
+        by = later.get((host, FORWARDING), "")
         if _forwards_by(journal.of(host), read, {}) and (by or _has_pods(read)):
             why = f"run {by} turned it on since; undo that first" if by else "pods run there by now"
-            words = f"{host}: the run turned forwarding on ({SWITCH}); it stays on, because {why}."
+            words = f"{host}: the run turned forwarding on ({FORWARDING}); it stays on, because {why}."
             found.append(Finding("forwarding-stays-on", Level.NOTICE, words, node=host))
     return tuple(found)
 
@@ -342,7 +342,7 @@ def _empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Lef
 def _forwards_by(records: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str]) -> bool:
     """Whether the host forwards packets because of the run, and of no later one."""
     switched = [r.forwarding for r in records if r.forwarding is not None]
-    return bool(switched) and not switched[-1] and facts.ip_forward and SWITCH not in by
+    return bool(switched) and not switched[-1] and facts.ip_forward and FORWARDING not in by
 
 
 def _has_pods(facts: HostFacts) -> bool:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
-from kthw_routes.changes import ChangeKind
+from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.cluster import Node
 from kthw_routes.events import HostState
 from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
@@ -23,10 +22,6 @@ Journal = Callable[[HostPlan, HostFacts], None]
 
 Arm = Callable[[Visit, HostPlan, HostFacts], None]
 """Lets a host take back by itself what is about to be done there. Raises HostError where that cannot be."""
-
-
-FORWARDING: Final = "net.ipv4.ip_forward"
-"""The row of the switch of forwarding."""
 
 
 class ChangedSinceReview(HostError):

@@ -8,11 +8,11 @@ from pathlib import PurePosixPath
 import pytest
 
 from kthw_routes import etc_hosts, undoing
-from kthw_routes.changes import ChangeKind
+from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.journal import host_record
-from kthw_routes.journal_reading import SWITCH, HostRecord, HostsFileRecord, Journal, RouteRecord, host_of
+from kthw_routes.journal_reading import HostRecord, HostsFileRecord, Journal, RouteRecord, host_of
 from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Pod, Route
 from kthw_routes.persistence.unit import BATCH, TIMER
 from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
@@ -251,8 +251,8 @@ def test_a_block_of_which_a_later_run_changed_a_name_stays_whole() -> None:
 
 def test_forwarding_that_a_later_run_turned_on_stays() -> None:
     entry, on = HostRecord(HOST.name, forwarding=False), facts(HOST, ip_forward=True)
-    assert taken_back_under(SWITCH, entry, on).is_empty
-    (remark,) = undoing.remarks(Journal((entry,)), {HOST.name: on}, {(HOST.name, SWITCH): "R"})
+    assert taken_back_under(FORWARDING, entry, on).is_empty
+    (remark,) = undoing.remarks(Journal((entry,)), {HOST.name: on}, {(HOST.name, FORWARDING): "R"})
     assert "because run R turned it on since; undo that first" in remark.sentence
 
 
