@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -80,7 +80,7 @@ def demo(context: click.Context, /, region: str, keep: bool, plain: bool) -> Non
 @click.pass_context
 def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given: Any) -> None:
     """Show what would change on each host. Changes nothing."""
-    settings = Settings.of(given)
+    settings = _settings(context, given)
     from kthw_routes import commands
 
     _leave(context, lambda: commands.plan(settings, as_json=as_json, with_exit_code=with_exit_code), as_json=as_json)
@@ -101,7 +101,7 @@ def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given
 @click.pass_context
 def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> None:
     """Add the routes and names, read them back, prove them. Asks before anything is changed."""
-    settings = Settings.of(given)
+    settings = _settings(context, given)
     if not yes and (as_json or not _has_terminal()):
         raise click.UsageError("Without a terminal, or with --json, apply needs --yes.", context)
     from kthw_routes import commands
@@ -118,7 +118,7 @@ def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> 
 @click.pass_context
 def check(context: click.Context, /, as_json: bool, quiet: bool, **given: Any) -> None:
     """Look for drift and prove that pods reach each other. Leaves nothing changed."""
-    settings = Settings.of(given)
+    settings = _settings(context, given)
     from kthw_routes import commands
 
     _leave(context, lambda: commands.check(settings, as_json=as_json, quiet=quiet), as_json=as_json)
@@ -189,7 +189,7 @@ def export(
 
     Nothing is changed, and nothing is contacted that the format does not need.
     """
-    settings = Settings.of(given)
+    settings = _settings(context, given)
     from kthw_routes import commands_export
 
     _leave(
@@ -208,6 +208,21 @@ def _said_for(context: click.Context, command: str) -> dict[str, Any]:
         if parameter.name not in known and context.get_parameter_source(parameter.name or "") is typed:
             raise click.UsageError(f"{command} has no use for {parameter.opts[-1]}.", context)
     return said
+
+
+_FOR_LINODE: Final = ("workers", "controllers", "region", "tag", "via")
+"""Options that choose among what an account has."""
+
+
+def _settings(context: click.Context, given: dict[str, Any]) -> Settings:
+    """The settings of a command. Raises UsageError where an option was typed that means nothing beside an inventory."""
+    typed = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
+    if given["inventory"] is not None:
+        for parameter in context.command.params:
+            if parameter.name in _FOR_LINODE and context.get_parameter_source(parameter.name) in typed:
+                words = f"{parameter.opts[-1]} is for a Linode account: an inventory says all of that itself."
+                raise click.UsageError(words, context)
+    return Settings.of(given)
 
 
 def _has_terminal() -> bool:

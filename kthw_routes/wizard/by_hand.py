@@ -15,11 +15,10 @@ from kthw_routes.persistence.model import Manager
 from kthw_routes.results import Review
 from kthw_routes.settings import Settings
 from kthw_routes.sources.token import DEFAULT_URL
-from kthw_routes.undo_by_hand import ways_back
+from kthw_routes.undo_by_hand import here_document, ways_back
 from kthw_routes.untrusted import clean_line
 from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.journey import Journey
-from kthw_routes.wording import text_lines
 
 _GENERATE: Final = "sudo netplan generate    # never apply or try: they take the network down and up"
 _RELOAD: Final = "sudo systemctl daemon-reload"
@@ -146,17 +145,11 @@ def on_host(host: HostPlan) -> Iterator[str]:
 def _write(change: FileChange) -> Iterator[str]:
     """How to write a file. Its mode comes first: nobody is to read it for a moment who may not later."""
     path = shlex.quote(str(change.path))
-    lines = text_lines(change.after or b"")
-    end = "EOF"
-    while end in lines:
-        end += "F"
     if change.before is None:
         yield f"sudo install -D -m {change.mode:04o} /dev/null {path}"
     elif change.mode != change.before_mode:
         yield f"sudo chmod {change.mode:04o} {path}"
-    yield f"sudo tee {path} >/dev/null <<'{end}'"
-    yield from lines
-    yield end
+    yield from here_document(f"sudo tee {path} >/dev/null", change.path, change.after or b"")
 
 
 def _is_of(manager: Manager, changes: Iterable[FileChange]) -> bool:

@@ -184,3 +184,16 @@ def test_completion_is_there() -> None:
 
 def test_every_format_can_be_asked_for() -> None:
     assert tuple(FORMATS) == EXPORT_FORMATS
+
+
+@pytest.mark.parametrize("words", [("--via", "vlan"), ("--workers", "node-*"), ("--region", "eu-west"), ("--tag", "x")])
+@pytest.mark.parametrize("command", ["plan", "apply", "check", "export"])
+def test_what_is_for_an_account_is_refused_beside_an_inventory(
+    words: tuple[str, str], command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "nodes.toml").write_text("")
+    beside = (command, *(("shell",) if command == "export" else ()), "--inventory", str(tmp_path / "nodes.toml"))
+    for line in ((*beside, *words), (*words, *beside)):
+        answer = CliRunner().invoke(cli.main, line)
+        assert answer.exit_code == 2
+        assert f"{words[0]} is for a Linode account" in answer.output.replace("\n", " ")

@@ -73,7 +73,7 @@ async def test_the_question_wants_an_answer_and_auto_says_what_it_found(
         await driver.until(lambda: driver.app.screen is driver.step, "closed")
         await driver.press("f2")
         await driver.until(lambda: isinstance(driver.app.screen, ShowCommands), "the commands")
-        assert f"sudo tee {DROP_IN} >/dev/null <<'EOF'" in driver.app.screen.query_one(TextArea).text
+        assert f"sudo tee {DROP_IN} >/dev/null <<'END-OF-90-KTHW-ROUTES'" in driver.app.screen.query_one(TextArea).text
         await driver.press("escape")
         await driver.until(lambda: driver.app.screen is driver.step, "closed")
 
