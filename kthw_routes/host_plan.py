@@ -103,10 +103,12 @@ class HostPlan:
 
     @property
     def is_stale(self) -> bool:
-        """Whether something of ours is there that should not be, and goes only when that is asked for."""
-        routes = any(c.kind is ChangeKind.STALE and c.worker is None for c in self.routes)
-        rows: tuple[NameChange | FileChange, ...] = (*self.names, *self.files)
-        return routes or any(row.kind is ChangeKind.STALE for row in rows)
+        """Whether something of ours is there that is not wanted, or not known to be right, and that nothing mends.
+
+        The routes of a controller that gets none now are such, too, though they lead to workers that are listed.
+        """
+        rows: tuple[RouteChange | NameChange | FileChange, ...] = (*self.routes, *self.names, *self.files)
+        return any(row.kind is ChangeKind.STALE for row in rows)
 
 
 @dataclass(frozen=True, slots=True)

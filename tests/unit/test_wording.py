@@ -1,8 +1,9 @@
 """The words that both front ends share: what is left undone is never called right."""
 
 from kthw_routes import plan as planning
+from kthw_routes.changes import ChangeKind
 from kthw_routes.host_plan import HostPlan, Plan
-from kthw_routes.options import Options, RoutesOn
+from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.wording import failed_wish, matrix_sources, summary
 
@@ -27,6 +28,16 @@ def test_a_wish_that_cannot_be_is_not_called_as_it_should_be() -> None:
     )
     assert not failed_wish(plan(Options()))
     assert failed_wish(Plan(done.hosts[:1])).endswith("on worker-0; why stands above.")
+
+
+def test_the_routes_of_a_controller_that_gets_none_now_are_not_called_as_they_should_be() -> None:
+    controller = CLUSTER.node("controller-0")
+    read = {controller.name: facts(controller, [pod_route(0), pod_route(1)])}
+    stale = planning.make(CLUSTER, read, Options(names_on=NamesOn.NONE))
+    assert [c.kind for c in stale.hosts[0].routes] == [ChangeKind.STALE] * 2
+    assert stale.is_empty
+    assert stale.is_drift, "so that `check` tells by its status"
+    assert summary(stale) == "Nothing to add or replace; what is stale stands above, and stays until it is asked to go."
 
 
 def test_the_matrix_has_a_row_for_all_that_get_routes() -> None:
