@@ -15,6 +15,8 @@ from kthw_routes.untrusted import clean_line
 
 _NOT_LOADED: Final = "not loaded"
 """What systemd says of a unit that it does not know, such as one whose file somebody took away: it rests already."""
+_WARNING: Final = "Warning:"
+"""How systemd begins what is no complaint, as that a unit's file changed since it was read."""
 _KEPT: Final = "{path} was kept, as the file that was to take its place could not be written."
 
 
@@ -30,7 +32,7 @@ def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     if timer is not None and (timer.after is None or not timer.is_enabled):
         commands.append(programs.disable_timer())
     for command in commands:
-        if (problem := _run(visit, command, may_be_missing=True)) and _NOT_LOADED not in problem:
+        if problem := _run(visit, command, may_be_missing=True, fine=_NOT_LOADED):
             return {str(unit.TIMER): f"{unit.TIMER.name} could not be stopped: {problem}"}
     return {}
 
@@ -149,13 +151,23 @@ def _sync(visit: Visit, path: PurePosixPath) -> str:
 # --- telling the host -------------------------------------------------------------------------------------------
 
 
-def _run(visit: Visit, command: Command, *, may_be_missing: bool = False) -> str:
-    """Run a command; the empty string, or why it failed. A program that may be missing has nothing to do then."""
+def _run(visit: Visit, command: Command, *, may_be_missing: bool = False, fine: str = "") -> str:
+    """Run a command; the empty string, or why it failed. A program that may be missing has nothing to do then.
+
+    Args:
+        visit: the host.
+        command: what to run.
+        may_be_missing: whether the program need not be there.
+        fine: words that make a line of complaint none; of several lines each must hold them.
+    """
     try:
         result = visit.run(command)
     except TookTooLong as error:
         return error.complaint
     if result.ok or (may_be_missing and result.status == NO_SUCH_PROGRAM):
+        return ""
+    complaints = [line for line in result.err.splitlines() if line.strip() and not line.startswith(_WARNING)]
+    if fine and complaints and all(fine in line for line in complaints):
         return ""
     return clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}."
 
@@ -163,10 +175,13 @@ def _run(visit: Visit, command: Command, *, may_be_missing: bool = False) -> str
 def _generate(visit: Visit, *, may_be_missing: bool = False) -> str:
     """Let netplan write what the next boot, or the next `networkctl reload`, reads; nothing is applied now.
 
+    It prints the line that it does not understand, of a file of somebody else's perhaps, with the password of a Wi-Fi
+    in it: that is not to be told.
+
     Returns the empty string, or what it complains of.
     """
     try:
-        result = visit.run(programs.generate_netplan())
+        result = visit.run(programs.generate_netplan(), silent=True)
     except TookTooLong as error:
         return error.complaint
     if result.ok or (may_be_missing and result.status == NO_SUCH_PROGRAM):

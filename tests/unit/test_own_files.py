@@ -9,11 +9,12 @@ from kthw_routes.changes import ChangeKind
 from kthw_routes.events import Event, Step
 from kthw_routes.host_files import FileChange
 from kthw_routes.hosts import own_files
-from kthw_routes.hosts.command import TIMED_OUT, Result
+from kthw_routes.hosts.command import TIMED_OUT, Command, Result
 from kthw_routes.hosts.errors import ConnectionLost, HostError
+from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 
-from .answering import MISSING, Answering, said
+from .answering import Answering, said
 
 Answers = Mapping[str, Result | HostError | list[Result | HostError]]
 
@@ -176,106 +177,6 @@ def test_an_old_file_that_does_not_go_is_told() -> None:
     assert "immutable" in write({f"rm -f {SCRIPT}": kept}, change(SCRIPT, b"old\n", None))[0][str(SCRIPT)]
 
 
-# --- the unit ---------------------------------------------------------------------------------------------------
-
-
-def renamed(ran: list[str]) -> list[str]:
-    return [line.rpartition(" ")[2] for line in ran if line.startswith("mv")]
-
-
-def test_the_timer_is_written_last_and_started() -> None:
-    problems, ran = write({}, change(TIMER), change(BATCH, folder_is_ours=True), change(SERVICE))
-    assert not problems
-    assert renamed(ran) == [str(BATCH), str(SERVICE), str(TIMER)]
-    assert ran[-2:] == ["systemctl daemon-reload", "systemctl enable --now kthw-routes.timer"]
-
-
-def test_a_unit_that_is_not_whole_is_not_started() -> None:
-    problems, ran = write(
-        {f"mv -fT {BATCH.parent}/": said(status=1, err="mv: x")}, change(BATCH), change(SERVICE), change(TIMER)
-    )
-    assert list(problems) == [str(BATCH)]
-    assert ran[-1] == "systemctl daemon-reload"
-
-
-def test_a_timer_that_rested_is_started_again_though_only_the_batch_changed() -> None:
-    timer = change(TIMER, b"same\n", b"same\n")
-    batch = change(BATCH, b"old\n")
-    host = Answering({})
-    assert own_files.before(Visit(host, Step.RUN, lambda _: None), [batch, timer]) == {}
-    assert host.ran == ["systemctl stop kthw-routes.timer kthw-routes.service"]
-    assert write({}, batch, timer)[1][-1] == "systemctl enable --now kthw-routes.timer"
-
-
-@pytest.mark.parametrize("is_enabled", [True, False])
-def test_a_timer_of_which_nothing_is_planned_rests_too_and_is_started_if_it_was_enabled(is_enabled: bool) -> None:
-    """As where a run is taken back that changed the batch alone."""
-    batch = change(BATCH, b"old\n")
-    host = Answering({})
-    assert own_files.before(Visit(host, Step.RUN, lambda _: None), [batch]) == {}
-    assert host.ran == ["systemctl stop kthw-routes.timer kthw-routes.service"]
-    answer = said("enabled\n") if is_enabled else said("disabled\n", status=1)
-    ran = write({"systemctl is-enabled": answer}, batch)[1]
-    assert ("systemctl enable --now kthw-routes.timer" in ran) is is_enabled
-
-
-def test_what_a_host_no_longer_has_does_not_keep_a_file_there() -> None:
-    gone = [change(TIMER, b"c", None), change(NETPLAN, b"d", None)]
-    answers = {"systemctl": MISSING, "netplan": MISSING}
-    assert own_files.before(Visit(Answering(answers), Step.RUN, lambda _: None), gone) == {}
-    assert write(answers, *gone)[0] == {}
-    assert set(write(answers, change(TIMER))[0]) == {str(TIMER)}
-
-
-def test_a_timer_is_disabled_before_it_goes() -> None:
-    gone = [change(BATCH, b"a", None, folder_is_ours=True), change(SERVICE, b"b", None), change(TIMER, b"c", None)]
-    host = Answering({})
-    assert own_files.before(Visit(host, Step.RUN, lambda _: None), gone) == {}
-    assert host.ran == [
-        "systemctl stop kthw-routes.timer kthw-routes.service",
-        "systemctl disable kthw-routes.timer",
-    ]
-    ran = [line for line in write({}, *gone)[1] if not line.startswith("sync")]
-    assert ran == [
-        f"rm -f {TIMER}",
-        f"rm -f {SERVICE}",
-        f"rm -f {BATCH}",
-        f"rmdir {BATCH.parent}",
-        "systemctl daemon-reload",
-    ]
-
-
-def test_a_unit_that_systemd_does_not_know_rests_already() -> None:
-    unknown = said(status=5, err="Failed to stop kthw-routes.service: Unit kthw-routes.service not loaded.")
-    visit = Visit(Answering({"systemctl stop": unknown}), Step.RUN, lambda _: None)
-    assert own_files.before(visit, [change(SERVICE), change(TIMER, b"x", b"x")]) == {}
-
-
-def test_no_timer_rests_where_none_stood_or_nothing_of_it_changes() -> None:
-    for changes in ([change(BATCH), change(TIMER)], [change(TIMER, b"x", b"x"), change(SCRIPT)], [change(SCRIPT)]):
-        host = Answering({})
-        assert own_files.before(Visit(host, Step.RUN, lambda _: None), changes) == {}
-        assert not host.ran
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"), [(said(status=1, err="Failed: x"), "Failed: x"), (HANGS, "took too long")]
-)
-def test_what_systemd_refuses_is_told(answer: Result, words: str) -> None:
-    events: list[Event] = []
-    stopped = own_files.before(
-        Visit(Answering({"systemctl stop": answer}), Step.RUN, events.append), [change(TIMER, b"old\n")]
-    )
-    assert words in stopped[str(TIMER)]
-    assert words in write({"systemctl enable": answer}, change(TIMER))[0][str(TIMER)]
-    assert words in write({"systemctl daemon-reload": answer}, change(TIMER, b"old\n", None))[0][str(TIMER)]
-
-
-def test_a_unit_that_does_not_start_keeps_the_old_file() -> None:
-    problems = write({"systemctl enable": said(status=1, err="x")}, change(TIMER), change(SCRIPT, b"old\n", None))[0]
-    assert set(problems) == {str(TIMER), str(SCRIPT)}
-
-
 # --- netplan ----------------------------------------------------------------------------------------------------
 
 SCRATCH = "/tmp/kthw-routes.AbCd1234"
@@ -399,3 +300,26 @@ def test_netplan_is_told_when_its_file_goes() -> None:
     ]
     words = write({"netplan generate": said(status=1, err="no")}, change(NETPLAN, b"old\n", None))[0][str(NETPLAN)]
     assert words == f"{NETPLAN} is gone, but `netplan generate` fails on the files that are left: no"
+
+
+class _Loud(Answering):
+    """One whose output comes line by line, as from a real host."""
+
+    def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        result = super().run(command)
+        if on_line is not None:
+            for line in result.err.splitlines():
+                on_line(line, True)
+        return result
+
+
+def test_the_line_of_somebody_elses_file_that_netplan_prints_is_told_to_nobody() -> None:
+    """It may hold the password of a Wi-Fi."""
+    err = "/etc/netplan/50-wifi.yaml:7:13: Error in network definition: unknown key 'pasword'\n  pasword: s3cret\n  ^"
+    events: list[Event] = []
+    visit = Visit(_Loud({"netplan generate": said(status=1, err=err)}), Step.RUN, events.append)
+    problems = own_files.write(visit, [change(NETPLAN, b"old\n", None)])
+    assert "/etc/netplan/50-wifi.yaml:7:13: Error in network definition: unknown key" in problems[str(NETPLAN)]
+    told = [e.text for e in events] + list(problems.values())
+    assert "netplan generate" in told, "that it is run is no secret"
+    assert not any("s3cret" in text for text in told)
