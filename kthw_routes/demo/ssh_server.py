@@ -10,12 +10,9 @@ import socket
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from io import StringIO
 from typing import ClassVar, Final, Protocol, cast
 
 import paramiko
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from paramiko.common import (
     AUTH_FAILED,
     AUTH_PARTIALLY_SUCCESSFUL,
@@ -26,6 +23,7 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
+from kthw_routes.demo.ssh_keys import new_key
 from kthw_routes.demo.terminal import Output, Readable, Terminal
 from kthw_routes.hosts.transport import QuietTransport
 
@@ -388,15 +386,3 @@ def _converse(host: Executes, user: str, terminal: Terminal) -> int:
             cancelled=terminal.begin(),
         )
     return status
-
-
-def new_key() -> paramiko.PKey:
-    """A fresh Ed25519 key."""
-    return paramiko.Ed25519Key.from_private_key(StringIO(private_text(Ed25519PrivateKey.generate())))
-
-
-def private_text(key: Ed25519PrivateKey) -> str:
-    """The key as OpenSSH writes it to a file, unencrypted."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-    ).decode()

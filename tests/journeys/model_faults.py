@@ -10,7 +10,8 @@ from typing import Final, Literal
 
 from kthw_routes.demo.files import Node
 from kthw_routes.demo.process import Process
-from kthw_routes.demo.ssh_server import Executes, Manners, Shell, SshServer, new_key
+from kthw_routes.demo.ssh_keys import new_key
+from kthw_routes.demo.ssh_server import Executes, Manners, Shell, SshServer
 from kthw_routes.demo.terminal import Output, Readable
 from kthw_routes.demo.users import SudoPolicy
 from tests.journeys.faults import PATIENCE, Hold

@@ -17,7 +17,8 @@ from typing import IO
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.ssh_server import Manners, Shell, SshServer, private_text
+from kthw_routes.demo.ssh_keys import private_text
+from kthw_routes.demo.ssh_server import Manners, Shell, SshServer
 from kthw_routes.demo.terminal import Output, Readable
 from kthw_routes.hosts.keys import Keys
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.ssh_server import new_key
+from kthw_routes.demo.ssh_keys import new_key
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import (
     CannotConnect,

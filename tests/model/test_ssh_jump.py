@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.ssh_server import SshServer, new_key
+from kthw_routes.demo.ssh_keys import new_key
+from kthw_routes.demo.ssh_server import SshServer
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import HostKeyChanged, HostKeyUnknown, KeyRejected, Unreachable
 from kthw_routes.hosts.known_hosts import HostKeyMode
