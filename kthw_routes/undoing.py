@@ -60,7 +60,7 @@ def planner(
             hosts_file,
             problem,
             files=files,
-            forwarding=False if _forwards_by(records, facts, by) and not _has_pods(facts) else None,
+            forwarding=_forwarding(records, facts, by),
             leftovers=(*(Leftover(path) for path in facts.network.leftovers), *_empty_folders(records, facts)),
             switches=facts.network.switches,
         )
@@ -74,11 +74,12 @@ def remarks(
     """What is left as it is and stands in no row of the plan."""
     found: list[Finding] = []
     for host, read in facts.items():
-        by = later.get((host, FORWARDING), "")
-        if _forwards_by(journal.of(host), read, {}) and (by or _has_pods(read)):
-            why = f"run {by} turned it on since; undo that first" if by else "pods run there by now"
-            words = f"{host}: the run turned forwarding on ({FORWARDING}); it stays on, because {why}."
-            found.append(Finding("forwarding-stays-on", Level.NOTICE, words, node=host))
+        before, by = _was_forwarding(journal.of(host), read), later.get((host, FORWARDING), "")
+        if before is not None and (by or (not before and _has_pods(read))):
+            is_now = "off" if before else "on"
+            why = f"run {by} turned it {is_now} since; undo that first" if by else "pods run there by now"
+            words = f"{host}: the run turned forwarding {is_now} ({FORWARDING}); it stays {is_now}, because {why}."
+            found.append(Finding(f"forwarding-stays-{is_now}", Level.NOTICE, words, node=host))
     return tuple(found)
 
 
@@ -339,10 +340,18 @@ def _empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Lef
     return tuple(Leftover(p, is_folder=True) for p in sorted(made & facts.network.folders - standing))
 
 
-def _forwards_by(records: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str]) -> bool:
-    """Whether the host forwards packets because of the run, and of no later one."""
-    switched = [r.forwarding for r in records if r.forwarding is not None]
-    return bool(switched) and not switched[-1] and facts.ip_forward and FORWARDING not in by
+def _forwarding(newest_first: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str]) -> bool | None:
+    """What forwarding is set to; None where it is left as it is."""
+    before = _was_forwarding(newest_first, facts)
+    if before is None or FORWARDING in by or (not before and _has_pods(facts)):
+        return None
+    return before
+
+
+def _was_forwarding(newest_first: Sequence[HostRecord], facts: HostFacts) -> bool | None:
+    """Whether the host forwarded packets before the run; None where that is so now, or the run left it alone."""
+    switched = [r.forwarding for r in newest_first if r.forwarding is not None]
+    return None if not switched or switched[-1] == facts.ip_forward else switched[-1]
 
 
 def _has_pods(facts: HostFacts) -> bool:

@@ -25,6 +25,11 @@ def make_a_mess(stage: Stage) -> dict[str, str]:
     return tables(stage)
 
 
+def forwarding(stage: Stage) -> dict[str, str]:
+    """Whether each node forwards packets."""
+    return {node: stage.run(node, "cat /proc/sys/net/ipv4/ip_forward") for node in NODES}
+
+
 def runs(stage: Stage) -> list[dict[str, Any]]:
     """The runs as the tool lists them, newest first."""
     answer = stage.tool("runs", "--json")
@@ -34,12 +39,15 @@ def runs(stage: Stage) -> list[dict[str, Any]]:
 
 
 def test_undo_leaves_all_as_it_was_and_can_itself_be_undone(stage: Stage) -> None:
-    before = make_a_mess(stage)
-    assert stage.tool(*APPLY).code == 0
-    applied = tables(stage)
+    for node in NODES:
+        stage.run(node, "mkdir -p /etc/sysctl.d")  # every real system has it, and no undo takes it away
+    before = make_a_mess(stage), forwarding(stage)
+    assert stage.tool(*APPLY, "--ip-forward").code == 0
+    applied = tables(stage), forwarding(stage)
+    assert applied[1]["worker-0"] == "1\n" != before[1]["worker-0"]
     answer = stage.tool(*UNDO)
     assert answer.code == 0, answer.out + answer.err
-    assert tables(stage) == before
+    assert (tables(stage), forwarding(stage)) == before
     (undo, apply) = runs(stage)
     assert (undo["kind"], undo["undoes"], apply["outcome"]) == ("undo", apply["id"], f"undone by {undo['id']}")
     again = stage.tool(*UNDO)
@@ -48,12 +56,12 @@ def test_undo_leaves_all_as_it_was_and_can_itself_be_undone(stage: Stage) -> Non
     named = stage.tool(*UNDO, apply["id"])
     assert named.code == 0
     assert "Nothing to take back: it is as before that run already, or was changed since." in named.out
-    assert tables(stage) == before
+    assert (tables(stage), forwarding(stage)) == before
     redo = stage.tool(*UNDO, undo["id"][-4:])
     assert redo.code == 0, redo.out + redo.err
-    assert tables(stage) == applied
+    assert (tables(stage), forwarding(stage)) == applied
     assert stage.tool(*UNDO).code == 0, "what was done again can be taken back again"
-    assert tables(stage) == before
+    assert (tables(stage), forwarding(stage)) == before
 
 
 def test_undo_works_from_another_folder_by_what_the_run_recorded(stage: Stage, tmp_path: Path) -> None:

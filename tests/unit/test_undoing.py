@@ -315,3 +315,22 @@ def test_forwarding_goes_off_again_only_where_no_pods_run() -> None:
         (remark,) = undoing.remarks(journal, {HOST.name: busy})
         assert "it stays on, because pods run there by now" in remark.sentence
     assert plan(HOST, replace(bare, ip_forward=False)).is_empty
+
+
+def test_forwarding_that_an_undo_turned_off_goes_on_again_also_where_pods_run() -> None:
+    off = facts(HOST, ip_forward=False)
+    undo = recorded_forwarding(HostPlan(HOST.name, forwarding=False), facts(HOST, ip_forward=True))
+    assert taken_back(undo, now=off).forwarding is True
+    assert taken_back(undo, now=replace(off, pods=(Pod("cni-1", ip("10.200.0.2")),))).forwarding is True
+    assert taken_back(undo, now=replace(off, ip_forward=True)).is_empty
+    redo = recorded_forwarding(HostPlan(HOST.name, forwarding=True), off)
+    assert taken_back(redo, undo, now=replace(off, ip_forward=True)).forwarding is False, "the first try tells"
+
+    assert taken_back_under(FORWARDING, undo, off).is_empty
+    (remark,) = undoing.remarks(Journal((undo,)), {HOST.name: off}, {(HOST.name, FORWARDING): "R"})
+    assert "it stays off, because run R turned it off since; undo that first" in remark.sentence
+
+
+def recorded_forwarding(todo: HostPlan, at: HostFacts) -> HostRecord:
+    """What a journal tells of it."""
+    return host_of(json.loads(json.dumps(host_record(todo, at))))
