@@ -15,25 +15,25 @@ from kthw_routes.untrusted import clean_line
 
 _NOT_LOADED: Final = "not loaded"
 """What systemd says of a unit that it does not know, such as one whose file somebody took away: it rests already."""
+_NO_FILE: Final = "does not exist"
+"""What systemd says where it is to disable a unit whose file is gone."""
 _WARNING: Final = "Warning:"
 """How systemd begins what is no complaint, as that a unit's file changed since it was read."""
 _KEPT: Final = "{path} was kept, as the file that was to take its place could not be written."
+_NEEDED: Final = f"{{path}} was kept, as {unit.TIMER.name} is there still."
 
 
 def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     """Let rest, while routes and files change, the timer that would put the old routes back.
 
+    It is not disabled yet, though it may be about to go: where the new files cannot be written it goes on.
+
     Returns path -> a sentence, where the timer would not rest. Raises what `Session.run` raises.
     """
     if not has_to_rest(changes):
         return {}
-    timer = _of(changes, unit.TIMER)
-    commands = [programs.stop_timer()]
-    if timer is not None and (timer.after is None or not timer.is_enabled):
-        commands.append(programs.disable_timer())
-    for command in commands:
-        if problem := _run(visit, command, may_be_missing=True, fine=_NOT_LOADED):
-            return {str(unit.TIMER): f"{unit.TIMER.name} could not be stopped: {problem}"}
+    if problem := _run(visit, programs.stop_timer(), may_be_missing=True, fine=_NOT_LOADED):
+        return {str(unit.TIMER): f"{unit.TIMER.name} could not be stopped: {problem}"}
     return {}
 
 
@@ -62,22 +62,34 @@ def leave(visit: Visit, changes: Sequence[FileChange], *, timer_was_enabled: boo
 def write(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     """Make the changes of files so, and tell the host of them.
 
-    Nothing is removed where another of the files could not be written: the routes would be in neither.
+    Nothing is removed where another of the files could not be written: the routes would be in neither. A timer that
+    rests (`before`) runs again then, if systemd starts it at boot.
 
     Returns path -> a sentence that says why that file was left as it is, or what its reader said of it.
     Raises what `Session.run` raises.
     """
     written, removed = in_order(changes)
     problems = {str(c.path): problem for c in written if (problem := _put(visit, c))}
-    if _is_of_unit(written, problems):
-        problems |= _start_units(visit, changes, problems)
-    kept = any(str(c.path) in problems for c in written if c.is_ours)
+    if any(c.path in unit.PATHS for c in written):
+        problems = _start_units(visit, changes, problems) | problems
+    if any(str(c.path) in problems for c in written if c.is_ours):
+        return _keep(visit, removed) | problems
     for change in removed:
-        if problem := _KEPT.format(path=change.path) if kept else _remove(visit, change):
+        stays = change.path in unit.PATHS and str(unit.TIMER) in problems
+        if problem := _NEEDED.format(path=change.path) if stays else _remove(visit, change):
             problems[str(change.path)] = problem
     if _is_of_unit(removed, problems) and (words := _run(visit, programs.reload_units(), may_be_missing=True)):
         problems[str(unit.TIMER)] = f"`{programs.reload_units()}` failed: {words}"
     return problems
+
+
+def _keep(visit: Visit, changes: Sequence[FileChange]) -> dict[str, str]:
+    """Keep the files that were to be removed: each with the reason; our timer among them goes on."""
+    kept = {str(c.path): _KEPT.format(path=c.path) for c in changes}
+    rested = any(c.path in unit.PATHS for c in changes)
+    if rested and _is_enabled(visit) and (words := _run(visit, programs.enable_timer())):
+        kept[str(unit.TIMER)] = f"{unit.TIMER} was kept, but `{programs.enable_timer()}` failed: {words}"
+    return kept
 
 
 def _is_of_unit(changes: Sequence[FileChange], problems: Mapping[str, str]) -> bool:
@@ -118,6 +130,8 @@ def _remove(visit: Visit, change: FileChange) -> str:
     path = change.path
     if not (change.is_ours and own_paths.is_own(path)):
         return f"{path} is no file of kthw-routes; it was left alone."
+    if path == unit.TIMER and (words := _run(visit, programs.disable_timer(), may_be_missing=True, fine=_NO_FILE)):
+        return f"{path.name} could not be disabled: {words}"
     if problem := _take_away(visit, change):
         return problem
     if path == netplan.PATH and (words := _generate(visit, may_be_missing=True)):
@@ -208,12 +222,22 @@ def _generate_or_put_back(visit: Visit, change: FileChange) -> str:
 
 
 def _start_units(visit: Visit, changes: Sequence[FileChange], problems: Mapping[str, str]) -> dict[str, str]:
-    """Let systemd read the unit anew, and start the timer if it is to be there and all that it needs is."""
+    """Let systemd read the unit anew, and start the timer if it is to run and all that it needs is there.
+
+    A file of it that could not be written, and stands there as it was, keeps no timer from running as it did.
+    """
     timer = _of(changes, unit.TIMER)
-    is_whole = not any(str(path) in problems for path in unit.PATHS)
-    commands = [programs.reload_units()]
-    if is_whole and (_is_enabled(visit) if timer is None else timer.after is not None and timer.is_enabled):
+    written = [c for c in in_order(changes)[0] if c.path in unit.PATHS]
+    failed = [c for c in written if str(c.path) in problems]
+    if timer is None:
+        runs = _is_enabled(visit)
+    else:
+        runs = timer.after is not None and (timer.was_enabled if timer in failed else timer.is_enabled)
+    commands = [programs.reload_units()] if written != failed else []
+    if runs and all(c.before is not None for c in failed):
         commands.append(programs.enable_timer())
+    elif timer in written and timer not in failed and timer.was_enabled and not timer.is_enabled:
+        commands.append(programs.disable_timer())
     for command in commands:
         if words := _run(visit, command):
             return {str(unit.TIMER): f"`{command}` failed: {words}"}

@@ -1,5 +1,7 @@
 """The unit of ours on a host: when its timer rests, when it runs again, when it goes."""
 
+from dataclasses import replace
+
 import pytest
 
 from kthw_routes.events import Event, Step
@@ -63,12 +65,10 @@ def test_a_timer_is_disabled_before_it_goes() -> None:
     gone = [change(BATCH, b"a", None, folder_is_ours=True), change(SERVICE, b"b", None), change(TIMER, b"c", None)]
     host = Answering({})
     assert own_files.before(Visit(host, Step.RUN, lambda _: None), gone) == {}
-    assert host.ran == [
-        "systemctl stop kthw-routes.timer kthw-routes.service",
-        "systemctl disable kthw-routes.timer",
-    ]
+    assert host.ran == ["systemctl stop kthw-routes.timer kthw-routes.service"]
     ran = [line for line in write({}, *gone)[1] if not line.startswith("sync")]
     assert ran == [
+        "systemctl disable kthw-routes.timer",
         f"rm -f {TIMER}",
         f"rm -f {SERVICE}",
         f"rm -f {BATCH}",
@@ -121,3 +121,52 @@ def test_what_systemd_refuses_is_told(answer: Result, words: str) -> None:
 def test_a_unit_that_does_not_start_keeps_the_old_file() -> None:
     problems = write({"systemctl enable": said(status=1, err="x")}, change(TIMER), change(SCRIPT, b"old\n", None))[0]
     assert set(problems) == {str(TIMER), str(SCRIPT)}
+
+
+GONE = [change(BATCH, b"a", None), change(SERVICE, b"b", None), change(TIMER, b"c", None)]
+REFUSED = {"netplan generate": said(status=1, err="no")}
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_a_timer_goes_on_where_the_file_of_the_next_manager_is_refused(is_enabled: bool) -> None:
+    answer = said("enabled\n") if is_enabled else said("disabled\n", status=1)
+    changes = [change(NETPLAN), *GONE]
+    assert own_files.before(Visit(Answering({}), Step.RUN, lambda _: None), changes) == {}
+    problems, ran = write({**REFUSED, "systemctl is-enabled": answer}, *changes)
+    assert set(problems) == {str(NETPLAN), str(BATCH), str(SERVICE), str(TIMER)}
+    assert not any(line.startswith(("systemctl disable", f"rm -f {TIMER}")) for line in ran)
+    assert (ran[-1] == "systemctl enable --now kthw-routes.timer") is is_enabled
+
+
+def test_a_timer_that_does_not_go_on_is_told() -> None:
+    answers = {**REFUSED, "systemctl is-enabled": said("enabled\n"), "systemctl enable": said(status=1, err="no bus")}
+    assert (
+        "kept, but `systemctl enable --now kthw-routes.timer` failed: no bus"
+        in (write(answers, change(NETPLAN), *GONE)[0][str(TIMER)])
+    )
+
+
+def test_a_timer_that_cannot_be_disabled_keeps_what_it_needs() -> None:
+    problems, ran = write({"systemctl disable": said(status=1, err="Read-only file system")}, *GONE)
+    assert problems[str(TIMER)] == "kthw-routes.timer could not be disabled: Read-only file system"
+    assert problems[str(BATCH)] == f"{BATCH} was kept, as kthw-routes.timer is there still."
+    assert not any(line.startswith("rm ") for line in ran)
+    missing = said(status=1, err="Failed to disable unit: Unit file kthw-routes.timer does not exist.")
+    assert write({"systemctl disable": missing}, *GONE)[0] == {}
+
+
+def test_a_timer_whose_batch_could_not_be_written_goes_on_with_the_old_one() -> None:
+    full = said(status=1, err="No space left on device")
+    timer = change(TIMER, b"same\n", b"same\n")
+    problems, ran = write({"dd": full}, change(BATCH, b"old\n"), timer)
+    assert list(problems) == [str(BATCH)]
+    assert ran[-1] == "systemctl enable --now kthw-routes.timer"
+    off = replace(timer, is_enabled=False, was_enabled=False)
+    for answers in ({"dd": full}, {}):
+        ran = write(answers, change(BATCH, b"old\n"), off)[1]
+        assert not any(line.startswith("systemctl enable") for line in ran), "somebody disabled it"
+
+
+def test_a_timer_that_was_not_enabled_before_a_run_is_disabled_when_the_run_is_taken_back() -> None:
+    back = replace(change(TIMER, b"old\n"), is_enabled=False)
+    assert write({}, back)[1][-2:] == ["systemctl daemon-reload", "systemctl disable kthw-routes.timer"]
