@@ -13,11 +13,14 @@ import hmac
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from kthw_routes.hosts.ssh_config import name_matches
+from kthw_routes.local_file import replace_file
 
 
 class HostKeyMode(StrEnum):
@@ -196,26 +199,39 @@ def _hashed_matches(hashed: str, name: str) -> bool:
     return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), digest)
 
 
+@contextmanager
+def _locked(file: Path) -> Iterator[BinaryIO]:
+    """Our file, to read and to append to, while nobody else writes it; made where there is none."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "r+b") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # released when the descriptor closes
+            if _is_still(file, handle):
+                yield handle
+                return
+
+
+def _is_still(file: Path, handle: BinaryIO) -> bool:
+    """Whether no other process has put a new file in the place of the one that was opened."""
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), file.stat())
+    except FileNotFoundError:
+        return False
+
+
 def _without(file: Path, name: str) -> tuple[KnownKey, ...]:
     """Take the lines of one host out of our file; what the file then holds."""
-    with file.open("r+b") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with _locked(file) as handle:
         lines = handle.read().decode("utf-8", "replace").splitlines(keepends=True)
         kept = "".join(x for x in lines if not any(key.is_for(name) for key in _parse(x, file)))
-        handle.seek(0)
-        handle.write(kept.encode())
-        handle.truncate()
-        handle.flush()
-        os.fsync(handle.fileno())
+        replace_file(file, kept.encode(), 0o600, keep_mode=True)
     return tuple(_parse(kept, file))
 
 
 def _append(file: Path, line: KnownKey) -> tuple[KnownKey, ...]:
     """Append `line` unless the file has a line for its host by now; what the file then holds."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "r+b") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # released when the descriptor closes
+    with _locked(file) as handle:
         content = handle.read()
         present = tuple(_parse(content.decode("utf-8", "replace"), file))
         if any(k.is_for(line.names[0]) and not k.revoked for k in present):

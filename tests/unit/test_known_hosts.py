@@ -195,6 +195,30 @@ def test_thirty_two_writers_in_four_processes_leave_a_valid_file(tmp_path: Path)
     assert sorted(file.read_text().splitlines()) == sorted(expected)
 
 
+def _forget_many(file: Path, together: Barrier) -> None:
+    together.wait()
+    for _ in range(200):
+        KnownHosts(file).forget("gone")
+
+
+def test_what_is_forgotten_meanwhile_takes_no_line_along(tmp_path: Path) -> None:
+    """The file is replaced whole; who waited for the old one's lock writes to the new one."""
+    file = tmp_path / "known_hosts"
+    file.write_text(line("gone", 99))
+    context = multiprocessing.get_context("spawn")
+    together = context.Barrier(17)
+    processes = [context.Process(target=_write_many, args=(file, n * 8, together)) for n in range(2)]
+    processes.append(context.Process(target=_forget_many, args=(file, together)))
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    expected = [line(f"host-{n}", n).strip() for n in (*range(16), *range(100, 110))]
+    assert sorted(file.read_text().splitlines()) == sorted(expected)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644, "its mode is kept"
+    assert [p.name for p in tmp_path.iterdir()] == ["known_hosts"]
+
+
 def test_a_writer_waits_for_another_and_sees_what_it_wrote(tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     known = KnownHosts(file)
