@@ -1,6 +1,7 @@
 """The dead man's switch: before a change, a host is told to take it back by itself unless it is told otherwise in time.
 
-systemd runs the script; it lies in /run, so that neither survives a reboot. What ran is known by the script's absence.
+systemd runs the script; it lies in /run, so that neither survives a reboot. What ran is known by the script's absence:
+whether it runs or is called off is decided by a rename, which only one of the two can do.
 """
 
 from contextlib import suppress
@@ -20,6 +21,10 @@ from kthw_routes.untrusted import clean_line
 
 class NotArmed(HostError):
     """The switch could not be set; nothing was changed on the host."""
+
+
+class StillSet(HostError):
+    """The switch could not be taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +75,22 @@ def arm(visit: Visit, facts: HostFacts, run: str, seconds: int, todo: HostPlan) 
 
 
 def disarm(visit: Visit, run: str) -> bool:
-    """Take the switch away; False where it has done its work already. Raises what `Session.run` and `Visit.run` do."""
+    """Take the switch away; False where it has done its work already, or is about it.
+
+    It may have been started a moment ago: of the script and us, whoever renames it first has it.
+
+    Raises StillSet, and what `Session.run` and `Visit.run` do.
+    """
     path = own_paths.switch_script(run)
+    mine = own_paths.claimed(path)
     visit.run(programs.stop_unit(f"{own_paths.switch_unit(run)}.timer"))
-    is_there = visit.run(programs.file_kind(path), silent=True).ok
-    visit.run(programs.remove_file(path), silent=True)
-    return is_there
+    renamed = visit.run(programs.rename_over(path, mine), silent=True)
+    if renamed.ok:
+        visit.run(programs.remove_file(mine), silent=True)
+    elif visit.run(programs.file_kind(path), silent=True).ok:
+        words = clean_line(renamed.err) or f"mv ended with status {renamed.status}."
+        raise StillSet(visit.node, f"{path} could not be taken away: {words}", f"Remove it by hand: `sudo rm {path}`.")
+    return renamed.ok
 
 
 def clock(at: datetime) -> str:

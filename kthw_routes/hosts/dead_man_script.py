@@ -23,13 +23,16 @@ def script(todo: HostPlan, path: PurePosixPath) -> bytes:
 
     Args:
         todo: what is done on the host.
-        path: where it lies; it removes itself first, which is the sign that it ran.
+        path: where it lies. It renames itself first, or does nothing where it was called off meanwhile; that it is gone
+            is the sign that it ran.
     """
+    mine = own_paths.claimed(path)
     lines = [
         "#!/bin/sh",
         "# kthw-routes: takes back what was changed here, because nobody said in time that it is well.",
         "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C",
-        f"rm -f {path}",
+        f"{programs.rename_over(path, mine)} 2>/dev/null || exit 0",
+        f"rm -f {mine}",
         *_back(todo),
         "exit 0",
     ]
@@ -43,7 +46,7 @@ def _back(plan: HostPlan) -> Iterator[str]:
         yield str(programs.stop_timer())
     for row in reversed(plan.routes):
         yield from _routes(row)
-    if any(f.path == unit.TIMER and f.before is None for f in units):
+    if any(f.path == unit.TIMER and f.after is not None and not _ran(f) for f in units):
         yield str(programs.disable_timer())
     for change in reversed(files):
         new = own_paths.beside(change.path)
@@ -55,13 +58,18 @@ def _back(plan: HostPlan) -> Iterator[str]:
         timer = next((f for f in plan.files if f.path == unit.TIMER), None)  # it rested, also if it stays as it is
         if timer is None:
             yield f"{programs.timer_is_enabled()} && {programs.enable_timer()}"
-        elif timer.before is not None:
+        elif _ran(timer):
             yield str(programs.enable_timer())
     edit = plan.hosts_file
     if edit is not None and not edit.is_empty:
         yield from _file(programs.ETC_HOSTS, programs.NEW_ETC_HOSTS, edit.after, edit.before, None, False)
     if plan.forwarding is not None:
         yield str(programs.set_ip_forward(not plan.forwarding))
+
+
+def _ran(timer: FileChange) -> bool:
+    """Whether systemd started our timer at boot, before the run."""
+    return timer.before is not None and timer.was_enabled
 
 
 def _routes(change: RouteChange) -> Iterator[str]:

@@ -38,6 +38,14 @@ def switch_script(run: str) -> PurePosixPath:
     return SWITCHES / f"{switch_unit(run)}.sh"
 
 
+def claimed(script: PurePosixPath) -> PurePosixPath:
+    """What a switch's script is renamed to, by itself when it begins or by whoever calls it off: only one of them can.
+
+    It is gone a moment later; one that a broken connection left there is nobody's switch.
+    """
+    return script.with_name(f"{script.name}.claimed")
+
+
 def switch_of(path: PurePosixPath) -> str:
     """The run whose dead man's switch this script is; empty where it is none."""
     found = _SWITCH.fullmatch(str(path))

@@ -1,6 +1,6 @@
 """The script with which a host goes back by itself, run by the modelled shell against the modelled kernel."""
 
-from pathlib import PurePosixPath
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -9,17 +9,26 @@ from hypothesis import strategies as st
 from kthw_routes.changes import ChangeKind
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.pipes import reading
+from kthw_routes.events import Step
 from kthw_routes.host_plan import HostPlan
+from kthw_routes.hosts import dead_man, own_paths
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.dead_man import StillSet
 from kthw_routes.hosts.dead_man_script import script
+from kthw_routes.hosts.session import OnLine
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.observed import HostKey, Privilege
 from tests.model.test_plan_on_model import _mess, look, messy_host, plan, run, send
 
-HERE = PurePosixPath("/run/kthw-routes-undo-20261122T101500Z-1abc.sh")
+RUN = "20261122T101500Z-1abc"
+HERE = own_paths.switch_script(RUN)
 ROUTE = "10.200.1.0/24"
 
 
 def go_back(host: ModelHost, made: HostPlan) -> None:
     """What systemd does when the time has come; what the kernel refuses is no matter."""
-    host.execute("sh", stdin=reading(script(made, HERE)), stdout=lambda _: None, stderr=lambda _: None)
+    host.files.put(str(HERE), script(made, HERE))
+    host.execute(f"sh {HERE}", stdout=lambda _: None, stderr=lambda _: None)
 
 
 @given(_mess, st.booleans(), st.integers(0, 12))
@@ -49,3 +58,53 @@ def test_a_route_that_somebody_changed_since_stays(before: str, since: str) -> N
     go_back(host, made)
     assert run(host, f"ip route show exact {ROUTE}") == there
     assert run(host, "ip route show exact 10.200.2.0/24") == "", "what nobody touched goes back"
+
+
+class Shell:
+    """A session with a modelled host; what comes first happens there just before its first renaming."""
+
+    def __init__(self, host: ModelHost, first: Callable[[], None]) -> None:
+        self.node, self.user, self.privilege = host.name, "root", Privilege.ROOT
+        self.host_key = HostKey("ssh-ed25519", "SHA256:x")
+        self._host = host
+        self._first: Callable[[], None] | None = first
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        if command.argv[0] == "mv" and self._first is not None:
+            first, self._first = self._first, None
+            first()
+        out, err = bytearray(), bytearray()
+        status = self._host.execute(str(command), stdin=reading(command.stdin), stdout=out.extend, stderr=err.extend)
+        return Result(status, bytes(out), bytes(err))
+
+
+@pytest.mark.parametrize("begins", ["before it is called off", "while it is called off", "never"])
+def test_a_host_is_told_in_time_or_goes_back_and_nothing_between(begins: str) -> None:
+    host = messy_host([])
+    made = plan(host)
+    send(host, made.commands)
+    text = script(made, HERE)
+    host.files.put(str(HERE), text)
+
+    def fire() -> None:
+        host.execute("sh", stdin=reading(text), stdout=lambda _: None, stderr=lambda _: None)
+
+    shell = Shell(host, fire if begins == "before it is called off" else lambda: None)
+    stays = dead_man.disarm(Visit(shell, Step.PROOF, lambda _: None), RUN)
+    if begins == "while it is called off":
+        fire()  # the shell had opened it by then
+    assert stays is (begins != "before it is called off")
+    assert bool(run(host, f"ip route show exact {ROUTE}")) is stays
+    assert run(host, "ls -1 /run | grep kthw-routes-undo || true") == ""
+
+
+def test_a_switch_that_cannot_be_taken_away_is_not_told_to_be_off() -> None:
+    host = messy_host([])
+    host.files.put(str(HERE), b"")
+    host.files.directory(str(own_paths.claimed(HERE)))
+    with pytest.raises(StillSet, match="could not be taken away: mv: cannot overwrite directory"):
+        dead_man.disarm(Visit(Shell(host, lambda: None), Step.PROOF, lambda _: None), RUN)

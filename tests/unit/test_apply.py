@@ -242,8 +242,8 @@ def with_switch(*, is_there: bool, left: str = "") -> tuple[HostOutcome, Host]:
             ("ip -json address", ADDRESSES),
             ("find ", said(SCRIPT)),
             (f"systemctl stop kthw-routes-undo-{SWITCH}.timer", said()),
-            (f"stat -c %F {SCRIPT}", said("regular file", 0 if is_there else 1)),
-            (f"rm -f {SCRIPT}", said()),
+            (f"mv -fT {SCRIPT} {SCRIPT}.claimed", said(status=0 if is_there else 1)),
+            *([(f"rm -f {SCRIPT}.claimed", said())] if is_there else []),
             ("ip -json route", table(*RIGHT)),
             ("ip -json address", ADDRESSES),
             ("find ", said(left)),
@@ -264,7 +264,7 @@ def test_an_earlier_runs_switch_is_called_off_where_all_else_is_right() -> None:
     outcome, host = with_switch(is_there=True)
     assert outcome.state is HostState.DONE, outcome.sentence
     assert outcome.changes_sent == 1
-    assert f"rm -f {SCRIPT}" in host.ran
+    assert f"mv -fT {SCRIPT} {SCRIPT}.claimed" in host.ran
     assert not any("batch" in line for line in host.ran)
 
 

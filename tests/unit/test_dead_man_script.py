@@ -1,13 +1,14 @@
-"""The script with which a host goes back by itself: what it does about our timer, which rests meanwhile."""
+"""The script with which a host goes back by itself: it runs or is called off, never both; our timer rests meanwhile."""
 
 import subprocess
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from kthw_routes.changes import ChangeKind
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
+from kthw_routes.hosts import own_paths
 from kthw_routes.hosts.dead_man_script import script
 from kthw_routes.persistence.unit import BATCH, TIMER
 
@@ -39,3 +40,19 @@ def test_a_timer_that_was_added_goes_and_is_not_started_again() -> None:
     said = lines(file(TIMER, None, b"new"), file(BATCH, None, b"new"))
     assert "systemctl disable kthw-routes.timer" in said
     assert not any("enable --now" in line and "disable" not in line for line in said)
+
+
+@pytest.mark.parametrize("called_off", [False, True])
+def test_it_runs_only_where_nobody_renamed_it_before(tmp_path: Path, called_off: bool) -> None:
+    """systemd may have started it already when it is called off: then the shell has it open."""
+    here, target = PurePosixPath(tmp_path / "undo.sh"), tmp_path / "file"
+    target.write_bytes(b"new")
+    made = HostPlan("worker-0", files=(file(PurePosixPath(target), b"old", b"new"),))
+    Path(here).write_bytes(script(made, here))
+    with Path(here).open("rb") as opened:
+        if called_off:
+            Path(here).rename(own_paths.claimed(here))
+        subprocess.run(["sh"], stdin=opened, check=True)
+    assert target.read_bytes() == (b"new" if called_off else b"old")
+    assert not Path(here).exists()
+    assert Path(own_paths.claimed(here)).exists() == called_off
