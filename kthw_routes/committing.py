@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from kthw_routes.cluster import Node
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import dead_man
@@ -27,12 +28,12 @@ class Switches:
         self._journal: Final = journal
         self._armed: dict[str, datetime] = {}
 
-    def arm(self, visit: Visit, todo: HostPlan, facts: HostFacts) -> None:
+    def arm(self, visit: Visit, node: Node, todo: HostPlan, facts: HostFacts) -> None:
         """Let the host take back by itself what is about to be done there; once for each host.
 
         Raises HostError: then nothing may be done.
         """
-        fires_at = dead_man.arm(visit, facts, self._run, self._seconds, todo)
+        fires_at = dead_man.arm(visit, node, facts, self._run, self._seconds, todo)
         self._armed[visit.node] = fires_at
         self._journal({"host": visit.node, "dead_man": Fate.ARMED, "fires_at": fires_at.isoformat()})
 

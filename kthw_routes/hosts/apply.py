@@ -20,7 +20,7 @@ Journal = Callable[[HostPlan, HostFacts], None]
 """Brings to disk, before anything is changed: what is to be done, and what was read just before."""
 
 
-Arm = Callable[[Visit, HostPlan, HostFacts], None]
+Arm = Callable[[Visit, Node, HostPlan, HostFacts], None]
 """Lets a host take back by itself what is about to be done there. Raises HostError where that cannot be."""
 
 
@@ -92,7 +92,7 @@ def apply(
         return HostOutcome(node.name, HostState.NOTHING_TO_DO, routes=fresh.routes, etc_hosts=fresh.etc_hosts)
     journal(todo, fresh)
     if arm is not None and todo.changes > len(todo.switches):
-        arm(visit, todo, fresh)
+        arm(visit, node, todo, fresh)
     visit.state(HostState.CHANGING)
     sent = todo.changes
     try:

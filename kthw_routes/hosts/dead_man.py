@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from kthw_routes.cluster import Node
 from kthw_routes.events import now
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import own_paths, programs
@@ -36,11 +37,12 @@ class Commitment:
     sentence: str
 
 
-def arm(visit: Visit, facts: HostFacts, run: str, seconds: int, todo: HostPlan) -> datetime:
+def arm(visit: Visit, node: Node, facts: HostFacts, run: str, seconds: int, todo: HostPlan) -> datetime:
     """Set the switch; about when it works, in UTC, never before.
 
     Args:
         visit: the host, nothing changed on it yet.
+        node: the same.
         facts: what was read there.
         run: the run's name.
         seconds: the time until it takes the changes back.
@@ -48,13 +50,12 @@ def arm(visit: Visit, facts: HostFacts, run: str, seconds: int, todo: HostPlan) 
 
     Raises NotArmed, and what `Session.run` raises.
     """
-    node = visit.node
     if not facts.network.has_systemd:
-        raise NotArmed(node, "there is no systemd, which --commit-within needs.", "Leave --commit-within out.")
+        raise NotArmed(visit.node, "there is no systemd, which --commit-within needs.", "Leave --commit-within out.")
     path = own_paths.switch_script(run)
     commands = (
         (programs.make_empty(path, 0o700), False),
-        (programs.write_file(path, script(todo, path)), True),
+        (programs.write_file(path, script(todo, path, node.pod_cidr)), True),
         (programs.run_later(own_paths.switch_unit(run), seconds, path), False),
     )
     for command, silent in commands:
@@ -68,7 +69,7 @@ def arm(visit: Visit, facts: HostFacts, run: str, seconds: int, todo: HostPlan) 
         if words:
             with suppress(TookTooLong):
                 visit.run(programs.remove_file(path), silent=True)
-            raise NotArmed(node, f"the changes could not be made to go back by themselves: {words}")
+            raise NotArmed(visit.node, f"the changes could not be made to go back by themselves: {words}")
     fires_at = now() + timedelta(seconds=seconds)
     visit.note(f"will take the changes back at {clock(fires_at)} unless told otherwise")
     return fires_at

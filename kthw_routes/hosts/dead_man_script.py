@@ -2,12 +2,13 @@
 
 What somebody changed meanwhile is left alone here too: a file goes back only while it is as the run wrote it, the
 routes of a prefix only while the route is there that the run put there. A route that it removed is added, never put in
-the place of another.
+the place of another. Forwarding stays on where pods need it by then.
 """
 
 import base64
 import shlex
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 
 from kthw_routes.host_files import FileChange
@@ -18,13 +19,14 @@ from kthw_routes.persistence import netplan, unit
 from kthw_routes.route_edits import outcome
 
 
-def script(todo: HostPlan, path: PurePosixPath) -> bytes:
+def script(todo: HostPlan, path: PurePosixPath, pods: IPv4Network | None) -> bytes:
     """The script.
 
     Args:
         todo: what is done on the host.
         path: where it lies. It renames itself first, or does nothing where it was called off meanwhile; that it is gone
             is the sign that it ran.
+        pods: the host's pod CIDR; None where it has none.
     """
     mine = own_paths.claimed(path)
     lines = [
@@ -33,13 +35,13 @@ def script(todo: HostPlan, path: PurePosixPath) -> bytes:
         "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C",
         f"{programs.rename_over(path, mine)} 2>/dev/null || exit 0",
         f"rm -f {mine}",
-        *_back(todo),
+        *_back(todo, pods),
         "exit 0",
     ]
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _back(plan: HostPlan) -> Iterator[str]:
+def _back(plan: HostPlan, pods: IPv4Network | None) -> Iterator[str]:
     files = [f for f in plan.files if f.kind.is_change]
     units = [f for f in files if f.path in unit.PATHS]
     if any(f.after is not None for f in units):
@@ -64,12 +66,22 @@ def _back(plan: HostPlan) -> Iterator[str]:
     if edit is not None and not edit.is_empty:
         yield from _file(programs.ETC_HOSTS, programs.NEW_ETC_HOSTS, edit.after, edit.before, None, False)
     if plan.forwarding is not None:
-        yield str(programs.set_ip_forward(not plan.forwarding))
+        yield from _forwarding(not plan.forwarding, pods)
 
 
 def _ran(timer: FileChange) -> bool:
     """Whether systemd started our timer at boot, before the run."""
     return timer.before is not None and timer.was_enabled
+
+
+def _forwarding(on: bool, pods: IPv4Network | None) -> Iterator[str]:
+    """Back to what it was; not off where there is a network namespace, or an interface into the pods' network."""
+    if not on:
+        bridge = f"$(ip route show root {pods} proto kernel)" if pods is not None else ""
+        yield f'if [ -z "$({programs.namespaces()}){bridge}" ]; then'
+    yield str(programs.set_ip_forward(on))
+    if not on:
+        yield "fi"
 
 
 def _routes(change: RouteChange) -> Iterator[str]:

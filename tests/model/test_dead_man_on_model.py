@@ -1,6 +1,7 @@
 """The script with which a host goes back by itself, run by the modelled shell against the modelled kernel."""
 
 from collections.abc import Callable
+from ipaddress import IPv4Interface
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 
 from kthw_routes.changes import ChangeKind
 from kthw_routes.demo.host import ModelHost
+from kthw_routes.demo.links import LinkAddress
 from kthw_routes.demo.pipes import reading
+from kthw_routes.demo.pods import add_pod
 from kthw_routes.events import Step
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import dead_man, own_paths
@@ -18,7 +21,7 @@ from kthw_routes.hosts.dead_man_script import script
 from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostKey, Privilege
-from tests.model.test_plan_on_model import _mess, look, messy_host, plan, run, send
+from tests.model.test_plan_on_model import NODE, _mess, look, messy_host, plan, run, send
 
 RUN = "20261122T101500Z-1abc"
 HERE = own_paths.switch_script(RUN)
@@ -27,7 +30,7 @@ ROUTE = "10.200.1.0/24"
 
 def go_back(host: ModelHost, made: HostPlan) -> None:
     """What systemd does when the time has come; what the kernel refuses is no matter."""
-    host.files.put(str(HERE), script(made, HERE))
+    host.files.put(str(HERE), script(made, HERE, NODE.pod_cidr))
     host.execute(f"sh {HERE}", stdout=lambda _: None, stderr=lambda _: None)
 
 
@@ -87,7 +90,7 @@ def test_a_host_is_told_in_time_or_goes_back_and_nothing_between(begins: str) ->
     host = messy_host([])
     made = plan(host)
     send(host, made.commands)
-    text = script(made, HERE)
+    text = script(made, HERE, NODE.pod_cidr)
     host.files.put(str(HERE), text)
 
     def fire() -> None:
@@ -108,3 +111,23 @@ def test_a_switch_that_cannot_be_taken_away_is_not_told_to_be_off() -> None:
     host.files.directory(str(own_paths.claimed(HERE)))
     with pytest.raises(StillSet, match="could not be taken away: mv: cannot overwrite directory"):
         dead_man.disarm(Visit(Shell(host, lambda: None), Step.PROOF, lambda _: None), RUN)
+
+
+FORWARDS = "cat /proc/sys/net/ipv4/ip_forward"
+
+
+@pytest.mark.parametrize("since", ["nothing", "pods", "a bridge", "another bridge"])
+def test_forwarding_goes_off_again_unless_pods_need_it_by_now(since: str) -> None:
+    host = messy_host([])
+    assert NODE.pod_cidr is not None
+    made = HostPlan(NODE.name, forwarding=True)
+    run(host, "sysctl -q -w net.ipv4.ip_forward=1")
+    if since == "pods":
+        add_pod(host, NODE.pod_cidr)
+        run(host, "ip link set cnio0 down")
+    elif since != "nothing":
+        first = "10.200.0.1/24" if since == "a bridge" else "172.17.0.1/16"
+        host.kernel.add_link("br0", kind="bridge", mac="02:00:00:00:00:09")
+        host.kernel.add_address("br0", LinkAddress(IPv4Interface(first)))
+    go_back(host, made)
+    assert run(host, FORWARDS) == ("1\n" if since in ("pods", "a bridge") else "0\n")

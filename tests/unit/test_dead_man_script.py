@@ -1,6 +1,8 @@
 """The script with which a host goes back by itself: it runs or is called off, never both; our timer rests meanwhile."""
 
 import subprocess
+from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -23,7 +25,11 @@ def file(path: PurePosixPath, before: bytes | None, after: bytes | None) -> File
 
 
 def lines(*files: FileChange) -> list[str]:
-    text = script(HostPlan("worker-0", files=files), HERE)
+    return shell_lines(HostPlan("worker-0", files=files))
+
+
+def shell_lines(made: HostPlan, pods: IPv4Network | None = None) -> list[str]:
+    text = script(made, HERE, pods)
     subprocess.run(["sh", "-n"], input=text, check=True)
     return text.decode().splitlines()
 
@@ -48,7 +54,7 @@ def test_it_runs_only_where_nobody_renamed_it_before(tmp_path: Path, called_off:
     here, target = PurePosixPath(tmp_path / "undo.sh"), tmp_path / "file"
     target.write_bytes(b"new")
     made = HostPlan("worker-0", files=(file(PurePosixPath(target), b"old", b"new"),))
-    Path(here).write_bytes(script(made, here))
+    Path(here).write_bytes(script(made, here, None))
     with Path(here).open("rb") as opened:
         if called_off:
             Path(here).rename(own_paths.claimed(here))
@@ -56,3 +62,27 @@ def test_it_runs_only_where_nobody_renamed_it_before(tmp_path: Path, called_off:
     assert target.read_bytes() == (b"new" if called_off else b"old")
     assert not Path(here).exists()
     assert Path(own_paths.claimed(here)).exists() == called_off
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_a_timer_is_left_as_it_was_before_the_run(was_enabled: bool) -> None:
+    """That somebody disabled it, a run that is taken back does not forget."""
+    same = replace(file(TIMER, b"t", b"t"), was_enabled=was_enabled, is_enabled=was_enabled)
+    assert (START in lines(file(BATCH, b"old", b"new"), same)) is was_enabled
+    enabled = replace(file(TIMER, b"t", b"t"), kind=ChangeKind.REPLACE, was_enabled=was_enabled)
+    said = lines(enabled)
+    assert ("systemctl disable kthw-routes.timer" in said, START in said) == (not was_enabled, was_enabled)
+    gone = replace(file(TIMER, b"t", None), was_enabled=was_enabled, is_enabled=False)
+    assert (START in lines(gone)) is was_enabled
+
+
+@pytest.mark.parametrize("was_on", [False, True])
+def test_forwarding_goes_on_again_anyhow_and_off_only_after_a_look_for_pods(was_on: bool) -> None:
+    said = shell_lines(HostPlan("worker-0", forwarding=not was_on), IPv4Network("10.200.0.0/24"))
+    at = said.index(f"sysctl -q -w net.ipv4.ip_forward={int(was_on)}")
+    if was_on:
+        assert not any("ip netns list" in line for line in said)
+    else:
+        look = 'if [ -z "$(ip netns list)$(ip route show root 10.200.0.0/24 proto kernel)" ]; then'
+        assert (said[at - 1], said[at + 1]) == (look, "fi")
+    assert 'if [ -z "$(ip netns list)" ]; then' in shell_lines(HostPlan("controller-0", forwarding=True))
