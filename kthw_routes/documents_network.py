@@ -24,6 +24,7 @@ def network_json(network: NetworkSetup) -> Json:
         "files": [{**_file(file), "text": text_of(file.content)} for file in network.files],
         "folders": sorted(str(path) for path in network.folders),
         "timer_enabled": network.timer_is_enabled,
+        "timer_active": network.timer_is_active,
         "etc_hosts_template": _file(template) if template is not None else None,
         "leftovers": [str(path) for path in network.leftovers],
         "switches": list(network.switches),

@@ -150,6 +150,8 @@ class NetworkSetup:
     """Those of the folders that files of ours may need which exist."""
     timer_is_enabled: bool = False
     """Whether systemd starts our timer at boot."""
+    timer_is_active: bool = False
+    """Whether our timer runs now."""
     hosts_template: HostFile | None = None
     """cloud-init's template of /etc/hosts, where cloud-init writes that file anew at each boot; None elsewhere."""
 

@@ -76,6 +76,7 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
         files=_files(visit, found, seen),
         folders=frozenset(folder for folder in folders if folder in seen and seen[folder][1] == "directory"),
         timer_is_enabled=unit.TIMER in seen and _says(visit, programs.timer_is_enabled()) == "enabled",
+        timer_is_active=unit.TIMER in seen and _says(visit, programs.timer_is_active()) == "active",
         leftovers=tuple(path for path in (*beside, programs.NEW_ETC_HOSTS) if path in seen),
         switches=switches,
         hosts_template=hosts_template(visit) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,

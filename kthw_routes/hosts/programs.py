@@ -159,6 +159,11 @@ def timer_is_enabled() -> Command:
     return Command(("systemctl", "is-enabled", unit.TIMER.name), timeout=_LOOKING)
 
 
+def timer_is_active() -> Command:
+    """Whether our timer runs now: `active`, `inactive`, `failed`, …"""
+    return Command(("systemctl", "is-active", unit.TIMER.name), timeout=_LOOKING)
+
+
 def cloud_init_settings(paths: Iterable[PurePosixPath]) -> Command:
     """The lines of cloud-init's configuration that say whether it writes /etc/hosts, each after its file's path."""
     return Command(("grep", "-arsH", "manage_etc_hosts", *(str(p) for p in paths)), needs_root=True)

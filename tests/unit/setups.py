@@ -82,6 +82,7 @@ def standing(network: NetworkSetup, *files: HostFile) -> NetworkSetup:
         files=tuple(sorted(files, key=lambda f: f.path)),
         folders=folders,
         timer_is_enabled=timer,
+        timer_is_active=timer,
     )
 
 

@@ -24,6 +24,7 @@ NETWORK = NetworkSetup(
     files=(OWN,),
     folders=frozenset({PurePosixPath("/etc/netplan")}),
     timer_is_enabled=True,
+    timer_is_active=True,
     hosts_template=TEMPLATE,
     switches=("20261122T094345Z-767b",),
     leftovers=(PurePosixPath("/etc/netplan/.90-kthw-routes.yaml.new"),),
@@ -55,6 +56,7 @@ def test_all_that_was_read_of_the_network_is_there() -> None:
     assert network["files"] == [{"path": str(OWN.path), "mode": "0600", "sha256": digest, "text": TEXT.decode()}]
     assert network["folders"] == ["/etc/netplan"]
     assert network["timer_enabled"] is True
+    assert network["timer_active"] is True
     assert network["leftovers"] == ["/etc/netplan/.90-kthw-routes.yaml.new"]
     assert network["etc_hosts_template"]["path"] == str(TEMPLATE.path)
     assert network["switches"] == ["20261122T094345Z-767b"]

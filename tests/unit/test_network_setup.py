@@ -229,6 +229,15 @@ def test_the_timer_is_asked_for_where_it_stands(words: str, enabled: bool) -> No
     assert read(answers)[0].timer_is_enabled is enabled
 
 
+@pytest.mark.parametrize(
+    ("answer", "active"), [(said("active\n"), True), (said("inactive\n", status=3), False), (HANGS, False)]
+)
+def test_the_timer_is_asked_whether_it_runs(answer: Result, active: bool) -> None:
+    path = "/etc/systemd/system/kthw-routes.timer"
+    network, _ = read({"find": said(path), "stat": there(path), "cat": said("x"), "systemctl is-active": answer})
+    assert network.timer_is_active is active
+
+
 CFG, SEED = "/etc/cloud/cloud.cfg", "/var/lib/cloud/instance/cloud-config.txt"
 
 
