@@ -1,22 +1,22 @@
 """Makes the pictures in `screenshots/`: `python tests/screenshots.py`. Drives the real wizard on the embedded lab.
 
-Clock, keys, ports and names are fixed, so that the same code gives the same pictures. A test makes them again.
+Clock, keys and names are fixed, so that the same code gives the same pictures. A test makes them again.
 """
 
 import asyncio
 import hashlib
 import os
 import re
-import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from io import StringIO
 from pathlib import Path
+from typing import Final
 from unittest import mock
 
 import paramiko
@@ -25,7 +25,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.ssh_keys import private_text
-from kthw_routes.demo.ssh_server import LOOPBACK
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.persistence.model import Persist
 from kthw_routes.settings import Settings
@@ -63,7 +62,7 @@ class PictureLab(EmbeddedLab):
     """The embedded lab with fixed keys, and a state folder that looks like a person's own."""
 
     def __init__(self, region: str, state: Path) -> None:
-        super().__init__(region, clock=FastClock(), keys={name: _key(name) for name in ADDRESSES}, ports=_ports())
+        super().__init__(region, clock=FastClock(), keys={name: _key(name) for name in ADDRESSES})
         self._state = state
 
     @property
@@ -75,21 +74,6 @@ class PictureLab(EmbeddedLab):
 def _key(name: str) -> paramiko.PKey:
     seed = hashlib.sha256(f"host key of {name}, for pictures".encode()).digest()
     return paramiko.Ed25519Key.from_private_key(StringIO(private_text(Ed25519PrivateKey.from_private_bytes(seed))))
-
-
-def _ports() -> dict[str, int]:
-    """2200 and up, where they are free; no picture shows them."""
-    found = {}
-    for number, name in enumerate(ADDRESSES):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, 2200 + number))
-            except OSError:
-                found[name] = 0
-            else:
-                found[name] = 2200 + number
-    return found
 
 
 @contextmanager
@@ -194,25 +178,46 @@ async def take_own() -> AsyncIterator[tuple[str, str]]:
             yield "2-nodes-own", picture(driver)
 
 
-async def pictures() -> dict[str, str]:
-    """Every picture: file name -> SVG."""
-    made = {f"{name}.svg": svg async for name, svg in take("ca-central", SIZE)}
-    london = {name: svg async for name, svg in take("eu-west", SIZE)}
-    made["2-nodes-eu-west.svg"] = london["2-nodes"]
-    made["6-proof-eu-west.svg"] = london["6-proof"]
-    made |= {f"{name}.svg": svg async for name, svg in take_own()}
-    wide = {name: svg async for name, svg in take("ca-central", WIDE)}
-    made["4-routes-wide.svg"] = wide["4-routes"]
-    return made
+async def _linode() -> dict[str, str]:
+    return {name: svg async for name, svg in take("ca-central", SIZE)}
+
+
+async def _eu_west() -> dict[str, str]:
+    made = {name: svg async for name, svg in take("eu-west", SIZE)}
+    return {f"{name}-eu-west": made[name] for name in ("2-nodes", "6-proof")}
+
+
+async def _own_machines() -> dict[str, str]:
+    return {name: svg async for name, svg in take_own()}
+
+
+async def _wide_terminal() -> dict[str, str]:
+    made = {name: svg async for name, svg in take("ca-central", WIDE)}
+    return {"4-routes-wide": made["4-routes"]}
+
+
+_OF_A_WALK: Final = (
+    *("1-source", "2-nodes", "3-host-keys", "3-checks", "4-persistence"),
+    *("4-routes", "5-run", "6-proof", "6-undo"),
+)
+
+WALKS: Final[Mapping[str, tuple[Callable[[], Coroutine[None, None, dict[str, str]]], frozenset[str]]]] = {
+    "linode": (_linode, frozenset(_OF_A_WALK)),
+    "eu-west": (_eu_west, frozenset(("2-nodes-eu-west", "6-proof-eu-west"))),
+    "own machines": (_own_machines, frozenset(("1-source-inventory", "2-nodes-own"))),
+    "wide terminal": (_wide_terminal, frozenset(("4-routes-wide",))),
+}
+"""Each walk, and the names of the pictures that it makes (name -> SVG)."""
 
 
 def main() -> None:
     """Write them all."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     folder.mkdir(exist_ok=True)
-    for name, svg in asyncio.run(pictures()).items():
-        (folder / name).write_text(svg)
-        print(folder / name)
+    for make, _ in WALKS.values():
+        for name, svg in asyncio.run(make()).items():
+            (folder / f"{name}.svg").write_text(svg)
+            print(folder / f"{name}.svg")
 
 
 if __name__ == "__main__":

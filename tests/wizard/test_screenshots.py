@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.screenshots import FOLDER, pictures
+from tests.screenshots import FOLDER, WALKS
 
 pytestmark = pytest.mark.wizard
 
@@ -20,11 +20,17 @@ def words(svg: str) -> list[tuple[float, float, str]]:
     return sorted(word for word in found if word[2])
 
 
-async def test_pictures_are_what_the_wizard_looks_like() -> None:
-    made = await pictures()
-    assert {file.name for file in FOLDER.glob("*.svg")} == made.keys()
+@pytest.mark.parametrize("walk", list(WALKS))
+async def test_pictures_are_what_the_wizard_looks_like(walk: str) -> None:
+    make, names = WALKS[walk]
+    made = await make()
+    assert made.keys() == names
     for name, svg in made.items():
-        kept = (FOLDER / name).read_text()
+        kept = (FOLDER / f"{name}.svg").read_text()
         assert words(kept) == words(svg), f"{name} is out of date: run tests/screenshots.py, and look at it"
         assert "http" not in kept.replace("http://www.w3.org/", ""), f"{name} wants something from elsewhere"
         assert len(words(kept)) > 10
+
+
+def test_every_picture_is_made_by_a_walk() -> None:
+    assert {file.stem for file in FOLDER.glob("*.svg")} == {name for _, names in WALKS.values() for name in names}
