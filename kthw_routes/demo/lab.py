@@ -36,19 +36,16 @@ class EmbeddedLab:
         *,
         clock: Clock | None = None,
         keys: Mapping[str, paramiko.PKey] | None = None,
-        ports: Mapping[str, int] | None = None,
     ) -> None:
         """
         Args:
             region: `ca-central`, or `eu-west` where the modelled provider drops packets with pod addresses.
             clock: the time on the nodes; real by default.
             keys: the nodes' host keys, by name; fresh ones by default.
-            ports: the nodes' ports, by name; by default those that the system hands out.
         """
         self.region: Final = region
         self._clock = clock
         self._keys = dict(keys or {})
-        self._ports = dict(ports or {})
         self._folder: Path | None = None
         self._aliases: dict[str, str] = {}
         """Under which name the host key of each node is known: its first one."""
@@ -82,7 +79,6 @@ class EmbeddedLab:
             host,
             self._authorized,
             key=self._keys.get(name),
-            port=self._ports.get(name, 0),
             is_up=lambda: self._is_up(server.port),
         )
         self.servers[name] = server
