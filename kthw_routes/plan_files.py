@@ -64,6 +64,8 @@ def of_host(
         rows = [row for manager in Manager for row in _kept_right(manager, holding)]
     else:
         rows = _brought_to(choice.manager, holding)
+    starts = facts.network.timer_is_enabled or (asked is not Persist.NONE and choice.manager is Manager.UNIT)
+    rows = [_starting(row, facts.network, starts) if row.path == unit.TIMER else row for row in rows]
     gets_routes = node.is_worker or options.routes_on.counts(node)
     forwarding, row = _forwarding(facts, asked=options.ip_forward and gets_routes)
     nothing_known = choice.manager is None and not choice.problem and not rows and not wanted
@@ -133,11 +135,16 @@ def _written(after: HostFile, network: NetworkSetup) -> FileChange:
         return _change(ChangeKind.ADD, after, None, reason, folder_is_ours=made_for_it)
     if before.content != after.content:
         return _change(ChangeKind.REPLACE, after, before, "is not as it should be")
-    if before.mode != after.mode:
-        return _change(ChangeKind.REPLACE, after, before, f"its mode is {before.mode:04o}")
-    if after.path == unit.TIMER and not network.timer_is_enabled:
+    if before.mode == after.mode and after.path == unit.TIMER and not network.timer_is_enabled:
         return _change(ChangeKind.REPLACE, after, before, "is not enabled")
+    if wrong := _wrong_besides(before, after, network):
+        return _change(ChangeKind.REPLACE, after, before, wrong)
     return _change(ChangeKind.KEEP, after, before, "right as it is")
+
+
+def _starting(row: FileChange, network: NetworkSetup, starts: bool) -> FileChange:
+    """The row of our timer, with whether systemd started it at boot, and whether it will."""
+    return replace(row, was_enabled=network.timer_is_enabled, is_enabled=starts and row.after is not None)
 
 
 def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
@@ -159,8 +166,8 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
         should_hold = module.entries(file) or (manager is Manager.UNIT and network.file(unit.BATCH) is None)
         unread = module.why_unread(file, network) if should_hold else ""
         target = after.get(file.path)
-        if target is not None and _pairs(manager, file) != _pairs(manager, target):
-            rows.append(_change(ChangeKind.REPLACE, target, file, "holds other routes than it should"))
+        if target is not None and (wrong := _wrong(manager, file, target, network)):
+            rows.append(_change(ChangeKind.REPLACE, target, file, wrong))
         elif unread:
             rows.append(_change(ChangeKind.STALE, file, file, f"this host does not read it: {unread}"))
         elif target is None and len(fitting) == len(routes):
@@ -178,8 +185,26 @@ def _is_strange(manager: Manager, file: HostFile) -> bool:
     return file.path not in (unit.SERVICE, unit.TIMER) and not MODULES[manager].entries(file)
 
 
-def _pairs(manager: Manager, file: HostFile) -> set[tuple[object, object]]:
-    return {(route.prefix, route.next_hop) for route in MODULES[manager].entries(file)}
+def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkSetup) -> str:
+    """Why a file that stands there is written anew, though nobody asked for files; empty where it is right.
+
+    Comments, and the order of the routes, are no matter. The interface is: the scripts go by its name.
+    """
+    module = MODULES[manager]
+    if set(module.entries(file, network)) != set(module.entries(target, network)):
+        return "holds other routes than it should"
+    if file.path in (unit.SERVICE, unit.TIMER) and file.content != target.content:
+        return "is not as it should be"
+    return _wrong_besides(file, target, network)
+
+
+def _wrong_besides(file: HostFile, target: HostFile, network: NetworkSetup) -> str:
+    """Why a file whose content is right is written anew; empty where it stays."""
+    if file.mode != target.mode:
+        return f"its mode is {file.mode:04o}"
+    is_whole = all(network.file(path) is not None for path in unit.PATHS)
+    rests = network.timer_is_enabled and not network.timer_is_active
+    return "is not running" if file.path == unit.TIMER and is_whole and rests else ""
 
 
 def _forwarding(facts: HostFacts, *, asked: bool) -> tuple[bool | None, tuple[FileChange, ...]]:

@@ -4,24 +4,28 @@ from dataclasses import replace
 
 import pytest
 
-from kthw_routes.cluster import Selection
+from kthw_routes import plan as planning
+from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.events import HostState, Step
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.apply import HostOutcome
-from kthw_routes.hosts.command import Result
+from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import HostError
+from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFacts
 from kthw_routes.options import Options
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import Manager, Persist
 
-from .answering import Answering, said
+from .answering import MISSING, Answering, said
 from .builders import pod_route
-from .setups import BARE, LINODE, held
+from .setups import BARE, LINODE, NETWORK_HELPER, held
 from .test_apply import ADDRESSES, table
-from .test_plan_files import CLUSTER, NODE, OLD, RIGHT, plan, read, with_files
+from .test_network_setup import networkctl
+from .test_plan_files import ASKED, CLUSTER, NODE, OLD, RIGHT, plan, read, with_files
+
+Answers = dict[str, Result | HostError | list[Result | HostError]]
 
 STOP = "systemctl stop kthw-routes.timer kthw-routes.service"
 START = "systemctl enable --now kthw-routes.timer"
@@ -29,23 +33,48 @@ REFUSED = said(status=1, err="RTNETLINK answers: Nexthop has invalid gateway.\nC
 BROKEN_OFF = said(status=255, err="ip: killed")
 
 
+class _Host(Answering):
+    """One whose files are as they are written; the rest it is told to answer."""
+
+    def __init__(self, answers: Answers, facts: HostFacts) -> None:
+        super().__init__(answers)
+        self.files = {str(f.path): f.content for f in facts.network.files}
+
+    def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        result = super().run(command, on_line)
+        match command.argv:
+            case ("dd", target, *_) if result.ok:
+                self.files[target.removeprefix("of=")] = command.stdin
+            case ("mv", _, new, path) if result.ok:
+                self.files[path] = self.files.pop(new)
+            case ("rm", _, path):
+                self.files.pop(path, None)
+            case ("cat", path) if path in self.files:
+                return Result(0, self.files[path], b"")
+            case ("find", *_):
+                return said("\n".join(self.files))
+            case ("stat", "-c", words, *_) if words != "%F":
+                lines = [f"644 {path} regular file" for path in self.files]
+                return said("\n".join(["755 /run/systemd/system directory", *lines]))
+        return result
+
+
 def applied(
-    facts: HostFacts, todo: HostPlan, answers: dict[str, Result | HostError | list[Result | HostError]]
+    facts: HostFacts, answers: Answers, options: Options = ASKED, of: Cluster = CLUSTER
 ) -> tuple[HostOutcome, list[str]]:
-    """How a host ends, and what was run there, of which the last of `table` is what it has all the time."""
-    stands = "\n".join(str(f.path) for f in facts.network.files)
-    usual: dict[str, Result | HostError | list[Result | HostError]] = {
-        "ip -json route": table(pod_route(1)),
+    """How a host ends, and what was run there. The plan is made of what is read, each time."""
+    usual: Answers = {
+        "ip -json route": table(*(r for r in facts.routes if r.gateway)),
         "ip -json address": ADDRESSES,
-        "networkctl": said(status=1),
+        "networkctl --no-pager status": networkctl(NETWORK_HELPER) if facts.network.links == LINODE.links else MISSING,
         "stat -c %F": said("regular file\n"),
-        "find": said(stands),
-        "stat": said("\n".join(f"644 {path} regular file" for path in stands.split())),
         "systemctl is-enabled": said("enabled\n"),
+        "systemctl is-active": said("active\n"),
     }
-    host = Answering(usual | answers)
+    host = _Host(usual | answers, facts)
     visit = Visit(host, Step.RUN, lambda _: None)
-    outcome = applying.apply(visit, NODE, todo, facts, lambda *_: todo, lambda *_: None)
+    todo = plan(facts, options, of)
+    outcome = applying.apply(visit, NODE, todo, facts, planning.planner(of, options), lambda *_: None)
     return outcome, host.ran
 
 
@@ -56,7 +85,7 @@ def writes(ran: list[str]) -> bool:
 @pytest.mark.parametrize("answer", [REFUSED, BROKEN_OFF])
 def test_what_the_kernel_refused_is_planted_in_no_file_and_the_timer_goes_on(answer: Result) -> None:
     facts = read(with_files(Manager.UNIT, BARE, OLD), pod_route(1))
-    outcome, ran = applied(facts, plan(facts), {"ip -force -batch": answer})
+    outcome, ran = applied(facts, {"ip -force -batch": answer})
     assert outcome.state is HostState.FAILED
     assert not writes(ran)
     assert "left as it is, as routes that it is to hold were not added" in outcome.failed_rows[str(unit.BATCH)]
@@ -65,7 +94,7 @@ def test_what_the_kernel_refused_is_planted_in_no_file_and_the_timer_goes_on(ans
 
 def test_the_file_of_another_manager_stays_as_well() -> None:
     facts = read(with_files(Manager.UNIT, LINODE), pod_route(1))
-    outcome, ran = applied(facts, plan(facts, Options(persist=Persist.AUTO)), {"ip -force -batch": REFUSED})
+    outcome, ran = applied(facts, {"ip -force -batch": REFUSED}, Options(persist=Persist.AUTO))
     assert not writes(ran)
     assert not any(line.startswith("rm ") for line in ran)
     assert {str(path) for path in unit.PATHS} < set(outcome.failed_rows)
@@ -76,13 +105,12 @@ def test_a_route_that_does_not_go_keeps_no_file_from_losing_it() -> None:
     gone = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), selection=Selection.REMOVED))
     facts = read(with_files(Manager.UNIT, BARE, RIGHT), pod_route(1), pod_route(2))
     refused = said(status=1, err="RTNETLINK answers: No such process\nCommand failed -:1\n")
-    assert writes(applied(facts, plan(facts, of=gone), {"ip -force -batch": refused})[1])
+    assert writes(applied(facts, {"ip -force -batch": refused}, of=gone)[1])
 
 
 def test_forwarding_is_no_affair_of_the_routes() -> None:
     facts = read(with_files(Manager.UNIT, BARE, OLD), pod_route(1))
-    todo = plan(facts, Options(ip_forward=True))
-    ran = applied(facts, todo, {"ip -force -batch": REFUSED})[1]
+    ran = applied(facts, {"ip -force -batch": REFUSED}, Options(ip_forward=True))[1]
     assert [line for line in ran if line.startswith("dd ")] == [
         "dd of=/etc/sysctl.d/.90-kthw-routes.conf.new conv=fsync status=none"
     ]
@@ -90,11 +118,21 @@ def test_forwarding_is_no_affair_of_the_routes() -> None:
 
 def test_where_the_timer_does_not_rest_its_files_stay() -> None:
     facts = read(with_files(Manager.UNIT, BARE, OLD), pod_route(1))
-    outcome, ran = applied(facts, plan(facts), {"systemctl stop": said(status=1, err="Failed: x")})
+    outcome, ran = applied(facts, {"systemctl stop": said(status=1, err="Failed: x")})
     assert not writes(ran)
     assert "the timer could not be stopped" in outcome.failed_rows[str(unit.BATCH)]
 
 
 def test_files_are_written_where_all_routes_were_taken() -> None:
     facts = read(with_files(Manager.UNIT, BARE, (held(1),)), pod_route(1))
-    assert writes(applied(facts, plan(facts), {})[1])
+    both = table(pod_route(1), pod_route(2))
+    outcome, ran = applied(facts, {"ip -json route": [table(pod_route(1)), both]})
+    assert (outcome.state, outcome.failed_rows) == (HostState.DONE, {})
+    assert writes(ran)
+
+
+def test_a_timer_that_does_not_run_again_is_told() -> None:
+    facts = read(with_files(Manager.UNIT, BARE, OLD))
+    outcome = applied(facts, {"systemctl is-active": [said("active\n"), said("inactive\n", status=3)]})[0]
+    assert outcome.state is HostState.FAILED
+    assert outcome.failed_rows == {str(unit.TIMER): "the file as read back is another."}

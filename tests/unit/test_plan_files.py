@@ -15,7 +15,7 @@ from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.host_files import FileChange
 from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.options import Options, RoutesOn
-from kthw_routes.persistence import ifupdown, netplan, unit
+from kthw_routes.persistence import ifupdown, netplan
 from kthw_routes.persistence.managers import MODULES, entries
 from kthw_routes.persistence.model import Choice, HeldRoute, Manager, Persist
 from kthw_routes.plan import HostPlan
@@ -129,16 +129,6 @@ def test_the_folder_goes_with_the_file_only_where_it_was_made_for_it() -> None:
     assert [f.folder_is_ours for f in rows(replace(LINODE, folders=frozenset({folder})), AUTO).values()] == [False]
     for network in (NETPLAN, DEBIAN, ALMA):
         assert [f.folder_is_ours for f in rows(network, AUTO).values()] == [False]
-
-
-def test_a_timer_that_is_not_enabled_is_enabled() -> None:
-    off = replace(with_files(Manager.UNIT, BARE), timer_is_enabled=False)
-    found = rows(off, AUTO)
-    assert {p: f.kind for p, f in found.items() if f.kind.is_change} == {str(unit.TIMER): ChangeKind.REPLACE}
-    assert found[str(unit.TIMER)].before == found[str(unit.TIMER)].after
-    assert {str(f.path): f.kind for f in plan(read(off)).files if f.kind is not ChangeKind.KEEP} == {
-        str(unit.BATCH): ChangeKind.STALE
-    }
 
 
 @pytest.mark.parametrize("asked", [Persist.NETPLAN, Persist.IFUPDOWN, Persist.NETWORKMANAGER])

@@ -1,6 +1,7 @@
 """The way back by hand, in an order that works; files in the transcript, shown whole."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from kthw_routes import etc_hosts
@@ -59,6 +60,8 @@ def test_a_timer_that_stays_rests_meanwhile_and_runs_again() -> None:
     host = HostPlan("worker-0", files=(batch, timer))
     assert back(host)[0] == "systemctl stop kthw-routes.timer"
     assert back(host)[-1] == "systemctl enable --now kthw-routes.timer"
+    off = replace(timer, was_enabled=False, is_enabled=False)
+    assert not any("enable --now" in line for line in back(HostPlan("worker-0", files=(batch, off)))), "as it was"
 
 
 def test_all_that_was_sent_to_a_host_goes_back_and_nothing_elsewhere() -> None:
