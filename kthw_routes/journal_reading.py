@@ -49,8 +49,6 @@ class HostRecord:
     hosts_file: HostsFileRecord | None = None
     forwarding: bool | None = None
     """What net.ipv4.ip_forward was before it was switched; None where it was left alone."""
-    switches: tuple[str, ...] = ()
-    """The earlier runs whose changes the host was no longer to take back by itself."""
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -72,6 +70,8 @@ class Journal:
     """Host -> the rows that failed there."""
     switches: Mapping[str, Switch] = field(default_factory=dict)
     """Host -> what is known of the switch by which it takes the changes back by itself; empty without one."""
+    called_off: frozenset[tuple[str, str]] = frozenset()
+    """(host, run): the earlier runs whose changes the host was told not to take back by itself any more."""
     is_closed: bool = False
     """Whether the run came to its end."""
     left: frozenset[str] = frozenset()
@@ -97,6 +97,7 @@ def read_journal(path: Path) -> Journal:
     states: dict[str, str] = {}
     failed: dict[str, frozenset[str]] = {}
     switches: dict[str, Switch] = {}
+    called_off: set[tuple[str, str]] = set()
     closed, left = False, frozenset[str]()
     for number, line in enumerate(lines, 1):
         try:
@@ -111,12 +112,14 @@ def read_journal(path: Path) -> Journal:
                 failed[entry["host"]] = frozenset(entry.get("failed", ()))
             elif "dead_man" in entry:
                 switches[entry["host"]] = _switch(entry, switches.get(entry["host"]))
+            elif "called_off" in entry:
+                called_off.add((str(entry["host"]), str(entry["called_off"])))
             elif "do" in entry:
                 records.append(host_of(entry))
                 states.pop(entry["host"], None)  # tried again: how it ended then is no longer how it stands
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UnreadableJournal(f"line {number} of {path} cannot be read") from error
-    return Journal(tuple(records), states, failed, switches, closed, left)
+    return Journal(tuple(records), states, failed, switches, frozenset(called_off), closed, left)
 
 
 def _switch(entry: Mapping[str, Any], before: Switch | None) -> Switch:
@@ -141,7 +144,6 @@ def host_of(entry: Mapping[str, Any]) -> HostRecord:
         tuple(_file(f) for f in entry["files"]),
         _hosts_file(names) if names else None,
         bool(forwarding["before"]) if forwarding else None,
-        tuple(str(run) for run in entry.get("switches", ())),
     )
 
 

@@ -143,13 +143,7 @@ class Runs(Sequence[PastRun]):
 
     def switches(self, run: PastRun) -> Mapping[str, Switch]:
         """Host -> the switch by which it takes this run's changes back by itself, or would have."""
-        # A state is written when a host's work has ended; the switches of earlier runs go first.
-        kept = {
-            record.host
-            for other in self._runs
-            for record in other.journal.records
-            if run.id in record.switches and record.host in other.journal.failed
-        }
+        kept = {host for other in self._runs for host, off in other.journal.called_off if off == run.id}
         switches = run.journal.switches.items()
         return {h: replace(one, fate=Fate.KEPT) if h in kept and one.fate is Fate.ARMED else one for h, one in switches}
 

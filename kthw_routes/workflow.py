@@ -334,8 +334,9 @@ class Walk:
                 review.plan.host(node.name) or HostPlan(node.name),
                 inspection.facts[node.name],
                 review.planner,
-                self._journal,
+                lambda todo, read: self._journal(host_record(todo, read)),
                 arm=self._switches.arm if self._switches is not None else None,
+                called_off=lambda run: self._journal({"host": node.name, "called_off": run}),
                 again=again,
             )
 
@@ -346,8 +347,7 @@ class Walk:
         def whole(session: Session) -> HostOutcome:
             outcome = work(session)
             self._emit(Event(Step.RUN, EventKind.STATE, outcome.sentence or outcome.state, outcome.node, outcome.state))
-            if self._run is not None:
-                self._run.journal({"host": outcome.node, "state": outcome.state, "failed": dict(outcome.failed_rows)})
+            self._journal({"host": outcome.node, "state": outcome.state, "failed": dict(outcome.failed_rows)})
             return outcome
 
         done = self._fleet.each(whole, wanted)
@@ -373,9 +373,9 @@ class Walk:
         self._emit(Event(Step.RUN, EventKind.STATE, ended.sentence, name, ended.state))
         return ended
 
-    def _journal(self, todo: HostPlan, facts: HostFacts) -> None:
+    def _journal(self, record: Mapping[str, object]) -> None:
         if self._run is not None:
-            self._run.journal(host_record(todo, facts))
+            self._run.journal(record)
 
     def _report(self, review: Review, outcomes: Mapping[str, HostOutcome]) -> Report:
         return Report(review, outcomes, self._run.folder if self._run else None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.cluster import Node
@@ -19,17 +20,25 @@ from kthw_routes.untrusted import clean_line
 Journal = Callable[[HostPlan, HostFacts], None]
 """Brings to disk, before anything is changed: what is to be done, and what was read just before."""
 
-
 Arm = Callable[[Visit, Node, HostPlan, HostFacts], None]
 """Lets a host take back by itself what is about to be done there. Raises HostError where that cannot be."""
 
+CalledOff = Callable[[str], None]
+"""Brings to disk that what this earlier run did is not taken back by the host itself any more."""
+
+_AGAIN: Final = "Try again: the host is read anew then."
+
+
+def _nowhere(_run: str) -> None:
+    """Where no record is kept."""
+
 
 class ChangedSinceReview(HostError):
-    """The host is not as it was when the plan was shown; nothing was changed."""
+    """The host is not as it was when the plan was shown; nothing was changed, but that earlier runs' undos are off."""
 
-    def __init__(self, node: str, what: str) -> None:
+    def __init__(self, node: str, what: str, called_off: Sequence[str] = ()) -> None:
         super().__init__(
-            node, f"changed since the review: {what}. Nothing was changed there.", "Look again and review."
+            node, f"changed since the review: {what}. {_nothing_but(called_off)}", "Look again and review."
         )
 
 
@@ -67,6 +76,7 @@ def apply(
     journal: Journal,
     *,
     arm: Arm | None = None,
+    called_off: CalledOff = _nowhere,
     again: bool = False,
 ) -> HostOutcome:
     """Do on one host what the review showed.
@@ -79,6 +89,7 @@ def apply(
         plan: makes the plan from facts read now.
         journal: called before anything is changed.
         arm: called after it, where the host is to take the change back by itself.
+        called_off: called for each earlier run as soon as the host does not take that back by itself any more.
         again: whether this is a retry: rows that are right by now are no difference.
 
     Raises HostError where nothing was sent; what happens after that becomes an outcome.
@@ -91,21 +102,22 @@ def apply(
         visit.state(HostState.NOTHING_TO_DO)
         return HostOutcome(node.name, HostState.NOTHING_TO_DO, routes=fresh.routes, etc_hosts=fresh.etc_hosts)
     journal(todo, fresh)
-    if arm is not None and todo.changes > len(todo.switches):
-        arm(visit, node, todo, fresh)
-    visit.state(HostState.CHANGING)
     sent = todo.changes
     try:
-        _call_off(visit, todo.switches)
+        _call_off(visit, todo.switches, called_off)
+    except (ChangedSinceReview, dead_man.StillSet):
+        raise  # nothing was changed yet
+    except HostError as error:
+        return _not_confirmed(error, sent)
+    if arm is not None and todo.changes > len(todo.switches):
+        _arm(arm, visit, node, todo, fresh)
+    visit.state(HostState.CHANGING)
+    try:
         failed, broke_off = _send(visit, todo, fresh)
         visit.state(HostState.READING_BACK)
         after = reread(visit, facts)
-    except ChangedSinceReview:
-        raise  # nothing was sent yet
     except HostError as error:  # whatever it is, something may have been changed by now
-        sentence = f"{error.sentence} Changes were sent; whether they took effect is not confirmed."
-        hint = "Try again: the host is read anew then."
-        return HostOutcome(node.name, HostState.NOT_CONFIRMED, sentence, hint, changes_sent=sent)
+        return _not_confirmed(error, sent)
     back = plan(node, after)
     for route in (r for row in back.routes for r in row.has):
         visit.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
@@ -114,6 +126,11 @@ def apply(
         sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{broke_off}"
         return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent, after.routes, after.etc_hosts)
     return HostOutcome(node.name, HostState.DONE, "", "", {}, sent, after.routes, after.etc_hosts)
+
+
+def _not_confirmed(error: HostError, sent: int) -> HostOutcome:
+    sentence = f"{error.sentence} Changes were sent; whether they took effect is not confirmed."
+    return HostOutcome(error.node, HostState.NOT_CONFIRMED, sentence, _AGAIN, changes_sent=sent)
 
 
 def reread(visit: Visit, facts: HostFacts) -> HostFacts:
@@ -159,12 +176,29 @@ def switch_row(run: str) -> str:
     return f"the timed undo of run {run}"
 
 
-def _call_off(visit: Visit, runs: Sequence[str]) -> None:
+def _call_off(visit: Visit, runs: Sequence[str], called_off: CalledOff) -> None:
     """Before anything else: what earlier runs did is not taken back by the host itself any more."""
-    for run in runs:
+    for number, run in enumerate(runs):
         if not dead_man.disarm(visit, run):
-            raise ChangedSinceReview(visit.node, f"it took back by itself what run {run} had done")
+            raise ChangedSinceReview(visit.node, f"it took back by itself what run {run} had done", runs[:number])
+        called_off(run)
         visit.note(f"what run {run} did is not taken back by the host itself any more")
+
+
+def _arm(arm: Arm, visit: Visit, node: Node, todo: HostPlan, fresh: HostFacts) -> None:
+    try:
+        arm(visit, node, todo, fresh)
+    except HostError as error:
+        if not todo.switches:
+            raise
+        raise HostError(visit.node, f"{error.complaint} {_nothing_but(todo.switches)}", error.hint or _AGAIN) from error
+
+
+def _nothing_but(called_off: Sequence[str]) -> str:
+    """What was not changed, though the timed undos of these runs were called off."""
+    if not called_off:
+        return "Nothing was changed there."
+    return f"Nothing was changed there, but the timed undo of run {' and of run '.join(called_off)} is called off."
 
 
 def _send(visit: Visit, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str], str]:

@@ -47,17 +47,17 @@ class Host:
         self.host_key = HostKey("ssh-ed25519", "SHA256:x")
         self.privilege = Privilege.ROOT
         self.ran: list[str] = []
-        self._answers = list(answers)
+        self.answers = list(answers)
 
     def open(self) -> None: ...
 
     def close(self) -> None: ...
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
-        if str(command).startswith(ASIDES) and not (self._answers and str(command).startswith(self._answers[0][0])):
+        if str(command).startswith(ASIDES) and not (self.answers and str(command).startswith(self.answers[0][0])):
             return Result(1, b"", b"")
         self.ran.append(str(command))
-        begin, answer = self._answers.pop(0)
+        begin, answer = self.answers.pop(0)
         assert str(command).startswith(begin), f"{command}, not {begin}"
         if isinstance(answer, HostError):
             raise answer
@@ -233,8 +233,9 @@ SWITCH = "20261122T101500Z-1abc"
 SCRIPT = f"/run/kthw-routes-undo-{SWITCH}.sh"
 
 
-def with_switch(*, is_there: bool, left: str = "") -> tuple[HostOutcome, Host]:
-    """A host on which all is right, but for the switch of an earlier run."""
+def with_switch(*, is_there: bool, left: str = "") -> tuple[HostOutcome, Host, list[str]]:
+    """A host on which all is right, but for the switch of an earlier run. With the runs that were called off."""
+    called_off: list[str] = []
     host = Host(
         "worker-0",
         [
@@ -257,19 +258,21 @@ def with_switch(*, is_there: bool, left: str = "") -> tuple[HostOutcome, Host]:
 
     visit = Visit(host, Step.RUN, lambda _: None)
     plan = planning.planner(CLUSTER, Options())
-    return applying.apply(visit, NODE, reviewed, read, plan, lambda *_: None, arm=arm), host
+    outcome = applying.apply(visit, NODE, reviewed, read, plan, lambda *_: None, arm=arm, called_off=called_off.append)
+    return outcome, host, called_off
 
 
 def test_an_earlier_runs_switch_is_called_off_where_all_else_is_right() -> None:
-    outcome, host = with_switch(is_there=True)
+    outcome, host, called_off = with_switch(is_there=True)
     assert outcome.state is HostState.DONE, outcome.sentence
     assert outcome.changes_sent == 1
     assert f"mv -fT {SCRIPT} {SCRIPT}.claimed" in host.ran
     assert not any("batch" in line for line in host.ran)
+    assert called_off == [SWITCH]
 
 
 def test_a_switch_that_is_there_still_is_no_success() -> None:
-    outcome, _ = with_switch(is_there=True, left=SCRIPT)
+    outcome, _, _ = with_switch(is_there=True, left=SCRIPT)
     assert outcome.state is HostState.FAILED
     assert "it is there still" in outcome.sentence
 
@@ -277,3 +280,79 @@ def test_a_switch_that_is_there_still_is_no_success() -> None:
 def test_a_switch_that_worked_meanwhile_is_a_change_since_the_review() -> None:
     with pytest.raises(ChangedSinceReview, match=f"it took back by itself what run {SWITCH} had done"):
         with_switch(is_there=False)
+
+
+OTHER = "20261122T111500Z-2abc"
+UNDO = "/run/kthw-routes-undo-{}.sh"
+
+
+class Steps:
+    """Calling off two earlier switches on a host that lacks its routes, and arming one of this run's own."""
+
+    def __init__(self, *answers: Result | HostError, arming: HostError | None = None) -> None:
+        commands = (
+            f"{words} {UNDO.format(run)}" if words != "systemctl stop" else words
+            for run in (SWITCH, OTHER)
+            for words in ("systemctl stop", "mv -fT", "rm -f")
+        )
+        self.host = Host(
+            "worker-0",
+            [
+                ("ip -json route", table()),
+                ("ip -json address", ADDRESSES),
+                ("find ", said(f"{UNDO.format(SWITCH)}\n{UNDO.format(OTHER)}")),
+                *zip(commands, answers, strict=False),
+            ],
+        )
+        self.steps: list[str] = []
+        self.arming = arming
+
+    def arm(self, *_: object) -> None:
+        self.steps.append("arm")
+        if self.arming is not None:
+            raise self.arming
+
+    def apply(self) -> HostOutcome:
+        read = facts(NODE, network=NetworkSetup(switches=(SWITCH, OTHER)))
+        plan = planning.planner(CLUSTER, Options())
+        visit = Visit(self.host, Step.RUN, lambda _: None)
+        reviewed = plan(NODE, read)
+        return applying.apply(
+            visit, NODE, reviewed, read, plan, lambda *_: None, arm=self.arm, called_off=self.steps.append
+        )
+
+
+def test_where_a_second_switch_worked_meanwhile_it_is_told_that_the_first_is_off_and_none_is_armed() -> None:
+    run = Steps(said(), said(), said(), said(), said(status=1))
+    with pytest.raises(ChangedSinceReview) as caught:
+        run.apply()
+    assert caught.value.complaint == (
+        f"changed since the review: it took back by itself what run {OTHER} had done. "
+        f"Nothing was changed there, but the timed undo of run {SWITCH} is called off."
+    )
+    assert run.steps == [SWITCH]
+
+
+def test_where_none_can_be_armed_it_is_told_which_are_off() -> None:
+    error = HostError("worker-0", "it has no room.", "Make room.")
+    run = Steps(*[said()] * 6, arming=error)
+    with pytest.raises(HostError) as caught:
+        run.apply()
+    words = f"Nothing was changed there, but the timed undo of run {SWITCH} and of run {OTHER} is called off."
+    assert (caught.value.complaint, caught.value.hint) == (f"it has no room. {words}", "Make room.")
+    assert run.steps == [SWITCH, OTHER, "arm"]
+
+
+def test_a_switch_that_was_not_reached_is_not_called_off() -> None:
+    run = Steps(said(), said(), said(), ConnectionLost("worker-0", "the connection ended."))
+    assert run.apply().state is HostState.NOT_CONFIRMED
+    assert run.steps == [SWITCH]
+
+
+def test_a_switch_that_cannot_be_taken_away_is_told_with_its_way_out() -> None:
+    run = Steps(said(), said(status=1, err="mv: Read-only file system"))
+    run.host.answers.append(("stat -c %F", said("regular file")))
+    with pytest.raises(HostError, match="could not be taken away: mv: Read-only file system") as caught:
+        run.apply()
+    assert caught.value.hint == f"Remove it by hand: `sudo rm {UNDO.format(SWITCH)}`."
+    assert run.steps == []

@@ -223,11 +223,14 @@ def test_what_the_hosts_did_by_themselves_is_told(tmp_path: Path, lines: list[st
 
 def test_a_switch_that_a_later_run_called_off_is_no_news(tmp_path: Path) -> None:
     write_run(tmp_path, FIRST, *BOTH, dead_man("worker-0", "armed", PAST), dead_man("worker-1", "armed", PAST))
-    called_off = json.dumps(host_record(HostPlan("worker-0", switches=(FIRST,)), FACTS["worker-0"]))
-    later = write_run(tmp_path, SECOND, called_off)
+    todo = json.dumps(host_record(HostPlan("worker-0", switches=(FIRST,)), FACTS["worker-0"]))
+    later = write_run(tmp_path, SECOND, todo)
     told = f"interrupted; was to go back by itself at {clock(PAST)} on "
     assert outcomes(tmp_path)[1] == f"{told}worker-0, worker-1", "nobody knows how far that run came"
-    (later / "journal.jsonl").write_text(f"{called_off}\n{ended('worker-0')}\n")
+    (later / "journal.jsonl").write_text(f"{todo}\n{ended('worker-0', 'not confirmed')}\n")
+    assert outcomes(tmp_path)[1] == f"{told}worker-0, worker-1", "the connection broke before it was reached"
+    called_off = json.dumps({"host": "worker-0", "called_off": FIRST})
+    (later / "journal.jsonl").write_text(f"{todo}\n{called_off}\n{ended('worker-0', 'not confirmed')}\n")
     runs = read_runs(tmp_path)
     assert runs.outcome(runs[1]) == f"{told}worker-1"
     assert [one.fate for one in runs.switches(runs[1]).values()] == ["kept", "armed"]
