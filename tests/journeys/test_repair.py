@@ -160,6 +160,19 @@ def test_a_learner_pasted_all_three_lines_before_the_bridge_came_up(applied: Sta
     assert_all_is_well(applied)
 
 
+def test_the_timer_was_stopped(stage: Stage) -> None:
+    """As by a run that was killed between stopping and starting it: the next boot starts it, and nothing before."""
+    assert stage.tool("apply", "--yes", "--no-probe", "--persist", "unit").code == 0
+    stage.run("worker-1", "systemctl stop kthw-routes.timer")
+    check = stage.tool("check", "--no-probe")
+    assert check.code == 3
+    assert re.search(r"kthw-routes\.timer +is not running", check.out), check.out
+    mended = stage.tool("apply", "--yes", "--no-probe")
+    assert mended.code == 0, mended.out + mended.err
+    assert stage.run("worker-1", "systemctl is-active kthw-routes.timer").strip() == "active"
+    assert "Nothing to do" in stage.tool("apply", "--yes", "--no-probe").out
+
+
 def test_five_stale_lines_in_the_hosts_file(stage: Stage) -> None:
     stale = "".join(f"192.168.177.{n} worker-{n % 3}\\n" for n in range(5))
     stage.run("controller-0", f"printf '{stale}' >> /etc/hosts")
