@@ -307,14 +307,20 @@ class Journey:
         return self._undo is not None
 
     def prepare_undo(self) -> Review:
-        """Visit the hosts that the run changed, and compare. Blocks. Raises KthwRoutesError."""
+        """Visit the hosts that the run changed, and compare. Blocks. Raises KthwRoutesError.
+
+        Where nothing is left of the run that is recorded at once: a later `undo` then goes on to an older one.
+        """
         assert self.found is not None and self.inspection is not None, "nothing was run"  # noqa: S101, PT018
         runs = read_runs(self.found.state)
         past = runs.named(self.run_id)
         # All are visited, because all are wanted again where the answer is no; then only those that it changed count.
         looked = self.walk.inspect(self.inspection.cluster)
         troubles = {name: trouble for name, trouble in looked.troubles.items() if name in past.hosts}
-        return self.walk.review_undo(replace(looked, cluster=past.to_visit, troubles=troubles), past, runs)
+        review = self.walk.review_undo(replace(looked, cluster=past.to_visit, troubles=troubles), past, runs)
+        if review.plan.is_empty and not (self.report is not None and self.report.unfinished):
+            self.walk.run(review)
+        return review
 
     def begin_undo(self, review: Review) -> None:
         """Go by this review from now on: what was run is over, and what was read before it is out of date."""

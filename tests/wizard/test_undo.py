@@ -6,6 +6,7 @@ import pytest
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
+from kthw_routes.runs import read_runs
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.confirm import Confirm
 from tests.wizard.driver import Driver, driving, said
@@ -85,3 +86,23 @@ async def test_without_a_run_there_is_nothing_to_take_back(lab: EmbeddedLab, set
         assert not driver.step.query_one("#take-back").display
         await driver.press("u")
         assert driver.app.screen is driver.step
+
+
+async def test_where_nothing_is_left_of_a_run_it_counts_as_taken_back(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, no_hosts_file=True)) as driver:
+        await driver.go("Proof")
+        run = driver.journey.run_id
+        for host in lab.topology.workers:
+            for route in [r for r in host.kernel.routes() if r.protocol == 200]:
+                said(lab, host.name, f"ip route del {route.prefix}")
+        state = settings.state
+        assert state is not None
+        newest = read_runs(state).newest()
+        assert newest is not None
+        assert newest.id == run
+        await ask(driver)
+        assert "Nothing to take back" in driver.text()
+        assert read_runs(state).newest() is None
+        await driver.press("escape")
+        await ask(driver)
+        assert "Nothing to take back" in driver.text()
