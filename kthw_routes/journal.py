@@ -1,6 +1,7 @@
 """A journal's record of one host: what was, what is done, how it is taken back. On disk before anything is changed.
 
-It holds all that taking a run back needs, so that this works after a crash in the middle of the run.
+It holds all that taking a run back needs, so that this works after a crash in the middle of the run. No code
+reads its `table`, `undo`, `leftovers` and `switches`: these are for whoever has to mend a host by hand.
 """
 
 import base64
@@ -8,8 +9,7 @@ import base64
 from kthw_routes.documents import Json, name_json, route_json
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
-from kthw_routes.iproute2 import RouteCommand, Verb
-from kthw_routes.observed import HostFacts, Route
+from kthw_routes.observed import HostFacts
 from kthw_routes.persistence.unit import TIMER
 from kthw_routes.route_edits import outcome
 
@@ -24,7 +24,6 @@ def host_record(todo: HostPlan, facts: HostFacts) -> Json:
     changed = [c for c in todo.routes if c.kind.is_change]
     record: dict[str, object] = {
         "host": todo.node,
-        "had": [_add_line(r) for c in changed for r in c.has if not r.is_kernel],
         "table": [route_json(r) for r in facts.routes],
         "do": [c.line() for c in todo.commands],
         "undo": [c.line() for c in todo.inverse],
@@ -71,7 +70,3 @@ def _file(change: FileChange, facts: HostFacts) -> Json:
 
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
-
-
-def _add_line(route: Route) -> str:
-    return RouteCommand(Verb.ADD, route).line()

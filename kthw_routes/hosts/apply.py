@@ -13,7 +13,7 @@ from kthw_routes.hosts.errors import HostError, TookTooLong
 from kthw_routes.hosts.facts import read_addresses, read_etc_hosts, read_forwarding, read_routes
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import RouteCommand, failed_lines
-from kthw_routes.observed import HostFacts, HostFile, Route
+from kthw_routes.observed import HostFacts, HostFile
 from kthw_routes.persistence.managers import entries, manager_of
 from kthw_routes.untrusted import clean_line
 
@@ -54,10 +54,6 @@ class HostOutcome:
     failed_rows: Mapping[str, str] = field(default_factory=dict)
     """Row (a prefix, or a name in /etc/hosts) -> what the host said."""
     changes_sent: int = 0
-    routes: tuple[Route, ...] | None = None
-    """The main table as read back; None where it was not."""
-    etc_hosts: bytes | None = None
-    """/etc/hosts as read back; None where it was not."""
 
     def after(self, earlier: "HostOutcome") -> "HostOutcome":
         """This try together with the one before it: what was sent then counts, and is done if nothing is left to do."""
@@ -100,7 +96,7 @@ def apply(
     _compare(node.name, reviewed, todo, again)
     if todo.is_empty:
         visit.state(HostState.NOTHING_TO_DO)
-        return HostOutcome(node.name, HostState.NOTHING_TO_DO, routes=fresh.routes, etc_hosts=fresh.etc_hosts)
+        return HostOutcome(node.name, HostState.NOTHING_TO_DO)
     journal(todo, fresh)
     sent = todo.changes
     try:
@@ -124,8 +120,8 @@ def apply(
     failed |= _not_there(replace(back, switches=tuple(x for x in back.switches if x in todo.switches)), failed)
     if failed:
         sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{broke_off}"
-        return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent, after.routes, after.etc_hosts)
-    return HostOutcome(node.name, HostState.DONE, "", "", {}, sent, after.routes, after.etc_hosts)
+        return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent)
+    return HostOutcome(node.name, HostState.DONE, changes_sent=sent)
 
 
 def _not_confirmed(error: HostError, sent: int) -> HostOutcome:

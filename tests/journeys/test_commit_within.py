@@ -4,6 +4,13 @@ import re
 
 import pytest
 
+from kthw_routes.connecting import connect, linode_source
+from kthw_routes.errors import UsageError
+from kthw_routes.events import discard
+from kthw_routes.options import Options
+from kthw_routes.switch import Fate
+from kthw_routes.terminal import TerminalAsker
+from kthw_routes.workflow import Walk
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, comes_true, is_done, names_block, others, pod_routes, state, tables
 from tests.journeys.stage import WORKERS, Stage
@@ -91,6 +98,24 @@ def test_a_later_apply_calls_off_what_a_killed_run_left_armed(stage: Stage, faul
     assert is_done(stage, *NODES)
     assert "goes back by itself" not in stage.tool("runs").out
     assert stage.tool("check", "--quiet").code == 0
+
+
+def test_there_is_one_try_only(stage: Stage) -> None:
+    """A second one would meet the first one's timed undo, and take it for its own that could not be set."""
+    connections, folder = connect(stage.settings, TerminalAsker(), default_host_keys="accept-new")
+    walk = Walk(connections, Options(probe=False, commit_within=86400), folder, discard)
+    try:
+        report = walk.run(walk.review(walk.inspect(walk.find(linode_source(stage.settings)).cluster)))
+        armed = switches(stage)
+        assert armed.count("kthw-routes-undo") == len(NODES)
+        with pytest.raises(UsageError, match="there is one try only"):
+            walk.retry(report)
+        assert switches(stage) == armed
+        assert {one.fate for one in walk.commit(report, None)} == {Fate.KEPT}
+        walk.finish(report, None)
+    finally:
+        walk.close()
+        connections.close()
 
 
 @pytest.mark.timeout(180)
