@@ -48,7 +48,7 @@ class HostRecord:
     files: tuple[FileChange, ...] = ()
     hosts_file: HostsFileRecord | None = None
     forwarding: bool | None = None
-    """What net.ipv4.ip_forward was before it was switched; None where it was left alone."""
+    """What net.ipv4.ip_forward was before it was set; None where it was left alone."""
 
     @property
     def rows(self) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""What a run's journal tells of its dead man's switches, by which hosts take the run's changes back by themselves."""
+"""What a run's journal tells of its dead man's switches, by which hosts take the run's changes back by themselves.
+
+In code, a switch is always such a one. In what people read it is a “timed undo”.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

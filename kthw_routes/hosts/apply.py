@@ -217,7 +217,7 @@ def _send(visit: Visit, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str
         problem = hosts_file.write(visit, todo.hosts_file.after)
         if problem:
             failed |= {n.name: problem for n in todo.names if n.kind.is_change}
-    if todo.forwarding is not None and (problem := _switch_forwarding(visit, todo.forwarding)):
+    if todo.forwarding is not None and (problem := _set_forwarding(visit, todo.forwarding)):
         failed[FORWARDING] = problem
     for left in todo.leftovers:
         visit.run(programs.remove_folder(left.path) if left.is_folder else programs.remove_file(left.path))
@@ -253,7 +253,7 @@ def _send_routes(visit: Visit, commands: Sequence[RouteCommand]) -> tuple[dict[s
     return failed, (clean_line(result.err) or f"ip ended with status {result.status}.") if broke_off else ""
 
 
-def _switch_forwarding(visit: Visit, on: bool) -> str:
+def _set_forwarding(visit: Visit, on: bool) -> str:
     try:
         result = visit.run(programs.set_ip_forward(on))
     except TookTooLong as error:

@@ -20,7 +20,7 @@ APPLY = (
     *("apply", "--yes", "--no-probe", "--persist", "auto", "--ip-forward", "--names-on", "all"),
     *(word for name in HOSTS for word in ("--only", name)),
 )
-SWITCH = "cat /proc/sys/net/ipv4/ip_forward"
+FORWARDING = "cat /proc/sys/net/ipv4/ip_forward"
 
 
 def files(stage: Stage) -> dict[str, dict[str, Any]]:
@@ -47,7 +47,7 @@ def _of_model(stage: Model, name: str) -> dict[str, Any]:
 
 def everything(stage: Stage) -> Any:
     """All that a run might change."""
-    return tables(stage), files(stage), {name: stage.run(name, SWITCH) for name in HOSTS}
+    return tables(stage), files(stage), {name: stage.run(name, FORWARDING) for name in HOSTS}
 
 
 @pytest.mark.timeout(900)
