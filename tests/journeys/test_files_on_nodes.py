@@ -261,6 +261,20 @@ def test_a_wrong_id_would_lock_the_host_out_and_is_refused(node: Node, route: He
 
 
 @ON_NETPLAN
+def test_the_timer_goes_on_where_netplans_file_is_refused(node: Node, route: HeldRoute) -> None:
+    unit = additions(node, texts(node, Manager.UNIT, route))
+    assert write(node, unit) == {}
+    (file,) = texts(node, Manager.NETPLAN, route)
+    node.path("/etc/netplan/50-cloud-init.yaml").write_text(BROKEN["tab"])
+    going = [change.inverse for change in unit]
+    problems = write(node, [*additions(node, [file]), *going])
+    assert set(problems) == {str(file.path), *(str(c.path) for c in going)}
+    found = setup_of(node)
+    assert (found.timer_is_enabled, found.timer_is_active) == (True, True)
+    assert len(found.files) == len(unit)
+
+
+@ON_NETPLAN
 def test_a_route_in_netplans_own_files_may_agree_and_not_differ(node: Node, route: HeldRoute) -> None:
     (file,) = texts(node, Manager.NETPLAN, route)
     base = node.path("/etc/netplan/50-cloud-init.yaml")
