@@ -8,8 +8,11 @@ from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager,
 from kthw_routes.plan_files import FORWARDING_FILE
 from kthw_routes.untrusted import PLAIN_NAME
 
+_NAME: Final = "kthw-routes"
 _FIXED: Final = frozenset((netplan.PATH, ifupdown.PATH, networkmanager.PATH, *unit.PATHS, FORWARDING_FILE.path))
 _NETWORK_FILE: Final = re.compile(rf"/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/network/{PLAIN_NAME}\.network")
+TEMPLATES: Final = PurePosixPath("/etc/cloud/templates")
+"""Where cloud-init's templates lie: not ours, but one of them may be edited."""
 _TEMPLATE: Final = re.compile(r"/etc/cloud/templates/hosts\.[a-z]{1,20}\.tmpl")
 
 SWITCHES: Final = PurePosixPath("/run")
@@ -66,12 +69,15 @@ def beside(target: PurePosixPath) -> PurePosixPath:
     """The new file beside its target, in the same file system, so that it can be renamed over it.
 
     No reader takes it for a file of its own: it is hidden, and ends in neither `.yaml` nor `.conf`; run-parts leaves
-    out names with a dot, NetworkManager's dispatcher those that begin with one.
+    out names with a dot, NetworkManager's dispatcher those that begin with one. Our name is in its path.
     """
-    return target.with_name(f".{target.name}.new")
+    return target.with_name(f".{target.name}{'' if _NAME in str(target) else f'.{_NAME}'}.new")
 
 
 def is_beside(path: PurePosixPath) -> bool:
-    """Whether `beside` makes this of a file of ours."""
+    """Whether `beside` makes this of a file of ours, or of a template."""
     name = path.name
-    return name.startswith(".") and name.endswith(".new") and is_own(path.with_name(name[1:-4] or "."))
+    if not (name.startswith(".") and name.endswith(".new")):
+        return False
+    target = path.with_name(name[1:-4] or ".")
+    return is_own(target) or is_template(target.with_name(target.name.removesuffix(f".{_NAME}") or "."))

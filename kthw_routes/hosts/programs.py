@@ -125,7 +125,8 @@ def files_of_ours() -> Command:
     Status 1 where a folder is missing.
     """
     words = ("-maxdepth", "2", "-path", "*kthw-routes*", "-type", "f")  # the folder may have our name, or the file
-    return Command(("find", *(str(f) for f in (*own_paths.FOLDERS, own_paths.SWITCHES)), *words), needs_root=True)
+    folders = (*own_paths.FOLDERS, own_paths.TEMPLATES, own_paths.SWITCHES)
+    return Command(("find", *(str(f) for f in folders), *words), needs_root=True)
 
 
 def modes_and_kinds(paths: Iterable[PurePosixPath]) -> Command:

@@ -299,8 +299,10 @@ def test_a_program_that_hangs_says_nothing_and_a_dead_connection_is_an_error(pro
 
 
 def test_what_a_killed_run_left_beside_its_targets_is_found() -> None:
-    left = ["/etc/netplan/.90-kthw-routes.yaml.new", "/etc/.hosts.kthw-routes"]
-    setup, _ = read({"find": said(f"{left[0]}\n/etc/netplan/.kthw-routes.new\n"), "stat": there(*left)})
+    template = "/etc/cloud/templates/.hosts.debian.tmpl.kthw-routes.new"
+    left = [template, "/etc/netplan/.90-kthw-routes.yaml.new", "/etc/.hosts.kthw-routes"]
+    others = "/etc/netplan/.kthw-routes.new\n/etc/cloud/templates/.kthw-routes.new"
+    setup, _ = read({"find": said(f"{left[1]}\n{template}\n{others}\n"), "stat": there(*left)})
     assert [str(path) for path in setup.leftovers] == left
     assert setup.files == ()
 

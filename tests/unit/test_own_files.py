@@ -73,7 +73,8 @@ def test_what_is_to_stay_is_not_touched() -> None:
 
 def test_the_template_keeps_its_owner_and_mode() -> None:
     ran = write({}, change(TEMPLATE, b"old\n", is_ours=False))[1]
-    assert ran[1] == f"cp --attributes-only --preserve=all {TEMPLATE} {TEMPLATE.parent}/.hosts.debian.tmpl.new"
+    new = TEMPLATE.with_name(".hosts.debian.tmpl.kthw-routes.new")
+    assert ran[1] == f"cp --attributes-only --preserve=all {TEMPLATE} {new}"
 
 
 @pytest.mark.parametrize("after", [b"new\n", None])
