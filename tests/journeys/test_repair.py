@@ -173,6 +173,20 @@ def test_the_timer_was_stopped(stage: Stage) -> None:
     assert "Nothing to do" in stage.tool("apply", "--yes", "--no-probe").out
 
 
+def test_the_timer_was_disabled_by_somebody(stage: Stage) -> None:
+    """What it would put back is kept right; that it is to rest is not for us to change unasked."""
+    assert stage.tool("apply", "--yes", "--no-probe", "--persist", "unit").code == 0
+    stage.run("worker-1", "systemctl disable --now kthw-routes.timer")
+    batch, wrong = "/etc/kthw-routes/routes.batch", f"10.200.0.0/24 via {stage.internal('worker-2')}"
+    stage.run("worker-1", f"echo 'route replace {wrong} proto 200' > {batch}")
+    for command, is_wrong in ((("apply", "--yes", "--no-probe"), False), (("undo", "--yes"), True)):
+        answer = stage.tool(*command)
+        assert answer.code == 0, answer.out + answer.err
+        assert (wrong in stage.run("worker-1", f"cat {batch}")) is is_wrong
+        assert stage.run("worker-1", "systemctl is-enabled kthw-routes.timer; true").strip() == "disabled"
+        assert stage.run("worker-1", "systemctl is-active kthw-routes.timer; true").strip() == "inactive"
+
+
 def test_five_stale_lines_in_the_hosts_file(stage: Stage) -> None:
     stale = "".join(f"192.168.177.{n} worker-{n % 3}\\n" for n in range(5))
     stage.run("controller-0", f"printf '{stale}' >> /etc/hosts")
