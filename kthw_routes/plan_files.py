@@ -191,8 +191,11 @@ def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkS
     Comments, and the order of the routes, are no matter. The interface is: the scripts go by its name.
     """
     module = MODULES[manager]
-    if set(module.entries(file, network)) != set(module.entries(target, network)):
+    holds, should = set(module.entries(file, network)), set(module.entries(target, network))
+    if {(r.prefix, r.next_hop) for r in holds} != {(r.prefix, r.next_hop) for r in should}:
         return "holds other routes than it should"
+    if holds != should:
+        return "holds routes for another interface than it should"
     if file.path in (unit.SERVICE, unit.TIMER) and file.content != target.content:
         return "is not as it should be"
     return _wrong_besides(file, target, network)

@@ -38,7 +38,7 @@ def test_an_interface_of_another_name_gets_into_the_scripts_that_go_by_it() -> N
         there = setups.with_links(with_files(manager, FITTING[manager]), (link,))
         host = replace(read(there), addresses=(InterfaceAddress("ens18", IPv4Interface(f"{NODE.internal}/17")),))
         (row,) = plan(host).files
-        assert (row.kind, row.reason) == (ChangeKind.REPLACE, "holds other routes than it should")
+        assert (row.kind, row.reason) == (ChangeKind.REPLACE, "holds routes for another interface than it should")
         assert b"eth0" not in (row.after or b"eth0")
         assert {f.kind for f in plan(carried_out(host, plan(host))).files} == {ChangeKind.KEEP}
 
