@@ -1,6 +1,7 @@
 """The workers' names in `/etc/hosts`: a block of ours, and the lines that the lab's `tee -a` left. Bytes to bytes.
 
-Outside of the block only lines of exactly `<IPv4> <worker name>` are taken over; every other byte stays.
+Outside of the block only lines of exactly `<IPv4> <worker name>` are taken over, and such lines of names that are like
+a worker's and no node's any more are stale, as they would be in the block; every other byte stays.
 """
 
 import re
@@ -20,6 +21,7 @@ _EXACT: Final = re.compile(rb"([0-9.]{7,15})[ \t]+([A-Za-z0-9.-]+)[ \t]*")
 _GONE: Final = "the worker was removed for good"
 _MARKED: Final = "no worker listed has this name (marked)"
 _UNLISTED: Final = "no worker listed has this name (--prune)"
+_NUMBERED: Final = re.compile(r"(.+?)[0-9]+")
 _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
 
@@ -101,6 +103,38 @@ class _Found:
     """Name -> the lines of it that are ours to change, as read."""
     dropped: Counter[str] = field(default_factory=Counter)
     """Name -> how many of its lines go, beside those that the block is written anew for."""
+    stale: dict[str, IPv4Address] = field(default_factory=dict)
+    """What stale lines outside of our block say, those that stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Which names are whose, and which lines outside of our block are therefore ours."""
+
+    wanted: Mapping[str, IPv4Address]
+    gone: Collection[str]
+    listed: frozenset[str] | None
+    """The names of all nodes, casefolded; None: not known."""
+    stems: frozenset[str]
+    """What stands before the number in the workers' names, casefolded."""
+    prune: bool
+    marked: Collection[str]
+
+    def is_stale(self, address: IPv4Address, name: str) -> bool:
+        """Whether a line outside of our block that says this is one of the lab's, of a worker that is no more.
+
+        A loopback address is how a host names itself, under whatever name: never stale.
+        """
+        folded = name.casefold()
+        match = _NUMBERED.fullmatch(folded)
+        if not match or match[1] not in self.stems or address.is_loopback:
+            return False
+        owners = {other.casefold() for other, ip in self.wanted.items() if ip == address}
+        return bool(owners - {folded}) or (self.listed is not None and folded not in self.listed)
+
+    def goes(self, name: str) -> bool:
+        """Whether what is stale under this name goes."""
+        return self.prune or name in self.marked
 
 
 def edit(
@@ -110,6 +144,7 @@ def edit(
     gone: Collection[str] = (),
     prune: bool = False,
     marked: Collection[str] = (),
+    listed: Collection[str] | None = None,
 ) -> EtcHostsEdit:
     """What `/etc/hosts` should be.
 
@@ -117,8 +152,11 @@ def edit(
         content: the file's bytes.
         wanted: worker name -> internal address.
         gone: names of workers that were removed for good; their lines go.
-        prune: whether names in our block that belong to no worker listed go as well.
+        prune: whether stale names go as well: those in our block that belong to no worker listed, and exact lines
+            beside it whose name is like a worker's and no node's, or that give a worker's address another such name.
         marked: those of such names that go even without `prune`.
+        listed: the names of all nodes, workers and controllers. None: not known, so that a line beside our block is
+            stale by its address alone.
 
     Raises:
         ValueError: a wanted name is no host name.
@@ -127,10 +165,11 @@ def edit(
     if unfit := [name for name in wanted if not is_host_name(name)]:
         raise ValueError(f"not a host name: {unfit[0]!r}")
     lines = _split(content)
-    found = _sort(lines, wanted, gone)
+    found = _sort(lines, _listed(wanted, gone, listed, prune, marked))
     target = {name: ip for name, ip in wanted.items() if name not in found.right}
     known = {*wanted, *gone, *marked}
-    stale = {} if prune else {name: ip for name, ip in found.block.items() if name not in known}
+    in_block = {} if prune else {name: ip for name, ip in found.block.items() if name not in known}
+    stale = found.stale | in_block
     names = (
         *(_change(name, ip, found) for name, ip in wanted.items()),
         *_removed(found, {*wanted, *stale}, gone, marked),
@@ -141,13 +180,25 @@ def edit(
     )
     odd = tuple(_show(x) for x in found.kept if not x.exact and x.names() & wanted.keys())
     changed = any(n.kind.is_change for n in names)
-    after = _join(lines, found.kept, target | stale) if changed else content
+    after = _join(lines, found.kept, target | in_block) if changed else content
     return EtcHostsEdit(content, after, names, odd)
 
 
-def _sort(lines: Iterable[_Line], wanted: Mapping[str, IPv4Address], gone: Collection[str]) -> _Found:
+def _listed(
+    wanted: Mapping[str, IPv4Address],
+    gone: Collection[str],
+    listed: Collection[str] | None,
+    prune: bool,
+    marked: Collection[str],
+) -> _Listed:
+    names = None if listed is None else frozenset(name.casefold() for name in (*listed, *wanted))
+    matches = (_NUMBERED.fullmatch(name.casefold()) for name in wanted)
+    return _Listed(wanted, gone, names, frozenset(m[1] for m in matches if m), prune, marked)
+
+
+def _sort(lines: Iterable[_Line], who: _Listed) -> _Found:
     """Which lines name a worker, and which of those stay."""
-    found = _Found()
+    found, wanted = _Found(), who.wanted
     for line in lines:
         exact = line.exact
         if line.in_block:
@@ -157,13 +208,19 @@ def _sort(lines: Iterable[_Line], wanted: Mapping[str, IPv4Address], gone: Colle
                 found.block[name] = address
                 found.had[name].append(_show(line))
             continue
-        if exact and (exact[1] in wanted or exact[1] in gone):
+        if exact and (exact[1] in wanted or exact[1] in who.gone):
             address, name = exact
             found.had[name].append(_show(line))
             if wanted.get(name) != address or name in found.right:
                 found.dropped[name] += 1
                 continue
             found.right.add(name)
+        elif exact and who.is_stale(*exact):
+            address, name = exact
+            found.had[name].append(_show(line))
+            if who.goes(name):
+                continue
+            found.stale[name] = address
         found.kept.append(line)
     return found
 

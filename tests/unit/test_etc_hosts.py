@@ -99,6 +99,65 @@ def test_a_worker_removed_for_good_goes_an_unlisted_one_only_with_prune() -> Non
     assert edit(with_line, WANTED, prune=True).after == with_line + BLOCK
 
 
+OLD = b"192.168.128.11 worker-9\n"
+THIRD = b"192.168.9.9 worker-3\n"
+LISTED = ("worker-0", "worker-1", "worker-7", "controller-0")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"), [(OLD, "worker-1 has this address now: renamed"), (THIRD, "no worker listed")]
+)
+def test_a_line_of_the_lab_for_a_worker_that_is_no_more_is_stale(line: bytes, why: str) -> None:
+    content = UBUNTU + line + BLOCK
+    (row,) = (n for n in edit(content, WANTED, listed=LISTED).names if n.kind is ChangeKind.STALE)
+    assert row.has == (line.decode().strip(),)
+    assert row.reason.startswith(why)
+    assert edit(content, WANTED, listed=LISTED).is_empty
+    assert edit(content, WANTED, listed=LISTED, marked={"another"}).after == content
+    for how in ({"prune": True}, {"marked": {row.name}}):
+        gone = edit(content, WANTED, listed=LISTED, **how)  # type: ignore[arg-type]
+        assert gone.after == UBUNTU + BLOCK
+        assert [(n.name, n.has) for n in gone.names if n.kind is ChangeKind.REMOVE] == [(row.name, row.has)]
+
+
+def test_a_stale_name_in_the_block_and_beside_it_is_one_row() -> None:
+    content = UBUNTU + THIRD + BLOCK.replace(b"# END", b"192.168.9.8 worker-3\n# END") + THIRD
+    (row,) = (n for n in edit(content, WANTED, listed=LISTED).names if n.kind is ChangeKind.STALE)
+    assert row.has == ("192.168.9.9 worker-3", "192.168.9.8 worker-3", "192.168.9.9 worker-3")
+    assert edit(content, WANTED, listed=LISTED).is_empty
+    assert edit(content, WANTED, listed=LISTED, prune=True).after == UBUNTU + BLOCK
+    repaired = edit(content.replace(b".10 worker-0", b".99 worker-0"), WANTED, listed=LISTED)
+    assert repaired.after == content, "what is stale stays where it stands, in the block and beside it"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"192.168.128.11 db-1\n",
+        b"192.168.128.11 worker\n",
+        b"192.168.128.11 worker-1a\n",
+        b"192.168.128.11 my-worker-9\n",
+        b"192.168.9.9 worker-3 w3\n",
+        b"192.168.9.9 worker-3 # mine\n",
+        b"192.168.9.9 worker-7\n",
+        b"192.168.9.9 WORKER-7\n",
+        b"192.168.128.10 Worker-0\n",
+        b"127.0.1.1 worker-3\n",
+    ],
+)
+def test_a_line_that_is_not_like_a_workers_or_is_a_nodes_is_not_stale(line: bytes) -> None:
+    content = UBUNTU + line + BLOCK
+    made = edit(content, WANTED, listed=LISTED, prune=True, marked={"db-1", "worker-7", "worker-3"})
+    assert made.is_empty
+    assert not [n for n in made.names if n.kind is not ChangeKind.KEEP]
+
+
+def test_where_it_is_not_known_who_is_listed_a_line_is_stale_by_its_address_alone() -> None:
+    content = UBUNTU + OLD + THIRD + BLOCK
+    assert [n.name for n in edit(content, WANTED).names if n.kind is ChangeKind.STALE] == ["worker-9"]
+    assert edit(content, WANTED, prune=True).after == UBUNTU + THIRD + BLOCK
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -139,3 +198,34 @@ def test_every_other_byte_stays_and_twice_is_once(lines: list[bytes], ended: boo
     assert all(any(line == other for line in kept) for other in others)
     for name, address in WANTED.items():
         assert f"{address} {name}".encode() in rest
+
+
+_TYPED = st.sampled_from(
+    [
+        b"127.0.0.1 localhost",
+        b"127.0.1.1 worker-3",
+        b"192.168.128.10 worker-0",
+        b"192.168.1.1 worker-0",
+        b"192.168.128.11 worker-9",
+        b"192.168.9.9 worker-3",
+        b"192.168.9.9 worker-7",
+        b"192.168.9.9 worker-3 w3",
+        b"192.168.128.11 db-1",
+        b"",
+    ]
+)
+
+
+@given(st.lists(_TYPED, max_size=8), st.booleans(), st.sets(st.sampled_from(["worker-3", "worker-9", "worker-7"])))
+def test_stale_lines_go_when_asked_and_nothing_else_does(lines: list[bytes], prune: bool, marked: set[str]) -> None:
+    content = b"".join(line + b"\n" for line in lines)
+    made = edit(content, WANTED, listed=LISTED, prune=prune, marked=marked)
+    assert edit(made.after, WANTED, listed=LISTED, prune=prune, marked=marked).is_empty
+    stale = {"worker-9": b"192.168.128.11 worker-9", "worker-3": b"192.168.9.9 worker-3"}
+    asked = {line for name, line in stale.items() if prune or name in marked}
+    taken = {b"192.168.128.10 worker-0", b"192.168.1.1 worker-0", *asked}
+    own = (b"", b"# BEGIN kthw-routes", b"# END kthw-routes", *(f"{a} {n}".encode() for n, a in WANTED.items()))
+    after = [line for line in made.after.split(b"\n") if line not in own]
+    assert after == [line for line in lines if line and line not in taken]
+    shown = {n.name for n in made.names if n.kind is ChangeKind.STALE}
+    assert shown == {name for name, line in stale.items() if line in lines and line not in asked}
