@@ -115,7 +115,7 @@ def test_a_line_of_the_lab_for_a_worker_that_is_no_more_is_stale(line: bytes, wh
     assert edit(content, WANTED, listed=LISTED).is_empty
     assert edit(content, WANTED, listed=LISTED, marked={"another"}).after == content
     for how in ({"prune": True}, {"marked": {row.name}}):
-        gone = edit(content, WANTED, listed=LISTED, **how)  # type: ignore[arg-type]
+        gone = edit(content, WANTED, listed=LISTED, **how)
         assert gone.after == UBUNTU + BLOCK
         assert [(n.name, n.has) for n in gone.names if n.kind is ChangeKind.REMOVE] == [(row.name, row.has)]
 
