@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
@@ -12,6 +13,8 @@ from kthw_routes.observed import HostFacts
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.text import listed
 from kthw_routes.plan import HostPlan, Plan, describe, wanted_routes
+
+_TURNS_IT_ON: Final = "`--ip-forward` turns it on now and at each boot."
 
 
 def of_facts(
@@ -139,7 +142,7 @@ def _of_pods(workers: Sequence[HostFacts]) -> Iterator[Finding]:
                 "forwarding-off",
                 Level.NOTICE,
                 f"{host.node}: forwarding is off (net.ipv4.ip_forward = 0), and it has pods.",
-                "Until it is on, no packet from elsewhere reaches these pods: `sysctl -w net.ipv4.ip_forward=1`.",
+                f"Until it is on, no packet from elsewhere reaches these pods. {_TURNS_IT_ON}",
                 host.node,
             )
     if before := [h.node for h in off if not h.pods]:
@@ -147,7 +150,7 @@ def _of_pods(workers: Sequence[HostFacts]) -> Iterator[Finding]:
             "forwarding-off",
             Level.NOTICE,
             f"Forwarding is off (net.ipv4.ip_forward = 0) on {names_of(before, len(workers))}.",
-            "Usual before the first pod: the CNI plugin turns it on then.",
+            f"Usual before the first pod: the CNI plugin turns it on then. {_TURNS_IT_ON}",
             before[0] if len(before) == 1 else None,
         )
     if bare := [h.node for h in workers if h.bridge is None]:

@@ -211,14 +211,15 @@ def _wrong_besides(file: HostFile, target: HostFile, network: NetworkSetup) -> s
 
 
 def _forwarding(facts: HostFacts, *, asked: bool) -> tuple[bool | None, tuple[FileChange, ...]]:
-    """The switch of forwarding, and the file that turns it on at each boot."""
+    """The switch of forwarding, and the file that turns it on at each boot; where that stands, it was asked for."""
     after, before = FORWARDING_FILE, facts.network.file(FORWARDING_FILE.path)
-    switch = True if asked and not facts.ip_forward else None
+    stands = before is not None and before.content == after.content
+    switch = True if (asked or stands) and not facts.ip_forward else None
     if before is None:
         return switch, (_change(ChangeKind.ADD, after, None, "forwarding is off"),) if switch else ()
     if asked and (before.content, before.mode) != (after.content, after.mode):
         return switch, (_change(ChangeKind.REPLACE, after, before, "is not as it should be"),)
-    reason = "turns forwarding on at each boot" if before.content == after.content else "left as it is"
+    reason = "turns forwarding on at each boot" if stands else "left as it is"
     return switch, (_change(ChangeKind.KEEP, before, before, reason),)
 
 

@@ -187,6 +187,16 @@ def test_the_timer_was_disabled_by_somebody(stage: Stage) -> None:
         assert stage.run("worker-1", "systemctl is-active kthw-routes.timer; true").strip() == "inactive"
 
 
+def test_forwarding_went_off_behind_the_file_that_turns_it_on(stage: Stage) -> None:
+    assert stage.tool("apply", "--yes", "--no-probe", "--ip-forward").code == 0
+    stage.run("worker-1", "sysctl -w net.ipv4.ip_forward=0")
+    check = stage.tool("check", "--quiet", "--no-probe")
+    assert check.code == 3, check.out + check.err
+    assert stage.tool("apply", "--yes", "--no-probe").code == 0
+    assert stage.run("worker-1", "cat /proc/sys/net/ipv4/ip_forward").strip() == "1"
+    assert stage.tool("check", "--quiet", "--no-probe").out == ""
+
+
 def test_five_stale_lines_in_the_hosts_file(stage: Stage) -> None:
     stale = "".join(f"192.168.177.{n} worker-{n % 3}\\n" for n in range(5))
     stage.run("controller-0", f"printf '{stale}' >> /etc/hosts")

@@ -337,6 +337,14 @@ def test_a_file_of_forwarding_that_stands_there() -> None:
     assert kinds(odd) == [ChangeKind.KEEP]
 
 
+def test_forwarding_that_went_off_behind_its_file_is_switched_on_again_unasked() -> None:
+    there = read(standing(LINODE, FORWARDING_FILE))
+    off = plan(there)
+    assert (off.forwarding, off.is_drift, [f.kind for f in off.files]) == (True, True, [ChangeKind.KEEP])
+    on = plan(carried_out(there, off))
+    assert (on.forwarding, on.is_drift) == (None, False)
+
+
 # --- all of it --------------------------------------------------------------------------------------------------
 
 _HELD = st.lists(st.builds(held, st.integers(0, 8), via=st.integers(1, 9)), max_size=6, unique_by=lambda r: r.prefix)
