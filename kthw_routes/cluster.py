@@ -54,6 +54,8 @@ class PodCidrSource(StrEnum):
     CNI = "CNI configuration"
     KUBELET = "kubelet configuration"
     LABEL = "number in the name"
+    GUESS = "number in the name, not read there"
+    """As LABEL, of a worker that could not be looked at, or was not, while others were."""
     UNKNOWN = "unknown"
 
 
@@ -106,6 +108,11 @@ class Node:
     def is_worker(self) -> bool:
         """Whether pods run here."""
         return self.role is Role.WORKER
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether its pod CIDR is a guess, as it was not read."""
+        return self.pod_cidr_source is PodCidrSource.GUESS
 
     @property
     def is_member(self) -> bool:

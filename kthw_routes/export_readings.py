@@ -45,7 +45,7 @@ def way_out(cluster: Cluster, wanted: Format, interface: str | None, routes_on: 
 
 def _of_unsure_pods(cluster: Cluster, wanted: Format) -> list[Node]:
     """The workers whose pod CIDR must be certain and is not."""
-    unsure = (PodCidrSource.LABEL, PodCidrSource.UNKNOWN)
+    unsure = (PodCidrSource.LABEL, PodCidrSource.GUESS, PodCidrSource.UNKNOWN)
     return [w for w in cluster.workers if wanted.needs_pod_cidrs and w.pod_cidr_source in unsure]
 
 

@@ -233,6 +233,14 @@ def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
         yield from _clashes(node, cluster)
     for one, other in combinations(cluster.workers, 2):
         if one.pod_cidr and other.pod_cidr and one.pod_cidr.overlaps(other.pod_cidr):
+            if guessed := next((n for n in (one, other) if n.is_guessed), None):
+                owner = other if guessed is one else one
+                sentence = (
+                    f"{guessed.name} was not read; the pod CIDR of its number, {guessed.pod_cidr}, is {owner.name}'s."
+                )
+                hint = "Routes that lead to it stay as they are; no new one is made before it was read."
+                yield Finding("pod-cidr-guessed", Level.NOTICE, sentence, hint, guessed.name)
+                continue
             sentence = f"{one.name} and {other.name} have overlapping pod CIDRs: {one.pod_cidr} and {other.pod_cidr}."
             hint = "Each worker needs a pod CIDR of its own. Correct one of them."
             yield Finding("pod-cidrs-overlap", Level.STOP, sentence, hint, other.name)

@@ -4,12 +4,12 @@ Per worker one route per other worker, `POD CIDR via INTERNAL ADDRESS`, never on
 for every route what becomes of it and why, the exact commands, and the commands that take them back.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
-from kthw_routes import etc_hosts, plan_files
-from kthw_routes.changes import BY_PRUNE, ChangeKind
+from kthw_routes import etc_hosts, plan_files, unwanted
+from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.etc_hosts import NameChange
 from kthw_routes.host_files import FileChange
@@ -21,7 +21,7 @@ from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.held import Held, held_in
 from kthw_routes.persistence.model import Choice, HeldRoute, Persist
-from kthw_routes.route_edits import NO_EDIT, Edit, give_back, put, take_away
+from kthw_routes.route_edits import NO_EDIT, Edit, put, take_away
 
 __all__ = [
     "NOTHING_MARKED",
@@ -54,17 +54,24 @@ class Wanted:
     """That worker's pod CIDR."""
     next_hop: IPv4Address
     """That worker's internal address."""
+    is_guess: bool = False
+    """Whether that pod CIDR is a guess: the worker was not read."""
 
 
 def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.WORKERS) -> tuple[Wanted, ...]:
-    """The routes that `node` should have: one per other worker whose pod CIDR and internal address are known."""
+    """The routes that `node` should have: one per other worker whose pod CIDR and internal address are known.
+
+    A pod CIDR that is a guess counts where nobody who was read has it.
+    """
     if not routes_on.counts(node):
         return ()
+    certain = [w.pod_cidr for w in cluster.workers if w.pod_cidr is not None and not w.is_guessed]
     return tuple(
-        Wanted(other.name, other.pod_cidr, other.internal)
+        Wanted(other.name, other.pod_cidr, other.internal, other.is_guessed)
         for other in cluster.workers
         if other.name != node.name and other.pod_cidr is not None and other.internal is not None
         if other.pod_cidr != node.pod_cidr
+        if not (other.is_guessed and any(other.pod_cidr.overlaps(cidr) for cidr in certain))
     )
 
 
@@ -99,15 +106,20 @@ def of_hosts(plan: Planner, cluster: Cluster, facts: Mapping[str, HostFacts]) ->
 def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
     held = held_in(facts.network.files)
     rows: list[RouteChange] = []
-    if options.routes_on.counts(node) or any(r.is_tagged or (r.prefix, r.gateway) in held for r in facts.routes):
-        wanted = wanted_routes(cluster, node, options.routes_on)
+    if options.routes_on.counts(node) or held or any(r.is_tagged for r in facts.routes):
+        wanted = [
+            w for w in wanted_routes(cluster, node, options.routes_on) if not _leads_there_already(w, facts, cluster)
+        ]
         rows = [_compare(w, facts, held, cluster) for w in wanted]
-        rows += _unwanted(cluster, node, facts, {w.prefix for w in wanted}, held, options)
-    files = plan_files.of_host(node, facts, _to_hold(rows, facts), _drops(cluster, node, rows, options), options)
+        prefixes = {w.prefix for w in wanted}
+        rows += unwanted.rows(cluster, node, facts, prefixes, held, options)
+        rows += unwanted.rows_of_files(cluster, node, facts, prefixes, held, options)
+    drops = unwanted.drops(cluster, node, facts, held, rows, options)
+    files = plan_files.of_host(node, facts, _to_hold(rows, facts), drops, options)
     plan = HostPlan(
         node.name,
         tuple(rows),
-        own_cidr_routed_away=_routed_away(node, facts) if node.is_worker else None,
+        own_cidr_routed_away=unwanted.routed_away(node, facts) if node.is_worker else None,
         files=files.changes,
         persistence=files.choice,
         forwarding=files.forwarding,
@@ -129,27 +141,6 @@ def _to_hold(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[HeldRoute, 
 def what_auto_takes(host: HostPlan, facts: HostFacts) -> Choice:
     """Who would hold a host's routes with `--persist auto`, and why; for the question that comes before the answer."""
     return choose(Persist.AUTO, facts.network, _to_hold(host.routes, facts))
-
-
-def _drops(
-    cluster: Cluster, node: Node, rows: Sequence[RouteChange], options: Options
-) -> Callable[[IPv4Network], bool]:
-    """Which prefixes that a file of ours holds, beside the wanted ones, go from it.
-
-    Those of workers that are gone; and those whose routes would come up at the next boot before the kernel's own, and
-    win: the node's own pod CIDR, and what an interface of the node has an address in.
-    """
-    members = {w.pod_cidr for w in cluster.workers}
-    gone = {n.pod_cidr for n in cluster if n.is_worker and not n.is_member}
-    never = {row.prefix for row in rows if row.kind is ChangeKind.FOREIGN and row.next_hop is not None}
-
-    def drops(prefix: IPv4Network) -> bool:
-        own = node.pod_cidr is not None and prefix.overlaps(node.pod_cidr)
-        spare = prefix not in members or not options.routes_on.counts(node)
-        asked = options.prune or (node.name, prefix) in options.marked
-        return own or prefix in gone or prefix in never or (asked and spare)
-
-    return drops
 
 
 def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
@@ -205,6 +196,13 @@ def _template_change(template: HostFile, after: bytes) -> FileChange:
 # --- one wanted route against what the host has -----------------------------------------------------------------
 
 
+def _leads_there_already(wanted: Wanted, facts: HostFacts, cluster: Cluster) -> bool:
+    """Whether a guess is wrong by all that can be seen: another pod CIDR leads to that worker, and not this one."""
+    if not wanted.is_guess or any(r.prefix == wanted.prefix for r in facts.routes):
+        return False
+    return any(r.gateway == wanted.next_hop and r.prefix.subnet_of(cluster.cidr) for r in facts.routes)
+
+
 def _compare(wanted: Wanted, facts: HostFacts, held: Held, cluster: Cluster) -> RouteChange:
     has = tuple(r for r in facts.routes if r.prefix == wanted.prefix)
 
@@ -223,6 +221,10 @@ def _compare(wanted: Wanted, facts: HostFacts, held: Held, cluster: Cluster) -> 
         return row(ChangeKind.ADD, "no route to it", put(pod_route(wanted.prefix, wanted.next_hop), has))
     if len(has) == 1 and right:
         return row(ChangeKind.KEEP, _why_kept(right[0], held))
+    hops = {r.gateway for r in has}
+    if wanted.is_guess and not right and (other := next((n.name for n in cluster if n.internal in hops), None)):
+        why = f"leads to {other}; {wanted.worker} was not read, so whose pods these are is not known"
+        return RouteChange(ChangeKind.KEEP, wanted.prefix, wanted.worker, None, has, why)
     if right:
         # The plainest of several: `ip route del` of a route with fewer attributes would match it first.
         keep = min(right, key=lambda r: (r.metric, bool(r.extra), r.source is not None))
@@ -266,102 +268,3 @@ def _is_right(route: Route, wanted: Wanted, facts: HostFacts) -> bool:
         and route.tos == 0
         and (device is None or route.device in (None, device))
     )
-
-
-# --- what is there and not wanted -------------------------------------------------------------------------------
-
-
-def _is_own(node: Node, route: Route) -> bool:
-    """Whether the route leads into the node's own pod CIDR, on its own links."""
-    return node.pod_cidr is not None and route.prefix.subnet_of(node.pod_cidr) and not _leads_away(route)
-
-
-def _leads_away(route: Route) -> bool:
-    """Whether packets for the prefix leave the node, or end there."""
-    return not route.is_kernel and (route.gateway is not None or bool(route.multipath) or route.type != "unicast")
-
-
-def _routed_away(node: Node, facts: HostFacts) -> Route | None:
-    if node.pod_cidr is None:
-        return None
-    return next(
-        (r for r in facts.routes if r.prefix.subnet_of(node.pod_cidr) and _leads_away(r)),
-        None,
-    )
-
-
-def _unwanted(
-    cluster: Cluster, node: Node, facts: HostFacts, wanted: Collection[IPv4Network], held: Held, options: Options
-) -> list[RouteChange]:
-    """The routes in the cluster CIDR that are neither wanted nor the node's own, a row per prefix."""
-    members = {w.pod_cidr: w.name for w in cluster.workers if w.pod_cidr}
-    gone = {n.pod_cidr: n.name for n in cluster if n.is_worker and not n.is_member and n.pod_cidr}
-    rows: list[RouteChange] = []
-    seen: set[IPv4Network] = set()
-    for route in facts.routes:
-        prefix = route.prefix
-        if prefix in seen or prefix in wanted or not prefix.subnet_of(cluster.cidr):
-            continue
-        seen.add(prefix)
-        has = tuple(r for r in facts.routes if r.prefix == prefix)
-        if all(r.is_kernel or _is_own(node, r) for r in has):
-            continue
-        if node.pod_cidr is not None and prefix.subnet_of(node.pod_cidr):
-            rows.append(_own_cidr_row(node, prefix, has, facts, options))
-            continue
-        owner = members.get(prefix) or gone.get(prefix)
-        ours = [r for r in has if r.is_tagged or (prefix, r.gateway) in held]
-        row = _unwanted_row(node, prefix, has, ours, owner, prefix in gone, options)
-        robbed = next((n for cidr, n in members.items() if prefix != cidr and prefix.subnet_of(cidr)), None)
-        if row.kind is ChangeKind.FOREIGN and robbed and robbed != node.name:
-            row = replace(row, reason=f"a part of {robbed}'s pod CIDR, led elsewhere: {describe(has[0])}")
-        rows.append(row)
-    return rows
-
-
-def _own_cidr_row(
-    node: Node, prefix: IPv4Network, has: tuple[Route, ...], facts: HostFacts, options: Options
-) -> RouteChange:
-    """A route that leads the node's own pods away; taken away, and the bridge's put back, where that is asked for."""
-    away = [r for r in has if _leads_away(r)]
-    reason = f"leads this node's own pods away: {describe(away[0])}"
-    if not options.repair and (node.name, prefix) not in options.marked:
-        return RouteChange(ChangeKind.FOREIGN, prefix, None, None, has, f"{reason}; --repair mends it")
-    bridge = next((b for b in facts.bridges if b.is_up and b.address.network == prefix), None)
-    edit = give_back(away, has, bridge)
-    whole = next((b for b in facts.bridges if b.is_up and prefix.subnet_of(b.address.network)), None)
-    back = "; no bridge of these pods is up yet"
-    if bridge is not None:
-        back = f"; the route of {bridge.device} comes back"
-    elif whole is not None:
-        back = f"; {whole.device} has the whole of these pods"
-    return RouteChange(ChangeKind.REPLACE, prefix, node.name, None, has, reason + back, edit.commands, edit.inverse)
-
-
-def _unwanted_row(
-    node: Node,
-    prefix: IPv4Network,
-    has: tuple[Route, ...],
-    ours: list[Route],
-    owner: str | None,
-    gone: bool,
-    options: Options,
-) -> RouteChange:
-    def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
-        return RouteChange(kind, prefix, owner, None, has, reason, edit.commands, edit.inverse)
-
-    if ours and gone:
-        return row(ChangeKind.REMOVE, f"{owner} was removed for good", take_away(ours, has))
-    if ours and owner and options.routes_on.counts(node):
-        return row(ChangeKind.STALE, f"ours; {owner} has no next hop to compare with")
-    marked = (node.name, prefix) in options.marked
-    if ours:
-        why = "controllers get no routes now" if owner else "leads to no worker listed"
-        if options.prune or marked:
-            return row(ChangeKind.REMOVE, f"{why} ({'marked' if marked else '--prune'})", take_away(ours, has))
-        keeps = "--routes-on all keeps it right, " if owner else ""
-        return row(ChangeKind.STALE, f"ours; {why}; {keeps}{BY_PRUNE}")
-    removable = [r for r in has if not r.is_kernel]
-    if marked and removable:
-        return row(ChangeKind.REMOVE, "foreign, marked for removal", take_away(removable, has))
-    return row(ChangeKind.FOREIGN, f"neither wanted nor ours: {describe(has[0])}")

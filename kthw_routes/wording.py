@@ -32,6 +32,7 @@ RESTS_ON: Final = {
     PodCidrSource.CNI: "CNI",
     PodCidrSource.KUBELET: "kubelet",
     PodCidrSource.LABEL: "name",
+    PodCidrSource.GUESS: "guess",
     PodCidrSource.UNKNOWN: "?",
 }
 """What a pod CIDR rests on, in a word."""

@@ -85,11 +85,15 @@ def settle_pod_cidr(
 
 
 def settled(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
-    """The cluster with the pod CIDRs that the hosts themselves use."""
+    """The cluster with the pod CIDRs that the hosts themselves use; of those that were not read, it says so."""
 
     def settle(node: Node) -> Node:
         read = facts.get(node.name)
-        if read is None or not node.is_worker:
+        if not node.is_worker:
+            return node
+        if node.pod_cidr_source in (PodCidrSource.LABEL, PodCidrSource.GUESS):
+            node = replace(node, pod_cidr_source=PodCidrSource.GUESS if read is None else PodCidrSource.LABEL)
+        if read is None:
             return node
         cidr, source = settle_pod_cidr(node, read.cni_cidr, read.kubelet_cidr)
         return replace(node, pod_cidr=cidr, pod_cidr_source=source)

@@ -213,3 +213,19 @@ def test_an_address_of_the_persons_own_is_used_and_left(stage: Stage) -> None:
     assert "10.200.0.254/32" in stage.run("worker-0", "ip -4 -o address show dev lo")
     assert "valid_lft forever" in stage.run("worker-0", "ip address show dev lo to 10.200.0.254")
     stage.run("worker-0", "ip address del 10.200.0.254/32 dev lo")
+
+
+def test_what_leads_to_a_worker_that_was_not_read_stays_as_it_is(stage: Stage) -> None:
+    """Its pod CIDR is what its CNI configuration says, and not what its number suggests."""
+    for number, worker in enumerate(WORKERS):
+        told = stage.run(worker, "cat /etc/cni/net.d/10-bridge.conf")
+        other = told.replace(f"10.200.{number}.0/24", f"10.200.{number + 1}.0/24")
+        assert other != told
+        stage.run(worker, f"printf '%s' '{other}' > /etc/cni/net.d/10-bridge.conf")
+    assert stage.tool("apply", "--yes", "--no-probe").code == 0
+    before = tables(stage)
+    for words in (("--only", "worker-2"), ("--only", "worker-2", "--prune")):
+        answer = stage.tool("apply", "--yes", "--no-probe", *words)
+        assert answer.code == 0, answer.out + answer.err
+        assert "Nothing to do" in answer.out, answer.out
+        assert tables(stage) == before

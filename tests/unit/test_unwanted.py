@@ -1,0 +1,107 @@
+"""What is there beside the wanted routes: nothing goes on a guess, nothing of ours stays outside the cluster CIDR."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import pytest
+
+from kthw_routes import plan as planning
+from kthw_routes.changes import ChangeKind
+from kthw_routes.cluster import Cluster, PodCidrSource, Selection
+from kthw_routes.findings import Level, of_cluster
+from kthw_routes.host_plan import HostPlan
+from kthw_routes.hosts.facts import settled
+from kthw_routes.observed import HostFile, Route
+from kthw_routes.options import Options
+from kthw_routes.persistence import networkd
+from tests.unit.builders import cluster, facts, internal, net, pod_route
+from tests.unit.setups import LINODE, standing
+
+ALL = cluster()
+NODE = ALL.node("worker-2")
+DROP_IN = networkd.FOLDER / "05-eth0.network.d" / "90-kthw-routes.conf"
+SHIFTED = {f"worker-{n}": net(f"10.200.{n + 1}.0/24") for n in range(3)}
+"""What the CNI configurations say: not what the numbers in the names suggest."""
+
+
+def shifted(*read: str, of: Cluster = ALL) -> Cluster:
+    """The cluster after these workers were read."""
+    labelled = replace(of, nodes=tuple(replace(n, pod_cidr_source=PodCidrSource.LABEL) for n in of))
+    return settled(labelled, {n: replace(facts(of.node(n)), cni_cidr=SHIFTED[n]) for n in read})
+
+
+def plan(of: Cluster, routes: Sequence[Route], *files: HostFile, **wishes: object) -> HostPlan:
+    read = facts(NODE, routes, network=standing(LINODE, *files))
+    return planning.make(of, {NODE.name: read}, Options(**wishes)).hosts[0]  # type: ignore[arg-type] # right by name
+
+
+def drop_in(*routes: str) -> HostFile:
+    """Such as `10.200.7.0/24 192.168.128.17`."""
+    text = "".join(f"[Route]\nDestination={to}\nGateway={hop}\nProtocol=200\n" for to, hop in map(str.split, routes))
+    return HostFile(PurePosixPath(DROP_IN), 0o644, text.encode())
+
+
+RIGHT = [replace(pod_route(1), gateway=internal(0)), replace(pod_route(2), gateway=internal(1))]
+"""The routes of worker-2 to the pods of worker-0 and worker-1, where the CNI has other CIDRs than the numbers."""
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_routes_to_workers_that_were_not_read_stay_as_they_are(prune: bool) -> None:
+    made = plan(shifted("worker-2"), RIGHT, prune=prune)
+    assert made.is_empty
+    assert {c.kind for c in made.routes} == {ChangeKind.KEEP}
+    assert not made.is_drift
+    reasons = [c.reason for c in made.routes]
+    assert any("worker-1 was not read" in reason for reason in reasons)
+
+
+def test_a_worker_that_was_not_read_gets_a_route_where_nothing_speaks_against_it() -> None:
+    guess = net("10.200.0.0/24")
+    adds = [c for c in plan(shifted("worker-2"), []).routes if c.kind is ChangeKind.ADD]
+    assert guess in {c.prefix for c in adds}, "before lab 11 there is no other route, and the number is all there is"
+    wrong = replace(pod_route(0), gateway=internal(77))
+    (row,) = [c for c in plan(shifted("worker-2"), [wrong]).routes if c.prefix == guess]
+    assert row.kind is ChangeKind.REPLACE, "it leads to an address that no node has"
+
+
+def test_a_guess_that_is_another_worker_s_pod_cidr_is_told_and_stops_nothing() -> None:
+    of = shifted("worker-0", "worker-2")
+    (found,) = [f for f in of_cluster(of) if f.code.startswith("pod-cidr")]
+    assert (found.level, found.node) == (Level.NOTICE, "worker-1")
+    made = plan(of, [])
+    assert [c.prefix for c in made.routes if c.kind is ChangeKind.ADD] == [SHIFTED["worker-0"]]
+
+
+def test_of_a_worker_that_is_removed_for_good_the_route_goes_that_leads_to_it() -> None:
+    gone = replace(
+        ALL, nodes=tuple(replace(n, selection=Selection.REMOVED) if n.name == "worker-1" else n for n in ALL)
+    )
+    made = plan(shifted("worker-0", "worker-2", of=gone), RIGHT)
+    assert [c.prefix for c in made.routes if c.kind is ChangeKind.REMOVE] == [SHIFTED["worker-1"]]
+    assert [c.kind for c in made.routes if c.prefix == SHIFTED["worker-0"]] == [ChangeKind.KEEP], "its number's guess"
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_what_a_file_of_ours_holds_outside_the_cluster_cidr_goes(prune: bool) -> None:
+    file = drop_in("10.200.0.0/24 192.168.128.10", "192.168.0.0/16 192.168.128.12", "0.0.0.0/0 192.168.128.1")
+    made = plan(ALL, [pod_route(0), pod_route(1)], file, prune=prune)
+    assert all("192.168.0.0/16" not in (f.after or b"").decode() for f in made.files)
+    assert all("0.0.0.0/0" not in (f.after or b"").decode() for f in made.files)
+    assert made.is_drift
+
+
+def test_what_only_a_file_holds_and_nobody_wants_is_stale() -> None:
+    file = drop_in("10.200.0.0/24 192.168.128.10", "10.200.1.0/24 192.168.128.11", "10.200.7.0/24 192.168.128.17")
+    routes = [pod_route(0), pod_route(1)]
+    (row,) = [c for c in plan(ALL, routes, file).routes if c.prefix == net("10.200.7.0/24")]
+    assert (row.kind, row.has, row.commands) == (ChangeKind.STALE, (), ())
+    assert row.reason.startswith("in 05-eth0.network.d/90-kthw-routes.conf only; leads to no worker listed")
+    made = plan(ALL, routes, file)
+    assert made.is_drift
+    assert made.is_empty
+    marked = plan(ALL, routes, file, marked=frozenset({(NODE.name, net("10.200.7.0/24"))}))
+    pruned = plan(ALL, routes, file, prune=True)
+    for asked in (marked, pruned):
+        assert all("10.200.7.0/24" not in (f.after or b"").decode() for f in asked.files)
+        assert asked.file_changes == 1
