@@ -27,6 +27,15 @@ def assert_all_is_well(stage: Stage) -> None:
     assert (check.code, check.out, check.err) == (0, "", "")
 
 
+def codes(answer: Answer) -> dict[str, set[str]]:
+    """Host -> the codes of its routes but `right`, and those of findings about it that tell what became of it."""
+    found = {h["host"]: {r["code"] for r in h["routes"]} - {"right"} for h in answer.json["hosts"]}
+    for finding in answer.json["findings"]:
+        if finding["code"] in ("routes-gone", "worker-is-new"):
+            found[finding["node"]].add(finding["code"])
+    return {host: words for host, words in found.items() if words}
+
+
 @pytest.fixture
 def applied(stage: Stage) -> Stage:
     """A cluster on which the tool has done its work."""
@@ -41,6 +50,7 @@ def test_routes_are_gone_after_a_reboot(applied: Stage) -> None:
     check = applied.tool("check", "--json")
     assert check.code == 3, check.err
     assert kinds(check) == {("worker-1", "10.200.0.0/24"): "add", ("worker-1", "10.200.2.0/24"): "add"}
+    assert codes(check) == {"worker-1": {"missing", "routes-gone"}}
     loud = applied.tool("check", "--quiet")
     assert loud.code == 3
     assert "2 route changes on 1 node" in loud.out
@@ -77,6 +87,7 @@ def test_a_worker_was_added(applied: Stage) -> None:
         **{("worker-3", f"10.200.{n}.0/24"): "add" for n in range(3)},
         ("controller-0", "worker-3"): "add",
     }
+    assert codes(check) == {**{w: {"missing"} for w in WORKERS}, "worker-3": {"missing", "worker-is-new"}}
     assert applied.tool("apply", "--yes").code == 0
     assert set(pod_routes(applied, "worker-3")) == {f"10.200.{n}.0/24" for n in range(3)}
     assert_all_is_well(applied)
@@ -117,6 +128,18 @@ def test_a_node_was_renamed(applied: Stage) -> None:
     assert f"{applied.internal('worker-7')} worker-7\n" in hosts
     assert "worker-2" not in hosts
     assert_all_is_well(applied)
+
+
+def test_a_node_was_renamed_whose_line_the_lab_had_typed(stage: Stage) -> None:
+    stage.run("controller-0", f"echo '{stage.internal('worker-2')} worker-2' >> /etc/hosts")
+    assert stage.tool("apply", "--yes").code == 0
+    stage.rename("worker-2", "worker-7")
+    check = stage.tool("check", "--json")
+    assert check.code == 3, check.out + check.err
+    assert kinds(check) == {("controller-0", "worker-7"): "add", ("controller-0", "worker-2"): "stale"}
+    assert stage.tool("apply", "--prune", "--yes").code == 0
+    assert "worker-2" not in stage.run("controller-0", "cat /etc/hosts")
+    assert_all_is_well(stage)
 
 
 def test_two_routes_of_different_metrics(applied: Stage) -> None:
