@@ -113,7 +113,7 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
                 _print_end(command.printer, report)
         finally:
             command.finish(report, None)
-        document = plan_document(review.inspection.cluster, review.plan, review.findings)
+        document = plan_document(review.inspection.cluster, review.plan, review.findings, is_undo=True)
         outcomes = [outcome_json(o) for o in report.outcomes.values()]
         folder = str(report.folder) if report.folder else None
         command.document({**document, "undoes": run.id, "outcomes": outcomes, "run": folder})

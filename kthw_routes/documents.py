@@ -1,12 +1,19 @@
 """The documents that programs read: the plan, the answer of `--json`. Plain JSON values.
 
 `VERSION` rises when a field changes its meaning or goes; new fields alone do not raise it.
+
+Each row of a host's routes and names has a `code`, one stable word for what is there, as `row_codes` explains them:
+
+- of a route: `right`, `missing`, `wrong-next-hop`, `second-route`, `stale`, `foreign`, `own-routed-away`;
+- of a name: `right`, `missing`, `wrong`, `twice`, `stale`;
+- null in an undo, whose rows are compared with what stood there before a run.
 """
 
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
+from kthw_routes import row_codes
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.documents_network import network_json, text_of
 from kthw_routes.etc_hosts import NameChange
@@ -24,14 +31,15 @@ VERSION: Final = 1
 Json = Mapping[str, object]
 
 
-def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Json:
+def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding], *, is_undo: bool = False) -> Json:
     """`plan`: the nodes, the findings, and row by row what would change on each host."""
+    own = {n.name: n.pod_cidr for n in cluster if n.is_worker}
     return {
         "version": VERSION,
         "cluster_cidr": str(cluster.cidr),
         "nodes": [node_json(n) for n in cluster],
         "findings": [finding_json(f) for f in findings],
-        "hosts": [host_plan_json(h) for h in plan.hosts],
+        "hosts": [host_plan_json(h, own.get(h.node), is_undo=is_undo) for h in plan.hosts],
         "changes": plan.changes,
         "drift": plan.is_drift,
     }
@@ -65,12 +73,14 @@ def finding_json(finding: Finding) -> Json:
     }
 
 
-def host_plan_json(host: HostPlan) -> Json:
-    """The rows of one host's plan."""
+def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) -> Json:
+    """The rows of one host's plan. `own`: its own pod CIDR."""
+    routes = [{**_route_change(c), "code": None if is_undo else row_codes.of_route(c, own)} for c in host.routes]
+    names = [{**name_json(n), "code": None if is_undo else row_codes.of_name(n)} for n in host.names]
     return {
         "host": host.node,
-        "routes": [_route_change(c) for c in host.routes],
-        "names": [name_json(n) for n in host.names],
+        "routes": routes,
+        "names": names,
         "etc_hosts_problem": host.hosts_file_problem or None,
         "files": [_file_change(f) for f in host.files],
         "persistence": _choice(host.persistence) if host.persistence else None,

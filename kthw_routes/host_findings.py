@@ -13,6 +13,7 @@ from kthw_routes.observed import HostFacts
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.text import listed
 from kthw_routes.plan import HostPlan, Plan, describe, wanted_routes
+from kthw_routes.route_findings import of_routes
 
 _TURNS_IT_ON: Final = "`--ip-forward` turns it on now and at each boot."
 
@@ -43,7 +44,8 @@ def of_facts(
 
 def of_plan(plan: Plan) -> tuple[Finding, ...]:
     """What the comparison of the wanted routes, names and files with the hosts gives cause to say."""
-    return (*of_switches(plan), *(f for host in plan.hosts for f in _of_host_plan(host)), *of_files(plan))
+    by_host = (f for host in plan.hosts for f in _of_host_plan(host))
+    return (*of_switches(plan), *of_routes(plan), *by_host, *of_files(plan))
 
 
 def of_switches(plan: Plan) -> tuple[Finding, ...]:

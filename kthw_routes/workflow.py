@@ -253,7 +253,7 @@ class Walk:
     def _plan_document(self, review: Review) -> dict[str, object]:
         """The plan as it is recorded: with what the run is for, and how its hosts are reached."""
         return {
-            **plan_document(review.inspection.cluster, review.plan, review.findings),
+            **plan_document(review.inspection.cluster, review.plan, review.findings, is_undo=bool(review.undoes)),
             "kind": Kind.UNDO if review.undoes else Kind.APPLY,
             "undoes": review.undoes or None,
             "connection": {**self._connections.described, "source": self._source},

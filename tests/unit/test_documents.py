@@ -6,10 +6,14 @@ from dataclasses import fields
 from ipaddress import IPv4Interface
 from pathlib import PurePosixPath
 
-from kthw_routes.documents import facts_json
-from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, LinkSetup, NetworkSetup
+import pytest
 
-from .builders import facts, worker
+from kthw_routes import plan as planning
+from kthw_routes.documents import facts_json, plan_document
+from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, LinkSetup, NetworkSetup, Route
+from kthw_routes.options import Options
+
+from .builders import cluster, facts, internal, net, pod_route, worker
 
 TEXT = b"network:\n  version: 2\n"
 OWN = HostFile(PurePosixPath("/etc/netplan/90-kthw-routes.yaml"), 0o600, TEXT)
@@ -73,3 +77,49 @@ def test_what_others_wrote_in_their_files_is_not() -> None:
 
 def test_no_reading_is_forgotten() -> None:
     assert {f.name for f in fields(HostFacts)} - {"node"} <= facts_json(read()).keys()
+
+
+AWAY = Route(net("10.200.0.0/24"), internal(1), "eth0", "boot")
+
+
+@pytest.mark.parametrize(
+    ("routes", "prefix", "code"),
+    [
+        ([pod_route(1)], 1, "right"),
+        ([pod_route(1, protocol="boot")], 1, "right"),
+        ([], 1, "missing"),
+        ([pod_route(1, via=2)], 1, "wrong-next-hop"),
+        ([pod_route(1, via=2), pod_route(1, via=7, metric=9)], 1, "wrong-next-hop"),
+        ([Route(net("10.200.1.0/24"), type="blackhole")], 1, "wrong-next-hop"),
+        ([pod_route(1), pod_route(1, via=2, metric=9)], 1, "second-route"),
+        ([pod_route(7)], 7, "stale"),
+        ([pod_route(7, protocol="boot")], 7, "foreign"),
+        ([AWAY], 0, "own-routed-away"),
+    ],
+)
+@pytest.mark.parametrize("options", [Options(), Options(prune=True, repair=True)])
+def test_each_row_of_a_route_says_in_a_word_what_it_is(
+    routes: list[Route], prefix: int, code: str, options: Options
+) -> None:
+    of = cluster()
+    made = planning.make(of, {"worker-0": facts(of.node("worker-0"), routes)}, options)
+    (host,) = json.loads(json.dumps(plan_document(of, made, ())))["hosts"]
+    assert {r["prefix"]: r["code"] for r in host["routes"]}[f"10.200.{prefix}.0/24"] == code
+
+
+def test_each_row_of_a_name_does_too_but_not_in_an_undo() -> None:
+    of = cluster(5)
+    own = f"# BEGIN kthw-routes\n{internal(8)} worker-8\n# END kthw-routes\n"
+    lines = f"{internal(0)} worker-0\n10.0.0.1 worker-1\n{internal(2)} worker-2\n{internal(2)} worker-2\n{own}"
+    made = planning.make(of, {"controller-0": facts(of.node("controller-0"), etc_hosts=lines.encode())})
+    (host,) = json.loads(json.dumps(plan_document(of, made, ())))["hosts"]
+    assert {n["name"]: n["code"] for n in host["names"]} == {
+        "worker-0": "right",
+        "worker-1": "wrong",
+        "worker-2": "twice",
+        "worker-3": "missing",
+        "worker-4": "missing",
+        "worker-8": "stale",
+    }
+    (undo,) = json.loads(json.dumps(plan_document(of, made, (), is_undo=True)))["hosts"]
+    assert {n["code"] for n in undo["names"]} == {None}

@@ -10,6 +10,7 @@ from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_findings import of_facts, of_plan
 from kthw_routes.observed import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Pod, Route
+from kthw_routes.options import DEFAULT_OPTIONS, Options, RoutesOn
 
 from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route
 
@@ -106,6 +107,42 @@ def test_what_the_plan_gives_cause_to_say() -> None:
     assert "1.2.3.4 worker-0 w0" in odd["hosts-line-left-alone"].sentence
     broken = _plan_findings(control, etc_hosts=b"# END kthw-routes\n")
     assert "without its beginning" in broken["hosts-file-broken"].sentence
+
+
+WHOLE = [pod_route(0), pod_route(1), pod_route(2)]
+
+
+def told_of(*tables: list[Route], of: Cluster = CLUSTER, options: Options = DEFAULT_OPTIONS) -> dict[str, str | None]:
+    """Code -> host, of what the tables of worker-0, worker-1, … tell together."""
+    tables = (*tables, *([],) * (len(of.nodes) - len(tables)))
+    own = [[r for r in table if r.prefix != n.pod_cidr] for n, table in zip(of, tables, strict=True)]
+    made = planning.make(of, {n.name: facts(n, table) for n, table in zip(of, own, strict=True)}, options)
+    return {f.code: f.node for f in of_plan(made) if f.code in ("routes-gone", "worker-is-new")}
+
+
+def test_a_rebooted_host_and_a_new_worker_are_told_apart() -> None:
+    assert told_of([], WHOLE, WHOLE) == {"routes-gone": "worker-0"}
+    assert told_of([], WHOLE[1:], WHOLE[1:]) == {"worker-is-new": "worker-0"}
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        ([], [], []),
+        (WHOLE, WHOLE, WHOLE),
+        ([pod_route(1)], WHOLE, WHOLE),
+        ([], [pod_route(0, via=7), pod_route(2)], [pod_route(0, via=7), pod_route(1)]),
+    ],
+    ids=["before lab 11", "all is well", "one of two is missing", "rebuilt with another address"],
+)
+def test_nothing_is_told_of_routes_that_are_missing_for_other_reasons(tables: tuple[list[Route], ...]) -> None:
+    assert told_of(*tables) == {}
+
+
+def test_a_controller_without_routes_was_rebooted_only_where_another_has_some() -> None:
+    of, everywhere = cluster(3, 2), Options(routes_on=RoutesOn.ALL)
+    assert told_of(WHOLE, WHOLE, WHOLE, of=of, options=everywhere) == {}
+    assert told_of(WHOLE, WHOLE, WHOLE, WHOLE, of=of, options=everywhere) == {"routes-gone": "controller-1"}
 
 
 def test_what_goes_back_by_itself_is_told_once_for_all_hosts() -> None:

@@ -1,0 +1,58 @@
+"""What the routes of all hosts together tell of one of them: it was rebooted, or it is new. Pure.
+
+Row by row both look alike: a route is missing. Before lab 11 nothing is routed yet, and nothing is to be told.
+"""
+
+from collections.abc import Iterator
+
+from kthw_routes.changes import ChangeKind
+from kthw_routes.file_findings import ends_at_reboot
+from kthw_routes.findings import Finding, Level
+from kthw_routes.host_plan import HostPlan, Plan
+
+
+def of_routes(plan: Plan) -> Iterator[Finding]:
+    """The hosts that have none of their routes, while others have theirs."""
+    for host in plan.hosts:
+        if not _has_none(host):
+            continue
+        others = [h for h in plan.hosts if h is not host]
+        towards = [c for h in others for c in h.routes if c.worker == host.node and c.next_hop is not None]
+        if not towards:  # no worker: one of its kind that has routes tells that these were routed at all
+            kind = [h for h in others if not any(c.worker == h.node for o in plan.hosts for c in o.routes)]
+            was_routed, is_new = any(_stands(h) for h in kind), False
+        else:
+            was_routed = any(c.kind is ChangeKind.KEEP for c in towards)
+            is_new = not any(c.has for c in towards) and any(_stands(h) for h in others)
+        if was_routed:
+            yield _gone(host)
+        elif is_new:
+            yield Finding(
+                "worker-is-new",
+                Level.NOTICE,
+                f"{host.node} has no routes, and no other node that was looked at has one to it: it is new, perhaps.",
+                "Apply adds both.",
+                host.node,
+            )
+
+
+def _gone(host: HostPlan) -> Finding:
+    again = "Apply adds them again"
+    return Finding(
+        "routes-gone",
+        Level.NOTICE,
+        f"{host.node} has none of its routes: it was rebooted, perhaps.",
+        f"{again}; with `--persist auto` they survive the next reboot." if ends_at_reboot(host) else f"{again}.",
+        host.node,
+    )
+
+
+def _has_none(host: HostPlan) -> bool:
+    """Whether routes are wanted on a host, and it has none of them."""
+    wanted = [c for c in host.routes if c.next_hop is not None]
+    return bool(wanted) and not any(c.has for c in wanted)
+
+
+def _stands(host: HostPlan) -> bool:
+    """Whether any wanted route is as it should be on a host."""
+    return any(c.kind is ChangeKind.KEEP and c.next_hop is not None for c in host.routes)
