@@ -139,18 +139,23 @@ def test_a_worker_that_is_left_out_must_be_known_too(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("mute")
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("changed", "words"),
     [
-        ("10.200.1.0/24", "10.200.0.0/24", "worker-0 and worker-1 have overlapping pod CIDRs"),
-        ("10.200.1.0/24", "10.99.1.0/24", "outside the cluster CIDR"),
+        (
+            {"10.200.0.0/16": "10.0.0.0/8", "10.200.1.0/24": "10.32.0.0/24"},
+            r"Nothing is exported: .*worker-1: its pod CIDR 10\.32\.0\.0/24 overlaps the service network",
+        ),
+        ({"10.200.1.0/24": "10.200.0.0/24"}, r'nodes\.toml:.*"10\.200\.0\.0/24" overlaps 10\.200\.0\.0/24 in line'),
+        ({"10.200.1.0/24": "10.99.1.0/24"}, r'nodes\.toml:.*"10\.99\.1\.0/24" is outside of the cluster CIDR'),
     ],
 )
-def test_a_stop_finding_stops_an_export(old: str, new: str, words: str, tmp_path: Path) -> None:
-    file = inventory(tmp_path, changed={old: new})
+def test_pod_cidrs_that_cannot_be_stop_an_export(changed: dict[str, str], words: str, tmp_path: Path) -> None:
+    file = inventory(tmp_path, changed=changed)
     for name in FORMATS:
-        with pytest.raises(UsageError, match=f"Nothing is exported: .*{words}") as caught:
+        with pytest.raises(UsageError) as caught:
             export(settings(file), name, tmp_path / "out", interface=INTERFACE.get(name), offline=True)
         assert caught.value.exit_code == 2
+        assert re.search(words, f"{caught.value.sentence}\n{caught.value.hint}")
     assert not (tmp_path / "out").exists()
 
 

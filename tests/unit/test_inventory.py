@@ -392,6 +392,63 @@ CASES = {
 }  # fmt: skip
 
 
+OWN = "expected one of its own for each worker"
+INSIDE = "expected a network inside of it, or another cluster CIDR"
+POD_CASES = {
+    "machines.txt": (
+        "192.168.8.20 node-0.kubernetes.local node-0 10.200.0.0/24\n"
+        "192.168.8.300 node-1.kubernetes.local node-1 10.200.0.0/24\n"
+        "192.168.8.22 node-2.kubernetes.local node-2 10.201.2.0/24\n",
+        [
+            f'2:1: IP "192.168.8.300" is no IPv4 address; {IPV4}',
+            f'2:46: SUBNET "10.200.0.0/24" overlaps 10.200.0.0/24 in line 1; {OWN}',
+            f'3:45: SUBNET "10.201.2.0/24" is outside of the cluster CIDR 10.200.0.0/16; {INSIDE}',
+        ],
+    ),
+    "one within another, either way": (
+        node(pod_cidr="10.200.4.0/23")
+        + node(name="worker-1", ssh="192.168.8.21", pod_cidr="10.200.5.0/24")
+        + node(name="worker-2", ssh="192.168.8.22", pod_cidr="10.200.0.0/20"),
+        [
+            f'10:12: pod_cidr "10.200.5.0/24" overlaps 10.200.4.0/23 in line 5; {OWN}',
+            f'15:12: pod_cidr "10.200.0.0/20" overlaps 10.200.4.0/23 in line 5; {OWN}',
+        ],
+    ),
+    "for all workers": (
+        "[workers]\nworker-[0:1]\n[all:vars]\nansible_host=192.168.8.20\npod_cidr=10.200.0.0/24\n",
+        [
+            '4:14: SSH target "192.168.8.20" stands in line 4 already; expected one of its own for each node',
+            f'5:10: pod_cidr "10.200.0.0/24" is stated for several workers; {OWN}',
+        ],
+    ),
+    "a node's address": (
+        'cluster_cidr = "10.0.0.0/8"\n'
+        + node(pod_cidr="10.9.0.0/16")
+        + node(name="server", role="controller", ssh="192.168.8.10", internal_ip="10.9.7.1"),
+        [
+            '6:12: pod_cidr "10.9.0.0/16" holds the address 10.9.7.1 of the node in line 11; '
+            "expected a network of their own for pods"
+        ],
+    ),
+    "beside a wrong cluster CIDR": (
+        'cluster_cidr = "10.201.0.0"\n' + node(pod_cidr="10.201.0.0/24"),
+        ['1:16: cluster_cidr "10.201.0.0" ' + NETWORK.replace("/24", "/16")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", POD_CASES)
+def test_pod_cidrs_that_cannot_be_are_told_with_all_the_rest(case: str) -> None:
+    text, expected = POD_CASES[case]
+    assert problems(text, "inventory") == expected
+
+
+def test_a_pod_cidr_lies_in_the_cluster_cidr_that_was_asked_for() -> None:
+    text = 'cluster_cidr = "10.200.0.0/16"\n' + node(pod_cidr="10.202.0.0/24")
+    assert "is outside of the cluster CIDR 10.200.0.0/16" in problems(text)[0]
+    assert str(of(text, cluster_cidr=IPv4Network("10.202.0.0/16")).nodes[0].pod_cidr) == "10.202.0.0/24"
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_problems_of_toml(case: str) -> None:
     text, expected = CASES[case]

@@ -37,11 +37,18 @@ ALIASES = st.from_regex(r"[a-z][a-z0-9_-]{0,12}", fullmatch=True)
 ENDPOINTS = st.builds(
     Endpoint, st.one_of(ADDRESSES.map(str), ALIASES), st.none() | USERS, st.none() | st.integers(1, 65535)
 )
-POD_CIDRS = st.tuples(st.integers(0, 2**32 - 1), st.integers(8, 30)).map(lambda p: IPv4Network(p, strict=False))
 CLUSTER_CIDRS = st.tuples(st.integers(0, 2**32 - 1), st.integers(8, 26)).map(lambda p: IPv4Network(p, strict=False))
 PATHS = st.text(st.characters(categories=("L", "N", "P", "S"), include_characters=" "), min_size=1).map(
     lambda t: Path("/keys") / t
 )
+
+
+@st.composite
+def pod_cidrs(draw: st.DrawFn, cidr: IPv4Network) -> IPv4Network:
+    """Networks within the cluster's."""
+    first = int(cidr.network_address)
+    ip = draw(st.integers(first, first + cidr.num_addresses - 1))
+    return IPv4Network((ip, draw(st.integers(cidr.prefixlen, 30))), strict=False)
 
 
 @st.composite
@@ -58,11 +65,15 @@ def clusters(draw: st.DrawFn) -> Cluster:
         )
     )
     internals = draw(st.lists(ADDRESSES, min_size=len(names), max_size=len(names), unique=True))
-    nodes = []
+    nodes: list[Node] = []
+    stated: list[IPv4Network] = []
     for number, (name, target, ip) in enumerate(zip(names, targets, internals, strict=True)):
         role = Role.WORKER if number == 0 else draw(st.sampled_from(Role))
         internal = draw(st.sampled_from([ip, None]))
-        typed = draw(st.none() | POD_CIDRS) if role is Role.WORKER else None
+        typed = draw(st.none() | pod_cidrs(cidr)) if role is Role.WORKER else None
+        if typed and (any(map(typed.overlaps, stated)) or any(other in typed for other in internals)):
+            typed = None
+        stated += [typed] if typed else []
         pods = typed or (expected_pod_cidr(name, cidr) if role is Role.WORKER else None)
         told = PodCidrSource.TYPED if typed else PodCidrSource.LABEL if pods else PodCidrSource.UNKNOWN
         addresses = (address_of(internal),) if internal else ()

@@ -8,6 +8,7 @@ from typing import TypeVar
 from kthw_routes.cluster import Endpoint, Node, PodCidrSource, Role
 from kthw_routes.findings import Finding
 from kthw_routes.names import expected_pod_cidr, natural_order
+from kthw_routes.sources.inventory import pod_cidrs
 from kthw_routes.sources.inventory.model import OwnSettings
 from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated, Wrong, quoted
 from kthw_routes.sources.inventory.values import address_of, internal_ip
@@ -48,6 +49,8 @@ class Reading:
     """Where a worker was expected, should there be none."""
     is_whole: bool = True
     """Whether all of the file could be read: else what is missing proves nothing."""
+    is_cidr_known: bool = True
+    """Whether it is known which cluster CIDR the file states, if any."""
 
 
 def nodes_of(reading: Reading, cidr: IPv4Network, problems: Problems) -> tuple[Node, ...]:
@@ -57,6 +60,8 @@ def nodes_of(reading: Reading, cidr: IPv4Network, problems: Problems) -> tuple[N
     _check_twice((d.ssh for d in drafts), "SSH target", _target, problems)
     internals = [_internal_of(d, problems) for d in drafts]
     _check_twice(internals, "internal address", lambda ip: ip, problems)
+    pods = sorted(_only_known(d.pod_cidr for d in drafts if d.pod_cidr), key=lambda stated: stated.place)
+    pod_cidrs.check(pods, _only_known(internals), cidr if reading.is_cidr_known else None, problems)
     if reading.is_whole and all(d.role is Role.CONTROLLER for d in drafts):
         problems.add(reading.where, "there is no worker in this file; expected at least one, as routes lead to workers")
     nodes = [_node_of(d, i.value, cidr) for d, i in zip(drafts, internals, strict=True)]
@@ -105,6 +110,10 @@ def _known(all_stated: Iterable[Stated[T | None]]) -> Iterator[tuple[Stated[T | 
     for stated in all_stated:
         if stated.value is not None:
             yield stated, stated.value
+
+
+def _only_known(all_stated: Iterable[Stated[T | None]]) -> list[Stated[T]]:
+    return [Stated(value, stated.place, stated.key) for stated, value in _known(all_stated)]
 
 
 def _target(endpoint: Endpoint) -> object:

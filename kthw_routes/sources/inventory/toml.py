@@ -56,7 +56,9 @@ def read_toml(text: str, folder: Path, problems: Problems) -> Reading:
         problems.add(table.key_place("nodes"), "nodes is no list; expected [[nodes]] before each node")
     drafts = tuple(d for n, fields in enumerate(listed) if (d := _draft(table, n, fields)))
     whole = parsed.is_whole and listed is given and all(d.role for d in drafts) and len(drafts) == len(listed)
-    return Reading(drafts, _settings(table, folder), is_whole=whole)
+    settings = _settings(table, folder)
+    known = settings.cluster_cidr is not None or (parsed.is_whole and "cluster_cidr" not in table.fields)
+    return Reading(drafts, settings, is_whole=whole, is_cidr_known=known)
 
 
 @dataclass(frozen=True, slots=True)

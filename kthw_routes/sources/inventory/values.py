@@ -135,7 +135,7 @@ def port(text: str) -> int:
 
 
 def pod_cidr(text: str) -> IPv4Network:
-    """The network of a worker's pods. Whether it lies in the cluster's is a finding."""
+    """The network of a worker's pods. Whether it fits to the others is told once all are read."""
     return _network(text, "10.200.0.0/24")
 
 

@@ -54,7 +54,8 @@ def to_toml(
             counts from the folder that the file will lie in.
 
     Raises:
-        UsageError: an inventory cannot state these nodes (a name that is no host name, two of one name, no worker).
+        UsageError: an inventory cannot state these nodes (a name that is no host name, two of one name, no worker, pod
+            CIDRs that overlap).
     """
     settings = {
         "cluster_cidr": str(cluster.cidr),
