@@ -11,6 +11,7 @@ class Layer(StrEnum):
     """Where a packet ends, in the order of its way."""
 
     ROUTE = "route"
+    OWN_ROUTES = "routes to own pods"
     NEXT_HOP = "next hop"
     FORWARDING = "forwarding"
     NETWORK_OUT = "network, on the way there"
@@ -27,10 +28,18 @@ class Diagnosis:
     layer: Layer
     sentence: str
     next_step: str
+    culprit: str = ""
+    """The host on which it lies, where that may be either end."""
 
 
 def of_pair(
-    pair: PairReading, source: HostFacts | None, target: HostFacts | None = None, *, astray_there: str, astray_back: str
+    pair: PairReading,
+    source: HostFacts | None,
+    target: HostFacts | None = None,
+    *,
+    astray_there: str,
+    astray_back: str,
+    cut_off: str = "",
 ) -> Diagnosis:
     """Why a pair that was tested does not get through.
 
@@ -39,6 +48,7 @@ def of_pair(
         source, target: the facts of the end that sends, and of the one that answers, where they were read.
         astray_there, astray_back: what the table of the source, of the target, does instead of leading to the other
             end (`has no route to …`); empty where it leads there.
+        cut_off: the end whose table leads its own pod, of this pair, away; empty where neither does.
     """
     a, b = pair.source, pair.target
     seen = counted(pair)
@@ -46,6 +56,10 @@ def of_pair(
     words = pair.words.lower()
     if astray_there:
         return Diagnosis(Layer.ROUTE, f"{a} {astray_there}. {seen}".rstrip(), f"On {a}: ip route")
+    if cut_off:
+        # Packets of such pods get out and what comes back ends there: alike to a filter of the provider.
+        sentence = f"{cut_off}'s own pods are routed away; --repair gives them back. {seen}".rstrip()
+        return Diagnosis(Layer.OWN_ROUTES, sentence, f"On {cut_off}: ip route", cut_off)
     if "host unreachable" in words:
         return Diagnosis(
             Layer.NEXT_HOP,
@@ -61,6 +75,7 @@ def of_pair(
             f"{closed.node} does not forward (net.ipv4.ip_forward = 0): no packet gets to its pods or away from them. "
             f"{seen}",
             f"On {closed.node}: sudo sysctl -w net.ipv4.ip_forward=1",
+            closed.node,
         )
     arrived = pair.at_target.requests_in if pair.at_target else None
     replied = pair.at_target.replies_out if pair.at_target else None

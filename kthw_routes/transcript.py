@@ -11,6 +11,7 @@ from kthw_routes.findings import Finding
 from kthw_routes.host_files import FileChange
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.markdown import cell, inline
+from kthw_routes.observed import HostFacts, Route
 from kthw_routes.plan import HostPlan, Plan, describe
 from kthw_routes.proof import PairReading, Proof
 from kthw_routes.undo_by_hand import ways_back
@@ -143,7 +144,19 @@ def explain(proof: Proof, pair: PairReading) -> diagnosis.Diagnosis:
         proof.facts.get(pair.target),
         astray_there=_astray(proof, pair.source, pair.target, pair.target_address),
         astray_back=_astray(proof, pair.target, pair.source, pair.source_address),
+        cut_off=_cut_off(proof, pair),
     )
+
+
+def _cut_off(proof: Proof, pair: PairReading) -> str:
+    """The end, if any, whose table leads the very pod of this pair away. What is local to a host is not led by it."""
+    for name, address in ((pair.source, pair.source_address), (pair.target, pair.target_address)):
+        host, facts = proof.plan.host(name), proof.facts.get(name)
+        if host is None or facts is None or host.own_cidr_routed_away is None or address is None:
+            continue
+        if any(pod.address == address for pod in facts.pods) and _best(facts, address) == host.own_cidr_routed_away:
+            return name
+    return ""
 
 
 def _astray(proof: Proof, source: str, target: str, address: IPv4Address | None) -> str:
@@ -156,11 +169,15 @@ def _astray(proof: Proof, source: str, target: str, address: IPv4Address | None)
     facts = proof.facts.get(source)
     if row is None or facts is None or address is None:
         return ""
-    best = max(
-        (r for r in facts.routes if address in r.prefix), key=lambda r: (r.prefix.prefixlen, -r.metric), default=None
-    )
+    best = _best(facts, address)
     if best is None or best.prefix.prefixlen == 0:
         return f"has no right route to {target}'s pod CIDR"
     if best.gateway == row.next_hop:
         return ""
     return f"has no right route to {target}'s pod CIDR for {address}: {best.prefix} {describe(best)} takes it"
+
+
+def _best(facts: HostFacts, address: IPv4Address) -> Route | None:
+    """The route of a host's table that takes packets for this address."""
+    through = (r for r in facts.routes if address in r.prefix)
+    return max(through, key=lambda r: (r.prefix.prefixlen, -r.metric), default=None)

@@ -145,9 +145,10 @@ def proof_cell(proof: Proof, source: str, target: str) -> Words:
 def explanations(proof: Proof) -> tuple[str, ...]:
     """What was seen of the pairs that fail, each cause once, and what to look at; why kernels would not forward."""
     lines: list[str] = []
-    causes: dict[diagnosis.Layer, list[PairReading]] = {}
+    causes: dict[tuple[diagnosis.Layer, str], list[PairReading]] = {}
     for pair in proof.failed:
-        causes.setdefault(transcript.explain(proof, pair).layer, []).append(pair)
+        found = transcript.explain(proof, pair)
+        causes.setdefault((found.layer, found.culprit), []).append(pair)
     for pairs in causes.values():
         found = transcript.explain(proof, pairs[0])
         lines.append(f"{pairs[0].source} → {pairs[0].target}: {found.sentence}")

@@ -162,6 +162,8 @@ def test_a_learner_pasted_all_three_lines(applied: Stage) -> None:
     check = applied.tool("check")
     assert check.code == 3
     assert "its own pod CIDR 10.200.0.0/24 is routed away" in check.out
+    assert "worker-0's own pods are routed away; --repair gives them back" in check.out
+    assert "What lies between drops" not in check.out
     assert applied.tool("check", "--json").json["hosts"][0]["own_pod_cidr_routed_away"]["prefix"] == "10.200.0.0/24"
     applied.tool("apply", "--yes")
     assert "via" in pod_routes(applied, "worker-0")["10.200.0.0/24"], "--yes alone never removes"

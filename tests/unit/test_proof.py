@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from kthw_routes import plan as planning
 from kthw_routes import transcript
 from kthw_routes.diagnosis import Layer, counted, of_pair, of_verdict
-from kthw_routes.observed import Route
+from kthw_routes.observed import Pod, Route
 from kthw_routes.plan import Plan
 from kthw_routes.proof import Counters, Evidence, PairReading, Proof, Verdict, rounds
+from kthw_routes.wording import explanations
 
 from .builders import bare_facts, cluster, facts, ip, net, pod_route
 
@@ -162,3 +163,26 @@ def test_a_route_for_a_part_of_the_pod_cidr_leads_astray_beside_the_right_one() 
     thief = Route(net("10.200.1.128/25"), ip("192.168.128.12"), "eth0")
     assert "10.200.1.128/25 via 192.168.128.12 takes it" in astray(thief)
     assert "10.200.1.254/32 blackhole takes it" in astray(Route(net("10.200.1.254/32"), type="blackhole"))
+
+
+@pytest.mark.parametrize(
+    ("address", "metric", "is_blamed"), [("10.200.0.2", 0, True), ("10.200.0.2", 9, False), ("10.200.0.1", 0, False)]
+)
+def test_a_pod_that_its_own_host_routes_away_is_no_filter_of_the_provider(
+    address: str, metric: int, is_blamed: bool
+) -> None:
+    of = cluster()
+    away = Route(net("10.200.0.0/24"), ip("192.168.128.11"), "eth0", "boot", metric)
+    bridge = [Route(net("10.200.0.0/24"), device="cnio0", protocol="kernel", scope="link")] if metric else []
+    table = [pod_route(1), pod_route(2), away, *bridge]
+    host = facts(of.node("worker-0"), table, ip_forward=True, pods=(Pod("cni-1", ip("10.200.0.2")),))
+    ends = _ends(3, 3, 3, 0)
+    there = reading("worker-0", "worker-1", received=0, source_address=ip(address), **ends)
+    back = reading("worker-1", "worker-0", received=0, target_address=ip(address), **ends)
+    seen = Proof(planning.make(of, {"worker-0": host}), (), (there, back), facts={"worker-0": host})
+    for pair in (there, back):
+        found = transcript.explain(seen, pair)
+        assert found.layer is (Layer.OWN_ROUTES if is_blamed else Layer.NETWORK_BACK)
+        blamed = "worker-0's own pods are routed away; --repair gives them back. Three requests left"
+        assert found.sentence.startswith(blamed) is is_blamed
+    assert len([line for line in explanations(seen) if "Next:" in line]) == 1
