@@ -44,7 +44,7 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
             commitments = command.walk.commit(report, proof)
             for one in commitments:
                 command.printer.say(one.sentence)
-            _print_end(command.printer, report, kept=settings.personal)
+            _print_end(command.printer, report, commitments, kept=settings.personal)
             if wish := failed_wish(review.plan):
                 command.printer.say(wish, "yellow")
         finally:
@@ -79,11 +79,12 @@ def walk(settings: Settings, *, yes: bool = False) -> ExitCode:
     return apply(settings, as_json=False, yes=yes)
 
 
-def _print_end(printer: Printer, report: Report, *, kept: bool) -> None:
+def _print_end(printer: Printer, report: Report, commitments: tuple[Commitment, ...], *, kept: bool) -> None:
     if report.folder is None:
         return
     printer.say()
-    printer.say(survival(report.review.plan))
+    if words := after_reboot(report, commitments):
+        printer.say(words)
     if kept:
         printer.say(f"To undo: kthw-routes undo {report.folder.name}   (the transcript has the commands by hand)")
     else:
@@ -94,6 +95,12 @@ def _print_end(printer: Printer, report: Report, *, kept: bool) -> None:
                 printer.say(line)
     printer.say(f"Transcript: {report.folder / 'transcript.md'}{'' if kept else ' (it goes with the lab)'}")
     printer.say(f"Next lab: {NEXT_LAB}")
+
+
+def after_reboot(report: Report, commitments: tuple[Commitment, ...]) -> str:
+    """Whether the routes survive a reboot, where they are there to stay; empty where they are nowhere."""
+    go_back = {c.node for c in commitments if c.fate is not Fate.KEPT}
+    return survival(report.review.plan, go_back | set(report.unfinished))
 
 
 def _apply_document(review: Review, report: Report, proof: Proof | None, commitments: tuple[Commitment, ...]) -> Json:

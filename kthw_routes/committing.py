@@ -17,6 +17,9 @@ from kthw_routes.observed import HostFacts
 from kthw_routes.results import Report
 from kthw_routes.switch import Fate
 
+REBOOT: Final = "a reboot before then keeps what is in files"
+"""What a host that is told to take its changes back does not take back: the order does not survive a reboot."""
+
 
 class Switches:
     """The dead man's switches of one run, one per host on which something is changed."""
@@ -71,4 +74,5 @@ class Switches:
         elif holds:
             why = f"it ended as “{report.outcomes[node].state}”"
         at = dead_man.clock(self._armed[node])
-        return Commitment(node, Fate.ARMED, f"{node}: takes its changes back by itself at {at} ({why}).")
+        words = f"{node}: takes its changes back by itself at {at} ({why}); {REBOOT}."
+        return Commitment(node, Fate.ARMED, words)

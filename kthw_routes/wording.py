@@ -3,7 +3,7 @@
 A word carries a tone, never a colour: each front end has its own colours for the tones, and none where there are none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -217,12 +217,18 @@ def failed_wish(plan: Plan) -> str:
     return f"Not as asked for: nothing can hold the routes over a reboot that way on {where}; why stands above."
 
 
-def survival(plan: Plan) -> str:
-    """Whether the routes of this plan survive a reboot, and by what: one sentence."""
+def survival(plan: Plan, but_on: Collection[str] = ()) -> str:
+    """Whether the routes of this plan survive a reboot, and by what: one sentence; empty where there are none.
+
+    `but_on`: the hosts on which the plan was not carried out, or does not last.
+    """
     routed = [h for h in plan.hosts if any(c.next_hop is not None for c in h.routes)]
-    ends = [h.node for h in routed if ends_at_reboot(h)]
+    there = [h for h in routed if h.node not in but_on]
+    if not there:
+        return ""
+    ends = [h.node for h in there if ends_at_reboot(h)]
     held: dict[str, list[str]] = {}
-    for host in routed:
+    for host in there:
         if host.node not in ends and host.persistence is not None:
             held.setdefault(str(host.persistence.manager or "a file"), []).append(host.node)
     if not held:

@@ -46,7 +46,8 @@ def test_what_is_not_proved_goes_back_by_itself(london: Stage) -> None:
     answer = london.tool(*APPLY)
     assert answer.code == 4, answer.out + answer.err
     assert "worker-0: takes its changes back by itself at " in answer.out
-    assert "(the proof does not hold)" in answer.out
+    assert "(the proof does not hold); a reboot before then keeps what is in files." in answer.out
+    assert "These routes" not in answer.out, "they are not there to stay"
     wait_until_all_is(london, before)
     undo = london.tool("undo", "--yes")
     assert undo.code == 0

@@ -1,0 +1,51 @@
+"""What the commands print at the end, as far as it is for them to say."""
+
+from pathlib import Path
+
+import pytest
+
+from kthw_routes import plan as planning
+from kthw_routes.commands import after_reboot
+from kthw_routes.events import HostState
+from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.hosts.dead_man import Commitment
+from kthw_routes.options import Options
+from kthw_routes.persistence.model import Persist
+from kthw_routes.results import Inspection, Report, Review
+from kthw_routes.switch import Fate
+from tests.unit.builders import cluster, facts
+from tests.unit.setups import LINODE
+
+CLUSTER = cluster(3, 0)
+READ = {n.name: facts(n, network=LINODE) for n in CLUSTER}
+
+
+def report(**states: HostState) -> Report:
+    """Of a run that made the routes of three workers survive a reboot, but for those that ended otherwise."""
+    options = Options(persist=Persist.AUTO)
+    made = planning.make(CLUSTER, READ, options)
+    review = Review(Inspection(CLUSTER, READ), options, made, (), planning.planner(CLUSTER, options))
+    outcomes = {h: HostOutcome(h, states.get(h.replace("-", "_"), HostState.DONE)) for h in READ}
+    return Report(review, outcomes, Path("/runs/one"))
+
+
+def fates(*given: Fate) -> tuple[Commitment, ...]:
+    return tuple(Commitment(f"worker-{n}", fate, "") for n, fate in enumerate(given))
+
+
+@pytest.mark.parametrize(
+    ("commitments", "where"),
+    [
+        (fates(), "all 3 nodes"),
+        (fates(Fate.KEPT, Fate.KEPT, Fate.KEPT), "all 3 nodes"),
+        (fates(Fate.KEPT, Fate.ARMED, Fate.FIRED), "worker-0"),
+        (fates(Fate.ARMED, Fate.ARMED, Fate.FIRED), ""),
+    ],
+)
+def test_no_routes_survive_a_reboot_that_go_back_by_themselves(commitments: tuple[Commitment, ...], where: str) -> None:
+    words = after_reboot(report(), commitments)
+    assert words == (f"These routes survive a reboot, by networkd on {where}." if where else "")
+
+
+def test_nor_those_of_a_host_that_failed() -> None:
+    assert after_reboot(report(worker_1=HostState.FAILED), ()).endswith("by networkd on worker-0 and worker-2.")
