@@ -164,9 +164,10 @@ class Journey:
         self.choices.cluster = own_nodes.without(self.cluster, node)
 
     def inventory_text(self) -> str:
-        """The nodes as an inventory file. Raises UsageError where they cannot be one."""
+        """The nodes as an inventory file, with what was read on them. Raises UsageError where they cannot be one."""
         settings = self.found.settings if self.found else self.settings
-        return own_nodes.inventory_text(self.cluster, settings, self.choices.options)
+        cluster = self.cluster if self.inspection is None or self.is_stale else self.inspection.cluster
+        return own_nodes.inventory_text(cluster, settings, self.choices.options)
 
     def leave_out(self, node: Node) -> None:
         """Leave a node out, or take it in again."""

@@ -135,12 +135,16 @@ def test_who_is_removed_is_not_written_and_who_is_left_out_is() -> None:
     ("told", "cidr", "written"),
     [
         (PodCidrSource.LABEL, "10.200.0.0/24", False),
-        (PodCidrSource.CNI, "10.200.0.0/24", False),
+        (PodCidrSource.GUESS, "10.200.0.0/24", False),
+        (PodCidrSource.CNI, "10.200.0.0/24", True),
         (PodCidrSource.CNI, "10.200.7.0/24", True),
+        (PodCidrSource.KUBELET, "10.200.0.0/24", True),
         (PodCidrSource.TYPED, "10.200.0.0/24", True),
     ],
 )
-def test_a_pod_cidr_is_written_where_it_does_not_follow(told: PodCidrSource, cidr: str, written: bool) -> None:
+def test_a_pod_cidr_is_written_where_somebody_said_it_or_it_does_not_follow(
+    told: PodCidrSource, cidr: str, written: bool
+) -> None:
     text = to_toml(Cluster((worker(0, pod_cidr=IPv4Network(cidr), pod_cidr_source=told),)))
     assert (f'pod_cidr = "{cidr}"' in text) == written
 

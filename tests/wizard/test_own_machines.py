@@ -9,10 +9,11 @@ from textual.widgets import Button, Input
 
 from kthw_routes.cluster import PodCidrSource, Role, Selection
 from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.demo.pods import add_worker_files
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.errors import ExitCode
 from kthw_routes.settings import Settings
-from kthw_routes.sources.inventory import read
+from kthw_routes.sources.inventory import parse, read
 from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.own_node_form import OwnNodeForm
@@ -210,6 +211,24 @@ async def test_saving_asks_before_a_file_is_replaced(lab: EmbeddedLab, settings:
         await driver.press("enter", "enter")
         await driver.until(lambda: driver.app.screen is driver.step, "replaced")
         assert len(read(file).nodes) == 6
+
+
+async def test_what_the_hosts_said_of_their_pod_cidrs_is_saved(lab: EmbeddedLab, settings: Settings) -> None:
+    add_worker_files(lab.topology.hosts["worker-2"], IPv4Network("10.200.9.0/24"))
+
+    def saved() -> dict[str, PodCidrSource]:
+        cluster = parse(driver.journey.inventory_text().encode(), Path("nodes.toml")).cluster
+        return {f"{w.name} {w.pod_cidr}": w.pod_cidr_source for w in cluster.workers}
+
+    guessed = {f"worker-{n} 10.200.{n}.0/24": PodCidrSource.LABEL for n in range(3)}
+    async with driving(lab, settings) as driver:
+        await driver.go("Nodes")
+        assert saved() == guessed
+        await driver.go("Checks")
+        read_there = ("worker-0 10.200.0.0/24", "worker-1 10.200.1.0/24", "worker-2 10.200.9.0/24")
+        assert saved() == dict.fromkeys(read_there, PodCidrSource.TYPED)
+        driver.journey.leave_out(driver.journey.cluster.node("worker-2"))
+        assert saved() == guessed, "the nodes are others now than those that were looked at"
 
 
 async def test_of_a_file_s_nodes_one_typed_beside_vanishes_and_one_read_is_removed_for_good(

@@ -19,6 +19,8 @@ from kthw_routes.sources.inventory.problems import InventoryError
 from kthw_routes.sources.inventory.reading import parse
 from kthw_routes.untrusted import clean_line
 
+_CERTAIN: Final = frozenset({PodCidrSource.TYPED, PodCidrSource.CNI, PodCidrSource.KUBELET})
+"""Where a pod CIDR is said by somebody, and no guess from the name."""
 _HEAD: Final = """\
 # The nodes of a cluster, for kthw-routes. Look at what would change, then open the wizard or apply:
 #
@@ -104,8 +106,8 @@ def _pairs_of(node: Node, cluster: Cluster) -> Iterator[str]:
     yield f"ssh = {_value(str(node.ssh or ''))}\n"
     if node.internal or node.ssh:
         yield f"internal_ip = {_value(str(node.internal or ''))}\n"
-    is_typed = node.pod_cidr_source is PodCidrSource.TYPED
-    if node.pod_cidr and (is_typed or node.pod_cidr != expected_pod_cidr(node.name, cluster.cidr)):
+    is_certain = node.pod_cidr_source in _CERTAIN
+    if node.pod_cidr and (is_certain or node.pod_cidr != expected_pod_cidr(node.name, cluster.cidr)):
         yield f"pod_cidr = {_value(str(node.pod_cidr))}\n"
     if node.region:
         yield f"region = {_value(node.region)}\n"
