@@ -14,12 +14,14 @@ from kthw_routes.plan import NameChange, RouteChange, describe
 from kthw_routes.results import Review
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.rows import quiet
-from kthw_routes.wording import KIND_TONE, Tone, Words, level_tone, level_word, text_lines
+from kthw_routes.wording import KIND_TONE, Tone, Words, count, failed_wish, level_tone, level_word, text_lines
 
 _SAID_ELSEWHERE: Final = frozenset(
     {"foreign-route", "stale-route", "not-persisted", "persisted-not-read", "hosts-file-is-rewritten"}
 )
 """Findings of the plan that are rows of the difference anyway, or choices above it."""
+
+_BY_REPAIR: Final = "--repair mends it"
 
 Parts = Iterator[Words | str]
 
@@ -122,7 +124,8 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
 
 def _why(change: RouteChange | NameChange) -> str:
     """The reason, with what one can do here."""
-    return change.reason.replace(BY_PRUNE, "Space marks it for removal")
+    words = change.reason.replace(BY_PRUNE, "Space marks it for removal")
+    return words.replace(_BY_REPAIR, "Space mends it, and asks first")
 
 
 def cut(text: str, room: int) -> str:
@@ -161,9 +164,8 @@ def route_detail(row: Row, change: RouteChange, review: Review, options: Options
     yield quiet(f"\n  why    {_why(change)}")
     if is_marked(row, options):
         yield quiet("; Space unmarks it")
-    elif can_mark and change.kind is ChangeKind.FOREIGN:
-        own = is_own_cidr(review, row)
-        yield quiet("; Space mends it, and asks first" if own else "; left alone. Space marks it for removal")
+    elif can_mark and change.kind is ChangeKind.FOREIGN and not is_own_cidr(review, row):
+        yield quiet("; left alone. Space marks it for removal")
 
 
 def name_detail(row: Row, change: NameChange, options: Options) -> Parts:
@@ -173,7 +175,7 @@ def name_detail(row: Row, change: NameChange, options: Options) -> Parts:
     yield quiet(f"  {_why(change)}{'; Space unmarks it' if is_marked(row, options) else ''}")
     for line in change.has:
         yield quiet(f"\n  has    {line}")
-    if change.address is not None:
+    if change.address is not None and change.kind is not ChangeKind.STALE:
         yield quiet("\n  wants  ")
         yield f"{change.address} {change.name}"
 
@@ -214,6 +216,17 @@ def goes_detail(row: Row, change: Goes) -> Parts:
     yield f"{row.host} {change.detail}   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
     yield quiet(f"\n  why    {change.why}")
+
+
+def only_stale(review: Review) -> str:
+    """What can be done where all that is left is stale; empty where there is more to do, or nothing to mark."""
+    changes = (row.change for row in rows_of(review) if can_be_marked(row))
+    is_any = any(not isinstance(c, Finding) and c.kind is ChangeKind.STALE for c in changes)
+    if not is_any or not review.plan.is_empty or failed_wish(review.plan):
+        return ""
+    unread = len(review.inspection.troubles)
+    but = f"; {count(unread, 'node')} not read" if unread else ""
+    return f"Nothing to add or replace; Space marks what is stale for removal{but}."
 
 
 def is_own_cidr(review: Review, row: Row) -> bool:

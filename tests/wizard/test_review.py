@@ -65,6 +65,7 @@ async def test_what_is_stale_goes_where_it_is_marked(lab: EmbeddedLab, settings:
         for host, what in (("worker-0", "10.200.9.0/24"), ("controller-0", "name worker-9")):
             await to_row(driver, host, what, "[ ] stale")
             assert "Space marks it for removal" in driver.static("#detail").replace("\n", " ")
+            assert "wants" not in driver.static("#detail")
             await driver.press("space")
             await to_row(driver, host, what, "[x] remove")
             assert "Space unmarks it" in driver.static("#detail").replace("\n", " ")
@@ -84,6 +85,23 @@ async def test_what_is_stale_and_not_marked_stays(lab: EmbeddedLab, settings: Se
     said(lab, "worker-0", "ip route add 10.200.9.0/24 via 192.168.145.107 proto 200")
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
-        assert "stands above" in driver.status()
+        assert "Space marks what is stale" in driver.status()
+        narrow = driver.status()
+        await driver.pilot.resize_terminal(80, 24)
+        await driver.settle()
+        assert driver.status() == narrow
         await driver.go("Proof")
     assert "10.200.9.0/24" in said(lab, "worker-0", "ip route show")
+
+
+async def test_an_own_pod_cidr_that_is_routed_away_is_mended_with_space_alone(
+    lab: EmbeddedLab, settings: Settings
+) -> None:
+    said(lab, "worker-0", "ip route add 10.200.0.0/24 via 192.168.145.107")
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Routes")
+        await to_row(driver, "worker-0", "10.200.0.0/24", "[ ] foreign")
+        assert "--repair" not in "".join(cell for row in driver.rows("#changes") for cell in row)
+        detail = " ".join(driver.static("#detail").split())
+        assert "; Space mends it, and asks first" in detail
+        assert detail.count("mends it") == 1

@@ -356,6 +356,8 @@ class RoutesStep(StepScreen):
         """The counts."""
         if self.journey.report is not None and not self.review.plan.is_empty:
             return quiet("This was run. For a new review: Back, and Look again.")
+        if stale := review_rows.only_stale(self.review):
+            return stale
         text = summary(self.review.plan, tuple(self.review.inspection.troubles))
         return text if len(text) <= self.size.width - 2 else _in_short(self.review)
 
