@@ -14,6 +14,7 @@ from kthw_routes.documents import VERSION, Json, outcome_json, plan_document
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.events import Emit, Step
 from kthw_routes.host_plan import Plan
+from kthw_routes.names import shortened
 from kthw_routes.output import Printer
 from kthw_routes.record import state_folder
 from kthw_routes.results import Report, Review, exit_code
@@ -22,7 +23,8 @@ from kthw_routes.runs import PastRun, Runs, read_runs, runs_in
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Discovery
 from kthw_routes.switch import Switch
-from kthw_routes.wording import count, undo_summary
+from kthw_routes.untrusted import clean_line
+from kthw_routes.wording import undo_summary
 
 _RUN_ID: Final = re.compile(r"\b\d{8}T\d{6}Z-([0-9a-f]{4})\b")
 NOTHING: Final = "Nothing to take back"
@@ -128,6 +130,7 @@ def _review(command: RunningCommand, run: PastRun, runs: Runs) -> Review:
     """Visit the run's hosts and compare; printed as far as people read along."""
     cluster = command.walk.find(NodesOfRun(run)).cluster
     command.printer.say(f"Taking back run {run.id} ({_when(run)}): {runs.outcome(run)}", "bold")
+    command.printer.say(f"It was about {cluster_words(run)}: {hosts_words(run.hosts)}.")
     if not cluster.visited:
         raise UsageError(f"Run {run.id} changed nothing there.", f"It was about {', '.join(run.hosts)}.")
     inspection = command.walk.inspect(cluster)
@@ -180,14 +183,15 @@ def list_runs(settings: Settings, *, as_json: bool) -> ExitCode:
     if not runs:
         printer.say("There are no runs yet.")
         return ExitCode.DONE
-    printer.table(("when", "run", "", "hosts", "changes", "outcome"), _rows(runs))
+    printer.table(("when", "run", "", "cluster", "hosts", "changes", "outcome"), _rows(runs))
     return ExitCode.DONE
 
 
 def _rows(runs: Runs) -> Iterator[tuple[str, ...]]:
     for run in runs:
         kind = f"undo of {_short(run.undoes)}" if run.undoes else str(run.kind)
-        yield _when(run), run.id, kind, hosts_words(run.hosts), str(len(run.rows)), _short(runs.outcome(run))
+        about = cluster_words(run), hosts_words(run.hosts)
+        yield _when(run), run.id, kind, *about, str(len(run.rows)), _short(runs.outcome(run))
 
 
 def _short(text: str) -> str:
@@ -195,9 +199,15 @@ def _short(text: str) -> str:
     return _RUN_ID.sub(r"\1", text)
 
 
+def cluster_words(run: PastRun) -> str:
+    """Which cluster a run was about: where its nodes came from, and their regions."""
+    regions = dict.fromkeys(n.region for n in run.cluster.workers if n.region)
+    return ", ".join(clean_line(word) for word in (run.connection.source, *regions) if word) or "–"
+
+
 def hosts_words(hosts: tuple[str, ...]) -> str:
-    """The hosts of a run in a cell: all of a few, else how many."""
-    return ", ".join(hosts) or "–" if len(hosts) <= 2 else count(len(hosts), "host")
+    """The hosts of a run in a cell, by name."""
+    return shortened(hosts) or "–"
 
 
 def run_json(run: PastRun, runs: Runs) -> Json:

@@ -1,6 +1,7 @@
 """What a node's name tells: whether it is a host name, its number, its place in a list, its pod CIDR."""
 
 import re
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -9,6 +10,8 @@ POD_PREFIX_LENGTH: Final = 24
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _NUMBER: Final = re.compile(r"\d+", re.ASCII)
+_COUNTED: Final = re.compile(r"(.*?(?<!\d))(0|[1-9]\d{0,8})", re.ASCII | re.DOTALL)
+_MOST_WORDS: Final = 6
 _MOST_DIGITS: Final = 9  # more is no count of workers, and int() of very long text is slow
 
 
@@ -41,6 +44,32 @@ def natural_order(name: str) -> tuple[tuple[str, int, str], ...]:
     digits = [*parts[1::2], ""]
     key = tuple((t, int(d) if 0 < len(d) <= _MOST_DIGITS else -1, d) for t, d in zip(texts, digits, strict=True))
     return (*key, (name, 0, ""))
+
+
+def shortened(names: Iterable[str]) -> str:
+    """These names in few words, in their order: `controller-0, worker-0…2`; of very many, how many others there are."""
+    groups: list[list[str]] = []
+    for name in sorted(names, key=natural_order):
+        if groups and _follows(groups[-1][-1], name):
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    words: list[tuple[str, int]] = []
+    for group in groups:
+        last = _COUNTED.fullmatch(group[-1])
+        if last is not None and len(group) > 2:
+            words.append((f"{group[0]}…{last[2]}", len(group)))
+        else:
+            words += [(name, 1) for name in group]
+    others = sum(number for _, number in words[_MOST_WORDS:])
+    shown = ", ".join(word for word, _ in words[:_MOST_WORDS])
+    return f"{shown} and {others} more" if others else shown
+
+
+def _follows(before: str, name: str) -> bool:
+    """Whether a name is another with the next number: worker-10 after worker-9."""
+    one, two = _COUNTED.fullmatch(before), _COUNTED.fullmatch(name)
+    return one is not None and two is not None and one[1] == two[1] and int(one[2]) + 1 == int(two[2])
 
 
 def expected_pod_cidr(name: str, cluster_cidr: IPv4Network) -> IPv4Network | None:

@@ -191,8 +191,10 @@ def test_the_runs_are_listed_newest_first(stage: Stage) -> None:
     answer = stage.tool("runs")
     assert answer.code == 0
     lines = answer.out.splitlines()
-    assert re.match(r"\S+ \S+  +\S+Z-[0-9a-f]{4}  apply  \S.*  done *$", lines[2]), answer.out
-    assert re.search(r"  apply  worker-0  +2  +done *$", lines[3]), answer.out
+    assert re.match(
+        r"\S+ \S+  +\S+Z-[0-9a-f]{4}  apply  \S.*  controller-0…2, worker-1, worker-2 .*  done *$", lines[2]
+    ), answer.out
+    assert re.search(r"  apply  Linode, ca-central  worker-0  +2  +done *$", lines[3]), answer.out
     assert "not the name of a run's folder" in answer.out
 
 

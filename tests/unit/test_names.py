@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.names import expected_pod_cidr, is_host_name, natural_order, number_in
+from kthw_routes.names import expected_pod_cidr, is_host_name, natural_order, number_in, shortened
 
 
 @pytest.mark.parametrize("name", ["worker-0", "Worker-0", "w", "0", "a.b", "worker-0.example.com", "x" * 63])
@@ -102,3 +102,20 @@ def test_natural_order_counts(one: int, other: int) -> None:
 def test_a_host_name_is_made_of_the_characters_that_rfc_1123_lists(name: str) -> None:
     if is_host_name(name):
         assert re.fullmatch(r"[ab0.-]+", name)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("", ""),
+        ("worker-0", "worker-0"),
+        ("worker-1 worker-0", "worker-0, worker-1"),
+        ("worker-2 worker-0 controller-0 worker-1", "controller-0, worker-0…2"),
+        ("worker-8 worker-9 worker-10 worker-12", "worker-8…10, worker-12"),
+        ("worker-01 worker-02 worker-03", "worker-01, worker-02, worker-03"),
+        ("w0a w1a w2a", "w0a, w1a, w2a"),
+        ("a b c d e f g worker-0 worker-1 worker-2", "a, b, c, d, e, f and 4 more"),
+    ],
+)
+def test_names_in_few_words(names: str, words: str) -> None:
+    assert shortened(names.split()) == words

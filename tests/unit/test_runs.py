@@ -1,19 +1,21 @@
 """The runs so far, read from their folders: outcomes, what was taken back, folders that are no runs."""
 
 import json
+import re
 from datetime import datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
-from kthw_routes.commands_undo import run_json
+from kthw_routes.commands_undo import list_runs, run_json
 from kthw_routes.documents import plan_document
 from kthw_routes.errors import UsageError
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.journal import host_record
 from kthw_routes.plan import make
 from kthw_routes.runs import Kind, read_run, read_runs
+from kthw_routes.settings import Settings
 from tests.unit.builders import bare_facts, cluster
 
 NODES = cluster(2, 0)
@@ -188,6 +190,18 @@ def test_the_newest_later_run_about_a_row_is_known(tmp_path: Path) -> None:
     (tmp_path / "runs" / THIRD / "journal.jsonl").write_text("")
     runs = read_runs(tmp_path)
     assert runs.later_rows(runs.named(FIRST)) == {("worker-0", "10.200.1.0/24"): SECOND}
+
+
+def test_the_list_tells_which_cluster_and_which_hosts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path, FIRST, *BOTH, END, source="inventory nodes.toml")
+    third = [begun("worker-0").replace("worker-0", "worker-2"), ended("worker-2")]
+    write_run(tmp_path, SECOND, *BOTH, *third, end(worker_0="done"), source="Linode")
+    plan = tmp_path / "runs" / SECOND / "plan.json"
+    plan.write_text(plan.read_text().replace('"region": null', '"region": "eu-west"'))
+    list_runs(Settings(state=tmp_path), as_json=False)
+    rows = capsys.readouterr().out.splitlines()
+    assert re.search(r"  apply  Linode, eu-west +worker-0…2 +3 ", rows[-2])
+    assert re.search(r"  apply  inventory nodes\.toml +worker-0, worker-1 +2 ", rows[-1])
 
 
 def dead_man(host: str, fate: str, at: str | None = None) -> str:
