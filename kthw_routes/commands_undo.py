@@ -112,7 +112,7 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
         try:
             if not review.plan.is_empty:
                 command.printer.report(report)
-                _print_end(command.printer, report)
+            _print_end(command.printer, report)
         finally:
             command.finish(report, None)
         document = plan_document(review.inspection.cluster, review.plan, review.findings, is_undo=True)
@@ -148,11 +148,12 @@ def _confirmed(command: RunningCommand, review: Review) -> bool:
 
 
 def _print_end(printer: Printer, report: Report) -> None:
+    if rest := shortened({*report.unfinished, *report.review.inspection.troubles}):
+        printer.say()
+        printer.say(f"For the rest ({rest}), once it can be reached: kthw-routes undo {report.review.undoes}")
     if report.folder is None:
         return
     printer.say()
-    if report.unfinished:
-        printer.say(f"For the rest, once it can be reached: kthw-routes undo {report.review.undoes}")
     printer.say(f"To take this back in turn: kthw-routes undo {report.folder.name}")
     printer.say(f"Transcript: {report.folder / 'transcript.md'}")
 

@@ -159,9 +159,14 @@ def test_a_host_that_cannot_be_reached_is_finished_later(stage: Stage, faults: F
     faults.cut_off("worker-1")
     answer = stage.tool(*UNDO)
     assert answer.code == 1
+    way_on = f"For the rest (worker-1), once it can be reached: kthw-routes undo {runs(stage)[1]['id']}"
+    assert way_on in answer.out, answer.out
     assert is_done(stage, "worker-1")
     now = tables(stage)
     assert [n for n in others("worker-1") if now[n] != before[n]] == []
+    again = stage.tool(*UNDO, "--only", "worker-1")
+    assert again.code == 1
+    assert way_on in again.out, "also where no host can be reached"
     faults.connect("worker-1")
     rest = stage.tool(*UNDO)
     assert rest.code == 0, rest.out + rest.err
