@@ -124,6 +124,21 @@ def test_the_readme_has_both_commands_on_one_line_each() -> None:
         assert match[1].endswith(f" && {end}")
 
 
+def test_the_readme_shows_pictures_that_are_there_where_their_matter_is_told() -> None:
+    """What a person is told of and cannot see in plain text."""
+    readme = (ROOT / "README.md").read_text()
+    shown = re.findall(r"!\[[^]]+\]\((screenshots/[^)]+)\)", readme)
+    assert len(shown) == len(set(shown))
+    assert all((ROOT / path).is_file() for path in shown)
+    for begin, end, name in (
+        ("## A walk on your own machines", "### Routes that survive", "2-nodes-own"),
+        ("All faults of a file", "**`kthw-routes --inventory", "1-source-inventory"),
+        ("### Routes that survive", "## A month later", "4-persistence"),
+        ("**Undo.**", "**Export.**", "6-undo"),
+    ):
+        assert f"screenshots/{name}.svg" in readme[readme.index(begin) : readme.index(end)]
+
+
 def test_the_wheel_holds_every_file_of_the_package(tracked: list[Path], tmp_path: Path) -> None:
     """The styles, lessons and type marker too, not only the code; and nothing else."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
