@@ -6,6 +6,7 @@ for every route what becomes of it and why, the exact commands, and the commands
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
 from kthw_routes import etc_hosts, plan_files, unwanted
@@ -157,6 +158,8 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
     marked = {name for host, name in options.marked_names if host == node.name}
     addresses = wanted_names(cluster, node)
+    listed = {n.name for n in cluster if n.is_member}
+    edit = partial(etc_hosts.edit, gone=gone, prune=options.prune, marked=marked, listed=listed)
     template = facts.network.hosts_template
     if template is not None and not options.hosts_template and not etc_hosts.has_block(template.content):
         template = None
@@ -164,13 +167,12 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
     plan = replace(plan, hosts_file_is_rewritten=rewritten)
     problems: list[str] = []
     try:
-        edit = etc_hosts.edit(facts.etc_hosts, addresses, gone=gone, prune=options.prune, marked=marked)
-        plan = replace(plan, hosts_file=edit)
+        plan = replace(plan, hosts_file=edit(facts.etc_hosts, addresses))
     except etc_hosts.BrokenBlock as error:
         problems.append(f"/etc/hosts {error}")
     if template is not None:
         try:
-            wanted = etc_hosts.edit(template.content, addresses, gone=gone, prune=options.prune, marked=marked)
+            wanted = edit(template.content, addresses)
             plan = replace(plan, files=(*plan.files, _template_change(template, wanted.after)))
         except etc_hosts.BrokenBlock as error:
             problems.append(f"{template.path} {error}")

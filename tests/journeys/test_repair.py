@@ -117,6 +117,23 @@ def test_a_worker_was_removed_for_good(applied: Stage) -> None:
     assert_all_is_well(applied)
 
 
+def test_a_worker_was_removed_for_good_whose_line_the_lab_had_typed(stage: Stage) -> None:
+    """As lab 3 has it typed on a controller; with another line that was stale all along."""
+    typed = "\\n".join([*(f"{stage.internal(w)} {w}" for w in WORKERS), "192.168.9.9 worker-3", "192.168.9.9 registry"])
+    stage.run("controller-0", f"printf '{typed}\\n' >> /etc/hosts")
+    assert stage.tool("apply", "--yes").code == 0
+    loud = stage.tool("check", "--json")
+    assert (loud.code, kinds(loud)) == (3, {("controller-0", "worker-3"): "stale"})
+    stage.remove("worker-2")
+    answer = stage.tool("apply", "--prune", "--yes")
+    assert answer.code == 0, answer.out + answer.err
+    hosts = stage.run("controller-0", "cat /etc/hosts")
+    assert hosts.endswith(
+        f"{stage.internal('worker-0')} worker-0\n{stage.internal('worker-1')} worker-1\n192.168.9.9 registry\n"
+    )
+    assert_all_is_well(stage)
+
+
 def test_a_node_was_renamed(applied: Stage) -> None:
     applied.rename("worker-2", "worker-7")
     check = applied.tool("check", "--json")

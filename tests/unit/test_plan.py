@@ -175,6 +175,20 @@ def test_a_worker_removed_for_good_takes_our_routes_and_its_name_with_it() -> No
     assert b"worker-2" not in names.hosts_file.after
 
 
+@pytest.mark.parametrize("host", ["controller-0", "worker-0"])
+def test_a_typed_line_of_no_node_is_stale_and_one_of_any_node_is_not(host: str) -> None:
+    """A worker's own name is not among those that its file is to hold, and is a node's all the same."""
+    lines = b"192.168.128.10 worker-0\n192.168.128.12 worker-2\n192.168.9.9 worker-3\n"
+    node = CLUSTER.node(host)
+    given = {host: facts(node, etc_hosts=lines)}
+    (plan,) = planning.make(CLUSTER, given, Options(names_on=NamesOn.ALL)).hosts
+    assert [n.name for n in plan.names if n.kind is ChangeKind.STALE] == ["worker-3"]
+    (pruned,) = planning.make(CLUSTER, given, Options(names_on=NamesOn.ALL, prune=True)).hosts
+    assert pruned.hosts_file is not None
+    assert b"worker-3" not in pruned.hosts_file.after
+    assert pruned.hosts_file.after.startswith(lines.removesuffix(b"192.168.9.9 worker-3\n"))
+
+
 @pytest.mark.parametrize("name", ["worker-2 localhost", "worker-ü", "worker_2", ""])
 def test_a_name_that_is_no_host_name_is_written_nowhere(name: str) -> None:
     other = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), name=name))
