@@ -26,6 +26,8 @@ class RouteCode(StrEnum):
     """Not wanted, and ours, or marked for removal."""
     FOREIGN = "foreign"
     """Neither wanted nor ours, or the kernel's own where one is wanted."""
+    NOT_READ = "not-read"
+    """Cannot be judged, as the worker that it leads to, or should, was not read: left as it is."""
     OWN_ROUTED_AWAY = "own-routed-away"
     """Leads the host's own pods away."""
 
@@ -49,7 +51,7 @@ def of_route(change: RouteChange, own: IPv4Network | None) -> RouteCode:
         return RouteCode.OWN_ROUTED_AWAY
     match change.kind:
         case ChangeKind.KEEP:
-            return RouteCode.RIGHT
+            return RouteCode.RIGHT if change.next_hop is not None else RouteCode.NOT_READ
         case ChangeKind.ADD:
             return RouteCode.MISSING
         case ChangeKind.REPLACE:

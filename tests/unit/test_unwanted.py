@@ -15,6 +15,7 @@ from kthw_routes.hosts.facts import settled
 from kthw_routes.observed import HostFile, Route
 from kthw_routes.options import Options
 from kthw_routes.persistence import networkd
+from kthw_routes.row_codes import RouteCode, of_route
 from tests.unit.builders import cluster, facts, internal, net, pod_route
 from tests.unit.setups import LINODE, standing
 
@@ -51,6 +52,7 @@ def test_routes_to_workers_that_were_not_read_stay_as_they_are(prune: bool) -> N
     made = plan(shifted("worker-2"), RIGHT, prune=prune)
     assert made.is_empty
     assert {c.kind for c in made.routes} == {ChangeKind.KEEP}
+    assert {of_route(c, SHIFTED["worker-2"]) for c in made.routes} == {RouteCode.NOT_READ}
     assert not made.is_drift
     reasons = [c.reason for c in made.routes]
     assert any("worker-1 was not read" in reason for reason in reasons)
