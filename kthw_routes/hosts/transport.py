@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import paramiko
@@ -51,6 +52,16 @@ class JumpTransport(QuietTransport):
     def __init__(self, sock: Any, **options: Any) -> None:
         super().__init__(sock, **options)
         self._order = threading.Lock()
+        self._speaker = threading.local()
+
+    @contextlib.contextmanager
+    def speaking(self, channel: paramiko.Channel) -> Iterator[None]:
+        """What this thread sends meanwhile is of this channel: its number may be another's by then."""
+        self._speaker.channel = channel
+        try:
+            yield
+        finally:
+            self._speaker.channel = None
 
     def _send_user_message(self, data: paramiko.Message) -> None:
         raw = data.asbytes()
@@ -60,6 +71,9 @@ class JumpTransport(QuietTransport):
 
     def _is_open(self, number: int) -> bool:
         """Whether we may still speak on the channel that the jump host numbers so."""
+        speaker = getattr(self._speaker, "channel", None)
+        if speaker is not None:
+            return bool(speaker.active and not speaker.closed)
         channels = self._channels.values()  # type: ignore[attr-defined] # private, so not in the stubs
         return any(c.remote_chanid == number and c.active and not c.closed for c in channels)
 
@@ -85,8 +99,12 @@ class JumpSocket:
 
     def send(self, data: bytes) -> int:
         """As of a socket."""
+        transport = self._channel.get_transport()
         with self._sending:
-            return self._channel.send(data)
+            if not isinstance(transport, JumpTransport):
+                return self._channel.send(data)
+            with transport.speaking(self._channel):
+                return self._channel.send(data)
 
     def close(self) -> None:
         """Close the channel, after what is being sent; but not later than 0.1 s, should the way be blocked."""

@@ -42,3 +42,20 @@ def test_data_passes_only_on_an_open_channel(
         for kind in (cMSG_CHANNEL_EOF, cMSG_CHANNEL_CLOSE):
             transport._send_user_message(message(kind, number))
             assert sent[-1] == kind
+
+
+def test_late_data_of_a_closed_channel_does_not_reach_the_next_one_of_its_number(sent: list[bytes]) -> None:
+    """OpenSSH gives a number out again as soon as its channel is closed."""
+    near, far = socket.socketpair()
+    with near, far:
+        transport = JumpTransport(near)
+        old, new = paramiko.Channel(1), paramiko.Channel(2)
+        for channel, closed in ((old, True), (new, False)):
+            channel.remote_chanid, channel.active, channel.closed = 7, True, closed
+        transport._channels.put(2, new)  # type: ignore[attr-defined] # private, so not in the stubs
+        with transport.speaking(old):
+            transport._send_user_message(message(cMSG_CHANNEL_DATA, 7))
+        assert sent == []
+        with transport.speaking(new):
+            transport._send_user_message(message(cMSG_CHANNEL_DATA, 7))
+        assert sent == [cMSG_CHANNEL_DATA]
