@@ -120,7 +120,9 @@ def test_routes_survive_and_undo_leaves_nothing(machines: OwnMachines, flavour: 
         assert pod_routes(machines, node.name) == {}
 
 
-@pytest.mark.parametrize("way", ["auto", "unit"])
+@pytest.mark.parametrize(
+    ("flavour", "way"), [*((flavour, "auto") for flavour in Flavour), (Flavour.LINODE, "unit")], indirect=["flavour"]
+)
 def test_what_nobody_confirms_goes_back_with_its_files(machines: OwnMachines, flavour: Flavour, way: str) -> None:
     nodes = [machines.lab.node(name) for name in WORKERS[:2]]
     before = {node.name: node.snapshot() for node in nodes}

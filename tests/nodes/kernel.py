@@ -109,9 +109,8 @@ def read(container: Container) -> Kernel:
     )
 
 
-def restore(container: Container, before: Kernel) -> bool:
-    """Bring a node that is on back to how it was; false where it did not succeed."""
-    now = read(container)
+def restore(container: Container, now: Kernel, before: Kernel) -> bool:
+    """Bring a node that is on, and is as `now`, back to how it was; false where it did not succeed."""
     for _ in range(2):  # the death of a process may change what follows: look again
         if now == before:
             return True

@@ -274,16 +274,16 @@ class Node:
                     files.restore(self._container, self._files)
                     if any(path.startswith("etc/ssh/") for path in paths):
                         self.restart_ssh()
-                    clean = kernel.read(self._container) == self._kernel
-                    if self._is_back():
-                        return Reset.CLEAN if clean and not paths else Reset.RESTORED
+                    now = kernel.read(self._container)
+                    if self._is_back(now):
+                        return Reset.CLEAN if now == self._kernel and not paths else Reset.RESTORED
         self.rebuild(self._first_spec.private)
         return Reset.REBUILT
 
-    def _is_back(self) -> bool:
+    def _is_back(self, now: kernel.Kernel) -> bool:
         assert self._kernel is not None
         return (
-            kernel.restore(self._container, self._kernel)
+            kernel.restore(self._container, now, self._kernel)
             and kernel.mounts(self._container) == self._mounts
             and not files.changed(self._container, self._files)
         )
