@@ -77,6 +77,12 @@ def of_pair(
             f"On {closed.node}: sudo sysctl -w net.ipv4.ip_forward=1",
             closed.node,
         )
+    return _by_counters(pair, astray_back, seen, capture)
+
+
+def _by_counters(pair: PairReading, astray_back: str, seen: str, capture: str) -> Diagnosis:
+    """Where requests or replies got lost, by the counters of the end that answers."""
+    a, b = pair.source, pair.target
     arrived = pair.at_target.requests_in if pair.at_target else None
     replied = pair.at_target.replies_out if pair.at_target else None
     if arrived == 0:

@@ -1,7 +1,7 @@
 """A run killed at any point at which it changes hosts is taken back whole: routes, names, files, forwarding.
 
-Fifty times over in all, half of them on each stage, spread over the part of the run in which hosts are changed. One
-worker and one controller: of further hosts the kills would show nothing more.
+Fifty times over on each stage, spread over the part of the run in which hosts are changed. One worker and one
+controller: of further hosts the kills would show nothing more.
 """
 
 import random
@@ -14,7 +14,7 @@ import pytest
 from tests.journeys.looking import tables
 from tests.journeys.stage import Model, RealNodes, Stage
 
-KILLS = 25
+KILLS = 50
 HOSTS = ("worker-0", "controller-0")
 APPLY = (
     *("apply", "--yes", "--no-probe", "--persist", "auto", "--ip-forward", "--names-on", "all"),

@@ -23,7 +23,7 @@ from kthw_routes.plan_files import FORWARDING_FILE
 
 from . import setups
 from .builders import cluster, facts, ip, net, pod_route
-from .setups import ALMA, BARE, DEBIAN, LINODE, NETPLAN, NOTHING, held, ruled, standing
+from .setups import ALMA, BARE, DEBIAN, FITTING, LINODE, NETPLAN, NOTHING, held, ruled, standing
 
 CLUSTER = cluster()
 NODE = CLUSTER.node("worker-0")
@@ -176,15 +176,6 @@ def test_nothing_new_is_written_unasked(name: str, persist: Persist | None) -> N
     made = plan(read(setups.ALL[name]), Options(persist=persist))
     assert made.files == ()
     assert made.persistence == Choice(None, "it was not asked for")
-
-
-FITTING = {
-    Manager.NETPLAN: NETPLAN,
-    Manager.NETWORKD: LINODE,
-    Manager.IFUPDOWN: DEBIAN,
-    Manager.NETWORKMANAGER: ALMA,
-    Manager.UNIT: BARE,
-}
 
 
 @pytest.mark.parametrize("manager", Manager)
