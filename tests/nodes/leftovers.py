@@ -1,5 +1,6 @@
 """What labs of processes that were killed have left behind, found by its name and removed."""
 
+import fcntl
 import shutil
 import subprocess
 import tempfile
@@ -13,9 +14,20 @@ from tests.nodes.cgroups import Cgroup, own_groups
 PREFIX: Final = "kthw-routes-test-"
 """With the number of the process after it, the beginning of every name in a lab."""
 
+_LOCK: Final = "kthw-routes-leftovers.lock"
+
 
 def remove() -> None:
-    """Remove what belongs to no running process; labs of others that run are left alone."""
+    """Remove what belongs to no running process; labs of others that run are left alone.
+
+    One process at a time does so: each lab that begins calls this, and they begin side by side.
+    """
+    with (Path(tempfile.gettempdir()) / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _remove()
+
+
+def _remove() -> None:
     groups = {path.name for parent in own_groups() for path in _abandoned(parent)}
     for name in groups:
         cgroup = Cgroup.create(name)

@@ -36,17 +36,17 @@ def test_leftovers_of_a_killed_run_are_removed(booted_lab: NodeLab, tmp_path: Pa
     script = f"""
 import os, signal
 from pathlib import Path
+from tests.nodes import leftovers
 from tests.nodes.lab import NodeLab
 with NodeLab(Path({str(found)!r}), ["worker-8"]) as lab:
-    print(os.getpid(), flush=True)
+    print(os.getpid(), len(leftovers.all_of(os.getpid())), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
     root = Path(__file__).parents[2]
     killed = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
-    process = int(killed.stdout)
-    left = leftovers.all_of(process)
-    assert left
-    leftovers.remove()
+    process, things = map(int, killed.stdout.split())
+    assert things >= 3
+    leftovers.remove()  # or another test's lab, which begins just now
     assert leftovers.all_of(process) == []
     name = f"{leftovers.PREFIX}{process}-"
     assert name not in Path("/proc/self/mountinfo").read_text()
