@@ -131,8 +131,7 @@ def _written(after: HostFile, network: NetworkSetup) -> FileChange:
     before = network.file(after.path)
     if before is None:
         reason = "holds the routes over a reboot"
-        made_for_it = _has_own_folder(after.path) and after.path.parent not in network.folders
-        return _change(ChangeKind.ADD, after, None, reason, folder_is_ours=made_for_it)
+        return _change(ChangeKind.ADD, after, None, reason, folder_is_ours=after.path.parent not in network.folders)
     if before.content != after.content:
         return _change(ChangeKind.REPLACE, after, before, "is not as it should be")
     if before.mode == after.mode and after.path == unit.TIMER and not network.timer_is_enabled:
@@ -216,7 +215,9 @@ def _forwarding(facts: HostFacts, *, asked: bool) -> tuple[bool | None, tuple[Fi
     stands = before is not None and before.content == after.content
     switch = True if (asked or stands) and not facts.ip_forward else None
     if before is None:
-        return switch, (_change(ChangeKind.ADD, after, None, "forwarding is off"),) if switch else ()
+        made_for_it = after.path.parent not in facts.network.folders
+        made = _change(ChangeKind.ADD, after, None, "forwarding is off", folder_is_ours=made_for_it)
+        return switch, (made,) if switch else ()
     if asked and (before.content, before.mode) != (after.content, after.mode):
         return switch, (_change(ChangeKind.REPLACE, after, before, "is not as it should be"),)
     reason = "turns forwarding on at each boot" if stands else "left as it is"

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from kthw_routes import findings as cluster_findings
-from kthw_routes import regions
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, Step
@@ -185,15 +183,8 @@ class Journey:
             return ()
         cluster = self.cluster
         if self._judged is None or self._judged[0] is not cluster:
-            self._judged = (cluster, self._judge(self.found, cluster))
+            self._judged = (cluster, self.found.findings(cluster))
         return self._judged[1]
-
-    def _judge(self, found: Found, cluster: Cluster) -> tuple[Finding, ...]:
-        of_cluster = cluster_findings.before_visit(cluster)
-        if found.source.is_own:  # there is no account to look into
-            hint = "Press a to add one, its SSH address is enough."
-            of_cluster = tuple(replace(f, hint=hint) if f.code == "no-worker" else f for f in of_cluster)
-        return (*found.discovery.findings, *of_cluster, *regions.findings(cluster))
 
     def unacknowledged(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         """The warnings among them that nobody ticked yet."""
@@ -244,8 +235,8 @@ class Journey:
     def inspect(self) -> Looked:
         """Visit the hosts, read-only, and work out what that means. Blocks. Raises KthwRoutesError."""
         cluster, walk = self.cluster, self.walk
-        inspection = walk.inspect(cluster)
         walk.options = self.choices.options
+        inspection = walk.inspect(cluster)
         return Looked(cluster, inspection.findings, walk.review(inspection))
 
     def take_inspection(self, looked: Looked) -> None:
@@ -256,6 +247,13 @@ class Journey:
         self._review = looked.review
 
     # --- the plan and the run ---
+
+    def choose(self, options: Options) -> None:
+        """Go by these choices from now on. With routes on other nodes, other next hops are judged."""
+        self.choices.options = options
+        if self.inspection is not None and self.inspection.routes_on is not options.routes_on:
+            self.inspection = replace(self.inspection, routes_on=options.routes_on)
+            self.host_findings = self.inspection.findings
 
     def review(self) -> Review:
         """What would be done. Pure."""

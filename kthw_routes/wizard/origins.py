@@ -7,10 +7,13 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kthw_routes import findings as cluster_findings
+from kthw_routes import regions
 from kthw_routes.cluster import Cluster
 from kthw_routes.connecting import connect, inventory_source, linode_source
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Emit
+from kthw_routes.findings import Finding
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.hosts.session import Asker
 from kthw_routes.options import Options
@@ -41,6 +44,14 @@ class Found:
     discovery: Discovery
     stamp: FileStamp = None
     """Of the inventory file, as it was read."""
+
+    def findings(self, cluster: Cluster) -> tuple[Finding, ...]:
+        """What there is to say of the nodes as chosen since, before any host is looked at."""
+        of_cluster = cluster_findings.before_visit(cluster)
+        if self.source.is_own:  # there is no account to look into
+            hint = "Press a to add one, its SSH address is enough."
+            of_cluster = tuple(replace(f, hint=hint) if f.code == "no-worker" else f for f in of_cluster)
+        return (*self.discovery.findings, *of_cluster, *regions.findings(cluster))
 
 
 class TypedNodes:

@@ -229,6 +229,21 @@ def only_stale(review: Review) -> str:
     return f"Nothing to add or replace; Space marks what is stale for removal{but}."
 
 
+def in_short(review: Review) -> str:
+    """The counts on one line."""
+    if review.plan.is_empty:
+        return "Nothing that can be done here; what is not as it should be stands above."
+    hosts = [h for h in review.plan.hosts if not h.is_empty]
+    kinds = (
+        (sum(h.route_changes for h in hosts), "route"),
+        (sum(h.name_changes for h in hosts), "name"),
+        (sum(h.file_changes for h in hosts), "file"),
+    )
+    parts = [count(number, noun) for number, noun in kinds if number]
+    unread = len(review.inspection.troubles)
+    return f"{', '.join(parts)} on {count(len(hosts), 'node')}" + (f"; {unread} not read" if unread else "")
+
+
 def is_own_cidr(review: Review, row: Row) -> bool:
     """Whether the row is of a route that leads the host's own pods away."""
     pods = review.inspection.cluster.node(row.host).pod_cidr

@@ -39,8 +39,6 @@ def runs(stage: Stage) -> list[dict[str, Any]]:
 
 
 def test_undo_leaves_all_as_it_was_and_can_itself_be_undone(stage: Stage) -> None:
-    for node in NODES:
-        stage.run(node, "mkdir -p /etc/sysctl.d")  # every real system has it, and no undo takes it away
     before = make_a_mess(stage), forwarding(stage)
     assert stage.tool(*APPLY, "--ip-forward").code == 0
     applied = tables(stage), forwarding(stage)

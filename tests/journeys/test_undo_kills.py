@@ -54,9 +54,8 @@ def everything(stage: Stage) -> Any:
 def test_runs_killed_at_random_points_are_taken_back(stage: Stage) -> None:
     stage.run("worker-0", f"ip route add 10.200.2.0/24 via {stage.internal('worker-1')} metric 5")
     stage.run("controller-0", "printf '192.168.177.9 worker-1\\n10.0.0.1 elsewhere' >> /etc/hosts")
-    for name in HOSTS:
-        # Every real system has it, and no undo takes it away; touched, it is among the files that are looked at.
-        stage.run(name, "mkdir -p /etc/sysctl.d && touch /etc/sysctl.d/x && rm /etc/sysctl.d/x")
+    for name in HOSTS:  # touched, it is among the folders that are looked at, unless this host has none
+        stage.run(name, "! test -d /etc/sysctl.d || { touch /etc/sysctl.d/x && rm /etc/sysctl.d/x; }")
     before = everything(stage)
     tool = stage.start(*APPLY)
     tool.wait_for("changing")

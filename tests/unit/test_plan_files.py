@@ -13,6 +13,7 @@ from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.host_files import FileChange
+from kthw_routes.hosts import own_paths
 from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan
@@ -128,7 +129,16 @@ def test_the_folder_goes_with_the_file_only_where_it_was_made_for_it() -> None:
     assert [f.folder_is_ours for f in rows(LINODE, AUTO).values()] == [True]
     assert [f.folder_is_ours for f in rows(replace(LINODE, folders=frozenset({folder})), AUTO).values()] == [False]
     for network in (NETPLAN, DEBIAN, ALMA):
-        assert [f.folder_is_ours for f in rows(network, AUTO).values()] == [False]
+        assert [f.folder_is_ours for f in rows(network, AUTO).values()] == [True]
+        there = replace(network, folders=frozenset(own_paths.FOLDERS))
+        assert [f.folder_is_ours for f in rows(there, AUTO).values()] == [False]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_folder_of_the_switch_of_forwarding_goes_only_where_it_was_made_for_it(is_there: bool) -> None:
+    network = replace(NOTHING, folders=frozenset({PurePosixPath("/etc/sysctl.d")} if is_there else ()))
+    (row,) = plan(read(network, ip_forward=False), Options(ip_forward=True)).files
+    assert (row.path.parent, row.folder_is_ours) == (PurePosixPath("/etc/sysctl.d"), not is_there)
 
 
 @pytest.mark.parametrize("asked", [Persist.NETPLAN, Persist.IFUPDOWN, Persist.NETWORKMANAGER])

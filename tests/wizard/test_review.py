@@ -10,7 +10,7 @@ from kthw_routes.cluster import Cluster
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.host_files import Leftover
 from kthw_routes.host_plan import HostPlan, Plan
-from kthw_routes.options import Options
+from kthw_routes.options import Options, RoutesOn
 from kthw_routes.results import Inspection, Review
 from kthw_routes.settings import Settings
 from kthw_routes.wizard import review_rows
@@ -105,3 +105,35 @@ async def test_an_own_pod_cidr_that_is_routed_away_is_mended_with_space_alone(
         detail = " ".join(driver.static("#detail").split())
         assert "; Space mends it, and asks first" in detail
         assert detail.count("mends it") == 1
+
+
+async def test_the_controllers_get_routes_too_where_that_is_chosen_here(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Routes")
+        nodes = [row[0] for row in driver.rows("#matrix")]
+        changes = driver.journey.review().plan.changes
+        await driver.press("o")
+        matrix = driver.rows("#matrix")
+        assert [row[0] for row in matrix] == [*nodes, "controller-0", "controller-1", "controller-2"]
+        assert matrix[3] == ["controller-0", "+ add", "+ add", "+ add"]
+        assert driver.journey.review().plan.changes == changes + 9
+        await driver.press("o")
+        assert [row[0] for row in driver.rows("#matrix")] == nodes
+        assert driver.journey.review().plan.changes == changes
+        await driver.press("o")
+        await driver.go("Run")
+        await driver.press("ctrl+b", "o")  # what was run is not chosen anew
+        assert driver.step.title_word == "Routes"
+        assert driver.journey.choices.options.routes_on is RoutesOn.ALL
+    assert "10.200.2.0/24 via 192.168.152.166" in said(lab, "controller-0", "ip route show proto 200")
+
+
+async def test_next_hops_of_controllers_are_judged_once_they_get_routes(lab: EmbeddedLab, settings: Settings) -> None:
+    said(lab, "controller-1", "ip address del 192.168.164.83/17 dev eth0; ip address add 192.168.164.83/32 dev eth0")
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Routes")
+        assert driver.step.refusal() == ""
+        await driver.press("o")
+        assert "controller-1" in driver.step.refusal()
+        await driver.press("o")
+        assert driver.step.refusal() == ""

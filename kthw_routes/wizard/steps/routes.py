@@ -14,7 +14,7 @@ from textual.widgets import DataTable
 from kthw_routes.changes import ChangeKind
 from kthw_routes.findings import Finding
 from kthw_routes.host_files import FileChange
-from kthw_routes.options import NamesOn, Options
+from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan import NameChange, RouteChange
 from kthw_routes.plan_files import FORWARDING_FILE
@@ -53,11 +53,13 @@ class RoutesStep(StepScreen):
         ("Enter", "the whole text of a file"),
         ("b", "to the question about the next reboot"),
         ("h", "on which nodes the names go into /etc/hosts"),
+        ("o", "routes on the controllers too, or on workers only"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", show=False),
         Binding("h", "names", "Names", show=False),
         Binding("b", "question", "Reboot", show=False),
+        Binding("o", "routes_on", "Controllers too", show=False),
     ]
 
     def __init__(self, titles: tuple[str, ...], here: int) -> None:
@@ -235,7 +237,7 @@ class RoutesStep(StepScreen):
         return self.journey.choices.options
 
     def _choose(self, options: Options) -> None:
-        self.journey.choices.options = options
+        self.journey.choose(options)
         self.redraw()
 
     def action_question(self) -> None:
@@ -273,6 +275,14 @@ class RoutesStep(StepScreen):
         spin = self.query_one("#names", Spin)
         if not spin.disabled:
             spin.action_turn(-1)
+
+    def action_routes_on(self) -> None:
+        """Routes on the controllers too, or on the workers only."""
+        if self.journey.inspection is None or self.journey.report is not None or self.journey.is_undo:
+            self.app.bell()
+            return
+        other = RoutesOn.WORKERS if self._options.routes_on is RoutesOn.ALL else RoutesOn.ALL
+        self._choose(replace(self._options, routes_on=other))
 
     # --- marking ---
 
@@ -359,7 +369,7 @@ class RoutesStep(StepScreen):
         if stale := review_rows.only_stale(self.review):
             return stale
         text = summary(self.review.plan, tuple(self.review.inspection.troubles))
-        return text if len(text) <= self.size.width - 2 else _in_short(self.review)
+        return text if len(text) <= self.size.width - 2 else review_rows.in_short(self.review)
 
     def commit(self) -> bool:
         """Where there is nothing to do, that is how the run ended."""
@@ -376,19 +386,5 @@ class RoutesStep(StepScreen):
         """What can be chosen here."""
         yield SystemCommand("Survive a reboot?", "Answer the question, or change the answer", self.action_question)
         yield SystemCommand("Names in /etc/hosts", "On other nodes, or on none", self.action_names)
+        yield SystemCommand("Routes on controllers too", "Or on the workers only again", self.action_routes_on)
         yield SystemCommand("Mark", "What is foreign or stale for removal, an own pod CIDR to mend", self.action_mark)
-
-
-def _in_short(review: Review) -> str:
-    """The counts on one line."""
-    if review.plan.is_empty:
-        return "Nothing that can be done here; what is not as it should be stands above."
-    hosts = [h for h in review.plan.hosts if not h.is_empty]
-    kinds = (
-        (sum(h.route_changes for h in hosts), "route"),
-        (sum(h.name_changes for h in hosts), "name"),
-        (sum(h.file_changes for h in hosts), "file"),
-    )
-    parts = [count(number, noun) for number, noun in kinds if number]
-    unread = len(review.inspection.troubles)
-    return f"{', '.join(parts)} on {count(len(hosts), 'node')}" + (f"; {unread} not read" if unread else "")
