@@ -24,6 +24,9 @@ WRITTEN = {
 }
 """What `auto` writes."""
 
+WRITTEN_BESIDE = {"etc/hosts", "etc/sysctl.d/90-kthw-routes.conf"}
+"""The names, and the switch of forwarding."""
+
 IN_ETC = "/etc/systemd/network"
 
 DISTURBANCE = {
@@ -88,12 +91,16 @@ def assert_pods_reach_each_other(machines: OwnMachines) -> None:
 def test_routes_survive_and_undo_leaves_nothing(machines: OwnMachines, flavour: Flavour) -> None:
     nodes = [machines.lab.node(name) for name in WORKERS]
     before = {node.name: node.snapshot() for node in nodes}
-    first = machines.tool("apply", "--yes", "--persist", "auto", "--names-on", "none")
+    everything = ("--persist", "auto", "--names-on", "workers", "--ip-forward")
+    first = machines.tool("apply", "--yes", *everything)
     assert first.code == 0, first.out + first.err
     assert "These routes survive a reboot" in first.out
     for node in nodes:
-        assert {path.lstrip("/") for path in node.changed_since(before[node.name])} >= WRITTEN[flavour]
-    second = machines.tool("apply", "--yes", "--persist", "auto", "--names-on", "none")
+        assert {path.lstrip("/") for path in node.changed_since(before[node.name])} >= {
+            *WRITTEN[flavour],
+            *WRITTEN_BESIDE,
+        }
+    second = machines.tool("apply", "--yes", *everything)
     assert second.code == 0
     assert "Nothing to do" in second.out, second.out
     with_files = {node.name: node.snapshot() for node in nodes}
@@ -103,10 +110,13 @@ def test_routes_survive_and_undo_leaves_nothing(machines: OwnMachines, flavour: 
     for worker in WORKERS:  # networkd reads its files again some time after `networkctl reload` has returned
         comes_true(lambda worker=worker: next_hops(machines, worker) == right(machines, worker))  # type: ignore[misc]
         assert changed(machines.lab.node(worker), with_files[worker]) == []
-    check = machines.tool("check", "--names-on", "none", "--json")
+    for worker in ("worker-0", "worker-1"):
+        assert machines.run(worker, "cat /proc/sys/net/ipv4/ip_forward") == "1\n"
+        assert machines.internal("worker-2") in machines.run(worker, "getent hosts worker-2")
+    check = machines.tool("check", "--names-on", "workers", "--json")
     assert check.code == 0, check.out + check.err
     assert json.loads(check.out)["drift"] is False
-    assert "Nothing to do" in machines.tool("apply", "--yes", "--names-on", "none").out
+    assert "Nothing to do" in machines.tool("apply", "--yes", "--names-on", "workers").out
     assert_pods_reach_each_other(machines)
 
     undo = machines.tool("undo", "--yes")
@@ -118,6 +128,7 @@ def test_routes_survive_and_undo_leaves_nothing(machines: OwnMachines, flavour: 
     for node in nodes:
         assert changed(node, before[node.name]) == []
         assert pod_routes(machines, node.name) == {}
+        assert node.run("cat /proc/sys/net/ipv4/ip_forward") == "0\n"
 
 
 @pytest.mark.parametrize(
