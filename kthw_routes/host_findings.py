@@ -15,7 +15,7 @@ from kthw_routes.persistence.text import listed
 from kthw_routes.plan import HostPlan, Plan, describe, wanted_routes
 from kthw_routes.route_findings import of_routes
 
-_TURNS_IT_ON: Final = "`--ip-forward` turns it on now and at each boot."
+_TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: a tick in Routes) turns it on now and at each boot."
 
 
 def of_facts(
