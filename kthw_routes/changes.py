@@ -6,6 +6,9 @@ from typing import Final
 BY_PRUNE: Final = "--prune removes it"
 """The end of the reason of a stale row. Who has another way to ask for it says that instead."""
 
+BY_REPAIR: Final = "--repair mends it"
+"""The end of the reason of a row of an own pod CIDR that is routed away; see `BY_PRUNE`."""
+
 FORWARDING: Final = "net.ipv4.ip_forward"
 """The row of forwarding, which is named as the kernel names its setting."""
 

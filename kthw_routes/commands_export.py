@@ -64,9 +64,7 @@ def export(
     """
     request = _Request(FORMATS[format_name], interface, offline)
     _check(settings, request)
-    if offline:
-        settings = replace(settings, ask_sudo_password=False)
-    command = RunningCommand(settings, as_json=True, live=frozenset({Step.FIND}))
+    command = RunningCommand(settings, as_json=True, live=frozenset({Step.FIND}), offline=offline)
     with command.running():
         inspection, networks = _know(command, request)
     settings = command.settings

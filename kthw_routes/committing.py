@@ -17,7 +17,7 @@ from kthw_routes.observed import HostFacts
 from kthw_routes.results import Report
 from kthw_routes.switch import Fate
 
-REBOOT: Final = "a reboot before then keeps what is in files"
+_KEPT_BY_REBOOT: Final = "a reboot before then keeps what is in files"
 """What a host that is told to take its changes back does not take back: the order does not survive a reboot."""
 
 
@@ -74,5 +74,5 @@ class Switches:
         elif holds:
             why = f"it ended as “{report.outcomes[node].state}”"
         at = dead_man.clock(self._armed[node])
-        words = f"{node}: takes its changes back by itself at {at} ({why}); {REBOOT}."
+        words = f"{node}: takes its changes back by itself at {at} ({why}); {_KEPT_BY_REBOOT}."
         return Commitment(node, Fate.ARMED, words)

@@ -47,12 +47,17 @@ def nodes_source(settings: Settings) -> tuple[Source, Settings]:
     return linode_source(settings), settings
 
 
-def connect(settings: Settings, asker: Asker, *, default_host_keys: str) -> "tuple[SshConnections, Path]":
-    """The connections, not yet open, and the state folder. Raises UsageError, RecordError."""
+def connect(
+    settings: Settings, asker: Asker, *, default_host_keys: str, offline: bool = False
+) -> "tuple[SshConnections, Path]":
+    """The connections, not yet open, and the state folder. Raises UsageError, RecordError.
+
+    `offline`: none will be opened, so that the private key need not be there.
+    """
     from kthw_routes.hosts.connections import SshChoices, SshConnections
     from kthw_routes.hosts.known_hosts import HostKeyMode
 
-    if settings.identity is not None and not settings.identity.expanduser().is_file():
+    if not offline and settings.identity is not None and not settings.identity.expanduser().is_file():
         raise UsageError(f"There is no private key {settings.identity}.", "Name another with -i FILE.")
     state = settings.state or state_folder()
     choices = SshChoices(

@@ -4,7 +4,8 @@
 
 Each row of a host's routes and names has a `code`, one stable word for what is there, as `row_codes` explains them:
 
-- of a route: `right`, `missing`, `wrong-next-hop`, `second-route`, `stale`, `foreign`, `own-routed-away`;
+- of a route: `right`, `missing`, `wrong-next-hop`, `second-route`, `stale`, `foreign`, `own-routed-away`,
+  `not-read`;
 - of a name: `right`, `missing`, `wrong`, `twice`, `stale`;
 - null in an undo, whose rows are compared with what stood there before a run.
 """

@@ -233,8 +233,8 @@ def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
         yield from _clashes(node, cluster)
     for one, other in combinations(cluster.workers, 2):
         if one.pod_cidr and other.pod_cidr and one.pod_cidr.overlaps(other.pod_cidr):
-            if guessed := next((n for n in (one, other) if n.is_guessed), None):
-                owner = other if guessed is one else one
+            if one.is_guessed != other.is_guessed:  # of two guesses none is more likely
+                guessed, owner = (one, other) if one.is_guessed else (other, one)
                 sentence = (
                     f"{guessed.name} was not read; the pod CIDR of its number, {guessed.pod_cidr}, is {owner.name}'s."
                 )

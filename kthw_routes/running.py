@@ -52,6 +52,7 @@ class RunningCommand:
         live: frozenset[Step],
         quiet: bool = False,
         source: Source | None = None,
+        offline: bool = False,
     ) -> None:
         """
         Args:
@@ -60,6 +61,7 @@ class RunningCommand:
             live: the steps whose events are told as they come.
             quiet: whether what is printed waits for `speak`.
             source: where the nodes come from, where that is not for the settings to say.
+            offline: whether no host is contacted, so that nothing is needed to log in.
         """
         self.source, self.settings = (source, settings) if source is not None else nodes_source(settings)
         self.as_json = as_json
@@ -68,9 +70,9 @@ class RunningCommand:
         self.progress = Printer(self._held or sys.stderr)
         self._live = live
         self.asker = TerminalAsker()
-        if self.settings.ask_sudo_password and not self.asker.ask_sudo_password():
+        if self.settings.ask_sudo_password and not offline and not self.asker.ask_sudo_password():
             raise UsageError("--ask-sudo-password needs a terminal to ask on, and an answer.")
-        self.connections, state = connect(self.settings, self.asker, default_host_keys="accept-new")
+        self.connections, state = connect(self.settings, self.asker, default_host_keys="accept-new", offline=offline)
         self.walk = Walk(self.connections, self.settings.options, state, self._emit())
 
     def _emit(self) -> Emit:

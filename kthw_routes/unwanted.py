@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
-from kthw_routes.changes import BY_PRUNE, ChangeKind
+from kthw_routes.changes import BY_PRUNE, BY_REPAIR, ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.host_plan import RouteChange, describe
 from kthw_routes.observed import HostFacts, Route
@@ -51,20 +51,32 @@ def rows_of_files(
 ) -> list[RouteChange]:
     """What only files of ours hold, and nobody wants: the next boot would bring it back."""
     there = {*wanted, *(r.prefix for r in facts.routes)}
-    members = {w.pod_cidr for w in cluster.workers}
+    members = {w.pod_cidr: w.name for w in cluster.workers}
     found: list[RouteChange] = []
     for (prefix, hop), place in held.items():
-        spare = prefix not in members or not options.routes_on.counts(node)
+        owner = members.get(prefix)
+        spare = owner is None or not options.routes_on.counts(node)
         if prefix in there or not prefix.subnet_of(cluster.cidr) or not spare:
             continue
         if _unread(cluster, [hop]) or _gone(cluster, prefix, [hop]) or _overlaps(prefix, node):
             continue
         marked = (node.name, prefix) in options.marked
         goes = f"goes from there ({'marked' if marked else '--prune'})"
-        fate = goes if marked or options.prune else BY_PRUNE
-        why = f"in {place} only; leads to no worker listed; {fate}"
-        found.append(RouteChange(ChangeKind.STALE, prefix, None, None, (), why))
+        fate = goes if marked or options.prune else _how_it_goes(owner)
+        why = f"in {place} only; {_why_stale(owner)}; {fate}"
+        found.append(RouteChange(ChangeKind.STALE, prefix, owner, None, (), why))
+        there.add(prefix)  # a row per prefix, however many next hops are held
     return found
+
+
+def _why_stale(owner: str | None) -> str:
+    """Why a route of ours is not wanted. `owner`: the worker, if any, that has its prefix."""
+    return "controllers get no routes now" if owner else "leads to no worker listed"
+
+
+def _how_it_goes(owner: str | None) -> str:
+    """What may be done with it."""
+    return f"{'--routes-on all keeps it right, ' if owner else ''}{BY_PRUNE}"
 
 
 def drops(
@@ -139,7 +151,7 @@ def _own_cidr_row(
     away = [r for r in has if _leads_away(r)]
     reason = f"leads this node's own pods away: {describe(away[0])}"
     if not options.repair and (node.name, prefix) not in options.marked:
-        return RouteChange(ChangeKind.FOREIGN, prefix, None, None, has, f"{reason}; --repair mends it")
+        return RouteChange(ChangeKind.FOREIGN, prefix, None, None, has, f"{reason}; {BY_REPAIR}")
     bridge = next((b for b in facts.bridges if b.is_up and b.address.network == prefix), None)
     edit = give_back(away, has, bridge)
     whole = next((b for b in facts.bridges if b.is_up and prefix.subnet_of(b.address.network)), None)
@@ -167,11 +179,10 @@ def _row(cluster: Cluster, node: Node, has: tuple[Route, ...], ours: list[Route]
         return row(ChangeKind.STALE, f"ours; {owner} has no next hop to compare with")
     marked = (node.name, prefix) in options.marked
     if ours:
-        why = "controllers get no routes now" if owner else "leads to no worker listed"
+        why = _why_stale(owner)
         if options.prune or marked:
             return row(ChangeKind.REMOVE, f"{why} ({'marked' if marked else '--prune'})", take_away(ours, has))
-        keeps = "--routes-on all keeps it right, " if owner else ""
-        return row(ChangeKind.STALE, f"ours; {why}; {keeps}{BY_PRUNE}")
+        return row(ChangeKind.STALE, f"ours; {why}; {_how_it_goes(owner)}")
     removable = [r for r in has if not r.is_kernel]
     if marked and removable:
         return row(ChangeKind.REMOVE, "foreign, marked for removal", take_away(removable, has))

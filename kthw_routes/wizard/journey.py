@@ -310,7 +310,7 @@ class Journey:
 
         Where nothing is left of the run that is recorded at once: a later `undo` then goes on to an older one.
         """
-        assert self.found is not None and self.inspection is not None, "nothing was run"  # noqa: S101, PT018
+        assert self.found is not None and self.inspection is not None, "nothing was run"  # noqa: S101, PT018 - a fault of ours
         runs = read_runs(self.found.state)
         past = runs.named(self.run_id)
         # All are visited, because all are wanted again where the answer is no; then only those that it changed count.

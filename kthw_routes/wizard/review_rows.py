@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from kthw_routes import host_findings
-from kthw_routes.changes import BY_PRUNE, ChangeKind
+from kthw_routes.changes import BY_PRUNE, BY_REPAIR, ChangeKind
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_files import FileChange
 from kthw_routes.options import Options
@@ -20,8 +20,6 @@ _SAID_ELSEWHERE: Final = frozenset(
     {"foreign-route", "stale-route", "not-persisted", "persisted-not-read", "hosts-file-is-rewritten"}
 )
 """Findings of the plan that are rows of the difference anyway, or choices above it."""
-
-_BY_REPAIR: Final = "--repair mends it"
 
 Parts = Iterator[Words | str]
 
@@ -125,7 +123,7 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
 def _why(change: RouteChange | NameChange) -> str:
     """The reason, with what one can do here."""
     words = change.reason.replace(BY_PRUNE, "Space marks it for removal")
-    return words.replace(_BY_REPAIR, "Space mends it, and asks first")
+    return words.replace(BY_REPAIR, "Space mends it, and asks first")
 
 
 def cut(text: str, room: int) -> str:

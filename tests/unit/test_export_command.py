@@ -85,6 +85,14 @@ def test_nothing_is_contacted_that_is_not_needed_offline_or_not(name: str, tmp_p
 
 
 @pytest.mark.usefixtures("mute")
+def test_offline_needs_nothing_to_log_in_with(tmp_path: Path) -> None:
+    file = inventory(tmp_path, changed={"cluster_cidr": 'identity = "nowhere.ed25519"\ncluster_cidr'})
+    with pytest.raises(UsageError, match=r"There is no private key .*nowhere\.ed25519"):
+        export(settings(file), "shell")
+    assert export(settings(file), "shell", offline=True) is ExitCode.DONE
+
+
+@pytest.mark.usefixtures("mute")
 def test_what_is_missing_offline_is_named_all_of_it(tmp_path: Path) -> None:
     file = inventory(tmp_path, cidrs=False)
     with pytest.raises(UsageError, match="The format netplan needs what is not known offline") as caught:

@@ -75,6 +75,13 @@ def test_a_guess_that_is_another_worker_s_pod_cidr_is_told_and_stops_nothing() -
     assert [c.prefix for c in made.routes if c.kind is ChangeKind.ADD] == [SHIFTED["worker-0"]]
 
 
+def test_two_guesses_that_are_the_same_stop_all() -> None:
+    of = shifted("worker-0", "worker-2")
+    twice = replace(of, nodes=(*of, replace(of.node("worker-1"), name="node-1", internal=internal(7))))
+    both = [f for f in of_cluster(twice) if f.code == "pod-cidrs-overlap"]
+    assert [(f.level, f.node) for f in both] == [(Level.STOP, "node-1")]
+
+
 def test_of_a_worker_that_is_removed_for_good_the_route_goes_that_leads_to_it() -> None:
     gone = replace(
         ALL, nodes=tuple(replace(n, selection=Selection.REMOVED) if n.name == "worker-1" else n for n in ALL)
@@ -107,3 +114,16 @@ def test_what_only_a_file_holds_and_nobody_wants_is_stale() -> None:
     for asked in (marked, pruned):
         assert all("10.200.7.0/24" not in (f.after or b"").decode() for f in asked.files)
         assert asked.file_changes == 1
+
+
+@pytest.mark.parametrize("routes", [[], [pod_route(0)]])
+def test_what_a_worker_has_and_controllers_get_no_more_is_told_alike_in_the_kernel_and_in_files(
+    routes: list[Route],
+) -> None:
+    node = ALL.node("controller-0")
+    network = standing(LINODE, drop_in("10.200.0.0/24 192.168.128.10", "10.200.0.0/24 192.168.128.99"))
+    read = facts(node, routes, network=network)
+    (host,) = planning.make(ALL, {node.name: read}, Options()).hosts
+    (row,) = host.routes
+    assert (row.kind, row.worker) == (ChangeKind.STALE, "worker-0")
+    assert row.reason.endswith("; controllers get no routes now; --routes-on all keeps it right, --prune removes it")
