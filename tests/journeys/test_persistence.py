@@ -107,8 +107,11 @@ def test_routes_survive_and_undo_leaves_nothing(machines: OwnMachines, flavour: 
 
     disturb(machines, flavour)
 
-    for worker in WORKERS:  # networkd reads its files again some time after `networkctl reload` has returned
-        comes_true(lambda worker=worker: next_hops(machines, worker) == right(machines, worker))  # type: ignore[misc]
+    for worker in ("worker-0", "worker-1"):
+        assert next_hops(machines, worker) == right(machines, worker)
+    # networkd reads its files again some time after `networkctl reload` has returned
+    comes_true(lambda: next_hops(machines, "worker-2") == right(machines, "worker-2"))
+    for worker in WORKERS:
         assert changed(machines.lab.node(worker), with_files[worker]) == []
     for worker in ("worker-0", "worker-1"):
         assert machines.run(worker, "cat /proc/sys/net/ipv4/ip_forward") == "1\n"
@@ -131,9 +134,7 @@ def test_routes_survive_and_undo_leaves_nothing(machines: OwnMachines, flavour: 
         assert node.run("cat /proc/sys/net/ipv4/ip_forward") == "0\n"
 
 
-@pytest.mark.parametrize(
-    ("flavour", "way"), [*((flavour, "auto") for flavour in Flavour), (Flavour.LINODE, "unit")], indirect=["flavour"]
-)
+@pytest.mark.parametrize("way", ["auto", "unit"])
 def test_what_nobody_confirms_goes_back_with_its_files(machines: OwnMachines, flavour: Flavour, way: str) -> None:
     nodes = [machines.lab.node(name) for name in WORKERS[:2]]
     before = {node.name: node.snapshot() for node in nodes}

@@ -93,6 +93,7 @@ def test_a_route_and_a_line_that_somebody_changed_since_are_left_alone(stage: St
 
 def test_an_older_run_leaves_alone_what_a_later_one_changed(stage: Stage) -> None:
     wrong = f"ip route replace 10.200.1.0/24 via {stage.internal('worker-2')} proto 200"
+    # All are visited: what leads to a node listed is not replaced on a mere guess of an unread worker's pod CIDR.
     assert stage.tool(*APPLY).code == 0
     stage.run("worker-0", wrong)
     assert stage.tool(*APPLY).code == 0

@@ -6,7 +6,7 @@ import paramiko
 import pytest
 from paramiko.common import cMSG_CHANNEL_CLOSE, cMSG_CHANNEL_DATA, cMSG_CHANNEL_EOF
 
-from kthw_routes.hosts.transport import JumpTransport, QuietTransport
+from kthw_routes.hosts.transport import JumpSocket, JumpTransport, QuietTransport
 
 
 def message(kind: bytes, number: int) -> paramiko.Message:
@@ -56,6 +56,30 @@ def test_late_data_of_a_closed_channel_does_not_reach_the_next_one_of_its_number
         with transport.speaking(old):
             transport._send_user_message(message(cMSG_CHANNEL_DATA, 7))
         assert sent == []
+        transport._send_user_message(message(cMSG_CHANNEL_DATA, 7))  # nobody speaks: judged by the number again
+        assert sent == [cMSG_CHANNEL_DATA]
+        sent.clear()
         with transport.speaking(new):
             transport._send_user_message(message(cMSG_CHANNEL_DATA, 7))
+        assert sent == [cMSG_CHANNEL_DATA]
+
+
+def test_what_is_sent_through_a_channel_that_closes_meanwhile_goes_to_nobody(sent: list[bytes]) -> None:
+    class Closing(paramiko.Channel):
+        def _wait_for_send_window(self, size: int) -> int:
+            self.closed = True  # the other end's last word came just now, and its number is another's
+            return size
+
+    near, far = socket.socketpair()
+    with near, far:
+        transport = JumpTransport(near)
+        old, new = Closing(1), paramiko.Channel(2)
+        for channel in (old, new):
+            channel.transport = transport
+            channel.remote_chanid, channel.active = 7, True
+            channel.out_window_size = channel.out_max_packet_size = 100
+        transport._channels.put(2, new)  # type: ignore[attr-defined] # private, so not in the stubs
+        JumpSocket(old).send(b"late")
+        assert sent == []
+        JumpSocket(new).send(b"in time")
         assert sent == [cMSG_CHANNEL_DATA]

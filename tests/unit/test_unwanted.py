@@ -43,6 +43,13 @@ def drop_in(*routes: str) -> HostFile:
     return HostFile(PurePosixPath(DROP_IN), 0o644, text.encode())
 
 
+def held_after(made: HostPlan) -> set[str]:
+    """The destinations in the drop-in as it will be."""
+    (file,) = made.files
+    assert file.after is not None
+    return {line.removeprefix("Destination=") for line in file.after.decode().split() if "Destination=" in line}
+
+
 RIGHT = [replace(pod_route(1), gateway=internal(0)), replace(pod_route(2), gateway=internal(1))]
 """The routes of worker-2 to the pods of worker-0 and worker-1, where the CNI has other CIDRs than the numbers."""
 
@@ -93,11 +100,13 @@ def test_of_a_worker_that_is_removed_for_good_the_route_goes_that_leads_to_it() 
 
 @pytest.mark.parametrize("prune", [False, True])
 def test_what_a_file_of_ours_holds_outside_the_cluster_cidr_goes(prune: bool) -> None:
-    file = drop_in("10.200.0.0/24 192.168.128.10", "192.168.0.0/16 192.168.128.12", "0.0.0.0/0 192.168.128.1")
+    good = ("10.200.0.0/24 192.168.128.10", "10.200.1.0/24 192.168.128.11")
+    assert not plan(ALL, [pod_route(0), pod_route(1)], drop_in(*good), prune=prune).is_drift
+    file = drop_in(*good, "192.168.0.0/16 192.168.128.12", "0.0.0.0/0 192.168.128.1")
     made = plan(ALL, [pod_route(0), pod_route(1)], file, prune=prune)
-    assert all("192.168.0.0/16" not in (f.after or b"").decode() for f in made.files)
-    assert all("0.0.0.0/0" not in (f.after or b"").decode() for f in made.files)
+    assert held_after(made) == {"10.200.0.0/24", "10.200.1.0/24"}
     assert made.is_drift
+    assert all(row.kind is ChangeKind.KEEP for row in made.routes), "it is no row of ours"
 
 
 def test_what_only_a_file_holds_and_nobody_wants_is_stale() -> None:
@@ -127,3 +136,30 @@ def test_what_a_worker_has_and_controllers_get_no_more_is_told_alike_in_the_kern
     (row,) = host.routes
     assert (row.kind, row.worker) == (ChangeKind.STALE, "worker-0")
     assert row.reason.endswith("; controllers get no routes now; --routes-on all keeps it right, --prune removes it")
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_what_only_a_file_holds_and_leads_to_a_worker_that_was_not_read_stays(prune: bool) -> None:
+    of = shifted("worker-2")
+    made = plan(of, [], drop_in(f"10.200.9.0/24 {internal(1)}"), prune=prune)
+    assert "10.200.9.0/24" in held_after(made)
+    assert ChangeKind.STALE not in {row.kind for row in made.routes}
+
+
+def test_what_only_a_file_holds_of_the_node_itself_or_of_one_that_is_gone_goes_without_a_row() -> None:
+    gone = replace(
+        ALL, nodes=tuple(replace(n, selection=Selection.REMOVED) if n.name == "worker-1" else n for n in ALL)
+    )
+    own, theirs = net("10.200.2.128/25"), net("10.200.9.0/24")
+    file = drop_in(f"10.200.0.0/24 {internal(0)}", f"{own} {internal(0)}", f"{theirs} {internal(1)}")
+    made = plan(gone, [pod_route(0)], file)
+    assert held_after(made) == {"10.200.0.0/24"}
+    assert not {own, theirs} & {row.prefix for row in made.routes}
+
+
+def test_the_address_of_a_removed_worker_that_a_member_has_by_now_is_the_member_s() -> None:
+    nodes = [replace(n, selection=Selection.REMOVED, internal=internal(0)) if n.name == "worker-1" else n for n in ALL]
+    made = plan(replace(ALL, nodes=tuple(nodes)), [pod_route(0)], drop_in(f"10.200.9.0/24 {internal(0)}"))
+    (row,) = [row for row in made.routes if row.prefix == net("10.200.9.0/24")]
+    assert row.kind is ChangeKind.STALE
+    assert "10.200.9.0/24" in held_after(made)
