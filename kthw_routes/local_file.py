@@ -1,10 +1,46 @@
-"""A file on the person's machine, replaced whole or not at all."""
+"""Files on the person's machine: read only where they are files, replaced whole or not at all."""
 
+import errno
 import os
 import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe (FIFO)"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Read a regular file whole, without ever waiting for one that is none: a FIFO is refused, not opened for a writer.
+
+    Args:
+        path: of the file; symbolic links are followed.
+        max_bytes: the largest size that is read.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger (EFBIG); `strerror` says which.
+        ValueError: there is a NUL in the name.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "of an unknown kind")
+            raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, f"it is {kind}, not a file", str(path))
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            content = file.read(max_bytes + 1)
+    finally:
+        os.close(handle)
+    if len(content) > max_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {max_bytes // 1024} KiB", str(path))
+    return content
 
 
 def replace_file(target: Path, content: bytes, mode: int = 0o644, *, keep_mode: bool = False) -> None:
