@@ -1,5 +1,6 @@
 """The options that several commands share."""
 
+import os
 from collections.abc import Callable
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -8,9 +9,8 @@ from typing import Any, Final, TypeVar
 import click
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
-from kthw_routes.options import NamesOn, RoutesOn
+from kthw_routes.options import HOST_KEY_MODES, NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist
-from kthw_routes.settings import HOST_KEY_MODES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +26,16 @@ class Network(click.ParamType[IPv4Network]):
             return value if isinstance(value, IPv4Network) else IPv4Network(str(value))
         except ValueError as error:
             self.fail(f"{error}. Expected a network such as 10.200.0.0/16.", param, ctx)
+
+
+class SshConfigFile(click.Path):
+    """A file that is there; `none` is ssh's word for no configuration at all."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The file, or a sentence about what is wrong with it."""
+        return super().convert(os.devnull if value == "none" else value, param, ctx)
 
 
 def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -108,8 +118,8 @@ ssh_options = _options(
         "--ssh-config",
         metavar="FILE",
         envvar="KTHW_ROUTES_SSH_CONFIG",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        help="SSH configuration; default ~/.ssh/config.  [env: KTHW_ROUTES_SSH_CONFIG]",
+        type=SshConfigFile(path_type=Path, dir_okay=False, exists=True),
+        help="SSH configuration, or `none`; default ~/.ssh/config.  [env: KTHW_ROUTES_SSH_CONFIG]",
     ),
     click.option(
         "--host-keys",

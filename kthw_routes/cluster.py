@@ -83,7 +83,8 @@ class Endpoint:
         """`[user@]host[:port]`."""
         user = f"{self.user}@" if self.user else ""
         port = f":{self.port}" if self.port else ""
-        return f"{user}{self.host}{port}"
+        host = f"[{self.host}]" if port and ":" in self.host else self.host
+        return f"{user}{host}{port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """undo and runs: what was done so far, and taking it back."""
 
 import json
+import os
 import re
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -39,7 +39,7 @@ class NodesOfRun:
     @property
     def title(self) -> str:
         """Where the nodes came from then."""
-        return self._run.connection.source
+        return self._run.source
 
     def find(self, *, emit: Emit, cancel: threading.Event) -> Discovery:  # noqa: ARG002 - nothing is asked
         """The nodes; nothing is contacted for it."""
@@ -48,35 +48,45 @@ class NodesOfRun:
 
 def settings_of(settings: Settings, run: PastRun) -> Settings:
     """The settings, with the run's own ways to the hosts where the command line names no others. Raises UsageError."""
-    reached = run.connection
-    config = settings.ssh_config or reached.ssh_config
-    if config is not None and not config.is_file():
+    reached = settings.with_ssh(run.ssh)
+    config = reached.ssh_config
+    if config is not None and not (config.is_file() or config.resolve() == Path(os.devnull)):
         raise UsageError(
-            f"The SSH configuration {config}, by which run {run.id} reached the hosts, is no longer there.",
-            "Name another with -F FILE.",
+            f"The SSH configuration {clean_line(str(config))}, by which run {run.id} reached the hosts, "
+            "is no longer there.",
+            "Name another with -F FILE, or `-F none`.",
         )
-    return replace(
-        settings,
-        identity=settings.identity or reached.identity,
-        user=settings.user or reached.user,
-        port=settings.port or reached.port,
-        ssh_config=config,
-    )
+    return reached
 
 
 def chosen(runs: Runs, word: str | None) -> PastRun | None:
     """The run that `word` names: a run's folder, its name, or the beginning or end of that; else the newest.
 
-    None where no run is named and there is none to take back. Raises UsageError.
+    None where no run is named and there is none to take back. Raises UsageError, also where the newest cannot be read.
     """
-    if word is None:
-        return runs.newest()
-    run = runs.named(_folder(word).name if _is_path(word) else word)
-    if run.problem:
-        raise UsageError(
-            f"Run {run.id} cannot be taken back: {run.problem}.",
-            f"Its transcript may have the commands: {run.folder / 'transcript.md'}",
-        )
+    run = runs.newest() if word is None else runs.named(_folder(word).name if _is_path(word) else word)
+    if run is None or not run.problem:
+        return run
+    transcript = run.folder / "transcript.md"
+    hints = [f"Its transcript may have the commands: {clean_line(str(transcript))}"] if transcript.is_file() else []
+    if word is not None:
+        raise UsageError(f"Run {run.id} cannot be taken back: {run.problem}.", "\n".join(hints))
+    older = _before(runs, run)
+    name = f"`kthw-routes undo {older.id}` takes back the one before it" if older else "`kthw-routes undo RUN` names it"
+    hints.insert(0, f"If another run is meant: {name}; `kthw-routes runs` lists them.")
+    raise UsageError(
+        f"The newest run that may have to be taken back, {run.id}, cannot be read, so nothing is taken back: "
+        f"{run.problem}.",
+        "\n".join(hints),
+    )
+
+
+def _before(runs: Runs, run: PastRun | None) -> PastRun | None:
+    """The newest run before this one that can be taken back."""
+    while run is not None:
+        run = runs.newest(before=run)
+        if run is not None and not run.problem:
+            break
     return run
 
 
@@ -131,6 +141,8 @@ def _review(command: RunningCommand, run: PastRun, runs: Runs) -> Review:
     cluster = command.walk.find(NodesOfRun(run)).cluster
     command.printer.say(f"Taking back run {run.id} ({_when(run)}): {runs.outcome(run)}", "bold")
     command.printer.say(f"It was about {cluster_words(run)}: {hosts_words(run.hosts)}.")
+    for other in runs.unread_after(run):
+        command.printer.say(f"What the later run {other.id} changed is not known: {other.problem}.", "yellow")
     if not cluster.visited:
         raise UsageError(f"Run {run.id} changed nothing there.", f"It was about {', '.join(run.hosts)}.")
     inspection = command.walk.inspect(cluster)
@@ -160,9 +172,9 @@ def _print_end(printer: Printer, report: Report) -> None:
 
 def _print_older(printer: Printer, run: PastRun, runs: Runs) -> None:
     """Which run comes next where this one had nothing left."""
-    older = runs.newest(before=run)
+    older = _before(runs, run)
     if older is not None:
-        name = f" {older.id}" if runs.newest() != older else ""
+        name = f" {older.id}" if runs.newest() is not older else ""
         printer.say(f"The run before it that was not undone: {older.id} ({_when(older)}): kthw-routes undo{name}")
 
 
@@ -192,7 +204,8 @@ def _rows(runs: Runs) -> Iterator[tuple[str, ...]]:
     for run in runs:
         kind = f"undo of {_short(run.undoes)}" if run.undoes else str(run.kind)
         about = cluster_words(run), hosts_words(run.hosts)
-        yield _when(run), run.id, kind, *about, str(len(run.rows)), _short(runs.outcome(run))
+        outcome = runs.outcome(run)
+        yield _when(run), run.id, kind, *about, str(len(run.rows)), outcome if run.problem else _short(outcome)
 
 
 def _short(text: str) -> str:
@@ -203,7 +216,7 @@ def _short(text: str) -> str:
 def cluster_words(run: PastRun) -> str:
     """Which cluster a run was about: where its nodes came from, and their regions."""
     regions = dict.fromkeys(n.region for n in run.cluster.workers if n.region)
-    return ", ".join(clean_line(word) for word in (run.connection.source, *regions) if word) or "–"
+    return ", ".join(clean_line(word) for word in (run.source, *regions) if word) or "–"
 
 
 def hosts_words(hosts: tuple[str, ...]) -> str:
@@ -217,10 +230,11 @@ def run_json(run: PastRun, runs: Runs) -> Json:
     return {
         "id": run.id,
         "folder": str(run.folder),
+        "sequence": run.place.sequence if run.place else None,
         "started": run.started.isoformat() if run.started else None,
         "kind": run.kind,
         "undoes": run.undoes or None,
-        "source": run.connection.source or None,
+        "source": run.source or None,
         "hosts": [
             {"host": h, "state": run.journal.states.get(h), "undone_by": undone.get(h), **_switch(switches.get(h))}
             for h in dict.fromkeys((*run.hosts, *run.journal.states))

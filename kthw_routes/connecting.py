@@ -8,6 +8,7 @@ from kthw_routes.hosts.session import Asker
 from kthw_routes.record import state_folder
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
+from kthw_routes.untrusted import clean_line
 
 if TYPE_CHECKING:
     from kthw_routes.hosts.connections import SshConnections
@@ -58,13 +59,10 @@ def connect(
     from kthw_routes.hosts.known_hosts import HostKeyMode
 
     if not offline and settings.identity is not None and not settings.identity.expanduser().is_file():
-        raise UsageError(f"There is no private key {settings.identity}.", "Name another with -i FILE.")
+        raise UsageError(f"There is no private key {clean_line(str(settings.identity))}.", "Name another with -i FILE.")
     state = settings.state or state_folder()
     choices = SshChoices(
-        user=settings.user,
-        port=settings.port,
-        identity=settings.identity,
-        ssh_config=settings.ssh_config,
+        settings.ssh,
         host_keys=HostKeyMode(settings.host_keys or default_host_keys),
         silence=settings.timeout,
         rebuilt=frozenset(settings.rebuilt),

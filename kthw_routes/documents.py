@@ -10,9 +10,10 @@ Each row of a host's routes and names has a `code`, one stable word for what is 
 - null in an undo, whose rows are compared with what stood there before a run.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address, IPv4Network
-from typing import Any, Final
+from ipaddress import IPv4Network
+from typing import Final
 
 from kthw_routes import row_codes
 from kthw_routes.cluster import Cluster, Node
@@ -22,12 +23,18 @@ from kthw_routes.findings import Finding
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, Plan, RouteChange
 from kthw_routes.hosts.apply import HostOutcome
+from kthw_routes.json_values import Value
 from kthw_routes.observed import HostFacts, Route
 from kthw_routes.persistence.model import Choice
 from kthw_routes.proof import Counters, PairReading, Proof, Verdict
 from kthw_routes.untrusted import clean
 
 VERSION: Final = 1
+
+_DEVICE: Final = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
+_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
+_METRICS: Final = re.compile(r"(?:[a-z]{1,20} [0-9]{1,10}(?: (?!$)|$))*")
+"""What else a route may say: `mtu 1400 rtt 20`, or nothing."""
 
 Json = Mapping[str, object]
 
@@ -151,21 +158,22 @@ def route_json(route: Route) -> Json:
     }
 
 
-def route_from_json(record: Mapping[str, Any]) -> Route:
-    """The route that `route_json` wrote. Raises ValueError, KeyError or TypeError where it is none."""
+def route_from_json(record: Value) -> Route:
+    """The route that `route_json` wrote. Raises Unfit where it is none."""
+    gateway, source, device = record["gateway"].or_none(), record["source"].or_none(), record["device"].or_none()
     return Route(
-        prefix=IPv4Network(record["prefix"]),
-        gateway=IPv4Address(record["gateway"]) if record["gateway"] else None,
-        device=record["device"],
-        protocol=record["protocol"],
-        metric=int(record["metric"]),
-        type=record["type"],
-        scope=record["scope"],
-        source=IPv4Address(record["source"]) if record["source"] else None,
-        flags=frozenset(record["flags"]),
-        tos=int(record["tos"]),
-        multipath=tuple(IPv4Address(hop) for hop in record["gateways"]),
-        extra=record["extra"],
+        prefix=record["prefix"].network(),
+        gateway=gateway.address() if gateway else None,
+        device=device.word(_DEVICE) if device else None,
+        protocol=record["protocol"].word(_WORD),
+        metric=record["metric"].integer(0, 2**32 - 1),
+        type=record["type"].word(_WORD),
+        scope=record["scope"].word(_WORD),
+        source=source.address() if source else None,
+        flags=frozenset(flag.word(_WORD) for flag in record["flags"].items()),
+        tos=record["tos"].integer(0, 255),
+        multipath=tuple(hop.address() for hop in record["gateways"].items()),
+        extra=record["extra"].word(_METRICS),
     )
 
 

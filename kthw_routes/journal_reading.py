@@ -1,23 +1,30 @@
 """Reading a run's journal: what was to be done on each host, and how each ended. See `journal` for the writing."""
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Final
 
 from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.documents import route_from_json
 from kthw_routes.host_files import FileChange
+from kthw_routes.json_values import Unfit, Value, parse
+from kthw_routes.local_file import read_file
 from kthw_routes.observed import Route
+from kthw_routes.record import MAX_JOURNAL_BYTES
 from kthw_routes.switch import Fate, Switch
+from kthw_routes.untrusted import clean_line
+
+EARLIEST: Final = datetime(1971, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Between these two a moment can be told in every time zone."""
+MAX_MODE: Final = 0o7777
 
 
 class UnreadableJournal(ValueError):
-    """A line of the journal is not what was written there. The message is a sentence."""
+    """A line of the journal is not what was written there. The message is a clause with the line and the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,84 +99,131 @@ def read_journal(path: Path) -> Journal:
 
     Raises UnreadableJournal, OSError.
     """
-    lines = path.read_bytes().split(b"\n")[:-1]  # what follows the last newline was never finished
-    records: list[HostRecord] = []
-    states: dict[str, str] = {}
-    failed: dict[str, frozenset[str]] = {}
-    switches: dict[str, Switch] = {}
-    called_off: set[tuple[str, str]] = set()
-    closed, left = False, frozenset[str]()
-    for number, line in enumerate(lines, 1):
+    data = read_file(path, MAX_JOURNAL_BYTES)
+    journal = _Reading()
+    start = number = 0
+    while (end := data.find(b"\n", start)) >= 0:  # what follows the last newline was never finished
+        number += 1
         try:
-            entry = json.loads(line)
-            if "end" in entry:
-                closed = True
-                states |= {str(host): str(state) for host, state in entry["end"].items()}
-            elif "left" in entry:
-                left = frozenset(str(host) for host in entry["left"])
-            elif "state" in entry:
-                states[entry["host"]] = str(entry["state"])
-                failed[entry["host"]] = frozenset(entry.get("failed", ()))
-            elif "dead_man" in entry:
-                switches[entry["host"]] = _switch(entry, switches.get(entry["host"]))
-            elif "called_off" in entry:
-                called_off.add((str(entry["host"]), str(entry["called_off"])))
-            elif "do" in entry:
-                records.append(host_of(entry))
-                states.pop(entry["host"], None)  # tried again: how it ended then is no longer how it stands
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise UnreadableJournal(f"line {number} of {path} cannot be read") from error
-    return Journal(tuple(records), states, failed, switches, frozenset(called_off), closed, left)
+            journal.take(parse(data[start:end]))
+        except Unfit as error:
+            words = f"line {number} of {clean_line(str(path))} cannot be read: {error}"
+            raise UnreadableJournal(words) from error
+        start = end + 1
+    return journal.whole
 
 
-def _switch(entry: Mapping[str, Any], before: Switch | None) -> Switch:
-    at = datetime.fromisoformat(entry["fires_at"]).astimezone(UTC) if "fires_at" in entry else None
-    return Switch(Fate(entry["dead_man"]), at or (before.fires_at if before else None))
+@dataclass(slots=True)
+class _Reading:
+    """What the lines so far tell."""
+
+    records: list[HostRecord] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, frozenset[str]] = field(default_factory=dict)
+    switches: dict[str, Switch] = field(default_factory=dict)
+    called_off: set[tuple[str, str]] = field(default_factory=set)
+    is_closed: bool = False
+    left: frozenset[str] = frozenset()
+
+    def take(self, entry: Value) -> None:
+        """One line more. Raises Unfit."""
+        if "end" in entry:
+            self.is_closed = True
+            self.states |= {host: state.text() for host, state in entry["end"].members()}
+        elif "left" in entry:
+            self.left = frozenset(host.text() for host in entry["left"].items())
+        elif "state" in entry:
+            host = entry["host"].text()
+            self.states[host] = entry["state"].text()
+            self.failed[host] = _failed(entry)
+        elif "dead_man" in entry:
+            host = entry["host"].text()
+            self.switches[host] = _switch(entry, self.switches.get(host))
+        elif "called_off" in entry:
+            self.called_off.add((entry["host"].text(), entry["called_off"].text()))
+        elif "do" in entry:
+            record = host_of(entry)
+            self.records.append(record)
+            self.states.pop(record.host, None)  # tried again: how it ended then is no longer how it stands
+
+    @property
+    def whole(self) -> Journal:
+        """All of them together."""
+        called_off = frozenset(self.called_off)
+        return Journal(
+            tuple(self.records), self.states, self.failed, self.switches, called_off, self.is_closed, self.left
+        )
 
 
-def host_of(entry: Mapping[str, Any]) -> HostRecord:
-    """What `journal.host_record` wrote. Raises what `read_journal` catches where it is another thing."""
-    forwarding = entry.get("forwarding")
-    names = entry.get("etc_hosts")
+def _failed(entry: Value) -> frozenset[str]:
+    """The rows that failed: the keys of an object; of the first versions, an array."""
+    rows = entry.get("failed")
+    if rows is None:
+        return frozenset()
+    if isinstance(rows.raw, list):
+        return frozenset(row.text() for row in rows.items())
+    return frozenset(row for row, _ in rows.members())
+
+
+def _switch(entry: Value, before: Switch | None) -> Switch:
+    at = entry.get("fires_at")
+    return Switch(entry["dead_man"].choice(Fate), _moment(at) if at else before.fires_at if before else None)
+
+
+def _moment(value: Value) -> datetime:
+    """A moment in UTC. Raises Unfit."""
+    text = value.text()
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        moment = LATEST
+    if not EARLIEST <= moment < LATEST:
+        value.fail("is no moment such as 2026-11-22T10:15:00+00:00")
+    return moment
+
+
+def host_of(entry: Value) -> HostRecord:
+    """What `journal.host_record` wrote. Raises Unfit where it is another thing."""
+    forwarding, names = entry.get("forwarding"), entry.get("etc_hosts")
     return HostRecord(
-        str(entry["host"]),
-        tuple(
-            RouteRecord(
-                IPv4Network(row["prefix"]),
-                tuple(route_from_json(r) for r in row["before"]),
-                tuple(route_from_json(r) for r in row["after"]),
-            )
-            for row in entry["routes"]
-        ),
-        tuple(_file(f) for f in entry["files"]),
+        entry["host"].text(),
+        tuple(_routes(row) for row in entry["routes"].items()),
+        tuple(_file(f) for f in entry["files"].items()),
         _hosts_file(names) if names else None,
-        bool(forwarding["before"]) if forwarding else None,
+        forwarding["before"].flag() if forwarding else None,
     )
 
 
-def _hosts_file(entry: Mapping[str, Any]) -> HostsFileRecord:
-    changed = (n["name"] for n in entry["names"] if ChangeKind(n["kind"]).is_change)
-    return HostsFileRecord(_bytes(entry["before"]), _bytes(entry["after"]), tuple(dict.fromkeys(changed)))
+def _routes(row: Value) -> RouteRecord:
+    prefix = row["prefix"].network()
+    before, after = (tuple(route_from_json(r) for r in row[key].items()) for key in ("before", "after"))
+    if any(route.prefix != prefix for route in (*before, *after)):
+        row.fail(f"has a route of another prefix than {prefix}")
+    return RouteRecord(prefix, before, after)
 
 
-def _file(entry: Mapping[str, Any]) -> FileChange:
-    before = None if entry["before"] is None else _bytes(entry["before"])
-    after = None if entry["after"] is None else _bytes(entry["after"])
-    kind = ChangeKind.ADD if before is None else ChangeKind.REMOVE if after is None else ChangeKind.REPLACE
+def _hosts_file(entry: Value) -> HostsFileRecord:
+    changed = (n["name"].text() for n in entry["names"].items() if n["kind"].choice(ChangeKind).is_change)
+    return HostsFileRecord(entry["before"].content(), entry["after"].content(), tuple(dict.fromkeys(changed)))
+
+
+def _file(entry: Value) -> FileChange:
+    content = [value.content() if (value := entry[key].or_none()) else None for key in ("before", "after")]
+    before, after = content
+    before_mode = entry["before_mode"].or_none()
+    is_enabled, was_enabled = (
+        value.flag() if (value := entry.get(key)) else True for key in ("is_enabled", "was_enabled")
+    )
     return FileChange(
-        kind,
-        PurePosixPath(entry["path"]),
+        ChangeKind.ADD if before is None else ChangeKind.REMOVE if after is None else ChangeKind.REPLACE,
+        PurePosixPath(entry["path"].text()),
         before,
         after,
-        int(entry["mode"]),
+        entry["mode"].integer(0, MAX_MODE),
         "",
-        None if entry["before_mode"] is None else int(entry["before_mode"]),
-        bool(entry["is_ours"]),
-        bool(entry["folder_is_ours"]),
-        bool(entry.get("is_enabled", True)),
-        bool(entry.get("was_enabled", True)),
+        before_mode.integer(0, MAX_MODE) if before_mode else None,
+        entry["is_ours"].flag(),
+        entry["folder_is_ours"].flag(),
+        is_enabled,
+        was_enabled,
     )
-
-
-def _bytes(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)

@@ -28,6 +28,14 @@ def read_file(path: Path, max_bytes: int) -> bytes:
         OSError: it cannot be read, is no regular file, or is larger (EFBIG); `strerror` says which.
         ValueError: there is a NUL in the name.
     """
+    content = read_start(path, max_bytes + 1)
+    if len(content) > max_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {max_bytes // 1024} KiB", str(path))
+    return content
+
+
+def read_start(path: Path, max_bytes: int) -> bytes:
+    """Read the first bytes of a regular file, as `read_file` would; a longer file is no error."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         mode = os.fstat(handle).st_mode
@@ -35,12 +43,9 @@ def read_file(path: Path, max_bytes: int) -> bytes:
             kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "of an unknown kind")
             raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, f"it is {kind}, not a file", str(path))
         with os.fdopen(handle, "rb", closefd=False) as file:
-            content = file.read(max_bytes + 1)
+            return file.read(max_bytes)
     finally:
         os.close(handle)
-    if len(content) > max_bytes:
-        raise OSError(errno.EFBIG, f"it is larger than {max_bytes // 1024} KiB", str(path))
-    return content
 
 
 def replace_file(target: Path, content: bytes, mode: int = 0o644, *, keep_mode: bool = False) -> None:

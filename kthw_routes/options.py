@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Final
 
 from kthw_routes.cluster import Node
@@ -45,6 +46,46 @@ class NamesOn(StrEnum):
                 return True
             case NamesOn.NONE:
                 return False
+
+
+HOST_KEY_MODES: Final = ("ask", "accept-new", "strict", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class SshOptions:
+    """How a person wants hosts reached: said for a run, recorded with it, and gone by when it is taken back."""
+
+    identity: Path | None = None
+    """The private key; None: `kubernetes.ed25519` in `folder` if it is there, else the agent and the configuration."""
+    user: str | None = None
+    """None: the SSH configuration's, else root."""
+    port: int | None = None
+    ssh_config: Path | None = None
+    """None: `~/.ssh/config`; /dev/null: no configuration."""
+    host_keys: str | None = None
+    """One of HOST_KEY_MODES; None: the wizard asks, commands accept new keys and print them."""
+    folder: Path | None = None
+    """Where relative paths begin, also those in the SSH configuration; None: the current folder."""
+
+    @property
+    def record(self) -> dict[str, str | int | None]:
+        """What is recorded of them: the same choices, in a form that holds in any folder; never a secret."""
+        folder = self.folder or Path.cwd()
+
+        def whole(path: Path | None) -> str | None:
+            return str(folder / path.expanduser()) if path else None
+
+        return {
+            "identity": whole(self.identity),
+            "user": self.user,
+            "port": self.port,
+            "ssh_config": whole(self.ssh_config),
+            "host_keys": self.host_keys,
+            "folder": str(folder),
+        }
+
+
+AS_USUAL: Final = SshOptions()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,12 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +20,21 @@ from typing import Final, Self
 
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.events import Event, EventKind, now
+from kthw_routes.local_file import read_start
 
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
+RUN_NAME: Final = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{4}")
+"""The form of a run's name: the time in UTC, and four hex digits."""
+MAX_JOURNAL_BYTES: Final = 1 << 30
+"""The largest journal, which may hold an /etc/hosts of 64 MiB three times over; no record is written beyond it."""
+MAX_PLAN_BYTES: Final = 1 << 26
+MAX_SEQUENCE: Final = 10**15
+_SEQUENCE: Final = re.compile(
+    rb'"(?:begin|sequence)": (?P<number>[1-9][0-9]{0,15}),\s{1,20}"after": "(?P<after>[0-9TZa-f-]{0,30})"'
+)
+_START_BYTES: Final = 200
+"""So much of a file holds the place of its run."""
 
 
 class RecordError(KthwRoutesError):
@@ -60,11 +75,55 @@ def _open_private(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _PRIVATE_FILE)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A run's place among the others, which no clock decides."""
+
+    sequence: int
+    """One more than that of any run before it."""
+    after: str = ""
+    """The newest by name of those runs without a place (of earlier versions) that were there when it began."""
+
+
+def place_of(folder: Path) -> Place | None:
+    """The place of the run in this folder, whatever else of its record can be read.
+
+    None: none stands at the start of its journal or plan, as in records of earlier versions.
+    """
+    for name in ("journal.jsonl", "plan.json"):
+        with suppress(OSError):
+            start = read_start(folder / name, _START_BYTES)
+            found = _SEQUENCE.search(start.partition(b"\n")[0] if name == "journal.jsonl" else start)
+            if found and int(found["number"]) <= MAX_SEQUENCE:
+                return Place(int(found["number"]), found["after"].decode("ascii"))
+    return None
+
+
+def _next_place(runs: Path) -> Place:
+    """The place behind all runs that there are."""
+    places = {path.name: place_of(path) for path in runs.iterdir() if not path.name.startswith(".")}
+    last = max((p.sequence for p in places.values() if p), default=0)
+    unnumbered = (name for name, place in places.items() if place is None and RUN_NAME.fullmatch(name))
+    return Place(min(last + 1, MAX_SEQUENCE), max(unnumbered, default=""))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let no other run begin below this folder meanwhile."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 class Run:
     """One run's folder. Every method may be called from any thread; each raises RecordError where the disk fails."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: Place) -> None:
         self.folder: Final = folder
+        self._place: Final = place
         self._lock = threading.Lock()
         try:
             self._journal = _open_private(folder / "journal.jsonl")
@@ -74,10 +133,24 @@ class Run:
 
     @classmethod
     def begin(cls, state: Path, at: datetime | None = None) -> Self:
-        """Make the folder of a new run below `state`, named by the time (UTC) and four hex digits."""
+        """Make the folder of a new run below `state`, named by the time (UTC) and four hex digits; it has its place.
+
+        The folder gets its name when the place is on disk: one without it is none that was just begun.
+        """
         stamp = (at or now()).strftime("%Y%m%dT%H%M%SZ")
         runs = make_private(make_private(state) / "runs")
-        return cls(make_private(runs / f"{stamp}-{_digits(runs, stamp)}"))
+        try:
+            with _alone(runs):
+                place = _next_place(runs)
+                name = f"{stamp}-{_digits(runs, stamp)}"
+                new = make_private(runs / f".{name}.new")
+                run = cls(new, place)
+                run.journal({"begin": place.sequence, "after": place.after})
+                run.close()
+                new.rename(runs / name)
+        except OSError as error:
+            raise RecordError(f"No run can begin below {runs}: {error.strerror}.", "Set XDG_STATE_HOME.") from error
+        return cls(runs / name, place)
 
     @property
     def transcript(self) -> Path:
@@ -89,7 +162,8 @@ class Run:
         try:
             handle = _open_private(self.folder / "plan.json")
             with os.fdopen(handle, "wb") as file:
-                file.write(json.dumps(document, indent=2).encode() + b"\n")
+                whole = {"sequence": self._place.sequence, "after": self._place.after, **document}
+                file.write(json.dumps(whole, indent=2).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -100,6 +174,8 @@ class Run:
         line = json.dumps({"time": now().isoformat(), **record}).encode() + b"\n"
         try:
             with self._lock:
+                if os.fstat(self._journal).st_size + len(line) > MAX_JOURNAL_BYTES:
+                    raise RecordError(f"The journal in {self.folder} would grow beyond {MAX_JOURNAL_BYTES >> 20} MiB.")
                 _write_all(self._journal, line)
                 os.fsync(self._journal)
         except OSError as error:

@@ -1,27 +1,30 @@
 """The runs so far, as their folders tell: what each changed, how it ended, whether it was taken back.
 
-A folder that cannot be read is told and never in the way of the others.
+A record that cannot be read is told, and counts as one that changed something: it is never passed over in silence.
+Their order is that of the numbers in their records, not of a clock.
 """
 
-import json
-import re
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, Final
 
 from kthw_routes import switch
-from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role, Selection
+from kthw_routes.cluster import Cluster, Node, PodCidrSource, Role, Selection
 from kthw_routes.errors import UsageError
 from kthw_routes.events import HostState, now
-from kthw_routes.journal_reading import Journal, UnreadableJournal, read_journal
+from kthw_routes.hosts.ssh_config import parse_endpoint
+from kthw_routes.journal_reading import EARLIEST, LATEST, Journal, UnreadableJournal, read_journal
+from kthw_routes.json_values import Unfit, Value, parse
+from kthw_routes.local_file import read_file
+from kthw_routes.options import AS_USUAL, HOST_KEY_MODES, SshOptions
+from kthw_routes.record import MAX_PLAN_BYTES, RUN_NAME, Place, place_of
 from kthw_routes.switch import Fate, Switch
 from kthw_routes.untrusted import clean_line
 
-_ID: Final = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{4}")
 _NO_NODES: Final = Cluster(())
 _WELL: Final = frozenset({HostState.DONE, HostState.NOTHING_TO_DO})
 
@@ -31,18 +34,6 @@ class Kind(StrEnum):
 
     APPLY = "apply"
     UNDO = "undo"
-
-
-@dataclass(frozen=True, slots=True)
-class PastConnection:
-    """How the hosts were reached; never a secret."""
-
-    identity: Path | None = None
-    user: str | None = None
-    port: int | None = None
-    ssh_config: Path | None = None
-    source: str = ""
-    """Where the nodes came from, such as `Linode`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +48,17 @@ class PastRun:
     undoes: str = ""
     """The run that it took back; empty where it made something so."""
     cluster: Cluster = _NO_NODES
-    connection: PastConnection = PastConnection()
+    ssh: SshOptions = AS_USUAL
+    """How the hosts were reached."""
+    source: str = ""
+    """Where the nodes came from, such as `Linode`."""
     journal: Journal = field(default_factory=Journal)
     problem: str = ""
     """Why the folder cannot be understood, as a clause; empty where it can."""
+    place: Place | None = None
+    """Where it stands among the others; None where its record does not tell."""
+    is_run: bool = True
+    """Whether it may be the record of a run: False for a folder of another name in which no record lies."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -94,7 +92,17 @@ class Runs(Sequence[PastRun]):
     """All runs, newest first, and which of them were taken back."""
 
     def __init__(self, runs: Iterable[PastRun]) -> None:
-        self._runs = sorted(runs, key=lambda r: r.id, reverse=True)
+        oldest_first = _in_order(_without_circles(list(runs)))
+        self._runs = oldest_first[::-1]
+        self._ages = {run.id: number for number, run in enumerate(oldest_first)}
+        self._takers: dict[str, list[PastRun]] = {}
+        """Run -> those that took it back, newest first."""
+        for run in self._runs:
+            if run.undoes:
+                self._takers.setdefault(run.undoes, []).append(run)
+        self._undone: dict[str, Mapping[str, str]] = {}
+        for run in _takers_first(self._runs, self._takers):
+            self._undone[run.id] = self._taken_back(run)
 
     def __len__(self) -> int:
         """How many there are."""
@@ -106,16 +114,19 @@ class Runs(Sequence[PastRun]):
 
     def undone(self, run: PastRun) -> Mapping[str, str]:
         """Host -> the run that took this one back there, unless that was itself taken back."""
+        return self._undone.get(run.id, {})
+
+    def _taken_back(self, run: PastRun) -> Mapping[str, str]:
         done: dict[str, str] = {}
-        for other in self._runs:
-            if run.id and other.undoes == run.id:
-                redone = self.undone(other)
-                journal = other.journal
-                well = (
-                    h for h, s in journal.states.items() if s in _WELL and h not in redone and h not in journal.left
-                )
-                done |= {host: other.id for host in well if host not in done}
+        for other in self._takers.get(run.id, ()):
+            redone, journal = self._undone[other.id], other.journal
+            well = (h for h, s in journal.states.items() if s in _WELL and h not in redone and h not in journal.left)
+            done |= {host: other.id for host in well if host not in done}
         return done
+
+    def is_older(self, run: str, than: str) -> bool:
+        """Whether one run of those that there are began before another. A run that is not among them is older."""
+        return self._ages.get(run, -1) < self._ages.get(than, -1)
 
     def is_undone(self, run: PastRun) -> bool:
         """Whether all that it changed was taken back."""
@@ -148,12 +159,23 @@ class Runs(Sequence[PastRun]):
         return {h: replace(one, fate=Fate.KEPT) if h in kept and one.fate is Fate.ARMED else one for h, one in switches}
 
     def newest(self, before: PastRun | None = None) -> PastRun | None:
-        """What `undo` takes back where no run is named: the newest that changed something and is not undone.
+        """What `undo` comes to where no run is named: the newest that changed something and is not undone.
+
+        One that cannot be read may be such a run, so it is the one then.
 
         `before`: only older ones than this.
         """
-        older = (r for r in self._runs if before is None or r.id < before.id)
-        return next((r for r in older if r.kind is Kind.APPLY and r.hosts and not self.is_undone(r)), None)
+        older = (r for r in self._runs if before is None or self.is_older(r.id, before.id))
+        return next((r for r in older if self._may_be_next(r)), None)
+
+    def _may_be_next(self, run: PastRun) -> bool:
+        if run.problem:
+            return run.is_run
+        return run.kind is Kind.APPLY and bool(run.hosts) and not self.is_undone(run)
+
+    def unread_after(self, run: PastRun) -> tuple[PastRun, ...]:
+        """The later runs that cannot be read, newest first: what they changed is not known."""
+        return tuple(r for r in self._runs if r.problem and r.is_run and self.is_older(run.id, r.id))
 
     def named(self, word: str) -> PastRun:
         """The run of this name, or whose name begins or ends so. Raises UsageError where there is not exactly one."""
@@ -171,7 +193,7 @@ class Runs(Sequence[PastRun]):
         rows: dict[tuple[str, str], str] = {}
         for other in self._runs:
             # An undo of this run or a later one is no news: together with what it took back it comes to nothing.
-            if other.id > run.id and (not other.undoes or other.undoes < run.id):
+            if self.is_older(run.id, other.id) and (not other.undoes or self.is_older(other.undoes, run.id)):
                 undone = self.undone(other)
                 rows |= {row: other.id for row in other.rows if row not in rows and row[0] not in undone}
         return rows
@@ -189,81 +211,160 @@ def runs_in(folder: Path) -> Runs:
 
 def _folders(folder: Path) -> Iterator[PastRun]:
     try:
-        for entry in folder.iterdir():
-            if entry.is_dir():
-                yield read_run(entry)
+        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UsageError(f"The folder {folder} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"The folder {clean_line(str(folder))} cannot be read: {error.strerror}.") from error
+    for entry in entries:
+        if entry.is_dir() or RUN_NAME.fullmatch(entry.name):
+            yield read_run(Path(entry.path))
 
 
 def read_run(folder: Path) -> PastRun:
     """One run's folder; what is wrong with it is in `problem`."""
-    name = _ID.fullmatch(folder.name)
-    if name is None:
-        return PastRun(clean_line(folder.name), folder, None, problem="not the name of a run's folder")
-    started = datetime.strptime(name[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    empty = PastRun(folder.name, folder, started)
+    place, started = place_of(folder), _started(folder.name)
+    if started is None:
+        is_run = any(os.path.lexists(folder / name) for name in ("journal.jsonl", "plan.json"))
+        problem = "not the name of a run's folder"
+        return PastRun(clean_line(folder.name), folder, None, problem=problem, place=place, is_run=is_run)
+    empty = PastRun(folder.name, folder, started, place=place)
     try:
         journal = read_journal(folder / "journal.jsonl")
     except UnreadableJournal as error:
-        return _problem(empty, str(error))
+        return replace(empty, problem=str(error))
     except OSError as error:
-        return _problem(empty, f"its journal cannot be read: {error.strerror}")
+        return replace(empty, problem=f"its journal cannot be read: {error.strerror}")
+    plan = folder / "plan.json"
     try:
-        plan = json.loads((folder / "plan.json").read_bytes())
-        return _run(empty, plan, journal)
+        return _run(empty, parse(read_file(plan, MAX_PLAN_BYTES)), journal)
     except OSError as error:
         problem = f"its plan cannot be read: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        problem = "its plan cannot be read"
+    except Unfit as error:
+        problem = f"{clean_line(str(plan))} cannot be read: {error}"
     # Killed before the plan was whole: then nothing had begun, and there is nothing to take back.
-    return empty if not journal.records else _problem(empty, problem)
+    return replace(empty, problem=problem if journal.records else "")
 
 
-def _problem(run: PastRun, words: str) -> PastRun:
-    return PastRun(run.id, run.folder, run.started, problem=words)
+def _started(name: str) -> datetime | None:
+    """The time in a run's name, in UTC; None for a name that no run can have."""
+    found = RUN_NAME.fullmatch(name)
+    try:
+        started = datetime.strptime(found[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if found else None
+    except ValueError:  # the 99th of a 13th month
+        return None
+    return started if started is not None and EARLIEST <= started < LATEST else None
 
 
-def _run(empty: PastRun, plan: Mapping[str, Any], journal: Journal) -> PastRun:
-    reached = plan.get("connection") or {}
-    connection = PastConnection(
-        Path(reached["identity"]) if reached.get("identity") else None,
-        reached.get("user"),
-        reached.get("port"),
-        Path(reached["ssh_config"]) if reached.get("ssh_config") else None,
-        str(reached.get("source") or ""),
-    )
-    nodes = tuple(_node(n) for n in plan["nodes"])
-    return PastRun(
-        empty.id,
-        empty.folder,
-        empty.started,
-        Kind(plan.get("kind", "apply")),
-        str(plan.get("undoes") or ""),
-        Cluster(nodes, IPv4Network(plan["cluster_cidr"])),
-        connection,
-        journal,
+def _run(empty: PastRun, plan: Value, journal: Journal) -> PastRun:
+    kind, undoes, reached = plan.get("kind"), plan.get("undoes"), plan.get("connection")
+    return replace(
+        empty,
+        kind=kind.choice(Kind) if kind else Kind.APPLY,
+        undoes=undoes.text() if undoes else "",
+        cluster=Cluster(tuple(_node(n) for n in plan["nodes"].items()), plan["cluster_cidr"].network()),
+        ssh=_ssh(reached) if reached else AS_USUAL,
+        source=_source(reached) if reached else "",
+        journal=journal,
     )
 
 
-def _node(entry: Mapping[str, Any]) -> Node:
+def _ssh(reached: Value) -> SshOptions:
+    """What `SshOptions.record` wrote. Raises Unfit."""
+    identity, config, folder = (_path(reached.get(key)) for key in ("identity", "ssh_config", "folder"))
+    user, port, host_keys = (reached.get(key) for key in ("user", "port", "host_keys"))
+    if host_keys and host_keys.text() not in HOST_KEY_MODES:
+        host_keys.fail(f"is none of {', '.join(HOST_KEY_MODES)}")
+    return SshOptions(
+        identity,
+        user.text() if user else None,
+        port.integer(1, 65535) if port else None,
+        config,
+        host_keys.text() if host_keys else None,
+        folder,
+    )
+
+
+def _path(value: Value | None) -> Path | None:
+    """A path that holds in any folder. Raises Unfit."""
+    path = value.path() if value else None
+    if value and path and not path.is_absolute():
+        value.fail("is no absolute path")
+    return path
+
+
+def _source(reached: Value) -> str:
+    source = reached.get("source")
+    return clean_line(str(source.path())) if source and source.raw else ""
+
+
+def _node(entry: Value) -> Node:
+    ssh, internal = entry["ssh"].or_none(), entry["internal_ip"].or_none()
+    pod_cidr, region = entry["pod_cidr"].or_none(), entry["region"].or_none()
+    try:
+        endpoint = parse_endpoint(ssh.text()) if ssh else None
+    except UsageError:
+        entry["ssh"].fail("is no address that ssh could reach")
     return Node(
-        entry["name"],
-        Role(entry["role"]),
-        _endpoint(entry["ssh"]) if entry["ssh"] else None,
-        IPv4Address(entry["internal_ip"]) if entry["internal_ip"] else None,
-        IPv4Network(entry["pod_cidr"]) if entry["pod_cidr"] else None,
-        PodCidrSource(entry["pod_cidr_source"]),
-        region=entry["region"],
-        status=entry["status"],
-        selection=Selection(entry["selection"]),
+        entry["name"].text(),
+        entry["role"].choice(Role),
+        endpoint,
+        internal.address() if internal else None,
+        pod_cidr.network() if pod_cidr else None,
+        entry["pod_cidr_source"].choice(PodCidrSource),
+        region=region.text() if region else None,
+        status=entry["status"].text(),
+        selection=entry["selection"].choice(Selection),
     )
 
 
-def _endpoint(text: str) -> Endpoint:
-    """`[user@]host[:port]`, as `Endpoint` writes itself."""
-    user, _, rest = text.rpartition("@")
-    host, _, port = rest.partition(":")
-    return Endpoint(host, user or None, int(port) if port else None)
+# --- their order ------------------------------------------------------------------------------------------------
+
+
+def _in_order(runs: Sequence[PastRun]) -> list[PastRun]:
+    """Oldest first: by their numbers.
+
+    Those of earlier versions have none: they stand in the order of their names, each before the first run that found
+    it there when it began.
+    """
+    placed = ((r.place, r.started is not None, r.id, r) for r in runs if r.place)
+    numbered = sorted(placed, key=lambda one: (one[0].sequence, *one[1:3]))
+    others = sorted((r for r in runs if r.place is None), key=lambda r: r.id, reverse=True)
+    order: list[PastRun] = []
+    for place, _, _, run in numbered:
+        while others and others[-1].id <= place.after:
+            order.append(others.pop())
+        order.append(run)
+    return [*order, *reversed(others)]
+
+
+def _without_circles(runs: Sequence[PastRun]) -> list[PastRun]:
+    """The runs; where some are said to take back one another in a circle, with that as their problem."""
+    undoes = {run.id: run.undoes for run in runs}
+    settled: set[str] = set()
+    circular: set[str] = set()
+    for run in runs:
+        way: dict[str, int] = {}
+        at = run.id
+        while at in undoes and at not in settled and at not in way:
+            way[at] = len(way)
+            at = undoes[at]
+        if at in way:
+            circular |= {name for name, number in way.items() if number >= way[at]}
+        settled |= way.keys()
+    return [_circular(run) if run.id in circular else run for run in runs]
+
+
+def _circular(run: PastRun) -> PastRun:
+    what = "itself" if run.undoes == run.id else f"run {run.undoes}, which takes it back in turn"
+    problem = f"its plan says that it takes back {what}"
+    return PastRun(run.id, run.folder, run.started, problem=problem, place=run.place)
+
+
+def _takers_first(runs: Sequence[PastRun], takers: Mapping[str, Sequence[PastRun]]) -> list[PastRun]:
+    """The runs, each behind all of those that took it back. There are no circles among them."""
+    named = {run.id for run in runs}
+    order = [run for run in runs if run.undoes not in named]
+    for run in order:  # which grows meanwhile
+        order += takers.get(run.id, ())
+    return order[::-1]

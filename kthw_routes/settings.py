@@ -5,16 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
-from kthw_routes.options import NamesOn, Options, RoutesOn
+from kthw_routes.options import NamesOn, Options, RoutesOn, SshOptions
 from kthw_routes.persistence.model import Persist
 
 if TYPE_CHECKING:
     from kthw_routes.sources.inventory.model import OwnSettings
-
-HOST_KEY_MODES: Final = ("ask", "accept-new", "strict", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,8 @@ class Settings:
     timeout: float = 30.0
     state: Path | None = None
     """Another state folder than the person's own; the embedded lab has one."""
+    folder: Path | None = None
+    """Where relative paths of an earlier run begin, and `kubernetes.ed25519` is looked for; None: the current one."""
     personal: bool = True
     """Whether the person's SSH files and agent count; not so in the embedded lab."""
     environ: Mapping[str, str] | None = field(default=None, repr=False)
@@ -76,6 +76,24 @@ class Settings:
             names_on=self.names_on or names,
             persist=self.persist or file.persist,
             routes_on=self.routes_on or file.routes_on,
+        )
+
+    @property
+    def ssh(self) -> SshOptions:
+        """How the hosts are reached."""
+        return SshOptions(self.identity, self.user, self.port, self.ssh_config, self.host_keys, self.folder)
+
+    def with_ssh(self, recorded: SshOptions) -> Self:
+        """With the ways to the hosts that an earlier run recorded, where the command line does not say otherwise."""
+        config = self.ssh_config.expanduser().absolute() if self.ssh_config else recorded.ssh_config
+        return replace(
+            self,
+            identity=self.identity.expanduser().absolute() if self.identity else recorded.identity,
+            user=self.user or recorded.user,
+            port=self.port or recorded.port,
+            ssh_config=config,
+            host_keys=self.host_keys or recorded.host_keys,
+            folder=recorded.folder if config == recorded.ssh_config else self.folder,
         )
 
     @property

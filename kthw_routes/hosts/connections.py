@@ -1,7 +1,7 @@
 """The sessions of one person's run, over SSH: one per node, and what all of them share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from kthw_routes.hosts.privilege import probe_privilege
 from kthw_routes.hosts.session import Asker, NewHostKey, Session
 from kthw_routes.hosts.ssh import Access, SshSession
 from kthw_routes.hosts.ssh_config import SshConfig
+from kthw_routes.options import AS_USUAL, SshOptions
 from kthw_routes.record import RecordError, make_private
 
 CONNECT_TIMEOUT: Final = 10.0
@@ -23,12 +24,7 @@ CONNECT_TIMEOUT: Final = 10.0
 class SshChoices:
     """How the person wants hosts reached."""
 
-    user: str | None = None
-    """None: the SSH configuration's, else root."""
-    port: int | None = None
-    identity: Path | None = None
-    ssh_config: Path | None = None
-    """None: `~/.ssh/config`."""
+    ssh: SshOptions = AS_USUAL
     host_keys: HostKeyMode = HostKeyMode.ACCEPT_NEW
     silence: float = 30.0
     """Seconds that one host may stay silent."""
@@ -46,28 +42,23 @@ class SshConnections:
         home = Path.home()
         also = [home / ".ssh" / "known_hosts"] if choices.personal else []
         known = KnownHosts(make_private(state) / "known_hosts", also)
-        config = choices.ssh_config or home / ".ssh" / "config"
+        ssh = choices.ssh
+        config = ssh.ssh_config or home / ".ssh" / "config"
         self._asker = asker
         self._access = Access(
             known,
-            keys=Keys(choices.identity, asker=asker, only_identity=not choices.personal),
-            ssh_config=SshConfig(config),
+            keys=Keys(ssh.identity, asker=asker, only_identity=not choices.personal, folder=ssh.folder),
+            ssh_config=SshConfig(config, ssh.folder),
             host_keys=choices.host_keys,
-            user=choices.user,
-            port=choices.port,
+            user=ssh.user,
+            port=ssh.port,
             connect_timeout=min(CONNECT_TIMEOUT, choices.silence),
             silence=choices.silence,
             asker=asker,
         )
         self._access.rebuilt |= choices.rebuilt
         self._sessions: dict[tuple[str, Endpoint], SshSession] = {}
-        identity = self._access.keys.identity
-        self._described = {
-            "identity": str(identity.absolute()) if identity else None,
-            "user": choices.user,
-            "port": choices.port,
-            "ssh_config": str(choices.ssh_config.expanduser().absolute()) if choices.ssh_config else None,
-        }
+        self._described = replace(ssh, identity=self._access.keys.identity).record
 
     @property
     def described(self) -> Mapping[str, str | int | None]:

@@ -71,11 +71,14 @@ class _Block:
 class SshConfig:
     """The options of a configuration file; without a file there are none."""
 
-    def __init__(self, file: Path | None = None) -> None:
+    def __init__(self, file: Path | None = None, folder: Path | None = None) -> None:
         """Read `file` and what it includes. None, or a file that is not there: empty.
+
+        `folder`: where the relative paths of keys and known_hosts files in it begin; None: the current folder.
 
         Raises UsageError where it is there but cannot be read.
         """
+        self._folder: Final = folder or Path()
         self._blocks: list[_Block] = []
         if file is not None:
             self._read(file, depth=0, outer=("*",), top=True)
@@ -112,12 +115,12 @@ class SshConfig:
             host=host,
             port=chosen_port,
             user=chosen_user,
-            identity_files=tuple(_path(v, tokens) for v in identities),
+            identity_files=tuple(self._folder / _path(v, tokens) for v in identities),
             identities_only=options.get("identitiesonly", ["no"])[0].lower() in ("yes", "true"),
             host_key_alias=options.get("hostkeyalias", [None])[0],
             known_hosts_files=None
             if known is None
-            else tuple(_path(v, tokens) for v in _words(known[0]) if v.lower() != "none"),
+            else tuple(self._folder / _path(v, tokens) for v in _words(known[0]) if v.lower() != "none"),
             jumps=self._jumps(options.get("proxyjump", ["none"])[0], tokens, (*seen, endpoint.host)),
         )
 

@@ -2,13 +2,14 @@
 
 import json
 import stat
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from kthw_routes.events import Event, EventKind, Step
-from kthw_routes.record import AnotherRun, ClusterLock, RecordError, Run, state_folder
+from kthw_routes.record import AnotherRun, ClusterLock, Place, RecordError, Run, place_of, state_folder
 
 
 def test_of_two_runs_within_a_second_the_later_one_sorts_behind(tmp_path: Path) -> None:
@@ -19,6 +20,47 @@ def test_of_two_runs_within_a_second_the_later_one_sorts_behind(tmp_path: Path) 
         names.append(run.folder.name)
         run.close()
     assert names == sorted(set(names))
+
+
+def test_runs_are_numbered_in_the_order_in_which_they_begin_whatever_the_clock_says(tmp_path: Path) -> None:
+    old = tmp_path / "runs" / "20261122T101500Z-0abc"
+    old.mkdir(parents=True)
+    moment = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+    folders = []
+    for at in (moment, moment - timedelta(days=1), moment + timedelta(days=1)):
+        run = Run.begin(tmp_path, at)
+        run.close()
+        folders.append(run.folder)
+    assert [place_of(folder) for folder in folders] == [Place(number, old.name) for number in (1, 2, 3)]
+    (folders[2] / "journal.jsonl").write_bytes(b"\xff")
+    assert Run.begin(tmp_path, moment).folder > folders[0], "the journal's first line is not needed for the name"
+    assert place_of(folders[2]) is None
+
+
+def test_the_place_of_a_run_stands_in_its_plan_too(tmp_path: Path) -> None:
+    run = Run.begin(tmp_path)
+    run.write_plan({"version": 1})
+    run.close()
+    (run.folder / "journal.jsonl").write_bytes(b"\xff")
+    assert place_of(run.folder) == Place(1)
+
+
+def test_runs_that_begin_at_once_have_different_numbers(tmp_path: Path) -> None:
+    moment = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+    with ThreadPoolExecutor(16) as pool:
+        folders = list(pool.map(lambda _: Run.begin(tmp_path, moment).folder, range(32)))
+    assert sorted(place.sequence for folder in folders if (place := place_of(folder))) == list(range(1, 33))
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == sorted(f.name for f in folders)
+
+
+def test_no_journal_grows_beyond_what_undo_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.begin(tmp_path)
+    monkeypatch.setattr("kthw_routes.record.MAX_JOURNAL_BYTES", 1000)
+    run.journal({"host": "worker-0"})
+    with pytest.raises(RecordError, match="would grow beyond"):
+        run.journal({"host": "worker-0", "do": ["x" * 1000]})
+    assert (run.folder / "journal.jsonl").read_text().count("\n") == 2
+    run.close()
 
 
 def test_folder_and_files_are_private(tmp_path: Path) -> None:
@@ -33,14 +75,15 @@ def test_folder_and_files_are_private(tmp_path: Path) -> None:
     files = sorted(run.folder.iterdir())
     assert [f.name for f in files] == ["journal.jsonl", "plan.json", "transcript.md"]
     assert {stat.S_IMODE(f.stat().st_mode) for f in files} == {0o600}
-    assert json.loads((run.folder / "plan.json").read_text()) == {"version": 1}
+    assert json.loads((run.folder / "plan.json").read_text()) == {"sequence": 1, "after": "", "version": 1}
 
 
 def test_a_journal_record_is_there_at_once(tmp_path: Path) -> None:
     run = Run.begin(tmp_path)
     run.journal({"host": "worker-0", "do": ["route add 10.200.1.0/24 via 1.2.3.4"]})
     lines = (run.folder / "journal.jsonl").read_text().splitlines()
-    assert json.loads(lines[0])["do"] == ["route add 10.200.1.0/24 via 1.2.3.4"]
+    assert json.loads(lines[0])["begin"] == 1
+    assert json.loads(lines[1])["do"] == ["route add 10.200.1.0/24 via 1.2.3.4"]
     run.close()
 
 

@@ -68,7 +68,7 @@ def test_a_run_is_read_with_its_nodes_and_its_way_to_them(tmp_path: Path) -> Non
     assert [(n.name, n.ssh, n.internal, n.pod_cidr) for n in run.cluster] == [
         (n.name, n.ssh, n.internal, n.pod_cidr) for n in NODES
     ]
-    assert (str(run.connection.identity), run.connection.port, run.connection.ssh_config) == ("/keys/k", 2222, None)
+    assert (str(run.ssh.identity), run.ssh.port, run.ssh.ssh_config) == ("/keys/k", 2222, None)
     assert run.hosts == ("worker-0", "worker-1")
     assert run.rows == {("worker-0", "10.200.1.0/24"), ("worker-1", "10.200.0.0/24")}
     assert isinstance(run.journal.records[0].routes[0].after[0].gateway, IPv4Address)
@@ -121,7 +121,7 @@ def test_a_line_that_was_cut_does_not_count_and_any_other_does(tmp_path: Path) -
     assert run.problem == ""
     assert "worker-1" not in run.journal.states
     journal.write_text(f"{begun('worker-0')}\n{begun('worker-1')[:100]}\n{ended('worker-0')}\n")
-    assert read_run(folder).problem == f"line 2 of {journal} cannot be read"
+    assert read_run(folder).problem.startswith(f"line 2 of {journal} cannot be read: it is no JSON: ")
 
 
 def test_what_is_no_run_is_told_and_in_nobodys_way(tmp_path: Path) -> None:
@@ -133,7 +133,8 @@ def test_what_is_no_run_is_told_and_in_nobodys_way(tmp_path: Path) -> None:
     (broken / "plan.json").write_text("{")
     assert outcomes(tmp_path) == [
         "unreadable: not the name of a run's folder",
-        "unreadable: its plan cannot be read",
+        f"unreadable: {broken / 'plan.json'} cannot be read: it is no JSON: "
+        "Expecting property name enclosed in double quotes (line 1, column 2)",
         "done",
         "unreadable: its journal cannot be read: No such file or directory",
     ]

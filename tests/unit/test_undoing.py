@@ -13,6 +13,7 @@ from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.journal import host_record
 from kthw_routes.journal_reading import HostRecord, HostsFileRecord, Journal, RouteRecord, host_of
+from kthw_routes.json_values import parse
 from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Pod, Route
 from kthw_routes.persistence.unit import BATCH, TIMER
 from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
@@ -191,7 +192,7 @@ def timer(enabled: bool, *, stands: bool = True) -> HostFacts:
 
 def recorded(change: FileChange, at: HostFacts) -> HostRecord:
     """What a journal tells of it."""
-    return host_of(json.loads(json.dumps(host_record(HostPlan(HOST.name, files=(change,)), at))))
+    return host_of(parse(json.dumps(host_record(HostPlan(HOST.name, files=(change,)), at)).encode()))
 
 
 def test_a_timer_that_the_run_enabled_is_disabled_again_and_so_on() -> None:
@@ -333,4 +334,4 @@ def test_forwarding_that_an_undo_turned_off_goes_on_again_also_where_pods_run() 
 
 def recorded_forwarding(todo: HostPlan, at: HostFacts) -> HostRecord:
     """What a journal tells of it."""
-    return host_of(json.loads(json.dumps(host_record(todo, at))))
+    return host_of(parse(json.dumps(host_record(todo, at)).encode()))
