@@ -23,6 +23,7 @@ from kthw_routes.runs import PastRun, Runs, read_runs, runs_in
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Discovery
 from kthw_routes.switch import Switch
+from kthw_routes.undoing import REFUSAL
 from kthw_routes.untrusted import clean_line
 from kthw_routes.wording import undo_summary
 
@@ -133,6 +134,8 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
             _print_older(command.printer, run, read_runs(settings.state or state_folder()))
         if command.walk.stop.requested:
             return ExitCode.INTERRUPTED
+        if any(finding.code == REFUSAL for finding in review.findings):
+            return ExitCode.FAILED
         return exit_code(review.inspection, report, None, drift=False)
 
 

@@ -6,7 +6,7 @@ a worker's and no node's any more are stale, as they would be in the block; ever
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
@@ -301,3 +301,57 @@ def _join(lines: list[_Line], kept: list[_Line], target: Mapping[str, IPv4Addres
     head = b"".join(line.text + line.ending for line in kept if id(line) in before)
     tail = b"".join(line.text + line.ending for line in kept if id(line) not in before)
     return head + block + tail
+
+
+# --- whose lines an edit changes --------------------------------------------------------------------------------
+
+
+def numbered_stem(name: str) -> str:
+    """What stands before the number at the end of a name, casefolded; empty where there is none."""
+    found = _NUMBERED.fullmatch(name.casefold())
+    return found[1] if found else ""
+
+
+def line_of_others(
+    now: bytes,
+    then: bytes,
+    is_ours: Callable[[str], bool],
+    may_say: Callable[[IPv4Address, str, bool], bool],
+    *,
+    comments: bool,
+) -> str:
+    """The first line in which two contents differ though it is not for us to change; empty where there is none.
+
+    Args:
+        now: the one content.
+        then: the other, into which it would be turned.
+        is_ours: name -> whether exact lines of it beside our block are ours.
+        may_say: (address, name, whether in our block) -> whether we may put such a line there.
+        comments: whether comments and empty lines may come into our block.
+    """
+    try:
+        before, after = _split(now), _split(then)
+    except BrokenBlock as error:
+        return "" if now == then else f"a file that {error}"
+
+    def others(lines: Iterable[_Line]) -> list[bytes]:
+        return [x.text for x in lines if not x.in_block and not (x.exact and is_ours(x.exact[1]))]
+
+    left, right = others(before), others(after)
+    if left != right:
+        lost, new = Counter(left) - Counter(right), Counter(right) - Counter(left)
+        return next((_show_bytes(text) for text in (*new, *lost)), "the order of the lines")
+    for text, in_block in Counter((x.text, x.in_block) for x in after) - Counter((x.text, x.in_block) for x in before):
+        line = _Line(text, b"", in_block)
+        bare = text.strip()
+        if bare in (BEGIN, END) or (in_block and comments and (not bare or bare.startswith(b"#"))):
+            continue
+        if line.exact and not may_say(*line.exact, in_block):
+            return _show(line)
+        if in_block and not line.exact:
+            return _show(line)
+    return ""
+
+
+def _show_bytes(text: bytes) -> str:
+    return clean_line(text.decode("utf-8", "replace")) or "an empty line"

@@ -227,23 +227,25 @@ def read_run(folder: Path) -> PastRun:
     if started is None:
         is_run = any(os.path.lexists(folder / name) for name in ("journal.jsonl", "plan.json"))
         problem = "not the name of a run's folder"
-        return PastRun(clean_line(folder.name), folder, None, problem=problem, place=place, is_run=is_run)
+        name = clean_line(folder.name) or ascii(folder.name)
+        return PastRun(name, folder, None, problem=problem, place=place, is_run=is_run)
     empty = PastRun(folder.name, folder, started, place=place)
+    journal_file, plan_file = folder / "journal.jsonl", folder / "plan.json"
     try:
-        journal = read_journal(folder / "journal.jsonl")
+        journal = read_journal(journal_file)
     except UnreadableJournal as error:
         return replace(empty, problem=str(error))
     except OSError as error:
-        return replace(empty, problem=f"its journal cannot be read: {error.strerror}")
-    plan = folder / "plan.json"
+        return replace(empty, problem=f"{clean_line(str(journal_file))} cannot be read: {error.strerror}")
     try:
-        return _run(empty, parse(read_file(plan, MAX_PLAN_BYTES)), journal)
+        return _run(empty, parse(read_file(plan_file, MAX_PLAN_BYTES)), journal)
     except OSError as error:
-        problem = f"its plan cannot be read: {error.strerror}"
+        problem = error.strerror or str(error)
     except Unfit as error:
-        problem = f"{clean_line(str(plan))} cannot be read: {error}"
+        problem = str(error)
     # Killed before the plan was whole: then nothing had begun, and there is nothing to take back.
-    return replace(empty, problem=problem if journal.records else "")
+    words = f"{clean_line(str(plan_file))} cannot be read: {problem}"
+    return replace(empty, problem=words if journal.records else "")
 
 
 def _started(name: str) -> datetime | None:
@@ -340,7 +342,7 @@ def _in_order(runs: Sequence[PastRun]) -> list[PastRun]:
 
 def _without_circles(runs: Sequence[PastRun]) -> list[PastRun]:
     """The runs; where some are said to take back one another in a circle, with that as their problem."""
-    undoes = {run.id: run.undoes for run in runs}
+    undoes = {run.id: run.undoes for run in runs if run.undoes}
     settled: set[str] = set()
     circular: set[str] = set()
     for run in runs:

@@ -15,15 +15,19 @@ from kthw_routes.cluster import Cluster, Node
 from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_files import FileChange, Leftover
-from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
+from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
+from kthw_routes.hosts.own_paths import is_own
 from kthw_routes.journal_reading import HostRecord, Journal
 from kthw_routes.merge3 import take_back
-from kthw_routes.observed import HostFacts, Route
+from kthw_routes.observed import HostFacts, HostFile, Route
 from kthw_routes.persistence.held import Held, held_in
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.route_edits import NO_EDIT, become
+from kthw_routes.undo_limits import REFUSED, Limits, refused
 from kthw_routes.untrusted import clean_line
 
+REFUSAL: Final = "record-refused"
+"""The code of the finding that something in the record was not taken back because of what it asks for."""
 AS_BEFORE: Final = "as before the run already"
 _BLOCK: Final = "(the block)"
 _NO_ONE: Final[Mapping[tuple[str, str], str]] = {}
@@ -31,7 +35,7 @@ _NO_ONE: Final[Mapping[tuple[str, str], str]] = {}
 
 def planner(
     journal: Journal,
-    cluster: Cluster | None = None,
+    cluster: Cluster,
     later: Mapping[tuple[str, str], str] = _NO_ONE,
 ) -> Planner:
     """The planner that takes a run back.
@@ -41,19 +45,20 @@ def planner(
         cluster: the nodes then, from which a prefix has its worker.
         later: (host, row) -> the newest later run that was about the same row.
     """
-    owners = {w.pod_cidr: w.name for w in (cluster.workers if cluster else ()) if w.pod_cidr}
+    owners = {w.pod_cidr: w.name for w in cluster.workers if w.pod_cidr}
 
     def plan(node: Node, facts: HostFacts) -> HostPlan:
         records = journal.of(node.name)
         by = {row: run for (host, row), run in later.items() if host == node.name}
-        files = _files(records, facts, by)
+        limits = Limits(cluster, node, facts)
+        files = _files(records, facts, by, limits)
         now = _Now(facts, held_in(facts.network.files), _staying(files, facts, by))
         refused = journal.failed.get(node.name, frozenset())
         routes = tuple(
-            _route(history, now, owners.get(history.prefix), by.get(str(history.prefix), ""))
+            _route(history, now, owners.get(history.prefix), by.get(str(history.prefix), ""), limits)
             for history in _histories(records, refused)
         )
-        hosts_file, problem = _hosts_file(records, facts.etc_hosts, by)
+        hosts_file, problem = _hosts_file(records, facts.etc_hosts, by, limits)
         return HostPlan(
             node.name,
             routes,
@@ -80,6 +85,20 @@ def remarks(
             why = f"run {by} turned it {is_now} since; undo that first" if by else "pods run there by now"
             words = f"{host}: the run turned forwarding {is_now} ({FORWARDING}); it stays {is_now}, because {why}."
             found.append(Finding(f"forwarding-stays-{is_now}", Level.NOTICE, words, node=host))
+    return tuple(found)
+
+
+def refusals(plan: Plan) -> tuple[Finding, ...]:
+    """That the record asks for what no run of this program does, host by host."""
+    found: list[Finding] = []
+    for host in plan.hosts:
+        rows = {str(c.prefix): c.reason for c in host.routes}
+        rows |= {f"/etc/hosts, {n.name}": n.reason for n in host.names}
+        rows |= {clean_line(str(f.path)): f.reason for f in host.files}
+        if names := [row for row, reason in rows.items() if reason.startswith(REFUSED)]:
+            words = f"{host.node}: the run's record asks for what no run of kthw-routes does ({', '.join(names)})."
+            hint = "That is left as it is. The record may not be one that kthw-routes wrote."
+            found.append(Finding(REFUSAL, Level.NOTICE, words, hint, host.node))
     return tuple(found)
 
 
@@ -135,7 +154,7 @@ def _histories(newest_first: Sequence[HostRecord], refused: frozenset[str]) -> l
     return list(histories.values())
 
 
-def _route(history: _History, now: _Now, owner: str | None, by: str) -> RouteChange:
+def _route(history: _History, now: _Now, owner: str | None, by: str, limits: Limits) -> RouteChange:
     has, held = tuple(r for r in now.facts.routes if r.prefix == history.prefix), now.held
     movable = [r for r in has if not r.is_kernel and _is_among(r, history.removed, held)]
 
@@ -146,6 +165,8 @@ def _route(history: _History, now: _Now, owner: str | None, by: str) -> RouteCha
             kind, reason, edit = ChangeKind.FOREIGN, "only its interface brings this route back", NO_EDIT
         return RouteChange(kind, history.prefix, owner, None, has, reason, edit.commands, edit.inverse)
 
+    if why := limits.routes(history.prefix, history.added, history.removed):
+        return row(ChangeKind.FOREIGN, refused(why))
     stranger = next((r for r in has if not _is_among(r, (*history.before, *history.added), held)), None)
     if stranger is not None:
         return row(ChangeKind.FOREIGN, _changed_since(by, describe(stranger)))
@@ -211,7 +232,7 @@ def _key(route: Route) -> tuple[int, int]:
 
 
 def _hosts_file(
-    newest_first: Sequence[HostRecord], now: bytes | None, by: Mapping[str, str]
+    newest_first: Sequence[HostRecord], now: bytes | None, by: Mapping[str, str], limits: Limits
 ) -> tuple[EtcHostsEdit | None, str]:
     """The edit that takes the run's edits back, or why there is none; nothing where the run left the file alone."""
     edits = [r.hosts_file for r in newest_first if r.hosts_file is not None]
@@ -222,6 +243,9 @@ def _hosts_file(
     taken = take_back(now, *((e.before, e.after) for e in edits))
     back = taken.content
     names = dict.fromkeys(name for e in edits for name in e.names)
+    if why := limits.names(now, back):
+        kept = [NameChange(ChangeKind.FOREIGN, name, None, (), refused(why)) for name in (*names, _BLOCK)]
+        return EtcHostsEdit(now, now, tuple(kept), ()), ""
     differing = [name for name in names if _naming(back, name) != _naming(now, name)]
     if run := next((by[name] for name in differing if name in by), ""):  # lines of one block: all of them stay
         left = bool(taken.left)
@@ -262,12 +286,29 @@ def _address(lines: Sequence[bytes]) -> IPv4Address | None:
 # --- files, forwarding ------------------------------------------------------------------------------------------
 
 
-def _files(newest_first: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str]) -> tuple[FileChange, ...]:
+def _files(
+    newest_first: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str], limits: Limits
+) -> tuple[FileChange, ...]:
     tries: dict[PurePosixPath, list[FileChange]] = {}
     for record in newest_first:
         for change in record.files:
             tries.setdefault(change.path, []).append(change)
-    return tuple(_file(changes, facts, by.get(str(path), "")) for path, changes in tries.items())
+    return tuple(_within(limits, changes, facts, by.get(str(path), "")) for path, changes in tries.items())
+
+
+def _within(limits: Limits, newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> FileChange:
+    """The row of one file, unless what the record asks for is none of a run's."""
+    first = newest_first[-1]
+    if why := next((why for change in newest_first if (why := limits.path(change))), ""):
+        return FileChange(ChangeKind.FOREIGN, first.path, None, None, 0, refused(why), is_ours=False)
+    row = _file(newest_first, facts, by)
+    if not row.kind.is_change or row.after is None:
+        return row
+    if row.is_ours:
+        why = limits.content(HostFile(row.path, row.mode, row.after))
+    else:
+        why = limits.names(row.before or b"", row.after, template=True)
+    return replace(row, kind=ChangeKind.FOREIGN, after=row.before, reason=refused(why)) if why else row
 
 
 def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> FileChange:
@@ -335,7 +376,7 @@ def _staying(files: Sequence[FileChange], facts: HostFacts, by: Mapping[str, str
 
 def _empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Leftover, ...]:
     """The folders that were made for files which never came to stand there."""
-    made = {f.path.parent for r in records for f in r.files if f.folder_is_ours and f.before is None}
+    made = {f.path.parent for r in records for f in r.files if f.folder_is_ours and f.before is None and is_own(f.path)}
     standing = {f.path.parent for f in facts.network.files}
     return tuple(Leftover(p, is_folder=True) for p in sorted(made & facts.network.folders - standing))
 

@@ -15,6 +15,9 @@ from kthw_routes.persistence.text import strange
 
 PATH: Final = PurePosixPath("/etc/network/if-up.d/kthw-routes")
 
+FORMER: Final = {'[ "$ADDRFAM" = inet ] || exit 0': '[ "${ADDRFAM:-inet}" = inet ] || exit 0'}
+"""Line of an earlier version -> the one that took its place."""
+
 
 def owns(path: PurePosixPath) -> bool:
     """Whether this is the path of a file that this module makes."""

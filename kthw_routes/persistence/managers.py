@@ -69,3 +69,22 @@ def why_unread(file: HostFile, network: NetworkSetup) -> str:
     """The end of a sentence that says why this host does not read a file of ours; empty where it does."""
     manager = manager_of(file.path)
     return MODULES[manager].why_unread(file, network) if manager else ""
+
+
+def rewritten(file: HostFile) -> HostFile | None:
+    """What would be written today to hold what a file of ours holds; None where it is none that we write.
+
+    Only comments tell whether this version or another wrote it.
+    """
+    manager = manager_of(file.path)
+    if manager is Manager.UNIT and file.path != unit.BATCH:
+        return next(fixed for fixed in unit.fixed() if fixed.path == file.path)
+    setups = {Manager.NETPLAN: netplan.setup_for, Manager.NETWORKD: networkd.setup_for}
+    if manager is None:
+        return None
+    network = setups[manager](file) if manager in setups else NetworkSetup()
+    try:
+        made = MODULES[manager].files(MODULES[manager].entries(file, network), network)
+    except ValueError:  # an interface of a strange name
+        return None
+    return next((one for one in made if one.path == file.path), None)

@@ -81,6 +81,18 @@ def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRo
     return tuple(route for route in found if route is not None)
 
 
+def setup_for(file: HostFile) -> NetworkSetup:
+    """A network on which this file would be written as it is, if it is ours: each id in it is an interface's."""
+    text = text_of(file)
+    ids = dict.fromkeys(name for name, _ in _each_definition(text))
+    links = (
+        LinkSetup(f"eth{number}", network_file=_GENERATED / f"10-netplan-{name}.network")
+        for number, name in enumerate(ids)
+        if is_plain_name(name)
+    )
+    return NetworkSetup(links=tuple(links), has_netplan=True, netplan=text)
+
+
 def why_unread(file: HostFile, network: NetworkSetup) -> str:
     """The end of a sentence that says why this host does not read the file; empty where it does."""
     if not network.has_netplan:

@@ -89,6 +89,11 @@ def _route_sections(text: str) -> Iterator[dict[str, str]]:
     yield from (keys for name, keys in sections if name == "Route" and {"destination", "gateway"} <= keys.keys())
 
 
+def setup_for(file: HostFile) -> NetworkSetup:
+    """A network on which this drop-in would be written as it is, if it is one of ours."""
+    return NetworkSetup(links=(LinkSetup("eth0", network_file=FOLDER / file.path.parent.name.removesuffix(".d")),))
+
+
 def why_unread(file: HostFile, network: NetworkSetup) -> str:
     """The end of a sentence that says why this host does not read the drop-in; empty where it does."""
     ruled = [link for link in network.links if link.by_networkd]

@@ -9,7 +9,7 @@ from typing import Final
 
 from kthw_routes.observed import HostFile
 from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.untrusted import is_plain_name
+from kthw_routes.untrusted import clean, is_plain_name
 
 _LONGEST_DEVICE: Final = 15
 """IFNAMSIZ, less the NUL at the end."""
@@ -32,6 +32,18 @@ def text_of(file: HostFile) -> str:
 def content(lines: Iterable[str]) -> bytes:
     """The bytes of a file of these lines."""
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def body(content: bytes) -> list[str] | None:
+    """The lines of a file that count: all but comments. None where it holds what no file of ours does."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return None
+    lines = text.split("\n")
+    if clean(text) != text or any(line.startswith("#") and line.endswith("\\") for line in lines):
+        return None
+    return [line for line in lines if not line.startswith("#") or line.startswith("#!")]
 
 
 def held(prefix: object, next_hop: object, device: str = "") -> HeldRoute | None:

@@ -32,11 +32,12 @@ def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile,
         return ()
     batch = heading("The routes to the pods on other nodes: lines for `ip -force -batch`, run by kthw-routes.service.")
     batch += [f"route replace {prefix} via {hop} proto {PROTOCOL}" for prefix, hop in pairs]
-    return (
-        HostFile(BATCH, 0o644, content(batch)),
-        HostFile(SERVICE, 0o644, content(_service())),
-        HostFile(TIMER, 0o644, content(_timer())),
-    )
+    return (HostFile(BATCH, 0o644, content(batch)), *fixed())
+
+
+def fixed() -> tuple[HostFile, HostFile]:
+    """The service and the timer, which are the same everywhere."""
+    return HostFile(SERVICE, 0o644, content(_service())), HostFile(TIMER, 0o644, content(_timer()))
 
 
 def _service() -> list[str]:

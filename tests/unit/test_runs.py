@@ -136,7 +136,7 @@ def test_what_is_no_run_is_told_and_in_nobodys_way(tmp_path: Path) -> None:
         f"unreadable: {broken / 'plan.json'} cannot be read: it is no JSON: "
         "Expecting property name enclosed in double quotes (line 1, column 2)",
         "done",
-        "unreadable: its journal cannot be read: No such file or directory",
+        f"unreadable: {tmp_path / 'runs' / FIRST / 'journal.jsonl'} cannot be read: No such file or directory",
     ]
     assert read_runs(tmp_path / "nowhere").newest() is None
 

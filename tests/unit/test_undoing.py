@@ -15,8 +15,10 @@ from kthw_routes.journal import host_record
 from kthw_routes.journal_reading import HostRecord, HostsFileRecord, Journal, RouteRecord, host_of
 from kthw_routes.json_values import parse
 from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Pod, Route
+from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.unit import BATCH, TIMER
 from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
+from tests.unit.setups import LINODE, held
 
 HOST = worker(0)
 PREFIX = net("10.200.1.0/24")
@@ -138,7 +140,8 @@ def test_a_block_that_somebody_edited_since_is_left_alone_and_told() -> None:
 
 # --- files, forwarding ------------------------------------------------------------------------------------------
 
-PATH = PurePosixPath("/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf")
+((PATH, _, OLD),) = ((f.path, f.mode, f.content) for f in networkd.files([held(1)], LINODE))
+OURS_TIMER = unit.fixed()[1].content
 
 
 def with_file(content: bytes | None, mode: int = 0o644, **given: object) -> HostFacts:
@@ -152,17 +155,17 @@ def with_file(content: bytes | None, mode: int = 0o644, **given: object) -> Host
         (None, b"new", b"new", "remove", None),
         (None, b"new", None, "keep", None),
         (None, b"new", b"other", "foreign", b"other"),
-        (b"old", b"new", b"new", "replace", b"old"),
-        (b"old", b"new", b"old", "keep", b"old"),
-        (b"old", b"new", None, "foreign", None),
-        (b"old", None, None, "add", b"old"),
+        (OLD, b"new", b"new", "replace", OLD),
+        (OLD, b"new", OLD, "keep", OLD),
+        (OLD, b"new", None, "foreign", None),
+        (OLD, None, None, "add", OLD),
     ],
 )
 def test_what_becomes_of_a_file(
     before: bytes | None, after: bytes | None, now: bytes | None, kind: str, back: bytes | None
 ) -> None:
     change = FileChange(ChangeKind.ADD, PATH, before, after, 0o644, "", 0o600 if before is not None else None)
-    stands = with_file(now, 0o600 if now == b"old" else 0o644)
+    stands = with_file(now, 0o600 if now == OLD else 0o644)
     (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=stands).files
     assert (row.kind, row.after) == (kind, back)
     assert row.mode == (0o600 if before is not None else 0o644)
@@ -171,22 +174,22 @@ def test_what_becomes_of_a_file(
 @pytest.mark.parametrize(
     ("content", "mode", "kind", "reason"),
     [
-        (b"old", 0o644, "replace", "as before the run"),
-        (b"old", 0o666, "keep", undoing.AS_BEFORE),
-        (b"old", 0o600, "foreign", "changed since: its mode is 0600; left as it is"),
+        (OLD, 0o644, "replace", "as before the run"),
+        (OLD, 0o640, "keep", undoing.AS_BEFORE),
+        (OLD, 0o600, "foreign", "changed since: its mode is 0600; left as it is"),
         (b"new", 0o600, "foreign", "changed since; left as it is"),
     ],
 )
 def test_a_mode_goes_back_too(content: bytes, mode: int, kind: str, reason: str) -> None:
-    change = FileChange(ChangeKind.REPLACE, PATH, b"old", b"old", 0o644, "its mode is 0666", 0o666)
+    change = FileChange(ChangeKind.REPLACE, PATH, OLD, OLD, 0o644, "its mode is 0640", 0o640)
     (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=with_file(content, mode)).files
     assert (row.kind, row.reason) == (kind, reason)
     if row.kind.is_change:
-        assert (row.after, row.mode, row.before_mode) == (b"old", 0o666, 0o644)
+        assert (row.after, row.mode, row.before_mode) == (OLD, 0o640, 0o644)
 
 
 def timer(enabled: bool, *, stands: bool = True) -> HostFacts:
-    files = (HostFile(TIMER, 0o644, b"timer"),) if stands else ()
+    files = (HostFile(TIMER, 0o644, OURS_TIMER),) if stands else ()
     return facts(HOST, network=NetworkSetup(files=files, timer_is_enabled=enabled))
 
 
@@ -196,10 +199,10 @@ def recorded(change: FileChange, at: HostFacts) -> HostRecord:
 
 
 def test_a_timer_that_the_run_enabled_is_disabled_again_and_so_on() -> None:
-    enabling = FileChange(ChangeKind.REPLACE, TIMER, b"timer", b"timer", 0o644, "is not enabled", 0o644)
+    enabling = FileChange(ChangeKind.REPLACE, TIMER, OURS_TIMER, OURS_TIMER, 0o644, "is not enabled", 0o644)
     run = recorded(enabling, timer(enabled=False))
     (row,) = taken_back(run, now=timer(enabled=True)).files
-    assert (row.kind, row.after, row.is_enabled) == (ChangeKind.REPLACE, b"timer", False)
+    assert (row.kind, row.after, row.is_enabled) == (ChangeKind.REPLACE, OURS_TIMER, False)
     assert taken_back(run, now=timer(enabled=False)).is_empty
     undo = recorded(row, timer(enabled=True))
     (again,) = taken_back(undo, now=timer(enabled=False)).files
@@ -209,7 +212,7 @@ def test_a_timer_that_the_run_enabled_is_disabled_again_and_so_on() -> None:
 
 def test_a_timer_that_somebody_disabled_since_stays_so() -> None:
     run = recorded(
-        FileChange(ChangeKind.REPLACE, TIMER, b"old", b"timer", 0o644, "another", 0o644), timer(enabled=True)
+        FileChange(ChangeKind.REPLACE, TIMER, b"old", OURS_TIMER, 0o644, "another", 0o644), timer(enabled=True)
     )
     was = facts(HOST, network=NetworkSetup(files=(HostFile(TIMER, 0o644, b"old"),), timer_is_enabled=False))
     (row,) = taken_back(run, now=was).files
@@ -217,9 +220,9 @@ def test_a_timer_that_somebody_disabled_since_stays_so() -> None:
 
 
 def test_a_run_that_was_killed_when_it_had_only_disabled_the_timer_is_taken_back() -> None:
-    run = recorded(FileChange(ChangeKind.REMOVE, TIMER, b"timer", None, 0o644, "", 0o644), timer(enabled=True))
+    run = recorded(FileChange(ChangeKind.REMOVE, TIMER, OURS_TIMER, None, 0o644, "", 0o644), timer(enabled=True))
     (row,) = taken_back(run, now=timer(enabled=False)).files
-    assert (row.kind, row.after, row.is_enabled) == (ChangeKind.REPLACE, b"timer", True)
+    assert (row.kind, row.after, row.is_enabled) == (ChangeKind.REPLACE, OURS_TIMER, True)
     (row,) = taken_back(run, now=timer(enabled=False, stands=False)).files
     assert (row.kind, row.is_enabled) == (ChangeKind.ADD, True)
 
@@ -298,13 +301,13 @@ def test_what_a_killed_run_left_lying_about_goes() -> None:
 def test_a_later_run_is_named() -> None:
     change = FileChange(ChangeKind.ADD, PATH, None, b"new", 0o644, "")
     journal = Journal((HostRecord(HOST.name, files=(change,)),))
-    plan = undoing.planner(journal, later={(HOST.name, str(PATH)): "R"})(HOST, with_file(b"later"))
+    plan = undoing.planner(journal, cluster(), {(HOST.name, str(PATH)): "R"})(HOST, with_file(b"later"))
     assert [f.reason for f in plan.files] == ["changed since by run R; undo that first"]
 
 
 def test_forwarding_goes_off_again_only_where_no_pods_run() -> None:
     journal = Journal((HostRecord(HOST.name, forwarding=False),))
-    plan = undoing.planner(journal)
+    plan = undoing.planner(journal, cluster())
     bare = facts(HOST, ip_forward=True)
     assert plan(HOST, bare).forwarding is False
     assert undoing.remarks(journal, {HOST.name: bare}) == ()

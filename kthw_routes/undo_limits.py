@@ -1,0 +1,160 @@
+"""What taking a run back may ask for: nothing but what a run of this program can have changed. Pure.
+
+A record may have come from elsewhere. So what it asks for is held against what the host itself tells, and against what
+the writers of this program make; whatever else it asks for is shown, and not done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+from kthw_routes.cluster import Cluster, Endpoint, Node
+from kthw_routes.etc_hosts import line_of_others, numbered_stem
+from kthw_routes.host_files import FileChange
+from kthw_routes.hosts.own_paths import is_own, is_template
+from kthw_routes.observed import HostFacts, HostFile, Route
+from kthw_routes.persistence import ifupdown, managers
+from kthw_routes.persistence.text import body
+from kthw_routes.plan_files import FORWARDING_FILE
+from kthw_routes.untrusted import clean_line
+
+REFUSED: Final = "no run of kthw-routes does what the record says"
+"""How the reason of a row begins that is not taken back because of what the record asks for."""
+_PRIVATE: Final = tuple(
+    IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
+)
+"""Where pods live: the private networks (RFC 1918), those of carriers (RFC 6598), those for measurements (RFC 2544)."""
+_SHORTEST_CLUSTER_PREFIX: Final = 8
+_MAX_MODE: Final = 0o755
+"""No file of ours may be written by others than root, or be run as another."""
+
+
+def refused(why: str) -> str:
+    """The reason of a row that is not taken back."""
+    return f"{REFUSED}: {why}; left as it is"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be asked for on one host. Each question is answered by the end of a sentence; empty where it may be."""
+
+    cluster: Cluster
+    """As the record has it."""
+    node: Node
+    facts: HostFacts
+
+    # --- routes ---
+
+    def routes(self, prefix: IPv4Network, added: Sequence[Route], removed: Sequence[Route]) -> str:
+        """Why these changes to the routes of one prefix are none of a run's."""
+        if why := self._outside(prefix):
+            return why
+        if any(prefix.subnet_of(own) for own in self._own_pods):
+            # Only the repair of one that was routed away, or what takes that back.
+            ways = ((added, removed), (removed, added))
+            if not any(away and all(map(_leads_away, away)) and all(r.is_kernel for r in own) for own, away in ways):
+                return f"{prefix} belongs to the node's own pods"
+        return ""
+
+    def held(self, prefix: IPv4Network) -> str:
+        """Why no file of ours holds a route of this prefix here."""
+        if why := self._outside(prefix):
+            return why
+        overlaps = any(prefix.overlaps(own) for own in self._own_pods)
+        return f"{prefix} belongs to the node's own pods" if overlaps else ""
+
+    def _outside(self, prefix: IPv4Network) -> str:
+        if why := self._strange_cluster:
+            return why
+        if not prefix.subnet_of(self.cluster.cidr):
+            return f"{prefix} lies outside of the cluster CIDR {self.cluster.cidr}"
+        own = (a.address.network for a in self.facts.addresses if a.address.network.prefixlen < 32)
+        links = [n for n in own if not any(n.overlaps(pods) for pods in self._own_pods)]
+        if link := next((n for n in links if prefix.overlaps(n)), None):
+            return f"{prefix} overlaps {link}, in which the node itself is"
+        if at := next((ip for ip in self._nodes_addresses if ip in prefix), None):
+            return f"{prefix} holds {at}, the address of a node"
+        return ""
+
+    @property
+    def _strange_cluster(self) -> str:
+        """Why the record's cluster CIDR is none."""
+        cidr, own = self.cluster.cidr, self.facts.cni_cidr if self.node.is_worker else None
+        if own is not None and not own.subnet_of(cidr):
+            return f"the node's pods are in {own}, outside of the record's cluster CIDR {cidr}"
+        if cidr.prefixlen < _SHORTEST_CLUSTER_PREFIX:
+            return f"its cluster CIDR {cidr} is no cluster's"
+        if own is not None:
+            return ""
+        return "" if any(cidr.subnet_of(net) for net in _PRIVATE) else f"its cluster CIDR {cidr} is no private network"
+
+    @property
+    def _own_pods(self) -> tuple[IPv4Network, ...]:
+        bridge = self.facts.bridge.address.network if self.facts.bridge else None
+        node = self.node.pod_cidr if self.node.is_worker else None
+        return tuple(net for net in (node, self.facts.cni_cidr, bridge) if net is not None)
+
+    @property
+    def _nodes_addresses(self) -> tuple[IPv4Address, ...]:
+        found = (ip for n in self.cluster for ip in (n.internal, _address(n.ssh)))
+        return tuple(ip for ip in found if ip is not None)
+
+    # --- names ---
+
+    def names(self, now: bytes, back: bytes, *, template: bool = False) -> str:
+        """Why /etc/hosts (or cloud-init's template of it) was not changed from the one into the other by a run."""
+        line = line_of_others(now, back, self._is_name, self._may_say, comments=not template)
+        return f"it is about {clean_line(line)!r}" if line else ""
+
+    def _is_name(self, name: str) -> bool:
+        """Whether lines of this name beside our block may be ours: a worker's, or of one that is no more."""
+        workers = [n.name for n in self.cluster if n.is_worker]
+        stems = {stem for worker in workers if (stem := numbered_stem(worker))}
+        return name in workers or numbered_stem(name) in stems
+
+    def _may_say(self, address: IPv4Address, name: str, in_block: bool) -> bool:
+        """Whether a run can have written such a line, or found one that was its to take over."""
+        return self._is_near(address) and (self._is_name(name) or (in_block and self._is_like_a_worker(name)))
+
+    def _is_like_a_worker(self, name: str) -> bool:
+        """Whether it may have been a worker's once: it stands in the same domain as one, or in none as all of them."""
+        domains = {n.name.partition(".")[2] for n in self.cluster if n.is_worker}
+        return name.partition(".")[2] in domains and name.casefold() not in (
+            "localhost",
+            self.facts.hostname.casefold(),
+        )
+
+    def _is_near(self, address: IPv4Address) -> bool:
+        """Whether a node may have the address, judged by the host: private, or in a network of the host's own."""
+        on_link = any(address in a.address.network for a in self.facts.addresses)
+        return on_link or address.is_private or any(address in net for net in _PRIVATE)
+
+    # --- files ---
+
+    def path(self, change: FileChange) -> str:
+        """Why a run changes no such file."""
+        if not (is_own(change.path) if change.is_ours else is_template(change.path)):
+            return f"{clean_line(str(change.path))} is no file that it writes"
+        return ""
+
+    def content(self, file: HostFile) -> str:
+        """Why this is no file of ours as it wrote one."""
+        if file.mode & ~_MAX_MODE:
+            return f"it leaves no file of mode {file.mode:04o}"
+        lines = [ifupdown.FORMER.get(line, line) for line in body(file.content) or ()]
+        written = FORWARDING_FILE if file.path == FORWARDING_FILE.path else managers.rewritten(file)
+        if not lines or written is None or body(written.content) != lines:
+            return "it wrote no file of this content"
+        return next((why for route in managers.entries(file) if (why := self.held(route.prefix))), "")
+
+
+def _leads_away(route: Route) -> bool:
+    return not route.is_kernel and (route.gateway is not None or bool(route.multipath) or route.type != "unicast")
+
+
+def _address(endpoint: Endpoint | None) -> IPv4Address | None:
+    try:
+        return IPv4Address(endpoint.host) if endpoint else None
+    except ValueError:
+        return None
