@@ -24,7 +24,7 @@ from kthw_routes.iproute2 import RouteCommand, Verb, pod_route
 from kthw_routes.journal import host_record
 from kthw_routes.persistence.unit import TIMER
 from kthw_routes.record import Run
-from kthw_routes.runs import Kind, read_run, read_runs
+from kthw_routes.runs import Kind, PastRun, read_run, read_runs
 from kthw_routes.settings import Settings
 from kthw_routes.untrusted import clean_line
 from tests.unit.builders import facts, ip, net, worker
@@ -311,9 +311,9 @@ def test_the_newest_run_is_the_one_that_began_last_also_where_the_clock_was_set_
     begun_at(tmp_path, "2026-11-22T10:15:00+00:00", *BOTH, END)
     last = begun_at(tmp_path, "2026-11-20T10:15:00+00:00", *BOTH, END)
     runs = read_runs(tmp_path)
-    newest, first = runs[0], runs[1]
-    assert newest.id == last
-    assert runs[-1].id == FIRST
+    newest: PastRun = runs[0]
+    first: PastRun = runs[1]
+    assert (newest.id, runs[-1].id) == (last, FIRST)
     assert runs.newest() is newest
     assert {row[1] for row in runs.later_rows(first)} == {"10.200.0.0/24", "10.200.1.0/24"}
     assert runs.later_rows(newest) == {}
