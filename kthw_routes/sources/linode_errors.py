@@ -20,6 +20,7 @@ _ONLINE: Final = "Is this machine online, and LINODE_URL right if it is set? The
 _URL: Final = "Is LINODE_URL right? A network's login page, or a proxy, may also answer like this."
 _LATER: Final = "Try again in a minute; https://status.linode.com tells of outages."
 _LONGEST_REASON: Final = 200
+_MOST_REASONS: Final = 5
 
 # by name, as this module does not know the HTTP library
 _BAD_ADDRESS: Final = frozenset({"InvalidURL", "InvalidSchema", "MissingSchema", "LocationParseError", "UnicodeError"})
@@ -36,6 +37,7 @@ class Trouble(StrEnum):
     UNAVAILABLE = "unavailable"
     REDIRECTED = "redirected"
     NOT_JSON = "not-json"
+    TOO_LARGE = "too-large"
     MALFORMED = "malformed"
     NAME_NOT_FOUND = "name-not-found"
     TLS_FAILED = "tls-failed"
@@ -120,6 +122,13 @@ def not_json(answer: Answer, host: str) -> LinodeError:
     return LinodeError(Trouble.NOT_JSON, f"{host} answered with {what} instead of data.", _URL)
 
 
+def too_large(answer: Answer, host: str, limit: int) -> LinodeError:
+    """The error for a success whose body has more than `limit` bytes, so that it was not read to its end."""
+    if "html" in answer.content_type.lower():
+        return not_json(answer, host)
+    return LinodeError(Trouble.TOO_LARGE, f"{host} answered with more than {limit // 1024**2} MiB of data.", _URL)
+
+
 def of_exception(error: BaseException, host: str, seconds: float) -> LinodeError:
     """The error for a request without a (whole) answer. `seconds`: how long was waited at most."""
     chain = list(_chain(error))
@@ -184,7 +193,7 @@ def _phrase(status: int) -> str:
 
 def _reason(answer: Answer) -> str:
     """What Linode gave as reasons, to be put before the full stop of a sentence."""
-    text = clean_line("; ".join(answer.reasons)).rstrip(".")
+    text = "; ".join(clean_line(r[: 4 * _LONGEST_REASON]) for r in answer.reasons[:_MOST_REASONS]).rstrip(".")
     return f" (it says: {text[:_LONGEST_REASON]})" if text else ""
 
 
