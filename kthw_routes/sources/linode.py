@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -236,11 +236,9 @@ class _Api:
         return linode_errors.of_exception(error, self._host(), self.patience.read)
 
     def _with_reasons(self, head: Answer, error: Exception) -> Answer:
-        """`head` with the reasons that Linode gave; a server that echoes the token does not make us show it."""
         given = getattr(error, "errors", None)
         texts = [t for t in given if isinstance(t, str)] if isinstance(given, list) else []
-        reasons = tuple(self.token.value.hidden_in(t) for t in texts)
-        return Answer(head.status, head.content_type, head.retry_after, reasons)
+        return replace(head, reasons=linode_errors.reasons_of(texts, self.token.value))
 
     def _new_client(self, opened: OpenSockets) -> "LinodeClient":
         _silence("linode_api4", "urllib3", "requests")

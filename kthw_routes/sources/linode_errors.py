@@ -3,7 +3,7 @@
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Final
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import now
+from kthw_routes.secret import Secret
 from kthw_routes.sources.token import WHERE_TO_MAKE_ONE
 from kthw_routes.untrusted import clean_line
 
@@ -74,12 +75,21 @@ class LinodeError(KthwRoutesError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The head of an HTTP answer, and the reasons that Linode gave in it. All of it is untrusted."""
+    """The head of an HTTP answer, untrusted, and what `reasons_of` made of those that Linode gave in it."""
 
     status: int
     content_type: str = ""
     retry_after: str = ""
     reasons: tuple[str, ...] = ()
+
+
+def reasons_of(texts: Sequence[str], token: Secret) -> tuple[str, ...]:
+    """The reasons that Linode gave, cut and safe to show. A server that echoes the token does not make us show it.
+
+    It is masked before the cut, which might leave a part of it, and again once it cannot hide between control bytes.
+    """
+    cut = (token.hidden_in(text)[: 4 * _LONGEST_REASON] for text in texts[:_MOST_REASONS])
+    return tuple(token.hidden_in(clean_line(text)) for text in cut)
 
 
 def malformed(what: str) -> LinodeError:
@@ -193,7 +203,7 @@ def _phrase(status: int) -> str:
 
 def _reason(answer: Answer) -> str:
     """What Linode gave as reasons, to be put before the full stop of a sentence."""
-    text = "; ".join(clean_line(r[: 4 * _LONGEST_REASON]) for r in answer.reasons[:_MOST_REASONS]).rstrip(".")
+    text = "; ".join(answer.reasons).rstrip(".")
     return f" (it says: {text[:_LONGEST_REASON]})" if text else ""
 
 
