@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 def linode_source(settings: Settings, token: "Token | None" = None) -> Source:
-    """The Linode account. Raises UsageError where there is no token, or LINODE_URL is none."""
+    """The Linode account. Raises UsageError where there is no token, or LINODE_URL or LINODE_CA cannot be used."""
     from kthw_routes.sources.linode import LinodeSource
-    from kthw_routes.sources.token import api_url, ca_file, find_token
+    from kthw_routes.sources.token import allows_http, api_url, ca_file, find_token
 
     return LinodeSource(
         token or find_token(settings.environment),
         url=api_url(settings.environment),
         ca=ca_file(settings.environment),
+        allow_http=allows_http(settings.environment),
         workers=settings.workers,
         controllers=settings.controllers,
         tag=settings.tag,

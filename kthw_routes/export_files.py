@@ -1,5 +1,6 @@
 """Exported texts on the person's machine: written whole or not at all, and never over a file of somebody else."""
 
+import errno
 import os
 import re
 from collections.abc import Sequence
@@ -8,12 +9,14 @@ from typing import Final
 
 from kthw_routes.errors import UsageError
 from kthw_routes.export.document import Document
-from kthw_routes.local_file import replace_file
+from kthw_routes.local_file import read_file, replace_file
 from kthw_routes.untrusted import clean_line
 
 _OURS: Final = re.compile(rb"\A(?:[^\n]*\n){0,3}[^\n]*\b(?:(?:Made|Written) by|nodes of a cluster, for) kthw-routes\b")
 """What stands in one of the first lines of every file of ours; KTHW's machines.txt has no room for it."""
 _HEAD: Final = 2000
+MAX_OLD: Final = 64 * 1024 * 1024
+"""Bytes; no file of ours is larger."""
 
 
 def write_file(path: Path, document: Document) -> None:
@@ -41,16 +44,19 @@ def _write(files: Sequence[tuple[Path, Document]]) -> None:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = clean_line((error.strerror if isinstance(error, OSError) else None) or str(error))
         where = clean_line(str(getattr(error, "filename", None) or files[0][0]))
-        raise UsageError(f"{where} cannot be written: {reason}.", "Choose another place with -o.") from None
+        raise UsageError(
+            f"{where} cannot be written: {reason}.", "Choose another place with -o; `-o -` prints."
+        ) from None
 
 
 def _is_free(path: Path, document: Document) -> bool:
     """Whether nothing of somebody else stands there."""
     try:
-        if path.is_dir():
-            return False
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-            return _OURS.match(head) is not None or head + file.read() == document.text.encode()
+        old = read_file(path, MAX_OLD)
     except (FileNotFoundError, NotADirectoryError):
         return True
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.EFBIG):
+            return False
+        raise
+    return _OURS.match(old[:_HEAD]) is not None or old == document.text.encode()

@@ -39,6 +39,8 @@ class Fault:
     """Only so many bytes of the body are sent, of those that were announced."""
     edit: Callable[[Json], object] | None = None
     """Takes the right answer and returns what is sent in its place."""
+    writes: Callable[[Callable[[bytes], object]], object] | None = None
+    """Sends all of the answer, its head included, with the function that it is given."""
 
 
 class _ApiError(Exception):
@@ -207,7 +209,9 @@ class _Handler(BaseHTTPRequestHandler):
         fault, count = self.server.api.note(self.path)
         if fault and fault.hangs:
             self.server.api.wait_until_closing()
-        if fault and (fault.hangs or fault.drops):
+        if fault and fault.writes:
+            fault.writes(self.wfile.write)
+        if fault and (fault.hangs or fault.drops or fault.writes):
             self.close_connection = True
             return
         if fault and fault.edit is None and (fault.body or fault.status != HTTPStatus.OK):

@@ -7,22 +7,24 @@ cannot be cancelled, and its objects fetch behind one's back. So: one plain `get
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from ipaddress import IPv4Network, ip_address
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from kthw_routes import __version__
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, Cluster, Role
+from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Emit
 from kthw_routes.findings import Finding, Level, of_token
 from kthw_routes.sources import linode_errors
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.linode_answers import (
+    PAGE_SIZE,
     Instance,
     addresses_of_configs,
     addresses_of_interfaces,
@@ -31,16 +33,17 @@ from kthw_routes.sources.linode_answers import (
 )
 from kthw_routes.sources.linode_errors import Answer, LinodeError
 from kthw_routes.sources.linode_nodes import Search, Via
-from kthw_routes.sources.token import DEFAULT_URL, Token
-from kthw_routes.sources.tries import note, persistently, run_beside
+from kthw_routes.sources.token import DEFAULT_URL, Token, is_loopback, sent_unencrypted
+from kthw_routes.sources.tries import OpenSockets, note, persistently, run_beside
 from kthw_routes.untrusted import clean_line
 
 if TYPE_CHECKING:
     import requests
     from linode_api4 import LinodeClient
 
-PAGE_SIZE: Final = 500
-"""The most that Linode puts on a page."""
+MAX_ANSWERS: Final = 64 * 1024 * 1024
+"""Bytes of all answers to one search."""
+_LONGEST_SCOPES: Final = 4096  # characters of the header that tells them
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class LinodeSource:
         url: str = DEFAULT_URL,
         ca: Path | None = None,
         *,
+        allow_http: bool = False,
         workers: str = "worker-*",
         controllers: str = "controller-*",
         tag: str | None = None,
@@ -80,6 +84,7 @@ class LinodeSource:
             token: as `token.find_token` gives it.
             url: with its version, as `token.api_url` gives it.
             ca: a file with certificates to trust instead of the usual ones.
+            allow_http: whether the token may travel to another machine unencrypted.
             workers, controllers: patterns (`*`, `?`, `[…]`) of labels; a label that both match is a worker's.
             tag, region: narrow what is found; None: any.
             cluster_cidr: worker N is expected to have its Nth /24.
@@ -89,6 +94,7 @@ class LinodeSource:
         self._token = token
         self._url = url
         self._ca = ca
+        self._allow_http = allow_http
         self._search = Search(workers, controllers, tag, region, cluster_cidr, via)
         self._patience = patience
 
@@ -99,15 +105,16 @@ class LinodeSource:
 
         Raises:
             LinodeError: Linode did not answer, or with something else.
+            UsageError: the token would travel to another machine unencrypted, and nobody allowed that.
             Cancelled: `cancel` was set.
         """
-        with closing(_Api(self._token, self._url, self._ca, self._patience, emit, cancel)) as api:
+        with closing(_Api(self._token, self._url, self._ca, self._allow_http, self._patience, emit, cancel)) as api:
             return self._ask(api)
 
     def _ask(self, api: "_Api") -> Discovery:
+        api.check_encryption()
         search, plain = self._search, self._search.via == "private"
-        entries = api.entries_of("/linode/instances", "nodes", "1 of 2" if plain else "")
-        candidates = search.candidates(entries)
+        candidates, others = search.candidates(api.entries_of("/linode/instances", "nodes", "1 of 2" if plain else ""))
         lookups = [] if plain else [c.instance for c in candidates if c.role is Role.WORKER]
         total = 2 + len(lookups)
         regions = [region_of(e) for e in api.entries_of("/regions", "regions", f"2 of {total}")]
@@ -115,8 +122,21 @@ class LinodeSource:
         nodes = tuple(search.node_of(c, further.get(c.instance.id, ())) for c in candidates)
         found = {n.region for n in nodes}
         cluster = Cluster(nodes, search.cluster_cidr, tuple(r for r in regions if r and r.id in found))
-        others = len(entries) - len(candidates)
         return Discovery(cluster, (*search.findings(candidates, others), *api.findings()), others, api.scopes)
+
+
+@dataclass(slots=True)
+class _Line:
+    """A client and its sockets; ended, and replaced, where a request was given up."""
+
+    opened: OpenSockets = field(default_factory=OpenSockets)
+    client: "LinodeClient | None" = field(default=None, repr=False)
+
+    def end(self) -> None:
+        """Hang up; a request that still waits for its answer fails at once."""
+        self.opened.end()
+        if self.client is not None:
+            self.client.session.close()
 
 
 @dataclass(slots=True)
@@ -126,23 +146,24 @@ class _Api:
     token: Token
     url: str
     ca: Path | None
+    allow_http: bool
     patience: Patience
     emit: Emit
     cancel: threading.Event
     scopes: frozenset[str] | None = None
-    _client: "LinodeClient | None" = field(default=None, repr=False)
+    received: int = 0
+    """Bytes of all answers so far."""
+    _line: _Line = field(default_factory=_Line, repr=False)
 
-    def entries_of(self, path: str, what: str, count: str) -> list[dict[str, object]]:
-        """All entries of a list, page by page."""
-        entries: list[dict[str, object]] = []
+    def entries_of(self, path: str, what: str, count: str) -> Iterator[Mapping[str, object]]:
+        """All entries of a list, page by page; one that moved to the next page meanwhile comes twice."""
         number, pages = 1, 1
         while number <= pages:
             of_pages = f" (page {number} of {pages})" if number > 1 else ""
             note(self.emit, f"asking Linode for the {what}{', ' if count else ''}{count}{of_pages}")
-            page = page_of(self._get(f"{path}?page_size={PAGE_SIZE}&page={number}"), what)
-            entries += [dict(e) for e in page.entries]
+            page = page_of(self._get(f"{path}?page_size={PAGE_SIZE}&page={number}"), what, number)
+            yield from page.entries
             number, pages = number + 1, page.pages
-        return entries
 
     def interfaces_of(self, instance: Instance, count: str) -> tuple[Address, ...]:
         """The VLAN and VPC addresses of an instance."""
@@ -153,7 +174,7 @@ class _Api:
 
     def findings(self) -> tuple[Finding, ...]:
         """What there is to say of the token and the connection."""
-        if urlsplit(self.url).scheme == "https" or self._is_local():
+        if urlsplit(self.url).scheme == "https" or self._is_loopback():
             return of_token(self.scopes)
         sentence = f"The token travels to {self._host()} unencrypted."
         return (
@@ -162,35 +183,45 @@ class _Api:
         )
 
     def close(self) -> None:
-        """Hang up; a request that was given up ends by itself."""
-        if self._client is not None:
-            self._client.session.close()
+        """Hang up, whatever is in flight."""
+        self._line.end()
+
+    def check_encryption(self) -> None:
+        """Raises UsageError where the token would travel to another machine unencrypted, and may not."""
+        if urlsplit(self.url).scheme != "https" and not (self._is_loopback() or self.allow_http):
+            raise sent_unencrypted(self._host())
 
     def _get(self, path: str) -> object:
         """The JSON at `path`, tried three times where that may help. Raises LinodeError, Cancelled."""
         return persistently(partial(self._try, path), emit=self.emit, cancel=self.cancel, backoff=self.patience.backoff)
 
     def _try(self, path: str) -> object:
+        line = self._line
         try:
-            return run_beside(partial(self._ask, path), cancel=self.cancel, seconds=self.patience.whole)
+            return run_beside(partial(self._ask, path, line), cancel=self.cancel, seconds=self.patience.whole)
         except TimeoutError as error:
+            line.end()
+            self._line = _Line()
             failure = linode_errors.of_exception(error, self._host(), self.patience.whole)
         raise failure
 
-    def _ask(self, path: str) -> object:
-        """One request, in a thread of its own. Raises LinodeError only: what the library raises holds the token."""
+    def _ask(self, path: str, line: _Line) -> object:
+        """One request, in a thread of its own. Raises errors of ours only: what the library raises holds the token."""
         heads: list[Answer] = []  # of this request alone: an earlier one, given up, may still be answered
         try:
-            if self._client is None:
-                self._client = self._new_client()
-            self._client.session.hooks["response"] = [partial(self._note_head, heads)]
-            answer: object = self._client.get(path)
+            if line.client is None:
+                line.client = self._new_client(line.opened)
+            line.client.session.hooks["response"] = [partial(self._note_answer, heads)]
+            answer: object = line.client.get(path)
             if not heads or 200 <= heads[-1].status < 300:
                 return answer
-            failure = linode_errors.of_answer(heads[-1], self._host(), self.token.origin)
+            failure: KthwRoutesError = linode_errors.of_answer(heads[-1], self._host(), self.token.origin)
+        except KthwRoutesError as error:  # of our own adapter
+            failure = error
         except Exception as error:  # the library lets through requests', json's and, for odd bodies, its own bugs
             failure = self._told(error, heads[-1] if heads else None)
-        raise failure  # not within `except`: the library's exception would hang on it
+        failure.__context__ = None
+        raise failure.with_traceback(None)  # not within `except`: the library's exception would hang on it
 
     def _told(self, error: Exception, head: Answer | None) -> LinodeError:
         """The library's exception as one of ours. `head`: of the answer, if one came."""
@@ -205,15 +236,15 @@ class _Api:
         return linode_errors.of_exception(error, self._host(), self.patience.read)
 
     def _with_reasons(self, head: Answer, error: Exception) -> Answer:
-        """`head` with the reasons that Linode gave; a server that echoes the token does not make us show it."""
         given = getattr(error, "errors", None)
         texts = [t for t in given if isinstance(t, str)] if isinstance(given, list) else []
-        reasons = tuple(t.replace(self.token.value.reveal(), "***") for t in texts)
-        return Answer(head.status, head.content_type, head.retry_after, reasons)
+        return replace(head, reasons=linode_errors.reasons_of(texts, self.token.value))
 
-    def _new_client(self) -> "LinodeClient":
+    def _new_client(self, opened: OpenSockets) -> "LinodeClient":
         _silence("linode_api4", "urllib3", "requests")
         from linode_api4 import LinodeClient  # here, as it takes a quarter of a second
+
+        from kthw_routes.sources.linode_http import LimitedAdapter
 
         client = LinodeClient(
             self.token.value.reveal(),
@@ -228,27 +259,28 @@ class _Api:
         session.request = partial(request, timeout=timeout)  # type: ignore[method-assign]  # the library has none
         session.auth = _keep_authorization
         session.max_redirects = 0
-        session.trust_env = not self._is_local()
+        session.trust_env = not self._is_loopback()
+        session.mount("https://", LimitedAdapter(opened, loopback_only=False))
+        session.mount("http://", LimitedAdapter(opened, loopback_only=not self.allow_http))
         return client
 
-    def _note_head(self, heads: list[Answer], response: "requests.Response", **_: object) -> None:
+    def _note_answer(self, heads: list[Answer], response: "requests.Response", **_: object) -> None:
         headers = response.headers
         kind, wait = headers.get("Content-Type", ""), headers.get("Retry-After", "")
         heads.append(Answer(response.status_code, kind, wait))
+        self.received += len(response.content)
+        if self.received > MAX_ANSWERS:
+            raise linode_errors.too_large(heads[-1], self._host(), MAX_ANSWERS)
         scopes = headers.get("X-OAuth-Scopes")
         if scopes is not None:
-            self.scopes = frozenset(filter(None, re.split(r"[\s,]+", clean_line(scopes))))
+            self.scopes = frozenset(filter(None, re.split(r"[\s,]+", clean_line(scopes[:_LONGEST_SCOPES]))))
 
     def _host(self) -> str:
         return urlsplit(self.url).netloc
 
-    def _is_local(self) -> bool:
+    def _is_loopback(self) -> bool:
         """Whether the API is on this machine (the embedded lab), where proxies have no say."""
-        name = urlsplit(self.url).hostname or ""
-        try:
-            return ip_address(name).is_loopback
-        except ValueError:
-            return name == "localhost"
+        return is_loopback(urlsplit(self.url).hostname or "")
 
 
 def _silence(*names: str) -> None:

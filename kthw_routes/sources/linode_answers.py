@@ -18,7 +18,13 @@ PRIVATE_RANGES: Final = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12")
 
 _LONGEST: Final = 64  # a label's greatest length in the API's description
 _ALTERED: Final = "\N{REPLACEMENT CHARACTER}"
-_MOST_PAGES: Final = 100
+
+PAGE_SIZE: Final = 500
+"""The most entries that Linode puts on a page."""
+MAX_PAGES: Final = 100
+"""Pages of a list that are read: 50,000 Linodes."""
+MAX_ADDRESSES: Final = 1000
+"""Addresses of a Linode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +49,28 @@ class Page:
     pages: int
 
 
-def page_of(answer: object, what: str) -> Page:
-    """A page of a list of `what`. Raises LinodeError if it is none."""
+def page_of(answer: object, what: str, number: int = 1) -> Page:
+    """Page `number` of a list of `what`. Raises LinodeError if it is none, or another page."""
     fields = _fields(answer)
     entries = fields.get("data")
-    pages = fields.get("pages", 1)
+    pages, told = fields.get("pages", 1), fields.get("page", number)
     if not isinstance(entries, list):
         raise malformed(f"there is no list of {what} in it")
-    if not _is_number(pages) or not isinstance(pages, int) or pages > _MOST_PAGES:
+    if not _is_number(pages) or not isinstance(pages, int):
         raise malformed(f"the number of pages of the list of {what} is none")
+    if pages > MAX_PAGES:
+        raise malformed(f"the list of {what} has more than {MAX_PAGES} pages")
+    if told != number:
+        raise malformed(f"page {number} of the list of {what} was asked for, and another came")
+    if len(entries) > PAGE_SIZE:
+        raise malformed(f"a page of the list of {what} has more than {PAGE_SIZE} entries")
     return Page(tuple(_fields(e) for e in entries if isinstance(e, dict)), pages)
+
+
+def id_of(entry: Mapping[str, object]) -> int | None:
+    """The id of a Linode; None where there is none that makes sense."""
+    number = entry.get("id")
+    return number if isinstance(number, int) and _is_number(number) and number < 2**63 else None
 
 
 def label_of(entry: Mapping[str, object]) -> str | None:
@@ -68,10 +86,10 @@ def label_of(entry: Mapping[str, object]) -> str | None:
 def instance_of(entry: Mapping[str, object]) -> Instance:
     """An instance of the list of Linodes. Raises LinodeError where something is missing that we cannot do without."""
     label = label_of(entry)
-    number = entry.get("id")
+    number = id_of(entry)
     if label is None:
         raise malformed("a Linode has no label")
-    if not isinstance(number, int) or not _is_number(number):
+    if number is None:
         raise malformed(f"{label} has no id")
     tags = entry.get("tags")
     return Instance(
@@ -137,6 +155,8 @@ def _addresses(label: str, ipv4: object) -> tuple[Address, ...]:
         return ()
     if not isinstance(ipv4, list):
         raise malformed(f"{label} has no list of addresses")
+    if len(ipv4) > MAX_ADDRESSES:
+        raise malformed(f"{label} has more than {MAX_ADDRESSES} addresses")
     found: list[Address] = []
     for text in ipv4:
         try:

@@ -3,7 +3,7 @@
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Final
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import now
+from kthw_routes.secret import Secret
 from kthw_routes.sources.token import WHERE_TO_MAKE_ONE
 from kthw_routes.untrusted import clean_line
 
@@ -20,6 +21,7 @@ _ONLINE: Final = "Is this machine online, and LINODE_URL right if it is set? The
 _URL: Final = "Is LINODE_URL right? A network's login page, or a proxy, may also answer like this."
 _LATER: Final = "Try again in a minute; https://status.linode.com tells of outages."
 _LONGEST_REASON: Final = 200
+_MOST_REASONS: Final = 5
 
 # by name, as this module does not know the HTTP library
 _BAD_ADDRESS: Final = frozenset({"InvalidURL", "InvalidSchema", "MissingSchema", "LocationParseError", "UnicodeError"})
@@ -36,6 +38,7 @@ class Trouble(StrEnum):
     UNAVAILABLE = "unavailable"
     REDIRECTED = "redirected"
     NOT_JSON = "not-json"
+    TOO_LARGE = "too-large"
     MALFORMED = "malformed"
     NAME_NOT_FOUND = "name-not-found"
     TLS_FAILED = "tls-failed"
@@ -72,12 +75,21 @@ class LinodeError(KthwRoutesError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The head of an HTTP answer, and the reasons that Linode gave in it. All of it is untrusted."""
+    """The head of an HTTP answer, untrusted, and what `reasons_of` made of those that Linode gave in it."""
 
     status: int
     content_type: str = ""
     retry_after: str = ""
     reasons: tuple[str, ...] = ()
+
+
+def reasons_of(texts: Sequence[str], token: Secret) -> tuple[str, ...]:
+    """The reasons that Linode gave, cut and safe to show. A server that echoes the token does not make us show it.
+
+    It is masked before the cut, which might leave a part of it, and again once it cannot hide between control bytes.
+    """
+    cut = (token.hidden_in(text)[: 4 * _LONGEST_REASON] for text in texts[:_MOST_REASONS])
+    return tuple(token.hidden_in(clean_line(text)) for text in cut)
 
 
 def malformed(what: str) -> LinodeError:
@@ -118,6 +130,13 @@ def not_json(answer: Answer, host: str) -> LinodeError:
     """The error for a success whose body is no JSON."""
     what = "a web page" if "html" in answer.content_type.lower() else "something that is no JSON"
     return LinodeError(Trouble.NOT_JSON, f"{host} answered with {what} instead of data.", _URL)
+
+
+def too_large(answer: Answer, host: str, limit: int) -> LinodeError:
+    """The error for a success whose body has more than `limit` bytes, so that it was not read to its end."""
+    if "html" in answer.content_type.lower():
+        return not_json(answer, host)
+    return LinodeError(Trouble.TOO_LARGE, f"{host} answered with more than {limit // 1024**2} MiB of data.", _URL)
 
 
 def of_exception(error: BaseException, host: str, seconds: float) -> LinodeError:
@@ -184,7 +203,7 @@ def _phrase(status: int) -> str:
 
 def _reason(answer: Answer) -> str:
     """What Linode gave as reasons, to be put before the full stop of a sentence."""
-    text = clean_line("; ".join(answer.reasons)).rstrip(".")
+    text = "; ".join(answer.reasons).rstrip(".")
     return f" (it says: {text[:_LONGEST_REASON]})" if text else ""
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, AddressKind, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.findings import Finding, Level
 from kthw_routes.names import expected_pod_cidr, natural_order
-from kthw_routes.sources.linode_answers import Instance, instance_of, label_of
+from kthw_routes.sources.linode_answers import Instance, id_of, instance_of, label_of
 from kthw_routes.untrusted import clean_line
 
 Via = Literal["private", "vlan"]
@@ -37,14 +37,25 @@ class Search:
     cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR
     via: Via = "private"
 
-    def candidates(self, entries: Iterable[Mapping[str, object]]) -> tuple[Candidate, ...]:
-        """The nodes among the entries of the list of Linodes: workers first, each in natural order.
+    def candidates(self, entries: Iterable[Mapping[str, object]]) -> tuple[tuple[Candidate, ...], int]:
+        """The nodes among the entries of the list of Linodes, and how many other Linodes there are.
 
-        Other entries are not even read. Raises LinodeError if one of the nodes makes no sense.
+        Workers come first, each role in natural order. A Linode that is there twice is one, as the later entry has
+        it: where one is made while the list is read, the others move on to the next page. Other entries than nodes'
+        are hardly read. Raises LinodeError if one of the nodes makes no sense.
         """
-        found = [Candidate(instance_of(e), role) for e in entries if (role := self._role_of(label_of(e)))]
-        wanted = [c for c in found if self._is_wanted(c.instance)]
-        return tuple(sorted(wanted, key=lambda c: (c.role is not Role.WORKER, natural_order(c.instance.label))))
+        found: dict[int, Candidate | None] = {}
+        nameless = 0
+        for entry in entries:
+            role, number = self._role_of(label_of(entry)), id_of(entry)
+            candidate = Candidate(instance_of(entry), role) if role else None
+            if number is None:
+                nameless += 1
+            else:
+                found[number] = candidate if candidate and self._is_wanted(candidate.instance) else None
+        wanted = [c for c in found.values() if c is not None]
+        wanted.sort(key=lambda c: (c.role is not Role.WORKER, natural_order(c.instance.label)))
+        return tuple(wanted), nameless + len(found) - len(wanted)
 
     def node_of(self, candidate: Candidate, further: tuple[Address, ...] = ()) -> Node:
         """The node. `further` are the addresses that its interfaces tell of; they overrule the list's guess."""

@@ -5,11 +5,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from kthw_routes.errors import UsageError
+from kthw_routes.local_file import read_file
 from kthw_routes.secret import Secret
 from kthw_routes.untrusted import clean_line
 
@@ -23,7 +25,15 @@ WHERE_TO_MAKE_ONE: Final = (
     "https://cloud.linode.com/profile/tokens) and put it into LINODE_TOKEN."
 )
 
+ALLOW_HTTP: Final = "LINODE_ALLOW_HTTP"
+"""The variable that lets the token travel unencrypted, where it is 1."""
+MAX_CONFIGURATION: Final = 1024 * 1024
+"""Bytes of linode-cli's file."""
+MAX_CERTIFICATES: Final = 4 * 1024 * 1024
+"""Bytes of the file of LINODE_CA; all authorities that browsers trust are a quarter of a MB."""
+
 _VERSION: Final = re.compile(r"/v\d+(?:beta|alpha)?", re.ASCII)
+_HOST_AND_PORT: Final = re.compile(r"(?:\[[0-9a-f:.]+\]|[^\[\]:@\\]+)(?::\d*)?", re.IGNORECASE)
 
 
 class NoToken(UsageError):
@@ -51,8 +61,7 @@ def find_token(environ: Mapping[str, str] | None = None) -> Token:
         if text:
             return token_of(text, variable)
     file = linode_cli_file(environ)
-    text = _token_in(file) if file is not None and file.is_file() else ""
-    if text:
+    if file is not None and (text := _token_in(file)):
         return token_of(text, str(file))
     raise NoToken("There is no Linode API token.", WHERE_TO_MAKE_ONE)
 
@@ -83,7 +92,11 @@ def linode_cli_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def api_url(environ: Mapping[str, str] | None = None) -> str:
-    """The API's address from LINODE_URL, with `/v4` where it names no version. Raises UsageError if it is none."""
+    """The API's address from LINODE_URL, with `/v4` where it names no version.
+
+    Raises:
+        UsageError: it is none, or the token would travel to another machine unencrypted and nobody allowed that.
+    """
     environ = os.environ if environ is None else environ
     text = environ.get("LINODE_URL", "").strip()
     if not text:
@@ -100,34 +113,77 @@ def api_url(environ: Mapping[str, str] | None = None) -> str:
         raise UsageError("LINODE_URL is no web address.", hint)
     if parts.username is not None or parts.query or parts.fragment:
         raise UsageError("LINODE_URL may hold a host and a path, but no user name, `?` or `#`.", hint)
+    if not _HOST_AND_PORT.fullmatch(parts.netloc):
+        raise UsageError("LINODE_URL is no web address.", hint)
+    if parts.scheme == "http" and not (is_loopback(parts.hostname or "") or allows_http(environ)):
+        raise sent_unencrypted(parts.netloc)
     path = parts.path.rstrip("/")
     last = f"/{path.rpartition('/')[2]}"
     version = "" if _VERSION.fullmatch(last) else "/v4"
     return f"{parts.scheme}://{parts.netloc}{path}{version}"
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host, as it stands in an address, is this machine: an address of 127.0.0.0/8, `::1`, or `localhost`.
+
+    No other spelling counts (`127.1`, `::ffff:127.0.0.1`, `localhost.`): programs do not read them alike.
+    """
+    try:
+        ip = ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    return ip.is_loopback if isinstance(ip, IPv4Address) else ip == IPv6Address("::1")
+
+
+def allows_http(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the person lets the token travel unencrypted."""
+    return (os.environ if environ is None else environ).get(ALLOW_HTTP, "").strip() == "1"
+
+
+def sent_unencrypted(where: str) -> UsageError:
+    """The error for an address to which the token is not sent. `where`: host and port, safe to show."""
+    sentence = (
+        f"LINODE_URL begins with http://, so anybody on the way to {where} could read the token: nothing was sent."
+    )
+    return UsageError(sentence, f"Begin it with https://, or allow this with {ALLOW_HTTP}=1.")
+
+
 def ca_file(environ: Mapping[str, str] | None = None) -> Path | None:
-    """The file of LINODE_CA, with certificates to trust. None: the usual ones. Raises UsageError if unreadable."""
+    """The file of LINODE_CA, with certificates to trust. None: the usual ones. Raises UsageError if it has none."""
     environ = os.environ if environ is None else environ
     text = environ.get("LINODE_CA", "").strip()
     if not text:
         return None
-    path = Path(text).expanduser()
-    if not path.exists() or not os.access(path, os.R_OK):
-        raise UsageError(f"LINODE_CA names {path}, which cannot be read.", "Correct it, or take it away.")
+    hint = "Name a file with certificates (PEM), or take LINODE_CA away."
+    shown = clean_line(text)
+    try:
+        path = Path(text).expanduser()
+        read_file(path, MAX_CERTIFICATES)  # OpenSSL would wait for a FIFO, and read a device without end
+    except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL in the name; RuntimeError: no such home
+        reason = clean_line((error.strerror if isinstance(error, OSError) else None) or str(error))
+        raise UsageError(f"LINODE_CA names {shown}, which cannot be read: {reason}.", hint) from None
+    from ssl import PROTOCOL_TLS_CLIENT, SSLContext, SSLError
+
+    try:
+        SSLContext(PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except (SSLError, OSError):
+        raise UsageError(f"LINODE_CA names {shown}, which holds no usable certificates.", hint) from None
     return path
 
 
 def _token_in(file: Path) -> str:
-    """The token of the default user in linode-cli's file; empty if it has none."""
+    """The token of the default user in linode-cli's file; empty if it has none, or there is no file."""
     config = configparser.RawConfigParser(strict=False)  # raw: a % in a value means nothing
     hint = "Correct the file, or put the token into LINODE_TOKEN."
+    shown = clean_line(str(file))
     try:
-        config.read_string(file.read_text(encoding="utf-8"))
+        config.read_string(read_file(file, MAX_CONFIGURATION).decode())
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return ""
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.", hint) from None
-    except (configparser.Error, UnicodeDecodeError):  # their texts quote lines of the file: not shown
-        raise UsageError(f"{file} is no configuration file of linode-cli.", hint) from None
+        raise UsageError(f"{shown} cannot be read: {error.strerror}.", hint) from None
+    except (configparser.Error, ValueError):  # their texts quote lines of the file: not shown
+        raise UsageError(f"{shown} is no configuration file of linode-cli.", hint) from None
     defaults = config.defaults()
     user = defaults.get("default-user", "")
     if config.has_section(user):

@@ -1,8 +1,10 @@
 """Work that can be given up at once: run beside the caller, tried again after a wait that is shown."""
 
+import socket
 import threading
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, Protocol, TypeVar
 
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Emit, Event, EventKind, Step, now
@@ -22,12 +24,69 @@ def note(emit: Emit, text: str) -> None:
     emit(Event(Step.FIND, EventKind.NOTE, text, time=now()))
 
 
+class HasSocket(Protocol):
+    """A connection: its socket, once there is one, or a wrapper of it."""
+
+    sock: Any
+
+
+class OpenSockets:
+    """The sockets of requests, so that another thread can end them: a read that waits then returns at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connecting: list[HasSocket] = []
+        self._sockets: list[socket.socket] = []
+        self._has_ended = False
+
+    @contextmanager
+    def connecting(self, connection: HasSocket) -> Iterator[None]:
+        """Note a connection while it is opened, and its socket from then on.
+
+        Raises:
+            ConnectionAbortedError: all were ended, before or meanwhile; nothing may be sent.
+        """
+        with self._lock:
+            self._check()
+            self._connecting.append(connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connecting.remove(connection)
+                self._check()
+                still_open = [s for s in self._sockets if s.fileno() >= 0]
+                self._sockets = [*still_open, *_socket_of(connection)]
+
+    def end(self) -> None:
+        """End all of them. Whoever is late opens no further one."""
+        with self._lock:
+            self._has_ended = True
+            opened = [*self._sockets, *(s for c in self._connecting for s in _socket_of(c))]
+        for each in opened:
+            with suppress(OSError):  # it is closed already
+                # that of the plain socket: SSLSocket's own first forgets its key, while another thread may be sending
+                socket.socket.shutdown(each, socket.SHUT_RDWR)
+
+    def _check(self) -> None:
+        if self._has_ended:
+            raise ConnectionAbortedError("the request was given up")
+
+
+def _socket_of(connection: HasSocket) -> tuple[socket.socket, ...]:
+    """The socket of a connection, from under what wraps it; none as long as there is none."""
+    found = connection.sock
+    while found is not None and not isinstance(found, socket.socket):
+        found = getattr(found, "socket", None)
+    return () if found is None else (found,)
+
+
 def run_beside(work: Callable[[], T], *, cancel: threading.Event, seconds: float) -> T:
     """The result of `work`, which runs in a daemon thread: nobody waits for it longer than they want.
 
     Raises:
-        Cancelled: `cancel` was set; `work` is left to its own end.
-        TimeoutError: it was not done within `seconds`.
+        Cancelled: `cancel` was set; the caller brings `work` to its end, as with `OpenSockets`.
+        TimeoutError: it was not done within `seconds`; the same.
         Exception: whatever `work` raised.
     """
     results: list[T] = []

@@ -1,6 +1,7 @@
 """The command line's own manners: options, exit codes, what is said where."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,14 @@ from kthw_routes.settings import Settings
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of whoever runs the tests."""
-    for name in ("LINODE_TOKEN", "LINODE_CLI_TOKEN", "LINODE_API_TOKEN", "LINODE_CLI_CONFIG", "LINODE_URL"):
+    for name in (
+        "LINODE_TOKEN",
+        "LINODE_CLI_TOKEN",
+        "LINODE_API_TOKEN",
+        "LINODE_CLI_CONFIG",
+        "LINODE_URL",
+        "LINODE_CA",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
@@ -48,6 +56,36 @@ def test_the_wizard_needs_a_terminal() -> None:
     answer = run()
     assert answer.exit_code == 2
     assert "The wizard needs a terminal." in answer.stderr
+
+
+@pytest.mark.parametrize("command", [["plan"], ["apply", "--yes"], ["check"], ["export", "shell"]])
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("LINODE_URL", "http://192.0.2.1", "LINODE_URL begins with http://"),
+        ("LINODE_URL", "http://127.0.0.1.nip.io/v4", "LINODE_URL begins with http://"),
+        ("LINODE_CA", "/dev/zero", "LINODE_CA names /dev/zero, which cannot be read: it is a device, not a file."),
+        ("LINODE_CA", "fifo", "LINODE_CA names fifo, which cannot be read: it is a named pipe (FIFO), not a file."),
+    ],
+)
+def test_what_is_unsafe_for_the_token_is_refused(
+    command: list[str], name: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    monkeypatch.setenv("LINODE_TOKEN", "t0ken")
+    monkeypatch.setenv(name, value)
+    answer = run(*command)
+    assert answer.exit_code == 2
+    assert sentence in " ".join(answer.stderr.split())
+    assert "t0ken" not in answer.output
+
+
+@pytest.mark.parametrize("path", ["fifo", "/dev/zero", "/dev/stdin", "."])
+def test_an_inventory_that_is_no_file_is_refused(path: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    answer = run("plan", "--inventory", path)
+    assert answer.exit_code == 2
+    assert path in answer.stderr
 
 
 @pytest.mark.parametrize("command", ["plan", "apply", "check", "demo"])

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
@@ -20,6 +20,7 @@ from kthw_routes.export.document import BY, Document
 from kthw_routes.export.formats import FORMATS
 from kthw_routes.export_files import write_file, write_folder
 from kthw_routes.settings import Settings
+from tests.unit.odd_files import ODD_FILES, odd_file
 
 NODE = """
 [[nodes]]
@@ -294,6 +295,25 @@ def test_the_same_text_is_no_conflict(tmp_path: Path) -> None:
     write_file(tmp_path / "machines.txt", machines)
     with pytest.raises(UsageError):
         write_file(tmp_path / "machines.txt", replace(machines, text="other\n"))
+
+
+@pytest.mark.parametrize("odd", [odd for odd in ODD_FILES if odd != "nothing"])
+@pytest.mark.parametrize("place", ["file", "folder", "in the folder"])
+def test_what_is_no_file_stays_and_nobody_is_waited_for(odd: str, place: str, tmp_path: Path) -> None:
+    if (place, odd) == ("folder", "a folder"):
+        return  # this is what it is to be
+    writes: dict[str, Callable[[], None]] = {
+        "file": lambda: write_file(tmp_path / "odd", OURS),
+        "folder": lambda: write_folder(tmp_path / "odd", [OURS]),
+        "in the folder": lambda: write_folder(tmp_path, [OURS, replace(OURS, path=PurePosixPath("odd"))]),
+    }
+    with odd_file(odd, tmp_path) as path:
+        before = path.stat()
+        with pytest.raises(UsageError, match="odd"):
+            writes[place]()
+        after = path.stat()
+        assert (after.st_mode, after.st_ino, after.st_size) == (before.st_mode, before.st_ino, before.st_size)
+        assert not (tmp_path / OURS.path).exists()
 
 
 def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:

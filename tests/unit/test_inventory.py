@@ -14,6 +14,7 @@ from kthw_routes.events import Event, Step, discard
 from kthw_routes.findings import Level, of_cluster
 from kthw_routes.sources import Source
 from kthw_routes.sources.inventory import Inventory, InventoryError, InventoryKind, InventorySource, parse, read
+from tests.unit.odd_files import ODD_FILES, odd_file
 
 FILES = Path(__file__).parent.parent / "data" / "inventories"
 BAD = sorted(p.name for p in (FILES / "bad").iterdir() if p.suffix != ".expected")
@@ -626,9 +627,20 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
         read(path)
 
 
-def test_an_endless_file_is_not_read_to_its_end() -> None:
-    with pytest.raises(InventoryError, match="larger than"):
-        read(Path("/dev/zero"))
+@pytest.mark.parametrize("odd", ODD_FILES)
+def test_what_is_no_file_is_refused_at_once(odd: str, tmp_path: Path) -> None:
+    with odd_file(odd, tmp_path) as path:
+        with pytest.raises(InventoryError) as caught:
+            read(path)
+        assert str(path) in caught.value.sentence
+        assert caught.value.hint
+        assert ("larger than 1 MB" in caught.value.sentence) is (odd == "a huge file")
+
+
+def test_a_pipe_as_standard_input_is_no_file() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader), os.fdopen(writer, "wb"), pytest.raises(InventoryError, match="a named pipe"):
+        read(Path(f"/dev/fd/{reader}"))
 
 
 def bomb(inner: str) -> str:

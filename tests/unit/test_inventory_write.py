@@ -20,6 +20,7 @@ from kthw_routes.sources.inventory import InventoryKind, parse, read
 from kthw_routes.sources.inventory.values import address_of
 from kthw_routes.sources.inventory.write import save, to_toml
 from tests.unit.builders import cluster, internal, of_account, worker
+from tests.unit.odd_files import odd_file
 
 HERE = Path("/folder/nodes.toml")
 
@@ -215,6 +216,15 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:
             save(path, "text", overwrite=True)
         assert caught.value.sentence == sentence
+
+
+@pytest.mark.parametrize("odd", ["a folder", "a FIFO", "a link to a FIFO", "a socket", "a device"])
+def test_what_is_no_file_is_not_replaced(odd: str, tmp_path: Path) -> None:
+    with odd_file(odd, tmp_path) as path:
+        before = path.stat()
+        with pytest.raises(UsageError, match=r"odd is a (folder|device)"):
+            save(path, "text", overwrite=True)
+        assert (path.stat().st_mode, path.stat().st_ino) == (before.st_mode, before.st_ino)
 
 
 def test_a_failure_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,22 @@ import pickle
 from dataclasses import asdict
 from pathlib import Path
 
+import certifi
 import pytest
 
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.secret import Secret
-from kthw_routes.sources.token import NoToken, Token, api_url, ca_file, find_token, linode_cli_file, token_of
+from kthw_routes.sources.token import (
+    ALLOW_HTTP,
+    NoToken,
+    Token,
+    api_url,
+    ca_file,
+    find_token,
+    linode_cli_file,
+    token_of,
+)
+from tests.unit.odd_files import ODD_FILES, odd_file
 
 VARIABLES = ["LINODE_TOKEN", "LINODE_CLI_TOKEN", "LINODE_API_TOKEN"]
 
@@ -132,10 +143,10 @@ def test_a_file_that_is_none_is_named_and_not_quoted(tmp_path: Path, content: by
 def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(tmp_path / "cli", CONFIG)
 
-    def refuse(*_: object, **__: object) -> str:
+    def refuse(*_: object, **__: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr("kthw_routes.sources.token.read_file", refuse)
     with pytest.raises(UsageError, match=r"cli cannot be read: Permission denied\."):
         find_token(environ(tmp_path, LINODE_CLI_CONFIG=str(file)))
 
@@ -157,7 +168,6 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("https://proxy/linode", "https://proxy/linode/v4"),
         ("https://proxy/linode/v5", "https://proxy/linode/v5"),
         ("https://proxy/v4wheels", "https://proxy/v4wheels/v4"),
-        ("http://[::1]:80", "http://[::1]:80/v4"),
     ],
 )
 def test_the_apis_address(text: str, url: str) -> None:
@@ -175,6 +185,9 @@ def test_the_apis_address(text: str, url: str) -> None:
         "https://api.linode.com:port",
         "https://api.linode.com:0",
         "https://[",
+        "https://[::1]api.linode.com",
+        "https://api.linode.com[::1]",
+        "https://api.linode.com\\.example",
         "https://a b",
         "https://a\x1bb",
     ],
@@ -185,12 +198,88 @@ def test_no_address(text: str) -> None:
     assert "password" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:4010/v4",
+        "http://127.255.0.9/v4",
+        "http://[::1]:80/v4",
+        "http://[0:0:0:0:0:0:0:1]/v4",
+        "http://localhost/v4",
+        "HTTP://LocalHost:80/v4",
+    ],
+)
+def test_unencrypted_to_this_machine(url: str) -> None:
+    assert api_url({"LINODE_URL": url}) == url.replace("HTTP:", "http:")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "api.linode.com",
+        "192.0.2.1:8080",
+        "127.0.0.1.nip.io",
+        "localhost.example.com",
+        "evil.localhost",
+        "localhost.",
+        "ｌocalhost",
+        "127.1",
+        "127.0.0.01",
+        "0x7f000001",
+        "2130706433",
+        "0.0.0.0",
+        "128.0.0.1",
+        "[::ffff:127.0.0.1]",
+        "[::127.0.0.1]",
+        "[::]",
+        "[::2]:80",
+    ],
+)
+def test_unencrypted_to_another_machine_only_where_that_is_allowed(host: str) -> None:
+    for more in ({}, {ALLOW_HTTP: ""}, {ALLOW_HTTP: "0"}, {ALLOW_HTTP: "no"}):
+        with pytest.raises(UsageError) as caught:
+            api_url({"LINODE_URL": f"http://{host}"} | more)
+        assert caught.value.exit_code is ExitCode.USAGE
+        assert f"way to {host} could read the token" in caught.value.sentence
+        assert f"{ALLOW_HTTP}=1" in caught.value.hint
+    assert api_url({"LINODE_URL": f"http://{host}", ALLOW_HTTP: " 1 "}) == f"http://{host}/v4"
+
+
+@pytest.mark.parametrize(
+    "text", ["http://127.0.0.1@evil.example", "http://localhost:80@evil.example", "http://127.0.0.1\\@evil.example"]
+)
+def test_a_user_name_that_looks_like_this_machine(text: str) -> None:
+    with pytest.raises(UsageError):
+        api_url({"LINODE_URL": text})
+
+
+# Certificates
+
+
 def test_certificates(tmp_path: Path) -> None:
-    file = write(tmp_path / "ca.pem", "")
     assert ca_file({}) is None
+    file = tmp_path / "ca.pem"
+    file.write_bytes(Path(certifi.where()).read_bytes())
     assert ca_file({"LINODE_CA": str(file)}) == file
-    with pytest.raises(UsageError, match=r"none\.pem, which cannot be read"):
-        ca_file({"LINODE_CA": str(tmp_path / "none.pem")})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_without_certificates(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match=r"ca\.pem, which holds no usable certificates\."):
+        ca_file({"LINODE_CA": str(write(tmp_path / "ca.pem", text))})
+
+
+@pytest.mark.parametrize("odd", ODD_FILES)
+def test_what_is_no_file_is_refused_at_once(odd: str, tmp_path: Path) -> None:
+    with odd_file(odd, tmp_path) as path:
+        with pytest.raises(UsageError, match="which cannot be read: ") as caught:
+            ca_file({"LINODE_CA": str(path)})
+        assert caught.value.hint
+        with pytest.raises(NoToken if odd in ("nothing", "a folder") else UsageError) as caught:
+            find_token(environ(tmp_path, LINODE_CLI_CONFIG=str(path)))
+        assert ("odd cannot be read: " in caught.value.sentence) is (odd not in ("nothing", "a folder"))
 
 
 # The secret

@@ -73,6 +73,24 @@ async def test_text_that_cannot_be_a_token_is_refused_without_showing_it(lab: Em
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("LINODE_URL", "http://192.0.2.1:8080", "anybody on the way to 192.0.2.1:8080 could read the token"),
+        ("LINODE_CA", "/dev/zero", "it is a device, not a file"),
+    ],
+)
+async def test_where_the_token_would_not_be_safe_it_is_said_there(
+    lab: EmbeddedLab, settings: Settings, name: str, value: str, sentence: str
+) -> None:
+    async with driving(None, replace(settings, environ=dict(settings.environment) | {name: value})) as driver:
+        await driver.pilot.press("ctrl+n")
+        await driver.until(lambda: driver.step.error is not None and not driver.step.busy, "an error")
+        await driver.settle()
+        assert sentence in " ".join(driver.static("#error").split())
+    assert lab.api.requests == []
+
+
+@pytest.mark.parametrize(
     "fault",
     [Fault(status=500, body=b"<html>[/foo]", headers={"Content-Type": "text/html"}), Fault(status=403, body=b"{}")],
 )

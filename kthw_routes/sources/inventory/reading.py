@@ -9,6 +9,7 @@ from typing import Final
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
 from kthw_routes.findings import Finding, Level
+from kthw_routes.local_file import read_file
 from kthw_routes.sources.inventory.drafts import Reading, nodes_of
 from kthw_routes.sources.inventory.kinds import kind_of
 from kthw_routes.sources.inventory.machines import read_machines
@@ -36,6 +37,8 @@ _WORDS: Final = {
     errno.ENOTDIR: "There is no file {}.",
     errno.EISDIR: "{} is a folder and no inventory file.",
     errno.EACCES: "{} may not be read by this user.",
+    errno.EFBIG: f"{{}} is larger than {LARGEST // 1_000_000} MB, and no inventory.",
+    errno.ENXIO: "{} cannot be read: it is a socket or a device, not a file.",
 }
 
 
@@ -51,8 +54,7 @@ def read(path: Path, *, cluster_cidr: IPv4Network | None = None) -> Inventory:
     """
     try:
         path = path.expanduser()
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+        data = read_file(path, LARGEST)
     except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL in the name; RuntimeError: no such home
         number = error.errno if isinstance(error, OSError) else None
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)

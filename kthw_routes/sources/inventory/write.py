@@ -93,6 +93,8 @@ def save(path: Path, text: str, *, overwrite: bool = False) -> None:
             raise UsageError(f"There is a file {shown} already.", "Choose another name, or agree to replace it.")
         if target.is_dir():
             raise UsageError(f"{shown} is a folder.", "Name a file in it.")
+        if target.exists() and not target.is_file():
+            raise UsageError(f"{shown} is a device, a pipe or a socket, not a file.", "Choose another place.")
         replace_file(target, text.encode(), keep_mode=True)
     except (OSError, ValueError, RuntimeError) as error:  # ValueError: a NUL in the name; RuntimeError: no such home
         reason = clean_line((error.strerror if isinstance(error, OSError) else None) or str(error))
