@@ -93,7 +93,7 @@ ODD_BUT_RIGHT = """10.200.1.0/24 tos 0x10 via 192.168.128.2 dev d0 linkdown
 \tnexthop via 192.168.128.2 dev d0 weight 5 linkdown
 \tnexthop dev d0 weight 256 linkdown
 10.200.5.0/24 via inet6 fe80::1 dev d0
-10.200.6.0/24 via 192.168.128.2 dev d0 linkdown mtu lock 1400 cwnd 4 hoplimit 5 features ecn rto_min lock 5ms congctl reno
+10.200.6.0/24 via 192.168.128.2 dev d0 linkdown mtu lock 1400 cwnd 4 hoplimit 5 features ecn congctl reno
 multicast 10.200.7.0/24 dev d0 scope link linkdown
 throw 10.200.9.0/24
 10.200.13.0/24 via 192.168.128.2 dev d0 linkdown realm 5
