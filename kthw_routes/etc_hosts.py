@@ -13,7 +13,7 @@ from typing import Final
 
 from kthw_routes.changes import BY_PRUNE, ChangeKind
 from kthw_routes.names import is_host_name
-from kthw_routes.untrusted import clean_line
+from kthw_routes.untrusted import MAX_VALUE, clean_value
 
 BEGIN: Final = b"# BEGIN kthw-routes"
 END: Final = b"# END kthw-routes"
@@ -21,7 +21,6 @@ _EXACT: Final = re.compile(rb"([0-9.]{7,15})[ \t]+([A-Za-z0-9.-]+)[ \t]*")
 _GONE: Final = "the worker was removed for good"
 _MARKED: Final = "no worker listed has this name (marked)"
 _UNLISTED: Final = "no worker listed has this name (--prune)"
-_NUMBERED: Final = re.compile(r"(.+?)[0-9]+")
 _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
 
@@ -115,6 +114,8 @@ class _Listed:
     gone: Collection[str]
     listed: frozenset[str] | None
     """The names of all nodes, casefolded; None: not known."""
+    owners: Mapping[IPv4Address, frozenset[str]]
+    """Address -> the workers whose it is, casefolded."""
     stems: frozenset[str]
     """What stands before the number in the workers' names, casefolded."""
     prune: bool
@@ -126,10 +127,9 @@ class _Listed:
         A loopback address is how a host names itself, under whatever name: never stale.
         """
         folded = name.casefold()
-        match = _NUMBERED.fullmatch(folded)
-        if not match or match[1] not in self.stems or address.is_loopback:
+        if _stem(folded) not in self.stems or address.is_loopback:
             return False
-        owners = {other.casefold() for other, ip in self.wanted.items() if ip == address}
+        owners = self.owners.get(address, frozenset())
         return bool(owners - {folded}) or (self.listed is not None and folded not in self.listed)
 
     def goes(self, name: str) -> bool:
@@ -168,13 +168,14 @@ def edit(
     found = _sort(lines, _listed(wanted, gone, listed, prune, marked))
     target = {name: ip for name, ip in wanted.items() if name not in found.right}
     known = {*wanted, *gone, *marked}
+    now = {ip: name for name, ip in reversed(wanted.items())}
     in_block = {} if prune else {name: ip for name, ip in found.block.items() if name not in known}
     stale = found.stale | in_block
     names = (
         *(_change(name, ip, found) for name, ip in wanted.items()),
         *_removed(found, {*wanted, *stale}, gone, marked),
         *(
-            NameChange(ChangeKind.STALE, name, ip, tuple(found.had[name]), f"{_whose(ip, wanted)}; {BY_PRUNE}")
+            NameChange(ChangeKind.STALE, name, ip, tuple(found.had[name]), f"{_whose(ip, now)}; {BY_PRUNE}")
             for name, ip in stale.items()
         ),
     )
@@ -192,8 +193,18 @@ def _listed(
     marked: Collection[str],
 ) -> _Listed:
     names = None if listed is None else frozenset(name.casefold() for name in (*listed, *wanted))
-    matches = (_NUMBERED.fullmatch(name.casefold()) for name in wanted)
-    return _Listed(wanted, gone, names, frozenset(m[1] for m in matches if m), prune, marked)
+    stems = frozenset(stem for name in wanted if (stem := _stem(name.casefold())))
+    owners: defaultdict[IPv4Address, set[str]] = defaultdict(set)
+    for name, ip in wanted.items():
+        owners[ip].add(name.casefold())
+    by_address = {ip: frozenset(folded) for ip, folded in owners.items()}
+    return _Listed(wanted, gone, names, by_address, stems, prune, marked)
+
+
+def _stem(name: str) -> str:
+    """What stands before the number at the end of a name; empty where there is no such number."""
+    stem = name.rstrip("0123456789")
+    return stem if stem != name else ""
 
 
 def _sort(lines: Iterable[_Line], who: _Listed) -> _Found:
@@ -235,9 +246,9 @@ def _removed(
             yield NameChange(ChangeKind.REMOVE, name, None, tuple(had), reason)
 
 
-def _whose(ip: IPv4Address, wanted: Mapping[str, IPv4Address]) -> str:
-    """Why a name in our block is not wanted."""
-    now = next((name for name, address in wanted.items() if address == ip), None)
+def _whose(ip: IPv4Address, names: Mapping[IPv4Address, str]) -> str:
+    """Why a name in our block is not wanted. `names`: wanted address -> the first name that has it."""
+    now = names.get(ip)
     return f"{now} has this address now: renamed" if now else "no worker listed has this name"
 
 
@@ -257,7 +268,7 @@ def _change(name: str, ip: IPv4Address, found: _Found) -> NameChange:
 
 
 def _show(line: _Line) -> str:
-    return clean_line(line.text.decode("utf-8", "replace"))
+    return clean_value(line.text[: 4 * MAX_VALUE].decode("utf-8", "replace"))
 
 
 def _split(content: bytes) -> list[_Line]:

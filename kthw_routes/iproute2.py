@@ -7,22 +7,40 @@ whole batch even with `-force` (measured).
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
 from kthw_routes.observed import PROTOCOL, InterfaceAddress, Route
-from kthw_routes.untrusted import clean_line
+from kthw_routes.untrusted import clean_value
+
+MAX_METRIC: Final = 2**32 - 1
+MAX_TOS: Final = 2**8 - 1
 
 _EVERYTHING: Final = IPv4Network("0.0.0.0/0")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
-_PROTOCOL: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
-_WORD: Final = re.compile(r"[a-z0-9_-]{1,20}")
+_NUMBER: Final = re.compile(r"[0-9]{1,10}")  # ASCII only: int() takes any script's digits, and underscores
+_HEX: Final = re.compile(r"0x[0-9a-f]{1,8}")
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}")
+_CODES: Final = 256
+"""How many protocols and scopes there are; one without a name is printed, and sent, as its number."""
+_DSFIELDS: Final = {
+    "default": 0,
+    "ef": 0xB8,
+    **{f"cs{n}": n << 5 for n in range(1, 8)},
+    **{f"af{n}{drop}": (n << 5) + (drop << 3) for n in range(1, 5) for drop in range(1, 4)},
+}
+"""The values of the field that iproute2 prints by name (rt_dsfield), by their names in lower case."""
 _THROUGH_DEVICE: Final = frozenset({"unicast", "multicast", "anycast", "local", "broadcast"})
 _TYPES: Final = _THROUGH_DEVICE | {"blackhole", "unreachable", "prohibit", "throw"}
-_FLAGS: Final = frozenset({"onlink", "linkdown", "dead", "pervasive", "offload", "trap", "notify"})
+_FLAGS: Final = frozenset(
+    {
+        *("onlink", "linkdown", "dead", "pervasive", "unresolved", "notify"),
+        *("offload", "trap", "rt_offload", "rt_trap", "rt_offload_failed"),
+    }
+)
 _METRICS: Final = frozenset(
     {
         "mtu",
@@ -67,21 +85,9 @@ class RouteCommand:
     def __post_init__(self) -> None:
         """Refuse what must never be sent."""
         route = self.route
-        if route.device is not None and not _NAME.fullmatch(route.device):
-            raise ValueError(f"not an interface name: {clean_line(route.device)!r}")
-        if not _PROTOCOL.fullmatch(route.protocol):
-            raise ValueError(f"not a routing protocol: {clean_line(route.protocol)!r}")
-        if not _WORD.fullmatch(route.scope):
-            raise ValueError(f"not a scope: {clean_line(route.scope)!r}")
-        if route.type not in _TYPES or (route.protocol == "kernel" and not self._gives_back):
+        _check(route)
+        if route.protocol == "kernel" and not self._gives_back:
             raise ValueError(f"a {route.type} route of protocol {route.protocol} is never sent")
-        if not 0 <= route.metric < 2**32 or not 0 <= route.tos < 256:
-            raise ValueError("a metric or tos out of range")
-        words = route.extra.split()
-        if len(words) % 2 or any(
-            k not in _METRICS or not v.isdigit() for k, v in zip(words[::2], words[1::2], strict=True)
-        ):
-            raise ValueError(f"not route metrics: {clean_line(route.extra)!r}")
 
     @property
     def _gives_back(self) -> bool:
@@ -143,6 +149,8 @@ def pod_route(prefix: IPv4Network, next_hop: IPv4Address) -> Route:
 def parse_routes(output: str) -> tuple[Route, ...]:
     """The routes that `ip -json route show` or `ip route show` printed, in its order.
 
+    Of each of them a `RouteCommand` can be made, but for the kernel's own.
+
     Raises UnreadableOutput.
     """
     stripped = output.lstrip()
@@ -152,115 +160,141 @@ def parse_routes(output: str) -> tuple[Route, ...]:
         return _parse_route_text(output)
     try:
         records = json.loads(stripped)
-        return tuple(_checked(_route_from_json(r)) for r in records if r)
+        return tuple(_check(_route_from_json(r)) for r in records if r)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UnreadableOutput(f"unreadable output of ip: {clean_line(str(error))}") from error
+        raise UnreadableOutput(f"unreadable output of ip: {clean_value(str(error))}") from error
 
 
-def _checked(route: Route) -> Route:
-    """`route`, unless its names could not be sent back; raises ValueError."""
+def _check(route: Route) -> Route:
+    """`route`, where every field of it can be sent. Raises ValueError, whose message is on one line."""
     if route.device is not None and not _NAME.fullmatch(route.device):
-        raise ValueError(f"not an interface name: {route.device!r}")
-    if not _PROTOCOL.fullmatch(route.protocol):
-        raise ValueError(f"not a routing protocol: {route.protocol!r}")
+        raise _unfit("an interface name", route.device)
+    if not _is_code(route.protocol):
+        raise _unfit("a routing protocol", route.protocol)
+    if not _is_code(route.scope):
+        raise _unfit("a scope", route.scope)
     if route.type not in _TYPES:
-        raise ValueError(f"not a type of routes: {route.type!r}")
-    for word in (route.scope, *route.flags):
-        if not _WORD.fullmatch(word):
-            raise ValueError(f"not a route's scope or flag: {word!r}")
+        raise _unfit("a type of routes", route.type)
+    if flag := next((f for f in route.flags if not _WORD.fullmatch(f)), None):
+        raise _unfit("a route's flag", flag)
+    if not 0 <= route.metric <= MAX_METRIC:
+        raise ValueError(f"metric {clean_value(str(route.metric))}: out of range")
+    if not 0 <= route.tos <= MAX_TOS:
+        raise ValueError(f"tos {clean_value(hex(route.tos))}: out of range")
+    words = route.extra.split(" ") if route.extra else []
+    if len(words) % 2 or any(not _is_metric(k, v) for k, v in zip(words[::2], words[1::2], strict=True)):
+        raise _unfit("route metrics", route.extra)
     return route
+
+
+def _unfit(what: str, value: str) -> ValueError:
+    return ValueError(f"not {what}: {clean_value(value)!r}")
+
+
+def _is_code(text: str) -> bool:
+    """Whether this is a name of iproute2's, or the number of something that has no name."""
+    return bool(_WORD.fullmatch(text)) or (bool(_NUMBER.fullmatch(text)) and int(text) < _CODES)
+
+
+def _is_metric(name: str, value: str) -> bool:
+    """Whether this is one of the attributes that iproute2 prints and reads alike."""
+    return name in _METRICS and bool(_NUMBER.fullmatch(value)) and int(value) <= MAX_METRIC
 
 
 def _prefix(text: str) -> IPv4Network:
     return _EVERYTHING if text == "default" else IPv4Network(text)
 
 
-def _route_from_json(record: Mapping[str, object]) -> Route:
-    def text(key: str, default: str = "") -> str:
-        value = record.get(key, default)
-        return value if isinstance(value, str) else str(value)
+def _text(record: Mapping[str, object], key: str, default: str = "") -> str:
+    """A field that is text, or a whole number, as text. Raises ValueError."""
+    value = record.get(key, default)
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise ValueError(f"{key}: {clean_value(repr(value))}")
+    return str(value)
 
-    hops = record.get("nexthops")
-    multipath = tuple(IPv4Address(h["gateway"]) for h in hops if "gateway" in h) if isinstance(hops, list) else ()
-    metrics = record.get("metrics")
-    extra = " ".join(
-        f"{k} {v}"
-        for m in (metrics if isinstance(metrics, list) else ())
-        for k, v in m.items()
-        if k in _METRICS and str(v).isdigit()
-    )
-    flags = record.get("flags")
+
+def _number(text: str) -> int:
+    """A number without a sign. Raises ValueError."""
+    if not _NUMBER.fullmatch(text):
+        raise _unfit("a number", text)
+    return int(text)
+
+
+def _tos(text: str) -> int:
+    """The field as iproute2 prints it: `0x10`, or by name. Raises ValueError."""
+    if _HEX.fullmatch(text):
+        return int(text, 16)
+    named = _DSFIELDS.get(text.casefold())
+    return _number(text) if named is None else named
+
+
+def _route_from_json(record: Mapping[str, object]) -> Route:
+    hops = record.get("nexthops", [])
+    metrics = record.get("metrics", [])
+    flags = record.get("flags", [])
+    if not isinstance(hops, list) or not isinstance(metrics, list) or not isinstance(flags, list):
+        raise ValueError("nexthops, metrics and flags are lists")
+    attributes = ((k, str(v)) for m in metrics for k, v in m.items())  # null where an attribute has no value
     return Route(
-        prefix=_prefix(text("dst")),
-        gateway=IPv4Address(text("gateway")) if "gateway" in record else None,
-        device=text("dev") if "dev" in record else None,
-        protocol=text("protocol", "boot"),
-        metric=int(text("metric", "0")),
-        type=text("type", "unicast"),
-        scope=text("scope", "global"),
-        source=IPv4Address(text("prefsrc")) if "prefsrc" in record else None,
-        flags=frozenset(str(f) for f in flags) if isinstance(flags, list) else frozenset(),
-        tos=int(text("tos", "0"), 0),
-        multipath=multipath,
-        extra=extra,
+        prefix=_prefix(_text(record, "dst")),
+        gateway=IPv4Address(_text(record, "gateway")) if "gateway" in record else None,
+        device=_text(record, "dev") if "dev" in record else None,
+        protocol=_text(record, "protocol", "boot"),
+        metric=_number(_text(record, "metric", "0")),
+        type=_text(record, "type", "unicast"),
+        scope=_text(record, "scope", "global"),
+        source=IPv4Address(_text(record, "prefsrc")) if "prefsrc" in record else None,
+        flags=frozenset(map(str, flags)),
+        tos=_tos(_text(record, "tos", "0")),
+        multipath=tuple(IPv4Address(_text(h, "gateway")) for h in hops if "gateway" in h),
+        extra=" ".join(f"{k} {v}" for k, v in attributes if _is_metric(k, v)),
     )
 
 
 def _parse_route_text(output: str) -> tuple[Route, ...]:
     routes: list[Route] = []
-    hops: list[IPv4Address] = []
+    hops: dict[int, list[IPv4Address]] = {}
     for line in output.splitlines():
         words = line.split()
         if not words:
             continue
-        if words[0] == "nexthop" and routes:
-            hops += [IPv4Address(words[words.index("via") + 1])] if "via" in words else []
-            routes[-1] = _with_hops(routes[-1], tuple(hops))
-            continue
-        hops = []
         try:
-            routes.append(_checked(_route_from_words(words)))
+            if words[0] == "nexthop" and routes:
+                found = hops.setdefault(len(routes) - 1, [])
+                found += [IPv4Address(words[words.index("via") + 1])] if "via" in words else []
+            else:
+                routes.append(_check(_route_from_words(words)))
         except (ValueError, IndexError) as error:
-            raise UnreadableOutput(f"unreadable output of ip: {clean_line(line)}") from error
+            raise UnreadableOutput(f"unreadable output of ip: {clean_value(line)}") from error
+    for number, found in hops.items():
+        routes[number] = replace(routes[number], multipath=tuple(found))
     return tuple(routes)
 
 
-def _with_hops(route: Route, hops: tuple[IPv4Address, ...]) -> Route:
-    return Route(
-        route.prefix,
-        protocol=route.protocol,
-        metric=route.metric,
-        scope=route.scope,
-        flags=route.flags,
-        multipath=hops,
-    )
-
-
-def _route_from_words(words: list[str]) -> Route:
-    rest = list(words)
-    kind = rest.pop(0) if rest[0] in _TYPES else "unicast"
-    prefix = _prefix(rest.pop(0))
+def _route_from_words(words: Sequence[str]) -> Route:
+    kind, at = (words[0], 1) if words[0] in _TYPES else ("unicast", 0)
+    prefix = _prefix(words[at])
+    rest = iter(words[at + 1 :])
     values: dict[str, str] = {}
     flags: set[str] = set()
-    while rest:
-        word = rest.pop(0)
+    for word in rest:
         if word in _FLAGS:
             flags.add(word)
-        elif rest:
-            value = rest.pop(0)
-            values[word] = rest.pop(0) if value == "lock" and rest else value
+        elif (value := next(rest, None)) is not None:
+            following = next(rest, "") if value in ("lock", "inet6") else ""  # `mtu lock 1400`, `via inet6 fe80::1`
+            values[word] = following if value == "lock" else value
     return Route(
         prefix=prefix,
-        gateway=IPv4Address(values["via"]) if "via" in values else None,
+        gateway=IPv4Address(values["via"]) if values.get("via", "inet6") != "inet6" else None,
         device=values.get("dev"),
         protocol=values.get("proto", "boot"),
-        metric=int(values.get("metric", "0")),
+        metric=_number(values.get("metric", "0")),
         type=kind,
         scope=values.get("scope", "global"),
         source=IPv4Address(values["src"]) if "src" in values else None,
         flags=frozenset(flags),
-        tos=int(values.get("tos", "0"), 0),
-        extra=" ".join(f"{k} {v}" for k, v in values.items() if k in _METRICS and v.isdigit()),
+        tos=_tos(values.get("tos", "0")),
+        extra=" ".join(f"{k} {v}" for k, v in values.items() if _is_metric(k, v)),
     )
 
 
@@ -273,33 +307,34 @@ def parse_addresses(output: str) -> tuple[InterfaceAddress, ...]:
     Version 4.15 already prints JSON here, with empty records among the real ones (measured). Raises UnreadableOutput.
     """
     try:
-        records = json.loads(output or "[]")
         return tuple(
-            InterfaceAddress(
-                device=_name(record["ifname"]),
-                address=IPv4Interface(f"{info['local']}/{info['prefixlen']}"),
-                is_up="UP" in record.get("flags", ()),
-                is_temporary=info.get("dynamic") is True,
-            )
-            for record in records
+            _address(_name(record["ifname"]), "UP" in record.get("flags", ()), info)
+            for record in json.loads(output or "[]")
             if record.get("ifname")
             for info in record.get("addr_info", ())
             if info.get("family") == "inet" and "local" in info
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UnreadableOutput(f"unreadable output of ip: {clean_line(str(error))}") from error
+        raise UnreadableOutput(f"unreadable output of ip: {clean_value(str(error))}") from error
+
+
+def _address(device: str, is_up: bool, info: Mapping[str, object]) -> InterfaceAddress:
+    """Raises ValueError or KeyError."""
+    address = IPv4Address(_text(info, "local"))
+    length = _number(_text(info, "prefixlen"))
+    return InterfaceAddress(device, IPv4Interface((address, length)), is_up, info.get("dynamic") is True)
 
 
 def _name(value: object) -> str:
     """An interface's name. Raises ValueError."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise ValueError(f"not an interface name: {value!r}")
+        raise ValueError(f"not an interface name: {clean_value(repr(value))}")
     return value
 
 
 # --- reading failures -------------------------------------------------------------------------------------------
 
-_FAILED_LINE: Final = re.compile(r"Command failed \S*:(\d+)")
+_FAILED_LINE: Final = re.compile(r"Command failed \S*:([0-9]{1,9})(?![0-9])")
 
 
 def failed_lines(stderr: str) -> dict[int, str]:
@@ -312,7 +347,7 @@ def failed_lines(stderr: str) -> dict[int, str]:
     words = ""
     for line in stderr.splitlines():
         if match := _FAILED_LINE.search(line):
-            failures[int(match[1])] = clean_line(words) or "refused"
+            failures[int(match[1])] = clean_value(words) or "refused"
             words = ""
         elif line.strip():
             words = line

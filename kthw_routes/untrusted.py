@@ -8,16 +8,37 @@ path or a file only where it `is_plain_name`.
 import re
 from typing import Final
 
-_ESCAPES: Final = re.compile(
-    r"""
-      (?:\x1b\]|\x9d) [^\x07\x1b\x9c]* (?:\x07|\x1b\\|\x9c|$)   # OSC, ended by BEL or ST
-    | (?:\x1b[PX^_]|[\x90\x98\x9e\x9f]) [^\x1b\x9c]* (?:\x1b\\|\x9c|$)  # DCS, SOS, PM, APC
-    | (?:\x1b\[|\x9b) [0-?]* [ -/]* [@-~]?                    # CSI
-    | \x1b [ -/]* [0-~]?                                      # any other escape sequence
-    """,
-    re.VERBOSE,
+MAX_VALUE: Final = 2_000
+"""Characters of one value from outside (a name, a label, an error's words) that are cleaned and shown."""
+
+_SPECIAL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_INERT: Final = (
+    "".join(
+        chr(c)
+        for first, last in ((0x00, 0x06), (0x08, 0x08), (0x0B, 0x0C), (0x0E, 0x1A), (0x1C, 0x1F), (0x7F, 0x8F))
+        for c in range(first, last + 1)
+    )
+    + "\x91\x92\x93\x94\x95\x96\x97\x99\x9a"
 )
-_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""The control characters that neither begin nor end an escape sequence."""
+_UNSEEN: Final = re.compile("[\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
+_FORMS: Final = (
+    ("\x1b[", "\x9b"),
+    ("\x1b\\", "\x9c"),
+    *((f"\x1b{introducer}", "\x9d") for introducer in "]PX^_"),
+    *((introducer, "\x9d") for introducer in "\x90\x98\x9e\x9f"),
+)
+"""The other forms of CSI, of ST, and of what begins a string: OSC, DCS, SOS, PM and APC are all removed alike."""
+_SEQUENCE: Final = r"""(?:
+      (?<=\x9b) [0-?]*+ [ -/]*+ [@-~]?        # CSI, also an unfinished one
+    | (?<=\x9d) [^\n\x07\x1b\x9b-\x9d]*+     # a string: to its end, to the next sequence, or to the end of its line
+    | (?<=\x1b) [ -/]*+ [0-~]?               # any other escape sequence
+    | (?<=[\x07\x9c])                        # the end of a string
+)"""
+_SEQUENCES: Final = re.compile(
+    rf"[\x07\x1b\x9b-\x9d] {_SEQUENCE} (?: [\x07\x1b\x9b-\x9d]++ {_SEQUENCE} )*+", re.VERBOSE
+)
+"""As many sequences as follow each other at once. A run of introducers counts as its last one, as in a terminal."""
 
 PLAIN_NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}"
 """The pattern of the names of files, interfaces and namespaces that mean nothing but themselves wherever they stand."""
@@ -27,14 +48,38 @@ _PLAIN_NAME: Final = re.compile(PLAIN_NAME)
 def clean(text: str) -> str:
     """`text` without escape sequences, control characters and bidirectional overrides; tab and newline stay.
 
-    A carriage return becomes a newline, as it would have overwritten what stood before it.
+    A carriage return becomes a newline, as it would have overwritten what stood before it. A string sequence that is
+    not finished on its line hides the rest of that line and nothing after it.
+
+    Linear in the length of `text`, whatever is in it: nothing that was scanned is scanned again.
     """
-    return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    if _SPECIAL.search(text) is None:
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii():
+        text = _UNSEEN.sub("", text)
+    for character in _INERT:
+        text = text.replace(character, "")
+    for form, character in _FORMS:
+        text = text.replace(form, character)
+    return _SEQUENCES.sub("", text)
 
 
-def clean_line(text: str) -> str:
-    """`clean`, on one line: newlines and tabs become single spaces."""
+def clean_line(text: str, limit: int | None = None) -> str:
+    """`clean`, on one line: newlines and tabs become single spaces.
+
+    Args:
+        text: what came from outside.
+        limit: how many characters of it are looked at at all; an ellipsis stands for the others. None: all of them.
+    """
+    if limit is not None and len(text) > limit:
+        return " ".join(f"{clean(text[:limit])}…".split())
     return " ".join(clean(text).split())
+
+
+def clean_value(text: str) -> str:
+    """One value from outside on one line, cut to MAX_VALUE characters before anything is done with it."""
+    return clean_line(text, MAX_VALUE)
 
 
 def is_plain_name(name: str) -> bool:

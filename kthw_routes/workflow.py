@@ -115,7 +115,7 @@ class Walk:
 
         def read(session: Session) -> HostFacts:
             visit = Visit(session, Step.CHECKS, self._emit)
-            facts = look(visit, cluster.node(session.node), _next_hops(cluster))
+            facts = look(visit, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
             visit.state(HostState.READ)
             return facts
 
@@ -310,7 +310,8 @@ class Walk:
 
         def read(session: Session) -> HostFacts:
             session.open()
-            read = look(Visit(session, Step.PROOF, self._emit), cluster.node(session.node), _next_hops(cluster))
+            visit = Visit(session, Step.PROOF, self._emit)
+            read = look(visit, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
             return self._switches.besides(read) if self._switches is not None else read
 
         cluster, facts = inspection.cluster, dict[str, HostFacts]()

@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from kthw_routes.cluster import Cluster, Node, PodCidrSource
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node, PodCidrSource
 from kthw_routes.events import HostState, now
 from kthw_routes.hosts import network_setup, programs
 from kthw_routes.hosts.command import Command
@@ -15,26 +16,46 @@ from kthw_routes.hosts.errors import HostError, NoIproute, NoRoot
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.observed import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
-from kthw_routes.untrusted import clean_line
+from kthw_routes.untrusted import clean_line, clean_value
 
 _MOST_NAMESPACES: Final = 12
 """So many network namespaces are searched for a pod; one is enough for the proof."""
-_POD_CIDR: Final = re.compile(r"""^\s*podCIDR\s*:\s*["']?([0-9./]+)["']?\s*$""", re.MULTILINE)
+MAX_ROUTES: Final = 20_000
+"""Routes within the cluster CIDR that one host may have: twenty times as many as a thousand workers need."""
+MAX_ALIKE: Final = 100
+"""Routes of one prefix that one host may have."""
+MAX_HOST_NAME: Final = 255
+"""Characters; more than the kernel keeps."""
+MAX_ADDRESSES: Final = 5_000
+"""IPv4 addresses that the interfaces of one host may have."""
+_POD_CIDR: Final = re.compile(r"""^[ \t]*podCIDR[ \t]*:[ \t]*["']?([0-9./]{1,20})["']?[ \t]*$""", re.MULTILINE)
+_TRY_IT: Final = "Look at what the command answers on that host; the log names it."
+_NO_MORE: Final = "Is this the right host? Nothing is planned for it; leave it out (--only names the others)."
 
 
 class Unreadable(HostError):
     """The host answered in a form that is not understood."""
 
 
-def look(visit: Visit, node: Node, next_hops: Collection[IPv4Address] = ()) -> HostFacts:
+class TooMuch(HostError):
+    """The host has more of something than is handled."""
+
+
+def look(
+    visit: Visit, node: Node, next_hops: Collection[IPv4Address] = (), cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR
+) -> HostFacts:
     """Read one host; nothing on it is changed. The session is open and its privilege known.
 
-    `next_hops`: the other nodes' internal addresses; of the interfaces that lead there it is read who rules them.
+    Args:
+        visit: an open session.
+        node: the host.
+        next_hops: the other nodes' internal addresses; of the interfaces that lead there it is read who rules them.
+        cluster_cidr: within which routes are planned; up to MAX_ROUTES of them are.
 
     Raises:
         NoRoot: neither root nor sudo.
         NoIproute: no `ip` of iproute2.
-        Unreadable, ConnectionLost, CommandTimedOut.
+        Unreadable, TooMuch, ConnectionLost, CommandTimedOut.
     """
     visit.state(HostState.READING)
     session = visit.session
@@ -56,10 +77,10 @@ def look(visit: Visit, node: Node, next_hops: Collection[IPv4Address] = ()) -> H
         host_key=session.host_key,
         user=session.user,
         privilege=session.privilege,
-        hostname=clean_line(_read(visit, programs.hostname())),
+        hostname=clean_line(_read(visit, programs.hostname()), MAX_HOST_NAME),
         iproute2=version,
         addresses=addresses,
-        routes=read_routes(visit),
+        routes=_bounded(visit, read_routes(visit), cluster_cidr),
         cni_cidr=cni,
         kubelet_cidr=kubelet,
         ip_forward=read_forwarding(visit),
@@ -112,12 +133,26 @@ def read_forwarding(visit: Visit) -> bool:
 
 
 def read_routes(visit: Visit) -> tuple[Route, ...]:
-    """The main table, in the kernel's order. Raises Unreadable, and what `Session.run` raises."""
+    """The main table, in the kernel's order. Raises Unreadable, TooMuch, and what `Session.run` raises."""
     command = programs.routes()
     try:
-        return parse_routes(_read(visit, command, required=True))
+        routes = parse_routes(_read(visit, command, required=True))
     except UnreadableOutput as error:
-        raise Unreadable(visit.node, f"{error}.") from error
+        raise Unreadable(visit.node, f"{error}.", _TRY_IT) from error
+    prefix, alike = max(Counter(r.prefix for r in routes).items(), key=lambda item: item[1], default=(None, 0))
+    if alike > MAX_ALIKE:
+        sentence = f"it has {alike:,} routes to {prefix}; kthw-routes handles up to {MAX_ALIKE:,} of one prefix."
+        raise TooMuch(visit.node, sentence, _NO_MORE)
+    return routes
+
+
+def _bounded(visit: Visit, routes: tuple[Route, ...], cluster_cidr: IPv4Network) -> tuple[Route, ...]:
+    """`routes`, where no more than MAX_ROUTES lie within the cluster CIDR. Raises TooMuch."""
+    inside = sum(1 for route in routes if route.prefix.subnet_of(cluster_cidr))
+    if inside > MAX_ROUTES:
+        sentence = f"it has {inside:,} routes in {cluster_cidr}; kthw-routes handles up to {MAX_ROUTES:,} there."
+        raise TooMuch(visit.node, sentence, _NO_MORE)
+    return routes
 
 
 def read_addresses(visit: Visit) -> tuple[InterfaceAddress, ...]:
@@ -133,22 +168,26 @@ def read_etc_hosts(visit: Visit) -> bytes | None:
 
 def _addresses(visit: Visit, command: Command) -> tuple[InterfaceAddress, ...]:
     try:
-        return parse_addresses(_read(visit, command, required=True))
+        addresses = parse_addresses(_read(visit, command, required=True))
     except UnreadableOutput as error:
-        raise Unreadable(visit.node, f"{error}.") from error
+        raise Unreadable(visit.node, f"{error}.", _TRY_IT) from error
+    if len(addresses) > MAX_ADDRESSES:
+        sentence = f"it has {len(addresses):,} IPv4 addresses; kthw-routes handles up to {MAX_ADDRESSES:,}."
+        raise TooMuch(visit.node, sentence, _NO_MORE)
+    return addresses
 
 
 def _read(visit: Visit, command: Command, *, required: bool = False) -> str:
     """stdout of a command; the empty string where it failed and may."""
     result = visit.run(command, silent=True)
     if required and not result.ok:
-        said = clean_line(result.err) or "nothing"
+        said = clean_value(result.err) or "nothing"
         raise Unreadable(visit.node, f"`{command}` failed with status {result.status} and said: {said}")
     return result.out if result.ok else ""
 
 
 def _iproute2_version(visit: Visit) -> str:
-    version = clean_line(_read(visit, programs.ip_version()))
+    version = clean_value(_read(visit, programs.ip_version()))
     if "iproute2" not in version:
         raise NoIproute(
             visit.node,
@@ -162,7 +201,7 @@ def _bridges(visit: Visit) -> tuple[InterfaceAddress, ...]:
     """The bridges' addresses; none where this `ip` cannot tell them."""
     result = visit.run(programs.bridge_addresses(), silent=True)
     try:
-        return parse_addresses(result.out) if result.ok else ()
+        return parse_addresses(result.out)[:MAX_ADDRESSES] if result.ok else ()
     except UnreadableOutput:
         return ()
 
@@ -191,16 +230,20 @@ def _documents(text: str) -> Iterable[object]:
 
 
 def _subnets(document: object) -> Iterable[IPv4Network]:
-    """Every IPv4 `subnet` in a CNI configuration: `ipam.subnet`, `ipam.ranges[][].subnet`, in any plugin of a list."""
-    if isinstance(document, dict):
-        subnet = document.get("subnet")
-        if isinstance(subnet, str) and (network := _network(subnet)):
-            yield network
-        for value in document.values():
-            yield from _subnets(value)
-    elif isinstance(document, list):
-        for value in document:
-            yield from _subnets(value)
+    """Every IPv4 `subnet` in a CNI configuration: `ipam.subnet`, `ipam.ranges[][].subnet`, in any plugin of a list.
+
+    In the order in which they stand there; without recursion, as the decoder takes what is nested deeper than that.
+    """
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            subnet = value.get("subnet")
+            if isinstance(subnet, str) and (network := _network(subnet)):
+                yield network
+            waiting += reversed(value.values())
+        elif isinstance(value, list):
+            waiting += reversed(value)
 
 
 def _network(text: str) -> IPv4Network | None:

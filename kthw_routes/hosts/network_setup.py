@@ -16,7 +16,7 @@ from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence import netplan, networkd, unit
-from kthw_routes.untrusted import clean_line, is_plain_name
+from kthw_routes.untrusted import clean_value, is_plain_name
 
 _SYSTEMD: Final = PurePosixPath("/run/systemd/system")
 """There where systemd is the init; sd_booted(3)."""
@@ -31,6 +31,7 @@ _MOST_FILES: Final = 50
 """So many files of ours are read; there is one for each interface, and a few more."""
 _NETWORK_FILE: Final = re.compile(r"^ *Network File: (\S+)$", re.MULTILINE)
 _NETWORKD_STATE: Final = re.compile(r"^ *State: (.+)$", re.MULTILINE)
+_INDEX: Final = re.compile(r"[0-9]{1,10}")
 _NM_LEAVES_ALONE: Final = ("unmanaged", "unavailable", "disconnected", "externally")
 """States in which a connection that NetworkManager names, if any, is not what brought the interface up."""
 _NO_GET: Final = ("unknown command", "invalid choice", "not found in your system")
@@ -93,7 +94,7 @@ def _ask(visit: Visit, command: Command) -> Result | None:
 
 def _says(visit: Visit, command: Command) -> str:
     result = _ask(visit, command)
-    return clean_line(result.out) if result and result.ok else ""
+    return clean_value(result.out) if result and result.ok else ""
 
 
 # --- interfaces -------------------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ def _by_networkd(visit: Visit, devices: Collection[str]) -> tuple[LinkSetup, ...
             LinkSetup(
                 device,
                 network_file=path if path and own_paths.is_network_file(path) else None,
-                networkd_state=clean_line(state[1]) if state else "",
+                networkd_state=clean_value(state[1]) if state else "",
             )
         )
     return tuple(links)
@@ -129,7 +130,7 @@ def _beside(visit: Visit, links: Collection[LinkSetup]) -> tuple[LinkSetup, ...]
     known = {link.device for link in links}
     rows = (line.split() for line in _says_lines(visit, programs.networkd_links()))
     # The last word is "configured", "configuring", "failed", …; a link without a carrier is ruled all the same.
-    ruled = [row[1] for row in rows if len(row) == 5 and row[0].isdigit() and row[4] != "unmanaged"]
+    ruled = [row[1] for row in rows if len(row) == 5 and _INDEX.fullmatch(row[0]) and row[4] != "unmanaged"]
     found = _by_networkd(visit, [name for name in ruled if name not in known][:_MOST_LINKS])
     return tuple(link for link in found if link.by_networkd)
 
@@ -164,7 +165,7 @@ def _nm_connection(visit: Visit, device: str) -> str:
     lines = _says_lines(visit, programs.networkmanager_status(device))
     if len(lines) < 2 or any(word in lines[1] for word in _NM_LEAVES_ALONE):
         return ""
-    return "" if lines[0].strip() in ("", "--") else clean_line(lines[0])
+    return "" if lines[0].strip() in ("", "--") else clean_value(lines[0])
 
 
 # --- netplan ----------------------------------------------------------------------------------------------------

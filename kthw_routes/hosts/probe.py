@@ -16,7 +16,7 @@ from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFacts
 from kthw_routes.plan import wanted_routes
 from kthw_routes.proof import Counters, Evidence, PairReading, ProbePoint, Verdict, rounds
-from kthw_routes.untrusted import clean_line
+from kthw_routes.untrusted import clean_value
 
 _SECONDS_PER_ROUND: Final = 4
 _SPARE_SECONDS: Final = 15
@@ -39,7 +39,7 @@ def verdicts(visit: Visit, cluster: Cluster, node: Node, facts: HostFacts) -> tu
             continue
         source, device = origin
         result = visit.run(programs.forwarding_verdict(wanted.prefix.network_address + 2, source, device))
-        words = clean_line(result.out if result.ok else result.err)
+        words = clean_value(result.out if result.ok else result.err)
         forwards = result.ok and f"via {wanted.next_hop} " in f"{words} "
         found.append(Verdict(node.name, wanted.worker, wanted.prefix, forwards, words))
     return tuple(found)
@@ -50,7 +50,8 @@ def _origin(cluster: Cluster, node: Node, facts: HostFacts, next_hop: IPv4Addres
     if facts.bridge:
         taken = {facts.bridge.address.ip}
         hosts = facts.bridge.address.network.hosts()
-        return next(ip for ip in hosts if ip not in taken), facts.bridge.device
+        other = next((ip for ip in hosts if ip not in taken), None)  # a bridge with a /32 has no other
+        return (other, facts.bridge.device) if other is not None else None
     device = facts.device_of(node.internal)
     neighbours = [n.internal for n in cluster if n.is_member and n.internal not in (None, node.internal, next_hop)]
     source = neighbours[0] if neighbours else next_hop
@@ -141,7 +142,7 @@ def _add_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], seconds: int,
         elif outcome.value is None:
             problems[name] = "stopped"
         elif not outcome.value.ok:
-            problems[name] = f"{name} took no probe address: {clean_line(outcome.value.err)}"
+            problems[name] = f"{name} took no probe address: {clean_value(outcome.value.err)}"
     return problems
 
 
@@ -273,7 +274,7 @@ def _reading(
     numbers = _SENT.search(result.out)
     mean = _MEAN.search(result.out)
     complaints = [line for line in result.out.splitlines() if line.startswith("From ")]
-    words = clean_line(result.err) or (clean_line(complaints[0]) if complaints else "")
+    words = clean_value(result.err) or (clean_value(complaints[0]) if complaints else "")
     return PairReading(
         source,
         target,
@@ -300,7 +301,7 @@ def _with_neighbours(
         hops = ready[session.node].next_hops
         failed = [r.target for r in readings if r.source == session.node and r.tested and not r.ok and not r.words]
         return {
-            target: clean_line(visit.run(programs.neighbour(hops[target]), silent=True).out)
+            target: clean_value(visit.run(programs.neighbour(hops[target]), silent=True).out)
             for target in failed
             if target in hops
         }

@@ -1,10 +1,17 @@
 """What `ip` prints, read into values, and the lines that are sent."""
 
+import contextlib
 import json
+import re
+import time
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from kthw_routes.iproute2 import (
+    MAX_METRIC,
     RouteCommand,
     UnreadableOutput,
     Verb,
@@ -56,6 +63,58 @@ blackhole 10.200.3.0/24
 """  # noqa: W291 - iproute2 ends its lines with a blank
 
 
+ODD = [
+    *(
+        ("metric", v)
+        for v in ("99999999999", "-5", "true", "1.5", "1e400", "NaN", "null", "[]", '"١٢"', '"1_000"', '"¹²"')
+    ),
+    *(("metric", v) for v in ("4294967296", '"0x10"', '" 5"', '"+5"', '""')),
+    *(("tos", v) for v in ('"0x1ff"', "256", "-1", '"0b1"', '"0o7"', '"1_0"', '"AF99"', "true")),
+    *(("protocol", v) for v in ("256", '"999"', '"-1"', '"-force"', '"٢٠٠"', "true", "null", "[]")),
+    *(("scope", v) for v in ("256", '"-x"', "null", "{}")),
+    *(("type", v) for v in ('"nat"', "6", "null", "[]")),
+    *(("gateway", v) for v in ('"1.2.3"', "5", "true", "null", '"fe80::1"', '"１.2.3.4"', "[]")),
+    *(("dst", v) for v in ('"10.200.1.1/24"', "5", "null", '"10.200.1.0/٢٤"', "{}")),
+    *(("dev", v) for v in ("null", "5.5", '""', '"a b"', "[]")),
+    *(("flags", v) for v in ("null", "5", '"x"', "{}", '["a b"]', '["\\n"]')),
+    *(("metrics", v) for v in ("null", "5", '"mtu"', "[5]", '["mtu"]')),
+    *(("nexthops", v) for v in ("null", "5", "{}", "[5]", '[{"gateway": 5}]', '[{"gateway": null}]')),
+]
+"""Fields of a record that no command could be made of, or that are of another type."""
+
+# As iproute2 6.1 prints what a kernel accepts (measured).
+ODD_BUT_RIGHT = """10.200.1.0/24 tos 0x10 via 192.168.128.2 dev d0 linkdown
+10.200.1.0/24 via 192.168.128.2 dev d0 metric 4294967295 linkdown
+10.200.2.0/24 tos 0xfc via 192.168.128.2 dev d0 proto 255 linkdown
+10.200.2.0/24 tos CS1 via 192.168.128.2 dev d0 linkdown
+10.200.3.0/24 via 192.168.128.2 dev d0 proto unspec linkdown
+10.200.3.0/24 dev d0 scope 100 metric 7 linkdown
+10.200.4.0/24 linkdown
+\tnexthop via 192.168.128.2 dev d0 weight 5 linkdown
+\tnexthop dev d0 weight 256 linkdown
+10.200.5.0/24 via inet6 fe80::1 dev d0
+10.200.6.0/24 via 192.168.128.2 dev d0 linkdown mtu lock 1400 cwnd 4 hoplimit 5 features ecn congctl reno
+multicast 10.200.7.0/24 dev d0 scope link linkdown
+throw 10.200.9.0/24
+10.200.13.0/24 via 192.168.128.2 dev d0 linkdown realm 5
+"""
+ODD_BUT_RIGHT_JSON = """[
+{"dst":"10.200.1.0/24","tos":"0x10","gateway":"192.168.128.2","dev":"d0","flags":["linkdown"]},
+{"dst":"10.200.1.0/24","gateway":"192.168.128.2","dev":"d0","metric":4294967295,"flags":["linkdown"]},
+{"dst":"10.200.2.0/24","tos":"0xfc","gateway":"192.168.128.2","dev":"d0","protocol":"255","flags":["linkdown"]},
+{"dst":"10.200.2.0/24","tos":"CS1","gateway":"192.168.128.2","dev":"d0","flags":["linkdown"]},
+{"dst":"10.200.3.0/24","gateway":"192.168.128.2","dev":"d0","protocol":"unspec","flags":["linkdown"]},
+{"dst":"10.200.3.0/24","dev":"d0","scope":"100","metric":7,"flags":["linkdown"]},
+{"dst":"10.200.4.0/24","flags":["linkdown"],"nexthops":[
+ {"gateway":"192.168.128.2","dev":"d0","weight":5,"flags":["linkdown"]},{"dev":"d0","weight":256,"flags":["linkdown"]}]},
+{"dst":"10.200.5.0/24","via":{"family":"inet6","host":"fe80::1"},"dev":"d0","flags":[]},
+{"dst":"10.200.6.0/24","gateway":"192.168.128.2","dev":"d0","flags":["linkdown"],
+ "metrics":[{"mtu":1400,"cwnd":4,"hoplimit":5,"ecn":null,"rto_min":5,"congestion":"reno"}]},
+{"type":"multicast","dst":"10.200.7.0/24","dev":"d0","scope":"link","flags":["linkdown"]},
+{"type":"throw","dst":"10.200.9.0/24","flags":[]},
+{"dst":"10.200.13.0/24","gateway":"192.168.128.2","dev":"d0","flags":["linkdown"],"flow":{"to":"5"}}]"""
+
+
 def test_both_forms_of_a_table_are_the_same_routes() -> None:
     from_json, from_text = parse_routes(JSON), parse_routes(TEXT)
     assert from_json == from_text
@@ -83,6 +142,14 @@ def test_an_empty_table_is_no_routes() -> None:
         '[{"dst": "10.200.1.0/24", "protocol": "boot\\nroute del default"}]',
         "10.200.1.0/24 via nowhere dev eth0\n",
         "[" * 200_000,
+        *(f'[{{"dst": "10.200.1.0/24", "{key}": {value}}}]' for key, value in ODD),
+        "10.200.1.0/24 via 192.168.128.11 dev eth0 metric 99999999999\n",
+        "10.200.1.0/24 via 192.168.128.11 dev eth0 metric -5\n",
+        "10.200.1.0/24 via 192.168.128.11 dev eth0 metric ¹²\n",
+        "10.200.1.0/24 via 192.168.128.11 dev eth0 tos 0x1ff\n",
+        "10.200.1.0/24 via 192.168.128.11 dev eth0 proto 256\n",
+        "10.200.1.0/24\n\tnexthop via nowhere\n",
+        "10.200.1.0/24\n\tnexthop via\n",
     ],
 )
 def test_other_output_is_refused(output: str) -> None:
@@ -161,3 +228,136 @@ def test_kernel_errors_are_mapped_to_their_lines() -> None:
         'Error: any valid prefix is expected rather than "x".\n'
     )
     assert failed_lines(stderr) == {2: "RTNETLINK answers: File exists", 3: "Error: Nexthop has invalid gateway."}
+
+
+def test_what_a_kernel_accepts_is_read_and_can_be_sent() -> None:
+    routes = parse_routes(ODD_BUT_RIGHT_JSON)
+    assert parse_routes(ODD_BUT_RIGHT) == routes
+    assert [(r.tos, r.metric, r.protocol) for r in routes[:4]] == [
+        (0x10, 0, "boot"),
+        (0, MAX_METRIC, "boot"),
+        (0xFC, 0, "255"),
+        (0x20, 0, "boot"),
+    ]
+    assert routes[5].scope == "100"
+    assert routes[8].extra == "mtu 1400 cwnd 4 hoplimit 5"
+    for route in routes:
+        RouteCommand(Verb.DELETE, route)
+
+
+_ADDRESSES = st.integers(0, 2**32 - 1).map(IPv4Address)
+_NETWORKS = st.builds(lambda ip, length: IPv4Network((ip, length), strict=False), _ADDRESSES, st.integers(0, 32))
+_TOKENS = st.from_regex(r"[A-Za-z0-9_.:@+-]{1,16}", fullmatch=True)
+_CODES = st.one_of(
+    st.sampled_from(["boot", "static", "dhcp", "link", "global"]), st.integers(-1, 300).map(str), _TOKENS
+)
+_ROUTES = st.builds(
+    Route,
+    prefix=_NETWORKS,
+    gateway=st.none() | _ADDRESSES,
+    device=st.none() | _TOKENS,
+    protocol=_CODES,
+    metric=st.integers(-1, 2**32),
+    type=st.sampled_from(["unicast", "blackhole", "throw", "multicast", "nat"]),
+    scope=_CODES,
+    source=st.none() | _ADDRESSES,
+    flags=st.frozensets(st.sampled_from(["onlink", "linkdown", "rt_trap"])),
+    tos=st.integers(-1, 257),
+    multipath=st.lists(_ADDRESSES, max_size=3).map(tuple),
+    extra=st.sampled_from(["", "mtu 1400", "mtu 1400 hoplimit 5", "mtu -1", "mtu ¹²", "mtu 4294967296", "via 1"]),
+)
+
+
+def _printed(route: Route) -> str:
+    """A route as `ip -json` prints it."""
+    record = {
+        "type": route.type,
+        "dst": str(route.prefix).removesuffix("/32"),
+        "protocol": route.protocol,
+        "scope": route.scope,
+        "metric": route.metric,
+        "tos": f"{route.tos:#04x}",
+        "flags": sorted(route.flags),
+    }
+    words = route.extra.split()
+    record |= {"metrics": [dict(zip(words[::2], map(int, words[1::2]), strict=True))]} if words else {}
+    record |= {"gateway": str(route.gateway)} if route.gateway is not None else {}
+    record |= {"dev": route.device} if route.device is not None else {}
+    record |= {"prefsrc": str(route.source)} if route.source is not None else {}
+    record |= {"nexthops": [{"gateway": str(hop)} for hop in route.multipath]} if route.multipath else {}
+    return json.dumps([record])
+
+
+@given(_ROUTES)
+def test_what_can_be_sent_is_read(route: Route) -> None:
+    try:
+        RouteCommand(Verb.REPLACE, route)
+    except ValueError:
+        assume(False)
+    assert parse_routes(_printed(route)) == (route,)
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(
+        ["10.200.1.0/24", "10.0.0.1", "200", "0x10", "¹²", "１２", "1_0", "kernel", "boot", "eth0", "onlink"]
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["gateway", "mtu", "dev"]), inner),
+    max_leaves=5,
+)
+_KEYS = [
+    "type",
+    "gateway",
+    "dev",
+    "protocol",
+    "scope",
+    "metric",
+    "tos",
+    "flags",
+    "prefsrc",
+    "nexthops",
+    "metrics",
+    "via",
+]
+
+
+@given(st.dictionaries(st.sampled_from(_KEYS), _JSON, max_size=4))
+def test_what_is_read_can_be_sent(record: dict[str, object]) -> None:
+    try:
+        (route,) = parse_routes(json.dumps([{"dst": "10.200.1.0/24", **record}]))
+    except UnreadableOutput:
+        return
+    assume(not route.is_kernel)  # those are never sent
+    for verb in Verb:
+        assert re.fullmatch(r"[A-Za-z0-9_.:@+/ -]+", RouteCommand(verb, route).line())
+
+
+def test_a_long_table_is_read_in_one_pass() -> None:
+    hops = "\tnexthop via 192.168.128.11 dev eth0 weight 1\n" * 20_000
+    words = "mtu 1400 " * 100_000
+    for table in (
+        f"10.200.1.0/24\n{hops}",
+        f"10.200.1.0/24 dev eth0 {words}\n",
+        "x" * 4_000_000,
+        "[" + "9" * 4_000_000,
+    ):
+        begun = time.process_time()
+        with contextlib.suppress(UnreadableOutput):
+            parse_routes(table)
+        assert time.process_time() - begun < 10
+
+
+def test_what_cannot_be_read_is_quoted_on_one_short_line() -> None:
+    with pytest.raises(UnreadableOutput) as caught:
+        parse_routes("10.200.1.0/24 via \x1b]0;title\x07\u202e" + "9" * 4_000_000)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 5_000
+
+
+def test_the_line_of_a_failure_is_a_number_of_ours() -> None:
+    huge = "9" * 5_000
+    assert failed_lines(f"no\nCommand failed -:{huge}\nno\nCommand failed -:٣\nno\nCommand failed -:4\n") == {4: "no"}
