@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import termios
 import time
@@ -20,6 +21,9 @@ _STYLE: Final = re.compile(r"\x1b\[[0-9;:]*m")
 
 NEXT: Final = "\x0e"
 """Ctrl-N."""
+
+WAYS: Final = ("SIGTERM", "SIGHUP", "closed", "closed, and nobody tells", "SIGTERM, unread", "SIGHUP, unread")
+"""How it ends. Unread: the terminal is there, and takes nothing of what is written to it."""
 
 
 class WizardTerminal:
@@ -55,7 +59,7 @@ class WizardTerminal:
             if typing and time.monotonic() > typed + 2:
                 self.type(typing)
                 typed = time.monotonic()
-            if not self._read(0.1):
+            if not self.read(0.1):
                 assert self.process.is_alive(), f"the wizard ended without showing {words!r}: {self.shown[-3000:]}"
         self._seen = b""
 
@@ -64,7 +68,8 @@ class WizardTerminal:
         """What came since the last wait, without colours."""
         return _STYLE.sub("", self._seen.decode(errors="replace"))
 
-    def _read(self, seconds: float) -> bool:
+    def read(self, seconds: float) -> bool:
+        """Take what is shown within this time; whether anything was."""
         if not select.select([self._far], [], [], seconds)[0]:
             return False
         with contextlib.suppress(OSError):  # Linux says so when the last one at the other end has gone
@@ -106,6 +111,33 @@ class WizardTerminal:
         """Whether its main thread does; it would wait for events otherwise."""
         return Path(f"/proc/{self.process.pid}/wchan").read_text().startswith("futex")
 
+    def read_again(self) -> None:
+        """Take again what is shown."""
+        self._reads = True
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the terminal, read to its end, is as it was: echo and lines, the old screen, the cursor."""
+        while self.read(0):
+            pass
+        shown = self._seen.decode(errors="replace")
+        screen = shown.rfind("\x1b[?1049l") > shown.rfind("\x1b[?1049h")
+        cursor = shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l")
+        return screen and cursor and termios.tcgetattr(self._near) == self.before
+
+    def end(self, way: str) -> int:
+        """Let it end in one of WAYS; its exit code. Where it can be, the terminal is as it was then."""
+        if way.endswith("unread"):
+            self.fill()
+        if way.startswith("closed"):
+            self.close()
+        else:
+            self.signal(getattr(signal, way.split(",")[0]))
+        code = self.ended()
+        if way in ("SIGTERM", "SIGHUP"):
+            assert self.is_restored
+        return code
+
     def ended(self, patience: float = PATIENCE) -> int:
         """Wait until it has ended by itself, reading what it still shows. Returns its exit code."""
         end = time.monotonic() + patience
@@ -113,7 +145,7 @@ class WizardTerminal:
             if self._far < 0 or not self._reads:
                 self.process.join(0.05)
             else:
-                self._read(0.05)
+                self.read(0.05)
         code = self.process.exitcode
         self.process.kill()
         assert code is not None, "the wizard lives on"
