@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import click
 
 from kthw_routes import __version__
 from kthw_routes.cli_options import EXPORT_FORMATS, json_option, node_options, ssh_options, wish_options, yes_option
+from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.settings import Settings
 
@@ -232,7 +234,8 @@ def _has_terminal() -> bool:
 def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: bool = False) -> None:
     """Run a command and leave with its exit code; an error of ours becomes its sentence, never a traceback."""
     try:
-        code = work()
+        with end_signals(_interrupt):
+            code = work()
     except KthwRoutesError as error:
         click.echo(f"kthw-routes: {error.sentence}", err=True)
         for line in error.hint.splitlines():
@@ -241,9 +244,15 @@ def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: boo
             click.echo(json.dumps(_error_document(error), indent=2))
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("kthw-routes: interrupted.", err=True)
+        with suppress(OSError):  # the terminal may be gone
+            click.echo("kthw-routes: interrupted.", err=True)
         code = ExitCode.INTERRUPTED
     context.exit(code)
+
+
+def _interrupt(_number: int) -> None:
+    """SIGTERM and SIGHUP are as Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def _error_document(error: KthwRoutesError) -> dict[str, object]:

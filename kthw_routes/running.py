@@ -13,6 +13,7 @@ from typing import Final
 from kthw_routes import findings as cluster_findings
 from kthw_routes.connecting import connect, nodes_source
 from kthw_routes.documents import Json, plan_document
+from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import Cancelled, KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.host_plan import Plan
@@ -90,7 +91,7 @@ class RunningCommand:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Ctrl-C stops softly first (what is under way ends well), then at once."""
+        """Ctrl-C stops softly first (what is under way ends well), then at once; SIGTERM and SIGHUP stop softly."""
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
             if self.asker.is_asking:
@@ -101,9 +102,17 @@ class RunningCommand:
                 self.walk.stop.request()
                 self.progress.say("Stopping: hosts that have begun are finished. Ctrl-C again ends them now.")
 
+        def end(number: int) -> None:
+            if self.asker.is_asking:
+                raise KeyboardInterrupt
+            self.walk.stop.request()
+            if number == signal.SIGTERM:  # after SIGHUP nobody reads it
+                self.progress.say("Stopping: hosts that have begun are finished.")
+
         before = signal.signal(signal.SIGINT, interrupt)
         try:
-            yield
+            with end_signals(end):
+                yield
         finally:
             signal.signal(signal.SIGINT, before)
             self.asker.restore_terminal()

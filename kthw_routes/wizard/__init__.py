@@ -1,6 +1,5 @@
 """The wizard: the same steps as the command line, one screen each, in Textual. Only this package imports textual."""
 
-import sys
 from typing import TYPE_CHECKING
 
 from kthw_routes.errors import ExitCode
@@ -18,17 +17,22 @@ def run_wizard(settings: Settings, lab: "EmbeddedLab | None" = None) -> ExitCode
         lab: a started practice lab, where it is the only source to offer. It is closed where another region is chosen,
             else by whoever gave it.
 
-    Returns what `apply` would; 0 where the person left before anything was run.
+    Returns what `apply` would; 0 where the person left before anything was run, 130 after SIGTERM or SIGHUP. Does not
+    return where the terminal is gone, or where the end takes too long: the process ends with 130 then.
     """
     from kthw_routes.wizard.app import WizardApp
+    from kthw_routes.wizard.ending import Ending, write_last_words
 
     app = WizardApp(settings, lab)
+    ending = Ending(app)
     try:
-        code = app.run()
+        with ending:
+            code = app.run()
     finally:
         app.journey.close()
-    for line in app.journey.last_words:
-        sys.stdout.write(f"{line}\n")
+    write_last_words(app.journey.last_words, is_ending=ending.has_begun)
+    if ending.has_begun:
+        return ExitCode.INTERRUPTED
     if code is None:
         return ExitCode.FAILED if app.return_code else app.journey.exit_code
     return code

@@ -1,8 +1,6 @@
 """The wizard as an application: walks the list of steps, fetches what threads left, asks what they want to know."""
 
-import asyncio
 import os
-import signal
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -83,9 +81,6 @@ class WizardApp(App[ExitCode]):
         self._focus_first()
         self.set_interval(_TICK, self.tick)
         self.call_after_refresh(threading.Thread(target=_warm_up, name="warm-up", daemon=True).start)
-        if not self.is_headless:
-            for number in (signal.SIGTERM, signal.SIGHUP):  # the terminal was closed: end the run in good order
-                asyncio.get_running_loop().add_signal_handler(number, self.leave)
 
     # --- the steps ---
 
@@ -300,3 +295,9 @@ class WizardApp(App[ExitCode]):
 
     def _go(self) -> None:
         self.exit(self.journey.exit_code)
+
+    async def end(self) -> None:
+        """Leave because of a signal; the work has ended."""
+        self._quitting = True
+        await self.tick()
+        self.exit(ExitCode.INTERRUPTED)

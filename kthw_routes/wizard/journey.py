@@ -8,7 +8,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
 
 T = TypeVar("T")
+
+_CUTTING_OFF: Final = 0.3
+"""Seconds for a run to say how its hosts ended, once they are cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,10 @@ class Journey:
         self.end_problem = ""
         """Why the end of the transcript could not be written; empty where it could."""
         self._finished = False
+        self._ran: tuple[Walk, Report] | None = None
+        """How the last run ended, as soon as it has, and where: for an end that the interface has no part in."""
+        self._finishing = threading.Lock()
+        self._is_ending = False
         self._judged: tuple[Cluster, tuple[Finding, ...]] | None = None
         self.host_findings: tuple[Finding, ...] = ()
         """All that there is to say after the hosts were read."""
@@ -211,6 +218,8 @@ class Journey:
     def begin(self) -> Callable[[Callable[[], T]], T]:
         """Before each piece of work: an earlier wish to stop is over. Returns what runs the work, in its thread."""
         stop = self._stop = Stop()
+        if self._is_ending:
+            stop.request(now=True)
 
         def run(work: Callable[[], T]) -> T:
             with self._turn:
@@ -279,11 +288,17 @@ class Journey:
 
     def run(self, review: Review) -> Report:
         """Make it so. Blocks. Raises KthwRoutesError."""
-        return self.walk.run(review)
+        walk = self.walk
+        report = walk.run(review)
+        self._ran = walk, report
+        return report
 
     def retry(self, report: Report) -> Report:
         """Run what is not done. Blocks. Raises KthwRoutesError."""
-        return self.walk.retry(report)
+        walk = self.walk
+        merged = walk.retry(report)
+        self._ran = walk, merged
+        return merged
 
     def take_report(self, report: Report) -> None:
         """How the run ended."""
@@ -342,8 +357,12 @@ class Journey:
         if self.report is None or self._finished:
             return
         self._finished = True
+        self._finish(self.walk, self.report)
+
+    def _finish(self, walk: Walk, report: Report) -> None:
         try:
-            self.walk.finish(self.report, self.proof)
+            with self._finishing:
+                walk.finish(report, self.proof)
         except (KthwRoutesError, OSError) as error:
             self.end_problem = f"The end of the transcript could not be written: {error}"
 
@@ -387,6 +406,25 @@ class Journey:
     def is_lab(self) -> bool:
         """Whether all of it is practice."""
         return self.choices.source.kind is SourceKind.LAB
+
+    def end(self, patience: float) -> None:
+        """End the work under way and write the end of its record, from any thread: the interface may be blocked.
+
+        Hosts that have begun have `patience` seconds to come to their end, then they are cut off.
+        """
+        self._is_ending = True
+        self.stop()
+        self._heeded.request()
+        if not self._turn.acquire(timeout=patience):
+            self.stop(now=True)
+            self._heeded.request(now=True)
+            self._turn.acquire(timeout=_CUTTING_OFF)  # held from here on: nothing begins any more
+        if self._ran is not None:
+            self._finish(*self._ran)
+
+    def discard_labs(self) -> None:
+        """Remove the files of the practice labs, for a process that ends now."""
+        self._origins.discard_labs()
 
     def close(self) -> None:
         """End everything. Never waits for a host."""

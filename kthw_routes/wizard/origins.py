@@ -75,7 +75,7 @@ class Origins:
         self._settings = settings
         self._asker = asker
         self._emit = emit
-        self._lab = self._given_lab = lab
+        self._lab = self._given_lab = self._newest_lab = lab
 
     def choices(self, path: str) -> tuple[SourceChoice, ...]:
         """The rows of the first screen. `path`: of the inventory file, as typed so far."""
@@ -140,10 +140,16 @@ class Origins:
         old, self._lab = self._lab, None
         if old is not None:
             old.close()
-        lab = EmbeddedLab(region)
+        lab = self._newest_lab = EmbeddedLab(region)
         lab.start()
         self._lab = lab
         return lab
+
+    def discard_labs(self) -> None:
+        """Remove the files of every practice lab, from any thread, for a process that ends now."""
+        for lab in (self._given_lab, self._lab, self._newest_lab):
+            if lab is not None:
+                lab.discard()
 
     def close(self) -> None:
         """Close the practice lab that was started here."""

@@ -25,6 +25,7 @@ _LOADED: Final = (
     __name__,
     *(f"kthw_routes.{name}" for name in ("cli", "commands", "commands_undo", "commands_export", "sources.linode")),
     "kthw_routes.hosts.ssh",
+    "kthw_routes.wizard.app",
 )
 
 
@@ -77,4 +78,6 @@ def _run(order: Order) -> None:
     sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", closefd=False, buffering=1, errors="backslashreplace")
+    for name in ("stdin", "stdout", "stderr"):
+        setattr(sys, f"__{name}__", getattr(sys, name))
     main()

@@ -81,10 +81,10 @@ class Running:
                 break
         return self._seen.decode()
 
-    def interrupt(self) -> None:
-        """Ctrl-C."""
+    def interrupt(self, number: int = signal.SIGINT) -> None:
+        """Ctrl-C, or another signal."""
         assert self._process.pid is not None
-        os.kill(self._process.pid, signal.SIGINT)
+        os.kill(self._process.pid, number)
 
     def hurry(self) -> None:
         """Let it go before all other processes, so that what is timed does not wait for other tests. Only root may."""

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.running import Running
 from tests.journeys.stage import free_environment, run_tool
+from tests.journeys.wizard_terminal import NEXT, WizardTerminal
+
+NOT_KEPT = "\x1b[A\x1b[A "
+"""The keys that answer no, the first, where it is asked whether the routes are kept over a reboot."""
 
 
 @pytest.fixture
@@ -100,4 +105,43 @@ def test_a_killed_terminal_leaves_nothing_either(home: Path) -> None:
         pass
     os.kill(kept.pid, signal.SIGHUP)
     assert kept.wait(timeout=10) == 0
+    assert list((home / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "closed", "SIGTERM, unread"])
+@pytest.mark.parametrize("words", ["Where do the nodes come from", "All hosts are worked on"])
+def test_the_wizard_on_the_lab_leaves_nothing_when_it_is_ended(home: Path, words: str, way: str) -> None:
+    """Idle, and in the middle of a run."""
+    wizard = WizardTerminal(["demo"], environment(home), home)
+    wizard.wait_for("Where do the nodes come from")
+    if words != "Where do the nodes come from":
+        wizard.wait_for("These nodes were found", typing=NEXT)
+        wizard.wait_for("Host keys never seen before", typing=NEXT)
+        wizard.wait_for("This will change", typing="\r" + NEXT)
+        wizard.wait_for(words, typing=NOT_KEPT + NEXT)
+    assert wizard.end(way) == 130
+    assert list((home / "tmp").iterdir()) == []
+    assert not (home / "state").exists()
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "closed"])
+def test_a_lab_that_the_wizard_is_starting_is_gone_too(home: Path, way: str) -> None:
+    wizard = WizardTerminal([], environment(home), home)
+    wizard.wait_for("Practice lab")
+    wizard.wait_for("(●) Practice lab", typing="\x1b[B" * 3)
+    wizard.type(NEXT)
+    while not list((home / "tmp").iterdir()):
+        wizard.read(0.01)
+    assert wizard.end(way) == 130
+    assert list((home / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_in_plain_lines_it_leaves_nothing_when_it_is_ended(home: Path, number: int) -> None:
+    tool = Running(["demo"], environment(home), home)
+    tool.wait_for("worker-0")
+    tool.interrupt(number)
+    tool.interrupt(number)
+    answer = tool.wait()
+    assert answer.code == 130, answer.err
     assert list((home / "tmp").iterdir()) == []

@@ -1,11 +1,13 @@
 """Faults while a run is under way: changes by others, a second run, Ctrl-C, a state folder that fails."""
 
 import json
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from kthw_routes.runs import read_runs
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, pod_routes, state, tables
 from tests.journeys.stage import WORKERS, RealNodes, Stage
@@ -109,6 +111,53 @@ def test_ctrl_c_while_hosts_are_read_changes_nothing(stage: Stage, faults: Fault
     assert answer.code == 130
     assert "kthw-routes: Interrupted. Nothing was changed." in answer.err
     assert tables(stage) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_it_lets_hosts_that_have_begun_finish_however_often_it_comes(
+    stage: Stage, faults: Faults, number: int
+) -> None:
+    """A terminal that is closed sends several, `timeout` two."""
+    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    tool = stage.start(*APPLY, "--parallel", "1")
+    hold.wait()
+    tool.interrupt(number)
+    tool.interrupt(number)
+    hold.release()
+    answer = tool.wait()
+    assert answer.code == 130
+    assert [state(answer, worker) for worker in WORKERS] == ["done", "done", "not started"]
+    assert is_done(stage, "worker-0", "worker-1")
+    (run,) = read_runs(stage.state)
+    assert run.journal.is_closed
+    assert stage.tool("undo", "--yes").code == 0
+    assert pod_routes(stage, "worker-0") == pod_routes(stage, "worker-1") == {}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_an_undo_as_it_ends_a_run(stage: Stage, faults: Faults, number: int) -> None:
+    assert stage.tool(*APPLY).code == 0
+    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    tool = stage.start("undo", "--yes", "--parallel", "1")
+    hold.wait()
+    tool.interrupt(number)
+    hold.release()
+    answer = tool.wait()
+    assert answer.code == 130
+    assert [state(answer, worker) for worker in WORKERS] == ["done", "done", "not started"]
+    assert pod_routes(stage, "worker-1") == {}
+    assert is_done(stage, "worker-2")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_signal_ends_what_only_reads(stage: Stage, faults: Faults, command: str, number: int) -> None:
+    hold = faults.hold("worker-1", "ip", "-V", "before")
+    tool = stage.start(command)
+    hold.wait()
+    tool.interrupt(number)
+    hold.release()
+    assert tool.wait().code == 130
 
 
 def test_ctrl_c_during_the_proof_takes_the_probe_addresses_away(stage: Stage, faults: Faults) -> None:

@@ -1,0 +1,150 @@
+"""The end that comes from outside: SIGTERM, SIGHUP, or a terminal that is gone.
+
+Nothing here waits for the interface. Its thread may be blocked: Textual queues a few writes for a thread that writes
+them, and waits once that cannot, because the terminal is gone or nobody reads. So a thread of ours hears of the end,
+ends the work, and has the interface leave where there is a terminal to restore; MAX_ENDING after it heard of it the
+process ends, whatever it waits for.
+
+A terminal that only reads nothing is not gone: screen's copy mode and a network that stalls look the same, and the run
+goes on meanwhile. It counts only in that it cannot hold up the end.
+"""
+
+import os
+import select
+import signal
+import sys
+import termios
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from kthw_routes.end_signals import end_signals
+from kthw_routes.errors import ExitCode
+
+if TYPE_CHECKING:
+    from kthw_routes.wizard.app import WizardApp
+
+MAX_ENDING: Final = 1.6
+"""Seconds from the signal to the end of the process."""
+
+MAX_FINISHING: Final = 0.8
+"""Seconds of these that hosts have which have begun, before they are cut off."""
+
+_GONE: Final = select.POLLHUP | select.POLLERR
+
+_RESTORE: Final = (
+    b"\x18"  # ends an escape sequence that was cut off
+    b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l"  # no mouse
+    b"\x1b[?2004l\x1b[?2048l\x1b[?1004l\x1b[<u"  # no marks around what is pasted, no reports, keys as ever
+    b"\x1b[?1049l\x1b[?7h\x1b[?25h"  # the screen from before, lines wrapped, the cursor shown
+)
+"""What takes back all that Textual asks of a terminal."""
+
+
+class Ending:
+    """Watches for the end while the interface runs: a context manager of the main thread."""
+
+    def __init__(self, app: "WizardApp") -> None:
+        self._app = app
+        self._signals = end_signals(lambda _number: self._signalled())
+        self._terminals = [number for number in (0, 1, 2) if os.isatty(number)]
+        self._before: list[Any] | None = None
+        self._woken, self._wake = os.pipe()
+        self._thread = threading.Thread(target=self._watch, name="ending", daemon=True)
+        self.has_begun = False
+        """Whether the end came from outside."""
+
+    def __enter__(self) -> Self:
+        with suppress(termios.error):
+            self._before = termios.tcgetattr(0)
+        self._signals.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop watching; where the end has begun, wait until the work has ended (at most until the process does)."""
+        if self._is_gone():  # which may be why the interface left
+            self.has_begun = True
+        os.write(self._wake, b"\0")
+        self._thread.join()
+        self._signals.__exit__(kind, error, trace)
+        os.close(self._wake)
+        os.close(self._woken)
+
+    def _signalled(self) -> None:
+        """In the main thread, between any two instructions of it."""
+        for number in (signal.SIGTSTP, signal.SIGCONT):  # Textual stops the process again when it is woken to end
+            signal.signal(number, lambda *_: None)
+        self.has_begun = True
+        os.write(self._wake, b"\0")
+
+    def _watch(self) -> None:
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        for number in self._terminals:
+            poll.register(number, 0)
+        while True:
+            for number, event in poll.poll():
+                if number == self._woken:
+                    if self.has_begun:
+                        self._end()
+                    return
+                if event & _GONE:
+                    self.has_begun = True
+                    self._end()
+                    return
+                poll.unregister(number)  # this system cannot tell (macOS)
+
+    def _end(self) -> None:
+        deadline = threading.Timer(MAX_ENDING, self._leave_now)
+        deadline.daemon = True
+        deadline.start()
+        self._app.asker.withdraw()
+        self._app.journey.end(MAX_FINISHING)
+        if not self._is_ours():
+            self._leave_now()
+        self._app.call_later(self._app.end)
+
+    def _is_gone(self) -> bool:
+        poll = select.poll()
+        for number in self._terminals:
+            poll.register(number, 0)
+        return any(event & _GONE for _, event in poll.poll(0))
+
+    def _is_ours(self) -> bool:
+        """Whether there is a terminal that shows the interface now: not gone, and no shell's in the foreground."""
+        if self._is_gone():
+            return False
+        try:
+            return os.tcgetpgrp(0) == os.getpgrp()
+        except OSError:  # it is nobody's controlling terminal
+            return True
+
+    def _leave_now(self) -> None:
+        """End the process, from whichever thread; the kernel lets the locks go."""
+        self._app.journey.discard_labs()
+        if self._is_ours():
+            self._restore_terminal()
+        os._exit(ExitCode.INTERRUPTED)
+
+    def _restore_terminal(self) -> None:
+        """Never waits: what the terminal has not taken by now is thrown away."""
+        with suppress(OSError, termios.error):
+            if self._before is not None:
+                termios.tcsetattr(0, termios.TCSANOW, self._before)
+            termios.tcflush(2, termios.TCOFLUSH)
+            os.write(os.open(os.ttyname(2), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK), _RESTORE)
+
+
+def write_last_words(lines: tuple[str, ...], *, is_ending: bool) -> None:
+    """Leave lines on the terminal. `is_ending`: it may be going away just now, which is no matter then."""
+    try:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError:
+        if not is_ending:
+            raise

@@ -1,0 +1,51 @@
+"""An end that comes from outside the interface: what is under way, and what would begin after it."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.errors import Cancelled
+from kthw_routes.persistence.model import Persist
+from kthw_routes.runs import read_runs
+from kthw_routes.settings import Settings
+from kthw_routes.wizard.jobs import Jobs
+from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.questions import WizardAsker
+from tests.journeys.model_faults import ModelFaults, ModelHold
+from tests.journeys.stage import Model
+from tests.wizard.driver import SECONDS, driving
+
+
+async def test_hosts_that_have_begun_come_to_their_end_and_the_end_is_recorded(
+    lab: EmbeddedLab, settings: Settings, tmp_path: Path
+) -> None:
+    stage = Model(lab, tmp_path)
+    hold = ModelFaults(stage).hold("worker-1", "ip", "-batch", "before")
+    assert isinstance(hold, ModelHold)
+    async with driving(lab, settings) as wizard:
+        await wizard.go("Routes")
+        await wizard.answer(Persist.NONE)
+        await wizard.press("ctrl+n")
+        await wizard.until(hold.reached.is_set)
+        stop = wizard.journey._stop
+        thread = threading.Thread(target=lambda: wizard.journey.end(SECONDS))
+        thread.start()
+        assert stop.soft.wait(SECONDS)
+        hold.release()
+        thread.join(SECONDS)
+        assert not stop.hard.is_set()
+        (run,) = read_runs(stage.state)
+        assert run.journal.is_closed
+        assert run.journal.states["worker-1"] == "done"
+
+
+def test_nothing_begins_once_the_end_has_begun(lab: EmbeddedLab) -> None:
+    jobs = Jobs()
+    journey = Journey(lab.settings, lab, WizardAsker(lambda _: None), jobs.emit)
+    journey.end(SECONDS)
+    run = journey.begin()
+    journey._turn.release()
+    with pytest.raises(Cancelled):
+        run(lambda: None)
