@@ -1,5 +1,6 @@
 """The options that several commands share."""
 
+import os
 from collections.abc import Callable
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -26,6 +27,16 @@ class Network(click.ParamType[IPv4Network]):
             return value if isinstance(value, IPv4Network) else IPv4Network(str(value))
         except ValueError as error:
             self.fail(f"{error}. Expected a network such as 10.200.0.0/16.", param, ctx)
+
+
+class _SshConfigFile(click.Path):
+    """An SSH configuration; `none` stands for none, as with ssh."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """The file; the null device for `none`."""
+        return super().convert(os.devnull if str(value).lower() == "none" else value, param, ctx)
 
 
 def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -108,7 +119,7 @@ ssh_options = _options(
         "--ssh-config",
         metavar="FILE",
         envvar="KTHW_ROUTES_SSH_CONFIG",
-        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        type=_SshConfigFile(path_type=Path, dir_okay=False, exists=True),
         help="SSH configuration; default ~/.ssh/config.  [env: KTHW_ROUTES_SSH_CONFIG]",
     ),
     click.option(

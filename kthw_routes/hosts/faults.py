@@ -87,6 +87,14 @@ def connect_fault(node: str, target: Resolved, error: BaseException, timeout: fl
             return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
 
 
+def unfollowed(error: HostError, target: Resolved) -> HostError:
+    """`error`, its hint naming what the SSH configuration says of `target` and this program does not follow."""
+    names = [name for name in target.not_followed if name not in error.hint]
+    if names:
+        error.hint = f"{error.hint} Not followed of the SSH configuration: {'; '.join(names)}.".lstrip()
+    return error
+
+
 def lost(node: str) -> ConnectionLost:
     """The error for a connection that ended while a command ran."""
     return ConnectionLost(

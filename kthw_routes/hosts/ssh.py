@@ -21,7 +21,7 @@ from kthw_routes.cluster import Endpoint
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import ConnectionLost, HostError, NoRoot
 from kthw_routes.hosts.exchange import Exchange, Silent
-from kthw_routes.hosts.faults import connect_fault, lost, silent
+from kthw_routes.hosts.faults import connect_fault, lost, silent, unfollowed
 from kthw_routes.hosts.jumps import Jump
 from kthw_routes.hosts.keys import Keys
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
@@ -78,7 +78,7 @@ class Access:
             asker: whom to ask for passphrase and password.
         """
         self.known_hosts = known_hosts
-        self.keys = keys or Keys(identity, asker=asker)
+        self.keys = keys or Keys(identity, asker=asker, agent_timeout=connect_timeout)
         self.ssh_config = ssh_config or SshConfig()
         self.host_keys = host_keys
         self.user = user
@@ -104,12 +104,11 @@ class Access:
             return self._jumps.setdefault(chain, Jump(chain))
 
     def close(self) -> None:
-        """Close the jump hosts and let go of the agent."""
+        """Close the jump hosts."""
         with self._lock:
             jumps = list(self._jumps.values())
         for jump in reversed(jumps):
             jump.close()
-        self.keys.close()
 
 
 @dataclass(slots=True)
@@ -143,7 +142,15 @@ def _connect(
     patience = min(HANDSHAKE_TIMEOUT, max(access.connect_timeout, access.silence))
 
     def keys() -> Iterator[Any]:
-        return access.keys.offered(node, target.identity_files, identities_only=target.identities_only)
+        return access.keys.offered(
+            node,
+            target.identity_files,
+            identities_only=target.identities_only,
+            identity_agent=target.identity_agent,
+        )
+
+    def agent_fault() -> str:
+        return access.keys.agent_fault(target.identity_agent)
 
     def make_transport(sock: Any, **options: Any) -> paramiko.Transport:
         made = transport(sock, **options)
@@ -163,7 +170,7 @@ def _connect(
                 connect_kwargs={
                     "sock": sock,
                     "transport_factory": make_transport,
-                    "auth_strategy": KeysInTurn(node, target, keys),
+                    "auth_strategy": KeysInTurn(node, target, keys, agent_fault),
                 },
             )
             client = connection.client
@@ -178,7 +185,7 @@ def _connect(
         if not isinstance(error, Exception):
             raise
         met = InterruptedError() if attempt.cancelled.is_set() else error
-        raise connect_fault(node, target, met, access.connect_timeout) from error
+        raise unfollowed(connect_fault(node, target, met, access.connect_timeout), target) from error
     if check.key is None:
         raise AssertionError("paramiko did not ask for the host key to be checked")
     return connection, check.key
@@ -299,9 +306,10 @@ class SshSession:
             NoRoot: the command needs root, and there is no way to it, or sudo refused.
         """
         if command.needs_root and self.privilege is Privilege.NONE:
-            raise NoRoot(
+            no_root = NoRoot(
                 self._node, f"{self.user} is not root there and sudo does not help.", "Log in as root (--user)."
             )
+            raise unfollowed(no_root, self._target)
         connection = self._connection
         if connection is None or not self.is_open:
             raise ConnectionLost(self._node, "the connection is gone.", "Try again.")
