@@ -35,7 +35,7 @@ class SshConfigFile(click.Path):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
         """The file, or a sentence about what is wrong with it."""
-        return super().convert(os.devnull if value == "none" else value, param, ctx)
+        return super().convert(os.devnull if str(value).lower() == "none" else value, param, ctx)
 
 
 def _options(*options: Callable[[F], F]) -> Callable[[F], F]:

@@ -167,9 +167,11 @@ def _heed(findings: tuple[Finding, ...], command: RunningCommand, *, aloud: bool
 
 def _logins(cluster: Cluster, settings: Settings) -> Mapping[str, Login]:
     """Node name -> how it is reached, the person's SSH configuration asked."""
-    from kthw_routes.hosts.ssh_config import SshConfig
+    from kthw_routes.hosts.ssh_config import SYSTEM_CONFIG, SshConfig
 
-    config = SshConfig(settings.ssh_config or Path.home() / ".ssh" / "config")
+    config = SshConfig(
+        settings.ssh_config or Path.home() / ".ssh" / "config", system=None if settings.ssh_config else SYSTEM_CONFIG
+    )
     return {
         node.name: Login(
             node.ssh.host,

@@ -61,7 +61,7 @@ class SshOptions:
     """None: the SSH configuration's, else root."""
     port: int | None = None
     ssh_config: Path | None = None
-    """None: `~/.ssh/config`; /dev/null: no configuration."""
+    """None: `~/.ssh/config` and the machine's own, as ssh; the null device: no configuration."""
     host_keys: str | None = None
     """One of HOST_KEY_MODES; None: the wizard asks, commands accept new keys and print them."""
     folder: Path | None = None

@@ -84,7 +84,9 @@ class RunningCommand:
                 (reading.discard if event.state in _CHANGING else reading.add)(event.host)
             # What is only read is in the transcript; here it would bury what is changed.
             is_read = event.kind in (EventKind.COMMAND, EventKind.OUTPUT) and event.host in reading
-            if event.step in self._live and not is_read:
+            # What concerns no single host (an agent that does not answer) would be told nowhere else.
+            is_for_all = event.step is Step.CHECKS and event.kind is EventKind.NOTE and event.host is None
+            if is_for_all or (event.step in self._live and not is_read):
                 self.progress.event(event)
 
         return emit

@@ -4,7 +4,7 @@ A `Walk` holds what lives across steps: the sessions, the stop signal, the run's
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -60,6 +60,9 @@ class Connections(Protocol):
     def settle_privilege(self, session: Session) -> None:
         """Find out how root is reached there. Raises HostError."""
 
+    def tell_to(self, tell: Callable[[str], None]) -> None:
+        """Tell what happens beside the hosts; `tell` is called from many threads."""
+
     @property
     def described(self) -> Mapping[str, str | int | None]:
         """What a later run needs to reach the hosts in the same way, for the record; never a secret."""
@@ -79,6 +82,7 @@ class Walk:
         self._run: Run | None = None
         self._source = ""
         self._switches: Switches | None = None
+        connections.tell_to(lambda text: self._emit(Event(Step.CHECKS, EventKind.NOTE, text)))
 
     # --- the steps ---
 

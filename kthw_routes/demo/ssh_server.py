@@ -89,6 +89,8 @@ class Manners:
     """Whether it accepts connections and then says nothing."""
     hangs_up: bool = False
     """Whether it closes connections at once."""
+    max_sessions: int | None = None
+    """How many commands may run at once on one connection; each counts until its channel is closed."""
 
 
 @dataclass(slots=True)
@@ -224,6 +226,11 @@ class SshServer:
         thread.start()
         self.poke()
 
+    def running_on(self, transport: paramiko.Transport) -> int:
+        """How many commands run for one client."""
+        with self.lock:
+            return sum(running.channel.get_transport() is transport for running in self._running)
+
     def poke(self) -> None:
         """Wake the waiting thread."""
         with contextlib.suppress(OSError):
@@ -296,7 +303,12 @@ class _Client(paramiko.ServerInterface):
         return (self.server.manners.banner, "en-US") if self.server.manners.banner else (None, None)
 
     def check_channel_request(self, kind: str, _chanid: int) -> int:
-        return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        if kind != "session":
+            return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        most = self.server.manners.max_sessions
+        if most is not None and self.server.running_on(self.transport) >= most:
+            return OPEN_FAILED_CONNECT_FAILED
+        return OPEN_SUCCEEDED
 
     def check_channel_pty_request(self, channel: paramiko.Channel, *_terminal: object) -> bool:
         self.terminals.add(channel.get_id())

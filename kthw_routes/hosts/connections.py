@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from kthw_routes.cluster import Endpoint, Node
+from kthw_routes.hosts.agent import Tell
 from kthw_routes.hosts.errors import HostKeyUnknown, Unreachable
 from kthw_routes.hosts.keys import Keys
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
 from kthw_routes.hosts.privilege import probe_privilege
 from kthw_routes.hosts.session import Asker, NewHostKey, Session
 from kthw_routes.hosts.ssh import Access, SshSession
-from kthw_routes.hosts.ssh_config import SshConfig
+from kthw_routes.hosts.ssh_config import SYSTEM_CONFIG, SshConfig
 from kthw_routes.options import AS_USUAL, SshOptions
 from kthw_routes.record import RecordError, make_private
 
@@ -44,15 +45,23 @@ class SshConnections:
         known = KnownHosts(make_private(state) / "known_hosts", also)
         ssh = choices.ssh
         config = ssh.ssh_config or home / ".ssh" / "config"
+        system = SYSTEM_CONFIG if choices.personal and ssh.ssh_config is None else None
+        connect_timeout = min(CONNECT_TIMEOUT, choices.silence)
         self._asker = asker
         self._access = Access(
             known,
-            keys=Keys(ssh.identity, asker=asker, only_identity=not choices.personal, folder=ssh.folder),
-            ssh_config=SshConfig(config, ssh.folder),
+            keys=Keys(
+                ssh.identity,
+                asker=asker,
+                only_identity=not choices.personal,
+                folder=ssh.folder,
+                agent_timeout=connect_timeout,
+            ),
+            ssh_config=SshConfig(config, system=system, folder=ssh.folder),
             host_keys=choices.host_keys,
             user=ssh.user,
             port=ssh.port,
-            connect_timeout=min(CONNECT_TIMEOUT, choices.silence),
+            connect_timeout=connect_timeout,
             silence=choices.silence,
             asker=asker,
         )
@@ -106,6 +115,10 @@ class SshConnections:
         if isinstance(session, SshSession):
             probe_privilege(session)
 
+    def tell_to(self, tell: Tell) -> None:
+        """Tell what happens beside the hosts (an agent that does not answer); `tell` is called from many threads."""
+        self._access.keys.tell = tell
+
     def close(self) -> None:
-        """Close the jump hosts and let go of the agent."""
+        """Close the jump hosts."""
         self._access.close()

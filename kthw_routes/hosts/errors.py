@@ -79,6 +79,14 @@ class ConnectionLost(HostError):
     """The connection ended while it was in use; what the host did last is unknown."""
 
 
+class ChannelRefused(HostError):
+    """The server opens no further channel on a connection that stands: the command was not sent."""
+
+
+class CommandRefused(HostError):
+    """The server opened a channel and refused to run the command in it."""
+
+
 class CommandTimedOut(HostError):
     """The host stayed silent for longer than it may."""
 

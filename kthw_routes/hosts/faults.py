@@ -9,6 +9,8 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from kthw_routes.hosts.errors import (
     CannotConnect,
+    ChannelRefused,
+    CommandRefused,
     CommandTimedOut,
     ConnectionLost,
     ConnectTimedOut,
@@ -87,12 +89,48 @@ def connect_fault(node: str, target: Resolved, error: BaseException, timeout: fl
             return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
 
 
+def unfollowed(error: HostError, target: Resolved) -> HostError:
+    """`error`, its hint naming what the SSH configuration says of `target` and this program does not follow."""
+    names = [name for name in target.not_followed if name not in error.hint]
+    if names:
+        error.hint = f"{error.hint} Not followed of the SSH configuration: {'; '.join(names)}.".lstrip()
+    return error
+
+
 def lost(node: str) -> ConnectionLost:
     """The error for a connection that ended while a command ran."""
     return ConnectionLost(
         node,
         "the connection ended while a command ran.",
         "Whether it ran to its end is unknown: try again, the host is read anew then.",
+    )
+
+
+def hung_up_before(node: str) -> ConnectionLost:
+    """The error for a connection that ended before the command was sent."""
+    return ConnectionLost(
+        node, "the connection ended before the command was sent.", "Try again: the host is read anew then."
+    )
+
+
+def channel_refused(node: str, target: Resolved, error: paramiko.ChannelException) -> ChannelRefused:
+    """The error for a server that opens no channel for a command, also after some time."""
+    said = clean_line(str(error.text))
+    return ChannelRefused(
+        node,
+        f"the server at {target} refuses a channel for a command{f' ({said})' if said else ''}; it was not sent.",
+        "Its sshd_config may allow no session (MaxSessions 0, or one that something else holds), or it is overloaded. "
+        "Look there (`sshd -T | grep -i maxsessions`), then try again.",
+    )
+
+
+def command_refused(node: str, target: Resolved) -> CommandRefused:
+    """The error for a server that opens a channel and runs no command in it."""
+    return CommandRefused(
+        node,
+        f"the server at {target} refuses to run commands for {target.user}: nothing was run.",
+        "Does this user have a shell there, and is it an SSH server for more than files or forwarding? "
+        "Log in as another user (--user).",
     )
 
 

@@ -1,22 +1,19 @@
 """The private keys that are offered to hosts: each file is read once, each passphrase asked once, for all hosts."""
 
-import base64
 import os
-import stat
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import paramiko
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from paramiko.agent import Agent, AgentKey
 
+from kthw_routes.hosts.agent import Agent, LoginKey, Tell
 from kthw_routes.hosts.errors import KeyUnusable, PassphraseNeeded
+from kthw_routes.hosts.key_files import is_encrypted, is_public, parse, private_bytes, public_halves
 from kthw_routes.hosts.session import Asker
+from kthw_routes.hosts.ssh_config_options import NO_AGENT
 from kthw_routes.secret import Secret
 from kthw_routes.untrusted import clean_line
 
@@ -46,6 +43,7 @@ class Keys:
         only_identity: bool = False,
         home: Path | None = None,
         folder: Path | None = None,
+        agent_timeout: float = 10.0,
     ) -> None:
         """
         Args:
@@ -53,6 +51,7 @@ class Keys:
             asker: whom to ask for a passphrase.
             only_identity: never look for an agent, or for keys in the home folder.
             home, folder: the person's home and the current folder, by default.
+            agent_timeout: seconds that an agent may take to list its keys.
         """
         self._home = home or Path.home()
         default = (folder or Path.cwd()) / KUBERNETES_KEY
@@ -62,85 +61,115 @@ class Keys:
         self._asker = asker
         self._lock = threading.Lock()
         self._loaded: dict[Path, paramiko.PKey | KeyUnusable | PassphraseNeeded] = {}
-        self._agent: Agent | None = None
-        self._agent_keys: list[Key] | None = None
+        self.tell: Tell = lambda _sentence: None
+        """Takes what the person should know of an agent that does not answer; called from many threads."""
+        self._agent_timeout = agent_timeout
+        self._agents: dict[Path, Agent] = {}
 
     def offered(
-        self, node: str, identity_files: Iterable[Path] = (), *, identities_only: bool = False
+        self,
+        node: str,
+        identity_files: Iterable[Path] | None = None,
+        *,
+        identities_only: bool = False,
+        identity_agent: Path | None = None,
     ) -> Iterator[Key]:
         """The keys for one host, in the order in which they are tried, one by one as they are needed.
 
         A key that the person named is the only one. Else those that the SSH configuration names, those of the
-        agent, and ssh's own defaults; at most MOST_KEYS. A key that needs a passphrase comes last and is only
-        then asked for.
+        agent, and, where it names none, ssh's own; at most MOST_KEYS. A key that needs a passphrase comes last and
+        is only then asked for. An agent is asked only where it may have what the files do not give.
+
+        Args:
+            node: the host's name, for the errors.
+            identity_files: those of the SSH configuration; None for ssh's own.
+            identities_only: whether of an agent's keys only those of the files are offered.
+            identity_agent: the agent's socket; None for that of SSH_AUTH_SOCK, NO_AGENT for none.
 
         Raises:
             KeyUnusable: the named key is missing, unreadable, readable by others, or of no known kind.
             PassphraseNeeded: a key is encrypted, and no or a wrong passphrase was given.
         """
+        agent = self._agent(identity_agent)
         if self.identity is not None:
-            yield self._from_agent(self.identity) or Key(self.identity.name, self._load(self.identity, node))
+            yield self._named(self.identity, node, agent)
             return
-        for count, key in enumerate(self._searched(node, tuple(identity_files), identities_only)):
+        files = None if identity_files is None else tuple(identity_files)
+        for count, key in enumerate(self._searched(node, files, identities_only, agent)):
             if count == MOST_KEYS:
                 return
             yield key
 
+    def agent_fault(self, identity_agent: Path | None = None) -> str:
+        """Why the agent gave no keys, as a sentence; empty where it did, or was not asked."""
+        agent = self._agent(identity_agent)
+        return agent.fault if agent else ""
+
     def forget_refusals(self) -> None:
-        """Read again next time what could not be used: for another look after a mistyped passphrase."""
+        """Try again next time what could not be used: for another look after a mistyped passphrase, or a new agent."""
         with self._lock:
             self._loaded = {file: key for file, key in self._loaded.items() if isinstance(key, paramiko.PKey)}
+            self._agents = {}
 
-    def close(self) -> None:
-        """Let go of the agent. Never waits: whoever still stands at the question for a passphrase holds the lock."""
-        if not self._lock.acquire(timeout=0.1):
-            return
-        try:
-            if self._agent is not None:
-                self._agent.close()
-            self._agent, self._agent_keys = None, None
-        finally:
-            self._lock.release()
+    def _agent(self, path: Path | None) -> Agent | None:
+        if path is None:
+            path = Path(os.environ.get("SSH_AUTH_SOCK") or NO_AGENT)
+        if self._only_identity or path == NO_AGENT:
+            return None
+        with self._lock:
+            if path not in self._agents:
+                self._agents[path] = Agent(path, self._agent_timeout, lambda sentence: self.tell(sentence))
+            return self._agents[path]
 
-    def _searched(self, node: str, files: tuple[Path, ...], identities_only: bool) -> Iterator[Key]:
+    def _named(self, file: Path, node: str, agent: Agent | None) -> Key:
+        """The key that the person named: of the file, or of the agent where the file alone is not enough."""
+        if not is_public(file) and not is_encrypted(file):
+            return Key(clean_line(file.name), self._load(file, node))
+        if key := _of_agent(agent, file):
+            return key
+        if is_public(file):
+            shown = clean_line(str(file))
+            private = clean_line(str(file.with_suffix("")))
+            raise KeyUnusable(
+                node,
+                f"{shown} is the public half of a key, and no SSH agent holds its private half.",
+                f"Load that into an agent (ssh-add {private}), or name the private key with -i FILE."
+                + (f" {agent.fault}" if agent and agent.fault else ""),
+            )
+        return Key(clean_line(file.name), self._load(file, node))
+
+    def _searched(
+        self, node: str, files: tuple[Path, ...] | None, identities_only: bool, agent: Agent | None
+    ) -> Iterator[Key]:
         if self._only_identity:
             return
-        defaults = () if identities_only else tuple(self._home / ".ssh" / name for name in _OWN_KEYS)
+        own = tuple(self._home / ".ssh" / name for name in _OWN_KEYS)
         seen: set[bytes] = set()
         encrypted: list[Path] = []
-        for file in files:
-            if key := self._from_agent(file):
-                seen.add(key.pkey.asbytes())
-                yield key
-            elif file.is_file():
-                if is_encrypted(file):
-                    encrypted.append(file)
-                else:
-                    yield from self._usable(file, node, seen)
-        for key in () if identities_only else self._agents():
-            if key.pkey.asbytes() not in seen:
-                seen.add(key.pkey.asbytes())
-                yield key
-        for file in defaults:
-            if file in files or not file.is_file():
-                continue
-            if is_encrypted(file):
-                if not self._from_agent(file):
-                    encrypted.append(file)
-            else:
-                yield from self._usable(file, node, seen)
+        if files is not None or identities_only:
+            yield from self._of_files(own if files is None else files, node, agent, seen, encrypted)
+        if not identities_only and agent is not None:
+            yield from _new(_all_of(agent), seen)
+        if files is None and not identities_only:
+            yield from self._of_files(own, node, agent, seen, encrypted)
         for file in encrypted:
-            yield Key(file.name, self._load(file, node))
+            yield Key(clean_line(file.name), self._load(file, node))
 
-    def _usable(self, file: Path, node: str, seen: set[bytes]) -> Iterator[Key]:
-        """The key of a file that nobody named on the command line: passed over where it cannot be used, as ssh does."""
-        try:
-            key = Key(file.name, self._load(file, node))
-        except KeyUnusable:
-            return
-        if key.pkey.asbytes() not in seen:
-            seen.add(key.pkey.asbytes())
-            yield key
+    def _of_files(
+        self, files: Iterable[Path], node: str, agent: Agent | None, seen: set[bytes], encrypted: list[Path]
+    ) -> Iterator[Key]:
+        """The keys of files that nobody named on the command line; those that need a passphrase go to `encrypted`."""
+        for file in files:
+            if file.is_file() and not is_public(file) and not is_encrypted(file):
+                try:
+                    yield from _new([Key(clean_line(file.name), self._load(file, node))], seen)
+                    continue
+                except KeyUnusable:
+                    pass  # the agent may have it all the same; else it is passed over, as ssh does
+            if key := _of_agent(agent, file):
+                yield from _new([key], seen)
+            elif file.is_file() and is_encrypted(file) and file not in encrypted:
+                encrypted.append(file)
 
     def _load(self, file: Path, node: str) -> paramiko.PKey:
         with self._lock:  # held while the person is asked: the other hosts wait for the same answer
@@ -156,9 +185,9 @@ class Keys:
 
     def _read(self, file: Path, node: str) -> paramiko.PKey:
         shown = clean_line(str(file))
-        content = _private_bytes(file, node, shown)
-        if not _is_encrypted(content):
-            return _parse(content, None, node, shown)
+        content = private_bytes(file, node, shown)
+        if not is_encrypted(file):
+            return parse(content, None, node, shown)
         answer = self._asker.passphrase(shown) if self._asker else None
         if answer is None:
             raise PassphraseNeeded(
@@ -168,124 +197,36 @@ class Keys:
             )
         passphrase = Secret(answer)
         try:
-            return _parse(content, passphrase, node, shown)
+            return parse(content, passphrase, node, shown)
         except KeyUnusable:
             raise PassphraseNeeded(
                 node, f"that is not the passphrase of the private key {shown}.", "Try again with the right one."
             ) from None
 
-    def _agents(self) -> list[Key]:
-        """The keys that an agent holds."""
-        with self._lock:
-            if self._agent_keys is None:
-                self._agent_keys = []
-                if not self._only_identity and os.environ.get("SSH_AUTH_SOCK"):
-                    self._agent, self._agent_keys = _ask_agent()
-            return self._agent_keys
 
-    def _from_agent(self, file: Path) -> Key | None:
-        """The agent's key of this file, so that nobody is asked for the passphrase of a key that is unlocked."""
+def _new(keys: Iterable[Key], seen: set[bytes]) -> Iterator[Key]:
+    """Those of the keys that were not offered before."""
+    for key in keys:
+        if key.pkey.asbytes() not in seen:
+            seen.add(key.pkey.asbytes())
+            yield key
+
+
+def _all_of(agent: Agent) -> Iterator[Key]:
+    """The keys of an agent, as long as it answers."""
+    for identity in agent.identities():
+        if agent.fault:
+            return
         try:
-            blob = base64.b64decode(file.with_name(file.name + ".pub").read_text("ascii").split()[1])
-        except (OSError, ValueError, IndexError):
-            return None
-        return next((Key(file.name, k.pkey) for k in self._agents() if k.pkey.asbytes() == blob), None)
-
-
-class SharedAgentKey(AgentKey):
-    """An agent's key for many threads: an agent connection answers one question at a time."""
-
-    def __init__(self, agent: Agent, blob: bytes, comment: str, lock: threading.Lock) -> None:
-        super().__init__(agent, blob, comment)
-        self._one_at_a_time = lock
-
-    def sign_ssh_data(self, data: Any, algorithm: str | None = None) -> Any:
-        """Have the agent sign."""
-        with self._one_at_a_time:
-            return super().sign_ssh_data(data, algorithm)
-
-
-def is_encrypted(file: Path) -> bool:
-    """Whether a private key file needs a passphrase; False where it cannot be read."""
-    try:
-        return _is_encrypted(file.read_bytes())
-    except OSError:
-        return False
-
-
-def _ask_agent() -> tuple[Agent | None, list[Key]]:
-    try:
-        agent = Agent()
-        lock = threading.Lock()
-        keys = [
-            Key(
-                clean_line(f"agent: {key.comment or key.get_name()}"),
-                SharedAgentKey(agent, key.blob, key.comment, lock),
-            )
-            for key in agent.get_keys()
-        ]
-    except (OSError, paramiko.SSHException, ValueError):  # an agent that is gone, or talks nonsense
-        return None, []
-    return agent, keys
-
-
-def _private_bytes(file: Path, node: str, shown: str) -> bytes:
-    try:
-        with file.open("rb") as handle:
-            status = os.fstat(handle.fileno())
-            content = handle.read(1024 * 1024)
-    except OSError as error:
-        raise KeyUnusable(
-            node, f"the private key {shown} cannot be read: {error.strerror}.", "Name another one with -i FILE."
-        ) from error
-    mode = stat.S_IMODE(status.st_mode)
-    if status.st_uid == os.getuid() and mode & 0o077:
-        raise KeyUnusable(
-            node, f"the private key {shown} can be read by others (mode {mode:04o}).", f"Run: chmod 600 {shown}"
-        )
-    return content
-
-
-def _is_encrypted(content: bytes) -> bool:
-    if b"BEGIN OPENSSH PRIVATE KEY" in content:
-        body = b"".join(line for line in content.splitlines() if b"-----" not in line)
-        try:
-            raw = base64.b64decode(body)
+            key = LoginKey(agent, identity)
         except ValueError:
-            return False
-        magic = b"openssh-key-v1\0"
-        return raw.startswith(magic) and raw[len(magic) : len(magic) + 8] != b"\0\0\0\x04none"
-    return b"ENCRYPTED" in content[:500]
+            continue
+        yield Key(f"agent: {identity.comment or clean_line(key.get_name())}", key)
 
 
-def _parse(content: bytes, passphrase: Secret | None, node: str, shown: str) -> paramiko.PKey:
-    """The key; whatever is wrong with it, a wrong passphrase included, is KeyUnusable."""
-    password = passphrase.reveal().encode() if passphrase else None
-    load = (
-        serialization.load_ssh_private_key
-        if b"BEGIN OPENSSH PRIVATE KEY" in content
-        else serialization.load_pem_private_key
-    )
-    try:
-        loaded = load(content, password)
-        kind: type[paramiko.PKey]
-        if isinstance(loaded, ed25519.Ed25519PrivateKey):
-            kind = paramiko.Ed25519Key
-        elif isinstance(loaded, ec.EllipticCurvePrivateKey):
-            kind = paramiko.ECDSAKey
-        elif isinstance(loaded, rsa.RSAPrivateKey):
-            kind = paramiko.RSAKey
-        else:
-            raise ValueError("a kind of key that is not supported")
-        plain = loaded.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-        )
-        return kind.from_private_key(StringIO(plain.decode()))
-    # cryptography and paramiko raise many unrelated types here (ValueError, TypeError, UnsupportedAlgorithm,
-    # SSHException, struct.error); to the person they are all the same thing.
-    except Exception:
-        raise KeyUnusable(
-            node,
-            f"{shown} is no private key that can be used here (Ed25519, ECDSA or RSA, in OpenSSH or PEM format).",
-            "Name another one with -i FILE.",
-        ) from None
+def _of_agent(agent: Agent | None, file: Path) -> Key | None:
+    """The agent's key of this file, so that nobody is asked for the passphrase of a key that is unlocked."""
+    if agent is None or not (blobs := public_halves(file)):
+        return None
+    found = next((key for key in _all_of(agent) if key.pkey.asbytes() in blobs), None)
+    return Key(clean_line(file.name), found.pkey) if found else None

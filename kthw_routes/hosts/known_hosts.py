@@ -7,6 +7,7 @@ understood is no reason to stop.
 
 import base64
 import binascii
+import errno
 import fcntl
 import hashlib
 import hmac
@@ -17,10 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from kthw_routes.hosts.ssh_config import name_matches
-from kthw_routes.local_file import replace_file
+from kthw_routes.hosts.ssh_config_lines import name_matches
+from kthw_routes.local_file import read_file, replace_file
+
+MAX_FILE: Final = 32 * 1024 * 1024
+"""Bytes of a known_hosts file."""
 
 
 class HostKeyMode(StrEnum):
@@ -84,7 +88,7 @@ class KnownHosts:
         self._forgotten: set[str] = set()
 
     def types(self, name: str, also: Sequence[Path] | None = None) -> tuple[str, ...]:
-        """The key types that are known of a host, so that it is asked for one of them."""
+        """The key types that are known of a host, so that it is asked for one of them. Raises OSError, as `look_up`."""
         found = [line.type for line in self._of(name, also) if not line.revoked]
         return tuple(dict.fromkeys(found))
 
@@ -93,6 +97,8 @@ class KnownHosts:
 
         `also` replaces the files of others for this one host (an SSH configuration may name its own). A host of
         which only keys of other types are known has changed: it was asked for the known type first.
+
+        Raises OSError: one of the files is no file (a named pipe, a device), or too large.
         """
         lines = self._of(name, also)
         same = [line for line in lines if line.type == key_type and line.blob == blob]
@@ -156,10 +162,19 @@ def fingerprint(blob: bytes) -> str:
 
 
 def read_known_hosts(file: Path) -> tuple[KnownKey, ...]:
-    """The lines of a known_hosts file that can be understood; none where it cannot be read."""
+    """The lines of a known_hosts file that can be understood; none where there is none to read, as with ssh.
+
+    Raises OSError: it is something else than a file, or too large; the null device is an empty one.
+    """
     try:
-        text = file.read_text("utf-8", "replace")
-    except OSError:
+        if os.path.samefile(file, os.devnull):
+            return ()
+        text = read_file(file, MAX_FILE).decode("utf-8", "replace")
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EFBIG):
+            raise
+        return ()
+    except ValueError:  # there is a NUL in the name
         return ()
     return tuple(_parse(text, file))
 

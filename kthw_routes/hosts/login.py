@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 
 import paramiko
 
+from kthw_routes.hosts.agent import SIGN_TIMEOUT, LoginKey
 from kthw_routes.hosts.errors import CannotConnect, HostKeyChanged, HostKeyUnknown, KeyRejected
 from kthw_routes.hosts.keys import MOST_KEYS, Key
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts, Reading, Verdict, fingerprint
 from kthw_routes.hosts.ssh_config import Resolved
+from kthw_routes.hosts.transport import LOGIN_TIMEOUT
 from kthw_routes.observed import HostKey
 from kthw_routes.untrusted import clean_line
 
@@ -42,7 +44,14 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
 
     def prefer_known_type(self, transport: paramiko.Transport) -> None:
         """Ask the host for a key of a type that is known of it, so that a second key does not look like a change."""
-        types = self._known.types(self._target.known_as, self._target.known_hosts_files)
+        try:
+            types = self._known.types(self._target.known_as, self._target.known_hosts_files)
+        except OSError as error:  # nothing can be checked, so nothing is trusted
+            raise CannotConnect(
+                self._node,
+                f"the known host keys in {clean_line(str(error.filename))} cannot be read: {error.strerror}.",
+                "Put a file in its place, or name another one in the SSH configuration (UserKnownHostsFile).",
+            ) from error
         options = transport.get_security_options()
         wanted = [a for t in types for a in _ALGORITHMS.get(t, (t,)) if a in options.key_types]
         options.key_types = [*wanted, *(a for a in options.key_types if a not in wanted)]
@@ -130,16 +139,22 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
 class KeysInTurn:
     """Offers keys one by one. paramiko's own ways to log in ask on the terminal, or wait an hour: neither is used."""
 
-    def __init__(self, node: str, target: Resolved, keys: Callable[[], Iterator[Key]]) -> None:
+    def __init__(
+        self, node: str, target: Resolved, keys: Callable[[], Iterator[Key]], agent_fault: Callable[[], str]
+    ) -> None:
+        """`agent_fault`: why the agent gave no keys, as a sentence; empty where it did."""
         self._node = node
         self._target = target
         self._keys = keys
+        self._agent_fault = agent_fault
 
     def authenticate(self, transport: paramiko.Transport) -> list[str]:
         """Log in; paramiko calls this as an authentication strategy. Raises KeyRejected, and what `keys` raises."""
         offered: list[str] = []
         for key in self._keys():
             offered.append(key.name)
+            # Within it, paramiko has the agent sign, which may wait for its turn and for the person.
+            transport.auth_timeout = LOGIN_TIMEOUT + (2 * SIGN_TIMEOUT if isinstance(key.pkey, LoginKey) else 0)
             try:
                 further = transport.auth_publickey(self._target.user, key.pkey)
             except paramiko.BadAuthenticationType as error:
@@ -147,6 +162,8 @@ class KeysInTurn:
             except paramiko.AuthenticationException as error:
                 if not transport.is_active() or "timeout" in str(error).lower():
                     raise self._hung_up(offered) from error
+                if isinstance(key.pkey, LoginKey) and key.pkey.unsigned:
+                    offered[-1] = f"{key.name} ({key.pkey.unsigned})"
                 continue
             if further:
                 raise self._second_factor(key.name, further)
@@ -155,11 +172,12 @@ class KeysInTurn:
 
     def _rejected(self, offered: list[str], allowed: str = "") -> KeyRejected:
         who = f"{self._target.user} at {self._target}"
+        fault = f" {self._agent_fault()}".rstrip()
         if not offered:
             return KeyRejected(
                 self._node,
                 f"there is no private key to offer to {who}.",
-                "Name one with -i FILE, or load one into an agent with ssh-add.",
+                f"Name one with -i FILE, or load one into an agent with ssh-add.{fault}",
             )
         if allowed:
             return KeyRejected(
@@ -171,7 +189,8 @@ class KeysInTurn:
             self._node,
             f"{who} accepted none of the keys offered: {', '.join(offered)}.",
             "Is the public key in that user's ~/.ssh/authorized_keys there? Another key: -i FILE; another user: --user."
-            + (f" Only {MOST_KEYS} keys are tried: name the right one." if len(offered) == MOST_KEYS else ""),
+            + (f" Only {MOST_KEYS} keys are tried: name the right one." if len(offered) == MOST_KEYS else "")
+            + fault,
         )
 
     def _hung_up(self, offered: list[str]) -> KeyRejected:

@@ -21,7 +21,15 @@ from kthw_routes.cluster import Endpoint
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import ConnectionLost, HostError, NoRoot
 from kthw_routes.hosts.exchange import Exchange, Silent
-from kthw_routes.hosts.faults import connect_fault, lost, silent
+from kthw_routes.hosts.faults import (
+    channel_refused,
+    command_refused,
+    connect_fault,
+    hung_up_before,
+    lost,
+    silent,
+    unfollowed,
+)
 from kthw_routes.hosts.jumps import Jump
 from kthw_routes.hosts.keys import Keys
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
@@ -34,14 +42,18 @@ from kthw_routes.hosts.sudo import SudoPassword, sudo_refusal
 from kthw_routes.hosts.transport import (
     HANDSHAKE_TIMEOUT,
     KEEPALIVE,
+    ExecRefused,
     JumpTransport,
     QuietTransport,
     dial,
     hang_up,
+    run_in,
 )
 from kthw_routes.observed import HostKey, Privilege
 from kthw_routes.untrusted import clean
 
+REFUSED_PATIENCE: Final = 5.0
+"""Seconds for which a channel that is refused is asked for again."""
 _GRACE: Final = 2.0
 """Seconds that the host's own `timeout` is given to speak before we do."""
 
@@ -78,7 +90,7 @@ class Access:
             asker: whom to ask for passphrase and password.
         """
         self.known_hosts = known_hosts
-        self.keys = keys or Keys(identity, asker=asker)
+        self.keys = keys or Keys(identity, asker=asker, agent_timeout=connect_timeout)
         self.ssh_config = ssh_config or SshConfig()
         self.host_keys = host_keys
         self.user = user
@@ -104,12 +116,11 @@ class Access:
             return self._jumps.setdefault(chain, Jump(chain))
 
     def close(self) -> None:
-        """Close the jump hosts and let go of the agent."""
+        """Close the jump hosts."""
         with self._lock:
             jumps = list(self._jumps.values())
         for jump in reversed(jumps):
             jump.close()
-        self.keys.close()
 
 
 @dataclass(slots=True)
@@ -143,7 +154,15 @@ def _connect(
     patience = min(HANDSHAKE_TIMEOUT, max(access.connect_timeout, access.silence))
 
     def keys() -> Iterator[Any]:
-        return access.keys.offered(node, target.identity_files, identities_only=target.identities_only)
+        return access.keys.offered(
+            node,
+            target.identity_files,
+            identities_only=target.identities_only,
+            identity_agent=target.identity_agent,
+        )
+
+    def agent_fault() -> str:
+        return access.keys.agent_fault(target.identity_agent)
 
     def make_transport(sock: Any, **options: Any) -> paramiko.Transport:
         made = transport(sock, **options)
@@ -163,7 +182,7 @@ def _connect(
                 connect_kwargs={
                     "sock": sock,
                     "transport_factory": make_transport,
-                    "auth_strategy": KeysInTurn(node, target, keys),
+                    "auth_strategy": KeysInTurn(node, target, keys, agent_fault),
                 },
             )
             client = connection.client
@@ -178,7 +197,7 @@ def _connect(
         if not isinstance(error, Exception):
             raise
         met = InterruptedError() if attempt.cancelled.is_set() else error
-        raise connect_fault(node, target, met, access.connect_timeout) from error
+        raise unfollowed(connect_fault(node, target, met, access.connect_timeout), target) from error
     if check.key is None:
         raise AssertionError("paramiko did not ask for the host key to be checked")
     return connection, check.key
@@ -296,12 +315,14 @@ class SshSession:
 
         Raises:
             ConnectionLost, CommandTimedOut: as `Session.run` says; the connection is closed then.
+            ChannelRefused, CommandRefused: the server runs nothing; the connection stands.
             NoRoot: the command needs root, and there is no way to it, or sudo refused.
         """
         if command.needs_root and self.privilege is Privilege.NONE:
-            raise NoRoot(
+            no_root = NoRoot(
                 self._node, f"{self.user} is not root there and sudo does not help.", "Log in as root (--user)."
             )
+            raise unfollowed(no_root, self._target)
         connection = self._connection
         if connection is None or not self.is_open:
             raise ConnectionLost(self._node, "the connection is gone.", "Try again.")
@@ -342,15 +363,19 @@ class SshSession:
         return password.reveal().encode() + b"\n" + command.stdin
 
     def _wait(self, connection: fabric.Connection, exchange: Exchange, line: str) -> int:
+        runner = _LineRemote(connection, exchange)
         try:
-            runner = _LineRemote(connection, exchange)
             runner.run(line, hide=True, warn=True, in_stream=False, env={})
         except Silent:
             self.close()
             raise silent(self._node, exchange.silence) from None
+        except paramiko.ChannelException as error:
+            raise channel_refused(self._node, self._target, error) from error
+        except ExecRefused as error:
+            raise unfollowed(command_refused(self._node, self._target), self._target) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
             self.close()
-            raise lost(self._node) from error
+            raise (lost if runner.was_sent else hung_up_before)(self._node) from error
         if exchange.status < 0:
             if connection.is_connected:
                 raise ConnectionLost(
@@ -368,13 +393,20 @@ class _LineRemote(Remote):  # type: ignore[misc] # fabric has no types
         super().__init__(context=connection, inline_env=False)
         self._exchange = exchange
         self._channel: paramiko.Channel | None = None
+        self.was_sent = False
+        """Whether the line may have reached the host."""
 
     def start(self, command: str, *_shell_and_env: object) -> None:
         """Ask the host to run the line."""
-        patience = min(HANDSHAKE_TIMEOUT, self._exchange.silence)
-        self._channel = self.context.transport.open_session(timeout=patience)
-        self._channel.settimeout(patience)
-        self._channel.exec_command(command)
+        answer = min(HANDSHAKE_TIMEOUT, self._exchange.silence)
+        transport: QuietTransport = self.context.transport
+        self._channel = transport.open_command_channel(answer, min(REFUSED_PATIENCE, self._exchange.silence))
+        self._channel.settimeout(answer)
+        self.was_sent = True
+        try:
+            run_in(self._channel, command, answer)
+        except TimeoutError:
+            raise Silent from None
 
     def create_io_threads(self) -> tuple[dict[Any, Any], list[str], list[str]]:
         """None."""

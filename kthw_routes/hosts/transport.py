@@ -7,10 +7,16 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Final
 
 import paramiko
+from paramiko.common import (
+    CONNECTION_FAILED_CODE,
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_FAILURE,
+    cMSG_CHANNEL_REQUEST,
+)
 
 HANDSHAKE_TIMEOUT: Final = 15.0
 """Seconds for each of banner, key exchange and the opening of a channel; paramiko waits an hour for the last."""
@@ -21,25 +27,158 @@ KEEPALIVE: Final = 15
 UNANSWERED: Final = 20.0
 """Seconds that sent bytes may stay unacknowledged before the kernel gives the connection up."""
 _SLICE: Final = 0.05
+_LONGEST_PAUSE: Final = 0.5
+"""Seconds between two attempts to open a channel that is refused."""
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 logging.getLogger("paramiko").propagate = False  # unconfigured, its warnings would be drawn over the wizard
 
 
+class ExecRefused(paramiko.SSHException):
+    """The server refused to run a command in a channel that it had opened."""
+
+
+def _closed(channel: paramiko.Channel, message: paramiko.Message) -> None:
+    channel._handle_close(message)  # type: ignore[attr-defined] # private, so not in the stubs
+    channel.get_transport().note_closed()  # type: ignore[attr-defined] # it is one of ours
+
+
+def _refused(channel: paramiko.Channel, message: paramiko.Message) -> None:
+    channel.get_transport().note_refused(channel)  # type: ignore[attr-defined] # it is one of ours
+    channel._request_failed(message)  # type: ignore[attr-defined] # private, so not in the stubs
+
+
 class QuietTransport(paramiko.Transport):
-    """A transport that wakes every two seconds instead of ten times a second, and closes without waiting."""
+    """A transport that wakes every two seconds instead of ten times a second, and closes without waiting.
+
+    paramiko keeps one exception for all channels of a connection, so that one's refusal may be raised for another.
+    Here each refusal is kept under the number of its channel.
+    """
 
     _active_check_timeout = 2.0
+    _channel_handler_table: ClassVar[dict[int, Callable[[paramiko.Channel, paramiko.Message], None]]] = {
+        **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined] # private, so not in the stubs
+        MSG_CHANNEL_CLOSE: _closed,
+        MSG_CHANNEL_FAILURE: _refused,
+    }
 
     def __init__(self, sock: Any, **options: Any) -> None:
         super().__init__(sock, **options)
         self.banner_timeout = self.handshake_timeout = self.channel_timeout = HANDSHAKE_TIMEOUT
         self.auth_timeout = LOGIN_TIMEOUT
+        self._asking = threading.local()
+        self._refusals: dict[int, paramiko.ChannelException] = {}
+        self._exec_refused: set[int] = set()
+        self._closings = threading.Condition()
 
     def close(self) -> None:
         """End the connection. The transport's thread is woken rather than waited for."""
         hang_up(self.sock)
         super().close()
+
+    def open_channel(self, *arguments: Any, **options: Any) -> paramiko.Channel:
+        """As paramiko's, but what is raised is what the server said of this channel.
+
+        Raises:
+            paramiko.ChannelException: the server refuses it; `text` is what it says.
+            paramiko.SSHException, EOFError, OSError: the connection ended, or there was no answer.
+        """
+        self._asking.number = None
+        try:
+            return super().open_channel(*arguments, **options)
+        except (paramiko.SSHException, EOFError, OSError):
+            number: int | None = self._asking.number
+            if number is not None:
+                self.channel_events.pop(number, None)
+                if refusal := self._refusals.pop(number, None):
+                    raise refusal from None
+            raise
+
+    def open_command_channel(self, timeout: float, patience: float) -> paramiko.Channel:
+        """A channel for a command. Refused, it is asked for again: a server counts a channel until it has closed it.
+
+        Args:
+            timeout: seconds for each answer.
+            patience: seconds for all attempts, from the first refusal on.
+
+        Raises:
+            paramiko.ChannelException: it is refused still.
+            paramiko.SSHException, EOFError, OSError: the connection ended, or there was no answer.
+        """
+        first: float | None = None
+        pause = _SLICE
+        while True:
+            try:
+                return self.open_channel("session", timeout=timeout)
+            except paramiko.ChannelException:
+                now = time.monotonic()
+                first = now if first is None else first
+                left = first + patience - now
+                if left <= 0 or not self.is_active():
+                    raise
+                # The close of the one before is what is waited for. A busy server frees it somewhat later.
+                self._wait_for_a_close(min(pause, left))
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def note_closed(self) -> None:
+        """The server has closed a channel. Called by the transport's thread."""
+        with self._closings:
+            self._closings.notify_all()
+
+    def note_refused(self, channel: paramiko.Channel) -> None:
+        """The server has refused the request in this channel. Called by the transport's thread."""
+        self._exec_refused.add(channel.get_id())
+
+    def was_refused(self, channel: paramiko.Channel) -> bool:
+        """Whether the server refused the request in this channel."""
+        return channel.get_id() in self._exec_refused
+
+    def _wait_for_a_close(self, seconds: float) -> None:
+        with self._closings:
+            self._closings.wait(seconds)
+
+    def _next_channel(self) -> int:
+        number: int = super()._next_channel()  # type: ignore[misc] # private, so not in the stubs
+        self._asking.number = number
+        return number
+
+    def _parse_channel_open_failure(self, message: paramiko.Message) -> None:
+        number, code = message.get_int(), message.get_int()
+        words = CONNECTION_FAILED_CODE.get(code, f"code {code}")
+        said = message.get_binary().decode("utf-8", "replace")
+        text = words if said.lower() in ("", "open failed", words.lower()) else f"{words}: {said}"
+        with self.lock:
+            self._channels.delete(number)  # type: ignore[attr-defined] # private, so not in the stubs
+            event = self.channel_events.pop(number, None)
+            if event is not None:
+                self._refusals[number] = paramiko.ChannelException(code, text)
+                event.set()
+
+
+def run_in(channel: paramiko.Channel, command: str, timeout: float) -> None:
+    """Have the server run a command in a channel. paramiko waits for its answer without end.
+
+    Raises:
+        ExecRefused: the server refuses.
+        TimeoutError: no answer within `timeout` seconds.
+        paramiko.SSHException: the connection ended.
+    """
+    request = paramiko.Message()
+    request.add_byte(cMSG_CHANNEL_REQUEST)
+    request.add_int(channel.remote_chanid)
+    request.add_string("exec")
+    request.add_boolean(True)
+    request.add_string(command)
+    channel._event_pending()  # type: ignore[attr-defined] # private, so not in the stubs
+    transport = channel.get_transport()
+    transport._send_user_message(request)  # type: ignore[attr-defined] # private, so not in the stubs
+    # What was closed before the event was cleared sets it no more.
+    if not channel.closed and not channel.event.wait(timeout):
+        raise TimeoutError
+    if isinstance(transport, QuietTransport) and transport.was_refused(channel):
+        raise ExecRefused
+    if not channel.event_ready:
+        raise paramiko.SSHException("the channel was closed")
 
 
 class JumpTransport(QuietTransport):

@@ -50,6 +50,9 @@ class Faults(Protocol):
     def refuse_keys(self, node: str) -> None:
         """Let nobody's key in."""
 
+    def limit_sessions(self, node: str, count: int) -> None:
+        """Let it run at most so many commands at once for one connection (MaxSessions)."""
+
     def change_host_key(self, node: str) -> None:
         """Give it another host key, as a rebuilt machine has."""
 

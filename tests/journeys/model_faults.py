@@ -145,6 +145,9 @@ class ModelFaults:
     def refuse_keys(self, node: str) -> None:
         self._lab.servers[node].authorized = frozenset()
 
+    def limit_sessions(self, node: str, count: int) -> None:
+        self._lab.servers[node].manners = Manners(users=frozenset(USERS), max_sessions=count)
+
     def change_host_key(self, node: str) -> None:
         self._lab.servers[node].key = new_key()
 

@@ -48,6 +48,12 @@ class NodeFaults:
     def refuse_keys(self, node: str) -> None:
         self._lab.run(node, "rm /root/.ssh/authorized_keys")
 
+    def limit_sessions(self, node: str, count: int) -> None:
+        host = self._lab.node(node)
+        config = host.path("etc/ssh/sshd_config")
+        config.write_text(f"MaxSessions {count}\n{config.read_text()}")
+        host.restart_ssh()
+
     def change_host_key(self, node: str) -> None:
         self._lab.node(node).change_host_key()
 

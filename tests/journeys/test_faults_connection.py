@@ -2,13 +2,16 @@
 
 import re
 import shlex
+import shutil
+import socket
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.journeys.faults import Faults
 from tests.journeys.looking import is_done, others, pod_routes, state
-from tests.journeys.stage import Model, RealNodes, Stage
+from tests.journeys.stage import WORKERS, Model, RealNodes, Stage
 
 APPLY = ("apply", "--yes", "--no-probe")
 QUICK = ("--timeout", "3")
@@ -156,6 +159,52 @@ def test_a_host_that_knows_no_key_of_ours_is_skipped(stage: Stage, faults: Fault
     assert "accepted none of the keys offered: kubernetes.ed25519." in why
     assert "Is the public key in that user's ~/.ssh/authorized_keys there?" in why
     assert is_done(stage, *others("worker-1"))
+
+
+def test_servers_that_allow_one_session_at_a_time_are_enough(stage: Stage, faults: Faults) -> None:
+    """A server counts a session until it has seen its end, and refuses the next one until then."""
+    for node in WORKERS:
+        faults.limit_sessions(node, 1)
+    assert stage.tool(*APPLY).code == 0
+    assert is_done(stage, *WORKERS)
+
+
+def test_a_host_that_allows_no_session_is_skipped(stage: Stage, faults: Faults) -> None:
+    faults.limit_sessions("worker-1", 0)
+    answer = stage.tool(*APPLY)
+    assert answer.code == 1
+    why = skipped(answer.out, "worker-1")
+    assert re.search(r"worker-1: the server at \S+ refuses a channel for a command .*; it was not sent\.", why), why
+    assert "MaxSessions 0" in why
+    assert is_done(stage, *others("worker-1"))
+
+
+@pytest.mark.parametrize("stage", ["embedded lab"], indirect=True)
+@pytest.mark.parametrize("kind", ["mute", "left behind"])
+def test_an_agent_that_does_not_answer_is_told_once_and_the_key_file_is_taken(
+    stage: Stage, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, kind: str
+) -> None:
+    """On the model only: an agent is on the person's machine, whatever the nodes are."""
+    assert isinstance(stage, Model)
+    (tmp_path / ".ssh").mkdir()
+    shutil.copy(stage.lab.identity, tmp_path / ".ssh" / "id_ed25519")
+    (tmp_path / ".ssh" / "id_ed25519").chmod(0o600)
+    config = tmp_path / "config"
+    config.write_text(re.sub(r"(?m)^ *Identit.*\n", "", stage.lab.ssh_config.read_text()))
+    path = tmp_path_factory.mktemp("a") / "agent"
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(path))
+        if kind == "mute":
+            agent.listen(64)  # connections are made, and nobody takes them up
+        begun = time.monotonic()
+        answer = stage.tool(*APPLY, *QUICK, "-F", str(config), env={"SSH_AUTH_SOCK": str(path)})
+    assert time.monotonic() - begun < 40
+    assert answer.code == 0
+    assert is_done(stage, *WORKERS)
+    said = answer.out + answer.err
+    assert said.count("SSH agent") == (kind == "mute")
+    if kind == "mute":
+        assert f"The SSH agent at {path} does not reply as it should: no answer within 3 s. Its keys are not" in said
 
 
 def test_a_changed_host_key_is_refused_until_the_old_one_is_forgotten(stage: Stage, faults: Faults) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -294,3 +295,153 @@ def test_known_hosts_of_the_configuration_count(bench: Bench) -> None:
     access = bench.access(config=f"UserKnownHostsFile {own}\n", mode=HostKeyMode.STRICT)
     bench.session(server.port, access).open()
     assert KnownHosts(bench.known_hosts).types(f"[127.0.0.1]:{server.port}") == ()
+
+
+class Mute:
+    """An agent that lists its keys like a real one behind it, and signs nothing; or does not even list them."""
+
+    def __init__(self, folder: Path, real: Path | None, *, lists: bool = True) -> None:
+        self.path = folder / "mute"
+        self._real = real
+        self._lists = lists
+        self._over = threading.Event()
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self.path))
+        self._listener.listen(64)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._converse, args=(sock,), daemon=True).start()
+
+    def _converse(self, sock: socket.socket) -> None:
+        with sock:
+            request = sock.recv(65536)
+            if request[4] == 11 and self._lists and self._real:
+                with socket.socket(socket.AF_UNIX) as real:
+                    real.connect(str(self._real))
+                    real.sendall(request)
+                    sock.sendall(real.recv(65536))
+            elif request[4] != 11 and self._real:
+                return  # it died between list and signature
+            else:
+                self._over.wait(60)
+
+    def close(self) -> None:
+        self._over.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@pytest.fixture
+def real_agent(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A real agent that holds a key which the servers do not know."""
+    if which("ssh-agent") is None:
+        pytest.skip("there is no ssh-agent")
+    sock = tmp_path_factory.mktemp("a") / "s"
+    stranger = bench.folder / "stranger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "mine", "-f", stranger], check=True)
+    with subprocess.Popen(["ssh-agent", "-D", "-a", sock], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        env = os.environ | {"SSH_AUTH_SOCK": str(sock)}
+        subprocess.run(["ssh-add", "-q", stranger], check=True, capture_output=True, env=env)
+        yield sock
+        process.terminate()
+
+
+@pytest.mark.parametrize("kind", ["lab", "openssh"])
+def test_an_agent_that_does_not_sign_leaves_the_login_to_the_key_files(
+    bench: Bench,
+    real_agent: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    agent = Mute(tmp_path_factory.mktemp("m"), real_agent)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(agent.path))
+    (bench.folder / ".ssh").mkdir()
+    (bench.folder / ".ssh" / "id_ed25519").symlink_to(bench.key)
+
+    def log_in(port: int) -> None:
+        keys = Keys(home=bench.folder, folder=bench.folder / "nowhere")
+        told: list[str] = []
+        keys.tell = told.append
+        access = bench.access(keys=keys, user=me())
+        for node in ("worker-0", "worker-1"):
+            session = bench.session(port, access, node)
+            session.open()
+            assert session.run(Command(("true",))).ok
+        assert len(told) == 1
+        assert "hung up without a whole answer" in told[0]
+        (bench.folder / ".ssh" / "id_ed25519").unlink()
+        keys.forget_refusals()
+        with pytest.raises(KeyRejected) as caught:
+            bench.session(port, access, "worker-2").open()
+        assert "accepted none of the keys offered: agent: mine (the agent did not sign)." in caught.value.sentence
+        assert "does not reply as it should" in caught.value.hint
+
+    try:
+        if kind == "lab":
+            log_in(bench.server(manners=healthy(users=frozenset({me()}))).port)
+        elif SSHD is None:
+            pytest.skip("there is no sshd on this machine")
+        else:
+            with openssh(bench) as port:
+                log_in(port)
+    finally:
+        agent.close()
+
+
+def test_an_agent_of_the_configuration_that_is_mute_is_said_in_the_failure(
+    bench: Bench, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    agent = Mute(tmp_path_factory.mktemp("m"), None)
+    keys = Keys(home=bench.folder, folder=bench.folder / "nowhere", agent_timeout=0.3)
+    access = bench.access(config=f"IdentityAgent {agent.path}\n", keys=keys)
+    with pytest.raises(KeyRejected, match="there is no private key to offer") as caught:
+        bench.session(bench.server().port, access).open()
+    assert f"The SSH agent at {agent.path} does not reply as it should: no answer within 0.3 s." in caught.value.hint
+    agent.close()
+
+
+@pytest.mark.parametrize("kind", ["no key", "no name", "jump"])
+def test_what_is_not_followed_is_named_in_each_failure(bench: Bench, kind: str) -> None:
+    port = bench.server(manners=healthy(takes_no_key=True)).port
+    config = 'Host 127.0.0.1 nowhere.invalid\n ProxyCommand nc\nMatch exec "true"\n User x\n'
+    host = "127.0.0.1"
+    if kind == "no name":
+        host = "nowhere.invalid"
+    elif kind == "jump":
+        config = f"Host 127.0.0.1\n ProxyJump me@localhost:{port}\nHost localhost\n BindAddress 192.0.2.9\n"
+    access = bench.access(config=config)
+    with pytest.raises(CannotConnect) as caught:
+        access.session("worker-0", Endpoint(host, None, port)).open()
+    file = bench.folder / "ssh_config"
+    expected = {"jump": f"BindAddress ({file} line 4)"}.get(
+        kind, f"ProxyCommand ({file} line 2); User ({file} line 4, under Match exec)"
+    )
+    assert caught.value.hint.endswith(f" Not followed of the SSH configuration: {expected}.")
+
+
+@pytest.mark.parametrize("kind", ["a named pipe", "a device", "huge"])
+def test_known_hosts_that_are_no_file_stop_the_host_at_once(bench: Bench, kind: str) -> None:
+    own = bench.folder / "theirs"
+    if kind == "a named pipe":
+        os.mkfifo(own)
+    elif kind == "a device":
+        own.symlink_to("/dev/zero")
+    else:
+        own.touch()
+        os.truncate(own, 200_000_000)
+    access = bench.access(config=f"UserKnownHostsFile {own}\n")
+    with pytest.raises(CannotConnect, match=f"the known host keys in {own} cannot be read: it is "):
+        bench.session(bench.server().port, access).open()
+
+
+def test_known_hosts_may_be_the_null_device(bench: Bench) -> None:
+    bench.session(bench.server().port, bench.access(config="UserKnownHostsFile /dev/null\n")).open()

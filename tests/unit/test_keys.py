@@ -11,7 +11,8 @@ from shutil import which
 import pytest
 
 from kthw_routes.hosts.errors import KeyUnusable, PassphraseNeeded
-from kthw_routes.hosts.keys import MOST_KEYS, Keys, is_encrypted
+from kthw_routes.hosts.key_files import is_encrypted
+from kthw_routes.hosts.keys import MOST_KEYS, Keys
 from kthw_routes.hosts.session import NewHostKey
 
 pytestmark = pytest.mark.skipif(which("ssh-keygen") is None, reason="there is no ssh-keygen to make keys with")
@@ -65,8 +66,8 @@ def agent(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     process.stdout.close()
 
 
-def names(keys: Keys, files: Sequence[Path] = (), **options: bool) -> list[str]:
-    return [key.name for key in keys.offered("worker-0", files, **options)]
+def names(keys: Keys, files: Sequence[Path] | None = None, *, identities_only: bool = False) -> list[str]:
+    return [key.name for key in keys.offered("worker-0", files, identities_only=identities_only)]
 
 
 def test_the_key_that_the_person_named_is_the_only_one(tmp_path: Path) -> None:
@@ -81,13 +82,16 @@ def test_kubernetes_ed25519_in_the_current_folder_is_taken(tmp_path: Path) -> No
     assert names(Keys(home=tmp_path, folder=tmp_path)) == ["kubernetes.ed25519"]
 
 
-def test_else_the_configuration_s_keys_and_then_ssh_s_own(tmp_path: Path) -> None:
+def test_else_the_configuration_s_keys_or_ssh_s_own(tmp_path: Path) -> None:
     make(tmp_path / ".ssh" / "id_ed25519")
     make(tmp_path / ".ssh" / "id_ecdsa", kind="ecdsa")
     configured = make(tmp_path / "configured")
     keys = Keys(home=tmp_path, folder=tmp_path)
-    assert names(keys, [configured, tmp_path / "missing"]) == ["configured", "id_ed25519", "id_ecdsa"]
+    assert names(keys, None) == ["id_ed25519", "id_ecdsa"]
+    assert names(keys, None, identities_only=True) == ["id_ed25519", "id_ecdsa"]
+    assert names(keys, [configured, tmp_path / "missing"]) == ["configured"], "as ssh: its own only where none is named"
     assert names(keys, [configured], identities_only=True) == ["configured"]
+    assert names(keys, []) == [], "IdentityFile none"
     assert names(Keys(home=tmp_path, folder=tmp_path, only_identity=True), [configured]) == []
 
 
@@ -176,7 +180,6 @@ def test_an_agent_s_keys_are_offered_and_not_too_many(tmp_path: Path, agent: Pat
     assert all(key.name.startswith("agent: ") for key in offered)
     first = names(keys, [tmp_path / "key-6"])
     assert first[0] == "key-6"
-    keys.close()
 
 
 def test_a_key_that_the_agent_holds_is_not_asked_for(tmp_path: Path, agent: Path) -> None:
@@ -187,7 +190,6 @@ def test_a_key_that_the_agent_holds_is_not_asked_for(tmp_path: Path, agent: Path
     keys = Keys(file, asker=answers)
     assert names(keys) == ["key"]
     assert answers.asked == []
-    keys.close()
 
 
 def test_one_agent_signs_for_many_threads(tmp_path: Path, agent: Path) -> None:
@@ -203,7 +205,6 @@ def test_one_agent_signs_for_many_threads(tmp_path: Path, agent: Path) -> None:
 
     with ThreadPoolExecutor(16) as pool:
         assert len(set(pool.map(sign, range(16)))) == 16
-    keys.close()
 
 
 def test_an_agent_that_is_gone_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
-"""The connection below SSH: nothing follows the close of a jump host's channel."""
+"""The connection below SSH: nothing follows the close of a jump host's channel, and each refusal has its own."""
 
+import queue
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import paramiko
 import pytest
@@ -83,3 +85,38 @@ def test_what_is_sent_through_a_channel_that_closes_meanwhile_goes_to_nobody(sen
         assert sent == []
         JumpSocket(new).send(b"in time")
         assert sent == [cMSG_CHANNEL_DATA]
+
+
+def test_each_refusal_is_that_of_its_own_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """paramiko keeps the last one for whoever asks first."""
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+    monkeypatch.setattr(
+        QuietTransport,
+        "_send_user_message",
+        lambda _self, sent: asked.put(int.from_bytes(sent.asbytes()[12:16], "big")),  # after the kind, "session"
+    )
+    near, far = socket.socketpair()
+    with near, far:
+        transport = QuietTransport(near)
+        monkeypatch.setattr(transport, "active", True)
+
+        def refused(_: int) -> tuple[int, int, str]:
+            with pytest.raises(paramiko.ChannelException) as caught:
+                transport.open_channel("session", timeout=60)
+            return transport._asking.number, caught.value.code, caught.value.text
+
+        with ThreadPoolExecutor(8) as pool:
+            found = pool.map(refused, range(8))
+            numbers = [asked.get(timeout=60) for _ in range(8)]
+            for number in reversed(numbers):
+                failure = paramiko.Message()
+                for value in (number, number + 70):
+                    failure.add_int(value)
+                failure.add_string(f"no {number}")
+                failure.rewind()
+                transport._parse_channel_open_failure(failure)
+            answers = list(found)
+        assert sorted(numbers) == sorted(number for number, _, _ in answers) == list(range(8))
+        assert all((code, text) == (n + 70, f"code {n + 70}: no {n}") for n, code, text in answers)
+        assert transport.get_exception() is None, "what is left behind would be raised for something else"
+        assert not transport._refusals
