@@ -127,7 +127,7 @@ class _Listed:
         A loopback address is how a host names itself, under whatever name: never stale.
         """
         folded = name.casefold()
-        if _stem(folded) not in self.stems or address.is_loopback:
+        if numbered_stem(folded) not in self.stems or address.is_loopback:
             return False
         owners = self.owners.get(address, frozenset())
         return bool(owners - {folded}) or (self.listed is not None and folded not in self.listed)
@@ -193,18 +193,12 @@ def _listed(
     marked: Collection[str],
 ) -> _Listed:
     names = None if listed is None else frozenset(name.casefold() for name in (*listed, *wanted))
-    stems = frozenset(stem for name in wanted if (stem := _stem(name.casefold())))
+    stems = frozenset(stem for name in wanted if (stem := numbered_stem(name)))
     owners: defaultdict[IPv4Address, set[str]] = defaultdict(set)
     for name, ip in wanted.items():
         owners[ip].add(name.casefold())
     by_address = {ip: frozenset(folded) for ip, folded in owners.items()}
     return _Listed(wanted, gone, names, by_address, stems, prune, marked)
-
-
-def _stem(name: str) -> str:
-    """What stands before the number at the end of a name; empty where there is no such number."""
-    stem = name.rstrip("0123456789")
-    return stem if stem != name else ""
 
 
 def _sort(lines: Iterable[_Line], who: _Listed) -> _Found:
@@ -318,9 +312,10 @@ def _join(lines: list[_Line], kept: list[_Line], target: Mapping[str, IPv4Addres
 
 
 def numbered_stem(name: str) -> str:
-    """What stands before the number at the end of a name, casefolded; empty where there is none."""
-    found = _NUMBERED.fullmatch(name.casefold())
-    return found[1] if found else ""
+    """What is before the number at the end of a name, casefolded; empty where there is no such number."""
+    folded = name.casefold()
+    stem = folded.rstrip("0123456789")
+    return stem if stem != folded else ""
 
 
 def line_of_others(
@@ -365,4 +360,4 @@ def line_of_others(
 
 
 def _show_bytes(text: bytes) -> str:
-    return clean_line(text.decode("utf-8", "replace")) or "an empty line"
+    return clean_value(text[: 4 * MAX_VALUE].decode("utf-8", "replace")) or "an empty line"

@@ -112,6 +112,7 @@ class SshConfig:
             "k": alias or endpoint.host,
         }
         known = options.first("userknownhostsfile")
+        paths = None if known is None else options.paths(known, tokens)
         chain = options.first("proxyjump")
         return Resolved(
             host=host,
@@ -120,7 +121,7 @@ class SshConfig:
             identity_files=tuple(self._folder / path for path in options.identity_files(tokens)),
             identities_only=(options.word("identitiesonly") or "no").lower() in ("yes", "true"),
             host_key_alias=alias,
-            known_hosts_files=None if known is None else tuple(self._folder / p for p in options.paths(known, tokens)),
+            known_hosts_files=None if paths is None else tuple(self._folder / path for path in paths),
             jumps=self._jumps(chain, tokens, (*seen, endpoint.host)) if chain else (),
             identity_agent=options.agent(tokens),
             not_followed=tuple(options.not_followed),
