@@ -113,12 +113,13 @@ class SshConfig:
         }
         known = options.first("userknownhostsfile")
         paths = None if known is None else options.paths(known, tokens)
+        keys = options.identity_files(tokens)
         chain = options.first("proxyjump")
         return Resolved(
             host=host,
             port=chosen_port,
             user=options.user(),
-            identity_files=tuple(self._folder / path for path in options.identity_files(tokens)),
+            identity_files=None if keys is None else tuple(self._folder / path for path in keys),
             identities_only=(options.word("identitiesonly") or "no").lower() in ("yes", "true"),
             host_key_alias=alias,
             known_hosts_files=None if paths is None else tuple(self._folder / path for path in paths),
