@@ -1,12 +1,16 @@
 """Taking an edit of a text file back though the file was edited since: a merge of three, line by line. Pure."""
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 from itertools import pairwise
 from typing import Final
 
+MAX_PAIRS: Final = 1_000_000
+"""So many lines of the one part times lines of the other are compared one with one."""
 _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
 
@@ -51,8 +55,9 @@ def _one(now: bytes, before: bytes, after: bytes) -> TakenBack:
     place = _places(written, lines)
     swaps: list[tuple[int, int, list[bytes]]] = []
     left: list[bytes] = []
-    for tag, i1, i2, j1, j2 in _matcher(written, old).get_opcodes():
-        if tag == "equal" or _is_done(written[i1:i2], old[j1:j2], lines, old):
+    are, were = _counted(lines), _counted(old)
+    for i1, i2, j1, j2 in _changes(written, old):
+        if _is_done(written[i1:i2], old[j1:j2], are, were):
             continue
         found = [place.get(i) for i in range(i1, i2)]
         start = 0 if i1 == 0 else _behind(place.get(i1 - 1))
@@ -73,11 +78,83 @@ def _one(now: bytes, before: bytes, after: bytes) -> TakenBack:
     return TakenBack(_joined(lines), tuple(left))
 
 
-def _matcher(one: list[bytes], other: list[bytes]) -> "SequenceMatcher[bytes]":
-    return SequenceMatcher(None, one, other, autojunk=False)
+def _counted(lines: list[bytes]) -> Counter[bytes]:
+    """How often each line stands there, whether it is the last one without a newline or not."""
+    return Counter(line.rstrip(b"\n") for line in lines)
 
 
-def _is_done(written: list[bytes], back: list[bytes], now: list[bytes], before: list[bytes]) -> bool:
+def _changes(one: list[bytes], other: list[bytes]) -> Iterator[tuple[int, int, int, int]]:
+    """Where the two differ, in order: lines i1 to i2 of the one stand for lines j1 to j2 of the other."""
+    i = j = 0
+    for block in (*_equal(one, other), Match(len(one), len(other), 0)):
+        if i < block.a or j < block.b:
+            yield i, block.a, j, block.b
+        i, j = block.a + block.size, block.b + block.size
+
+
+def _equal(one: list[bytes], other: list[bytes]) -> list[Match]:
+    """The runs of lines in which the two agree, in order.
+
+    Lines that stand there once in both part what is compared, so that the work does not grow with the square of a
+    long file (block lists have 100,000 lines, and the same comment over and over).
+    """
+    places = {line: i for i, line in enumerate(one)}
+    counts, others = Counter(one), Counter(other)
+    pairs = [(places[line], j) for j, line in enumerate(other) if others[line] == 1 == counts.get(line)]
+    matches: list[Match] = []
+    i = j = 0
+    for a, b in (*_rising(pairs), (len(one), len(other))):
+        if (a, b) < (i, j) or a < i or b < j:
+            continue  # grown over already
+        matches += _equal_between(one, other, (i, a), (j, b))
+        size = 0
+        while a + size < len(one) and b + size < len(other) and one[a + size] == other[b + size]:
+            size += 1
+        if size:
+            matches.append(Match(a, b, size))
+        i, j = a + size, b + size
+    return matches
+
+
+def _equal_between(
+    one: list[bytes], other: list[bytes], here: tuple[int, int], there: tuple[int, int]
+) -> Iterator[Match]:
+    """The same within a part of each, which is not looked into where that would be too much work."""
+    (i, i_end), (j, j_end) = here, there
+    head = 0
+    while i + head < i_end and j + head < j_end and one[i + head] == other[j + head]:
+        head += 1
+    tail = 0
+    while i + head < i_end - tail and j + head < j_end - tail and one[i_end - tail - 1] == other[j_end - tail - 1]:
+        tail += 1
+    if head:
+        yield Match(i, j, head)
+    left, right = one[i + head : i_end - tail], other[j + head : j_end - tail]
+    if left and right and len(left) * len(right) <= MAX_PAIRS:
+        found = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
+        yield from (Match(i + head + m.a, j + head + m.b, m.size) for m in found if m.size)
+    if tail:
+        yield Match(i_end - tail, j_end - tail, tail)
+
+
+def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest row of pairs of which both members rise; `pairs` come in the order of their second members."""
+    ends: list[int] = []
+    tops: list[int] = []
+    before: list[int | None] = []
+    for number, (first, _) in enumerate(pairs):
+        at = bisect_left(ends, first)
+        before.append(tops[at - 1] if at else None)
+        ends[at : at + 1], tops[at : at + 1] = [first], [number]
+    row: list[tuple[int, int]] = []
+    last = tops[-1] if tops else None
+    while last is not None:
+        row.append(pairs[last])
+        last = before[last]
+    return row[::-1]
+
+
+def _is_done(written: list[bytes], back: list[bytes], now: Counter[bytes], before: Counter[bytes]) -> bool:
     """Whether no line of a part stands there oftener, and none that it replaced less often, than before the edit.
 
     Lines may stand in a file more than once, so that by their neighbours alone a part could be taken back twice.
@@ -85,15 +162,14 @@ def _is_done(written: list[bytes], back: list[bytes], now: list[bytes], before: 
 
     def surplus(line: bytes) -> int:
         bare = line.rstrip(b"\n")
-        return sum(x.rstrip(b"\n") == bare for x in now) - sum(x.rstrip(b"\n") == bare for x in before)
+        return now[bare] - before[bare]
 
     return all(surplus(line) <= 0 for line in written) and all(surplus(line) >= 0 for line in back)
 
 
 def _places(written: list[bytes], lines: list[bytes]) -> dict[int, int]:
     """Where the lines that were written stand now: number then -> number now."""
-    blocks = _matcher(written, lines).get_matching_blocks()
-    return {b.a + k: b.b + k for b in blocks for k in range(b.size)}
+    return {m.a + k: m.b + k for m in _equal(written, lines) for k in range(m.size)}
 
 
 def _behind(place: int | None) -> int | None:
@@ -105,7 +181,8 @@ def _in_a_row(found: list[int | None]) -> bool:
 
 
 def _holds(lines: list[bytes], part: list[bytes]) -> bool:
-    return any(lines[i : i + len(part)] == part for i in range(len(lines) - len(part) + 1))
+    starts = (i for i in range(len(lines) - len(part) + 1) if not part or lines[i] == part[0])
+    return any(lines[i : i + len(part)] == part for i in starts)
 
 
 def _lines(content: bytes) -> list[bytes]:

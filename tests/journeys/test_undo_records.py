@@ -139,22 +139,22 @@ WAYS = [
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[EmbeddedLab]:
+def embedded() -> Iterator[EmbeddedLab]:
     with EmbeddedLab("ca-central") as lab:
         yield lab
 
 
 @pytest.mark.parametrize("make", WAYS)
 def test_a_run_is_taken_back_from_another_folder_by_the_way_it_took(
-    lab: EmbeddedLab, tmp_path: Path, make: Callable[[EmbeddedLab, Path], Way]
+    embedded: EmbeddedLab, tmp_path: Path, make: Callable[[EmbeddedLab, Path], Way]
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
     (there / "kubernetes.ed25519").write_text("not the key\n")
     (there / "kubernetes.ed25519").chmod(0o600)
-    way = make(lab, here)
-    stage = Model(lab, tmp_path / "home")
+    way = make(embedded, here)
+    stage = Model(embedded, tmp_path / "home")
     before = pod_routes(stage, "worker-0")
     env = free_environment(tmp_path / "home")
     answer = Running((*APPLY, *way.arguments), env | way.env, here).wait()
@@ -165,8 +165,8 @@ def test_a_run_is_taken_back_from_another_folder_by_the_way_it_took(
     assert pod_routes(stage, "worker-0") == before
 
 
-def test_what_undo_is_told_counts_before_what_was_recorded(lab: EmbeddedLab, tmp_path: Path) -> None:
-    way = without_configuration(lab, tmp_path)
+def test_what_undo_is_told_counts_before_what_was_recorded(embedded: EmbeddedLab, tmp_path: Path) -> None:
+    way = without_configuration(embedded, tmp_path)
     env = free_environment(tmp_path / "home")
     assert Running((*APPLY, *way.arguments), env, tmp_path).wait().code == 0
     (tmp_path / "other").write_text("not the key\n")

@@ -64,3 +64,15 @@ def test_parts_that_others_changed_are_left_and_told(now: bytes, content: bytes,
 
 def test_two_lines_never_become_one() -> None:
     assert take_back(b"a\nNEW\nb", (b"a", b"a\nNEW\n")).content == b"a\nb"
+
+
+@pytest.mark.timeout(120)
+def test_a_long_file_with_the_same_lines_over_and_over_is_no_hour_of_work() -> None:
+    """A bound against work that grows with the square of the file, which took minutes for a tenth of this."""
+    block_list = b"".join(b"0.0.0.0 ads%d.example.com\n%s" % (n, b"\n# more\n" * (n % 2)) for n in range(20_000))
+    before = b"127.0.0.1 localhost\n" + block_list
+    after = before + b"# BEGIN kthw-routes\n192.168.128.10 worker-0\n# END kthw-routes\n"
+    now = b"10.0.0.7 printer\n" + after.replace(b"ads7.", b"ads-7.") + b"# since\n"
+    back = b"10.0.0.7 printer\n" + before.replace(b"ads7.", b"ads-7.") + b"# since\n"
+    assert take_back(now, (before, after)).content == back
+    assert take_back(b"# more\n" * 20_000, (before, after)).content == b"# more\n" * 20_000
