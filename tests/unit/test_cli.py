@@ -1,6 +1,7 @@
 """The command line's own manners: options, exit codes, what is said where."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,12 @@ def test_the_ssh_configuration_comes_from_the_environment_too(
     monkeypatch.setenv("KTHW_ROUTES_SSH_CONFIG", str(config))
     run("plan")
     assert planned[0].ssh_config == config
+
+
+@pytest.mark.parametrize("word", ["none", "None", os.devnull])
+def test_no_ssh_configuration_can_be_asked_for(planned: list[Settings], word: str) -> None:
+    run("plan", "-F", word)
+    assert planned[0].ssh_config == Path(os.devnull)
 
 
 @pytest.mark.parametrize(
