@@ -43,7 +43,10 @@ def read_start(path: Path, max_bytes: int) -> bytes:
             kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "of an unknown kind")
             raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, f"it is {kind}, not a file", str(path))
         with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read(max_bytes)
+            content = file.read(max_bytes)
+        if content is None:  # such as /proc/kmsg, which one would have to wait for
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
+        return content
     finally:
         os.close(handle)
 

@@ -222,8 +222,8 @@ class EmbeddedLab:
             f"    Port {self.servers[name].port}\n"
             f"    User root\n"
             f"    HostKeyAlias {self._aliases[name]}\n"
-            f"    IdentityFile {self.identity}\n"
+            f'    IdentityFile "{self.identity}"\n'
             f"    IdentitiesOnly yes\n"
-            f"    UserKnownHostsFile {self.folder / 'known_hosts'}\n"
+            f'    UserKnownHostsFile "{self.folder / "known_hosts"}"\n'
             f"    StrictHostKeyChecking accept-new\n\n"
         )

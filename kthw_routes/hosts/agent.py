@@ -156,20 +156,27 @@ class LoginKey(AgentKey):
         # Whatever the agent sent for a key, paramiko may fail at it in many unrelated ways.
         except Exception as error:
             raise ValueError("no key") from error
-        self._asked = agent
+        self._agent = agent
         self.unsigned = ""
         """Why there was no signature, if there was none."""
+        self.asked: Final = threading.Event()
+        """Set when a signature is wanted."""
+        self.answered: Final = threading.Event()
+        """Set when the agent has signed, or will not."""
 
     def sign_ssh_data(self, data: Any, algorithm: str | None = None) -> Any:
         """Have the agent sign. Where it does not, the signature is a wrong one and `unsigned` says why.
 
         paramiko's thread asks for this: an error would end the connection, and with it the login with other keys.
         """
+        self.asked.set()
         try:
             return super().sign_ssh_data(data, algorithm)
         except paramiko.SSHException as error:
             busy = str(error) if "busy" in str(error) else "the agent refused to sign"
-            self.unsigned = "the agent did not sign" if self._asked.fault else busy
+            self.unsigned = "the agent did not sign" if self._agent.fault else busy
+        finally:
+            self.answered.set()
         wrong = paramiko.Message()
         wrong.add_string(algorithm or self.get_name())
         wrong.add_string(bytes(64))

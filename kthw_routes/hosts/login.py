@@ -1,10 +1,13 @@
 """Trust and login, once a transport is up: the host's key is checked, then our keys are offered."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import paramiko
 
-from kthw_routes.hosts.agent import SIGN_TIMEOUT, LoginKey
+from kthw_routes.hosts.agent import LoginKey
 from kthw_routes.hosts.errors import CannotConnect, HostKeyChanged, HostKeyUnknown, KeyRejected
 from kthw_routes.hosts.keys import MOST_KEYS, Key
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts, Reading, Verdict, fingerprint
@@ -13,6 +16,8 @@ from kthw_routes.hosts.transport import LOGIN_TIMEOUT
 from kthw_routes.observed import HostKey
 from kthw_routes.untrusted import clean_line
 
+_SLICE: Final = 0.1
+"""Seconds between two looks at whether the host has hung up while an agent signs."""
 _ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
@@ -153,10 +158,8 @@ class KeysInTurn:
         offered: list[str] = []
         for key in self._keys():
             offered.append(key.name)
-            # Within it, paramiko has the agent sign, which may wait for its turn and for the person.
-            transport.auth_timeout = LOGIN_TIMEOUT + (2 * SIGN_TIMEOUT if isinstance(key.pkey, LoginKey) else 0)
             try:
-                further = transport.auth_publickey(self._target.user, key.pkey)
+                further = self._offer(transport, key.pkey)
             except paramiko.BadAuthenticationType as error:
                 raise self._rejected(offered, ", ".join(error.allowed_types)) from error
             except paramiko.AuthenticationException as error:
@@ -169,6 +172,24 @@ class KeysInTurn:
                 raise self._second_factor(key.name, further)
             return []
         raise self._rejected(offered)
+
+    def _offer(self, transport: paramiko.Transport, key: paramiko.PKey) -> list[str]:
+        """Offer one key; what else the host wants. The time that an agent takes to sign is not the host's."""
+        if not isinstance(key, LoginKey):
+            return transport.auth_publickey(self._target.user, key)
+        answered = threading.Event()
+        transport.auth_publickey(self._target.user, key, event=answered)
+        begun = time.monotonic()
+        while transport.is_active() and not (key.asked.is_set() or answered.is_set()):
+            if time.monotonic() - begun > LOGIN_TIMEOUT:
+                raise paramiko.AuthenticationException("Authentication timeout.")
+            key.asked.wait(_SLICE)
+        while key.asked.is_set() and transport.is_active() and not key.answered.wait(_SLICE):
+            pass  # the agent has limits of its own
+        handler = transport.auth_handler
+        if handler is None:
+            raise paramiko.AuthenticationException("the login was called off")
+        return list(handler.wait_for_response(answered))
 
     def _rejected(self, offered: list[str], allowed: str = "") -> KeyRejected:
         who = f"{self._target.user} at {self._target}"

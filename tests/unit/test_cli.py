@@ -194,6 +194,12 @@ def test_the_ssh_configuration_comes_from_the_environment_too(
     assert planned[0].ssh_config == config
 
 
+@pytest.mark.parametrize("word", ["none", "None", os.devnull])
+def test_no_ssh_configuration_can_be_asked_for(planned: list[Settings], word: str) -> None:
+    run("plan", "-F", word)
+    assert planned[0].ssh_config == Path(os.devnull)
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "words"),
     [
