@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from paramiko.agent import Agent, AgentKey
 
+from kthw_routes.hosts.echoes import Echoes
 from kthw_routes.hosts.errors import KeyUnusable, PassphraseNeeded
 from kthw_routes.hosts.session import Asker
 from kthw_routes.secret import Secret
@@ -58,6 +59,8 @@ class Keys:
         default = (folder or Path.cwd()) / KUBERNETES_KEY
         self.identity: Final = identity.expanduser() if identity else default if default.is_file() else None
         """The only key that is offered; None: those that the SSH configuration, the agent and the home folder have."""
+        self.echoes: Final = Echoes()
+        """The passphrases that were typed, and whatever else hosts may not say back."""
         self._only_identity = only_identity
         self._asker = asker
         self._lock = threading.Lock()
@@ -167,6 +170,7 @@ class Keys:
                 f"Load it into an agent (ssh-add {shown}), or run this in a terminal that can ask.",
             )
         passphrase = Secret(answer)
+        self.echoes.hide(passphrase)
         try:
             return _parse(content, passphrase, node, shown)
         except KeyUnusable:

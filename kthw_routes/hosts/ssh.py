@@ -19,18 +19,19 @@ from fabric.runners import Remote
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import ConnectionLost, HostError, NoRoot
+from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot
 from kthw_routes.hosts.exchange import Exchange, Silent
 from kthw_routes.hosts.faults import connect_fault, lost, silent
 from kthw_routes.hosts.jumps import Jump
 from kthw_routes.hosts.keys import Keys
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
 from kthw_routes.hosts.login import HostKeyCheck, KeysInTurn
+from kthw_routes.hosts.refusals import check_begun, echoed, not_run
 from kthw_routes.hosts.rendering import marks_of, render
 from kthw_routes.hosts.session import Asker, OnLine
 from kthw_routes.hosts.ssh_config import Resolved, SshConfig
 from kthw_routes.hosts.streams import Stream
-from kthw_routes.hosts.sudo import SudoPassword, sudo_refusal
+from kthw_routes.hosts.sudo import SudoPassword
 from kthw_routes.hosts.transport import (
     HANDSHAKE_TIMEOUT,
     KEEPALIVE,
@@ -40,7 +41,6 @@ from kthw_routes.hosts.transport import (
     hang_up,
 )
 from kthw_routes.observed import HostKey, Privilege
-from kthw_routes.untrusted import clean
 
 _GRACE: Final = 2.0
 """Seconds that the host's own `timeout` is given to speak before we do."""
@@ -87,7 +87,9 @@ class Access:
         self.silence = silence
         self.rebuilt: set[str] = set()
         """Names of nodes that the person said were rebuilt: their old host keys are forgotten."""
-        self.sudo = SudoPassword(asker)
+        self.echoes = self.keys.echoes
+        """What no host may say back: see there for the rule."""
+        self.sudo = SudoPassword(asker, self.echoes)
         self.seen: dict[str, bytes] = {}
         """The key that each host presented in this run, by its name in known_hosts."""
         self._jumps: dict[tuple[Resolved, ...], Jump] = {}
@@ -96,6 +98,7 @@ class Access:
     def session(self, node: str, endpoint: Endpoint) -> "SshSession":
         """A session for one node, not yet open. Raises UsageError for a broken ProxyJump."""
         target = self.ssh_config.resolve(endpoint, user=self.user, port=self.port)
+        self.echoes.expect(node, target.user)
         return SshSession(node, target, self)
 
     def jump(self, chain: tuple[Resolved, ...]) -> Jump:
@@ -282,7 +285,11 @@ class SshSession:
             return
         self.close()
         attempt = self._attempt = _Attempt()
-        connection, key = _connect(self._node, self._target, self._target.jumps, self._access, attempt)
+        try:
+            connection, key = _connect(self._node, self._target, self._target.jumps, self._access, attempt)
+        except HostError as error:
+            self._access.echoes.hidden_in_error(error)
+            raise
         first = self._host_key
         # It stays "new" for this run, also after a reconnection.
         self._host_key = first if first and first.fingerprint == key.fingerprint else key
@@ -297,7 +304,16 @@ class SshSession:
         Raises:
             ConnectionLost, CommandTimedOut: as `Session.run` says; the connection is closed then.
             NoRoot: the command needs root, and there is no way to it, or sudo refused.
+            CommandNotRun: the login ran something else instead, or its output does not arrive as it is.
+            SecretEchoed: what the command wrote holds a password, and is not for people to read.
         """
+        try:
+            return self._run(command, on_line)
+        except HostError as error:
+            self._access.echoes.hidden_in_error(error)
+            raise
+
+    def _run(self, command: Command, on_line: OnLine | None) -> Result:
         if command.needs_root and self.privilege is Privilege.NONE:
             raise NoRoot(
                 self._node, f"{self.user} is not root there and sudo does not help.", "Log in as root (--user)."
@@ -307,20 +323,28 @@ class SshSession:
             raise ConnectionLost(self._node, "the connection is gone.", "Try again.")
         mark = f"kthw-routes-{secrets.token_hex(8)}"
         marks = marks_of(command, self.privilege)
-        hide = self._access.sudo.hidden_in
-        out = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), False)))
-        err = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), True)))
+        echoes = self._access.echoes
+        hide = echoes.hidden_in
+        out = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), False)), echoes.hidden_in_bytes)
+        err = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), True)), echoes.hidden_in_bytes)
         seconds = min(command.timeout, self._access.silence)
         silence = max(self._access.silence, seconds + _GRACE)
         exchange = Exchange(self._stdin(command), out, err, silence, longest=seconds + silence)
         line = render(command, self.privilege, mark, seconds)
-        status = self._wait(connection, exchange, line)
-        if marks == 2 and not out.has_begun and not err.has_begun:
-            raise sudo_refusal(self._node, self.user, err.preamble, hide)
-        if exchange.stdin is command.stdin:
-            return Result(status, out.kept, err.kept)
-        # It was sent the password, which may come back in a complaint.
-        return Result(status, out.kept, hide(clean(err.kept.decode("utf-8", "replace"))).encode())
+        try:
+            status = self._wait(connection, exchange, line)
+        except CommandTimedOut:
+            said = (out.preamble, err.preamble)
+            if out.has_shell or not any(said):
+                raise
+            raise not_run(self._node, self.user, said, status=None, seconds=exchange.silence) from None
+        check_begun(self._node, self.user, out, err, status)
+        stdout, stderr = out.kept, echoes.hidden_in_bytes(err.kept)
+        if echoes.is_in(stdout):
+            if on_line is None and not command.is_prose:
+                raise echoed(self._node, command)
+            stdout = echoes.hidden_in_bytes(stdout)
+        return Result(status, stdout, stderr)
 
     def close(self) -> None:
         """End the connection, any command in flight, and any attempt to connect."""

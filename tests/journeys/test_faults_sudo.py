@@ -81,8 +81,9 @@ def test_german_nodes_are_read_and_changed(stage: Stage, faults: Faults) -> None
 def test_without_a_terminal_nobody_is_asked(stage: Stage, faults: Faults) -> None:
     answer = stage.tool(*APPLY, "--user", "learner")
     assert answer.code == 1
-    assert "✗ skip host: worker-0: learner is not root, and sudo does not help." in answer.out
-    assert "    Log in as root (--user root), or allow this user sudo (its password is asked for on" in answer.out
+    refusal = "learner is not root there, and sudo said: “sudo: a password is required”."
+    assert f"✗ skip host: worker-0: {refusal}" in answer.out
+    assert "    Give the password beforehand with --ask-sudo-password (or when asked, on a terminal)" in answer.out
     assert all(pod_routes(stage, worker) == {} for worker in WORKERS)
 
 
@@ -95,7 +96,10 @@ def test_without_any_way_to_root_the_host_is_skipped(stage: Stage, faults: Fault
         user = "guest"
     answer = stage.tool(*APPLY, "--user", user)
     assert answer.code == 1
-    assert f"✗ skip host: worker-1: {user} is not root, and sudo does not help." in answer.out
+    words = (
+        "no sudo can be run: “timeout: failed to run" if why == "no sudo" else "sudo said: “sudo: a password is requi"
+    )
+    assert f"✗ skip host: worker-1: {user} is not root there, and {words}" in answer.out
     assert pod_routes(stage, "worker-1") == {}
     if user == "ubuntu":
         assert is_done(stage, *(node for node in NODES if node != "worker-1"))

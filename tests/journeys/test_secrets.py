@@ -95,7 +95,7 @@ def test_a_refusal_of_sudo_is_masked_too(stage: Stage, faults: Faults) -> None:
     answer = tool.wait()
     assert answer.code == 1
     assert SUDO_PASSWORD not in answer.out + answer.err
-    assert "sudo refused learner: never ***" in answer.out
+    assert "learner is not root there, and sudo said: “never ***”." in answer.out
 
 
 def test_no_object_shows_a_secret(stage: Stage, faults: Faults, encrypted: Path, tmp_path: Path) -> None:
