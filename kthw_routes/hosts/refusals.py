@@ -129,11 +129,14 @@ def not_run(
         node: the host's name.
         user: who logged in.
         said: what it wrote to stdout and stderr instead.
-        status: the exit status; None where it did not end within `seconds`.
+        status: the exit status, -1 where it has none; None where it did not end within `seconds`.
         seconds: how long was waited.
     """
     words = quoted(*said)
-    ended = f"did not come to it within {seconds:g} s" if status is None else f"ended with status {status} before it"
+    if status is None:
+        ended = f"did not come to it within {seconds:g} s"
+    else:
+        ended = f"ended {f'with status {status}' if status >= 0 else 'without a status'} before it"
     how = f"and said: “{words}”" if words else "without a word"
     return CommandNotRun(
         node, f"no command is run there as {user}: the login {ended}, {how}.", _hint_for_login(user, words)

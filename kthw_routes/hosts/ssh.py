@@ -333,11 +333,12 @@ class SshSession:
         line = render(command, self.privilege, mark, seconds)
         try:
             status = self._wait(connection, exchange, line)
-        except CommandTimedOut:
+        except (CommandTimedOut, ConnectionLost) as error:
             said = (out.preamble, err.preamble)
-            if out.has_shell or not any(said):
+            is_late = isinstance(error, CommandTimedOut)
+            if out.has_shell or not (any(said) if is_late else self.is_open):
                 raise
-            raise not_run(self._node, self.user, said, status=None, seconds=exchange.silence) from None
+            raise not_run(self._node, self.user, said, status=None if is_late else -1, seconds=silence) from None
         check_begun(self._node, self.user, out, err, status)
         stdout, stderr = out.kept, echoes.hidden_in_bytes(err.kept)
         if echoes.is_in(stdout):
