@@ -1,7 +1,6 @@
 """Logins that run no commands, or in a shell of their own kind, behind a real OpenSSH."""
 
 import os
-import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,16 +110,17 @@ def test_a_bashrc_that_ends_replaces_or_redirects_the_shell_is_told(bench: Bench
     assert "bashrc" in error.hint
 
 
-@pytest.mark.parametrize("shell", ["dash", "bash", "zsh", "tcsh", "csh", "fish", "busybox sh"])
-@pytest.mark.parametrize("word", ["a b", "it's", "back\\", "\\'", "hey!you", '"$HOME`id`*~{a,b}^', "é"])
-def test_commands_are_the_same_in_every_login_shell(bench: Bench, shell: str, word: str) -> None:
-    program = which(shell.split()[0])
+WORDS = ("a b", "it's", "back\\", "\\'", "hey!you", '"$HOME`id`*~{a,b}^', "é", "")
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "zsh", "tcsh", "fish"])
+def test_commands_are_the_same_in_every_login_shell(bench: Bench, shell: str) -> None:
+    program = which(shell)
     if program is None:
         pytest.skip(f"there is no {shell} on this machine")
-    own = shlex.join([program, *shell.split()[1:]])
-    with openssh(bench, ForceCommand=f'{own} -c "$SSH_ORIGINAL_COMMAND"') as port:
+    with openssh(bench, ForceCommand=f'{program} -c "$SSH_ORIGINAL_COMMAND"') as port:
         session = opened(bench, port)
-        assert session.run(Command(("printf", "%s|", word))).out == f"{word}|"
+        assert session.run(Command(("printf", "%s|", *WORDS))).out == "".join(f"{word}|" for word in WORDS)
         assert session.run(Command(("sh", "-c", "exit 7"))).status == 7
 
 
