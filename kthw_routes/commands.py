@@ -34,7 +34,7 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
             command.printer.say("Nothing was changed.")
             return ExitCode.DONE
         report = command.walk.run(review)
-        if not review.plan.is_empty:
+        if not review.plan.is_empty or report.unfinished:
             command.printer.report(report)
         proof = None
         try:

@@ -219,7 +219,8 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
                 "stale-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
             )
     if host.hosts_file_problem:
-        yield Finding("hosts-file-broken", Level.NOTICE, f"{host.node}: {host.hosts_file_problem}", "", host.node)
+        hint = "Until that is mended the workers' names are missing there." if host.lacks_names else ""
+        yield Finding("hosts-file-broken", Level.NOTICE, f"{host.node}: {host.hosts_file_problem}", hint, host.node)
     for line in host.hosts_file.odd_lines if host.hosts_file else ():
         yield Finding(
             "hosts-line-left-alone",

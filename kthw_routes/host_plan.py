@@ -41,6 +41,8 @@ class HostPlan:
     """None where the names are not asked for."""
     hosts_file_problem: str = ""
     """Why the names cannot be edited; a sentence, or empty."""
+    lacks_names: bool = False
+    """Whether names that are wanted cannot be written for that reason."""
     hosts_file_is_rewritten: bool = False
     """Whether cloud-init writes /etc/hosts anew at each boot, from a template that is left alone."""
     own_cidr_routed_away: Route | None = None
@@ -99,7 +101,7 @@ class HostPlan:
     @property
     def is_drift(self) -> bool:
         """Whether the host is not as it should be. Foreign routes are no drift; what is ours and stale is."""
-        return not self.is_empty or self.own_cidr_routed_away is not None or self.is_stale
+        return not self.is_empty or self.lacks_names or self.own_cidr_routed_away is not None or self.is_stale
 
     @property
     def is_stale(self) -> bool:

@@ -147,17 +147,19 @@ def what_auto_takes(host: HostPlan, facts: HostFacts) -> Choice:
 def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
     """The plan, with the workers' names in /etc/hosts and, where asked for, in cloud-init's template.
 
-    Where a block of ours stands already it is kept right, in either file, unless no names at all are wanted.
+    Where a block of ours stands already it is kept right, in either file, unless no names at all are wanted. A file
+    that is missing is not made: it would lack what else belongs there, and something took it away.
     """
     asked = options.names_on.counts(node)
     if not asked and (options.names_on is NamesOn.NONE or not etc_hosts.has_block(facts.etc_hosts)):
         return plan
+    addresses = wanted_names(cluster, node)
     if facts.etc_hosts is None:
-        problem = "there is no /etc/hosts that could be read, so the workers' names are not added to it."
-        return replace(plan, hosts_file_problem=problem)
+        why = facts.etc_hosts_problem or "there is no /etc/hosts that could be read"
+        problem = f"{why}, so the workers' names are not added to it."
+        return replace(plan, hosts_file_problem=problem, lacks_names=bool(addresses))
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
     marked = {name for host, name in options.marked_names if host == node.name}
-    addresses = wanted_names(cluster, node)
     listed = {n.name for n in cluster if n.is_member}
     edit = partial(etc_hosts.edit, gone=gone, prune=options.prune, marked=marked, listed=listed)
     template = facts.network.hosts_template
@@ -177,7 +179,8 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
         except etc_hosts.BrokenBlock as error:
             problems.append(f"{template.path} {error}")
     if problems:
-        plan = replace(plan, hosts_file_problem=f"{' and '.join(problems)}; mend or remove these lines by hand.")
+        problem = f"{' and '.join(problems)}; mend or remove these lines by hand."
+        plan = replace(plan, hosts_file_problem=problem, lacks_names=bool(addresses))
     return plan
 
 

@@ -161,9 +161,7 @@ class Walk:
         if review.stops:
             raise UsageError(review.stops[0].sentence, review.stops[0].hint)
         if review.plan.is_empty:
-            report = Report(
-                review, {h.node: HostOutcome(h.node, HostState.NOTHING_TO_DO) for h in review.plan.hosts}, None
-            )
+            report = Report(review, {h.node: applying.nothing_to_do(h) for h in review.plan.hosts}, None)
             if review.settles:  # else the next `undo` would come to this run again, and never to an older one
                 with self._lock(review):
                     self._begin(review)

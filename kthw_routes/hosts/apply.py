@@ -95,8 +95,9 @@ def apply(
     todo = plan(node, fresh)
     _compare(node.name, reviewed, todo, again)
     if todo.is_empty:
-        visit.state(HostState.NOTHING_TO_DO)
-        return HostOutcome(node.name, HostState.NOTHING_TO_DO)
+        outcome = nothing_to_do(todo)
+        visit.state(outcome.state)
+        return outcome
     journal(todo, fresh)
     sent = todo.changes
     try:
@@ -121,7 +122,22 @@ def apply(
     if failed:
         sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{broke_off}"
         return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent)
-    return HostOutcome(node.name, HostState.DONE, changes_sent=sent)
+    return _without_names(todo, sent) or HostOutcome(node.name, HostState.DONE, changes_sent=sent)
+
+
+def nothing_to_do(plan: HostPlan) -> HostOutcome:
+    """How a host ends on which nothing can be done: well, unless names that are wanted cannot be written."""
+    return _without_names(plan, 0) or HostOutcome(plan.node, HostState.NOTHING_TO_DO)
+
+
+def _without_names(plan: HostPlan, sent: int) -> HostOutcome | None:
+    """How a host ends whose wanted names could not be written; None for any other."""
+    if not plan.lacks_names:
+        return None
+    sentence = f"{plan.node}: the workers' names were not written: {plan.hosts_file_problem}"
+    hint = "Mend that there, then check and review again."
+    failed = {str(programs.ETC_HOSTS): plan.hosts_file_problem}
+    return HostOutcome(plan.node, HostState.FAILED, sentence, hint, failed, sent)
 
 
 def _not_confirmed(error: HostError, sent: int) -> HostOutcome:

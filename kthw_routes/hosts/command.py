@@ -23,6 +23,8 @@ class Command:
     """What the program reads; it gets end of file after it."""
     needs_root: bool = False
     """Whether it runs under sudo where the login is not root."""
+    is_prose: bool = False
+    """Whether its stdout is only shown: a password in it is masked. Else output with one is not used."""
     timeout: float = 20.0
     """Seconds it may run on the host; `timeout(1)` ends it there."""
 

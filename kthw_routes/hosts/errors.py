@@ -91,6 +91,14 @@ class CommandTimedOut(HostError):
     """The host stayed silent for longer than it may."""
 
 
+class CommandNotRun(HostError):
+    """The login ran something else, or nothing, instead of our command, or keeps its output to itself."""
+
+
+class SecretEchoed(HostError):
+    """What the host answered contains a password or passphrase, so it was not used."""
+
+
 class TookTooLong(HostError):
     """A program ran longer than it may, and was ended on the host. The connection is as good as before."""
 

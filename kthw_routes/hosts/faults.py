@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from collections.abc import Sequence
 
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
@@ -21,9 +22,14 @@ from kthw_routes.hosts.errors import (
     Unreachable,
 )
 from kthw_routes.hosts.ssh_config import Resolved
+from kthw_routes.hosts.transport import NoCommonAlgorithm
 from kthw_routes.untrusted import clean_line
 
 _NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN}
+_MAX_NAMES = 12
+"""Algorithms that are named."""
+_MAX_WORDS = 200
+"""Characters of a host's words that are quoted."""
 _BUSY_HINT = (
     "Is it the right port? A busy host does this too, and one that has seen too many failed logins: wait a minute."
 )
@@ -67,11 +73,18 @@ def connect_fault(node: str, target: Resolved, error: BaseException, timeout: fl
                 "too many files are open on this machine.",
                 "Run `ulimit -n 4096` first, or use a smaller --parallel.",
             )
+        case NoCommonAlgorithm():
+            return NotSsh(
+                node,
+                f"{where} and this program have no {error.kind} in common: the server offers only "
+                f"{_names(error.theirs)}; this program offers {_names(error.ours)}.",
+                f"Allow one of the latter in its sshd_config ({error.option}), or update its SSH server.",
+            )
         case IncompatiblePeer():
             return NotSsh(
                 node,
-                f"{where} offers no SSH algorithm that is still considered safe: {clean_line(str(error))}.",
-                "Its SSH server is very old: update it.",
+                f"{where} does not speak SSH as this program does: {clean_line(str(error))[:_MAX_WORDS]}.",
+                "Update its SSH server: SSH 1 is not safe any more.",
             )
         case paramiko.AuthenticationException():
             return KeyRejected(
@@ -155,6 +168,13 @@ def _through_jump(node: str, target: Resolved, error: paramiko.ChannelException)
     return Unreachable(
         node, f"the jump host {jump} cannot reach {target}: {said}.", "Is the node running, and is this its address?"
     )
+
+
+def _names(algorithms: Sequence[str]) -> str:
+    """The first algorithms of a list, which may be a host's."""
+    names = [clean_line(name[:_MAX_WORDS]) for name in algorithms[:_MAX_NAMES] if name]
+    more = len(algorithms) - len(names)
+    return (", ".join(names) + (f" and {more} more" if more > 0 else "")) or "none"
 
 
 def _said(error: BaseException) -> str:

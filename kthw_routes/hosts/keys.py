@@ -10,6 +10,7 @@ from typing import Final
 import paramiko
 
 from kthw_routes.hosts.agent import Agent, LoginKey, Tell
+from kthw_routes.hosts.echoes import Echoes
 from kthw_routes.hosts.errors import KeyUnusable, PassphraseNeeded
 from kthw_routes.hosts.key_files import is_encrypted, is_public, parse, private_bytes, public_halves
 from kthw_routes.hosts.session import Asker
@@ -57,6 +58,8 @@ class Keys:
         default = (folder or Path.cwd()) / KUBERNETES_KEY
         self.identity: Final = identity.expanduser() if identity else default if default.is_file() else None
         """The only key that is offered; None: those that the SSH configuration, the agent and the home folder have."""
+        self.echoes: Final = Echoes()
+        """The passphrases that were typed, and whatever else hosts may not say back."""
         self._only_identity = only_identity
         self._asker = asker
         self._lock = threading.Lock()
@@ -196,6 +199,7 @@ class Keys:
                 f"Load it into an agent (ssh-add {shown}), or run this in a terminal that can ask.",
             )
         passphrase = Secret(answer)
+        self.echoes.hide(passphrase)
         try:
             return parse(content, passphrase, node, shown)
         except KeyUnusable:

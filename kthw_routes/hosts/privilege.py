@@ -1,9 +1,9 @@
 """How a login reaches root, found out once per host."""
 
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import NoRoot, WrongSudoPassword
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.errors import WrongSudoPassword
+from kthw_routes.hosts.refusals import no_root, wants_password, wrong_password
 from kthw_routes.hosts.ssh import SshSession
-from kthw_routes.hosts.sudo import wrong_password
 from kthw_routes.observed import Privilege
 
 _WHO = Command(("id", "-u"))
@@ -12,12 +12,14 @@ _AS_ROOT = Command(("true",), needs_root=True)
 
 
 def probe_privilege(session: SshSession) -> Privilege:
-    """Find out how root is reached, and set `session.privilege` to it.
+    """Find out how root is reached, and set `session.privilege` to it: never NONE.
 
     A password is asked for once for all hosts, tried on one host first, and once per host.
 
     Raises:
+        NoRoot: the login is not root, and sudo does not help; its own words are in it.
         WrongSudoPassword: sudo refused the password, here or on the host that tried it first.
+        CommandNotRun: the login runs no commands.
         ConnectionLost, CommandTimedOut: as `Session.run`.
     """
     session.privilege = Privilege.NONE
@@ -25,28 +27,30 @@ def probe_privilege(session: SshSession) -> Privilege:
         session.privilege = Privilege.ROOT
     elif (answer := session.run(_SUDO_WITHOUT_PASSWORD)).ok:
         session.privilege = Privilege.SUDO
-    elif answer.status not in (126, 127) and "password" in answer.err:
-        session.privilege = _with_password(session)
+    elif wants_password(answer):
+        session.privilege = _with_password(session, answer)
+    else:
+        raise no_root(session.node, session.user, answer.status, answer.stderr)
     return session.privilege
 
 
-def _with_password(session: SshSession) -> Privilege:
+def _with_password(session: SshSession, refusal: Result) -> Privilege:
     def attempt() -> bool:
         session.privilege = Privilege.SUDO_PASSWORD
         try:
             session.run(_AS_ROOT)
         except WrongSudoPassword:
-            session.privilege = Privilege.NONE
             return False
         return True
 
+    right: bool | None = None
     try:
         right = session.access.sudo.try_on(session.user, session.node, attempt)
-    except NoRoot:  # the password is right, and this user may not all the same
-        return Privilege.NONE
+    finally:
+        if not right:  # a right password of a user who may not all the same raises NoRoot
+            session.privilege = Privilege.NONE
     if right is None:
-        return Privilege.NONE
+        raise no_root(session.node, session.user, refusal.status, refusal.stderr)
     if not right:
-        session.privilege = Privilege.NONE
         raise wrong_password(session.node, session.user, session.access.sudo.refused_on)
     return Privilege.SUDO_PASSWORD

@@ -44,12 +44,12 @@ def _checked(name: str) -> str:
 
 def hostname() -> Command:
     """The name that the host has for itself."""
-    return Command(("hostname",))
+    return Command(("hostname",), is_prose=True)
 
 
 def ip_version() -> Command:
     """The version of iproute2. busybox's `ip` answers in other words."""
-    return Command(("ip", "-V"))
+    return Command(("ip", "-V"), is_prose=True)
 
 
 def addresses() -> Command:

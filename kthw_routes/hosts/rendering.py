@@ -2,6 +2,7 @@
 
 The line first prints a mark to both streams, so that what a `.bashrc` wrote before it can be told from what the
 command wrote; and it runs under `timeout`, because a program on a host does not end when our connection does.
+The login shell may be any of sh, bash, zsh, csh, tcsh and fish; a line without the mark was not run at all.
 """
 
 import math
@@ -31,7 +32,15 @@ def render(command: Command, privilege: Privilege, mark: str, seconds: float) ->
             below = f"env LC_ALL=C sudo -k -S -p '' sh -c {shlex.quote(script + program)}"
         case _:
             below = program
-    return f"exec sh -c {shlex.quote(script + below)}"
+    return f"exec sh -c {_quote_for_any_shell(script + below)}"
+
+
+def _quote_for_any_shell(script: str) -> str:
+    """Quote a script so that sh, csh and fish read the same word, as long as it has no newline (csh has no way then).
+
+    Within single quotes csh still acts on `!`, and fish on a backslash before a quote: both are put outside of them.
+    """
+    return shlex.quote(script).replace("\\", "'\\\\'").replace("!", "'\\!'")
 
 
 def marks_of(command: Command, privilege: Privilege) -> int:

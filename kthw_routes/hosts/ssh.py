@@ -19,7 +19,7 @@ from fabric.runners import Remote
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import ConnectionLost, HostError, NoRoot
+from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot
 from kthw_routes.hosts.exchange import Exchange, Silent
 from kthw_routes.hosts.faults import (
     channel_refused,
@@ -34,11 +34,12 @@ from kthw_routes.hosts.jumps import Jump
 from kthw_routes.hosts.keys import Keys
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
 from kthw_routes.hosts.login import HostKeyCheck, KeysInTurn
+from kthw_routes.hosts.refusals import check_begun, echoed, not_run
 from kthw_routes.hosts.rendering import marks_of, render
 from kthw_routes.hosts.session import Asker, OnLine
 from kthw_routes.hosts.ssh_config import Resolved, SshConfig
 from kthw_routes.hosts.streams import Stream
-from kthw_routes.hosts.sudo import SudoPassword, sudo_refusal
+from kthw_routes.hosts.sudo import SudoPassword
 from kthw_routes.hosts.transport import (
     HANDSHAKE_TIMEOUT,
     KEEPALIVE,
@@ -50,7 +51,6 @@ from kthw_routes.hosts.transport import (
     run_in,
 )
 from kthw_routes.observed import HostKey, Privilege
-from kthw_routes.untrusted import clean
 
 REFUSED_PATIENCE: Final = 5.0
 """Seconds for which a channel that is refused is asked for again."""
@@ -99,7 +99,9 @@ class Access:
         self.silence = silence
         self.rebuilt: set[str] = set()
         """Names of nodes that the person said were rebuilt: their old host keys are forgotten."""
-        self.sudo = SudoPassword(asker)
+        self.echoes = self.keys.echoes
+        """What no host may say back: see there for the rule."""
+        self.sudo = SudoPassword(asker, self.echoes)
         self.seen: dict[str, bytes] = {}
         """The key that each host presented in this run, by its name in known_hosts."""
         self._jumps: dict[tuple[Resolved, ...], Jump] = {}
@@ -108,6 +110,7 @@ class Access:
     def session(self, node: str, endpoint: Endpoint) -> "SshSession":
         """A session for one node, not yet open. Raises UsageError for a broken ProxyJump."""
         target = self.ssh_config.resolve(endpoint, user=self.user, port=self.port)
+        self.echoes.expect(node, target.user)
         return SshSession(node, target, self)
 
     def jump(self, chain: tuple[Resolved, ...]) -> Jump:
@@ -301,7 +304,11 @@ class SshSession:
             return
         self.close()
         attempt = self._attempt = _Attempt()
-        connection, key = _connect(self._node, self._target, self._target.jumps, self._access, attempt)
+        try:
+            connection, key = _connect(self._node, self._target, self._target.jumps, self._access, attempt)
+        except HostError as error:
+            self._access.echoes.hidden_in_error(error)
+            raise
         first = self._host_key
         # It stays "new" for this run, also after a reconnection.
         self._host_key = first if first and first.fingerprint == key.fingerprint else key
@@ -317,7 +324,16 @@ class SshSession:
             ConnectionLost, CommandTimedOut: as `Session.run` says; the connection is closed then.
             ChannelRefused, CommandRefused: the server runs nothing; the connection stands.
             NoRoot: the command needs root, and there is no way to it, or sudo refused.
+            CommandNotRun: the login ran something else instead, or its output does not arrive as it is.
+            SecretEchoed: what the command wrote holds a password, and is not for people to read.
         """
+        try:
+            return self._run(command, on_line)
+        except HostError as error:
+            self._access.echoes.hidden_in_error(error)
+            raise
+
+    def _run(self, command: Command, on_line: OnLine | None) -> Result:
         if command.needs_root and self.privilege is Privilege.NONE:
             no_root = NoRoot(
                 self._node, f"{self.user} is not root there and sudo does not help.", "Log in as root (--user)."
@@ -328,20 +344,29 @@ class SshSession:
             raise ConnectionLost(self._node, "the connection is gone.", "Try again.")
         mark = f"kthw-routes-{secrets.token_hex(8)}"
         marks = marks_of(command, self.privilege)
-        hide = self._access.sudo.hidden_in
-        out = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), False)))
-        err = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), True)))
+        echoes = self._access.echoes
+        hide = echoes.hidden_in
+        out = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), False)), echoes.hidden_in_bytes)
+        err = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), True)), echoes.hidden_in_bytes)
         seconds = min(command.timeout, self._access.silence)
         silence = max(self._access.silence, seconds + _GRACE)
         exchange = Exchange(self._stdin(command), out, err, silence, longest=seconds + silence)
         line = render(command, self.privilege, mark, seconds)
-        status = self._wait(connection, exchange, line)
-        if marks == 2 and not out.has_begun and not err.has_begun:
-            raise sudo_refusal(self._node, self.user, err.preamble, hide)
-        if exchange.stdin is command.stdin:
-            return Result(status, out.kept, err.kept)
-        # It was sent the password, which may come back in a complaint.
-        return Result(status, out.kept, hide(clean(err.kept.decode("utf-8", "replace"))).encode())
+        try:
+            status = self._wait(connection, exchange, line)
+        except (CommandTimedOut, ConnectionLost) as error:
+            said = (out.preamble, err.preamble)
+            is_late = isinstance(error, CommandTimedOut)
+            if out.has_shell or not (any(said) if is_late else self.is_open):
+                raise
+            raise not_run(self._node, self.user, said, status=None if is_late else -1, seconds=silence) from None
+        check_begun(self._node, self.user, out, err, status)
+        stdout, stderr = out.kept, echoes.hidden_in_bytes(err.kept)
+        if echoes.is_in(stdout):
+            if on_line is None and not command.is_prose:
+                raise echoed(self._node, command)
+            stdout = echoes.hidden_in_bytes(stdout)
+        return Result(status, stdout, stderr)
 
     def close(self) -> None:
         """End the connection, any command in flight, and any attempt to connect."""

@@ -8,16 +8,28 @@ from kthw_routes.untrusted import clean
 CAPTURE_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of a stream that are kept; what comes after them only passes by as lines."""
 _LINE_LIMIT: Final = 16 * 1024
+_LOOK_AHEAD: Final = 4 * 1024
+"""Bytes beyond its limit up to which a line is gathered: more than a secret has."""
 _PREAMBLE_LIMIT: Final = 16 * 1024
 
 
 class Stream:
     """stdout or stderr of one command. Lines are split as bytes, so no character is ever torn apart."""
 
-    def __init__(self, mark: str, marks: int, on_line: Callable[[str], None] | None) -> None:
-        """The command's own output begins after the line `mark` was seen `marks` times."""
+    def __init__(
+        self,
+        mark: str,
+        marks: int,
+        on_line: Callable[[str], None] | None,
+        hide: Callable[[bytes], bytes] | None = None,
+    ) -> None:
+        """The command's own output begins after the line `mark` was seen `marks` times.
+
+        `hide` masks secrets in a line before it is cut, so that none is cut in two.
+        """
         self._mark = b"\n" + mark.encode() + b"\n"
-        self._marks_left = marks
+        self._marks = self._marks_left = marks
+        self._hide = hide
         self._on_line = on_line
         self._pending = bytearray()
         self._kept: list[bytes] = []
@@ -29,6 +41,11 @@ class Stream:
     def has_begun(self) -> bool:
         """Whether the command itself was reached."""
         return self._marks_left == 0
+
+    @property
+    def has_shell(self) -> bool:
+        """Whether our own shell was reached, which prints the first mark. If not, no command was run."""
+        return self._marks_left < self._marks
 
     @property
     def kept(self) -> bytes:
@@ -82,7 +99,9 @@ class Stream:
             self._pending = bytearray(rest)
         else:
             self._pending += rest
-        while len(self._pending) > _LINE_LIMIT:
+        while len(self._pending) > _LINE_LIMIT + _LOOK_AHEAD:
+            if self._hide is not None:
+                self._pending = bytearray(self._hide(bytes(self._pending)))
             cut = _LINE_LIMIT
             while self._pending[cut] & 0xC0 == 0x80 and cut > _LINE_LIMIT - 4:  # not within a character
                 cut -= 1

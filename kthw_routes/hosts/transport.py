@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import paramiko
@@ -17,6 +17,7 @@ from paramiko.common import (
     MSG_CHANNEL_FAILURE,
     cMSG_CHANNEL_REQUEST,
 )
+from paramiko.ssh_exception import IncompatiblePeer
 
 HANDSHAKE_TIMEOUT: Final = 15.0
 """Seconds for each of banner, key exchange and the opening of a channel; paramiko waits an hour for the last."""
@@ -48,11 +49,29 @@ def _refused(channel: paramiko.Channel, message: paramiko.Message) -> None:
     channel._request_failed(message)  # type: ignore[attr-defined] # private, so not in the stubs
 
 
+class NoCommonAlgorithm(IncompatiblePeer):
+    """The two ends have no algorithm of one kind in common.
+
+    Attributes:
+        kind: what kind, as people call it.
+        option: what sshd_config calls it.
+        theirs, ours: what each end offers.
+    """
+
+    def __init__(self, kind: str, option: str, theirs: Sequence[str], ours: Sequence[str]) -> None:
+        super().__init__(f"no common {kind}")
+        self.kind = kind
+        self.option = option
+        self.theirs = theirs
+        self.ours = ours
+
+
 class QuietTransport(paramiko.Transport):
     """A transport that wakes every two seconds instead of ten times a second, and closes without waiting.
 
     paramiko keeps one exception for all channels of a connection, so that one's refusal may be raised for another.
     Here each refusal is kept under the number of its channel.
+    Where the two ends have no algorithm in common it says which.
     """
 
     _active_check_timeout = 2.0
@@ -64,12 +83,40 @@ class QuietTransport(paramiko.Transport):
 
     def __init__(self, sock: Any, **options: Any) -> None:
         super().__init__(sock, **options)
+        self._offers: Mapping[str, Sequence[str]] = {}
         self.banner_timeout = self.handshake_timeout = self.channel_timeout = HANDSHAKE_TIMEOUT
         self.auth_timeout = LOGIN_TIMEOUT
         self._asking = threading.local()
         self._refusals: dict[int, paramiko.ChannelException] = {}
         self._exec_refused: set[int] = set()
         self._closings = threading.Condition()
+
+    def _really_parse_kex_init(self, message: paramiko.Message, ignore_first_byte: bool = False) -> Any:
+        parsed = super()._really_parse_kex_init(message, ignore_first_byte)  # type: ignore[misc] # private, not in the stubs
+        if not ignore_first_byte:  # else it is our own offer
+            self._offers = {
+                name: [word for word in value if not word.startswith(("ext-info-", "kex-strict-"))]
+                for name, value in parsed.items()
+                if isinstance(value, list)
+            }
+        return parsed
+
+    def _parse_kex_init(self, message: paramiko.Message) -> None:
+        try:
+            super()._parse_kex_init(message)  # type: ignore[misc] # private, so not in the stubs
+        except IncompatiblePeer:
+            options = self.get_security_options()
+            for kind, option, ours, names in (
+                ("key exchange", "KexAlgorithms", options.kex, ("kex_algo_list",)),
+                ("host key algorithm", "HostKeyAlgorithms", options.key_types, ("server_key_algo_list",)),
+                ("cipher", "Ciphers", options.ciphers, ("client_encrypt_algo_list", "server_encrypt_algo_list")),
+                ("MAC", "MACs", options.digests, ("client_mac_algo_list", "server_mac_algo_list")),
+                ("compression", "Compression", options.compression, ("client_compress_algo_list",)),
+            ):
+                for theirs in (self._offers.get(name, ()) for name in names):
+                    if not set(theirs) & set(ours):
+                        raise NoCommonAlgorithm(kind, option, theirs, ours) from None
+            raise
 
     def close(self) -> None:
         """End the connection. The transport's thread is woken rather than waited for."""

@@ -77,6 +77,9 @@ class Faults(Protocol):
     def greet(self, node: str, banner: str, noise: bytes) -> None:
         """Show a banner before each login, and let .bashrc write `noise` to both streams."""
 
+    def force_login(self, node: str, words: str, status: int) -> None:
+        """Let root's login say this and end with that status instead of running commands, as cloud images have it."""
+
     def freeze(self, node: str) -> None:
         """Let it take connections, and say nothing."""
 

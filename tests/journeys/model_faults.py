@@ -75,6 +75,30 @@ class _Noisy:
         return self._host.execute(command, user=user, stdin=stdin, stdout=stdout, stderr=stderr, cancelled=cancelled)
 
 
+class _Forced(_Noisy):
+    """A host whose root says something instead of running commands."""
+
+    def __init__(self, host: Executes, words: str, status: int) -> None:
+        super().__init__(host, b"")
+        self._words = words
+        self._status = status
+
+    def execute(
+        self,
+        command: str,
+        *,
+        user: str,
+        stdin: Readable,
+        stdout: Output,
+        stderr: Output,
+        cancelled: threading.Event,
+    ) -> int:
+        if user == "root":
+            stdout(f"{self._words}\n\n".encode())
+            return self._status
+        return self._host.execute(command, user=user, stdin=stdin, stdout=stdout, stderr=stderr, cancelled=cancelled)
+
+
 class ModelFaults:
     """On modelled hosts, by the model's own means."""
 
@@ -175,6 +199,10 @@ class ModelFaults:
         server = self._lab.servers[node]
         server.manners = Manners(users=frozenset(USERS), banner=banner)
         server.host = _Noisy(server.host, noise)
+
+    def force_login(self, node: str, words: str, status: int) -> None:
+        server = self._lab.servers[node]
+        server.host = _Forced(server.host, words, status)
 
     def freeze(self, node: str) -> None:
         self._lab.servers[node].manners = Manners(hangs=True)

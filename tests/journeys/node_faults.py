@@ -88,6 +88,11 @@ class NodeFaults:
         for home in ("root", "home/ubuntu", "home/learner"):
             host.path(f"{home}/.bashrc").write_text(bashrc)
 
+    def force_login(self, node: str, words: str, status: int) -> None:
+        keys = self._lab.node(node).path("root/.ssh/authorized_keys")
+        script = f"echo {shlex.quote(words)};echo;sleep 1;exit {status}".replace('"', '\\"')
+        keys.write_text(f'command="{script}" {keys.read_text()}')
+
     def freeze(self, node: str) -> None:
         self._lab.node(node).freeze()
 

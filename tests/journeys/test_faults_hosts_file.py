@@ -56,14 +56,67 @@ def test_what_cannot_be_written_is_left_alone(stage: Stage, faults: Faults, obst
     assert is_done(stage, *others(CONTROLLER))
 
 
-def test_a_missing_hosts_file_is_said_and_not_made(stage: Stage, faults: Faults) -> None:
-    stage.run(CONTROLLER, "rm /etc/hosts")
-    answer = stage.tool(*APPLY)
-    assert answer.code == 0
-    sentence = "there is no /etc/hosts that could be read, so the workers' names are not added to it."
-    assert f"· notice: {CONTROLLER}: {sentence}" in answer.out
-    assert "hosts" not in stage.run(CONTROLLER, "ls -a /etc").split()
+UNWRITTEN: dict[str, tuple[str, str]] = {
+    "missing": (
+        "rm /etc/hosts",
+        "there is no /etc/hosts that could be read, so the workers' names are not added to it.",
+    ),
+    "a folder": (
+        "rm /etc/hosts; mkdir /etc/hosts",
+        "/etc/hosts is a directory, not a file, so the workers' names are not added to it.",
+    ),
+    "a broken link": (
+        "rm /etc/hosts; ln -s nowhere /etc/hosts",
+        "/etc/hosts cannot be read (cat: /etc/hosts: No such file or directory), so the workers' names are not added",
+    ),
+    "no end": (
+        "echo '# BEGIN kthw-routes' >>/etc/hosts",
+        "/etc/hosts holds '# BEGIN kthw-routes' without its end; mend",
+    ),
+    "no beginning": ("echo '# END kthw-routes' >>/etc/hosts", "/etc/hosts holds '# END kthw-routes' without its begin"),
+    "two blocks": (
+        "for i in 1 2; do echo '# BEGIN kthw-routes'; echo '# END kthw-routes'; done >>/etc/hosts",
+        "/etc/hosts holds the line '# BEGIN kthw-routes' twice; mend or remove these lines by hand.",
+    ),
+}
+
+
+@pytest.mark.parametrize("why", UNWRITTEN)
+def test_names_that_cannot_be_written_are_no_success(stage: Stage, faults: Faults, why: str) -> None:
+    """A missing file is not made: it would lack what else belongs there."""
+    breaks, words = UNWRITTEN[why]
+    stage.run(CONTROLLER, breaks)
+    before = stage.run(CONTROLLER, "ls -ld /etc/hosts; cat /etc/hosts; true") if why not in BARE else ""
+    first = stage.tool(*APPLY)
+    assert first.code == 1
+    assert f"· notice: {CONTROLLER}: {words}" in first.out
+    again = stage.tool(*APPLY)
+    assert again.code == 1
+    for answer in (first, again):
+        assert state(answer, CONTROLLER) == "failed"
+        assert f"    {CONTROLLER}: the workers' names were not written: {words}" in answer.out
+        assert "Nothing to do" not in answer.out
+    as_json = stage.tool(*APPLY, "--json")
+    outcome = next(o for o in as_json.json["outcomes"] if o["host"] == CONTROLLER)
+    assert (as_json.code, outcome["state"]) == (1, "failed")
     assert is_done(stage, *others(CONTROLLER))
+    assert stage.tool("plan", "--exit-code").code == 3
+    assert stage.tool("check", "--no-probe").code == 3
+    assert stage.tool(*APPLY, "--no-hosts-file").code == 0
+    if why not in BARE:
+        assert stage.run(CONTROLLER, "ls -ld /etc/hosts; cat /etc/hosts; true") == before
+    elif why == "missing":
+        assert "hosts" not in stage.run(CONTROLLER, "ls -a /etc").split()
+
+
+BARE = ("missing", "a folder", "a broken link")
+
+
+def test_a_hosts_file_that_only_root_may_read_is_read_by_root(stage: Stage, faults: Faults) -> None:
+    stage.run(CONTROLLER, "chmod 600 /etc/hosts")
+    answer = stage.tool(*APPLY, "--user", "ubuntu")
+    assert answer.code == 0, answer.out + answer.err
+    assert is_done(stage, CONTROLLER)
 
 
 def test_a_left_over_of_a_broken_run_is_no_obstacle(stage: Stage, faults: Faults) -> None:

@@ -81,8 +81,9 @@ def test_german_nodes_are_read_and_changed(stage: Stage, faults: Faults) -> None
 def test_without_a_terminal_nobody_is_asked(stage: Stage, faults: Faults) -> None:
     answer = stage.tool(*APPLY, "--user", "learner")
     assert answer.code == 1
-    assert "✗ skip host: worker-0: learner is not root, and sudo does not help." in answer.out
-    assert "    Log in as root (--user root), or allow this user sudo (its password is asked for on" in answer.out
+    refusal = "learner is not root there, and sudo said: “sudo: a password is required”."
+    assert f"✗ skip host: worker-0: {refusal}" in answer.out
+    assert "    Give the password beforehand with --ask-sudo-password (or when asked, on a terminal)" in answer.out
     assert all(pod_routes(stage, worker) == {} for worker in WORKERS)
 
 
@@ -95,7 +96,94 @@ def test_without_any_way_to_root_the_host_is_skipped(stage: Stage, faults: Fault
         user = "guest"
     answer = stage.tool(*APPLY, "--user", user)
     assert answer.code == 1
-    assert f"✗ skip host: worker-1: {user} is not root, and sudo does not help." in answer.out
+    words = (
+        "no sudo can be run: “timeout: failed to run" if why == "no sudo" else "sudo said: “sudo: a password is requi"
+    )
+    assert f"✗ skip host: worker-1: {user} is not root there, and {words}" in answer.out
     assert pod_routes(stage, "worker-1") == {}
     if user == "ubuntu":
         assert is_done(stage, *(node for node in NODES if node != "worker-1"))
+
+
+def test_a_login_that_names_another_user_is_quoted_and_that_user_works(stage: Stage, faults: Faults) -> None:
+    """As cloud images write it into root's authorized_keys."""
+    words = 'Please login as the user "ubuntu" rather than the user "root".'
+    faults.force_login("worker-1", words, 142)
+    answer = stage.tool(*APPLY)
+    assert answer.code == 1
+    said = f"no command is run there as root: the login ended with status 142 before it, and said: “{words}”."
+    assert f"✗ skip host: worker-1: {said}\n    Log in as that user: --user ubuntu.\n" in answer.out
+    assert pod_routes(stage, "worker-1") == {}
+    assert is_done(stage, *(node for node in NODES if node != "worker-1"))
+    assert stage.tool(*APPLY, "--user", "ubuntu").code == 0
+    assert controllers_too(stage)
+
+
+@pytest.mark.parametrize("stage", [pytest.param("real nodes", marks=pytest.mark.nodes)], indirect=True)
+@pytest.mark.parametrize(
+    ("breaks", "words", "hint"),
+    [
+        (
+            "echo 'Defaults requiretty' >/etc/sudoers.d/tty",
+            "sudo said: “sudo: sorry, you must have a tty to run sudo”.",
+            "Put `Defaults:ubuntu !requiretty` into its sudoers",
+        ),
+        (
+            "echo 'ubuntu ALL=(ALL) NOPASSWD: /usr/bin/id' >/etc/sudoers.d/test-users",
+            "sudo said: “sudo: a password is required”.",
+            "Give the password beforehand with --ask-sudo-password",
+        ),
+        (
+            "echo 'ubuntu ALL=(ALL) NOPASSWD: /usr/bin/true' >/etc/sudoers.d/test-users",
+            "sudo said: “sudo: a password is required”.",
+            "Give the password beforehand with --ask-sudo-password",
+        ),
+        (
+            "chmod u-s /usr/bin/sudo",
+            "sudo said: “sudo: /usr/bin/sudo must be owned by uid 0 and",
+            "sudo itself does not",
+        ),
+        ("chmod 666 /etc/sudoers", "sudo said: “sudo: ", "sudo itself does not work there"),
+        ("chmod 700 /usr/bin/sudo", "no sudo can be run: “timeout: failed to run command 'sudo'", "Log in as root"),
+        ("rm /usr/bin/sudo", "no sudo can be run: “timeout: failed to run command 'sudo'", "Log in as root"),
+    ],
+)
+def test_the_words_of_real_sudo_are_quoted_with_their_hint(
+    stage: Stage, faults: Faults, breaks: str, words: str, hint: str
+) -> None:
+    stage.run("worker-1", breaks)
+    answer = stage.tool("plan", "--user", "ubuntu")
+    assert answer.code == 1
+    assert f"✗ skip host: worker-1: ubuntu is not root there, and {words}" in answer.out
+    assert f"\n    {hint}" in answer.out.partition("skip host: worker-1")[2]
+
+
+@pytest.mark.parametrize("stage", [pytest.param("real nodes", marks=pytest.mark.nodes)], indirect=True)
+@pytest.mark.parametrize(
+    ("breaks", "words", "hint"),
+    [
+        (
+            "usermod -s /usr/sbin/nologin root",
+            "This account is currently not available.",
+            "The login shell of root is nol",
+        ),
+        (
+            "echo 'ForceCommand internal-sftp' >>/etc/ssh/sshd_config",
+            "This service allows sftp",
+            "The login of root is",
+        ),
+        ("usermod -s /bin/rbash root", "exec: restricted", "The login shell of root is a restricted one"),
+        ("echo 'echo bye; exit' >/root/.bashrc", "“bye”", "Is there a command= in authorized_keys"),
+        ("echo 'exec sleep 0' >/root/.bashrc", "without a word", "Is there a command= in authorized_keys"),
+    ],
+)
+def test_real_logins_that_run_no_command_are_told(
+    stage: Stage, faults: Faults, breaks: str, words: str, hint: str
+) -> None:
+    stage.run("worker-1", breaks)
+    faults.connect("worker-1")
+    answer = stage.tool("plan")
+    assert answer.code == 1
+    assert "✗ skip host: worker-1: no command is run there as root: the login ended with status " in answer.out
+    assert words in answer.out
+    assert f"\n    {hint}" in answer.out.partition("skip host: worker-1")[2]

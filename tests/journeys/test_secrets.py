@@ -3,10 +3,11 @@
 import gc
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import quote
 
 import pytest
 
@@ -86,6 +87,57 @@ def test_a_password_that_hosts_echo_is_masked(stage: Stage, faults: Faults) -> N
 
 
 @pytest.mark.parametrize("stage", ["embedded lab"], indirect=True)
+@pytest.mark.parametrize(
+    "say", [lambda s: s, lambda s: s.replace(" ", "\n"), lambda s: "".join(f"\\u{ord(c):04x}" for c in s), quote]
+)
+def test_data_that_holds_the_password_is_masked_or_refused(
+    stage: Stage, faults: Faults, say: Callable[[str], str]
+) -> None:
+    """In a host's name, interfaces, routes, files and listings: what is only shown is masked, the rest not used."""
+    words = say(SUDO_PASSWORD)
+    link = f'[{{"ifname":"{words}","addr_info":[{{"family":"inet","local":"10.1.1.1","prefixlen":24}}]}}]'
+    faults.wrap("worker-0", "hostname", out=f"{words}\n".encode(), status=0)
+    faults.wrap("worker-1", "ip", "-json address show", out=link.encode(), status=0)
+    faults.wrap(
+        "worker-2", "ip", "-json route show", out=f'[{{"dst":"10.9.0.0/16","dev":"{words}"}}]'.encode(), status=0
+    )
+    faults.wrap("controller-0", "cat", "/etc/hosts", out=f"127.0.0.1 localhost # {words}\n".encode(), status=0)
+    tool = stage.start("apply", "--yes", "--json", "--no-probe", "--user", "learner", terminal=True)
+    tool.type(SUDO_PASSWORD, asked="sudo password")
+    answer = tool.wait()
+    assert answer.code == 1
+    assert found_in(stage, tool.shown, answer.out, answer.err, words) == [("output 3", SUDO_PASSWORD.encode())] * (
+        words == SUDO_PASSWORD
+    )
+    places = [path.read_text() for path in stage.state.rglob("*") if path.is_file()]
+    assert not [place for place in (answer.out, answer.err, *places) if words in place]
+    findings = {f["node"]: f for f in answer.json["findings"] if f["code"] in ("secret-echoed", "other-host-name")}
+    assert findings["worker-0"]["sentence"] == "worker-0: the host calls itself ***."
+    for node, command in (
+        ("worker-1", "ip -json address show"),
+        ("worker-2", "ip -json route show"),
+        ("controller-0", "cat /etc/hosts"),
+    ):
+        assert findings[node]["sentence"].startswith(f"{node}: its answer to `{command}` contains the password")
+        assert findings[node]["level"] == "skip host"
+    assert is_done(stage, "controller-1", "controller-2")
+
+
+@pytest.mark.parametrize("stage", ["embedded lab"], indirect=True)
+@pytest.mark.parametrize("password", ["eth0", "worker-0", "kernel", "1", "10.", "lo", "learner", "localhost"])
+def test_a_password_that_is_an_ordinary_word_spoils_nothing(stage: Stage, faults: Faults, password: str) -> None:
+    assert isinstance(stage, Model)
+    for host in stage.lab.topology.hosts.values():
+        host.users["learner"] = replace(host.users["learner"], password=password)
+    tool = stage.start("apply", "--yes", "--user", "learner", terminal=True)
+    tool.type(password, asked="sudo password")
+    answer = tool.wait()
+    assert answer.code == 0, answer.out + answer.err
+    assert is_done(stage, *NODES)
+    assert "***" not in answer.out + answer.err
+
+
+@pytest.mark.parametrize("stage", ["embedded lab"], indirect=True)
 def test_a_refusal_of_sudo_is_masked_too(stage: Stage, faults: Faults) -> None:
     """On the model only: real sudo cannot be replaced for a login whose PATH has no folder of ours before it."""
     faults.wrap("worker-0", "sudo", "-S", err=f"never {SUDO_PASSWORD}\n".encode(), status=1)
@@ -95,7 +147,7 @@ def test_a_refusal_of_sudo_is_masked_too(stage: Stage, faults: Faults) -> None:
     answer = tool.wait()
     assert answer.code == 1
     assert SUDO_PASSWORD not in answer.out + answer.err
-    assert "sudo refused learner: never ***" in answer.out
+    assert "learner is not root there, and sudo said: “never ***”." in answer.out
 
 
 def test_no_object_shows_a_secret(stage: Stage, faults: Faults, encrypted: Path, tmp_path: Path) -> None:

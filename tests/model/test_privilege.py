@@ -52,8 +52,6 @@ def test_root_needs_nothing(bench: Bench) -> None:
     [
         (SudoPolicy.NOPASSWD, Privilege.SUDO, 0),
         (SudoPolicy.PASSWORD, Privilege.SUDO_PASSWORD, 1),
-        (SudoPolicy.DENIED, Privilege.NONE, 1),  # sudo asks before it looks who may
-        (SudoPolicy.ABSENT, Privilege.NONE, 0),
     ],
 )
 def test_sudo_is_found_out_and_stdin_stays_whole(
@@ -63,17 +61,36 @@ def test_sudo_is_found_out_and_stdin_stays_whole(
     session = visit(bench, policy, bench.access(user="learner", asker=answers))
     assert probe_privilege(session) is privilege
     assert len(answers.questions) == asked
-    if privilege is Privilege.NONE:
-        with pytest.raises(NoRoot, match="learner is not root there and sudo does not help"):
-            session.run(_CAT)
-    else:
-        for _ in range(3):
-            assert session.run(_CAT).stdout == b"first\nsecond\n"
+    for _ in range(3):
+        assert session.run(_CAT).stdout == b"first\nsecond\n"
 
 
-def test_without_an_answer_there_is_no_root(bench: Bench) -> None:
-    session = visit(bench, SudoPolicy.PASSWORD, bench.access(user="learner"))
-    assert probe_privilege(session) is Privilege.NONE
+@pytest.mark.parametrize(
+    ("policy", "answer", "words"),
+    [
+        (
+            SudoPolicy.DENIED,
+            "s3cret",
+            "sudo said: “learner is not in the sudoers file.”.",
+        ),  # asks before it looks who may
+        (SudoPolicy.PASSWORD, None, "sudo said: “sudo: a password is required”."),
+        (
+            SudoPolicy.ABSENT,
+            "s3cret",
+            "no sudo can be run: “timeout: failed to run command 'sudo': No such file or dir",
+        ),
+    ],
+)
+def test_without_a_way_to_root_its_words_are_told(
+    bench: Bench, policy: SudoPolicy, answer: str | None, words: str
+) -> None:
+    session = visit(bench, policy, bench.access(user="learner", asker=Answers(sudo=answer)))
+    with pytest.raises(NoRoot) as caught:
+        probe_privilege(session)
+    assert caught.value.sentence.startswith(f"worker-0: learner is not root there, and {words}")
+    assert session.privilege is Privilege.NONE
+    with pytest.raises(NoRoot):
+        session.run(_CAT)
 
 
 def test_a_wrong_password_is_tried_once_on_one_host(bench: Bench) -> None:

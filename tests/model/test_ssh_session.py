@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
@@ -190,6 +191,12 @@ class Instant(LocalShell):
     """Is done before the client knows that it began."""
 
     def execute(self, command: str, **streams: object) -> int:
+        mark = re.search(r"kthw-routes-[0-9a-f]+", command)
+        for name in ("stdout", "stderr"):
+            write = streams[name]
+            assert mark is not None
+            assert callable(write)
+            write(f"\n{mark[0]}\n".encode())
         return 3
 
 

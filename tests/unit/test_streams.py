@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kthw_routes.hosts.command import Command
+from kthw_routes.hosts.echoes import Echoes
 from kthw_routes.hosts.rendering import marks_of, render
 from kthw_routes.hosts.streams import CAPTURE_LIMIT, Stream
 from kthw_routes.observed import Privilege
+from kthw_routes.secret import Secret
 
 MARK = "kthw-routes-0123"
 
@@ -75,6 +77,19 @@ def test_a_line_without_end_is_cut_between_characters() -> None:
     lines = read([f"\n{MARK}\n".encode(), "é".encode() * 40_000])[1]
     assert len(lines) > 1
     assert "".join(lines) == "é" * 40_000
+
+
+@pytest.mark.parametrize("before", [16 * 1024 - n for n in (0, 1, 7, 12, 13)])
+def test_a_secret_in_a_line_without_end_is_never_cut_in_two(before: int) -> None:
+    lines: list[str] = []
+    echoes = Echoes()
+    echoes.hide(Secret("correct horse"))
+    stream = Stream(MARK, 1, lambda line: lines.append(echoes.hidden_in(line)), echoes.hidden_in_bytes)
+    data = f"\n{MARK}\n{'x' * before}correct horse{'y' * 20_000}".encode()
+    for at in range(0, len(data), 1000):
+        stream.feed(data[at : at + 1000])
+    stream.finish()
+    assert "".join(lines) == f"{'x' * before}***{'y' * 20_000}"
 
 
 @pytest.mark.parametrize("argv", [("printf", "%s|", "a b", "'", '"', "$HOME", "`id`", "é", "", "\\", "*")])
