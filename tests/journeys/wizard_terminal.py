@@ -98,8 +98,9 @@ class WizardTerminal:
             assert time.monotonic() < end, "the wizard never waits for its terminal"
             waits = waits + 1 if self._is_full and self._waits_for_another_thread else 0
             if waits == 0:
-                width = 160 - width + 20
+                width = 180 - width
                 fcntl.ioctl(self._near, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+                select.select([], [], [], 0.1)
             select.select([], [], [], 0.01)
 
     @property
