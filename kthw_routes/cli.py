@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from kthw_routes import __version__
+from kthw_routes import __version__, standard_streams
 from kthw_routes.cli_options import EXPORT_FORMATS, json_option, node_options, ssh_options, wish_options, yes_option
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.settings import Settings
@@ -195,6 +195,7 @@ def export(
     _leave(
         context,
         lambda: commands_export.export(settings, format_name, output, interface=interface, offline=offline),
+        is_for_stdout=True,
     )
 
 
@@ -229,8 +230,18 @@ def _has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: bool = False) -> None:
-    """Run a command and leave with its exit code; an error of ours becomes its sentence, never a traceback."""
+def _leave(
+    context: click.Context, work: Callable[[], ExitCode], *, as_json: bool = False, is_for_stdout: bool = False
+) -> None:
+    """Run a command and leave with its exit code; an error of ours becomes its sentence, never a traceback.
+
+    Args:
+        context: that of the command.
+        work: the command.
+        as_json: whether it prints one JSON document.
+        is_for_stdout: whether stdout gets what others go by, this document or another; it is a failure then if it does
+            not arrive. What is printed for people decides nothing.
+    """
     try:
         code = work()
     except KthwRoutesError as error:
@@ -243,7 +254,16 @@ def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: boo
     except (KeyboardInterrupt, click.Abort):
         click.echo("kthw-routes: interrupted.", err=True)
         code = ExitCode.INTERRUPTED
+    if (as_json or is_for_stdout) and not _is_delivered():
+        code = ExitCode.FAILED if code in (ExitCode.DRIFT, ExitCode.NO_TRAFFIC) else code or ExitCode.FAILED
     context.exit(code)
+
+
+def _is_delivered() -> bool:
+    try:
+        return standard_streams.is_delivered()
+    except KeyboardInterrupt:  # nobody reads it, and somebody does not want to wait any longer
+        raise SystemExit(ExitCode.INTERRUPTED) from None
 
 
 def _error_document(error: KthwRoutesError) -> dict[str, object]:

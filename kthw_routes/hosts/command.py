@@ -25,6 +25,8 @@ class Command:
     """Whether it runs under sudo where the login is not root."""
     timeout: float = 20.0
     """Seconds it may run on the host; `timeout(1)` ends it there."""
+    changes: bool = False
+    """Whether it may change something that stays on the host."""
 
     def __str__(self) -> str:
         """The command as one would type it."""

@@ -68,7 +68,9 @@ class Journey:
         self.was_stopped = False
         """Whether the last run was stopped by the person."""
         self.end_problem = ""
-        """Why the end of the transcript could not be written; empty where it could."""
+        """Why the record or the transcript of the run is not whole; empty where both are."""
+        self.is_unrecorded = False
+        """Whether it is the record, without which nothing can be taken back."""
         self._finished = False
         self._judged: tuple[Cluster, tuple[Finding, ...]] | None = None
         self.host_findings: tuple[Finding, ...] = ()
@@ -342,10 +344,10 @@ class Journey:
         if self.report is None or self._finished:
             return
         self._finished = True
-        try:
-            self.walk.finish(self.report, self.proof)
-        except (KthwRoutesError, OSError) as error:
-            self.end_problem = f"The end of the transcript could not be written: {error}"
+        self.walk.finish(self.report, self.proof)
+        if (record := self.walk.record) is not None:
+            self.end_problem = " ".join(filter(None, (record.problem, record.transcript_problem)))
+            self.is_unrecorded = bool(record.problem)
 
     def _end_run(self) -> None:
         self.finish()
@@ -373,6 +375,8 @@ class Journey:
             return ExitCode.DONE
         if self.was_stopped and self.report.unfinished:
             return ExitCode.INTERRUPTED
+        if self.is_unrecorded:
+            return ExitCode.FAILED
         return exit_code(self.inspection, self.report, self.proof, drift=False)
 
     @property
