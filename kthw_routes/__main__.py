@@ -1,17 +1,22 @@
 """`python -m kthw_routes` and the command `kthw-routes`."""
 
+import sys
+
 from kthw_routes import standard_streams
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; one more Ctrl-C while it ends changes nothing."""
     standard_streams.install()
-    from kthw_routes.cli import main as command
-
     try:
-        command(prog_name="kthw-routes")
-    finally:
-        standard_streams.finish()
+        from kthw_routes.cli import main as command
+
+        try:
+            command(prog_name="kthw-routes")
+        finally:
+            standard_streams.finish()
+    except KeyboardInterrupt:
+        sys.exit(standard_streams.INTERRUPTED)
 
 
 if __name__ == "__main__":

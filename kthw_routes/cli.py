@@ -254,16 +254,12 @@ def _leave(
     except (KeyboardInterrupt, click.Abort):
         click.echo("kthw-routes: interrupted.", err=True)
         code = ExitCode.INTERRUPTED
-    if (as_json or is_for_stdout) and not _is_delivered():
-        code = ExitCode.FAILED if code in (ExitCode.DRIFT, ExitCode.NO_TRAFFIC) else code or ExitCode.FAILED
-    context.exit(code)
-
-
-def _is_delivered() -> bool:
     try:
-        return standard_streams.is_delivered()
+        if (as_json or is_for_stdout) and not standard_streams.is_delivered():
+            code = ExitCode.FAILED if code in (ExitCode.DRIFT, ExitCode.NO_TRAFFIC) else code or ExitCode.FAILED
     except KeyboardInterrupt:  # nobody reads it, and somebody does not want to wait any longer
-        raise SystemExit(ExitCode.INTERRUPTED) from None
+        code = ExitCode.INTERRUPTED
+    context.exit(code)
 
 
 def _error_document(error: KthwRoutesError) -> dict[str, object]:

@@ -11,6 +11,7 @@ import io
 import os
 import queue
 import select
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -186,19 +187,18 @@ def is_delivered() -> bool:
 def finish() -> None:
     """Wait until all is written; report what was lost, except where the reader had enough (`| head`).
 
-    From then on whatever is printed is written at once. Raises SystemExit where somebody interrupts the wait.
+    From then on whatever is printed is written at once, and Ctrl-C has nothing left to end. Raises KeyboardInterrupt
+    where somebody interrupts the wait.
     """
     outlets = [o for o in (_outlet(sys.stdout), _outlet(sys.stderr)) if o is not None]
-    try:
-        for outlet in outlets:
-            outlet.drain()
-            if outlet.loss is not None and outlet.loss.errno != errno.EPIPE:
-                _print_loss(outlet)
-            outlet.waits = True
-        for outlet in outlets:
-            outlet.drain()
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+    for outlet in outlets:
+        outlet.drain()
+        if outlet.loss is not None and outlet.loss.errno != errno.EPIPE:
+            _print_loss(outlet)
+        outlet.waits = True
+    for outlet in outlets:
+        outlet.drain()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _print_loss(outlet: Outlet) -> None:
