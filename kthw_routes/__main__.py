@@ -1,17 +1,22 @@
 """`python -m kthw_routes` and the command `kthw-routes`."""
 
 import sys
-from io import TextIOWrapper
+
+from kthw_routes import standard_streams
 
 
 def main() -> None:
-    """Run the command line."""
-    from kthw_routes.cli import main as command
+    """Run the command line; one more Ctrl-C while it ends changes nothing."""
+    standard_streams.install()
+    try:
+        from kthw_routes.cli import main as command
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows few letters gets `?` instead of a traceback
-    command(prog_name="kthw-routes")
+        try:
+            command(prog_name="kthw-routes")
+        finally:
+            standard_streams.finish()
+    except KeyboardInterrupt:
+        sys.exit(standard_streams.INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from kthw_routes import __version__
+from kthw_routes import __version__, standard_streams
 from kthw_routes.cli_options import EXPORT_FORMATS, json_option, node_options, ssh_options, wish_options, yes_option
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import ExitCode, KthwRoutesError
@@ -197,6 +197,7 @@ def export(
     _leave(
         context,
         lambda: commands_export.export(settings, format_name, output, interface=interface, offline=offline),
+        is_for_stdout=True,
     )
 
 
@@ -231,8 +232,18 @@ def _has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: bool = False) -> None:
-    """Run a command and leave with its exit code; an error of ours becomes its sentence, never a traceback."""
+def _leave(
+    context: click.Context, work: Callable[[], ExitCode], *, as_json: bool = False, is_for_stdout: bool = False
+) -> None:
+    """Run a command and leave with its exit code; an error of ours becomes its sentence, never a traceback.
+
+    Args:
+        context: that of the command.
+        work: the command.
+        as_json: whether it prints one JSON document.
+        is_for_stdout: whether stdout gets what others go by, this document or another; it is a failure then if it does
+            not arrive. What is printed for people decides nothing.
+    """
     try:
         with end_signals(_interrupt):
             code = work()
@@ -246,6 +257,11 @@ def _leave(context: click.Context, work: Callable[[], ExitCode], *, as_json: boo
     except (KeyboardInterrupt, click.Abort):
         with suppress(OSError):  # the terminal may be gone
             click.echo("kthw-routes: interrupted.", err=True)
+        code = ExitCode.INTERRUPTED
+    try:
+        if (as_json or is_for_stdout) and not standard_streams.is_delivered():
+            code = ExitCode.FAILED if code in (ExitCode.DRIFT, ExitCode.NO_TRAFFIC) else code or ExitCode.FAILED
+    except KeyboardInterrupt:  # nobody reads it, and somebody does not want to wait any longer
         code = ExitCode.INTERRUPTED
     context.exit(code)
 

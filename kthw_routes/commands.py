@@ -4,9 +4,8 @@ from kthw_routes.documents import Json, outcome_json, plan_document, proof_json
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import Step
 from kthw_routes.hosts.dead_man import Commitment
-from kthw_routes.output import Printer
 from kthw_routes.proof import Proof
-from kthw_routes.results import Report, Review, exit_code
+from kthw_routes.results import Report, exit_code
 from kthw_routes.running import RunningCommand
 from kthw_routes.settings import Settings
 from kthw_routes.switch import Fate
@@ -34,25 +33,23 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
             command.printer.say("Nothing was changed.")
             return ExitCode.DONE
         report = command.walk.run(review)
-        if not review.plan.is_empty or report.unfinished:
-            command.printer.report(report)
         proof = None
         try:
+            if not review.plan.is_empty or report.unfinished:
+                command.printer.report(report)
             if not command.walk.stop.requested:
                 proof = command.walk.prove(review.inspection)
                 command.tell_proof(review, proof)
             commitments = command.walk.commit(report, proof)
-            for one in commitments:
-                command.printer.say(one.sentence)
-            _print_end(command.printer, report, commitments, kept=settings.personal)
-            if wish := failed_wish(review.plan):
-                command.printer.say(wish, "yellow")
         finally:
             command.finish(report, proof)
-        command.document(_apply_document(review, report, proof, commitments))
-        if command.walk.stop.requested:
-            return ExitCode.INTERRUPTED
-        code = exit_code(review.inspection, report, proof, drift=False)
+        for one in commitments:
+            command.printer.say(one.sentence)
+        _print_end(command, report, commitments)
+        if wish := failed_wish(review.plan):
+            command.printer.say(wish, "yellow")
+        command.document(_apply_document(command, report, proof, commitments))
+        code = command.exit_code(report, proof)
         undecided = code is ExitCode.DONE and any(c.fate is not Fate.KEPT for c in commitments)
         return ExitCode.FAILED if undecided else code
 
@@ -79,21 +76,24 @@ def walk(settings: Settings, *, yes: bool = False) -> ExitCode:
     return apply(settings, as_json=False, yes=yes)
 
 
-def _print_end(printer: Printer, report: Report, commitments: tuple[Commitment, ...], *, kept: bool) -> None:
+def _print_end(command: RunningCommand, report: Report, commitments: tuple[Commitment, ...]) -> None:
+    """Print how to undo the run: by its record, or by hand where the record goes with the lab, or is gone already."""
     if report.folder is None:
         return
+    printer, folder, kept = command.printer, command.folder(report), command.settings.personal
     printer.say()
     if words := after_reboot(report, commitments):
         printer.say(words)
-    if kept:
-        printer.say(f"To undo: kthw-routes undo {report.folder.name}   (the transcript has the commands by hand)")
+    if kept and folder is not None:
+        printer.say(f"To undo: kthw-routes undo {folder.name}   (the transcript has the commands by hand)")
     else:
         printer.say("To undo:")
         for way in ways_back(report.review.plan, report.outcomes):
             printer.say(f"# as root on {way.host}", "dim")
             for line in way.lines:
                 printer.say(line)
-    printer.say(f"Transcript: {report.folder / 'transcript.md'}{'' if kept else ' (it goes with the lab)'}")
+    if folder is not None:
+        printer.say(f"Transcript: {folder / 'transcript.md'}{'' if kept else ' (it goes with the lab)'}")
     printer.say(f"Next lab: {NEXT_LAB}")
 
 
@@ -103,11 +103,15 @@ def after_reboot(report: Report, commitments: tuple[Commitment, ...]) -> str:
     return survival(report.review.plan, go_back | set(report.unfinished))
 
 
-def _apply_document(review: Review, report: Report, proof: Proof | None, commitments: tuple[Commitment, ...]) -> Json:
+def _apply_document(
+    command: RunningCommand, report: Report, proof: Proof | None, commitments: tuple[Commitment, ...]
+) -> Json:
+    review, folder = report.review, command.folder(report)
     return {
         **plan_document(review.inspection.cluster, review.plan, review.findings),
         "outcomes": [outcome_json(o) for o in report.outcomes.values()],
-        "run": str(report.folder) if report.folder else None,
+        "run": str(folder) if folder else None,
+        "record_problem": command.record_problem or None,
         "proof": proof_json(proof) if proof else None,
         "commitments": [{"host": c.node, "fate": c.fate, "sentence": c.sentence} for c in commitments],
     }

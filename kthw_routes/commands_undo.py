@@ -17,7 +17,7 @@ from kthw_routes.host_plan import Plan
 from kthw_routes.names import shortened
 from kthw_routes.output import Printer
 from kthw_routes.record import state_folder
-from kthw_routes.results import Report, Review, exit_code
+from kthw_routes.results import Report, Review
 from kthw_routes.running import RunningCommand
 from kthw_routes.runs import PastRun, Runs, read_runs, runs_in
 from kthw_routes.settings import Settings
@@ -123,20 +123,19 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
         try:
             if not review.plan.is_empty:
                 command.printer.report(report)
-            _print_end(command.printer, report)
         finally:
             command.finish(report, None)
+        _print_end(command, report)
         document = plan_document(review.inspection.cluster, review.plan, review.findings, is_undo=True)
         outcomes = [outcome_json(o) for o in report.outcomes.values()]
-        folder = str(report.folder) if report.folder else None
-        command.document({**document, "undoes": run.id, "outcomes": outcomes, "run": folder})
+        folder = str(made) if (made := command.folder(report)) else None
+        problem = command.record_problem or None
+        command.document({**document, "undoes": run.id, "outcomes": outcomes, "run": folder, "record_problem": problem})
         if review.plan.is_empty and word is None:
             _print_older(command.printer, run, read_runs(settings.state or state_folder()))
-        if command.walk.stop.requested:
-            return ExitCode.INTERRUPTED
-        if any(finding.code == REFUSAL for finding in review.findings):
-            return ExitCode.FAILED
-        return exit_code(review.inspection, report, None, drift=False)
+        code = command.exit_code(report, None)
+        refused = any(finding.code == REFUSAL for finding in review.findings)
+        return ExitCode.FAILED if refused and code is ExitCode.DONE else code
 
 
 def _review(command: RunningCommand, run: PastRun, runs: Runs) -> Review:
@@ -162,15 +161,16 @@ def _confirmed(command: RunningCommand, review: Review) -> bool:
     return command.asker.confirm(f"{undo_summary(review)}. Take it back?")
 
 
-def _print_end(printer: Printer, report: Report) -> None:
+def _print_end(command: RunningCommand, report: Report) -> None:
+    printer, folder = command.printer, command.folder(report)
     if rest := shortened({*report.unfinished, *report.review.inspection.troubles}):
         printer.say()
         printer.say(f"For the rest ({rest}), once it can be reached: kthw-routes undo {report.review.undoes}")
-    if report.folder is None:
+    if folder is None:
         return
     printer.say()
-    printer.say(f"To take this back in turn: kthw-routes undo {report.folder.name}")
-    printer.say(f"Transcript: {report.folder / 'transcript.md'}")
+    printer.say(f"To take this back in turn: kthw-routes undo {folder.name}")
+    printer.say(f"Transcript: {folder / 'transcript.md'}")
 
 
 def _print_older(printer: Printer, run: PastRun, runs: Runs) -> None:

@@ -1,6 +1,6 @@
 """--commit-within: every host takes its changes back by itself, unless they are confirmed over a fresh connection."""
 
-from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -10,10 +10,12 @@ from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import dead_man
 from kthw_routes.hosts.dead_man import Commitment
+from kthw_routes.hosts.errors import HostError
 from kthw_routes.hosts.fleet import Fleet, Outcome
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFacts
+from kthw_routes.record import RecordError, Run
 from kthw_routes.results import Report
 from kthw_routes.switch import Fate
 
@@ -24,21 +26,26 @@ _KEPT_BY_REBOOT: Final = "a reboot before then keeps what is in files"
 class Switches:
     """The dead man's switches of one run, one per host on which something is changed."""
 
-    def __init__(self, run: str, seconds: int, journal: Callable[[Mapping[str, object]], None]) -> None:
-        """`run`: its name. `seconds`: the time from a host's change until it takes that back."""
-        self._run: Final = run
+    def __init__(self, run: Run, seconds: int) -> None:
+        """`seconds`: the time from a host's change until it takes that back."""
+        self._record: Final = run
+        self._run: Final = run.folder.name
         self._seconds: Final = seconds
-        self._journal: Final = journal
         self._armed: dict[str, datetime] = {}
 
     def arm(self, visit: Visit, node: Node, todo: HostPlan, facts: HostFacts) -> None:
         """Let the host take back by itself what is about to be done there; once for each host.
 
-        Raises HostError: then nothing may be done.
+        Raises HostError, RecordError: then nothing may be done.
         """
         fires_at = dead_man.arm(visit, node, facts, self._run, self._seconds, todo)
+        try:
+            self._record.journal({"host": visit.node, "dead_man": Fate.ARMED, "fires_at": fires_at.isoformat()})
+        except RecordError:
+            with suppress(HostError):  # where it stays, it finds nothing to take back
+                dead_man.disarm(visit, self._run)
+            raise
         self._armed[visit.node] = fires_at
-        self._journal({"host": visit.node, "dead_man": Fate.ARMED, "fires_at": fires_at.isoformat()})
 
     def besides(self, facts: HostFacts) -> HostFacts:
         """The facts without this run's own switch, which is no news while it is under way."""
@@ -58,7 +65,7 @@ class Switches:
         commitments = tuple(self._commitment(n, told.get(n), holds, report) for n in self._armed)
         for one in commitments:
             emit(Event(Step.PROOF, EventKind.NOTE, one.sentence, one.node))
-            self._journal({"host": one.node, "dead_man": one.fate})
+            self._record.note({"host": one.node, "dead_man": one.fate})
             if one.fate is not Fate.ARMED:
                 del self._armed[one.node]
         return commitments

@@ -37,8 +37,9 @@ class OwnFault(KthwRoutesError):
     """A fault of this program, met in the middle of work: said like any other error, so that nothing else is lost."""
 
     def __init__(self, error: BaseException) -> None:
+        words = ": ".join(word for word in (type(error).__name__, clean_line(str(error))) if word)
         super().__init__(
-            f"A fault in kthw-routes itself: {type(error).__name__}: {clean_line(str(error))}",
+            f"A fault in kthw-routes itself: {words}{'' if words.endswith('.') else '.'}",
             "Please report it, with what you did before. What was done on the hosts is in the transcript.",
         )
 

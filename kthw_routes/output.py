@@ -66,6 +66,10 @@ class Printer:
         """One line of ours or from outside; never markup."""
         self.console.print(Text(text, style=style))
 
+    def say_at_once(self, text: str) -> None:
+        """Print a line from a signal handler, which may have broken into another print: not by way of rich."""
+        self.console.file.write(f"{text}\n")
+
     def event(self, event: Event) -> None:
         """One line of the live log."""
         who = f"{event.host or 'run':<14}"

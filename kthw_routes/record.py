@@ -3,6 +3,7 @@
 `STATE/kthw-routes/runs/<UTC time>-<4 hex>/` (0700) with `plan.json`, `journal.jsonl` and `transcript.md` (0600).
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -24,6 +25,9 @@ from kthw_routes.local_file import read_start
 
 _PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
+_PLAN: Final = "plan.json"
+_JOURNAL: Final = "journal.jsonl"
+_TRANSCRIPT: Final = "transcript.md"
 RUN_NAME: Final = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{4}")
 """The form of a run's name: the time in UTC, and four hex digits."""
 MAX_JOURNAL_BYTES: Final = 1 << 30
@@ -90,10 +94,10 @@ def place_of(folder: Path) -> Place | None:
 
     None: none stands at the start of its journal or plan, as in records of earlier versions.
     """
-    for name in ("journal.jsonl", "plan.json"):
+    for name in (_JOURNAL, _PLAN):
         with suppress(OSError):
             start = read_start(folder / name, _START_BYTES)
-            found = _SEQUENCE.search(start.partition(b"\n")[0] if name == "journal.jsonl" else start)
+            found = _SEQUENCE.search(start.partition(b"\n")[0] if name == _JOURNAL else start)
             if found and int(found["number"]) <= MAX_SEQUENCE:
                 return Place(int(found["number"]), found["after"].decode("ascii"))
     return None
@@ -119,15 +123,27 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 class Run:
-    """One run's folder. Every method may be called from any thread; each raises RecordError where the disk fails."""
+    """One run's folder. Every method may be called from any thread.
+
+    Attributes:
+        folder: where it is.
+        problem: why the record of what was done is not whole, as a sentence; empty while it is.
+        is_gone: whether the folder, or a file that an undo needs, is not there any more.
+    """
 
     def __init__(self, folder: Path, place: Place) -> None:
+        """Raises RecordError."""
         self.folder: Final = folder
         self._place: Final = place
+        self.problem = ""
+        self.is_gone = False
         self._lock = threading.Lock()
+        self._has_plan = False
+        self._lost = 0
+        self._lost_because = ""
         try:
-            self._journal = _open_private(folder / "journal.jsonl")
-            self._transcript = _open_private(folder / "transcript.md")
+            self._journal = _Lines(folder / _JOURNAL)
+            self._transcript = _Lines(folder / _TRANSCRIPT)
         except OSError as error:
             raise RecordError(f"The run's folder {folder} cannot be written: {error.strerror}.") from error
 
@@ -155,12 +171,18 @@ class Run:
     @property
     def transcript(self) -> Path:
         """Where the transcript lies."""
-        return self.folder / "transcript.md"
+        return self.folder / _TRANSCRIPT
+
+    @property
+    def transcript_problem(self) -> str:
+        """Why the transcript is not whole, as a sentence; empty while it is. No work ends because of it."""
+        parts = "1 part" if self._lost == 1 else f"{self._lost} parts"
+        return f"The transcript lacks {parts} that could not be written: {self._lost_because}." if self._lost else ""
 
     def write_plan(self, document: Mapping[str, object]) -> None:
-        """`plan.json`, whole."""
+        """`plan.json`, whole. Raises RecordError."""
         try:
-            handle = _open_private(self.folder / "plan.json")
+            handle = _open_private(self.folder / _PLAN)
             with os.fdopen(handle, "wb") as file:
                 whole = {"sequence": self._place.sequence, "after": self._place.after, **document}
                 file.write(json.dumps(whole, indent=2).encode() + b"\n")
@@ -168,21 +190,39 @@ class Run:
                 os.fsync(file.fileno())
         except OSError as error:
             raise self._failed(error) from error
+        self._has_plan = True
 
     def journal(self, record: Mapping[str, object]) -> None:
-        """One line of the journal; it is on disk when this returns."""
+        """One line of the journal; it is on disk when this returns, in the run's folder.
+
+        Raises RecordError; then it is not there, not even in part.
+        """
         line = json.dumps({"time": now().isoformat(), **record}).encode() + b"\n"
+        with self._lock:
+            try:
+                if self._journal.size + len(line) > MAX_JOURNAL_BYTES:
+                    raise OSError(errno.EFBIG, f"the journal would grow beyond {MAX_JOURNAL_BYTES >> 20} MiB")
+                self._journal.append(line)
+                self._journal.bring_to_disk()
+                self._check_place()
+            except OSError as error:
+                failure = self._failed(error)
+                self.problem = self.problem or failure.sentence
+                raise failure from error
+
+    def note(self, record: Mapping[str, object]) -> bool:
+        """A line of the journal on what is done already. Returns False where it cannot be written; see `problem`."""
         try:
-            with self._lock:
-                if os.fstat(self._journal).st_size + len(line) > MAX_JOURNAL_BYTES:
-                    raise RecordError(f"The journal in {self.folder} would grow beyond {MAX_JOURNAL_BYTES >> 20} MiB.")
-                _write_all(self._journal, line)
-                os.fsync(self._journal)
-        except OSError as error:
-            raise self._failed(error) from error
+            self.journal(record)
+        except RecordError:
+            return False
+        return True
 
     def tell(self, event: Event) -> None:
-        """An event, as a line of the transcript's log. Indented, so that no host's text becomes Markdown."""
+        """An event, as a line of the transcript's log. Indented, so that no host's text becomes Markdown.
+
+        Never raises, as `write` does not: what cannot be written is counted.
+        """
         mark = {EventKind.COMMAND: "$ ", EventKind.ERROR: "! ", EventKind.STATE: "· "}.get(event.kind, "")
         clock = event.time.strftime("%H:%M:%S")
         self._write(f"    {clock}  {event.host or 'run'}  {mark}{event.text}\n")
@@ -192,28 +232,82 @@ class Run:
         self._write("".join(f"{line}\n" for line in lines))
 
     def _write(self, text: str) -> None:
-        try:
-            with self._lock:
-                _write_all(self._transcript, text.encode("utf-8", "replace"))
-        except OSError as error:
-            raise self._failed(error) from error
+        with self._lock:
+            try:
+                self._transcript.append(text.encode("utf-8", "replace"))
+            except OSError as error:
+                self._lost += 1
+                self._lost_because = self._lost_because or str(error.strerror)
+
+    def _check_place(self) -> None:
+        """Raise OSError where what an undo needs is not in the run's folder any more; writing to it still succeeds."""
+        self._journal.check_place()
+        if self._has_plan:
+            os.stat(self.folder / _PLAN)
 
     def _failed(self, error: OSError) -> RecordError:
+        if isinstance(error, FileNotFoundError):
+            self.is_gone = True
+            return RecordError(f"The run's folder {self.folder} was removed or replaced while the run was under way.")
         return RecordError(f"The run's folder {self.folder} cannot be written: {error.strerror}.")
 
     def close(self) -> None:
-        """Bring all to disk and close the files. A host that ends later still finds them closed, not another's."""
+        """Bring all to disk and close the files. A host that ends later still finds them closed, not another's.
+
+        What fails is in `problem`, also that the folder was removed.
+        """
         with self._lock:
-            handles, self._journal, self._transcript = (self._journal, self._transcript), -1, -1
-            for handle in handles:
-                if handle >= 0:
-                    os.fsync(handle)
-                    os.close(handle)
+            try:
+                self._check_place()
+                self._transcript.check_place()
+            except OSError as error:
+                self.problem = self.problem or self._failed(error).sentence
+            for lines in (self._journal, self._transcript):
+                lines.close()
 
 
-def _write_all(handle: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(handle, data) :]
+class _Lines:
+    """A private file to which whole lines are appended. Every method but `close` raises OSError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle = _open_private(path)
+        self.size = os.fstat(self._handle).st_size
+        """In bytes, of whole lines."""
+
+    def append(self, data: bytes) -> None:
+        """Append all of `data`, or nothing."""
+        self._cut()
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+        except OSError:
+            with suppress(OSError):  # it is tried again before the next line
+                self._cut()
+            raise
+        self.size += len(data)
+
+    def bring_to_disk(self) -> None:
+        """Wait until what was appended is on disk."""
+        os.fsync(self._handle)
+
+    def check_place(self) -> None:
+        """Check that the file is still where it was made; else what is appended is lost, though no write fails."""
+        if not os.path.samestat(os.stat(self._path), os.fstat(self._handle)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def close(self) -> None:
+        """Bring all to disk, as far as that goes, and close the file. Never raises."""
+        handle, self._handle = self._handle, -1
+        for end in (os.fsync, os.close):
+            with suppress(OSError):
+                end(handle)
+
+    def _cut(self) -> None:
+        """Take away a part of a line that a failed write left: it would spoil the next one too."""
+        if os.fstat(self._handle).st_size > self.size:
+            os.ftruncate(self._handle, self.size)
 
 
 class ClusterLock:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -14,12 +15,12 @@ from kthw_routes import findings as cluster_findings
 from kthw_routes.connecting import connect, nodes_source
 from kthw_routes.documents import Json, plan_document
 from kthw_routes.end_signals import end_signals
-from kthw_routes.errors import Cancelled, KthwRoutesError, UsageError
+from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.host_plan import Plan
 from kthw_routes.output import Printer
 from kthw_routes.proof import Proof
-from kthw_routes.results import Inspection, Report, Review
+from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
 from kthw_routes.terminal import TerminalAsker
@@ -102,14 +103,14 @@ class RunningCommand:
                 self.walk.stop.request(now=True)
             else:
                 self.walk.stop.request()
-                self.progress.say("Stopping: hosts that have begun are finished. Ctrl-C again ends them now.")
+                self.progress.say_at_once("Stopping: hosts that have begun are finished. Ctrl-C again ends them now.")
 
         def end(number: int) -> None:
             if self.asker.is_asking:
                 raise KeyboardInterrupt
             self.walk.stop.request()
             if number == signal.SIGTERM:  # after SIGHUP nobody reads it
-                self.progress.say("Stopping: hosts that have begun are finished.")
+                self.progress.say_at_once("Stopping: hosts that have begun are finished.")
 
         before = signal.signal(signal.SIGINT, interrupt)
         try:
@@ -163,11 +164,32 @@ class RunningCommand:
             self.printer.findings(f for f in review.findings if f.acknowledge)
 
     def finish(self, report: Report, proof: Proof | None) -> None:
-        """Write the end of the transcript; what is done is done, even where that fails."""
-        try:
-            self.walk.finish(report, proof)
-        except (KthwRoutesError, OSError) as error:
-            self.progress.say(f"The end of the transcript could not be written: {error}", "yellow")
+        """Write the end of the transcript, and print why the record is not whole; what is done is done all the same."""
+        self.walk.finish(report, proof)
+        record = self.walk.record
+        for sentence in (record.problem, record.transcript_problem) if record is not None else ():
+            if sentence:
+                self.progress.say(sentence, "yellow")
+        if self.walk.listener_problem:
+            self.progress.say(f"Not all was shown. {self.walk.listener_problem}", "yellow")
+
+    def folder(self, report: Report) -> Path | None:
+        """The run's folder, as far as there is one still."""
+        record = self.walk.record
+        return None if record is not None and record.is_gone else report.folder
+
+    def exit_code(self, report: Report, proof: Proof | None) -> ExitCode:
+        """What to return after a run that `finish` ended."""
+        if self.walk.stop.requested:
+            return ExitCode.INTERRUPTED
+        if self.record_problem:
+            return ExitCode.FAILED
+        return exit_code(report.review.inspection, report, proof, drift=False)
+
+    @property
+    def record_problem(self) -> str:
+        """Why the record of the run that was finished is not whole, as a sentence; empty where it is."""
+        return self.walk.record.problem if self.walk.record is not None else ""
 
     def check_stopped(self) -> None:
         """Raises Cancelled after an interrupt."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from kthw_routes import standard_streams
 from kthw_routes.hosts.session import NewHostKey
 
 
@@ -60,7 +61,8 @@ class TerminalAsker:
             before = termios.tcgetattr(sys.stdin) if sys.stdin.isatty() else None
             self.is_asking, self._before = True, before
             try:
-                yield
+                with standard_streams.in_order():
+                    yield
             finally:
                 self.is_asking = False
                 self.restore_terminal()

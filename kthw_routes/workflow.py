@@ -3,7 +3,7 @@
 A `Walk` holds what lives across steps: the sessions, the stop signal, the run's folder.
 """
 
-import contextlib
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -15,16 +15,17 @@ from kthw_routes import plan as planning
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.committing import Switches
 from kthw_routes.documents import plan_document
-from kthw_routes.errors import KthwRoutesError, UsageError
+from kthw_routes.errors import KthwRoutesError, OwnFault, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.findings import Level
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.hosts.dead_man import Commitment
-from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, HostKeyUnknown
+from kthw_routes.hosts.errors import ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.hosts.facts import look, settled
 from kthw_routes.hosts.fleet import Fleet, Outcome, Stop
 from kthw_routes.hosts.probe import probe_pairs, verdicts
+from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.journal import host_record
@@ -80,6 +81,10 @@ class Walk:
         self._listener: Final = emit
         self._fleet = Fleet((), parallel=options.parallel, stop=self.stop)
         self._run: Run | None = None
+        self.record: Run | None = None
+        """The folder of the run that `finish` ended: whether its record is whole."""
+        self.listener_problem = ""
+        """What a listener raised when it was told an event: a fault of this program, which ends nothing; or empty."""
         self._source = ""
         self._switches: Switches | None = None
         connections.tell_to(lambda text: self._emit(Event(Step.CHECKS, EventKind.NOTE, text)))
@@ -158,6 +163,7 @@ class Walk:
         Raises UsageError where a *stop* finding forbids it, and KthwRoutesError where the record cannot be written
         or another run is under way.
         """
+        self.record = None
         if review.stops:
             raise UsageError(review.stops[0].sentence, review.stops[0].hint)
         if review.plan.is_empty:
@@ -170,7 +176,7 @@ class Walk:
         with self._lock(review):
             run = self._begin(review)
             if (seconds := self.options.commit_within) is not None:
-                self._switches = Switches(run.folder.name, seconds, run.journal)
+                self._switches = Switches(run, seconds)
             todo = [h.node for h in review.plan.hosts]
             return self._report(review, self._apply(review, todo, again=False))
 
@@ -233,12 +239,13 @@ class Walk:
         return self._switches.commit(self._fleet, report, holds=holds, emit=self._emit)
 
     def finish(self, report: Report, proof: Proof | None) -> None:
-        """Write the end of the transcript and close the run's folder, if there is one."""
-        run, self._run = self._run, None
+        """Write the end of the transcript and close the run's folder, if there is one. Never raises: see `record`."""
+        run = self._run
         if run is not None:
             run.write(tail(report.review.plan, report.outcomes, proof, run.folder.name))
-            run.journal({"end": {name: o.state for name, o in report.outcomes.items()}})
+            run.note({"end": {name: o.state for name, o in report.outcomes.items()}})
             run.close()
+            self.record, self._run = run, None
 
     def close(self) -> None:
         """End every connection. Never waits."""
@@ -248,10 +255,15 @@ class Walk:
     # --- their parts ---
 
     def _emit(self, event: Event) -> None:
-        if self._run is not None:
-            with contextlib.suppress(KthwRoutesError):  # a full disk must not end a run that is under way
-                self._run.tell(event)
-        self._listener(event)
+        """Tell the transcript and the listener. Whatever these raise ends no work: nothing that is heard decides."""
+        run = self._run
+        for listen in (*((run.tell,) if run is not None else ()), self._listener):
+            try:
+                listen(event)
+            except BaseException as error:  # SystemExit and MemoryError too: the work of a host is under way
+                self.listener_problem = self.listener_problem or OwnFault(error).sentence
+                if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                    self.stop.request()  # it was the person's, and came here only by chance
 
     def _plan_document(self, review: Review) -> dict[str, object]:
         """The plan as it is recorded: with what the run is for, and how its hosts are reached."""
@@ -325,11 +337,15 @@ class Walk:
         return replace(inspection, facts=facts, troubles=troubles)
 
     def _apply(self, review: Review, names: Iterable[str], *, again: bool) -> dict[str, HostOutcome]:
-        inspection, cluster = review.inspection, review.inspection.cluster
+        inspection, cluster, run = review.inspection, review.inspection.cluster, self._run
+        wanted = list(names)
+        sent = {name: Sent() for name in wanted}
+        if run is None:
+            raise AssertionError("there is no record of this run")
 
         def work(session: Session) -> HostOutcome:
             node = cluster.node(session.node)
-            visit = Visit(session, Step.RUN, self._emit)
+            visit = Visit(session, Step.RUN, self._emit, sent[node.name])
             visit.state(HostState.CONNECTING)
             session.open()
             return applying.apply(
@@ -338,48 +354,38 @@ class Walk:
                 review.plan.host(node.name) or HostPlan(node.name),
                 inspection.facts[node.name],
                 review.planner,
-                lambda todo, read: self._journal(host_record(todo, read)),
+                lambda todo, read: run.journal(host_record(todo, read)),
                 arm=self._switches.arm if self._switches is not None else None,
-                called_off=lambda run: self._journal({"host": node.name, "called_off": run}),
+                called_off=lambda earlier: run.journal({"host": node.name, "called_off": earlier}),
                 again=again,
             )
 
-        wanted = list(names)
         for name in wanted:
             self._emit(Event(Step.RUN, EventKind.STATE, str(HostState.WAITING), name, HostState.WAITING))
 
         def whole(session: Session) -> HostOutcome:
             outcome = work(session)
             self._emit(Event(Step.RUN, EventKind.STATE, outcome.sentence or outcome.state, outcome.node, outcome.state))
-            self._journal({"host": outcome.node, "state": outcome.state, "failed": dict(outcome.failed_rows)})
+            if not run.note({"host": outcome.node, "state": outcome.state, "failed": dict(outcome.failed_rows)}):
+                return outcome.unrecorded
             return outcome
 
         done = self._fleet.each(whole, wanted)
-        return {name: self._outcome(name, o) for name, o in done.items()}
+        return {name: self._outcome(name, o, sent[name]) for name, o in done.items()}
 
     def _lock(self, review: Review) -> ClusterLock:
         """One run per cluster at a time: a cluster is known by its nodes' names and SSH addresses."""
         return ClusterLock(self._state, [f"{n.name} {n.ssh}" for n in review.inspection.cluster])
 
-    def _outcome(self, name: str, outcome: Outcome[HostOutcome]) -> HostOutcome:
+    def _outcome(self, name: str, outcome: Outcome[HostOutcome], sent: Sent) -> HostOutcome:
         if outcome.value is not None:
             return outcome.value
-        if not outcome.started:
+        if not outcome.started and outcome.error is None:
             ended = HostOutcome(name, HostState.NOT_STARTED, f"{name}: not started; nothing was changed there.")
-        elif outcome.error is None:
-            ended = HostOutcome(name, HostState.NOT_CONFIRMED, f"{name}: stopped in the middle; not confirmed.")
         else:
-            words = outcome.error.sentence
-            extra = "" if "othing was changed" in words else " Nothing was changed there."
-            lost = isinstance(outcome.error, ConnectionLost | CommandTimedOut)
-            hint = "Try again: the host is read anew then." if lost else outcome.error.hint
-            ended = HostOutcome(name, HostState.FAILED, f"{words}{extra}", hint)
+            ended = applying.ended(name, outcome.error, sent)
         self._emit(Event(Step.RUN, EventKind.STATE, ended.sentence, name, ended.state))
         return ended
-
-    def _journal(self, record: Mapping[str, object]) -> None:
-        if self._run is not None:
-            self._run.journal(record)
 
     def _report(self, review: Review, outcomes: Mapping[str, HostOutcome]) -> Report:
         return Report(review, outcomes, self._run.folder if self._run else None)

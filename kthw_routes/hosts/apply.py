@@ -6,11 +6,13 @@ from typing import Final
 
 from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.cluster import Node
+from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import HostState
 from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
 from kthw_routes.hosts import dead_man, hosts_file, network_setup, own_files, programs
-from kthw_routes.hosts.errors import HostError, TookTooLong
+from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, TookTooLong
 from kthw_routes.hosts.facts import read_addresses, read_etc_hosts, read_forwarding, read_routes
+from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import RouteCommand, failed_lines
 from kthw_routes.observed import HostFacts, HostFile
@@ -34,12 +36,10 @@ def _nowhere(_run: str) -> None:
 
 
 class ChangedSinceReview(HostError):
-    """The host is not as it was when the plan was shown; nothing was changed, but that earlier runs' undos are off."""
+    """The host is not as it was when the plan was shown."""
 
-    def __init__(self, node: str, what: str, called_off: Sequence[str] = ()) -> None:
-        super().__init__(
-            node, f"changed since the review: {what}. {_nothing_but(called_off)}", "Look again and review."
-        )
+    def __init__(self, node: str, what: str) -> None:
+        super().__init__(node, f"changed since the review: {what}.", "Look again and review.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,14 @@ class HostOutcome:
     failed_rows: Mapping[str, str] = field(default_factory=dict)
     """Row (a prefix, or a name in /etc/hosts) -> what the host said."""
     changes_sent: int = 0
+
+    @property
+    def unrecorded(self) -> "HostOutcome":
+        """The same where it could not be recorded how the host ended; what was to be done is on record."""
+        if not self.changes_sent:
+            return self
+        words = f"{self.node} was changed; the record of how it ended could not be written."
+        return replace(self, sentence=f"{self.sentence} {words}".strip())
 
     def after(self, earlier: "HostOutcome") -> "HostOutcome":
         """This try together with the one before it: what was sent then counts, and is done if nothing is left to do."""
@@ -88,7 +96,8 @@ def apply(
         called_off: called for each earlier run as soon as the host does not take that back by itself any more.
         again: whether this is a retry: rows that are right by now are no difference.
 
-    Raises HostError where nothing was sent; what happens after that becomes an outcome.
+    Raises HostError, or what `journal` or `called_off` raise, where nothing of what was reviewed was sent; `ended` has
+    the words for it. A HostError after that becomes an outcome.
     """
     visit.state(HostState.READING)
     fresh = reread(visit, facts)
@@ -99,22 +108,19 @@ def apply(
         visit.state(outcome.state)
         return outcome
     journal(todo, fresh)
-    sent = todo.changes
-    try:
-        _call_off(visit, todo.switches, called_off)
-    except (ChangedSinceReview, dead_man.StillSet):
-        raise  # nothing was changed yet
-    except HostError as error:
-        return _not_confirmed(error, sent)
+    # What these send is not counted as changes: it is told by itself.
+    aside = replace(visit, sent=Sent(beside=visit.sent))
+    _call_off(aside, todo.switches, called_off, visit.sent)
     if arm is not None and todo.changes > len(todo.switches):
-        _arm(arm, visit, node, todo, fresh)
+        arm(aside, node, todo, fresh)
+    sent = visit.sent.rows = todo.changes
     visit.state(HostState.CHANGING)
     try:
         failed, broke_off = _send(visit, todo, fresh)
         visit.state(HostState.READING_BACK)
         after = reread(visit, facts)
-    except HostError as error:  # whatever it is, something may have been changed by now
-        return _not_confirmed(error, sent)
+    except HostError as error:
+        return ended(node.name, error, visit.sent)
     back = plan(node, after)
     for route in (r for row in back.routes for r in row.has):
         visit.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
@@ -140,9 +146,26 @@ def _without_names(plan: HostPlan, sent: int) -> HostOutcome | None:
     return HostOutcome(plan.node, HostState.FAILED, sentence, hint, failed, sent)
 
 
-def _not_confirmed(error: HostError, sent: int) -> HostOutcome:
-    sentence = f"{error.sentence} Changes were sent; whether they took effect is not confirmed."
-    return HostOutcome(error.node, HostState.NOT_CONFIRMED, sentence, _AGAIN, changes_sent=sent)
+def ended(node: str, error: KthwRoutesError | None, sent: Sent) -> HostOutcome:
+    """Return how a host ended whose work broke off. What is said of it follows from what was sent to it.
+
+    Args:
+        node: the host.
+        error: why it broke off; None where the person stopped it.
+        sent: what was sent there until then. Nothing is sent there any more.
+    """
+    sent.end()
+    why = error.sentence if error is not None else f"{node}: stopped in the middle."
+    hint = error.hint if error is not None else ""
+    state = HostState.FAILED if error is not None else HostState.NOT_STARTED
+    if sent.is_unconfirmed:
+        state = HostState.NOT_CONFIRMED
+        hint = _AGAIN if error is None or isinstance(error, HostError) else hint
+    elif sent.called_off:
+        hint = hint or _AGAIN
+    elif isinstance(error, ConnectionLost | CommandTimedOut):
+        hint = _AGAIN
+    return HostOutcome(node, state, f"{why} {sent.words}", hint, changes_sent=sent.rows if sent.changes else 0)
 
 
 def reread(visit: Visit, facts: HostFacts) -> HostFacts:
@@ -188,29 +211,22 @@ def switch_row(run: str) -> str:
     return f"the timed undo of run {run}"
 
 
-def _call_off(visit: Visit, runs: Sequence[str], called_off: CalledOff) -> None:
-    """Before anything else: what earlier runs did is not taken back by the host itself any more."""
-    for number, run in enumerate(runs):
-        if not dead_man.disarm(visit, run):
-            raise ChangedSinceReview(visit.node, f"it took back by itself what run {run} had done", runs[:number])
+def _call_off(visit: Visit, runs: Sequence[str], called_off: CalledOff, sent: Sent) -> None:
+    """Before anything else: what earlier runs did is not taken back by the host itself any more. Noted in `sent`."""
+    for run in runs:
+        before, sent.calling_off = visit.sent.changes, run
+        try:
+            is_off = dead_man.disarm(visit, run)
+        except HostError as error:
+            if isinstance(error, dead_man.StillSet) or visit.sent.changes == before:
+                sent.calling_off = ""
+            raise
+        sent.calling_off = ""
+        if not is_off:
+            raise ChangedSinceReview(visit.node, f"it took back by itself what run {run} had done")
+        sent.called_off.append(run)
         called_off(run)
         visit.note(f"what run {run} did is not taken back by the host itself any more")
-
-
-def _arm(arm: Arm, visit: Visit, node: Node, todo: HostPlan, fresh: HostFacts) -> None:
-    try:
-        arm(visit, node, todo, fresh)
-    except HostError as error:
-        if not todo.switches:
-            raise
-        raise HostError(visit.node, f"{error.complaint} {_nothing_but(todo.switches)}", error.hint or _AGAIN) from error
-
-
-def _nothing_but(called_off: Sequence[str]) -> str:
-    """What was not changed, though the timed undos of these runs were called off."""
-    if not called_off:
-        return "Nothing was changed there."
-    return f"Nothing was changed there, but the timed undo of run {' and of run '.join(called_off)} is called off."
 
 
 def _send(visit: Visit, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str], str]:

@@ -27,6 +27,8 @@ class Command:
     """Whether its stdout is only shown: a password in it is masked. Else output with one is not used."""
     timeout: float = 20.0
     """Seconds it may run on the host; `timeout(1)` ends it there."""
+    changes: bool = False
+    """Whether it may change something that stays on the host."""
 
     def __str__(self) -> str:
         """The command as one would type it."""

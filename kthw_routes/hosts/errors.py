@@ -6,14 +6,20 @@ from kthw_routes.errors import KthwRoutesError
 class HostError(KthwRoutesError):
     """Something failed on, or on the way to, one host. `node` is its name, `complaint` the sentence without it."""
 
-    def __init__(self, node: str, sentence: str, hint: str = "") -> None:
+    nothing_ran: bool = False
+    """Whether it is certain that the command in question never ran on the host."""
+
+    def __init__(self, node: str, sentence: str, hint: str = "", *, nothing_ran: bool = False) -> None:
         super().__init__(f"{node}: {sentence}", hint)
         self.node = node
         self.complaint = sentence
+        self.nothing_ran = nothing_ran or type(self).nothing_ran
 
 
 class CannotConnect(HostError):
     """No logged-in connection came about; nothing was changed on the host."""
+
+    nothing_ran = True
 
 
 class Unreachable(CannotConnect):
@@ -105,6 +111,8 @@ class TookTooLong(HostError):
 
 class NoRoot(HostError):
     """The login is not root and sudo does not help."""
+
+    nothing_ran = True
 
 
 class WrongSudoPassword(NoRoot):

@@ -3,10 +3,9 @@
 The threads are our own daemons because quitting must never wait for a dead host.
 """
 
-import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 from kthw_routes.errors import KthwRoutesError, OwnFault
@@ -66,9 +65,9 @@ class Fleet:
     ) -> Mapping[str, Outcome[T]]:
         """Do `work` on hosts side by side (all, unless some are named) and wait for all of them.
 
-        A `KthwRoutesError` becomes that host's outcome, any other error an `OwnFault` there. After a soft stop no
-        host begins; after a hard one the waiting ends at once, and what still ran has an outcome with `started` and
-        nothing else.
+        A `KthwRoutesError` becomes that host's outcome, anything else that is raised an `OwnFault` there, SystemExit
+        and MemoryError included: it ends that host's work and no other's. After a soft stop no host begins; after a
+        hard one the waiting ends at once, and what still ran has an outcome with `started` and nothing else.
         """
         names = [n for n in (self.sessions if nodes is None else nodes) if n in self.sessions]
         outcomes: dict[str, Outcome[T]] = {name: Outcome() for name in names}
@@ -90,26 +89,47 @@ class Fleet:
                         outcome.value = work(self.sessions[name])
                 except KthwRoutesError as error:
                     outcome.error = error
-                except Exception as error:  # a fault of ours ends this host's work, never that of the others
+                except BaseException as error:  # whatever it is, the other hosts and the record go on
                     outcome.error = OwnFault(error)
-                finished.put(name)
+                finally:
+                    finished.put(name)
 
-        for number in range(min(self._parallel, len(names))):
-            threading.Thread(target=labour, name=f"host-{number}", daemon=True).start()
-        self._gather(len(names), finished)
+        threads, fault = _start(labour, min(self._parallel, len(names)))
+        for name in self._gather(names, finished, threads):
+            outcomes[name].error = OwnFault(fault or RuntimeError("the thread of this host ended"))
         return outcomes
 
-    def _gather(self, count: int, finished: "queue.SimpleQueue[str]") -> None:
-        while count:
-            with contextlib.suppress(queue.Empty):
-                finished.get(timeout=_POLL)
-                count -= 1
-                continue
-            if self.stop.hard.is_set():
-                self.close()
-                return
+    def _gather(
+        self, names: Sequence[str], finished: "queue.SimpleQueue[str]", threads: Sequence[threading.Thread]
+    ) -> set[str]:
+        """Wait for all hosts, or a hard stop. Returns the hosts that no thread works on any more."""
+        missing = set(names)
+        while missing:
+            is_alive = any(thread.is_alive() for thread in threads)  # before the look: a thread's last word counts
+            try:
+                missing.discard(finished.get(timeout=_POLL if is_alive else 0))
+            except queue.Empty:
+                if self.stop.hard.is_set():
+                    self.close()
+                    return set()
+                if not is_alive:
+                    return missing
+        return missing
 
     def close(self) -> None:
         """End every connection, and with it whatever runs on the hosts' ends. Never waits."""
         for session in self.sessions.values():
             session.close()
+
+
+def _start(labour: Callable[[], None], count: int) -> tuple[list[threading.Thread], BaseException | None]:
+    """Start threads, as many as the system allows up to `count`; and why there are fewer, if so."""
+    threads: list[threading.Thread] = []
+    for number in range(count):
+        thread = threading.Thread(target=labour, name=f"host-{number}", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:  # no more threads: those that run do the work of all
+            return threads, error
+        threads.append(thread)
+    return threads, None

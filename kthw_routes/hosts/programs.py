@@ -230,47 +230,51 @@ def delete_probe_address(address: IPv4Interface) -> Command:
 def change_routes(commands: Sequence[RouteCommand]) -> Command:
     """Every change of routes in one go; `-force` goes on after a line that the kernel refuses."""
     seconds = 30 + len(commands) / 20
-    return Command(("ip", "-force", "-batch", "-"), stdin=batch(commands), needs_root=True, timeout=seconds)
+    return Command(
+        ("ip", "-force", "-batch", "-"), stdin=batch(commands), needs_root=True, changes=True, timeout=seconds
+    )
 
 
 def set_ip_forward(on: bool) -> Command:
     """Let the kernel forward IPv4 packets, or not, until the next boot."""
-    return Command(("sysctl", "-q", "-w", f"net.ipv4.ip_forward={int(on)}"), needs_root=True)
+    return Command(("sysctl", "-q", "-w", f"net.ipv4.ip_forward={int(on)}"), needs_root=True, changes=True)
 
 
 def copy_attributes(source: PurePosixPath, target: PurePosixPath) -> Command:
     """An empty file with the owner, mode, SELinux label and extended attributes of `source`."""
-    return Command(("cp", "--attributes-only", "--preserve=all", str(source), str(target)), needs_root=True)
+    return Command(
+        ("cp", "--attributes-only", "--preserve=all", str(source), str(target)), needs_root=True, changes=True
+    )
 
 
 def write_file(path: PurePosixPath, content: bytes) -> Command:
     """Fill a file and bring it to disk."""
-    return Command(("dd", f"of={path}", "conv=fsync", "status=none"), stdin=content, needs_root=True)
+    return Command(("dd", f"of={path}", "conv=fsync", "status=none"), stdin=content, needs_root=True, changes=True)
 
 
 def rename_over(source: PurePosixPath, target: PurePosixPath) -> Command:
     """Replace `target` by `source` in one step."""
-    return Command(("mv", "-fT", str(source), str(target)), needs_root=True)
+    return Command(("mv", "-fT", str(source), str(target)), needs_root=True, changes=True)
 
 
 def remove_file(path: PurePosixPath) -> Command:
     """Remove a file of ours; it need not be there."""
-    return Command(("rm", "-f", str(path)), needs_root=True)
+    return Command(("rm", "-f", str(path)), needs_root=True, changes=True)
 
 
 def make_empty(path: PurePosixPath, mode: int) -> Command:
     """An empty file of root's with these permission bits, whatever the umask is."""
-    return Command(("install", "-m", f"{mode & 0o777:o}", "/dev/null", str(path)), needs_root=True)
+    return Command(("install", "-m", f"{mode & 0o777:o}", "/dev/null", str(path)), needs_root=True, changes=True)
 
 
 def make_folder(path: PurePosixPath) -> Command:
     """A folder that everybody may read (networkd is not root), whatever the umask is; it may be there already."""
-    return Command(("mkdir", "-p", "-m", "755", str(path)), needs_root=True)
+    return Command(("mkdir", "-p", "-m", "755", str(path)), needs_root=True, changes=True)
 
 
 def remove_folder(path: PurePosixPath) -> Command:
     """Remove a folder if it is empty."""
-    return Command(("rmdir", str(path)), needs_root=True)
+    return Command(("rmdir", str(path)), needs_root=True, changes=True)
 
 
 def sync_folder(path: PurePosixPath) -> Command:
@@ -280,39 +284,41 @@ def sync_folder(path: PurePosixPath) -> Command:
 
 def stop_timer() -> Command:
     """Let our timer rest, and what it started come to its end, until it is started again or the host boots."""
-    return Command(("systemctl", "stop", unit.TIMER.name, unit.SERVICE.name), needs_root=True)
+    return Command(("systemctl", "stop", unit.TIMER.name, unit.SERVICE.name), needs_root=True, changes=True)
 
 
 def disable_timer() -> Command:
     """Do not start our timer at boot any more."""
-    return Command(("systemctl", "disable", unit.TIMER.name), needs_root=True)
+    return Command(("systemctl", "disable", unit.TIMER.name), needs_root=True, changes=True)
 
 
 def enable_timer() -> Command:
     """Start our timer, now and at each boot."""
-    return Command(("systemctl", "enable", "--now", unit.TIMER.name), needs_root=True)
+    return Command(("systemctl", "enable", "--now", unit.TIMER.name), needs_root=True, changes=True)
 
 
 def run_later(name: str, seconds: int, script: PurePosixPath) -> Command:
     """Let systemd run a script of ours after a time, though nobody is connected by then."""
     when = (f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
-    return Command(("systemd-run", "--quiet", f"--unit={_checked(name)}", *when, "sh", str(script)), needs_root=True)
+    return Command(
+        ("systemd-run", "--quiet", f"--unit={_checked(name)}", *when, "sh", str(script)), needs_root=True, changes=True
+    )
 
 
 def stop_unit(name: str) -> Command:
     """Stop a unit of ours."""
-    return Command(("systemctl", "stop", _checked(name)), needs_root=True)
+    return Command(("systemctl", "stop", _checked(name)), needs_root=True, changes=True)
 
 
 def reload_units() -> Command:
     """Let systemd read its unit files again; nothing is started or stopped."""
-    return Command(("systemctl", "daemon-reload"), needs_root=True)
+    return Command(("systemctl", "daemon-reload"), needs_root=True, changes=True)
 
 
 def generate_netplan(root: str = "") -> Command:
     """Let netplan write what networkd and NetworkManager read, below `root` if one is given; nothing is applied."""
     words = ("--root-dir", _checked_scratch(root)) if root else ()
-    return Command(("netplan", "generate", *words), needs_root=True, timeout=30)
+    return Command(("netplan", "generate", *words), needs_root=True, changes=not root, timeout=30)
 
 
 # --- changing: a scratch folder ---------------------------------------------------------------------------------

@@ -341,7 +341,7 @@ class SshSession:
             raise unfollowed(no_root, self._target)
         connection = self._connection
         if connection is None or not self.is_open:
-            raise ConnectionLost(self._node, "the connection is gone.", "Try again.")
+            raise ConnectionLost(self._node, "the connection is gone.", "Try again.", nothing_ran=True)
         mark = f"kthw-routes-{secrets.token_hex(8)}"
         marks = marks_of(command, self.privilege)
         echoes = self._access.echoes

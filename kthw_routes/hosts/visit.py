@@ -1,10 +1,11 @@
 """A session with its voice: what is run on a host, and what it answers, becomes events as it happens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.hosts.command import KILLED, TIMED_OUT, Command, Result
-from kthw_routes.hosts.errors import TookTooLong
+from kthw_routes.hosts.errors import HostError, TookTooLong
+from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.session import Session
 
 
@@ -15,6 +16,8 @@ class Visit:
     session: Session
     step: Step
     emit: Emit
+    sent: Sent = field(default_factory=Sent)
+    """What was sent to the host so far."""
 
     @property
     def node(self) -> str:
@@ -24,13 +27,20 @@ class Visit:
     def run(self, command: Command, *, silent: bool = False) -> Result:
         """Run a command; tell of it, of its input and of its output lines, unless its output is for programs only.
 
-        Raises TookTooLong, and what `Session.run` raises.
+        Raises TookTooLong, HostError where nothing may be sent any more, and what `Session.run` raises.
         """
         self._tell(EventKind.COMMAND, str(command))
         if command.stdin and not silent:
             for line in command.stdin.decode("utf-8", "replace").splitlines():
                 self._tell(EventKind.COMMAND, f"  {line}")
-        result = self.session.run(command, None if silent else self._line)
+        if not self.sent.begin(command):
+            raise HostError(self.node, f"stopped before `{command}` was sent.", nothing_ran=True)
+        try:
+            result = self.session.run(command, None if silent else self._line)
+        except HostError as error:
+            if error.nothing_ran:
+                self.sent.take_back(command)
+            raise
         if result.status in (TIMED_OUT, KILLED):
             raise TookTooLong(
                 self.node,

@@ -44,6 +44,8 @@ def attempt(visit: Visit, target: PurePosixPath, command: Command, *, silent: bo
     try:
         result = visit.run(command, silent=silent)
     except TookTooLong as error:
+        if command.argv[-1] == str(target):  # the very step that changes it
+            return f"whether {target} was changed is not confirmed: {error.complaint}"
         return f"{target} was not changed: {error.complaint}"
     if result.ok:
         return ""

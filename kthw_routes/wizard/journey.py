@@ -71,7 +71,9 @@ class Journey:
         self.was_stopped = False
         """Whether the last run was stopped by the person."""
         self.end_problem = ""
-        """Why the end of the transcript could not be written; empty where it could."""
+        """Why the record or the transcript of the run is not whole; empty where both are."""
+        self.is_unrecorded = False
+        """Whether it is the record, without which nothing can be taken back."""
         self._finished = False
         self._ran: tuple[Walk, Report] | None = None
         """How the last run ended, as soon as it has, and where: for an end that the interface has no part in."""
@@ -360,11 +362,11 @@ class Journey:
         self._finish(self.walk, self.report)
 
     def _finish(self, walk: Walk, report: Report) -> None:
-        try:
-            with self._finishing:
-                walk.finish(report, self.proof)
-        except (KthwRoutesError, OSError) as error:
-            self.end_problem = f"The end of the transcript could not be written: {error}"
+        with self._finishing:
+            walk.finish(report, self.proof)
+        if (record := walk.record) is not None:
+            self.end_problem = " ".join(filter(None, (record.problem, record.transcript_problem)))
+            self.is_unrecorded = bool(record.problem)
 
     def _end_run(self) -> None:
         self.finish()
@@ -392,6 +394,8 @@ class Journey:
             return ExitCode.DONE
         if self.was_stopped and self.report.unfinished:
             return ExitCode.INTERRUPTED
+        if self.is_unrecorded:
+            return ExitCode.FAILED
         return exit_code(self.inspection, self.report, self.proof, drift=False)
 
     @property

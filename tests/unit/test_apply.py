@@ -304,6 +304,7 @@ class Steps:
                 *zip(commands, answers, strict=False),
             ],
         )
+        self.visit = Visit(self.host, Step.RUN, lambda _: None)
         self.steps: list[str] = []
         self.arming = arming
 
@@ -315,10 +316,9 @@ class Steps:
     def apply(self) -> HostOutcome:
         read = facts(NODE, network=NetworkSetup(switches=(SWITCH, OTHER)))
         plan = planning.planner(CLUSTER, Options())
-        visit = Visit(self.host, Step.RUN, lambda _: None)
         reviewed = plan(NODE, read)
         return applying.apply(
-            visit, NODE, reviewed, read, plan, lambda *_: None, arm=self.arm, called_off=self.steps.append
+            self.visit, NODE, reviewed, read, plan, lambda *_: None, arm=self.arm, called_off=self.steps.append
         )
 
 
@@ -326,10 +326,12 @@ def test_where_a_second_switch_worked_meanwhile_it_is_told_that_the_first_is_off
     run = Steps(said(), said(), said(), said(), said(status=1))
     with pytest.raises(ChangedSinceReview) as caught:
         run.apply()
-    assert caught.value.complaint == (
-        f"changed since the review: it took back by itself what run {OTHER} had done. "
+    outcome = applying.ended("worker-0", caught.value, run.visit.sent)
+    assert outcome.sentence == (
+        f"worker-0: changed since the review: it took back by itself what run {OTHER} had done. "
         f"Nothing was changed there, but the timed undo of run {SWITCH} is called off."
     )
+    assert (outcome.state, outcome.hint) == (HostState.FAILED, "Look again and review.")
     assert run.steps == [SWITCH]
 
 
@@ -339,14 +341,47 @@ def test_where_none_can_be_armed_it_is_told_which_are_off() -> None:
     with pytest.raises(HostError) as caught:
         run.apply()
     words = f"Nothing was changed there, but the timed undo of run {SWITCH} and of run {OTHER} is called off."
-    assert (caught.value.complaint, caught.value.hint) == (f"it has no room. {words}", "Make room.")
+    outcome = applying.ended("worker-0", caught.value, run.visit.sent)
+    assert (outcome.sentence, outcome.hint) == (f"worker-0: it has no room. {words}", "Make room.")
     assert run.steps == [SWITCH, OTHER, "arm"]
 
 
-def test_a_switch_that_was_not_reached_is_not_called_off() -> None:
-    run = Steps(said(), said(), said(), ConnectionLost("worker-0", "the connection ended."))
-    assert run.apply().state is HostState.NOT_CONFIRMED
-    assert run.steps == [SWITCH]
+def lost(*, nothing_ran: bool = False) -> ConnectionLost:
+    return ConnectionLost("worker-0", "the connection ended.", nothing_ran=nothing_ran)
+
+
+@pytest.mark.parametrize(
+    ("answers", "state", "words"),
+    [
+        (
+            (said(), said(), said(), lost()),
+            HostState.NOT_CONFIRMED,
+            f"Nothing was changed there, but the timed undo of run {SWITCH} is called off, and whether the timed undo "
+            f"of run {OTHER} is called off is not confirmed.",
+        ),
+        (
+            (said(), said(), said(), lost(nothing_ran=True)),
+            HostState.FAILED,
+            f"Nothing was changed there, but the timed undo of run {SWITCH} is called off.",
+        ),
+        (
+            (said(), lost()),
+            HostState.NOT_CONFIRMED,
+            f"Nothing was changed there, but whether the timed undo of run {SWITCH} is called off is not confirmed.",
+        ),
+        ((lost(nothing_ran=True),), HostState.FAILED, "Nothing was changed there."),
+    ],
+)
+def test_a_switch_that_was_not_reached_is_not_called_off(
+    answers: tuple[Result | HostError, ...], state: HostState, words: str
+) -> None:
+    run = Steps(*answers)
+    with pytest.raises(ConnectionLost) as caught:
+        run.apply()
+    outcome = applying.ended("worker-0", caught.value, run.visit.sent)
+    assert (outcome.state, outcome.sentence) == (state, f"worker-0: the connection ended. {words}")
+    assert (outcome.hint, outcome.changes_sent) == ("Try again: the host is read anew then.", 0)
+    assert run.steps == ([SWITCH] if len(answers) == 4 else [])
 
 
 def test_a_switch_that_cannot_be_taken_away_is_told_with_its_way_out() -> None:

@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from kthw_routes.errors import OwnFault
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import ConnectionLost
@@ -74,6 +76,62 @@ def test_a_fault_of_ours_is_said_and_stops_only_its_host() -> None:
     assert outcomes["h1"].value == 1
     assert isinstance(outcomes["h0"].error, OwnFault)
     assert "ZeroDivisionError: by nothing" in outcomes["h0"].error.sentence
+
+
+class WithoutWords(Exception):
+    """An error that fails as it is put into words, in the handler of the thread itself."""
+
+    def __str__(self) -> str:
+        raise SystemExit(2)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(1), KeyboardInterrupt(), GeneratorExit(), MemoryError(), RecursionError("deep"), StopIteration()],
+)
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_nothing_that_is_raised_ends_more_than_its_host(error: BaseException, parallel: int) -> None:
+    def work(session: Session) -> int:
+        if session.node == "h0":
+            raise error
+        return 1
+
+    outcomes = fleet(3, parallel).each(work)
+    assert {n: o.value for n, o in outcomes.items()} == {"h0": None, "h1": 1, "h2": 1}
+    assert isinstance(outcomes["h0"].error, OwnFault)
+    assert type(error).__name__ in outcomes["h0"].error.sentence
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_is_not_waited_for() -> None:
+    """The hosts that nobody works on then are told; h0, whose work began, has no word of its own."""
+
+    def work(session: Session) -> int:
+        raise WithoutWords
+
+    outcomes = fleet(3, parallel=1).each(work)
+    assert [o.started for o in outcomes.values()] == [True, False, False]
+    for name in ("h1", "h2"):
+        assert isinstance(outcomes[name].error, OwnFault)
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_without_more_threads_those_that_run_do_the_work_of_all(allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as a limit of processes allows."""
+    begun, real = 0, threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        nonlocal begun
+        begun += 1
+        if begun > allowed:
+            raise RuntimeError("can't start new thread")
+        real(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    outcomes = fleet(3, parallel=3).each(lambda session: session.node)
+    assert [o.value for o in outcomes.values()] == (["h0", "h1", "h2"] if allowed else [None] * 3)
+    for outcome in outcomes.values():
+        assert allowed or (outcome.error and "can't start new thread" in outcome.error.sentence)
 
 
 def test_after_a_soft_stop_no_host_begins() -> None:

@@ -117,6 +117,11 @@ FAULTS: dict[str, tuple[Answers, str]] = {
         {"cat /proc/self/mountinfo": said(f"1 2 0:3 / {DROP_IN} rw - tmpfs x rw\n")},
         f"{DROP_IN} is a mount of its own (a container's, perhaps) and cannot be renamed over; it was left alone.",
     ),
+    "rename without an end": (
+        {"mv": said(status=124)},
+        f"whether {DROP_IN} was changed is not confirmed: `mv -fT {DROP_IN.parent}/.90-kthw-routes.conf.new {DROP_IN}`"
+        " took too long and was ended there.",
+    ),
     "silent program": ({"mv": said(status=3)}, f"{DROP_IN} was not changed: mv ended with status 3"),
     "slow disk": (
         {"dd": HANGS},

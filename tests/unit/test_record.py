@@ -1,7 +1,11 @@
 """The run's folder and the lock."""
 
+import errno
 import json
+import os
+import shutil
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,6 +97,122 @@ def test_a_hosts_text_never_becomes_markdown(tmp_path: Path) -> None:
     run.close()
     text = run.transcript.read_text()
     assert all(line.startswith("    ") for line in text.splitlines())
+
+
+def broken_write(monkeypatch: pytest.MonkeyPatch, code: int, fits: int = 7) -> list[bool]:
+    """Let writes fail after some bytes while the returned list holds True."""
+    fails, real = [True], os.write
+
+    def write(handle: int, data: bytes) -> int:
+        if not fails[0]:
+            return real(handle, data)
+        if len(data) > fits and os.fstat(handle).st_size == sizes.setdefault(handle, os.fstat(handle).st_size):
+            return real(handle, data[:fits])
+        raise OSError(code, os.strerror(code))
+
+    sizes: dict[int, int] = {}
+    monkeypatch.setattr(os, "write", write)
+    return fails
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EROFS])
+def test_no_part_of_a_line_stays_in_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    run = Run.begin(tmp_path)
+    run.journal({"host": "worker-0"})
+    fails = broken_write(monkeypatch, code)
+    with pytest.raises(RecordError, match=os.strerror(code)):
+        run.journal({"host": "worker-1"})
+    assert not run.note({"host": "worker-2"})
+    fails[0] = False
+    run.journal({"host": "worker-3"})
+    run.close()
+    lines = (run.folder / "journal.jsonl").read_text().splitlines()
+    assert [json.loads(line)["host"] for line in lines] == ["worker-0", "worker-3"]
+    assert os.strerror(code) in run.problem, "it is not forgotten that a record is missing"
+
+
+def test_a_part_of_a_line_that_cannot_be_taken_away_at_once_is_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.begin(tmp_path)
+    fails = broken_write(monkeypatch, errno.EIO)
+    real = os.ftruncate
+
+    def cut(handle: int, size: int) -> None:
+        if fails[0]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(handle, size)
+
+    monkeypatch.setattr(os, "ftruncate", cut)
+    with pytest.raises(RecordError):
+        run.journal({"host": "worker-0"})
+    with pytest.raises(RecordError):
+        run.journal({"host": "worker-1"})
+    fails[0] = False
+    run.journal({"host": "worker-2"})
+    run.close()
+    (line,) = (run.folder / "journal.jsonl").read_text().splitlines()
+    assert json.loads(line)["host"] == "worker-2"
+
+
+def test_a_line_that_does_not_reach_the_disk_is_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.begin(tmp_path)
+
+    def fsync(_handle: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(RecordError, match="Input/output error"):
+        run.journal({"host": "worker-0"})
+    run.close()
+
+
+def test_what_the_transcript_lacks_is_counted_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run.begin(tmp_path)
+    run.write(["# a run"])
+    fails = broken_write(monkeypatch, errno.ENOSPC)
+    for number in range(3):
+        run.tell(Event(Step.RUN, EventKind.OUTPUT, f"line {number}", "worker-0"))
+    fails[0] = False
+    run.write(["the end"])
+    run.close()
+    assert run.transcript.read_text() == "# a run\nthe end\n"
+    assert run.transcript_problem == "The transcript lacks 3 parts that could not be written: No space left on device."
+    assert run.problem == ""
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        shutil.rmtree,
+        lambda folder: folder.rename(folder.with_name("elsewhere")),
+        lambda folder: (folder / "journal.jsonl").unlink(),
+        lambda folder: (folder / "journal.jsonl").rename(folder / "old"),
+        lambda folder: (folder / "plan.json").unlink(),
+        lambda folder: (
+            shutil.copy(folder / "journal.jsonl", folder / "x") and (folder / "x").replace(folder / "journal.jsonl")
+        ),
+    ],
+)
+def test_a_record_in_a_folder_that_is_gone_is_no_record(tmp_path: Path, fault: Callable[[Path], object]) -> None:
+    """Writing to what was removed succeeds."""
+    run = Run.begin(tmp_path)
+    run.write_plan({"version": 1})
+    run.journal({"host": "worker-0"})
+    fault(run.folder)
+    with pytest.raises(RecordError, match="was removed or replaced while the run was under way"):
+        run.journal({"host": "worker-1"})
+    assert run.is_gone
+    run.close()
+
+
+@pytest.mark.parametrize("name", ["transcript.md", "journal.jsonl", "plan.json"])
+def test_what_is_gone_at_the_end_is_a_problem_too(tmp_path: Path, name: str) -> None:
+    run = Run.begin(tmp_path)
+    run.write_plan({"version": 1})
+    (run.folder / name).unlink()
+    run.close()
+    assert "was removed or replaced" in run.problem
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:

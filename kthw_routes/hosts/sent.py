@@ -1,0 +1,60 @@
+"""What was sent to one host in one run. All that is said of a host whose work broke off follows from it."""
+
+import threading
+
+from kthw_routes.hosts.command import Command
+
+
+class Sent:
+    """The commands sent to one host that may have changed something there.
+
+    Attributes:
+        changes: how many were sent of those that make what was reviewed.
+        rows: how many changes the host was to get with them; 0 before the first.
+        called_off: the earlier runs whose timed undos were called off.
+        calling_off: such a run while that is under way.
+    """
+
+    def __init__(self, beside: "Sent | None" = None) -> None:
+        """`beside`: with which it ends, where it counts for itself what is no part of the reviewed changes."""
+        self.changes = 0
+        self.rows = 0
+        self.called_off: list[str] = []
+        self.calling_off = ""
+        self._is_over: threading.Event = beside._is_over if beside is not None else threading.Event()
+        self._lock = threading.Lock()
+
+    def begin(self, command: Command) -> bool:
+        """Count a command that is about to be sent. Returns False where nothing may be sent any more."""
+        with self._lock:
+            if self._is_over.is_set() and command.changes:
+                return False
+            self.changes += command.changes
+            return True
+
+    def take_back(self, command: Command) -> None:
+        """Do not count this command: it never ran."""
+        with self._lock:
+            self.changes -= command.changes
+
+    def end(self) -> None:
+        """Let nothing be sent any more: from now on it is said how the host ended."""
+        with self._lock:
+            self._is_over.set()
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether something was sent of which nobody knows what it did, if the work breaks off now."""
+        return bool(self.changes or self.calling_off)
+
+    @property
+    def words(self) -> str:
+        """Return what is to be said of the host if the work breaks off now, as a sentence."""
+        if self.changes:
+            return "Changes were sent; whether they took effect is not confirmed."
+        clauses = []
+        if self.called_off:
+            clauses.append(f"the timed undo of run {' and of run '.join(self.called_off)} is called off")
+        if self.calling_off:
+            clauses.append(f"whether the timed undo of run {self.calling_off} is called off is not confirmed")
+        return f"Nothing was changed there{', but ' if clauses else ''}{', and '.join(clauses)}."

@@ -1,0 +1,87 @@
+"""What was sent to a host decides what is said of it."""
+
+import contextlib
+import inspect
+from pathlib import PurePosixPath
+
+import pytest
+
+from kthw_routes.events import Step
+from kthw_routes.hosts import programs
+from kthw_routes.hosts.command import Command, Result
+from kthw_routes.hosts.errors import ConnectionLost, HostError, NoRoot, TookTooLong
+from kthw_routes.hosts.sent import Sent
+from kthw_routes.hosts.visit import Visit
+
+from .answering import Answering, said
+
+CHANGING = {
+    "change_routes",
+    "set_ip_forward",
+    "copy_attributes",
+    "write_file",
+    "rename_over",
+    "remove_file",
+    "make_empty",
+    "make_folder",
+    "remove_folder",
+    "stop_timer",
+    "disable_timer",
+    "enable_timer",
+    "run_later",
+    "stop_unit",
+    "reload_units",
+    "generate_netplan",
+}
+"""The programs that change what stays on a host. Probe addresses and scratch folders do not stay."""
+PATH = PurePosixPath("/etc/hosts")
+READ, CHANGE = programs.routes(), programs.remove_file(PATH)
+
+
+def test_every_program_that_changes_something_says_so() -> None:
+    """By its source: what it is called with is of no matter."""
+    functions = inspect.getmembers(programs, inspect.isfunction)
+    changing = {name for name, function in functions if "changes=" in inspect.getsource(function)}
+    assert changing == CHANGING
+
+
+@pytest.mark.parametrize(
+    ("answer", "counted"),
+    [
+        (said(), 1),
+        (said(status=1), 1),
+        (said(status=124), 1),
+        (ConnectionLost("worker-0", "gone."), 1),
+        (ConnectionLost("worker-0", "gone.", nothing_ran=True), 0),
+        (NoRoot("worker-0", "no sudo."), 0),
+    ],
+)
+def test_a_change_counts_unless_it_is_certain_that_it_never_ran(answer: Result | HostError, counted: int) -> None:
+    visit = Visit(Answering({"rm": answer}), Step.RUN, lambda _: None)
+    visit.run(READ)
+    assert visit.sent.words == "Nothing was changed there."
+    with contextlib.suppress(ConnectionLost, NoRoot, TookTooLong):
+        visit.run(CHANGE)
+    assert visit.sent.changes == counted
+    assert visit.sent.words.startswith("Changes were sent" if counted else "Nothing was changed")
+
+
+def test_once_it_is_said_how_a_host_ended_nothing_is_sent_any_more() -> None:
+    """A thread that nobody waits for may still be at work, here and in what is counted beside it."""
+    session = Answering({})
+    visit = Visit(session, Step.RUN, lambda _: None)
+    aside = Visit(session, Step.RUN, lambda _: None, Sent(beside=visit.sent))
+    visit.sent.end()
+    for one in (visit, aside):
+        with pytest.raises(HostError, match="stopped before `rm -f /etc/hosts` was sent"):
+            one.run(CHANGE)
+        one.run(READ)
+    assert session.ran == [str(READ)] * 2
+    assert visit.sent.words == "Nothing was changed there."
+
+
+def test_what_is_counted_beside_is_no_change() -> None:
+    sent = Sent()
+    beside = Sent(beside=sent)
+    assert beside.begin(Command(("rm",), changes=True))
+    assert (sent.changes, beside.changes) == (0, 1)
