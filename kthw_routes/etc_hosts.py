@@ -168,7 +168,7 @@ def edit(
     found = _sort(lines, _listed(wanted, gone, listed, prune, marked))
     target = {name: ip for name, ip in wanted.items() if name not in found.right}
     known = {*wanted, *gone, *marked}
-    now = {ip: name for name, ip in reversed(tuple(wanted.items()))}
+    now = {ip: name for name, ip in reversed(list(wanted.items()))}
     in_block = {} if prune else {name: ip for name, ip in found.block.items() if name not in known}
     stale = found.stale | in_block
     names = (

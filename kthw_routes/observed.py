@@ -1,5 +1,6 @@
 """What a host was seen to have: routes, addresses, pods, files. Frozen values, as read, no judgement."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,6 +50,14 @@ class Route:
     def is_kernel(self) -> bool:
         """Whether the kernel made it for an address of an interface; such routes are never touched."""
         return self.protocol == "kernel"
+
+
+def by_prefix(routes: Iterable[Route]) -> dict[IPv4Network, tuple[Route, ...]]:
+    """The routes of each prefix, all in the kernel's order."""
+    found: defaultdict[IPv4Network, list[Route]] = defaultdict(list)
+    for route in routes:
+        found[route.prefix].append(route)
+    return {prefix: tuple(alike) for prefix, alike in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Per worker one route per other worker, `POD CIDR via INTERNAL ADDRESS`, never on
 for every route what becomes of it and why, the exact commands, and the commands that take them back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
@@ -17,7 +17,7 @@ from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
 from kthw_routes.iproute2 import pod_route
 from kthw_routes.names import is_host_name
-from kthw_routes.observed import HostFacts, HostFile, Route
+from kthw_routes.observed import HostFacts, HostFile, Route, by_prefix
 from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn, Options, RoutesOn
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.held import Held, held_in
@@ -108,10 +108,12 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
     held = held_in(facts.network.files)
     rows: list[RouteChange] = []
     if options.routes_on.counts(node) or held or any(r.is_tagged for r in facts.routes):
+        table = by_prefix(facts.routes)
+        hops = {r.gateway for r in facts.routes if r.prefix.subnet_of(cluster.cidr)}
         wanted = [
-            w for w in wanted_routes(cluster, node, options.routes_on) if not _leads_there_already(w, facts, cluster)
+            w for w in wanted_routes(cluster, node, options.routes_on) if not _leads_there_already(w, table, hops)
         ]
-        rows = [_compare(w, facts, held, cluster) for w in wanted]
+        rows = [_compare(w, table.get(w.prefix, ()), facts, held, cluster) for w in wanted]
         prefixes = {w.prefix for w in wanted}
         rows += unwanted.rows(cluster, node, facts, prefixes, held, options)
         rows += unwanted.rows_of_files(cluster, node, facts, prefixes, held, options)
@@ -201,15 +203,21 @@ def _template_change(template: HostFile, after: bytes) -> FileChange:
 # --- one wanted route against what the host has -----------------------------------------------------------------
 
 
-def _leads_there_already(wanted: Wanted, facts: HostFacts, cluster: Cluster) -> bool:
-    """Whether a guess is wrong by all that can be seen: another pod CIDR leads to that worker, and not this one."""
-    if not wanted.is_guess or any(r.prefix == wanted.prefix for r in facts.routes):
-        return False
-    return any(r.gateway == wanted.next_hop and r.prefix.subnet_of(cluster.cidr) for r in facts.routes)
+def _leads_there_already(
+    wanted: Wanted, prefixes: Collection[IPv4Network], hops: Collection[IPv4Address | None]
+) -> bool:
+    """Whether a guess is wrong by all that can be seen: another pod CIDR leads to that worker, and not this one.
+
+    Args:
+        wanted: the route that should be there.
+        prefixes: those of all routes that are there.
+        hops: where those lead that are within the cluster CIDR.
+    """
+    return wanted.is_guess and wanted.prefix not in prefixes and wanted.next_hop in hops
 
 
-def _compare(wanted: Wanted, facts: HostFacts, held: Held, cluster: Cluster) -> RouteChange:
-    has = tuple(r for r in facts.routes if r.prefix == wanted.prefix)
+def _compare(wanted: Wanted, has: tuple[Route, ...], facts: HostFacts, held: Held, cluster: Cluster) -> RouteChange:
+    """What becomes of a wanted route, where these routes of its prefix are there."""
 
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
         return RouteChange(

@@ -13,17 +13,20 @@ from kthw_routes.host_plan import HostPlan, Plan
 
 def of_routes(plan: Plan) -> Iterator[Finding]:
     """The hosts that have none of their routes, while others have theirs."""
+    routed = {c.worker for h in plan.hosts for c in h.routes}
+    towards = [c for h in plan.hosts for c in h.routes if c.next_hop is not None and c.worker != h.node]
+    wanted = {c.worker for c in towards}
+    kept = {c.worker for c in towards if c.kind is ChangeKind.KEEP}
+    led_to = {c.worker for c in towards if c.has}
+    standing = {h.node for h in plan.hosts if _stands(h)}
     for host in plan.hosts:
         if not _has_none(host):
             continue
-        others = [h for h in plan.hosts if h is not host]
-        towards = [c for h in others for c in h.routes if c.worker == host.node and c.next_hop is not None]
-        if not towards:  # no worker: one of its kind that has routes tells that these were routed at all
-            kind = [h for h in others if not any(c.worker == h.node for o in plan.hosts for c in o.routes)]
-            was_routed, is_new = any(_stands(h) for h in kind), False
-        else:
-            was_routed = any(c.kind is ChangeKind.KEEP for c in towards)
-            is_new = not any(c.has for c in towards) and any(_stands(h) for h in others)
+        if host.node in wanted:
+            was_routed = host.node in kept
+            is_new = host.node not in led_to and bool(standing)
+        else:  # no worker: one of its kind that has routes tells that these were routed at all
+            was_routed, is_new = bool(standing - routed), False
         if was_routed:
             yield _gone(host)
         elif is_new:

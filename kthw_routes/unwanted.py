@@ -3,17 +3,22 @@
 Nothing goes on a guess: what leads to a worker that was not read stays as it is.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
+from typing import Final
 
 from kthw_routes.changes import BY_PRUNE, BY_REPAIR, ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.host_plan import RouteChange, describe
-from kthw_routes.observed import HostFacts, Route
+from kthw_routes.observed import HostFacts, Route, by_prefix
 from kthw_routes.options import Options
 from kthw_routes.persistence.held import Held
 from kthw_routes.route_edits import NO_EDIT, Edit, give_back, take_away
+
+_Hop = IPv4Address | None
+"""A next hop; None for an on-link route."""
 
 
 def routed_away(node: Node, facts: HostFacts) -> Route | None:
@@ -27,20 +32,19 @@ def rows(
     cluster: Cluster, node: Node, facts: HostFacts, wanted: Collection[IPv4Network], held: Held, options: Options
 ) -> list[RouteChange]:
     """The routes in the cluster CIDR that are neither wanted nor the node's own, a row per prefix."""
-    members = {w.pod_cidr: w.name for w in cluster.workers if w.pod_cidr}
+    owners = _Owners(cluster)
     found: list[RouteChange] = []
-    for prefix in dict.fromkeys(r.prefix for r in facts.routes):
+    for prefix, has in by_prefix(facts.routes).items():
         if prefix in wanted or not prefix.subnet_of(cluster.cidr):
             continue
-        has = tuple(r for r in facts.routes if r.prefix == prefix)
         if all(r.is_kernel or _is_own(node, r) for r in has):
             continue
         if node.pod_cidr is not None and prefix.subnet_of(node.pod_cidr):
             found.append(_own_cidr_row(node, prefix, has, facts, options))
             continue
-        row = _row(cluster, node, has, [r for r in has if r.is_tagged or (prefix, r.gateway) in held], options)
-        robbed = next((n for cidr, n in members.items() if prefix != cidr and prefix.subnet_of(cidr)), None)
-        if row.kind is ChangeKind.FOREIGN and robbed and robbed != node.name:
+        row = _row(owners, node, has, [r for r in has if r.is_tagged or (prefix, r.gateway) in held], options)
+        robbed = owners.around(prefix) if row.kind is ChangeKind.FOREIGN else ""
+        if robbed and robbed != node.name:
             row = replace(row, reason=f"a part of {robbed}'s pod CIDR, led elsewhere: {describe(has[0])}")
         found.append(row)
     return found
@@ -51,14 +55,14 @@ def rows_of_files(
 ) -> list[RouteChange]:
     """What only files of ours hold, and nobody wants: the next boot would bring it back."""
     there = {*wanted, *(r.prefix for r in facts.routes)}
-    members = {w.pod_cidr: w.name for w in cluster.workers}
+    owners = _Owners(cluster)
     found: list[RouteChange] = []
     for (prefix, hop), place in held.items():
-        owner = members.get(prefix)
+        owner = owners.of(prefix)
         spare = owner is None or not options.routes_on.counts(node)
         if prefix in there or not prefix.subnet_of(cluster.cidr) or not spare:
             continue
-        if _unread(cluster, [hop]) or _gone(cluster, prefix, [hop]) or _overlaps(prefix, node):
+        if owners.unread([hop]) or owners.gone(prefix, [hop]) or _overlaps(prefix, node):
             continue
         marked = (node.name, prefix) in options.marked
         goes = f"goes from there ({'marked' if marked else '--prune'})"
@@ -88,18 +92,20 @@ def drops(
     would come up at the next boot before the kernel's own, and win: the node's own pod CIDR, and what an interface of
     the node has an address in.
     """
-    members = {w.pod_cidr for w in cluster.workers}
+    owners, table, in_files = _Owners(cluster), by_prefix(facts.routes), defaultdict[IPv4Network, list[_Hop]](list)
+    for prefix, hop in held:
+        in_files[prefix].append(hop)
     never = {row.prefix for row in changes if row.kind is ChangeKind.FOREIGN and row.next_hop is not None}
 
     def goes(prefix: IPv4Network) -> bool:
         if not prefix.subnet_of(cluster.cidr) or _overlaps(prefix, node) or prefix in never:
             return True
-        hops = _hops(prefix, facts, held)
-        if _gone(cluster, prefix, hops):
+        hops = [*(r.gateway for r in table.get(prefix, ())), *in_files.get(prefix, ())]
+        if owners.gone(prefix, hops):
             return True
-        spare = prefix not in members or not options.routes_on.counts(node)
+        spare = owners.of(prefix) is None or not options.routes_on.counts(node)
         asked = options.prune or (node.name, prefix) in options.marked
-        return asked and spare and not _unread(cluster, hops)
+        return asked and spare and not owners.unread(hops)
 
     return goes
 
@@ -108,30 +114,57 @@ def _overlaps(prefix: IPv4Network, node: Node) -> bool:
     return node.pod_cidr is not None and prefix.overlaps(node.pod_cidr)
 
 
-def _hops(prefix: IPv4Network, facts: HostFacts, held: Held) -> list[IPv4Address | None]:
-    """Where a prefix leads, in the kernel and in files."""
-    return [*(r.gateway for r in facts.routes if r.prefix == prefix), *(hop for p, hop in held if p == prefix)]
+class _Owners:
+    """Whose a prefix and a next hop are, so that each route is looked at once, however many nodes there are."""
 
+    def __init__(self, cluster: Cluster) -> None:
+        members = [n for n in cluster if n.is_member]
+        gone = [n for n in cluster if n.is_worker and not n.is_member]
+        self._hops: Final = {n.internal for n in members if n.internal is not None}
+        self._workers: Final[dict[IPv4Network, str]] = {}
+        self._guessed: Final[dict[IPv4Address, str]] = {}
+        for worker in cluster.workers:
+            if worker.pod_cidr is not None:
+                self._workers.setdefault(worker.pod_cidr, worker.name)
+            if worker.internal is not None and worker.is_guessed:
+                self._guessed.setdefault(worker.internal, worker.name)
+        self._gone: Final = gone
+        self._gone_by_hop: Final[dict[IPv4Address, int]] = {}
+        self._gone_by_cidr: Final[defaultdict[IPv4Network, list[int]]] = defaultdict(list)
+        for number, node in enumerate(gone):
+            if node.internal is not None and node.internal not in self._hops:
+                self._gone_by_hop.setdefault(node.internal, number)
+            if node.pod_cidr is not None:
+                self._gone_by_cidr[node.pod_cidr].append(number)
+        self._lengths: Final = sorted({cidr.prefixlen for cidr in self._workers})
 
-def _unread(cluster: Cluster, hops: Iterable[IPv4Address | None]) -> str:
-    """The worker to which one of the hops leads that was not read, and whose pod CIDR is a guess; else empty."""
-    return next((w.name for hop in hops if hop for w in cluster.workers if w.internal == hop and w.is_guessed), "")
+    def of(self, prefix: IPv4Network) -> str | None:
+        """The worker whose pod CIDR this is."""
+        return self._workers.get(prefix)
 
+    def around(self, prefix: IPv4Network) -> str:
+        """The worker of whose pod CIDR this is a part, and not the whole; else empty."""
+        around = (prefix.supernet(new_prefix=length) for length in self._lengths if length < prefix.prefixlen)
+        return next((self._workers[cidr] for cidr in around if cidr in self._workers), "")
 
-def _gone(cluster: Cluster, prefix: IPv4Network, hops: Collection[IPv4Address | None]) -> str:
-    """The worker, removed for good, to which a route leads: by its next hop, or by its pod CIDR; else empty.
+    def unread(self, hops: Iterable[_Hop]) -> str:
+        """The worker to which one of the hops leads that was not read, and whose pod CIDR is a guess; else empty."""
+        return next((self._guessed[hop] for hop in hops if hop in self._guessed), "")
 
-    Of one whose pod CIDR was never read, that is a guess: another worker's route may have it.
-    """
-    members = {n.internal for n in cluster if n.is_member and n.internal is not None}
-    for node in cluster:
-        if not node.is_worker or node.is_member:
-            continue
-        by_hop = node.internal is not None and node.internal in hops and node.internal not in members
-        by_cidr = node.pod_cidr == prefix and not (node.is_guessed and any(hop in members for hop in hops))
-        if by_hop or by_cidr:
-            return node.name
-    return ""
+    def gone(self, prefix: IPv4Network, hops: Collection[_Hop]) -> str:
+        """The worker, removed for good, to which a route leads: by its next hop, or by its pod CIDR; else empty.
+
+        Of one whose pod CIDR was never read, that is a guess: another worker's route may have it.
+        """
+        by_hop = (self._gone_by_hop[hop] for hop in hops if hop in self._gone_by_hop)
+        leads_to_members = any(hop in self._hops for hop in hops)
+        by_cidr = (
+            number
+            for number in self._gone_by_cidr.get(prefix, ())
+            if not (self._gone[number].is_guessed and leads_to_members)
+        )
+        first = min((*by_hop, *by_cidr), default=None)
+        return self._gone[first].name if first is not None else ""
 
 
 def _is_own(node: Node, route: Route) -> bool:
@@ -163,17 +196,17 @@ def _own_cidr_row(
     return RouteChange(ChangeKind.REPLACE, prefix, node.name, None, has, reason + back, edit.commands, edit.inverse)
 
 
-def _row(cluster: Cluster, node: Node, has: tuple[Route, ...], ours: list[Route], options: Options) -> RouteChange:
+def _row(owners: "_Owners", node: Node, has: tuple[Route, ...], ours: list[Route], options: Options) -> RouteChange:
     prefix, hops = has[0].prefix, [r.gateway for r in has]
-    gone = _gone(cluster, prefix, [r.gateway for r in ours]) if ours else ""
-    owner = next((w.name for w in cluster.workers if w.pod_cidr == prefix), None) or gone or None
+    gone = owners.gone(prefix, [r.gateway for r in ours]) if ours else ""
+    owner = owners.of(prefix) or gone or None
 
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
         return RouteChange(kind, prefix, owner, None, has, reason, edit.commands, edit.inverse)
 
     if gone:
         return row(ChangeKind.REMOVE, f"{gone} was removed for good", take_away(ours, has))
-    if ours and (unread := _unread(cluster, hops)):
+    if ours and (unread := owners.unread(hops)):
         return row(ChangeKind.KEEP, f"ours; leads to {unread}, which was not read")
     if ours and owner and options.routes_on.counts(node):
         return row(ChangeKind.STALE, f"ours; {owner} has no next hop to compare with")

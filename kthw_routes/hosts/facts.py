@@ -20,6 +20,8 @@ from kthw_routes.untrusted import clean_line, clean_value
 
 _MOST_NAMESPACES: Final = 12
 """So many network namespaces are searched for a pod; one is enough for the proof."""
+MAX_BRIDGE_ADDRESSES: Final = 200
+"""So many addresses of bridges are considered; a node has a bridge or two."""
 MAX_ROUTES: Final = 20_000
 """Routes within the cluster CIDR that one host may have: twenty times as many as a thousand workers need."""
 MAX_ALIKE: Final = 100
@@ -226,7 +228,7 @@ def _bridges(visit: Visit) -> tuple[InterfaceAddress, ...]:
     """The bridges' addresses; none where this `ip` cannot tell them."""
     result = visit.run(programs.bridge_addresses(), silent=True)
     try:
-        return parse_addresses(result.out)[:MAX_ADDRESSES] if result.ok else ()
+        return parse_addresses(result.out)[:MAX_BRIDGE_ADDRESSES] if result.ok else ()
     except UnreadableOutput:
         return ()
 
