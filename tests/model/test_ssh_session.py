@@ -191,12 +191,11 @@ class Instant(LocalShell):
     """Is done before the client knows that it began."""
 
     def execute(self, command: str, **streams: object) -> int:
-        mark = re.search(r"kthw-routes-[0-9a-f]+", command)
-        for name in ("stdout", "stderr"):
-            write = streams[name]
-            assert mark is not None
-            assert callable(write)
-            write(f"\n{mark[0]}\n".encode())
+        for mark in set(re.findall(r"kthw-routes-[0-9a-f]+", command)):
+            for name in ("stdout", "stderr"):
+                write = streams[name]
+                assert callable(write)
+                write(f"\n{mark}\n".encode())
         return 3
 
 
