@@ -17,8 +17,8 @@ def run_wizard(settings: Settings, lab: "EmbeddedLab | None" = None) -> ExitCode
         lab: a started practice lab, where it is the only source to offer. It is closed where another region is chosen,
             else by whoever gave it.
 
-    Returns what `apply` would; 0 where the person left before anything was run, 130 after SIGTERM or SIGHUP. Does not
-    return where the terminal is gone, or where the end takes too long: the process ends with 130 then.
+    Returns what `apply` would; 0 where the person left before anything was run. Does not return after SIGTERM or
+    SIGHUP, or where the terminal is gone: the process ends with 130 then.
     """
     from kthw_routes.wizard.app import WizardApp
     from kthw_routes.wizard.ending import Ending, write_last_words
@@ -32,7 +32,7 @@ def run_wizard(settings: Settings, lab: "EmbeddedLab | None" = None) -> ExitCode
         app.journey.close()
     write_last_words(app.journey.last_words, is_ending=ending.has_begun)
     if ending.has_begun:
-        return ExitCode.INTERRUPTED
+        ending.leave()
     if code is None:
         return ExitCode.FAILED if app.return_code else app.journey.exit_code
     return code

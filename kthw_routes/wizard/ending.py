@@ -17,7 +17,7 @@ import termios
 import threading
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import ExitCode
@@ -123,12 +123,19 @@ class Ending:
         except OSError:  # it is nobody's controlling terminal
             return True
 
-    def _leave_now(self) -> None:
-        """End the process, from whichever thread; the kernel lets the locks go."""
+    def leave(self) -> NoReturn:
+        """End the process, from whichever thread; the kernel lets the locks go.
+
+        The interpreter is not asked: it would wait for threads, and for output that nobody takes (seconds, measured).
+        """
         self._app.journey.discard_labs()
+        os._exit(ExitCode.INTERRUPTED)
+
+    def _leave_now(self) -> None:
+        """The same where the interface does not leave, or cannot."""
         if self._is_ours():
             self._restore_terminal()
-        os._exit(ExitCode.INTERRUPTED)
+        self.leave()
 
     def _restore_terminal(self) -> None:
         """Never waits: what the terminal has not taken by now is thrown away."""
