@@ -1,0 +1,117 @@
+"""What reads text from outside takes its length, not its square, whatever is in it."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from pathlib import PurePosixPath
+
+import pytest
+
+from kthw_routes import etc_hosts, markdown
+from kthw_routes.events import Step
+from kthw_routes.hosts import netplan_says, network_setup
+from kthw_routes.hosts.command import Result
+from kthw_routes.hosts.facts import look
+from kthw_routes.hosts.visit import Visit
+from kthw_routes.iproute2 import failed_lines, parse_addresses
+from kthw_routes.observed import HostFile
+from kthw_routes.persistence import ifupdown, netplan, networkd
+from kthw_routes.sources.linode_errors import Answer, of_answer
+
+from .answering import Answering, said
+from .builders import worker
+
+LENGTH = 100_000
+"""Characters; what looks at each of them from each of them takes minutes."""
+
+HOSTILE = [
+    *(
+        "\n",
+        " ",
+        "\t",
+        "a",
+        "1",
+        "0.",
+        "/",
+        ":",
+        "=",
+        "[",
+        "]",
+        "{",
+        '"',
+        "'",
+        "#",
+        "-",
+        "\\",
+        "`",
+        "\x9d",
+        "\x1b]",
+        "é",
+    ),
+    *(
+        "\n ",
+        " a",
+        "a:",
+        "a=1\n",
+        "[x]\n",
+        "podCIDR: ",
+        "podCIDR:\n",
+        "- a\n",
+        "Error: ",
+        "Command failed -:",
+        "Icmp: 1\n",
+    ),
+    *("Network File: ", " Network File: \n", "route replace ", "nexthop via ", "1.2.3.4 w\n", "1.2.3.4 worker-1\n"),
+]
+
+
+def _facts(text: str) -> None:
+    answer = said(text)
+    plain = {"ip": said("[]"), "ip -V": said("ip utility, iproute2-6.1.0\n")}
+    look(Visit(Answering(plain, otherwise=answer), Step.CHECKS, lambda _: None), worker(0))
+
+
+def _network(text: str) -> None:
+    network_setup.read(Visit(Answering({}, otherwise=said(text)), Step.CHECKS, lambda _: None), ("eth0",))
+
+
+def _names(text: str) -> None:
+    wanted = {f"worker-{n}": IPv4Address(0xC0A88000 + n) for n in range(50)}
+    for content in (text, f"1.2.3.4 {text}", text.replace(" ", "\n")):
+        with contextlib.suppress(etc_hosts.BrokenBlock):
+            etc_hosts.edit(content.encode(), wanted, listed=wanted)
+
+
+def _held(text: str) -> None:
+    networkd.entries(HostFile(networkd.FOLDER / "x.network.d/90-kthw-routes.conf", 0o644, f"[Route]\n{text}".encode()))
+    ifupdown.entries(HostFile(PurePosixPath("/x"), 0o755, f"ip route replace {text}".encode()))
+    netplan.entries(HostFile(netplan.PATH, 0o600, b"x" * 50_000 + text.encode()))
+
+
+def _addresses(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        parse_addresses(
+            f'[{{"ifname": "eth0", "addr_info": [{{"family": "inet", "local": "{text}", "prefixlen": 1}}]}}]'
+        )
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        _facts,
+        _network,
+        _names,
+        _held,
+        _addresses,
+        failed_lines,
+        markdown.inline,
+        lambda text: netplan_says.complaint(Result(1, b"", text.encode())),
+        lambda text: of_answer(Answer(400, reasons=(text, text)), "api.linode.com", "here"),
+    ],
+)
+def test_a_reader_takes_one_pass(reader: Callable[[str], object]) -> None:
+    for piece in HOSTILE:
+        begun = time.process_time()
+        reader(piece * (LENGTH // len(piece)) + "!")
+        assert time.process_time() - begun < 8, ascii(piece)
