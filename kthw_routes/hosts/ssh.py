@@ -20,8 +20,8 @@ from fabric.runners import Remote
 from kthw_routes.cluster import Endpoint
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import ConnectionLost, HostError, NoRoot
-from kthw_routes.hosts.exchange import Exchange, Silent
-from kthw_routes.hosts.faults import connect_fault, lost, silent
+from kthw_routes.hosts.exchange import Endless, Exchange, Silent
+from kthw_routes.hosts.faults import connect_fault, endless, lost, silent
 from kthw_routes.hosts.jumps import Jump
 from kthw_routes.hosts.keys import Keys
 from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
@@ -29,7 +29,7 @@ from kthw_routes.hosts.login import HostKeyCheck, KeysInTurn
 from kthw_routes.hosts.rendering import marks_of, render
 from kthw_routes.hosts.session import Asker, OnLine
 from kthw_routes.hosts.ssh_config import Resolved, SshConfig
-from kthw_routes.hosts.streams import Stream
+from kthw_routes.hosts.streams import Live, Stream
 from kthw_routes.hosts.sudo import SudoPassword, sudo_refusal
 from kthw_routes.hosts.transport import (
     HANDSHAKE_TIMEOUT,
@@ -292,7 +292,7 @@ class SshSession:
             raise connect_fault(self._node, self._target, InterruptedError(), 0)
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
-        """Run one command and wait for it; see `Session.run`. At most `streams.CAPTURE_LIMIT` bytes are kept.
+        """Run one command and wait for it; see `Session.run`. At most `command.capture` bytes are kept of each stream.
 
         Raises:
             ConnectionLost, CommandTimedOut: as `Session.run` says; the connection is closed then.
@@ -308,19 +308,22 @@ class SshSession:
         mark = f"kthw-routes-{secrets.token_hex(8)}"
         marks = marks_of(command, self.privilege)
         hide = self._access.sudo.hidden_in
-        out = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), False)))
-        err = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), True)))
+        live = Live(on_line, hide) if on_line is not None else None
+        out = Stream(mark, marks, live, capture=command.capture)
+        err = Stream(mark, marks, live, is_error=True, capture=command.capture)
         seconds = min(command.timeout, self._access.silence)
         silence = max(self._access.silence, seconds + _GRACE)
+        seconds += command.seconds_of_transfer  # not silent meanwhile
         exchange = Exchange(self._stdin(command), out, err, silence, longest=seconds + silence)
         line = render(command, self.privilege, mark, seconds)
         status = self._wait(connection, exchange, line)
         if marks == 2 and not out.has_begun and not err.has_begun:
             raise sudo_refusal(self._node, self.user, err.preamble, hide)
-        if exchange.stdin is command.stdin:
-            return Result(status, out.kept, err.kept)
-        # It was sent the password, which may come back in a complaint.
-        return Result(status, out.kept, hide(clean(err.kept.decode("utf-8", "replace"))).encode())
+        words = err.kept
+        if exchange.stdin is not command.stdin:
+            # It was sent the password, which may come back in a complaint.
+            words = hide(clean(words.decode("utf-8", "replace"))).encode()
+        return Result(status, out.kept, words, out.is_cut, err.is_cut, live.untold if live else 0)
 
     def close(self) -> None:
         """End the connection, any command in flight, and any attempt to connect."""
@@ -348,6 +351,9 @@ class SshSession:
         except Silent:
             self.close()
             raise silent(self._node, exchange.silence) from None
+        except Endless:
+            self.close()
+            raise endless(self._node, exchange.longest, exchange.received, has_begun=exchange.has_begun) from None
         except (paramiko.SSHException, OSError, EOFError) as error:
             self.close()
             raise lost(self._node) from error
@@ -384,7 +390,7 @@ class _LineRemote(Remote):  # type: ignore[misc] # fabric has no types
         """None: the exchange keeps the time."""
 
     def wait(self) -> None:
-        """Until the command is over. Raises Silent."""
+        """Until the command is over. Raises Silent, Endless."""
         if self._channel is not None:
             self._exchange.talk(self._channel)
 
