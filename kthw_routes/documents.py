@@ -185,6 +185,7 @@ def facts_json(facts: HostFacts) -> Json:
         "ip_forward": facts.ip_forward,
         "network": network_json(facts.network),
         "etc_hosts": text_of(facts.etc_hosts) if facts.etc_hosts is not None else None,
+        "etc_hosts_problem": facts.etc_hosts_problem or None,
         "bridges": [{"device": b.device, "address": str(b.address), "up": b.is_up} for b in facts.bridges],
         "bridge": str(facts.bridge.address) if facts.bridge else None,
         "pods": [{"namespace": p.namespace, "address": str(p.address)} for p in facts.pods],

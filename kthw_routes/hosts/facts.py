@@ -9,7 +9,7 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.events import HostState, now
-from kthw_routes.hosts import network_setup, programs
+from kthw_routes.hosts import hosts_file, network_setup, programs
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import HostError, NoIproute, NoRoot
 from kthw_routes.hosts.visit import Visit
@@ -49,6 +49,7 @@ def look(visit: Visit, node: Node, next_hops: Collection[IPv4Address] = ()) -> H
     bridges = _bridges(visit)
     cni, kubelet = (_cni_cidr(visit), _kubelet_cidr(visit)) if node.is_worker else (None, None)
     cidr = settle_pod_cidr(node, cni, kubelet)[0]
+    content, problem = hosts_file.read(visit)
     bridge = next((b for b in bridges if cidr and b.address.ip in cidr), None)
     return HostFacts(
         node=node.name,
@@ -66,7 +67,8 @@ def look(visit: Visit, node: Node, next_hops: Collection[IPv4Address] = ()) -> H
         bridge=bridge,
         bridges=bridges,
         pods=_pods(visit, cidr) if node.is_worker and cidr else (),
-        etc_hosts=read_etc_hosts(visit),
+        etc_hosts=content,
+        etc_hosts_problem=problem,
         network=network_setup.read(visit, devices_towards(addresses, next_hops)),
     )
 
@@ -125,12 +127,6 @@ def read_addresses(visit: Visit) -> tuple[InterfaceAddress, ...]:
     return _addresses(visit, programs.addresses())
 
 
-def read_etc_hosts(visit: Visit) -> bytes | None:
-    """The bytes of `/etc/hosts`; None where there is none."""
-    result = visit.run(programs.read_files([programs.ETC_HOSTS]), silent=True)
-    return result.stdout if result.ok else None
-
-
 def _addresses(visit: Visit, command: Command) -> tuple[InterfaceAddress, ...]:
     try:
         return parse_addresses(_read(visit, command, required=True))
@@ -142,7 +138,7 @@ def _read(visit: Visit, command: Command, *, required: bool = False) -> str:
     """stdout of a command; the empty string where it failed and may."""
     result = visit.run(command, silent=True)
     if required and not result.ok:
-        said = clean_line(result.err) or "nothing"
+        said = result.words or "nothing"
         raise Unreadable(visit.node, f"`{command}` failed with status {result.status} and said: {said}")
     return result.out if result.ok else ""
 
