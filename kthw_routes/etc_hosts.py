@@ -22,11 +22,28 @@ _GONE: Final = "the worker was removed for good"
 _MARKED: Final = "no worker listed has this name (marked)"
 _UNLISTED: Final = "no worker listed has this name (--prune)"
 _NEWLINE: Final = re.compile(rb"(?<=\n)")
+_OURS: Final = b"kthw-routes"
+"""What both markers of the block hold."""
 
 
 def has_block(content: bytes | None) -> bool:
     """Whether a block of ours stands in the file."""
-    return content is not None and BEGIN in (line.strip() for line in content.split(b"\n"))
+    return content is not None and any(content[a:b].strip() == BEGIN for a, b in lines_with(content, [BEGIN]))
+
+
+def lines_with(content: bytes, words: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """Where the lines stand that hold one of these words: beginning and end, the newline included, in order.
+
+    A file may hold millions of lines that nobody asks for, such as a block list's; these are passed over quickly.
+    """
+    found: dict[int, int] = {}
+    for word in words:
+        at = content.find(word)
+        while 0 <= at < len(content):
+            end = content.find(b"\n", at) + 1 or len(content)
+            found[content.rfind(b"\n", 0, at) + 1] = end
+            at = content.find(word, end)
+    yield from sorted(found.items())
 
 
 class BrokenBlock(ValueError):
@@ -72,10 +89,12 @@ class _Line:
     text: bytes  # without its newline
     ending: bytes
     in_block: bool
+    is_other: bool = False
+    """Whether these are lines, any number of them, that name nobody who is asked for."""
 
     @property
     def exact(self) -> tuple[IPv4Address, str] | None:
-        match = _EXACT.fullmatch(self.text)
+        match = None if self.is_other else _EXACT.fullmatch(self.text)
         if not match:
             return None
         try:
@@ -85,6 +104,8 @@ class _Line:
 
     def names(self) -> set[str]:
         """The names that the resolver would find in this line."""
+        if self.is_other:
+            return set()
         return {w.decode("utf-8", "replace") for w in self.text.split(b"#", 1)[0].split()[1:]}
 
 
@@ -164,8 +185,9 @@ def edit(
     """
     if unfit := [name for name in wanted if not is_host_name(name)]:
         raise ValueError(f"not a host name: {unfit[0]!r}")
-    lines = _split(content)
-    found = _sort(lines, _listed(wanted, gone, listed, prune, marked))
+    who = _listed(wanted, gone, listed, prune, marked)
+    lines = _split(content, {*who.stems, *wanted, *gone})
+    found = _sort(lines, who)
     target = {name: ip for name, ip in wanted.items() if name not in found.right}
     known = {*wanted, *gone, *marked}
     now = {ip: name for name, ip in reversed(list(wanted.items()))}
@@ -265,12 +287,27 @@ def _show(line: _Line) -> str:
     return clean_value(line.text[: 4 * MAX_VALUE].decode("utf-8", "replace"))
 
 
-def _split(content: bytes) -> list[_Line]:
+def _split(content: bytes, names: Iterable[str] | None = None) -> list[_Line]:
+    """The lines of the block and those that hold one of these names, each by itself; all others in runs.
+
+    Without names every line is by itself.
+    """
+    words = {name.lower().encode() for name in names} | {_OURS} if names is not None else {b""}
+    fewest = [word for word in words if not any(other != word and other in word for other in words)]
+    marked = [start for start, _ in lines_with(content.lower(), fewest)]  # ASCII letters: all that an exact line has
     lines: list[_Line] = []
     inside = seen = False
-    for raw in _NEWLINE.split(content):
-        if not raw:
+    at = number = 0
+    while at < len(content):
+        while number < len(marked) and marked[number] < at:
+            number += 1
+        begin = marked[number] if number < len(marked) else len(content)
+        if begin > at and not inside:
+            lines.append(_Line(content[at:begin], b"", False, is_other=True))
+            at = begin
             continue
+        end = content.find(b"\n", at) + 1 or len(content)
+        raw, at = content[at:end], end
         text = raw[:-1] if raw.endswith(b"\n") else raw
         ending = raw[len(text) :]
         marker = text.strip()

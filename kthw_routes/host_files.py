@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Final
 
 from kthw_routes.changes import ChangeKind
+
+MAX_FILE: Final = 64 * 1024 * 1024
+"""Bytes of a file that is read whole, to be written back changed; a larger one is left alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,9 +207,9 @@ class HostFacts:
     pods: tuple[Pod, ...] = ()
     """Those that were looked for until one with an address in the pod CIDR was found."""
     etc_hosts: bytes | None = None
+    """The file's bytes; None where it was not read."""
     etc_hosts_problem: str = ""
     """Why /etc/hosts could not be read, without a full stop; empty where it was, or is not known."""
-    """The file's bytes; None where it was not read."""
     network: NetworkSetup = NetworkSetup()
 
     @property

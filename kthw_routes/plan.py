@@ -12,8 +12,8 @@ from ipaddress import IPv4Address, IPv4Network
 from kthw_routes import etc_hosts, plan_files, unwanted
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.etc_hosts import NameChange
-from kthw_routes.host_files import FileChange
+from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
+from kthw_routes.host_files import MAX_FILE, FileChange
 from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
 from kthw_routes.iproute2 import pod_route
 from kthw_routes.names import is_host_name
@@ -169,21 +169,36 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
         template = None
     rewritten = facts.network.hosts_template is not None and template is None
     plan = replace(plan, hosts_file_is_rewritten=rewritten)
-    problems: list[str] = []
+    broken: list[str] = []
+    too_large: list[str] = []
     try:
-        plan = replace(plan, hosts_file=edit(facts.etc_hosts, addresses))
+        wanted = edit(facts.etc_hosts, addresses)
+        if _fits(wanted, "/etc/hosts", too_large):
+            plan = replace(plan, hosts_file=wanted)
     except etc_hosts.BrokenBlock as error:
-        problems.append(f"/etc/hosts {error}")
+        broken.append(f"/etc/hosts {error}")
     if template is not None:
         try:
             wanted = edit(template.content, addresses)
-            plan = replace(plan, files=(*plan.files, _template_change(template, wanted.after)))
+            if _fits(wanted, str(template.path), too_large):
+                plan = replace(plan, files=(*plan.files, _template_change(template, wanted.after)))
         except etc_hosts.BrokenBlock as error:
-            problems.append(f"{template.path} {error}")
-    if problems:
-        problem = f"{' and '.join(problems)}; mend or remove these lines by hand."
+            broken.append(f"{template.path} {error}")
+    sentences = [f"{' and '.join(broken)}; mend or remove these lines by hand."] if broken else []
+    if problem := " ".join([*sentences, *too_large]):
         plan = replace(plan, hosts_file_problem=problem, lacks_names=bool(addresses))
     return plan
+
+
+def _fits(edit: EtcHostsEdit, path: str, too_large: list[str]) -> bool:
+    """Whether the file can be read whole after the edit, so that it can be taken back; else a sentence is added."""
+    if edit.is_empty or len(edit.after) <= MAX_FILE:
+        return True
+    too_large.append(
+        f"{path} would have {len(edit.after)} bytes with the names; no file of more than {MAX_FILE >> 20} MiB is read, "
+        "so it was left alone."
+    )
+    return False
 
 
 def _template_change(template: HostFile, after: bytes) -> FileChange:

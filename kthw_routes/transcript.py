@@ -14,7 +14,7 @@ from kthw_routes.markdown import cell, inline
 from kthw_routes.observed import HostFacts, Route
 from kthw_routes.plan import HostPlan, Plan, describe
 from kthw_routes.proof import PairReading, Proof
-from kthw_routes.undo_by_hand import ways_back
+from kthw_routes.undo_by_hand import MAX_PASTED, ways_back
 from kthw_routes.untrusted import clean
 
 _BACKTICKS: Final = re.compile("`+")
@@ -76,6 +76,9 @@ def _file(change: FileChange) -> Iterator[str]:
     if not change.kind.is_change:
         return
     for word, content in (("is", change.before), ("becomes", change.after)):
+        if content is not None and len(content) > MAX_PASTED:
+            yield from ("", f"{word}: {len(content)} bytes, too many to show here; journal.jsonl has them (base64)", "")
+            continue
         lines = clean(content.decode("utf-8", "replace")).splitlines() if content is not None else []
         yield from ("", f"{word}:" if content is not None else f"{word}: no such file", "")
         if content is not None:

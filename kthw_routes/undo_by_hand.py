@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from textwrap import wrap
+from typing import Final
 
 from kthw_routes.events import HostState
 from kthw_routes.host_files import FileChange
@@ -14,6 +15,9 @@ from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.hosts.programs import ETC_HOSTS
 from kthw_routes.persistence import netplan, unit
 from kthw_routes.untrusted import clean
+
+MAX_PASTED: Final = 128 * 1024
+"""Bytes of a file's former content that are shown, to be pasted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,7 @@ def ways_back(plan: Plan, outcomes: Mapping[str, HostOutcome]) -> tuple[WayBack,
 
 def _lines(host: HostPlan) -> tuple[str, ...]:
     edit = host.hosts_file
-    names = (
-        here_document(f"cat > {ETC_HOSTS}", ETC_HOSTS, edit.before) if edit is not None and not edit.is_empty else ()
-    )
+    names = _content(f"cat > {ETC_HOSTS}", ETC_HOSTS, edit.before) if edit is not None and not edit.is_empty else ()
     return (*_first(host), *(str(c) for c in host.inverse), *_then(host), *names)
 
 
@@ -85,7 +87,17 @@ def _back(change: FileChange) -> Iterator[str]:
     mode = change.before_mode if change.before_mode is not None else change.mode
     # Another's file keeps its owner and attributes, so it is written in place.
     target = f"install -m {mode:04o} /dev/stdin {path}" if change.is_ours else f"cat > {path}"
-    yield from here_document(target, change.path, change.before)
+    yield from _content(target, change.path, change.before)
+
+
+def _content(command: str, path: PurePosixPath, content: bytes) -> tuple[str, ...]:
+    """A command that gets this content, or a comment that says where it stands if it is too long to paste."""
+    if len(content) <= MAX_PASTED:
+        return here_document(command, path, content)
+    return (
+        f"# {path}: its {len(content)} bytes are too many to paste; `kthw-routes undo` puts them back, and the run's",
+        "# journal.jsonl has them (base64).",
+    )
 
 
 def here_document(command: str, path: PurePosixPath, content: bytes) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
+from kthw_routes.etc_hosts import EtcHostsEdit, NameChange, lines_with
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_files import FileChange, Leftover
 from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
@@ -58,7 +58,7 @@ def planner(
             _route(history, now, owners.get(history.prefix), by.get(str(history.prefix), ""), limits)
             for history in _histories(records, refused)
         )
-        hosts_file, problem = _hosts_file(records, facts.etc_hosts, by, limits)
+        hosts_file, problem = _hosts_file(records, facts, by, limits)
         return HostPlan(
             node.name,
             routes,
@@ -232,14 +232,16 @@ def _key(route: Route) -> tuple[int, int]:
 
 
 def _hosts_file(
-    newest_first: Sequence[HostRecord], now: bytes | None, by: Mapping[str, str], limits: Limits
+    newest_first: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str], limits: Limits
 ) -> tuple[EtcHostsEdit | None, str]:
     """The edit that takes the run's edits back, or why there is none; nothing where the run left the file alone."""
     edits = [r.hosts_file for r in newest_first if r.hosts_file is not None]
     if not edits:
         return None, ""
+    now = facts.etc_hosts
     if now is None:
-        return None, "there is no /etc/hosts that could be read, so the workers' names in it are left as they are."
+        why = facts.etc_hosts_problem or "there is no /etc/hosts that could be read"
+        return None, f"{why}, so the workers' names in it are left as they are."
     taken = take_back(now, *((e.before, e.after) for e in edits))
     back = taken.content
     names = dict.fromkeys(name for e in edits for name in e.names)
@@ -273,7 +275,8 @@ def _name(name: str, now: bytes, back: bytes, before: bytes, left: bool, by: str
 
 def _naming(content: bytes, name: str) -> list[bytes]:
     word = name.encode("utf-8", "replace")
-    return [line.strip() for line in content.split(b"\n") if word in line.split(b"#", 1)[0].split()[1:]]
+    lines = (content[start:end] for start, end in lines_with(content, [word] if word else []))
+    return [line.strip() for line in lines if word in line.split(b"#", 1)[0].split()[1:]]
 
 
 def _address(lines: Sequence[bytes]) -> IPv4Address | None:

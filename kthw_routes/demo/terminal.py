@@ -12,6 +12,7 @@ _END: Final = 0x04
 _ERASE: Final = (0x08, 0x7F)
 _KILL_LINE: Final = 0x15
 _ESCAPE: Final = 0x1B
+_PIECE: Final = 65536
 
 
 class Readable(Protocol):
@@ -85,13 +86,11 @@ class Terminal:
 
     def send(self, written: bytes, is_error: bool = False) -> None:
         """Write to the client. A terminal has one stream, and ends its lines with CR LF."""
+        data = memoryview(written.replace(b"\n", b"\r\n") if self.keyboard else written)
+        send = self._channel.sendall_stderr if is_error and not self.keyboard else self._channel.sendall
         try:
-            if self.keyboard:
-                self._channel.sendall(written.replace(b"\n", b"\r\n"))
-            elif is_error:
-                self._channel.sendall_stderr(written)
-            else:
-                self._channel.sendall(written)
+            for at in range(0, len(data), _PIECE):  # paramiko copies what is left with each packet
+                send(bytes(data[at : at + _PIECE]))
         except (OSError, EOFError):
             self.hang_up()
 

@@ -11,13 +11,12 @@ from kthw_routes.events import HostState
 from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
 from kthw_routes.hosts import dead_man, hosts_file, network_setup, own_files, programs
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, TookTooLong
-from kthw_routes.hosts.facts import read_addresses, read_etc_hosts, read_forwarding, read_routes
+from kthw_routes.hosts.facts import read_addresses, read_forwarding, read_routes
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import RouteCommand, failed_lines
 from kthw_routes.observed import HostFacts, HostFile
 from kthw_routes.persistence.managers import entries, manager_of
-from kthw_routes.untrusted import clean_line
 
 Journal = Callable[[HostPlan, HostFacts], None]
 """Brings to disk, before anything is changed: what is to be done, and what was read just before."""
@@ -125,6 +124,9 @@ def apply(
     for route in (r for row in back.routes for r in row.has):
         visit.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
     failed |= _not_there(replace(back, switches=tuple(x for x in back.switches if x in todo.switches)), failed)
+    if todo.hosts_file is not None and back.hosts_file is None:
+        words = back.hosts_file_problem or "/etc/hosts could not be read back."
+        failed = {n.name: words for n in todo.names if n.kind.is_change} | failed
     if failed:
         sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{broke_off}"
         return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent)
@@ -172,10 +174,18 @@ def reread(visit: Visit, facts: HostFacts) -> HostFacts:
     """The facts, with what the plan compares read again."""
     routes = read_routes(visit)
     addresses = read_addresses(visit)
-    content = read_etc_hosts(visit) if facts.etc_hosts is not None else None
+    content, problem = hosts_file.read(visit) if facts.etc_hosts is not None else (None, facts.etc_hosts_problem)
     network = network_setup.read(visit, [link.device for link in facts.network.links])
     forward = read_forwarding(visit)
-    return replace(facts, routes=routes, addresses=addresses, etc_hosts=content, network=network, ip_forward=forward)
+    return replace(
+        facts,
+        routes=routes,
+        addresses=addresses,
+        etc_hosts=content,
+        etc_hosts_problem=problem,
+        network=network,
+        ip_forward=forward,
+    )
 
 
 def _rows(plan: HostPlan) -> dict[str, tuple[ChangeKind, tuple[object, ...]]]:
@@ -246,7 +256,7 @@ def _send(visit: Visit, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str
         failed = kept | failed
     failed |= own_files.write(visit, [f for f in todo.files if str(f.path) not in kept])
     if todo.hosts_file and not todo.hosts_file.is_empty:
-        problem = hosts_file.write(visit, todo.hosts_file.after)
+        problem = hosts_file.write(visit, todo.hosts_file.before, todo.hosts_file.after)
         if problem:
             failed |= {n.name: problem for n in todo.names if n.kind.is_change}
     if todo.forwarding is not None and (problem := _set_forwarding(visit, todo.forwarding)):
@@ -282,7 +292,7 @@ def _send_routes(visit: Visit, commands: Sequence[RouteCommand]) -> tuple[dict[s
         if 1 <= number <= len(commands):
             failed.setdefault(str(commands[number - 1].route.prefix), words)
     broke_off = not result.ok and not refused
-    return failed, (clean_line(result.err) or f"ip ended with status {result.status}.") if broke_off else ""
+    return failed, (result.words or f"ip ended with status {result.status}.") if broke_off else ""
 
 
 def _set_forwarding(visit: Visit, on: bool) -> str:
@@ -290,7 +300,7 @@ def _set_forwarding(visit: Visit, on: bool) -> str:
         result = visit.run(programs.set_ip_forward(on))
     except TookTooLong as error:
         return error.complaint
-    return "" if result.ok else clean_line(result.err) or f"sysctl ended with status {result.status}."
+    return "" if result.ok else result.words or f"sysctl ended with status {result.status}."
 
 
 def _by_cause(failed: Mapping[str, str]) -> str:

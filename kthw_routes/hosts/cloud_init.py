@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.hosts import own_paths, programs
+from kthw_routes.hosts import own_paths, programs, whole_file
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFile
@@ -59,8 +59,8 @@ def hosts_template(visit: Visit) -> HostFile | None:
 
 def _read(visit: Visit, path: PurePosixPath) -> HostFile | None:
     mode = visit.run(programs.modes_and_kinds([path]), silent=True).out.partition(" ")[0]
-    content = visit.run(programs.read_files([path], needs_root=True), silent=True)
-    return HostFile(path, int(mode, 8), content.stdout) if content.ok and re.fullmatch("[0-7]{1,4}", mode) else None
+    content = whole_file.read(visit, path, needs_root=True)
+    return HostFile(path, int(mode, 8), content) if content is not None and re.fullmatch("[0-7]{1,4}", mode) else None
 
 
 def _is_on(lines: Iterable[str]) -> bool:

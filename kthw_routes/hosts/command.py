@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
-from kthw_routes.untrusted import clean
+from kthw_routes.untrusted import clean, clean_line
 
 TIMED_OUT: Final = 124
 """The exit status of a program that `timeout` ended on the host."""
@@ -12,6 +12,13 @@ KILLED: Final = 137
 """And of one that ignored that, and was killed."""
 NO_SUCH_PROGRAM: Final = 127
 """And of one that the host does not have."""
+
+MAX_CAPTURE: Final = 4 * 1024 * 1024
+"""Bytes of each of a command's streams that are kept, unless the command says otherwise."""
+MAX_WORDS: Final = 2000
+"""Characters of a program's complaint that are quoted."""
+SLOWEST: Final = 256 * 1024
+"""Bytes a second at which a large file may still come or go, beside the time that its program takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,17 @@ class Command:
     """Seconds it may run on the host; `timeout(1)` ends it there."""
     changes: bool = False
     """Whether it may change something that stays on the host."""
+    capture: int = MAX_CAPTURE
+    """Bytes of each stream that are kept; the rest is counted only."""
+    expected: int = 0
+    """Bytes that it is known to write."""
+    is_answered: bool = True
+    """Whether its stdout is an answer, which counts whole or not at all; else only its status and stderr count."""
+
+    @property
+    def seconds_of_transfer(self) -> int:
+        """Seconds that its input and its output may take on the way; 0 for what is small."""
+        return (len(self.stdin) + self.expected) // SLOWEST
 
     def __str__(self) -> str:
         """The command as one would type it."""
@@ -43,6 +61,12 @@ class Result:
     """The exit status; 124 where the host's `timeout` ended it."""
     stdout: bytes
     stderr: bytes
+    is_cut: bool = False
+    """Whether stdout was longer than what is kept of it."""
+    is_err_cut: bool = False
+    """Whether stderr was."""
+    untold: int = 0
+    """Bytes of output that were not told line by line, as the command had written too much by then."""
 
     @property
     def ok(self) -> bool:
@@ -58,3 +82,10 @@ class Result:
     def err(self) -> str:
         """stderr as text, without control bytes or surrounding white space."""
         return clean(self.stderr.decode("utf-8", "replace")).strip()
+
+    @property
+    def words(self) -> str:
+        """What it complains of, in one line; empty where it wrote nothing to stderr. At most MAX_WORDS characters."""
+        text = clean_line(self.stderr[: 4 * MAX_WORDS].decode("utf-8", "replace"))
+        is_longer = len(text) > MAX_WORDS or len(self.stderr) > 4 * MAX_WORDS
+        return f"{text[:MAX_WORDS]} …" if is_longer else text

@@ -17,7 +17,6 @@ from kthw_routes.hosts.errors import HostError, TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFacts
 from kthw_routes.switch import Fate
-from kthw_routes.untrusted import clean_line
 
 
 class NotArmed(HostError):
@@ -61,9 +60,7 @@ def arm(visit: Visit, node: Node, facts: HostFacts, run: str, seconds: int, todo
     for command, silent in commands:
         try:
             result = visit.run(command, silent=silent)
-            words = (
-                "" if result.ok else clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}."
-            )
+            words = "" if result.ok else result.words or f"{command.argv[0]} ended with status {result.status}."
         except TookTooLong as error:
             words = error.complaint
         if words:
@@ -89,7 +86,7 @@ def disarm(visit: Visit, run: str) -> bool:
     if renamed.ok:
         visit.run(programs.remove_file(mine), silent=True)
     elif visit.run(programs.file_kind(path), silent=True).ok:
-        words = clean_line(renamed.err) or f"mv ended with status {renamed.status}."
+        words = renamed.words or f"mv ended with status {renamed.status}."
         raise StillSet(visit.node, f"{path} could not be taken away: {words}", f"Remove it by hand: `sudo rm {path}`.")
     return renamed.ok
 

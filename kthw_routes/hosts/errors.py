@@ -94,7 +94,7 @@ class CommandRefused(HostError):
 
 
 class CommandTimedOut(HostError):
-    """The host stayed silent for longer than it may."""
+    """The host stayed silent for longer than it may, or went on talking for longer."""
 
 
 class CommandNotRun(HostError):
@@ -107,6 +107,14 @@ class SecretEchoed(HostError):
 
 class TookTooLong(HostError):
     """A program ran longer than it may, and was ended on the host. The connection is as good as before."""
+
+
+class OutputCut(HostError):
+    """A program answered with more than is read of it, so that its answer is not known whole. Nothing is wrong else."""
+
+
+class FileTooLarge(HostError):
+    """A file that would have to be read whole is larger than what is read. The connection is as good as before."""
 
 
 class NoRoot(HostError):

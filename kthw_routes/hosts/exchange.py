@@ -1,4 +1,4 @@
-"""One command on an open channel: its stdin in one piece, its output as it comes, its status, and a clock.
+"""One command on an open channel: its stdin as it is taken, its output as it comes, its status, and a clock.
 
 Done by the calling thread alone, with `poll` on the channel: no thread is started, and the terminal is not touched.
 """
@@ -13,13 +13,22 @@ import paramiko
 from kthw_routes.hosts.streams import Stream
 
 _TICK: Final = 0.2
-"""Seconds between two looks at the clock while nothing comes."""
+"""Seconds between two looks at the clock while nothing comes, and while nothing can be sent."""
 _LEFT_BEHIND: Final = 1.0
 """Seconds of quiet after the exit status, when a process left behind still holds the streams open."""
+_MAX_AFTERWARDS: Final = 8 * 1024 * 1024
+"""Bytes after the exit status. The command's own are on the way by then, in windows of 2 MiB; more is another's."""
+_PIECE: Final = 64 * 1024
+_AT_ONCE: Final = 16
+"""So many pieces of output are taken between two looks at the clock."""
 
 
 class Silent(Exception):
     """The host said nothing for too long."""
+
+
+class Endless(Exception):
+    """The command took longer than it may, though the host went on talking."""
 
 
 @dataclass(slots=True)
@@ -30,54 +39,95 @@ class Exchange:
     out: Stream
     err: Stream
     silence: float
-    """Seconds without a byte after which the host counts as dead."""
+    """Seconds without a byte, either way, after which the host counts as dead."""
     longest: float
-    """Seconds after which it does even if it goes on talking."""
+    """Seconds after which it is given up even if it goes on talking."""
     status: int = -1
     """The exit status; -1 while there is none, or none came."""
 
+    @property
+    def received(self) -> int:
+        """Bytes that came, on both streams."""
+        return self.out.received + self.err.received
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the command itself was reached."""
+        return self.out.has_begun or self.err.has_begun
+
     def talk(self, channel: paramiko.Channel) -> None:
-        """Send stdin and its end to the command that `channel` runs, and listen until it is over. Raises Silent."""
-        channel.settimeout(self.silence)
+        """Send stdin and its end to the command that `channel` runs, and listen until it is over.
+
+        Raises Silent, Endless.
+        """
+        channel.settimeout(_TICK)
         try:
-            channel.sendall(self.stdin)
-            channel.shutdown_write()
-        except TimeoutError:
-            raise Silent from None
-        except OSError:
-            pass  # it ended before it had read everything, or the connection did: its status tells which
-        self._listen(channel)
-        self._take(channel)
-        self.out.finish()
-        self.err.finish()
+            self._talk(channel)
+        finally:
+            self.out.finish()
+            self.err.finish()
         if channel.exit_status_ready():
             self.status = channel.recv_exit_status()
 
-    def _listen(self, channel: paramiko.Channel) -> None:
+    def _talk(self, channel: paramiko.Channel) -> None:
         poll = select.poll()
         poll.register(channel.fileno(), select.POLLIN)
+        unsent: memoryview | None = memoryview(self.stdin)
         begun = heard = time.monotonic()
+        over: tuple[float, int] | None = None  # when the status was there, and how much had come by then
         while True:
-            poll.poll(_TICK * 1000)
+            moved = False
+            if unsent is not None and over is None:
+                left = self._send(channel, unsent)
+                moved = left is None or len(left) < len(unsent)
+                unsent = left
+            elif not channel.recv_ready() and not channel.recv_stderr_ready():
+                poll.poll(_TICK * 1000)
+            taken = self._take(channel)
             now = time.monotonic()
-            if self._take(channel):
+            if moved or taken:
                 heard = now
-            elif channel.closed or (
-                channel.exit_status_ready() and (channel.eof_received or now - heard > _LEFT_BEHIND)
-            ):
+            if over is None and channel.exit_status_ready():
+                over = now, self.received
+            if not taken and (channel.closed or (over and (channel.eof_received or now - heard > _LEFT_BEHIND))):
+                break
+            if over and taken and (self.received - over[1] > _MAX_AFTERWARDS or now - over[0] > self.silence):
+                self.out.is_cut = self.err.is_cut = True  # what is the command's own is not known any more
                 return
-            elif channel.eof_received:
+            if not taken and channel.eof_received:
                 channel.status_event.wait(_TICK)  # the poll is at once ready from now on
-            if now - heard > self.silence or now - begun > self.longest:
+            if now - heard > self.silence:
                 raise Silent
+            if now - begun > self.longest:
+                raise Endless
+        for _ in range(4):  # what came between the last look and the close; a window at most
+            if not self._take(channel):
+                return
+
+    def _send(self, channel: paramiko.Channel, unsent: memoryview) -> memoryview | None:
+        """Send a piece, and the end after the last one; what is left, or None where nothing is left to be done."""
+        try:
+            if unsent:
+                unsent = unsent[channel.send(bytes(unsent[:_PIECE])) :]
+            if unsent:
+                return unsent
+            channel.shutdown_write()
+        except TimeoutError:
+            return unsent  # its window is full: it does not read
+        except OSError:
+            pass  # it ended before it had read everything, or the connection did: its status tells which
+        return None
 
     def _take(self, channel: paramiko.Channel) -> bool:
-        """Take what has come; whether anything had."""
+        """Take some of what has come; whether anything had. Not all: a host may send faster than it is taken."""
         taken = False
-        while channel.recv_ready():
-            self.out.feed(channel.recv(65536))
-            taken = True
-        while channel.recv_stderr_ready():
-            self.err.feed(channel.recv_stderr(65536))
+        for _ in range(_AT_ONCE):
+            out, err = channel.recv_ready(), channel.recv_stderr_ready()
+            if out:
+                self.out.feed(channel.recv(_PIECE))
+            if err:
+                self.err.feed(channel.recv_stderr(_PIECE))
+            if not out and not err:
+                break
             taken = True
         return taken

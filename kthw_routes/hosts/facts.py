@@ -10,9 +10,9 @@ from typing import Final
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node, PodCidrSource
 from kthw_routes.events import HostState, now
-from kthw_routes.hosts import network_setup, programs
+from kthw_routes.hosts import hosts_file, network_setup, programs
 from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import HostError, NoIproute, NoRoot, TookTooLong
+from kthw_routes.hosts.errors import HostError, NoIproute, NoRoot
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.observed import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
@@ -74,7 +74,7 @@ def look(
     bridges = _bridges(visit)
     cni, kubelet = (_cni_cidr(visit), _kubelet_cidr(visit)) if node.is_worker else (None, None)
     cidr = settle_pod_cidr(node, cni, kubelet)[0]
-    etc_hosts, etc_hosts_problem = _hosts_file(visit)
+    content, problem = hosts_file.read(visit)
     bridge = next((b for b in bridges if cidr and b.address.ip in cidr), None)
     return HostFacts(
         node=node.name,
@@ -92,8 +92,8 @@ def look(
         bridge=bridge,
         bridges=bridges,
         pods=_pods(visit, cidr) if node.is_worker and cidr else (),
-        etc_hosts=etc_hosts,
-        etc_hosts_problem=etc_hosts_problem,
+        etc_hosts=content,
+        etc_hosts_problem=problem,
         network=network_setup.read(visit, devices_towards(addresses, next_hops)),
     )
 
@@ -166,33 +166,6 @@ def read_addresses(visit: Visit) -> tuple[InterfaceAddress, ...]:
     return _addresses(visit, programs.addresses())
 
 
-def read_etc_hosts(visit: Visit) -> bytes | None:
-    """The bytes of `/etc/hosts`; None where it cannot be read."""
-    result = visit.run(programs.read_files([programs.ETC_HOSTS], needs_root=True), silent=True)
-    return result.stdout if result.ok else None
-
-
-def _hosts_file(visit: Visit) -> tuple[bytes | None, str]:
-    """The bytes of `/etc/hosts` and no words; or None, and why it could not be read."""
-    try:
-        content = read_etc_hosts(visit)
-    except TookTooLong:  # whoever reads a FIFO waits for ever
-        content = None
-    return content, "" if content is not None else _why_unread(visit)
-
-
-def _why_unread(visit: Visit) -> str:
-    """Why `/etc/hosts` cannot be read, without a full stop."""
-    found = visit.run(programs.file_kind(programs.ETC_HOSTS), silent=True)
-    kind = clean_line(found.out)
-    if not found.ok and "No such file" in found.err:
-        return "there is no /etc/hosts that could be read"
-    if found.ok and not kind.startswith("regular") and kind != "symbolic link":
-        return f"/etc/hosts is a {kind}, not a file"
-    said = found if not found.ok else visit.run(programs.read_files([programs.ETC_HOSTS], needs_root=True), silent=True)
-    return f"/etc/hosts cannot be read ({clean_line(said.err)[:_MAX_WORDS] or f'status {said.status}'})"
-
-
 def _addresses(visit: Visit, command: Command) -> tuple[InterfaceAddress, ...]:
     try:
         addresses = parse_addresses(_read(visit, command, required=True))
@@ -208,7 +181,7 @@ def _read(visit: Visit, command: Command, *, required: bool = False) -> str:
     """stdout of a command; the empty string where it failed and may."""
     result = visit.run(command, silent=True)
     if required and not result.ok:
-        said = clean_value(result.err) or "nothing"
+        said = result.words or "nothing"
         raise Unreadable(visit.node, f"`{command}` failed with status {result.status} and said: {said}")
     return result.out if result.ok else ""
 

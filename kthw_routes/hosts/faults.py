@@ -156,6 +156,22 @@ def silent(node: str, seconds: float) -> CommandTimedOut:
     )
 
 
+def endless(node: str, seconds: float, size: int, *, has_begun: bool) -> CommandTimedOut:
+    """The error for a host that went on talking for so long, `size` bytes; `has_begun`: a command's own words."""
+    if has_begun:
+        return CommandTimedOut(
+            node,
+            f"a command was not over after {seconds:g} s, though it went on writing ({size} bytes); the connection was"
+            " closed.",
+            "What the host did last is unknown: look there for what writes so much, then try again.",
+        )
+    return CommandTimedOut(
+        node,
+        f"the login wrote for {seconds:g} s ({size} bytes) and ran no command; the connection was closed.",
+        "Look at what is run at each login there: ~/.bashrc, ~/.profile, ~/.ssh/rc.",
+    )
+
+
 def _through_jump(node: str, target: Resolved, error: paramiko.ChannelException) -> HostError:
     jump = target.jumps[-1] if target.jumps else target
     said = clean_line(str(error.text))

@@ -18,7 +18,6 @@ from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFile
 from kthw_routes.persistence import netplan
 from kthw_routes.persistence.held import held_in
-from kthw_routes.untrusted import clean_line
 
 _FOLDERS: Final = tuple(PurePosixPath(f"/{place}/netplan") for place in ("etc", "run", "lib"))
 _REFUSED: Final = f"{netplan.PATH} was not written"
@@ -105,7 +104,7 @@ def _run(visit: Visit, command: Command, otherwise: str) -> str:
     """Run a command that has to succeed; its output."""
     result = _try(visit, command)
     if not result.ok:
-        words = clean_line(result.err) or f"it ended with status {result.status}"
+        words = result.words or f"it ended with status {result.status}"
         raise _Refused(f"{_REFUSED}: {otherwise}: {words}")
     return result.out
 

@@ -1,15 +1,17 @@
 """Reading how a host's network is configured, and the files of ours that stand there. Nothing is changed.
 
-What a program does not tell, or tells in an odd way, counts as unknown: only a connection that fails is an error.
+What a program does not tell, or tells in an odd way, counts as unknown: only a connection that fails is an error, and
+an answer that is too long to be read whole.
 """
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.hosts import netplan_says, own_paths, programs
+from kthw_routes.hosts import netplan_says, own_paths, programs, whole_file
 from kthw_routes.hosts.cloud_init import CLOUD_INIT, hosts_template
 from kthw_routes.hosts.command import NO_SUCH_PROGRAM, Command, Result
 from kthw_routes.hosts.errors import TookTooLong
@@ -223,7 +225,8 @@ def _files(visit: Visit, found: Iterable[PurePosixPath], seen: _Seen) -> tuple[H
     files: list[HostFile] = []
     for path in found:
         if path in seen and seen[path][1].startswith("regular"):
-            result = _ask(visit, programs.read_files([path], needs_root=True))
-            if result and result.ok:
-                files.append(HostFile(path, seen[path][0], result.stdout))
+            with suppress(TookTooLong):
+                content = whole_file.read(visit, path, needs_root=True)
+                if content is not None:
+                    files.append(HostFile(path, seen[path][0], content))
     return tuple(files)

@@ -11,7 +11,6 @@ from kthw_routes.hosts.command import NO_SUCH_PROGRAM, Command
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.persistence import netplan, unit
-from kthw_routes.untrusted import clean_line
 
 _NOT_LOADED: Final = "not loaded"
 """What systemd says of a unit that it does not know, such as one whose file somebody took away: it rests already."""
@@ -118,7 +117,7 @@ def _put(visit: Visit, change: FileChange) -> str:
     if change.before is None and (problem := whole_file.attempt(visit, path, programs.make_folder(path.parent))):
         return problem
     mode = change.mode if change.is_ours else None
-    if problem := whole_file.put(visit, path, own_paths.beside(path), content, mode):
+    if problem := whole_file.put(visit, path, own_paths.beside(path), content, mode, change.before):
         if change.before is None:
             _tidy(visit, change)
         return problem
@@ -140,6 +139,8 @@ def _remove(visit: Visit, change: FileChange) -> str:
 
 
 def _take_away(visit: Visit, change: FileChange) -> str:
+    if change.before is not None and (problem := whole_file.compare(visit, change.path, {change.path: change.before})):
+        return problem
     if problem := whole_file.attempt(visit, change.path, programs.remove_file(change.path)):
         return problem
     _tidy(visit, change)
@@ -183,7 +184,7 @@ def _run(visit: Visit, command: Command, *, may_be_missing: bool = False, fine: 
     complaints = [line for line in result.err.splitlines() if line.strip() and not line.startswith(_WARNING)]
     if fine and complaints and all(fine in line for line in complaints):
         return ""
-    return clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}."
+    return result.words or f"{command.argv[0]} ended with status {result.status}."
 
 
 def _generate(visit: Visit, *, may_be_missing: bool = False) -> str:
@@ -214,7 +215,7 @@ def _generate_or_put_back(visit: Visit, change: FileChange) -> str:
     if back.after is None:
         problem = _take_away(visit, back)
     else:
-        problem = whole_file.put(visit, back.path, own_paths.beside(back.path), back.after, back.mode)
+        problem = whole_file.put(visit, back.path, own_paths.beside(back.path), back.after, back.mode, back.before)
     if problem:
         return f"`netplan generate` failed ({words}), and the file could not be put back as it was: {problem}"
     _generate(visit)

@@ -142,7 +142,7 @@ def _add_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], seconds: int,
         elif outcome.value is None:
             problems[name] = "stopped"
         elif not outcome.value.ok:
-            problems[name] = f"{name} took no probe address: {clean_value(outcome.value.err)}"
+            problems[name] = f"{name} took no probe address: {outcome.value.words}"
     return problems
 
 
@@ -274,7 +274,7 @@ def _reading(
     numbers = _SENT.search(result.out)
     mean = _MEAN.search(result.out)
     complaints = [line for line in result.out.splitlines() if line.startswith("From ")]
-    words = clean_value(result.err) or (clean_value(complaints[0]) if complaints else "")
+    words = result.words or (clean_value(complaints[0]) if complaints else "")
     return PairReading(
         source,
         target,

@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import PurePosixPath
 from typing import Final
 
+from kthw_routes.host_files import MAX_FILE
 from kthw_routes.hosts import own_paths
 from kthw_routes.hosts.command import Command
 from kthw_routes.iproute2 import RouteCommand, batch
@@ -30,6 +31,8 @@ _PING_WAIT: Final = "1"  # seconds for the last answer
 _SCRATCH: Final = re.compile(r"/tmp/kthw-routes\.[A-Za-z0-9]{8}")  # noqa: S108 - a pattern
 _LOOKING: Final = 10.0
 """Seconds that a program may take which asks a daemon; one that hangs is no news to wait for."""
+_WORDS: Final = 4096
+"""Bytes of an answer that is a few words."""
 
 
 def _checked(name: str) -> str:
@@ -44,12 +47,12 @@ def _checked(name: str) -> str:
 
 def hostname() -> Command:
     """The name that the host has for itself."""
-    return Command(("hostname",), is_prose=True)
+    return Command(("hostname",), is_prose=True, capture=_WORDS)
 
 
 def ip_version() -> Command:
     """The version of iproute2. busybox's `ip` answers in other words."""
-    return Command(("ip", "-V"), is_prose=True)
+    return Command(("ip", "-V"), is_prose=True, capture=_WORDS)
 
 
 def addresses() -> Command:
@@ -104,6 +107,26 @@ def namespaces() -> Command:
 def namespace_addresses(namespace: str) -> Command:
     """The addresses inside a network namespace."""
     return Command(("ip", "-json", "-n", _checked(namespace), "address", "show"), needs_root=True)
+
+
+def file_size(path: PurePosixPath, *, needs_root: bool = False) -> Command:
+    """How many bytes a file has; a link is followed."""
+    return Command(("stat", "-L", "-c", "%s", str(path)), needs_root=needs_root, capture=_WORDS)
+
+
+def read_whole(path: PurePosixPath, size: int, *, needs_root: bool = False) -> Command:
+    """The content of a file that has `size` bytes, as far as known: whole, up to MAX_FILE."""
+    return Command(("cat", str(path)), needs_root=needs_root, capture=MAX_FILE, expected=size)
+
+
+def sizes(paths: Iterable[PurePosixPath]) -> Command:
+    """How many bytes files have: of each a line with the number and the path."""
+    return Command(("stat", "-c", "%s %n", *(str(p) for p in paths)), needs_root=True)
+
+
+def digests(paths: Iterable[PurePosixPath]) -> Command:
+    """The SHA-256 digests of files: of each a line with the digest and the path."""
+    return Command(("sha256sum", *(str(p) for p in paths)), needs_root=True, timeout=60)
 
 
 def file_kind(path: PurePosixPath) -> Command:
@@ -227,98 +250,100 @@ def delete_probe_address(address: IPv4Interface) -> Command:
 # --- changing ---------------------------------------------------------------------------------------------------
 
 
+def _change(argv: tuple[str, ...], *, stdin: bytes = b"", timeout: float = 20.0, changes: bool = True) -> Command:
+    """A command that writes; what it writes to stdout is no answer.
+
+    `changes`: whether something that stays on the host may be changed.
+    """
+    return Command(argv, stdin, needs_root=True, timeout=timeout, is_answered=False, changes=changes)
+
+
 def change_routes(commands: Sequence[RouteCommand]) -> Command:
     """Every change of routes in one go; `-force` goes on after a line that the kernel refuses."""
     seconds = 30 + len(commands) / 20
-    return Command(
-        ("ip", "-force", "-batch", "-"), stdin=batch(commands), needs_root=True, changes=True, timeout=seconds
-    )
+    return _change(("ip", "-force", "-batch", "-"), stdin=batch(commands), timeout=seconds)
 
 
 def set_ip_forward(on: bool) -> Command:
     """Let the kernel forward IPv4 packets, or not, until the next boot."""
-    return Command(("sysctl", "-q", "-w", f"net.ipv4.ip_forward={int(on)}"), needs_root=True, changes=True)
+    return _change(("sysctl", "-q", "-w", f"net.ipv4.ip_forward={int(on)}"))
 
 
 def copy_attributes(source: PurePosixPath, target: PurePosixPath) -> Command:
     """An empty file with the owner, mode, SELinux label and extended attributes of `source`."""
-    return Command(
-        ("cp", "--attributes-only", "--preserve=all", str(source), str(target)), needs_root=True, changes=True
-    )
+    return _change(("cp", "--attributes-only", "--preserve=all", str(source), str(target)))
 
 
 def write_file(path: PurePosixPath, content: bytes) -> Command:
     """Fill a file and bring it to disk."""
-    return Command(("dd", f"of={path}", "conv=fsync", "status=none"), stdin=content, needs_root=True, changes=True)
+    return _change(("dd", f"of={path}", "conv=fsync", "status=none"), stdin=content)
 
 
 def rename_over(source: PurePosixPath, target: PurePosixPath) -> Command:
     """Replace `target` by `source` in one step."""
-    return Command(("mv", "-fT", str(source), str(target)), needs_root=True, changes=True)
+    return _change(("mv", "-fT", str(source), str(target)))
 
 
 def remove_file(path: PurePosixPath) -> Command:
     """Remove a file of ours; it need not be there."""
-    return Command(("rm", "-f", str(path)), needs_root=True, changes=True)
+    return _change(("rm", "-f", str(path)))
 
 
 def make_empty(path: PurePosixPath, mode: int) -> Command:
     """An empty file of root's with these permission bits, whatever the umask is."""
-    return Command(("install", "-m", f"{mode & 0o777:o}", "/dev/null", str(path)), needs_root=True, changes=True)
+    return _change(("install", "-m", f"{mode & 0o777:o}", "/dev/null", str(path)))
 
 
 def make_folder(path: PurePosixPath) -> Command:
     """A folder that everybody may read (networkd is not root), whatever the umask is; it may be there already."""
-    return Command(("mkdir", "-p", "-m", "755", str(path)), needs_root=True, changes=True)
+    return _change(("mkdir", "-p", "-m", "755", str(path)))
 
 
 def remove_folder(path: PurePosixPath) -> Command:
     """Remove a folder if it is empty."""
-    return Command(("rmdir", str(path)), needs_root=True, changes=True)
+    return _change(("rmdir", str(path)))
 
 
 def sync_folder(path: PurePosixPath) -> Command:
     """Bring to disk which files a folder has."""
-    return Command(("sync", str(path)), needs_root=True)
+    return _change(("sync", str(path)), changes=False)
 
 
 def stop_timer() -> Command:
     """Let our timer rest, and what it started come to its end, until it is started again or the host boots."""
-    return Command(("systemctl", "stop", unit.TIMER.name, unit.SERVICE.name), needs_root=True, changes=True)
+    return _change(("systemctl", "stop", unit.TIMER.name, unit.SERVICE.name))
 
 
 def disable_timer() -> Command:
     """Do not start our timer at boot any more."""
-    return Command(("systemctl", "disable", unit.TIMER.name), needs_root=True, changes=True)
+    return _change(("systemctl", "disable", unit.TIMER.name))
 
 
 def enable_timer() -> Command:
     """Start our timer, now and at each boot."""
-    return Command(("systemctl", "enable", "--now", unit.TIMER.name), needs_root=True, changes=True)
+    return _change(("systemctl", "enable", "--now", unit.TIMER.name))
 
 
 def run_later(name: str, seconds: int, script: PurePosixPath) -> Command:
     """Let systemd run a script of ours after a time, though nobody is connected by then."""
     when = (f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
-    return Command(
-        ("systemd-run", "--quiet", f"--unit={_checked(name)}", *when, "sh", str(script)), needs_root=True, changes=True
-    )
+    return _change(("systemd-run", "--quiet", f"--unit={_checked(name)}", *when, "sh", str(script)))
 
 
 def stop_unit(name: str) -> Command:
     """Stop a unit of ours."""
-    return Command(("systemctl", "stop", _checked(name)), needs_root=True, changes=True)
+    return _change(("systemctl", "stop", _checked(name)))
 
 
 def reload_units() -> Command:
     """Let systemd read its unit files again; nothing is started or stopped."""
-    return Command(("systemctl", "daemon-reload"), needs_root=True, changes=True)
+    return _change(("systemctl", "daemon-reload"))
 
 
 def generate_netplan(root: str = "") -> Command:
     """Let netplan write what networkd and NetworkManager read, below `root` if one is given; nothing is applied."""
     words = ("--root-dir", _checked_scratch(root)) if root else ()
-    return Command(("netplan", "generate", *words), needs_root=True, changes=not root, timeout=30)
+    return _change(("netplan", "generate", *words), timeout=30, changes=not root)
 
 
 # --- changing: a scratch folder ---------------------------------------------------------------------------------
@@ -338,7 +363,7 @@ def scratch_in(answer: str) -> str | None:
 def copy_below(paths: Iterable[PurePosixPath], scratch: str) -> Command:
     """Copy folders below a scratch folder, each under its whole path; status 1 where one does not exist."""
     words = ("cp", "-a", "--parents", *(str(p) for p in paths))
-    return Command((*words, _checked_scratch(scratch)), needs_root=True)
+    return _change((*words, _checked_scratch(scratch)), changes=False)
 
 
 def lines_below(scratch: str, folder: str) -> Command:
@@ -348,7 +373,7 @@ def lines_below(scratch: str, folder: str) -> Command:
 
 def remove_scratch(scratch: str) -> Command:
     """Remove a scratch folder with all that is in it."""
-    return Command(("rm", "-rf", _checked_scratch(scratch)), needs_root=True)
+    return _change(("rm", "-rf", _checked_scratch(scratch)), changes=False)
 
 
 def _checked_scratch(scratch: str) -> str:

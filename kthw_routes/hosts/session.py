@@ -61,11 +61,11 @@ class Session(Protocol):
         """
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
-        """Run one command and wait for it. Lines reach `on_line` as they come.
+        """Run one command and wait for it. Lines reach `on_line` as they come, up to a bound.
 
         Raises:
             ConnectionLost: the connection ended; whether the command ran to its end is unknown.
-            CommandTimedOut: the host stayed silent for longer than it may.
+            CommandTimedOut: the host stayed silent for longer than it may, or did not come to an end.
         """
 
     def close(self) -> None:

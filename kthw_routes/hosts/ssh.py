@@ -20,11 +20,12 @@ from fabric.runners import Remote
 from kthw_routes.cluster import Endpoint
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot
-from kthw_routes.hosts.exchange import Exchange, Silent
+from kthw_routes.hosts.exchange import Endless, Exchange, Silent
 from kthw_routes.hosts.faults import (
     channel_refused,
     command_refused,
     connect_fault,
+    endless,
     hung_up_before,
     lost,
     silent,
@@ -38,7 +39,7 @@ from kthw_routes.hosts.refusals import check_begun, echoed, not_run
 from kthw_routes.hosts.rendering import marks_of, render
 from kthw_routes.hosts.session import Asker, OnLine
 from kthw_routes.hosts.ssh_config import Resolved, SshConfig
-from kthw_routes.hosts.streams import Stream
+from kthw_routes.hosts.streams import Live, Stream
 from kthw_routes.hosts.sudo import SudoPassword
 from kthw_routes.hosts.transport import (
     HANDSHAKE_TIMEOUT,
@@ -318,7 +319,7 @@ class SshSession:
             raise connect_fault(self._node, self._target, InterruptedError(), 0)
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
-        """Run one command and wait for it; see `Session.run`. At most `streams.CAPTURE_LIMIT` bytes are kept.
+        """Run one command and wait for it; see `Session.run`. At most `command.capture` bytes are kept of each stream.
 
         Raises:
             ConnectionLost, CommandTimedOut: as `Session.run` says; the connection is closed then.
@@ -345,11 +346,12 @@ class SshSession:
         mark = f"kthw-routes-{secrets.token_hex(8)}"
         marks = marks_of(command, self.privilege)
         echoes = self._access.echoes
-        hide = echoes.hidden_in
-        out = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), False)), echoes.hidden_in_bytes)
-        err = Stream(mark, marks, on_line and (lambda text: on_line(hide(text), True)), echoes.hidden_in_bytes)
+        live = Live(on_line, echoes.hidden_in) if on_line is not None else None
+        out = Stream(mark, marks, live, capture=command.capture)
+        err = Stream(mark, marks, live, is_error=True, capture=command.capture)
         seconds = min(command.timeout, self._access.silence)
         silence = max(self._access.silence, seconds + _GRACE)
+        seconds += command.seconds_of_transfer  # not silent meanwhile
         exchange = Exchange(self._stdin(command), out, err, silence, longest=seconds + silence)
         line = render(command, self.privilege, mark, seconds)
         try:
@@ -366,7 +368,7 @@ class SshSession:
             if on_line is None and not command.is_prose:
                 raise echoed(self._node, command)
             stdout = echoes.hidden_in_bytes(stdout)
-        return Result(status, stdout, stderr)
+        return Result(status, stdout, stderr, out.is_cut, err.is_cut, live.untold if live else 0)
 
     def close(self) -> None:
         """End the connection, any command in flight, and any attempt to connect."""
@@ -394,6 +396,9 @@ class SshSession:
         except Silent:
             self.close()
             raise silent(self._node, exchange.silence) from None
+        except Endless:
+            self.close()
+            raise endless(self._node, exchange.longest, exchange.received, has_begun=exchange.has_begun) from None
         except paramiko.ChannelException as error:
             raise channel_refused(self._node, self._target, error) from error
         except ExecRefused as error:
@@ -441,7 +446,7 @@ class _LineRemote(Remote):  # type: ignore[misc] # fabric has no types
         """None: the exchange keeps the time."""
 
     def wait(self) -> None:
-        """Until the command is over. Raises Silent."""
+        """Until the command is over. Raises Silent, Endless."""
         if self._channel is not None:
             self._exchange.talk(self._channel)
 

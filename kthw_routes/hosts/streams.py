@@ -1,16 +1,85 @@
-"""What a host writes while a command runs: bytes in, clean lines out, and a bounded copy to keep."""
+"""What a host writes while a command runs: bytes in, a bounded copy to keep, and a bounded number of clean lines.
+
+What is beyond a bound is counted and nothing more, so that a flood costs no time.
+"""
 
 from collections.abc import Callable
 from typing import Final
 
+from kthw_routes.hosts.command import MAX_CAPTURE
+from kthw_routes.hosts.session import OnLine
 from kthw_routes.untrusted import clean
 
-CAPTURE_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes of a stream that are kept; what comes after them only passes by as lines."""
-_LINE_LIMIT: Final = 16 * 1024
-_LOOK_AHEAD: Final = 4 * 1024
-"""Bytes beyond its limit up to which a line is gathered: more than a secret has."""
+MAX_LINE: Final = 4 * 1024
+"""Bytes of a line that are told."""
+MAX_LINES: Final = 2000
+"""Lines of one command that are told, of both its streams together."""
+MAX_TOLD: Final = 256 * 1024
+"""Bytes of one command that are told."""
+FURTHER: Final = "… (further output of this command is not shown, nor recorded)"
+"""The last line that is told of a command that writes too much."""
+_MARGIN: Final = 1024
+"""Bytes kept beyond MAX_LINE: what is to be hidden in a line is found before it is cut."""
 _PREAMBLE_LIMIT: Final = 16 * 1024
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+class Live:
+    """The lines of one command as they are told while it runs: up to MAX_LINES and MAX_TOLD."""
+
+    def __init__(self, on_line: OnLine, hide: Callable[[str], str] = _as_it_is) -> None:
+        """`hide` masks what no line may show."""
+        self._on_line = on_line
+        self._hide = hide
+        self._lines = 0
+        self._bytes = 0
+        self.is_full = False
+        """Whether no more is told."""
+        self.untold = 0
+        """Bytes that came after that."""
+
+    def tell(self, line: bytes, left_out: int, *, is_error: bool) -> None:
+        """Tell a line of which `left_out` bytes more are not here.
+
+        A carriage return becomes a newline: what a program draws over is a line of its own.
+        """
+        if left_out:
+            whole = _whole(line)
+            left_out += len(line) - len(whole)
+            line = whole
+        text = self._hide(clean(line.decode("utf-8", "replace")))
+        size = len(text.encode("utf-8", "replace"))
+        if left_out or size > MAX_LINE:
+            # Without the end of what was kept: what is to be hidden may be torn apart there.
+            shown = _beginning(text, min(MAX_LINE, size - _MARGIN if left_out else size))
+            text = f"{shown} … ({size - len(shown.encode('utf-8', 'replace')) + left_out} bytes left out)"
+        for part in text.split("\n"):
+            cost = len(part.encode("utf-8", "replace"))
+            if self.is_full or self._lines == MAX_LINES or self._bytes + cost > MAX_TOLD:
+                if not self.is_full:
+                    self.is_full = True
+                    self._on_line(FURTHER, is_error)
+                self.untold += cost
+                continue
+            self._lines += 1
+            self._bytes += cost
+            self._on_line(part, is_error)
+
+
+def _whole(line: bytes) -> bytes:
+    """Bytes that were cut somewhere, without the last character, which may be torn apart."""
+    end = len(line)
+    while end > max(0, len(line) - 4) and line[end - 1] & 0xC0 == 0x80:
+        end -= 1
+    return line[: max(0, end - 1)]
+
+
+def _beginning(text: str, size: int) -> str:
+    """The first characters of a text, at most `size` bytes of them."""
+    return text.encode("utf-8", "replace")[: max(size, 0)].decode("utf-8", "ignore")
 
 
 class Stream:
@@ -20,20 +89,31 @@ class Stream:
         self,
         mark: str,
         marks: int,
-        on_line: Callable[[str], None] | None,
-        hide: Callable[[bytes], bytes] | None = None,
+        live: Live | None = None,
+        *,
+        is_error: bool = False,
+        capture: int = MAX_CAPTURE,
     ) -> None:
-        """The command's own output begins after the line `mark` was seen `marks` times.
-
-        `hide` masks secrets in a line before it is cut, so that none is cut in two.
+        """
+        Args:
+            mark, marks: the command's own output begins after the line `mark` was seen `marks` times.
+            live: where its lines are told; the same for both streams of a command.
+            is_error: whether this is stderr.
+            capture: bytes that are kept.
         """
         self._mark = b"\n" + mark.encode() + b"\n"
         self._marks = self._marks_left = marks
-        self._hide = hide
-        self._on_line = on_line
+        self._live = live
+        self._is_error = is_error
+        self._capture = capture
         self._pending = bytearray()
+        self._left_out = 0
         self._kept: list[bytes] = []
         self._size = 0
+        self.received = 0
+        """Bytes that came, what stood before the marks included."""
+        self.is_cut = False
+        """Whether the command wrote more than is kept, or perhaps did."""
         self.preamble = b""
         """What came before the last mark that was seen, or after it while another is awaited."""
 
@@ -49,30 +129,28 @@ class Stream:
 
     @property
     def kept(self) -> bytes:
-        """The command's output, up to CAPTURE_LIMIT."""
+        """The command's output, up to `capture` bytes."""
         return b"".join(self._kept)
 
     def feed(self, received: bytes) -> None:
         """Take the next bytes."""
+        self.received += len(received)
         if self._marks_left:
             received = self._skip_to_mark(received)
             if self._marks_left:
                 return
-        if self._size < CAPTURE_LIMIT:
-            self._kept.append(received[: CAPTURE_LIMIT - self._size])
-            self._size += len(received)
-        if self._on_line is not None:
-            self._split(received)
+        room = self._capture - self._size
+        if room > 0 and received:
+            self._kept.append(received[:room])
+        self._size += len(received)
+        self.is_cut = self.is_cut or self._size > self._capture
+        if self._live is not None:
+            self._split(received, self._live)
 
     def finish(self) -> None:
         """No more comes: a last line without a newline is a line too."""
-        if self._on_line is None:
-            return
-        if self._marks_left:
-            self._pending = bytearray()
-        elif self._pending:
-            self._tell(bytes(self._pending))
-            self._pending.clear()
+        if self._live is not None and self.has_begun and (self._pending or self._left_out):
+            self._tell(self._live)
 
     def _skip_to_mark(self, received: bytes) -> bytes:
         self._pending += received
@@ -90,26 +168,24 @@ class Stream:
         self.preamble = b""
         return rest
 
-    def _split(self, received: bytes) -> None:
-        *lines, rest = received.split(b"\n")
-        if lines:
-            self._tell(bytes(self._pending) + lines[0])
-            for line in lines[1:]:
-                self._tell(line)
-            self._pending = bytearray(rest)
-        else:
-            self._pending += rest
-        while len(self._pending) > _LINE_LIMIT + _LOOK_AHEAD:
-            if self._hide is not None:
-                self._pending = bytearray(self._hide(bytes(self._pending)))
-            cut = _LINE_LIMIT
-            while self._pending[cut] & 0xC0 == 0x80 and cut > _LINE_LIMIT - 4:  # not within a character
-                cut -= 1
-            self._tell(bytes(self._pending[:cut]))
-            del self._pending[:cut]
+    def _split(self, received: bytes, live: Live) -> None:
+        at = 0
+        while at < len(received) and not live.is_full:
+            end = received.find(b"\n", at)
+            stop = end if end >= 0 else len(received)
+            room = MAX_LINE + _MARGIN - len(self._pending)
+            self._pending += received[at : min(stop, at + room)]
+            self._left_out += max(0, stop - at - room)
+            at = stop + 1
+            if end >= 0:
+                self._tell(live)
+        live.untold += max(0, len(received) - at)
 
-    def _tell(self, line: bytes) -> None:
-        if self._on_line is not None:
-            # A carriage return becomes a newline: what a program draws over is a line of its own.
-            for text in clean(line.removesuffix(b"\r").decode("utf-8", "replace")).split("\n"):
-                self._on_line(text)
+    def _tell(self, live: Live) -> None:
+        line, left_out = bytes(self._pending), self._left_out
+        self._pending.clear()
+        self._left_out = 0
+        if live.is_full:
+            live.untold += len(line) + left_out
+        else:
+            live.tell(line.removesuffix(b"\r"), left_out, is_error=self._is_error)

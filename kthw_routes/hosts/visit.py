@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.hosts.command import KILLED, TIMED_OUT, Command, Result
-from kthw_routes.hosts.errors import HostError, TookTooLong
+from kthw_routes.hosts.errors import HostError, OutputCut, TookTooLong
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.session import Session
+from kthw_routes.hosts.streams import MAX_LINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,16 @@ class Visit:
     def run(self, command: Command, *, silent: bool = False) -> Result:
         """Run a command; tell of it, of its input and of its output lines, unless its output is for programs only.
 
-        Raises TookTooLong, HostError where nothing may be sent any more, and what `Session.run` raises.
+        Raises TookTooLong, OutputCut where the command is to be answered, HostError where nothing may be sent any more,
+        and what `Session.run` raises.
         """
         self._tell(EventKind.COMMAND, str(command))
         if command.stdin and not silent:
-            for line in command.stdin.decode("utf-8", "replace").splitlines():
+            lines = command.stdin.decode("utf-8", "replace").splitlines()
+            for line in lines[:MAX_LINES]:
                 self._tell(EventKind.COMMAND, f"  {line}")
+            if len(lines) > MAX_LINES:
+                self.note(f"{len(lines) - MAX_LINES} further lines of its input are not shown")
         if not self.sent.begin(command):
             raise HostError(self.node, f"stopped before `{command}` was sent.", nothing_ran=True)
         try:
@@ -41,11 +46,19 @@ class Visit:
             if error.nothing_ran:
                 self.sent.take_back(command)
             raise
+        if result.untold:
+            self.note(f"{result.untold} bytes of the output of `{command}` were not shown, nor recorded")
         if result.status in (TIMED_OUT, KILLED):
             raise TookTooLong(
                 self.node,
                 f"`{command}` took too long and was ended there.",
                 "Is the node very busy, or does its disk hang? Look at it (`uptime`, `dmesg`), then try again.",
+            )
+        if result.is_cut and command.is_answered:
+            raise OutputCut(
+                self.node,
+                f"`{command}` wrote more than {command.capture} bytes, so that its answer is not known whole.",
+                "Look there at what it writes; what is cut is not used.",
             )
         return result
 

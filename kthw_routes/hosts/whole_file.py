@@ -1,16 +1,52 @@
-"""Writing a file on a host whole: into a new file beside it, brought to disk, renamed over it. Or not at all."""
+"""Files on a host, whole or not at all. Written: into a new file beside it, brought to disk, compared, renamed over it.
 
+What takes the place of a file is made from what was read of it. So before the rename the host itself tells, by size and
+digest, whether the file is still what was read, and whether the new one is what was meant.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import PurePosixPath
+from typing import Final
 
+from kthw_routes.host_files import MAX_FILE
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import TookTooLong
+from kthw_routes.hosts.errors import FileTooLarge, OutputCut, TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.untrusted import clean_line
 
+_DIGEST: Final = re.compile(r"([0-9a-f]{64}) [ *](/.+)")
+_SIZE: Final = re.compile(r"([0-9]{1,19}) (/.+)", re.ASCII)
 
-def put(visit: Visit, target: PurePosixPath, new: PurePosixPath, content: bytes, mode: int | None) -> str:
+
+def read(visit: Visit, path: PurePosixPath, *, needs_root: bool = False) -> bytes | None:
+    """The content of a file, whole; None where there is none that could be read.
+
+    Raises FileTooLarge where it has more than MAX_FILE bytes, and what `Visit.run` raises.
+    """
+    told = visit.run(programs.file_size(path, needs_root=needs_root), silent=True)
+    digits = told.out.strip() if told.ok else ""
+    size = int(digits) if re.fullmatch("[0-9]{1,19}", digits) else 0  # not told: what is kept is bounded all the same
+    if size > MAX_FILE:
+        raise _too_large(visit, path, f"{size} bytes")
+    try:
+        result = visit.run(programs.read_whole(path, size, needs_root=needs_root), silent=True)
+    except OutputCut as error:  # it grows, or its size is no size, as below /proc
+        raise _too_large(visit, path, f"more than {MAX_FILE} bytes") from error
+    return result.stdout if result.ok else None
+
+
+def _too_large(visit: Visit, path: PurePosixPath, size: str) -> FileTooLarge:
+    sentence = f"{path} has {size}; no file of more than {MAX_FILE >> 20} MiB is read."
+    return FileTooLarge(visit.node, sentence, "Make it smaller, then try again.")
+
+
+def put(
+    visit: Visit, target: PurePosixPath, new: PurePosixPath, content: bytes, mode: int | None, before: bytes | None
+) -> str:
     """Put a file with this content in the place of `target`.
 
     Args:
@@ -19,23 +55,51 @@ def put(visit: Visit, target: PurePosixPath, new: PurePosixPath, content: bytes,
         new: where it is written first, in the same folder; a leftover of a broken run is overwritten.
         content: the whole of it.
         mode: its permission bits, owned by root; None: owner, mode, label and attributes as `target` has them.
+        before: `target` as it was read; None where it was not there.
 
     Returns the empty string, or a sentence that says why the file was left as it is.
     Raises what `Session.run` raises.
     """
-    if problem := _obstacle(visit, target):
+    if problem := _obstacle(visit, target, is_new=before is None):
         return problem
     empty = programs.copy_attributes(target, new) if mode is None else programs.make_empty(new, mode)
     steps: tuple[tuple[Command, bool], ...] = (
         (programs.remove_file(new), False),
         (empty, False),
         (programs.write_file(new, content), True),
-        (programs.rename_over(new, target), False),
     )
-    for command, silent in steps:
-        if problem := attempt(visit, target, command, silent=silent):
-            _forget(visit, new)
-            return problem
+    problem = next((p for command, silent in steps if (p := attempt(visit, target, command, silent=silent))), "")
+    known = {new: content} if before is None else {target: before, new: content}
+    problem = problem or compare(visit, target, known) or attempt(visit, target, programs.rename_over(new, target))
+    if problem:
+        _forget(visit, new)
+    return problem
+
+
+def compare(visit: Visit, target: PurePosixPath, known: Mapping[PurePosixPath, bytes]) -> str:
+    """Let the host tell whether files hold what they should, by size and digest; `target` is one that is to change.
+
+    Returns the empty string, or a sentence that says what was found, and that `target` was left as it is.
+    Raises what `Session.run` raises.
+    """
+    wanted = {
+        programs.sizes(known): (_SIZE, {path: str(len(content)) for path, content in known.items()}),
+        programs.digests(known): (_DIGEST, {p: hashlib.sha256(content).hexdigest() for p, content in known.items()}),
+    }
+    for command, (form, should) in wanted.items():
+        try:
+            result = visit.run(command, silent=True)
+        except (TookTooLong, OutputCut) as error:
+            return f"{target} was not changed: {error.complaint}"
+        matches = [form.fullmatch(line) for line in result.out.splitlines()]
+        told = {PurePosixPath(match[2]): match[1] for match in matches if match}
+        if not result.ok or told.keys() != known.keys():
+            words = result.words or f"`{command}` told nothing that could be understood"
+            return f"{target} was not changed, as what it holds could not be compared there: {words}"
+        if target in told and told[target] != should[target]:
+            return f"{target} was changed by somebody else just now and was left as it is; try again."
+        if told != should:
+            return f"{target} was not changed, as the new file beside it does not hold what was written to it."
     return ""
 
 
@@ -49,7 +113,7 @@ def attempt(visit: Visit, target: PurePosixPath, command: Command, *, silent: bo
         return f"{target} was not changed: {error.complaint}"
     if result.ok:
         return ""
-    return _explain(target, clean_line(result.err) or f"{command.argv[0]} ended with status {result.status}")
+    return _explain(target, result.words or f"{command.argv[0]} ended with status {result.status}")
 
 
 def _forget(visit: Visit, new: PurePosixPath) -> None:
@@ -57,12 +121,12 @@ def _forget(visit: Visit, new: PurePosixPath) -> None:
         visit.run(programs.remove_file(new))
 
 
-def _obstacle(visit: Visit, target: PurePosixPath) -> str:
-    """What can be seen beforehand."""
+def _obstacle(visit: Visit, target: PurePosixPath, *, is_new: bool) -> str:
+    """What can be seen beforehand; `is_new`: whether nothing stood there when it was read."""
     try:
         kind = clean_line(visit.run(programs.file_kind(target), silent=True).out)
         mounts = visit.run(programs.mounts(), silent=True).out
-    except TookTooLong as error:
+    except (TookTooLong, OutputCut) as error:
         return f"{target} was not changed: {error.complaint}"
     if kind == "symbolic link":
         return f"{target} is a symbolic link; a rename would replace the link, so it was left alone."
@@ -70,6 +134,8 @@ def _obstacle(visit: Visit, target: PurePosixPath) -> str:
         return f"{target} is a {kind}, not a file; it was left alone."
     if any(line.split()[4:5] == [str(target)] for line in mounts.splitlines()):
         return f"{target} is a mount of its own (a container's, perhaps) and cannot be renamed over; it was left alone."
+    if kind and is_new:
+        return f"{target} was made by somebody else just now and was left as it is; try again."
     return ""
 
 

@@ -44,6 +44,9 @@ class Faults(Protocol):
         With a `status` that is all it does.
         """
 
+    def flood(self, node: str, program: str, argument: str, *, is_error: bool = False) -> None:
+        """Let each call of a program with that argument write `x` and a newline for ever."""
+
     def remove(self, node: str, program: str) -> None:
         """Take a program away."""
 

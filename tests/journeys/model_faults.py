@@ -163,6 +163,17 @@ class ModelFaults:
 
         self._around(node, program, around)
 
+    def flood(self, node: str, program: str, argument: str, *, is_error: bool = False) -> None:
+        def around(process: Process, real: Program) -> int:
+            if argument not in " ".join(process.arguments):
+                return real(process)
+            write = process.stderr if is_error else process.stdout
+            while True:
+                process.check()
+                write(b"x\n" * 16_384)
+
+        self._around(node, program, around)
+
     def remove(self, node: str, program: str) -> None:
         self._lab.topology.hosts[node].missing.add(program)
 

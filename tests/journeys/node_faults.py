@@ -42,6 +42,10 @@ class NodeFaults:
             program, before=f'case " $* " in *{shlex.quote(argument)}*) {"; ".join(lines)};; esac'
         )
 
+    def flood(self, node: str, program: str, argument: str, *, is_error: bool = False) -> None:
+        yes = "exec yes x >&2" if is_error else "exec yes x"
+        self._lab.node(node).wrap(program, before=f'case " $* " in *{shlex.quote(argument)}*) {yes};; esac')
+
     def remove(self, node: str, program: str) -> None:
         self._lab.run(node, f"rm -f /usr/bin/{program} /usr/sbin/{program}")
 

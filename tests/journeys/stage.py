@@ -38,6 +38,12 @@ class Stage(Protocol):
     def run(self, node: str, command: str) -> str:
         """Run a shell command on a node as root, without the tool; its stdout."""
 
+    def put(self, node: str, path: str, content: bytes) -> None:
+        """Give a file on a node another content, in place."""
+
+    def content(self, node: str, path: str) -> bytes:
+        """A file's content on a node."""
+
     def internal(self, node: str) -> str:
         """The internal address of a node."""
 
@@ -101,6 +107,14 @@ class RealNodes:
     def run(self, node: str, command: str) -> str:
         """Run a shell command on a node."""
         return self.lab.run(self._first_names.get(node, node), command)
+
+    def put(self, node: str, path: str, content: bytes) -> None:
+        """Give a file on a node another content, in place."""
+        self.lab.node(self._first_names.get(node, node)).path(path).write_bytes(content)
+
+    def content(self, node: str, path: str) -> bytes:
+        """A file's content on a node."""
+        return self.lab.node(self._first_names.get(node, node)).path(path).read_bytes()
 
     def internal(self, node: str) -> str:
         """The internal address of a node."""
@@ -186,6 +200,16 @@ class Model:
         status = self.lab.topology.hosts[node].execute(command, stdout=out.extend, stderr=err.extend)
         assert status == 0, err.decode()
         return out.decode()
+
+    def put(self, node: str, path: str, content: bytes) -> None:
+        """Give a file on a node another content, in place."""
+        folder, _, name = path.rpartition("/")
+        self.lab.topology.hosts[node].files.directory(folder).children[name].data = content
+
+    def content(self, node: str, path: str) -> bytes:
+        """A file's content on a node."""
+        folder, _, name = path.rpartition("/")
+        return self.lab.topology.hosts[node].files.directory(folder).children[name].data
 
     def internal(self, node: str) -> str:
         """The internal address of a node."""

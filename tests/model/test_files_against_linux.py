@@ -83,6 +83,7 @@ commands = st.one_of(
     line("printf xyz | dd conv=fsync status=none of=f"),
     line("printf '%s' 'a longer text that has to be wrapped' | base64", st.sampled_from(("", "-w 0", "-w 10", "-w x"))),
     line("base64", path),
+    line("sha256sum", path, path),
     line("printf", st.sampled_from(("b25lCg==", "'b25l\\nCg==\\n'", "b25lCg", "'b25l!'", "''")), "| base64 -d"),
     line("base64 -d > f <<'X'\nb25lCnR3bwo=\nX"),
     line("grep -rhs manage_etc_hosts", path, path),

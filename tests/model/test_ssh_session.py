@@ -18,10 +18,11 @@ import pytest
 from paramiko.common import MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS
 
 from kthw_routes.demo import ssh_server
-from kthw_routes.hosts.command import Command
+from kthw_routes.host_files import MAX_FILE
+from kthw_routes.hosts.command import MAX_CAPTURE, Command
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError
 from kthw_routes.hosts.ssh import SshSession
-from kthw_routes.hosts.streams import CAPTURE_LIMIT
+from kthw_routes.hosts.streams import FURTHER, MAX_LINES
 from tests.model.ssh_hosts import SSHD, Bench, LocalShell, eventually, healthy, me, openssh
 
 
@@ -88,22 +89,106 @@ def test_many_commands_use_one_connection(session: SshSession) -> None:
     assert eventually(lambda: threading.active_count() <= threads)
 
 
-def test_a_hundred_thousand_lines_pass_quickly(session: SshSession) -> None:
-    count = 0
-
-    def take(text: str, is_error: bool) -> None:
-        nonlocal count
-        count += 1
-
+def test_a_hundred_thousand_lines_pass_quickly_and_are_told_up_to_a_bound(session: SshSession) -> None:
+    lines: list[str] = []
     begun = time.monotonic()
-    session.run(Command(("seq", "100000")), take)
-    assert count == 100_000
+    result = session.run(Command(("seq", "100000")), lambda text, _: lines.append(text))
+    assert lines == [*(str(n + 1) for n in range(MAX_LINES)), FURTHER]
+    assert result.stdout.endswith(b"\n100000\n")
+    assert not result.is_cut
+    assert result.untold == len(result.stdout) - sum(len(line) + 1 for line in lines[:-1]) - 1
     assert time.monotonic() - begun < 10  # measured: 0.2 s
 
 
-def test_what_is_kept_of_a_long_output_is_bounded(session: SshSession) -> None:
-    result = session.run(Command(("head", "-c", str(CAPTURE_LIMIT + 5_000_000), "/dev/zero")))
-    assert len(result.stdout) == CAPTURE_LIMIT
+@pytest.mark.parametrize("over", [0, 1, 5_000_000])
+@pytest.mark.parametrize("redirection", ["", " >&2"])
+def test_what_is_kept_of_a_long_output_is_bounded_and_marked(session: SshSession, over: int, redirection: str) -> None:
+    script = f"head -c {MAX_CAPTURE + over} /dev/zero{redirection}"
+    result = session.run(Command(("sh", "-c", script)))
+    kept, is_cut = (result.stderr, result.is_err_cut) if redirection else (result.stdout, result.is_cut)
+    assert len(kept) == MAX_CAPTURE
+    assert is_cut is (over > 0)
+    assert result.is_cut + result.is_err_cut == is_cut
+
+
+FLOODS = {
+    "short lines": "exec yes x",
+    "stderr": "exec yes x >&2",
+    "both": "yes x >&2 & exec yes x",
+    "one line": "exec tr '\\0' x < /dev/zero",
+    "carriage returns": "exec tr '\\0' '\\r' < /dev/zero",
+    "NUL": "exec cat /dev/zero",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_no_flood_outlasts_the_time_of_its_command(session: SshSession, flood: str) -> None:
+    """The host's own `timeout` ends it, and what is on the way by then is passed over."""
+    lines: list[str] = []
+    begun = time.monotonic()
+    result = session.run(Command(("sh", "-c", FLOODS[flood]), timeout=2), lambda text, _: lines.append(text))
+    assert time.monotonic() - begun < 20
+    assert result.status == 124
+    assert result.is_cut or result.is_err_cut
+    assert len(lines) <= MAX_LINES + 1
+    assert session.run(Command(("true",))).ok
+
+
+@pytest.mark.parametrize("redirection", ["", " >&2"])
+def test_a_flood_that_no_timeout_ends_is_given_up_and_said(bench: Bench, real: int, redirection: str) -> None:
+    """One before the command, as of a .bashrc: `timeout` does not rule it."""
+    session = bench.session(real, bench.access(user=me(), silence=1))
+    session.open()
+    command = Command(("sh", "-c", f"setsid yes x{redirection} & trap '' TERM; wait"), timeout=1)
+    begun = time.monotonic()
+    with pytest.raises(CommandTimedOut, match=r"was not over after 4 s, though it went on writing \(\d+ bytes\)"):
+        session.run(command)
+    assert time.monotonic() - begun < 30
+    session.close()
+    session.open()
+    assert session.run(Command(("true",))).ok
+
+
+def test_a_login_that_never_stops_writing_is_told_from_a_command(bench: Bench, real: int) -> None:
+    (bench.folder / ".bashrc").write_text("yes noise\n")
+    session = bench.session(real, bench.access(user=me(), silence=1))
+    session.open()
+    begun = time.monotonic()
+    with pytest.raises(CommandTimedOut, match=r"the login wrote for 4 s \(\d+ bytes\) and ran no command"):
+        session.run(Command(("true",), timeout=1))
+    assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize("writes", ["yes x", "yes x >&2", "while :; do echo x; sleep 0.2; done"])
+def test_a_process_left_behind_that_goes_on_writing_holds_nothing_up(bench: Bench, real: int, writes: str) -> None:
+    session = bench.session(real, bench.access(user=me(), silence=3))
+    session.open()
+    script = f"echo answer; setsid timeout 30 sh -c '{writes}' & exit 7"
+    begun = time.monotonic()
+    result = session.run(Command(("sh", "-c", script)))
+    assert time.monotonic() - begun < 25
+    assert result.status == 7
+    assert result.stdout.startswith(b"answer\n")
+    assert result.is_cut
+    assert session.run(Command(("true",))).ok
+
+
+def test_a_large_input_and_a_large_output_pass_whole(session: SshSession) -> None:
+    content = os.urandom(1 << 20) * 60
+    command = Command(("cat",), stdin=content, capture=MAX_FILE, expected=len(content))
+    assert command.seconds_of_transfer == 480
+    result = session.run(command)
+    assert result.stdout == content
+    assert not result.is_cut
+
+
+def test_an_input_that_nobody_reads_is_given_up_in_time(bench: Bench, real: int) -> None:
+    session = bench.session(real, bench.access(user=me(), silence=1))
+    session.open()
+    begun = time.monotonic()
+    with pytest.raises(CommandTimedOut, match="nothing was heard for 3 s"):
+        session.run(Command(("sleep", "30"), stdin=bytes(20_000_000), timeout=1))
+    assert time.monotonic() - begun < 30
 
 
 def test_a_program_that_takes_too_long_is_ended_there(session: SshSession) -> None:

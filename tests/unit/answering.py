@@ -1,5 +1,6 @@
 """A session that answers by how a command begins, and remembers what it was asked."""
 
+import hashlib
 from collections.abc import Mapping
 
 from kthw_routes.hosts.command import Command, Result
@@ -17,10 +18,16 @@ MISSING = said(status=127, err="no such program")
 
 
 class Answering:
-    """The longest beginning that fits decides; of several answers to it each is given once, the last for ever."""
+    """The longest beginning that fits decides; of several answers to it each is given once, the last for ever.
+
+    What becomes of files (`files`: path -> content) is remembered, and compared where nothing else is to be answered.
+    """
 
     def __init__(
-        self, answers: Mapping[str, Result | HostError | list[Result | HostError]], otherwise: Result = FINE
+        self,
+        answers: Mapping[str, Result | HostError | list[Result | HostError]],
+        otherwise: Result = FINE,
+        files: Mapping[str, bytes] | None = None,
     ) -> None:
         self.node = "worker-0"
         self.user = "root"
@@ -28,6 +35,7 @@ class Answering:
         self.privilege = Privilege.ROOT
         self.ran: list[str] = []
         self.commands: list[Command] = []
+        self.files = dict(files or {})
         self._otherwise = otherwise
         self._answers = {begin: list(a) if isinstance(a, list) else [a] for begin, a in answers.items()}
 
@@ -40,9 +48,29 @@ class Answering:
         self.commands.append(command)
         begin = max((b for b in self._answers if str(command).startswith(b)), key=len, default=None)
         if begin is None:
-            return self._otherwise
+            return self._done(command, self._compared(command) or self._otherwise)
         answers = self._answers[begin]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, HostError):
             raise answer
-        return answer
+        return self._done(command, answer)
+
+    def _done(self, command: Command, result: Result) -> Result:
+        match command.argv:
+            case ("dd", target, *_) if result.ok:
+                self.files[target.removeprefix("of=")] = command.stdin
+            case ("mv", _, new, path) if result.ok and new in self.files:
+                self.files[path] = self.files.pop(new)
+            case ("rm", _, path) if result.ok:
+                self.files.pop(path, None)
+        return result
+
+    def _compared(self, command: Command) -> Result | None:
+        match command.argv:
+            case ("sha256sum", *paths) if all(path in self.files for path in paths):
+                return said("".join(f"{hashlib.sha256(self.files[path]).hexdigest()}  {path}\n" for path in paths))
+            case ("stat", "-c", "%s %n", *paths) if all(path in self.files for path in paths):
+                return said("".join(f"{len(self.files[path])} {path}\n" for path in paths))
+            case ("sha256sum", *_) | ("stat", "-c", "%s %n", *_):
+                return said(status=1, err="No such file or directory")
+        return None

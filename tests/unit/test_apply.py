@@ -1,5 +1,6 @@
 """What happens on one host: journal before the change, the exact commands, and how two tries add up."""
 
+import hashlib
 from collections.abc import Iterable
 from ipaddress import IPv4Interface
 
@@ -29,7 +30,7 @@ NODE = CLUSTER.node("worker-0")
 ASIDES = (
     "cat /proc/sys/net/ipv4/ip_forward",
     "find ",
-    "stat -c ",
+    "stat -",
     "networkctl ",
     "systemctl is-",
     "grep ",
@@ -66,6 +67,15 @@ class Host:
 
 def said(text: str = "", status: int = 0, err: str = "") -> Result:
     return Result(status, text.encode(), err.encode())
+
+
+def sizes(before: bytes, after: bytes) -> Result:
+    return said(f"{len(before)} /etc/hosts\n{len(after)} /etc/.hosts.kthw-routes\n")
+
+
+def digests(before: bytes, after: bytes) -> Result:
+    old, new = (hashlib.sha256(content).hexdigest() for content in (before, after))
+    return said(f"{old}  /etc/hosts\n{new}  /etc/.hosts.kthw-routes\n")
 
 
 def table(*routes: Route) -> Result:
@@ -182,6 +192,8 @@ def test_the_hosts_file_is_copied_with_its_attributes_filled_and_renamed() -> No
             ("rm -f /etc/.hosts.kthw-routes", said()),
             ("cp --attributes-only --preserve=all /etc/hosts /etc/.hosts.kthw-routes", said()),
             ("dd of=/etc/.hosts.kthw-routes conv=fsync status=none", said()),
+            ("stat -c '%s %n' /etc/hosts", sizes(before, after)),
+            ("sha256sum /etc/hosts /etc/.hosts.kthw-routes", digests(before, after)),
             ("mv -fT /etc/.hosts.kthw-routes /etc/hosts", said()),
             ("ip -json route", table()),
             ("ip -json address", ADDRESSES),

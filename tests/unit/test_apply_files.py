@@ -37,23 +37,18 @@ class _Host(Answering):
     """One whose files are as they are written; the rest it is told to answer."""
 
     def __init__(self, answers: Answers, facts: HostFacts) -> None:
-        super().__init__(answers)
-        self.files = {str(f.path): f.content for f in facts.network.files}
+        super().__init__(answers, files={str(f.path): f.content for f in facts.network.files})
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
         result = super().run(command, on_line)
         match command.argv:
-            case ("dd", target, *_) if result.ok:
-                self.files[target.removeprefix("of=")] = command.stdin
-            case ("mv", _, new, path) if result.ok:
-                self.files[path] = self.files.pop(new)
-            case ("rm", _, path):
-                self.files.pop(path, None)
             case ("cat", path) if path in self.files:
                 return Result(0, self.files[path], b"")
+            case ("stat", "-c", "%F", path):
+                return said("regular file\n") if path in self.files else said(status=1)
             case ("find", *_):
                 return said("\n".join(self.files))
-            case ("stat", "-c", words, *_) if words != "%F":
+            case ("stat", "-c", "%a %n %F", *_):
                 lines = [f"644 {path} regular file" for path in self.files]
                 return said("\n".join(["755 /run/systemd/system directory", *lines]))
         return result
@@ -67,7 +62,6 @@ def applied(
         "ip -json route": table(*(r for r in facts.routes if r.gateway)),
         "ip -json address": ADDRESSES,
         "networkctl --no-pager status": networkctl(NETWORK_HELPER) if facts.network.links == LINODE.links else MISSING,
-        "stat -c %F": said("regular file\n"),
         "systemctl is-enabled": said("enabled\n"),
         "systemctl is-active": said("active\n"),
     }

@@ -35,7 +35,8 @@ def steps(lines: list[str]) -> list[str]:
 
 def sent(*changes: FileChange) -> list[str]:
     """What a run sends for these files."""
-    host = Answering({"systemctl is-enabled": said("enabled\n"), **RIGHT})
+    files = {str(c.path): c.before for c in changes if c.before is not None}
+    host = Answering({"systemctl is-enabled": said("enabled\n"), **RIGHT}, files=files)
     visit = Visit(host, Step.RUN, lambda _: None)
     own_files.before(visit, changes)
     own_files.write(visit, changes)

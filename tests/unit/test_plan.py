@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
+from kthw_routes.host_files import MAX_FILE
 from kthw_routes.observed import HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.options import NamesOn, Options
 from kthw_routes.plan import RouteChange
@@ -296,6 +297,36 @@ def test_a_broken_template_of_cloud_init_is_told_by_its_name_and_etc_hosts_edite
     (host,) = planning.make(CLUSTER, {node.name: broken}, Options(hosts_template=True)).hosts
     assert host.hosts_file_problem.startswith("/etc/hosts holds '# END kthw-routes' without its beginning and /etc/cl")
     assert host.hosts_file is None
+
+
+def test_a_file_that_the_names_make_too_large_to_be_read_back_is_left_alone() -> None:
+    node = CLUSTER.node("controller-0")
+    head = b"127.0.0.1 localhost\n"
+    size = len(planning.make(CLUSTER, {node.name: facts(node, etc_hosts=head)}).hosts[0].hosts_file.after) - len(head)  # type: ignore[union-attr] # it is there
+    for over in (0, 1):
+        content = head + b"#" * (MAX_FILE - size - len(head) - 1 + over) + b"\n"
+        (host,) = planning.make(CLUSTER, {node.name: facts(node, etc_hosts=content)}).hosts
+        assert (host.hosts_file is None) is bool(over)
+        assert bool(host.hosts_file_problem) is bool(over)
+        if host.hosts_file is not None:
+            assert len(host.hosts_file.after) == MAX_FILE
+    assert host.hosts_file_problem == (
+        f"/etc/hosts would have {MAX_FILE + 1} bytes with the names; no file of more than 64 MiB is read, so it was "
+        "left alone."
+    )
+    template = HostFile(PurePosixPath("/etc/cloud/templates/hosts.debian.tmpl"), 0o644, content)
+    read = facts(node, etc_hosts=head, network=NetworkSetup(hosts_template=template))
+    (host,) = planning.make(CLUSTER, {node.name: read}, Options(hosts_template=True)).hosts
+    assert host.files == ()
+    assert host.name_changes == 3
+    assert host.hosts_file_problem.startswith(f"{template.path} would have ")
+
+
+def test_a_file_that_was_too_large_to_be_read_is_told_of() -> None:
+    node = CLUSTER.node("controller-0")
+    read = replace(facts(node, etc_hosts=None), etc_hosts_problem="/etc/hosts has 9 bytes too many")
+    (host,) = planning.make(CLUSTER, {node.name: read}).hosts
+    assert host.hosts_file_problem == ("/etc/hosts has 9 bytes too many, so the workers' names are not added to it.")
 
 
 OLD_BLOCK = b"127.0.0.1 localhost\n# BEGIN kthw-routes\n192.168.128.99 worker-1\n# END kthw-routes\n"

@@ -8,23 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.echoes import Echoes
+from kthw_routes.hosts.command import MAX_CAPTURE, MAX_WORDS, Command, Result
 from kthw_routes.hosts.rendering import marks_of, render
-from kthw_routes.hosts.streams import CAPTURE_LIMIT, Stream
+from kthw_routes.hosts.streams import FURTHER, MAX_LINE, MAX_LINES, MAX_TOLD, Live, Stream
 from kthw_routes.observed import Privilege
-from kthw_routes.secret import Secret
 
 MARK = "kthw-routes-0123"
 
 
 def read(chunks: list[bytes], marks: int = 1) -> tuple[bytes, list[str]]:
     lines: list[str] = []
-    stream = Stream(MARK, marks, lines.append)
+    stream = Stream(MARK, marks, Live(lambda text, _: lines.append(text)))
     for chunk in chunks:
         stream.feed(chunk)
     stream.finish()
     return stream.kept, lines
+
+
+def begun(live: Live | None = None, *, is_error: bool = False, capture: int = MAX_CAPTURE) -> Stream:
+    stream = Stream(MARK, 1, live, is_error=is_error, capture=capture)
+    stream.feed(f"\n{MARK}\n".encode())
+    return stream
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
@@ -61,35 +65,117 @@ def test_without_its_mark_nothing_is_output() -> None:
     assert b"a password is required" in stream.preamble
 
 
-def test_the_copy_is_bounded_and_the_lines_are_not() -> None:
-    lines: list[str] = []
-    stream = Stream(MARK, 1, lines.append)
-    stream.feed(f"\n{MARK}\n".encode())
-    line = b"x" * 1023 + b"\n"
-    for _ in range(6 * 1024):
-        stream.feed(line)
+@pytest.mark.parametrize("body", ["é", "世", "\U0001f600", "x", "\0", "\r", "\n"])
+@pytest.mark.parametrize("over", [-1, 0, 1, 2, 3, 4])
+def test_the_copy_is_cut_at_its_limit_and_says_so(body: str, over: int) -> None:
+    data = body.encode() * (20_000 // len(body.encode()))
+    stream = begun(capture=len(data) - over)
+    for piece in cut(data, [1, 7, 1000, len(data) - 1]):
+        stream.feed(piece)
     stream.finish()
-    assert len(stream.kept) == CAPTURE_LIMIT
-    assert len(lines) == 6 * 1024
+    assert stream.is_cut is (over > 0)
+    assert stream.kept == data[: len(data) - over]
 
 
-def test_a_line_without_end_is_cut_between_characters() -> None:
-    lines = read([f"\n{MARK}\n".encode(), "é".encode() * 40_000])[1]
-    assert len(lines) > 1
-    assert "".join(lines) == "é" * 40_000
+def test_what_stands_before_the_mark_counts_for_nothing() -> None:
+    stream = Stream(MARK, 1, None, capture=3)
+    for _ in range(2000):
+        stream.feed(b"motd " * 1000)
+    stream.feed(f"\n{MARK}\nabc".encode())
+    assert (stream.kept, stream.is_cut) == (b"abc", False)
 
 
-@pytest.mark.parametrize("before", [16 * 1024 - n for n in (0, 1, 7, 12, 13)])
-def test_a_secret_in_a_line_without_end_is_never_cut_in_two(before: int) -> None:
+FLOODS = {
+    "short lines": b"x\n",
+    "lines": b"0.0.0.0 ads.example.com\n",
+    "empty lines": b"\n",
+    "one line": b"x",
+    "carriage returns": b"10%\r",
+    "nothing but carriage returns": b"\r",
+    "NUL": b"\0",
+    "characters of four bytes": "\U0001f600".encode(),
+    "long lines": b"y" * 100_000 + b"\n",
+    "no UTF-8": b"\xff\xfe\n",
+    "unfinished escape sequences": b"\x1b]0;title",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize("is_error", [False, True])
+def test_a_flood_is_told_up_to_a_bound_and_counted_beyond_it(flood: str, is_error: bool) -> None:
     lines: list[str] = []
-    echoes = Echoes()
-    echoes.hide(Secret("correct horse"))
-    stream = Stream(MARK, 1, lambda line: lines.append(echoes.hidden_in(line)), echoes.hidden_in_bytes)
-    data = f"\n{MARK}\n{'x' * before}correct horse{'y' * 20_000}".encode()
-    for at in range(0, len(data), 1000):
-        stream.feed(data[at : at + 1000])
+    live = Live(lambda text, is_err: lines.append(text) if is_err is is_error else None)
+    stream = begun(live, is_error=is_error)
+    piece = FLOODS[flood] * (65536 // len(FLOODS[flood]) + 1)
+    total = 0
+    while total < 50_000_000:
+        stream.feed(piece)
+        total += len(piece)
     stream.finish()
-    assert "".join(lines) == f"{'x' * before}***{'y' * 20_000}"
+    assert stream.is_cut
+    assert len(stream.kept) == MAX_CAPTURE
+    assert len(lines) <= MAX_LINES + 1
+    assert sum(len(line.encode()) for line in lines) <= MAX_TOLD + len(FURTHER.encode())
+    assert all(len(line.encode()) <= MAX_LINE + 40 for line in lines)
+    if b"\n" in FLOODS[flood]:
+        assert lines[-1] == FURTHER
+        assert live.untold > 40_000_000
+    elif flood not in ("carriage returns", "nothing but carriage returns"):
+        assert lines[-1].endswith(" bytes left out)")
+
+
+def test_both_streams_of_a_command_share_the_bound() -> None:
+    lines: list[tuple[str, bool]] = []
+    live = Live(lambda text, is_error: lines.append((text, is_error)))
+    out, err = begun(live), begun(live, is_error=True)
+    for _ in range(MAX_LINES):
+        out.feed(b"out\n")
+        err.feed(b"err\n")
+    assert len(lines) == MAX_LINES + 1
+    assert lines.count((FURTHER, False)) + lines.count((FURTHER, True)) == 1
+
+
+def test_what_is_just_within_the_bound_is_told_whole() -> None:
+    lines: list[str] = []
+    stream = begun(Live(lambda text, _: lines.append(text)))
+    stream.feed(b"x\n" * MAX_LINES)
+    stream.finish()
+    assert lines == ["x"] * MAX_LINES
+    assert read([f"\n{MARK}\n".encode(), b"y" * MAX_LINE])[1] == ["y" * MAX_LINE]
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "世", "\U0001f600"])
+@pytest.mark.parametrize("before", [0, 1, 2, 3])
+@pytest.mark.parametrize("size", [MAX_LINE + 1, MAX_LINE + 1024, MAX_LINE + 1025, 300_000])
+def test_a_long_line_is_cut_between_characters_and_says_how_much_is_left_out(
+    letter: str, before: int, size: int
+) -> None:
+    line = b"." * before + letter.encode() * (size // len(letter.encode()) + 1)
+    ((told,), (again, last)) = (
+        read([f"\n{MARK}\n".encode(), *cut(line, [5, MAX_LINE, MAX_LINE + 1])])[1],
+        read([f"\n{MARK}\n".encode() + line + b"\nnext"])[1],
+    )
+    assert told == again
+    assert last == "next"
+    shown, _, words = told.partition(" … (")
+    assert "." * before + letter * (len(shown) - before) == shown
+    assert MAX_LINE - 1024 <= len(shown.encode()) <= MAX_LINE
+    assert words == f"{len(line) - len(shown.encode())} bytes left out)"
+
+
+@pytest.mark.parametrize("place", [*range(MAX_LINE - 12, MAX_LINE + 3), *range(MAX_LINE + 1012, MAX_LINE + 1026)])
+def test_what_is_hidden_does_not_show_at_the_edge_of_a_cut(place: int) -> None:
+    lines: list[str] = []
+    stream = begun(Live(lambda text, _: lines.append(text), lambda text: text.replace("hunter2-pass", "***")))
+    stream.feed(b"." * place + b"hunter2-pass" + b"." * 10_000)
+    stream.finish()
+    assert "hu" not in lines[0]
+
+
+@pytest.mark.parametrize("size", [MAX_WORDS, MAX_WORDS + 1, 100_000, 3_000_000])
+def test_a_complaint_is_quoted_up_to_a_bound(size: int) -> None:
+    words = Result(1, b"", b"mv: " + b"x" * (size - 4)).words
+    assert words == "mv: " + "x" * (min(size, MAX_WORDS) - 4) + (" …" if size > MAX_WORDS else "")
 
 
 @pytest.mark.parametrize("argv", [("printf", "%s|", "a b", "'", '"', "$HOME", "`id`", "é", "", "\\", "*")])

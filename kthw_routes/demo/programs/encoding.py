@@ -1,7 +1,8 @@
-"""base64, with which the way back of a file that is no plain text is printed."""
+"""base64, with which the way back of a file that is no plain text is printed; sha256sum, which compares files."""
 
 import base64 as codec
 import binascii
+import hashlib
 import re
 
 from kthw_routes.demo.files import FileError
@@ -42,6 +43,20 @@ def base64(process: Process) -> int:
         process.stdout(codec.b64decode(cut + b"=" * (-len(cut) % 4)))
         return process.fail("invalid input")
     return 0
+
+
+@program("sha256sum")
+def sha256sum(process: Process) -> int:
+    """`sha256sum [FILES]`."""
+    status = 0
+    for name in options(process)[2] or ["-"]:
+        try:
+            data = process.read() if name == "-" else process.host.files.read(name, process)
+        except FileError as error:
+            status = process.fail(f"{name}: {error.reason}")
+            continue
+        process.out(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
+    return status
 
 
 def _wrapped(text: bytes, width: int) -> bytes:
