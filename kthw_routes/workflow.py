@@ -18,6 +18,7 @@ from kthw_routes.documents import plan_document
 from kthw_routes.errors import KthwRoutesError, OwnFault, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.findings import Level
+from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.hosts.dead_man import Commitment
@@ -31,7 +32,6 @@ from kthw_routes.hosts.visit import Visit
 from kthw_routes.journal import host_record
 from kthw_routes.observed import HostFacts
 from kthw_routes.options import Options
-from kthw_routes.plan import HostPlan
 from kthw_routes.proof import Proof, Verdict
 from kthw_routes.record import ClusterLock, Run
 from kthw_routes.results import Inspection, Report, Review

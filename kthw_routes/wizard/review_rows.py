@@ -7,10 +7,11 @@ from typing import Final
 
 from kthw_routes import host_findings
 from kthw_routes.changes import BY_PRUNE, BY_REPAIR, ChangeKind
+from kthw_routes.etc_hosts import NameChange
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_files import FileChange
+from kthw_routes.host_plan import RouteChange, describe
 from kthw_routes.options import Options
-from kthw_routes.plan import NameChange, RouteChange, describe
 from kthw_routes.results import Review
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.rows import quiet

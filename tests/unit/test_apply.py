@@ -9,6 +9,7 @@ import pytest
 from kthw_routes import plan as planning
 from kthw_routes.etc_hosts import BEGIN
 from kthw_routes.events import Event, HostState, Step
+from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.apply import ChangedSinceReview, HostOutcome
@@ -19,7 +20,6 @@ from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.observed import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Privilege, Route
 from kthw_routes.options import Options
-from kthw_routes.plan import HostPlan
 
 from .builders import bare_facts, cluster, facts, internal, ip, pod_route
 

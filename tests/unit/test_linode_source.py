@@ -827,7 +827,7 @@ def test_a_netrc_file_does_not_replace_the_token(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr("kthw_routes.sources.linode.is_loopback", lambda _: False)  # else the environment has no say
+    monkeypatch.setattr("kthw_routes.sources.token.is_loopback", lambda _: False)  # else the environment has no say
     assert len(find(api, allow_http=True).cluster.nodes) == 6
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from kthw_routes import plan as planning
 from kthw_routes import transcript
 from kthw_routes.diagnosis import Layer, counted, of_pair, of_verdict
+from kthw_routes.host_plan import Plan
 from kthw_routes.observed import Pod, Route
-from kthw_routes.plan import Plan
 from kthw_routes.proof import Counters, Evidence, PairReading, Proof, Verdict, rounds
 from kthw_routes.wording import explanations
 
