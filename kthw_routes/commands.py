@@ -6,11 +6,11 @@ from kthw_routes.events import Step
 from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report, exit_code
+from kthw_routes.rollback import Fate
 from kthw_routes.running import RunningCommand
 from kthw_routes.settings import Settings
-from kthw_routes.switch import Fate
 from kthw_routes.undo_by_hand import ways_back
-from kthw_routes.wording import NEXT_LAB, failed_wish, survival
+from kthw_routes.words import NEXT_LAB, failed_wish, survival
 
 
 def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode:

@@ -19,8 +19,8 @@ from kthw_routes.findings import Finding
 from kthw_routes.options import Options
 from kthw_routes.results import Inspection
 from kthw_routes.running import RunningCommand
+from kthw_routes.sanitize import clean_line, is_plain_name
 from kthw_routes.settings import Settings
-from kthw_routes.untrusted import clean_line, is_plain_name
 
 _STDOUT: Final = Path("-")
 _WHO_KNOWS_PERSIST: Final = (

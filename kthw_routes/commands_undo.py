@@ -14,18 +14,18 @@ from kthw_routes.documents import VERSION, Json, outcome_json, plan_document
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.events import Emit, Step
 from kthw_routes.host_plan import Plan
-from kthw_routes.names import shortened
+from kthw_routes.local_files import state_folder
+from kthw_routes.node_names import shortened
 from kthw_routes.output import Printer
-from kthw_routes.record import state_folder
 from kthw_routes.results import Report, Review
+from kthw_routes.rollback import Switch
 from kthw_routes.running import RunningCommand
 from kthw_routes.runs import PastRun, Runs, read_runs, runs_in
+from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Discovery
-from kthw_routes.switch import Switch
 from kthw_routes.undoing import REFUSAL
-from kthw_routes.untrusted import clean_line
-from kthw_routes.wording import undo_summary
+from kthw_routes.words import undo_summary
 
 _RUN_ID: Final = re.compile(r"\b\d{8}T\d{6}Z-([0-9a-f]{4})\b")
 NOTHING: Final = "Nothing to take back"

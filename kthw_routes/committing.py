@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from kthw_routes.cluster import Node
+from kthw_routes.errors import RecordError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.facts import HostFacts
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import dead_man
 from kthw_routes.hosts.dead_man import Commitment
@@ -14,10 +16,9 @@ from kthw_routes.hosts.errors import HostError
 from kthw_routes.hosts.fleet import Fleet, Outcome
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.observed import HostFacts
-from kthw_routes.record import RecordError, Run
+from kthw_routes.record import Run
 from kthw_routes.results import Report
-from kthw_routes.switch import Fate
+from kthw_routes.rollback import Fate
 
 _KEPT_BY_REBOOT: Final = "a reboot before then keeps what is in files"
 """What a host that is told to take its changes back does not take back: the order does not survive a reboot."""

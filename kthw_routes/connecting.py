@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from kthw_routes.errors import UsageError
 from kthw_routes.hosts.session import Asker
-from kthw_routes.record import state_folder
+from kthw_routes.local_files import state_folder
+from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
-from kthw_routes.untrusted import clean_line
 
 if TYPE_CHECKING:
     from kthw_routes.hosts.connections import SshConnections

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kthw_routes.observed import HostFacts
+from kthw_routes.facts import HostFacts
 from kthw_routes.proof import Evidence, PairReading, Verdict
 
 

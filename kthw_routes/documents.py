@@ -19,15 +19,15 @@ from kthw_routes import row_codes
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.documents_network import network_json, text_of
 from kthw_routes.etc_hosts import NameChange
+from kthw_routes.events import HostOutcome
+from kthw_routes.facts import HostFacts, Route
 from kthw_routes.findings import Finding
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, Plan, RouteChange
-from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.json_values import Value
-from kthw_routes.observed import HostFacts, Route
 from kthw_routes.persistence.model import Choice
 from kthw_routes.proof import Counters, PairReading, Proof, Verdict
-from kthw_routes.untrusted import clean
+from kthw_routes.sanitize import clean
 
 VERSION: Final = 1
 

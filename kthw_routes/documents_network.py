@@ -6,8 +6,8 @@ Files of ours stand there whole. Of netplan's merged configuration nothing does:
 import hashlib
 from collections.abc import Mapping
 
-from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
-from kthw_routes.untrusted import clean
+from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
+from kthw_routes.sanitize import clean
 
 Json = Mapping[str, object]
 

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 
 class ExitCode(IntEnum):
@@ -57,3 +57,9 @@ class Cancelled(KthwRoutesError):
 
     def __init__(self, sentence: str = "Stopped.", hint: str = "") -> None:
         super().__init__(sentence, hint)
+
+
+class RecordError(KthwRoutesError):
+    """The run's folder cannot be written; nothing is changed on any host without it."""
+
+    exit_code = ExitCode.USAGE

@@ -12,8 +12,8 @@ from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
 from kthw_routes.changes import BY_PRUNE, ChangeKind
-from kthw_routes.names import is_host_name
-from kthw_routes.untrusted import MAX_VALUE, clean_value
+from kthw_routes.node_names import is_host_name
+from kthw_routes.sanitize import MAX_VALUE, clean_value
 
 BEGIN: Final = b"# BEGIN kthw-routes"
 END: Final = b"# END kthw-routes"

@@ -3,8 +3,8 @@
 The wizard draws events, the command line prints them, the record stores them. None of them decides anything.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -90,3 +90,32 @@ Emit = Callable[[Event], None]
 
 def discard(_event: Event) -> None:
     """An `Emit` for those who do not listen."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostOutcome:
+    """How one host ended."""
+
+    node: str
+    state: HostState
+    sentence: str = ""
+    """What is to be said of it; empty where the state says it all."""
+    hint: str = ""
+    failed_rows: Mapping[str, str] = field(default_factory=dict)
+    """Row (a prefix, or a name in /etc/hosts) -> what the host said."""
+    changes_sent: int = 0
+
+    @property
+    def unrecorded(self) -> "HostOutcome":
+        """The same where it could not be recorded how the host ended; what was to be done is on record."""
+        if not self.changes_sent:
+            return self
+        words = f"{self.node} was changed; the record of how it ended could not be written."
+        return replace(self, sentence=f"{self.sentence} {words}".strip())
+
+    def after(self, earlier: "HostOutcome") -> "HostOutcome":
+        """This try together with the one before it: what was sent then counts, and is done if nothing is left to do."""
+        if not earlier.changes_sent:
+            return self
+        state = HostState.DONE if self.state is HostState.NOTHING_TO_DO else self.state
+        return replace(self, state=state, changes_sent=max(self.changes_sent, earlier.changes_sent))

@@ -9,8 +9,8 @@ from typing import Final
 
 from kthw_routes.errors import UsageError
 from kthw_routes.export.document import Document
-from kthw_routes.local_file import read_file, replace_file
-from kthw_routes.untrusted import clean_line
+from kthw_routes.local_files import read_file, replace_file
+from kthw_routes.sanitize import clean_line
 
 _OURS: Final = re.compile(rb"\A(?:[^\n]*\n){0,3}[^\n]*\b(?:(?:Made|Written) by|nodes of a cluster, for) kthw-routes\b")
 """What stands in one of the first lines of every file of ours; KTHW's machines.txt has no room for it."""

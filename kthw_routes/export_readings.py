@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.export.formats import Format, Network
-from kthw_routes.observed import LinkSetup, NetworkSetup
+from kthw_routes.facts import LinkSetup, NetworkSetup
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.plan import wanted_routes

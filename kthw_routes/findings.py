@@ -22,7 +22,7 @@ from kthw_routes.cluster import (
     Node,
     PodCidrSource,
 )
-from kthw_routes.names import is_host_name
+from kthw_routes.node_names import is_host_name
 
 SUFFICIENT_SCOPES: Final = frozenset({"linodes:read_only"})
 """What a token needs for finding the nodes; the regions need no scope (Linode's X-Accepted-OAuth-Scopes)."""

@@ -13,8 +13,8 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
-from kthw_routes.observed import PROTOCOL, InterfaceAddress, Route
-from kthw_routes.untrusted import clean_value
+from kthw_routes.facts import PROTOCOL, InterfaceAddress, Route
+from kthw_routes.sanitize import clean_value
 
 MAX_METRIC: Final = 2**32 - 1
 MAX_TOS: Final = 2**8 - 1

@@ -7,9 +7,9 @@ reads its `table`, `undo`, `leftovers` and `switches`: these are for whoever has
 import base64
 
 from kthw_routes.documents import Json, name_json, route_json
+from kthw_routes.facts import HostFacts
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
-from kthw_routes.observed import HostFacts
 from kthw_routes.persistence.unit import TIMER
 from kthw_routes.route_edits import outcome
 

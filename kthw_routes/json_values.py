@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
-from kthw_routes.untrusted import clean, clean_line
+from kthw_routes.sanitize import clean, clean_line
 
 E = TypeVar("E", bound=StrEnum)
 

@@ -21,7 +21,7 @@ from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, Plan, RouteChange, describe
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report
-from kthw_routes.wording import (
+from kthw_routes.words import (
     KIND_TONE,
     RESTS_ON,
     Tone,

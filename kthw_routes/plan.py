@@ -13,11 +13,11 @@ from kthw_routes import etc_hosts, plan_files, unwanted
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
+from kthw_routes.facts import HostFacts, HostFile, Route, by_prefix
 from kthw_routes.host_files import MAX_FILE, FileChange
 from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
 from kthw_routes.iproute2 import pod_route
-from kthw_routes.names import is_host_name
-from kthw_routes.observed import HostFacts, HostFile, Route, by_prefix
+from kthw_routes.node_names import is_host_name
 from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn, Options, RoutesOn
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.held import Held, held_in

@@ -12,8 +12,8 @@ from typing import Final
 
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Node
+from kthw_routes.facts import HostFacts, HostFile, NetworkSetup
 from kthw_routes.host_files import FileChange
-from kthw_routes.observed import HostFacts, HostFile, NetworkSetup
 from kthw_routes.options import Options
 from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.choice import choose

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network
 
+from kthw_routes.facts import HostFacts
 from kthw_routes.host_plan import Plan
-from kthw_routes.observed import HostFacts
 
 
 class Evidence(IntEnum):

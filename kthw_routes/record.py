@@ -19,11 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from kthw_routes.errors import ExitCode, KthwRoutesError
+from kthw_routes.errors import KthwRoutesError, RecordError
 from kthw_routes.events import Event, EventKind, now
-from kthw_routes.local_file import read_start
+from kthw_routes.local_files import make_private, read_start
 
-_PRIVATE_FOLDER: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
 _PLAN: Final = "plan.json"
 _JOURNAL: Final = "journal.jsonl"
@@ -41,31 +40,8 @@ _START_BYTES: Final = 200
 """So much of a file holds the place of its run."""
 
 
-class RecordError(KthwRoutesError):
-    """The run's folder cannot be written; nothing is changed on any host without it."""
-
-    exit_code = ExitCode.USAGE
-
-
 class AnotherRun(KthwRoutesError):
     """A run on the same cluster is under way from this machine."""
-
-
-def state_folder() -> Path:
-    """`$XDG_STATE_HOME/kthw-routes`, by default `~/.local/state/kthw-routes`, on macOS too. Not created here."""
-    from platformdirs.unix import Unix
-
-    return Unix("kthw-routes").user_state_path
-
-
-def make_private(folder: Path) -> Path:
-    """`folder`, made with mode 0700 where it is missing. Raises RecordError."""
-    try:
-        folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-        folder.chmod(_PRIVATE_FOLDER)
-    except OSError as error:
-        raise RecordError(f"The folder {folder} cannot be made: {error.strerror}.", "Set XDG_STATE_HOME.") from error
-    return folder
 
 
 def _digits(runs: Path, stamp: str) -> str:

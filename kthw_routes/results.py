@@ -8,11 +8,10 @@ from kthw_routes import findings as cluster_findings
 from kthw_routes import host_findings, regions
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import ExitCode, KthwRoutesError
-from kthw_routes.events import HostState
+from kthw_routes.events import HostOutcome, HostState
+from kthw_routes.facts import HostFacts
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_plan import Plan, Planner
-from kthw_routes.hosts.apply import HostOutcome
-from kthw_routes.observed import HostFacts
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.proof import Proof
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from kthw_routes.facts import InterfaceAddress, Route
 from kthw_routes.iproute2 import RouteCommand, Verb
-from kthw_routes.observed import InterfaceAddress, Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
 from kthw_routes.terminal import TerminalAsker
-from kthw_routes.wording import summary
+from kthw_routes.words import summary
 from kthw_routes.workflow import Walk
 
 _CHANGING: Final = frozenset({HostState.CHANGING})

@@ -7,15 +7,14 @@ from typing import Final
 
 from kthw_routes import __version__, diagnosis
 from kthw_routes.cluster import Cluster
+from kthw_routes.events import HostOutcome
+from kthw_routes.facts import HostFacts, Route
 from kthw_routes.findings import Finding
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, Plan, describe
-from kthw_routes.hosts.apply import HostOutcome
-from kthw_routes.markdown import cell, inline
-from kthw_routes.observed import HostFacts, Route
 from kthw_routes.proof import PairReading, Proof
+from kthw_routes.sanitize import cell, clean, inline
 from kthw_routes.undo_by_hand import MAX_PASTED, ways_back
-from kthw_routes.untrusted import clean
 
 _BACKTICKS: Final = re.compile("`+")
 

@@ -8,13 +8,12 @@ from pathlib import PurePosixPath
 from textwrap import wrap
 from typing import Final
 
-from kthw_routes.events import HostState
+from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, Plan
-from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.hosts.programs import ETC_HOSTS
 from kthw_routes.persistence import netplan, unit
-from kthw_routes.untrusted import clean
+from kthw_routes.sanitize import clean
 
 MAX_PASTED: Final = 128 * 1024
 """Bytes of a file's former content that are shown, to be pasted."""

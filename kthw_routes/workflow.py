@@ -16,11 +16,11 @@ from kthw_routes.cluster import Cluster, Node
 from kthw_routes.committing import Switches
 from kthw_routes.documents import plan_document
 from kthw_routes.errors import KthwRoutesError, OwnFault, UsageError
-from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.events import Emit, Event, EventKind, HostOutcome, HostState, Step
+from kthw_routes.facts import HostFacts
 from kthw_routes.findings import Level
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import apply as applying
-from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.hosts.errors import ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.hosts.facts import look, settled
@@ -30,7 +30,6 @@ from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.journal import host_record
-from kthw_routes.observed import HostFacts
 from kthw_routes.options import Options
 from kthw_routes.proof import Proof, Verdict
 from kthw_routes.record import ClusterLock, Run

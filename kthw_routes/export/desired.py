@@ -12,12 +12,12 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.errors import UsageError
-from kthw_routes.names import is_host_name
-from kthw_routes.observed import NetworkSetup
+from kthw_routes.facts import NetworkSetup
+from kthw_routes.node_names import is_host_name
 from kthw_routes.options import DEFAULT_OPTIONS, Options
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.plan import Wanted, wanted_names, wanted_routes
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]{0,63}\$?", re.ASCII)
 _TARGET: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)

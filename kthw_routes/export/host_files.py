@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from kthw_routes.errors import UsageError
 from kthw_routes.export.desired import Desired, DesiredHost
 from kthw_routes.export.document import Document
-from kthw_routes.observed import HostFile
+from kthw_routes.facts import HostFile
 from kthw_routes.persistence.managers import MODULES
 from kthw_routes.persistence.model import Manager
 

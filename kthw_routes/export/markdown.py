@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from kthw_routes.export import batch, hosts_block
 from kthw_routes.export.desired import Desired, DesiredHost
 from kthw_routes.export.document import BY, Document
-from kthw_routes.markdown import cell, inline
 from kthw_routes.plan import Wanted
+from kthw_routes.sanitize import cell, inline
 
 
 def render(desired: Desired) -> tuple[Document, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from kthw_routes.errors import UsageError
 from kthw_routes.export.desired import DesiredHost
-from kthw_routes.observed import HostFile
+from kthw_routes.facts import HostFile
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import HeldRoute, Persist
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import paramiko
 from paramiko.agent import SSH2_AGENT_IDENTITIES_ANSWER, AgentKey, AgentSSH, cSSH2_AGENTC_REQUEST_IDENTITIES
 
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 MAX_REPLY: Final = 256 * 1024
 """Bytes of an answer, as OpenSSH."""

@@ -1,13 +1,14 @@
 """Making the plan so on one host: read again, compare with the review, journal, change, read back."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.cluster import Node
 from kthw_routes.errors import KthwRoutesError
-from kthw_routes.events import HostState
+from kthw_routes.events import HostOutcome, HostState
+from kthw_routes.facts import HostFacts, HostFile
 from kthw_routes.host_plan import HostPlan, Planner, RouteChange, describe
 from kthw_routes.hosts import dead_man, hosts_file, network_setup, own_files, programs
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, TookTooLong
@@ -15,7 +16,6 @@ from kthw_routes.hosts.facts import read_addresses, read_forwarding, read_routes
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import RouteCommand, failed_lines
-from kthw_routes.observed import HostFacts, HostFile
 from kthw_routes.persistence.managers import entries, manager_of
 
 Journal = Callable[[HostPlan, HostFacts], None]
@@ -39,35 +39,6 @@ class ChangedSinceReview(HostError):
 
     def __init__(self, node: str, what: str) -> None:
         super().__init__(node, f"changed since the review: {what}.", "Look again and review.")
-
-
-@dataclass(frozen=True, slots=True)
-class HostOutcome:
-    """How one host ended."""
-
-    node: str
-    state: HostState
-    sentence: str = ""
-    """What is to be said of it; empty where the state says it all."""
-    hint: str = ""
-    failed_rows: Mapping[str, str] = field(default_factory=dict)
-    """Row (a prefix, or a name in /etc/hosts) -> what the host said."""
-    changes_sent: int = 0
-
-    @property
-    def unrecorded(self) -> "HostOutcome":
-        """The same where it could not be recorded how the host ended; what was to be done is on record."""
-        if not self.changes_sent:
-            return self
-        words = f"{self.node} was changed; the record of how it ended could not be written."
-        return replace(self, sentence=f"{self.sentence} {words}".strip())
-
-    def after(self, earlier: "HostOutcome") -> "HostOutcome":
-        """This try together with the one before it: what was sent then counts, and is done if nothing is left to do."""
-        if not earlier.changes_sent:
-            return self
-        state = HostState.DONE if self.state is HostState.NOTHING_TO_DO else self.state
-        return replace(self, state=state, changes_sent=max(self.changes_sent, earlier.changes_sent))
 
 
 def apply(

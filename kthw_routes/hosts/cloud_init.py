@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
+from kthw_routes.facts import HostFile
 from kthw_routes.hosts import own_paths, programs, whole_file
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.observed import HostFile
 
 CLOUD_INIT: Final = (PurePosixPath("/etc/cloud/cloud.cfg"), PurePosixPath("/etc/cloud/cloud-init.disabled"))
 """Where the first exists and the second does not, cloud-init runs."""

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Final
 
-from kthw_routes.untrusted import clean, clean_line
+from kthw_routes.sanitize import clean, clean_line
 
 TIMED_OUT: Final = 124
 """The exit status of a program that `timeout` ended on the host."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from kthw_routes.cluster import Endpoint, Node
+from kthw_routes.errors import RecordError
 from kthw_routes.hosts.agent import Tell
 from kthw_routes.hosts.errors import HostKeyUnknown, Unreachable
 from kthw_routes.hosts.keys import Keys
@@ -14,8 +15,8 @@ from kthw_routes.hosts.privilege import probe_privilege
 from kthw_routes.hosts.session import Asker, NewHostKey, Session
 from kthw_routes.hosts.ssh import Access, SshSession
 from kthw_routes.hosts.ssh_config import SYSTEM_CONFIG, SshConfig
+from kthw_routes.local_files import make_private
 from kthw_routes.options import AS_USUAL, SshOptions
-from kthw_routes.record import RecordError, make_private
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for a TCP connection; less where a host may not even stay silent that long."""

@@ -21,8 +21,8 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 
 from kthw_routes.hosts.errors import HostError
+from kthw_routes.sanitize import clean
 from kthw_routes.secret import Secret
-from kthw_routes.untrusted import clean
 
 MASK: Final = "***"
 MIN_HIDDEN: Final = 4

@@ -10,13 +10,13 @@ from typing import Final
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node, PodCidrSource
 from kthw_routes.events import HostState, now
+from kthw_routes.facts import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
 from kthw_routes.hosts import hosts_file, network_setup, programs
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import HostError, NoIproute, NoRoot
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import UnreadableOutput, parse_addresses, parse_routes
-from kthw_routes.observed import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
-from kthw_routes.untrusted import clean_line, clean_value
+from kthw_routes.sanitize import clean_line, clean_value
 
 _MOST_NAMESPACES: Final = 12
 """So many network namespaces are searched for a pod; one is enough for the proof."""

@@ -23,7 +23,7 @@ from kthw_routes.hosts.errors import (
 )
 from kthw_routes.hosts.ssh_config import Resolved
 from kthw_routes.hosts.transport import NoCommonAlgorithm
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 _NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN}
 _MAX_NAMES = 12

@@ -3,7 +3,7 @@
 from kthw_routes.hosts import programs, whole_file
 from kthw_routes.hosts.errors import FileTooLarge, TookTooLong
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.untrusted import clean_value
+from kthw_routes.sanitize import clean_value
 
 
 def read(visit: Visit) -> tuple[bytes | None, str]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from kthw_routes.hosts.ssh_config_lines import name_matches
-from kthw_routes.local_file import read_file, replace_file
+from kthw_routes.local_files import read_file, replace_file
 
 MAX_FILE: Final = 32 * 1024 * 1024
 """Bytes of a known_hosts file."""

@@ -11,11 +11,11 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
+from kthw_routes.facts import HostFile
 from kthw_routes.hosts import netplan_says, programs
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.observed import HostFile
 from kthw_routes.persistence import netplan
 from kthw_routes.persistence.held import held_in
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
 from kthw_routes.plan_files import FORWARDING_FILE
-from kthw_routes.untrusted import PLAIN_NAME
+from kthw_routes.sanitize import PLAIN_NAME
 
 _NAME: Final = "kthw-routes"
 _FIXED: Final = frozenset((netplan.PATH, ifupdown.PATH, networkmanager.PATH, *unit.PATHS, FORWARDING_FILE.path))

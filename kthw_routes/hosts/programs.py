@@ -10,13 +10,13 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import PurePosixPath
 from typing import Final
 
+from kthw_routes.facts import Route
 from kthw_routes.host_files import MAX_FILE
 from kthw_routes.hosts import own_paths
 from kthw_routes.hosts.command import Command
 from kthw_routes.iproute2 import RouteCommand, batch
-from kthw_routes.observed import Route
 from kthw_routes.persistence import unit
-from kthw_routes.untrusted import is_plain_name
+from kthw_routes.sanitize import is_plain_name
 
 CNI_FOLDER: Final = PurePosixPath("/etc/cni/net.d")
 KUBELET_CONFIG: Final = PurePosixPath("/var/lib/kubelet/kubelet-config.yaml")

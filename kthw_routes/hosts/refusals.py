@@ -10,7 +10,7 @@ from typing import Final
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import CommandNotRun, NoRoot, SecretEchoed, WrongSudoPassword
 from kthw_routes.hosts.streams import Stream
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 _MAX_READ: Final = 8 * 1024
 """Bytes of each stream that are looked at."""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts.command import Command, Result
-from kthw_routes.observed import HostKey, Privilege
 
 OnLine = Callable[[str, bool], None]
 """Takes one line that the host wrote, without its newline and free of control bytes, and whether it was stderr."""

@@ -18,6 +18,7 @@ import paramiko
 from fabric.runners import Remote
 
 from kthw_routes.cluster import Endpoint
+from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot
 from kthw_routes.hosts.exchange import Endless, Exchange, Silent
@@ -51,7 +52,6 @@ from kthw_routes.hosts.transport import (
     hang_up,
     run_in,
 )
-from kthw_routes.observed import HostKey, Privilege
 
 REFUSED_PATIENCE: Final = 5.0
 """Seconds for which a channel that is refused is asked for again."""

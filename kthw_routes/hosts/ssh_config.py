@@ -16,7 +16,7 @@ from kthw_routes.cluster import Endpoint
 from kthw_routes.errors import UsageError
 from kthw_routes.hosts.ssh_config_lines import Line, LineReader, is_none
 from kthw_routes.hosts.ssh_config_options import WANTED, Options, expand, local_user
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 DEFAULT_PORT: Final = 22
 DEFAULT_USER: Final = "root"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from kthw_routes.errors import UsageError
-from kthw_routes.local_file import read_file
-from kthw_routes.untrusted import clean, clean_line
+from kthw_routes.local_files import read_file
+from kthw_routes.sanitize import clean, clean_line
 
 MAX_DEPTH: Final = 16
 """Files within files, as OpenSSH."""

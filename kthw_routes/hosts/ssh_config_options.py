@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from kthw_routes.hosts.ssh_config_lines import Line, name_matches
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 NO_AGENT: Final = Path(os.devnull)
 """`IdentityAgent none`."""

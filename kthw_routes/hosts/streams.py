@@ -8,7 +8,7 @@ from typing import Final
 
 from kthw_routes.hosts.command import MAX_CAPTURE
 from kthw_routes.hosts.session import OnLine
-from kthw_routes.untrusted import clean
+from kthw_routes.sanitize import clean
 
 MAX_LINE: Final = 4 * 1024
 """Bytes of a line that are told."""

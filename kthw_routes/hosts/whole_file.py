@@ -16,7 +16,7 @@ from kthw_routes.hosts import programs
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import FileTooLarge, OutputCut, TookTooLong
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 _DIGEST: Final = re.compile(r"([0-9a-f]{64}) [ *](/.+)")
 _SIZE: Final = re.compile(r"([0-9]{1,19}) (/.+)", re.ASCII)

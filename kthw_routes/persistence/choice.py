@@ -7,12 +7,12 @@ Network Helper writes on the next, where a file of netplan's has no effect (meas
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from kthw_routes.observed import LinkSetup, NetworkSetup
+from kthw_routes.facts import LinkSetup, NetworkSetup
 from kthw_routes.persistence import netplan, networkd
 from kthw_routes.persistence.managers import MODULES, NAMES, files_of
 from kthw_routes.persistence.model import Choice, HeldRoute, Manager, Persist
 from kthw_routes.persistence.text import listed
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 NOT_ASKED: Final = "it was not asked for"
 

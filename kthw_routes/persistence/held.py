@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 
-from kthw_routes.observed import HostFile
+from kthw_routes.facts import HostFile
 from kthw_routes.persistence import managers
 
 Held = Mapping[tuple[IPv4Network, IPv4Address | None], str]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.observed import HostFile, NetworkSetup
+from kthw_routes.facts import HostFile, NetworkSetup
 from kthw_routes.persistence import scripts
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.persistence.text import strange

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final, Protocol
 
-from kthw_routes.observed import HostFile, NetworkSetup
+from kthw_routes.facts import HostFile, NetworkSetup
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
 from kthw_routes.persistence.model import HeldRoute, Manager
 

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
+from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.persistence.text import by_device, content, heading, held, listed, strange, text_of
-from kthw_routes.untrusted import clean_line, is_plain_name
+from kthw_routes.sanitize import clean_line, is_plain_name
 
 PATH: Final = PurePosixPath("/etc/netplan/90-kthw-routes.yaml")
 _GENERATED: Final = PurePosixPath("/run/systemd/network")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.observed import PROTOCOL, HostFile, LinkSetup, NetworkSetup
+from kthw_routes.facts import PROTOCOL, HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.persistence.text import (
     by_device,
@@ -21,7 +21,7 @@ from kthw_routes.persistence.text import (
     strange,
     text_of,
 )
-from kthw_routes.untrusted import PLAIN_NAME, clean_line, is_plain_name
+from kthw_routes.sanitize import PLAIN_NAME, clean_line, is_plain_name
 
 FOLDER: Final = PurePosixPath("/etc/systemd/network")
 _FILE_NAME: Final = "90-kthw-routes.conf"

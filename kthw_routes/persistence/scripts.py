@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.observed import PROTOCOL, HostFile
+from kthw_routes.facts import PROTOCOL, HostFile
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.persistence.text import by_device, content, heading, held, text_of
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from kthw_routes.observed import HostFile
+from kthw_routes.facts import HostFile
 from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.untrusted import clean, is_plain_name
+from kthw_routes.sanitize import clean, is_plain_name
 
 _LONGEST_DEVICE: Final = 15
 """IFNAMSIZ, less the NUL at the end."""

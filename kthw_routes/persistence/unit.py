@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.observed import PROTOCOL, HostFile, NetworkSetup
+from kthw_routes.facts import PROTOCOL, HostFile, NetworkSetup
 from kthw_routes.persistence import scripts
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.persistence.text import content, heading

@@ -21,6 +21,7 @@ from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, Cluster, Role
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Emit
 from kthw_routes.findings import Finding, Level, of_token
+from kthw_routes.sanitize import clean_line
 from kthw_routes.sources import linode_errors
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.linode_answers import (
@@ -35,7 +36,6 @@ from kthw_routes.sources.linode_errors import Answer, LinodeError
 from kthw_routes.sources.linode_nodes import Search, Via
 from kthw_routes.sources.token import DEFAULT_URL, Token, is_loopback, sent_unencrypted
 from kthw_routes.sources.tries import OpenSockets, note, persistently, run_beside
-from kthw_routes.untrusted import clean_line
 
 if TYPE_CHECKING:
     import requests

@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from kthw_routes.errors import UsageError
-from kthw_routes.local_file import read_file
+from kthw_routes.local_files import read_file
+from kthw_routes.sanitize import clean_line
 from kthw_routes.secret import Secret
-from kthw_routes.untrusted import clean_line
 
 DEFAULT_URL: Final = "https://api.linode.com/v4"
 

@@ -6,8 +6,8 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.names import is_host_name
-from kthw_routes.untrusted import clean_line
+from kthw_routes.node_names import is_host_name
+from kthw_routes.sanitize import clean_line
 
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?")
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role
-from kthw_routes.names import expected_pod_cidr, natural_order
+from kthw_routes.node_names import expected_pod_cidr, natural_order
 from kthw_routes.options import DEFAULT_OPTIONS, Options
 from kthw_routes.settings import Settings
 from kthw_routes.sources.inventory.values import address_of

@@ -12,9 +12,9 @@ from kthw_routes.persistence.held import short_name
 from kthw_routes.persistence.managers import manager_of
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report, Review
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 from kthw_routes.wizard.choices import SourceChoice
-from kthw_routes.wording import survival
+from kthw_routes.words import survival
 
 
 def place(source: SourceChoice, cluster: Cluster | None) -> str:

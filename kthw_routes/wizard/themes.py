@@ -9,7 +9,7 @@ from textual.color import Color
 from textual.content import Content
 from textual.theme import Theme
 
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 NIGHT: Final = Theme(
     name="kthw-night",

@@ -8,7 +8,7 @@ from kthw_routes.connecting import connect, linode_source
 from kthw_routes.errors import UsageError
 from kthw_routes.events import discard
 from kthw_routes.options import Options
-from kthw_routes.switch import Fate
+from kthw_routes.rollback import Fate
 from kthw_routes.terminal import TerminalAsker
 from kthw_routes.workflow import Walk
 from tests.journeys.faults import Faults

@@ -9,7 +9,7 @@ import pytest
 
 from kthw_routes.demo.account import LinodeInstance
 from kthw_routes.demo.linode_api import LinodeApi
-from kthw_routes.untrusted import clean
+from kthw_routes.sanitize import clean
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, state
 from tests.journeys.running import Answer

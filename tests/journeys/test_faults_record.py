@@ -21,7 +21,7 @@ from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.options import Options
 from kthw_routes.record import Run
 from kthw_routes.results import Report
-from kthw_routes.switch import Fate
+from kthw_routes.rollback import Fate
 from kthw_routes.terminal import TerminalAsker
 from kthw_routes.workflow import Walk
 from tests.journeys.faults import Faults

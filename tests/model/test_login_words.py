@@ -8,11 +8,11 @@ from shutil import which
 
 import pytest
 
+from kthw_routes.facts import Privilege
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import CommandNotRun, NotSsh
 from kthw_routes.hosts.privilege import probe_privilege
 from kthw_routes.hosts.ssh import SshSession
-from kthw_routes.observed import Privilege
 from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")

@@ -23,11 +23,11 @@ from kthw_routes.demo.pods import add_pod, pod_cidr
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.documents import plan_document, proof_json
 from kthw_routes.errors import OwnFault
+from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts import fleet
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import HostError
 from kthw_routes.hosts.session import OnLine
-from kthw_routes.observed import HostKey, Privilege
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.transcript import head

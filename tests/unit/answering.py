@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 
+from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import HostError
 from kthw_routes.hosts.session import OnLine
-from kthw_routes.observed import HostKey, Privilege
 
 
 def said(text: str = "", status: int = 0, err: str = "") -> Result:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role
-from kthw_routes.observed import PROTOCOL, HostFacts, HostKey, InterfaceAddress, Privilege, Route
+from kthw_routes.facts import PROTOCOL, HostFacts, HostKey, InterfaceAddress, Privilege, Route
 
 
 def net(text: str) -> IPv4Network:

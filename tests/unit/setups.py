@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
+from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import HeldRoute, Manager
 

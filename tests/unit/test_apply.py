@@ -8,17 +8,17 @@ import pytest
 
 from kthw_routes import plan as planning
 from kthw_routes.etc_hosts import BEGIN
-from kthw_routes.events import Event, HostState, Step
+from kthw_routes.events import Event, HostOutcome, HostState, Step
+from kthw_routes.facts import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Privilege, Route
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts import programs
-from kthw_routes.hosts.apply import ChangedSinceReview, HostOutcome
+from kthw_routes.hosts.apply import ChangedSinceReview
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import ConnectionLost, HostError
 from kthw_routes.hosts.probe import verdicts
 from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.observed import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Privilege, Route
 from kthw_routes.options import Options
 
 from .builders import bare_facts, cluster, facts, internal, ip, pod_route

@@ -6,14 +6,13 @@ import pytest
 
 from kthw_routes import plan as planning
 from kthw_routes.cluster import Cluster, Selection
-from kthw_routes.events import HostState, Step
+from kthw_routes.events import HostOutcome, HostState, Step
+from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import apply as applying
-from kthw_routes.hosts.apply import HostOutcome
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import HostError
 from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.observed import HostFacts
 from kthw_routes.options import Options
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import Manager, Persist

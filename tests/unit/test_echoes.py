@@ -11,8 +11,8 @@ import pytest
 
 from kthw_routes.hosts.echoes import Echoes
 from kthw_routes.hosts.errors import HostError
+from kthw_routes.sanitize import clean, clean_line
 from kthw_routes.secret import Secret
-from kthw_routes.untrusted import clean, clean_line
 
 SECRETS = ("correct horse", "hunter2", "pa'ss\"wo\\rd", "gröne 9", "tr0ub4dor&3", "100%sure", " padded one ")
 

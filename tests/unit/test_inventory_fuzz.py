@@ -6,12 +6,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kthw_routes.names import is_host_name
+from kthw_routes.node_names import is_host_name
+from kthw_routes.sanitize import clean
 from kthw_routes.sources.inventory import Inventory, InventoryError, parse
 from kthw_routes.sources.inventory.problems import Problems
 from kthw_routes.sources.inventory.toml_positions import positions_in
 from kthw_routes.sources.inventory.toml_syntax import parse as parse_toml
-from kthw_routes.untrusted import clean
 
 FILES = Path(__file__).parent.parent / "data" / "inventories"
 SEEDS = [

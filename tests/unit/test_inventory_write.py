@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kthw_routes import regions
 from kthw_routes.cluster import AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role, Selection
 from kthw_routes.errors import UsageError
-from kthw_routes.names import expected_pod_cidr, is_host_name, natural_order
+from kthw_routes.node_names import expected_pod_cidr, is_host_name, natural_order
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.sources.inventory import InventoryKind, parse, read

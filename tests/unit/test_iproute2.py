@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from kthw_routes.facts import Route
 from kthw_routes.iproute2 import (
     MAX_METRIC,
     RouteCommand,
@@ -21,7 +22,6 @@ from kthw_routes.iproute2 import (
     parse_routes,
     pod_route,
 )
-from kthw_routes.observed import Route
 
 from .builders import ip, net
 

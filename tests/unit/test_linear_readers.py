@@ -8,15 +8,16 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes import etc_hosts, markdown
+from kthw_routes import etc_hosts
 from kthw_routes.events import Step
+from kthw_routes.facts import HostFile
 from kthw_routes.hosts import netplan_says, network_setup
 from kthw_routes.hosts.command import Result
 from kthw_routes.hosts.facts import look
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2 import failed_lines, parse_addresses
-from kthw_routes.observed import HostFile
 from kthw_routes.persistence import ifupdown, netplan, networkd
+from kthw_routes.sanitize import inline
 from kthw_routes.sources.linode_errors import Answer, of_answer
 
 from .answering import Answering, said
@@ -105,7 +106,7 @@ def _addresses(text: str) -> None:
         _held,
         _addresses,
         failed_lines,
-        markdown.inline,
+        inline,
         lambda text: netplan_says.complaint(Result(1, b"", text.encode())),
         lambda text: of_answer(Answer(400, reasons=(text, text)), "api.linode.com", "here"),
     ],

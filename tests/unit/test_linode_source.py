@@ -29,13 +29,13 @@ from kthw_routes.demo.linode_api import FIRST_ID, Fault, LinodeApi
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, Step, discard
 from kthw_routes.findings import Level, of_cluster
-from kthw_routes.names import is_host_name
+from kthw_routes.node_names import is_host_name
+from kthw_routes.sanitize import clean_line
 from kthw_routes.secret import Secret
 from kthw_routes.sources import Discovery, Source, tries
 from kthw_routes.sources.linode import LinodeSource, Patience
 from kthw_routes.sources.linode_errors import LinodeError, Trouble, seconds_to_wait
 from kthw_routes.sources.token import Token
-from kthw_routes.untrusted import clean_line
 
 AS_SHIPPED = Patience(backoff=0.01)
 """Waits as the product does, so that a busy machine is never taken for a silent Linode; tries again at once."""

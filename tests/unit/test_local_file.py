@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes.local_file import read_file
+from kthw_routes.local_files import read_file
 
 
 def test_reads_a_file_whole_and_follows_links(tmp_path: Path) -> None:

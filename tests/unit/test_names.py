@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.names import expected_pod_cidr, is_host_name, natural_order, number_in, shortened
+from kthw_routes.node_names import expected_pod_cidr, is_host_name, natural_order, number_in, shortened
 
 
 @pytest.mark.parametrize("name", ["worker-0", "Worker-0", "w", "0", "a.b", "worker-0.example.com", "x" * 63])

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.observed import LinkSetup, NetworkSetup
+from kthw_routes.facts import LinkSetup, NetworkSetup
 from kthw_routes.persistence.choice import NOT_ASKED, choose
 from kthw_routes.persistence.managers import MODULES
 from kthw_routes.persistence.model import Manager, Persist

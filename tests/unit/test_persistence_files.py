@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.observed import HostFile, LinkSetup, NetworkSetup
+from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence import ifupdown, netplan, networkd, unit
 from kthw_routes.persistence.held import held_in
 from kthw_routes.persistence.managers import MODULES, entries, manager_of, why_unread

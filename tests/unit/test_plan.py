@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
+from kthw_routes.facts import HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.host_files import MAX_FILE
 from kthw_routes.host_plan import RouteChange
-from kthw_routes.observed import HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.options import NamesOn, Options
 
 from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route, worker

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
+from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import own_paths
-from kthw_routes.observed import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan
 from kthw_routes.persistence.managers import MODULES, entries

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from kthw_routes import plan as planning
 from kthw_routes import transcript
 from kthw_routes.diagnosis import Layer, counted, of_pair, of_verdict
+from kthw_routes.facts import Pod, Route
 from kthw_routes.host_plan import Plan
-from kthw_routes.observed import Pod, Route
 from kthw_routes.proof import Counters, Evidence, PairReading, Proof, Verdict, rounds
-from kthw_routes.wording import explanations
+from kthw_routes.words import explanations
 
 from .builders import bare_facts, cluster, facts, ip, net, pod_route
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from kthw_routes.errors import RecordError
 from kthw_routes.events import Event, EventKind, Step
-from kthw_routes.record import AnotherRun, ClusterLock, Place, RecordError, Run, place_of, state_folder
+from kthw_routes.local_files import state_folder
+from kthw_routes.record import AnotherRun, ClusterLock, Place, Run, place_of
 
 
 def test_of_two_runs_within_a_second_the_later_one_sorts_behind(tmp_path: Path) -> None:

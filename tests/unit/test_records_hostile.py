@@ -25,8 +25,8 @@ from kthw_routes.journal import host_record
 from kthw_routes.persistence.unit import TIMER
 from kthw_routes.record import Run
 from kthw_routes.runs import Kind, PastRun, read_run, read_runs
+from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings
-from kthw_routes.untrusted import clean_line
 from tests.unit.builders import facts, ip, net, worker
 from tests.unit.test_runs import BOTH, END, FIRST, SECOND, THIRD, write_run
 

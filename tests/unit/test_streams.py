@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kthw_routes.facts import Privilege
 from kthw_routes.hosts.command import MAX_CAPTURE, MAX_WORDS, Command, Result
 from kthw_routes.hosts.rendering import marks_of, render
 from kthw_routes.hosts.streams import FURTHER, MAX_LINE, MAX_LINES, MAX_TOLD, Live, Stream
-from kthw_routes.observed import Privilege
 
 MARK = "kthw-routes-0123"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.untrusted import MAX_VALUE, clean, clean_line, clean_value
+from kthw_routes.sanitize import MAX_VALUE, clean, clean_line, clean_value
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import pytest
 from kthw_routes import plan as planning
 from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, PodCidrSource, Selection
+from kthw_routes.facts import HostFile, Route
 from kthw_routes.findings import Level, of_cluster
 from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts.facts import settled
-from kthw_routes.observed import HostFile, Route
 from kthw_routes.options import Options
 from kthw_routes.persistence import networkd
 from kthw_routes.row_codes import RouteCode, of_route

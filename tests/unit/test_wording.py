@@ -5,7 +5,7 @@ from kthw_routes.changes import ChangeKind
 from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Persist
-from kthw_routes.wording import failed_wish, matrix_sources, summary
+from kthw_routes.words import failed_wish, matrix_sources, summary
 
 from .builders import cluster, facts, pod_route
 

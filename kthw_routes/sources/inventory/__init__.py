@@ -9,11 +9,11 @@ from typing import Final
 
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Emit, Event, EventKind, Step, now
+from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.inventory.model import Inventory, InventoryKind
 from kthw_routes.sources.inventory.problems import InventoryError, Problem
 from kthw_routes.sources.inventory.reading import parse, read
-from kthw_routes.untrusted import clean_line
 
 __all__ = ["Inventory", "InventoryError", "InventoryKind", "InventorySource", "Problem", "parse", "read"]
 

@@ -14,11 +14,11 @@ from typing import Final, TypeVar
 
 from kthw_routes.cluster import Endpoint, Role
 from kthw_routes.findings import Finding, Level
+from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory import values
 from kthw_routes.sources.inventory.drafts import Draft, Reading
 from kthw_routes.sources.inventory.model import OwnSettings
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong, quoted
-from kthw_routes.untrusted import clean_line
 
 T = TypeVar("T")
 

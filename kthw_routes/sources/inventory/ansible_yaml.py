@@ -12,13 +12,13 @@ from typing import Final
 import yaml
 from yaml.reader import ReaderError
 
+from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory import ansible
 from kthw_routes.sources.inventory.ansible import ALL, Inventories, TooMany, reading_of
 from kthw_routes.sources.inventory.ansible_ranges import expand
 from kthw_routes.sources.inventory.drafts import Reading
 from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated, quoted
 from kthw_routes.sources.inventory.values import expected
-from kthw_routes.untrusted import clean_line
 
 _MOST_NODES: Final = 50_000
 _MOST_VISITS: Final = 50_000

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from kthw_routes.cluster import Endpoint, Node, PodCidrSource, Role
 from kthw_routes.findings import Finding
-from kthw_routes.names import expected_pod_cidr, natural_order
+from kthw_routes.node_names import expected_pod_cidr, natural_order
 from kthw_routes.sources.inventory import pod_cidrs
 from kthw_routes.sources.inventory.model import OwnSettings
 from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated, Wrong, quoted

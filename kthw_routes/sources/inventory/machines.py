@@ -10,7 +10,7 @@ from typing import Final
 
 from kthw_routes.cluster import Endpoint, Role
 from kthw_routes.findings import Finding, Level
-from kthw_routes.names import is_host_name
+from kthw_routes.node_names import is_host_name
 from kthw_routes.sources.inventory import values
 from kthw_routes.sources.inventory.drafts import Draft, Reading
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong

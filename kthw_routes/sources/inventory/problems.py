@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from kthw_routes.errors import UsageError
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ import tomllib
 from dataclasses import dataclass
 from typing import Final
 
+from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory.problems import Place, Problems
 from kthw_routes.sources.inventory.toml_positions import positions_in
-from kthw_routes.untrusted import clean_line
 
 _MOST_REPAIRS: Final = 50
 _MOST_WORK: Final = 5_000_000

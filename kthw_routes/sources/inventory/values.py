@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kthw_routes.cluster import LINODE_PRIVATE, Address, AddressKind, Endpoint, Role
-from kthw_routes.names import is_host_name
+from kthw_routes.node_names import is_host_name
 from kthw_routes.sources.inventory.problems import Wrong, quoted
 
 PRIVATE_RANGES: Final = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))

@@ -11,13 +11,13 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.errors import UsageError
-from kthw_routes.local_file import replace_file
-from kthw_routes.names import expected_pod_cidr
+from kthw_routes.local_files import replace_file
+from kthw_routes.node_names import expected_pod_cidr
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist
+from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory.problems import InventoryError
 from kthw_routes.sources.inventory.reading import parse
-from kthw_routes.untrusted import clean_line
 
 _CERTAIN: Final = frozenset({PodCidrSource.TYPED, PodCidrSource.CNI, PodCidrSource.KUBELET})
 """Where a pod CIDR is said by somebody, and no guess from the name."""

@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from kthw_routes.wizard.themes import content
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 T = TypeVar("T")
 

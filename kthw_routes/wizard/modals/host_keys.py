@@ -8,7 +8,7 @@ from textual.widgets import Button, Static
 from kthw_routes.hosts.session import NewHostKey
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.themes import content
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 
 class AskHostKeys(Dialog[str]):

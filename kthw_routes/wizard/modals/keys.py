@@ -5,7 +5,7 @@ from textual.widgets import Static
 
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.themes import content
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 Keys = tuple[tuple[str, str], ...]
 

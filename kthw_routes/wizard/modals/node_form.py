@@ -11,7 +11,7 @@ from kthw_routes.cluster import AddressKind, Cluster, Node, PodCidrSource
 from kthw_routes.wizard import entries
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.themes import content
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 
 class NodeForm(Dialog[Node]):

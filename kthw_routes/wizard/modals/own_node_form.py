@@ -13,7 +13,7 @@ from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.own_nodes import likely_name, likely_pod_cidr, typed
 from kthw_routes.wizard.themes import content
 from kthw_routes.wizard.widgets.spin import Spin
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 _ROLES = tuple(Role)
 _HINTS = {

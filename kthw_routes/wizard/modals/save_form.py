@@ -8,12 +8,12 @@ from textual.containers import Horizontal
 from textual.widgets import Button, Input, Static
 
 from kthw_routes.errors import UsageError
+from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory.write import save
-from kthw_routes.untrusted import clean_line
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.themes import content
 from kthw_routes.wizard.widgets.path_input import PathInput
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 _HINT = "Tab completes the path."
 

@@ -17,7 +17,7 @@ from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.lessons import lesson
 from kthw_routes.wizard.widgets.frame import ButtonRow, Head, Rail, Status, WhyPanel
 from kthw_routes.wizard.widgets.prose import Prose
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 if TYPE_CHECKING:
     from kthw_routes.wizard.app import WizardApp

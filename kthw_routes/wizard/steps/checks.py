@@ -13,9 +13,9 @@ from textual.widgets import Button, DataTable
 from kthw_routes.cluster import Node
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, EventKind, HostState, Step
+from kthw_routes.facts import HostFacts, Privilege
 from kthw_routes.findings import Finding, stops
 from kthw_routes.hosts.errors import HostKeyChanged
-from kthw_routes.observed import HostFacts, Privilege
 from kthw_routes.results import Inspection
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.journey import Looked
@@ -26,7 +26,7 @@ from kthw_routes.wizard.widgets.findings import FindingList, FindingView
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
-from kthw_routes.wording import RESTS_ON, Tone, Words, count, state_tone
+from kthw_routes.words import RESTS_ON, Tone, Words, count, state_tone
 
 _ACCESS = {
     Privilege.ROOT: "root",

@@ -14,7 +14,7 @@ from textual.widgets import Button, DataTable
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.findings import Finding, Level, stops
-from kthw_routes.untrusted import clean_line
+from kthw_routes.sanitize import clean_line
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.modals.confirm import Confirm
@@ -27,7 +27,7 @@ from kthw_routes.wizard.widgets.findings import FindingList, FindingView
 from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
-from kthw_routes.wording import Tone, Words, count
+from kthw_routes.words import Tone, Words, count
 
 _WITH_FILE = "kthw-routes --inventory FILE"
 _COLUMN_OF = {

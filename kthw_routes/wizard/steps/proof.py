@@ -26,16 +26,7 @@ from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
-from kthw_routes.wording import (
-    NEXT_LAB,
-    REBOOT,
-    Tone,
-    Words,
-    count,
-    explanations,
-    proof_cell,
-    undo_summary,
-)
+from kthw_routes.words import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, undo_summary
 
 _MOST_LEFT: Final = 8
 """Lines that the question lists; all of them stand in the transcript."""

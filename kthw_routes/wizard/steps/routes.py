@@ -31,7 +31,7 @@ from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.spin import Spin
 from kthw_routes.wizard.widgets.tick import Tick
-from kthw_routes.wording import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
+from kthw_routes.words import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
 
 WIDEST_MATRIX: Final = 12
 """Workers; a wider matrix is no picture any more, and the rows below it say the same."""

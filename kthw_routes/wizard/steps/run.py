@@ -21,7 +21,7 @@ from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
-from kthw_routes.wording import Tone, Words, count, state_tone
+from kthw_routes.words import Tone, Words, count, state_tone
 
 _ALL = "*"
 """The key of the row of all hosts; no node has this name, as it is no host name."""

@@ -22,7 +22,7 @@ from kthw_routes.wizard.themes import content, cut_middle
 from kthw_routes.wizard.widgets.path_input import PathInput
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose, problem_words
 from kthw_routes.wizard.widgets.tick import Option, Pick
-from kthw_routes.wording import Tone, Words, count
+from kthw_routes.words import Tone, Words, count
 
 _LABS = {
     "ca-central": "inside this program; pods get through",

@@ -9,7 +9,7 @@ from textual.widgets import Static
 from kthw_routes.findings import Finding, Level
 from kthw_routes.wizard.themes import content
 from kthw_routes.wizard.widgets.tick import Tick
-from kthw_routes.wording import Tone, Words, level_tone, level_word
+from kthw_routes.words import Tone, Words, level_tone, level_word
 
 _ORDER = {Level.STOP: 0, Level.SKIP_HOST: 1}
 

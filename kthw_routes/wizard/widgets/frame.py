@@ -8,7 +8,7 @@ from textual.widgets import Button, Static
 
 from kthw_routes.wizard.themes import content, cut_middle
 from kthw_routes.wizard.widgets.prose import Prose
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 
 class Head(Widget):

@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from kthw_routes.events import Event
 from kthw_routes.wizard.themes import style_of
-from kthw_routes.wording import Words, event_line
+from kthw_routes.words import Words, event_line
 
 MOST_LINES: Final = 5000
 """Lines kept in memory per log; the transcript has all."""

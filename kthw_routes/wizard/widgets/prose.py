@@ -8,7 +8,7 @@ from textual.widgets import Static
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.sources.inventory.problems import Problem
 from kthw_routes.wizard.themes import content
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 
 class Prose(Static):

@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.widgets import DataTable
 
 from kthw_routes.wizard.themes import cell
-from kthw_routes.wording import Tone, Words
+from kthw_routes.words import Tone, Words
 
 _AT_ONCE = 200
 """Rows; a table of thousands is filled over several turns of the loop."""

@@ -18,7 +18,7 @@ from kthw_routes.host_findings import names_of
 from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.proof import PairReading, Proof
 from kthw_routes.results import Review
-from kthw_routes.untrusted import clean
+from kthw_routes.sanitize import clean
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
 """What the tutorial goes on with."""

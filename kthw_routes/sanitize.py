@@ -85,3 +85,16 @@ def clean_value(text: str) -> str:
 def is_plain_name(name: str) -> bool:
     """Whether a name that came from outside can mean nothing else to a program, a script or a path."""
     return _PLAIN_NAME.fullmatch(name) is not None
+
+
+_MARKUP: Final = "\\`*_{}[]<>#|!"
+
+
+def inline(text: str) -> str:
+    """Text as a part of a line."""
+    return "".join(f"\\{c}" if c in _MARKUP else c for c in clean_line(text))
+
+
+def cell(value: object) -> str:
+    """A value in a table; a dash where there is none."""
+    return inline(str(value)) if value is not None else "–"

@@ -8,6 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from platformdirs.unix import Unix
+
+from kthw_routes.errors import RecordError
+
 _KINDS: Final = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe (FIFO)"),
@@ -79,3 +83,22 @@ def replace_file(target: Path, content: bytes, mode: int = 0o644, *, keep_mode: 
         with suppress(OSError):
             new.unlink()
         raise
+
+
+_PRIVATE_FOLDER: Final = 0o700
+
+
+def state_folder() -> Path:
+    """`$XDG_STATE_HOME/kthw-routes`, by default `~/.local/state/kthw-routes`, on macOS too. Not created here."""
+
+    return Unix("kthw-routes").user_state_path
+
+
+def make_private(folder: Path) -> Path:
+    """`folder`, made with mode 0700 where it is missing. Raises RecordError."""
+    try:
+        folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+        folder.chmod(_PRIVATE_FOLDER)
+    except OSError as error:
+        raise RecordError(f"The folder {folder} cannot be made: {error.strerror}.", "Set XDG_STATE_HOME.") from error
+    return folder
