@@ -10,7 +10,7 @@ from kthw_routes.facts import HostFacts
 from kthw_routes.file_findings import of_files
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_plan import HostPlan, Plan, describe
-from kthw_routes.iproute2 import RouteCommand, Verb
+from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.text import listed
 from kthw_routes.plan import wanted_routes

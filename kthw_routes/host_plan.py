@@ -9,7 +9,7 @@ from kthw_routes.cluster import Node
 from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.host_files import FileChange, Leftover
-from kthw_routes.iproute2 import RouteCommand
+from kthw_routes.iproute2.commands import RouteCommand
 from kthw_routes.persistence.model import Choice
 
 

@@ -16,13 +16,13 @@ from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
 from kthw_routes.facts import HostFacts, HostFile, Route, by_prefix
 from kthw_routes.host_files import MAX_FILE, FileChange
 from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
-from kthw_routes.iproute2 import pod_route
+from kthw_routes.iproute2.commands import pod_route
+from kthw_routes.iproute2.edits import NO_EDIT, Edit, put, take_away
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn, Options, RoutesOn
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.held import Held, held_in
 from kthw_routes.persistence.model import Choice, HeldRoute, Persist
-from kthw_routes.route_edits import NO_EDIT, Edit, put, take_away
 
 __all__ = [
     "NOTHING_MARKED",

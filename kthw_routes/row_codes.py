@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from kthw_routes.changes import ChangeKind
 from kthw_routes.etc_hosts import NameChange
 from kthw_routes.host_plan import RouteChange
-from kthw_routes.iproute2 import Verb
+from kthw_routes.iproute2.commands import Verb
 
 
 class RouteCode(StrEnum):

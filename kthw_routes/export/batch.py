@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from kthw_routes.export.desired import Desired, DesiredHost
 from kthw_routes.export.document import BY, Document
-from kthw_routes.iproute2 import RouteCommand, Verb, pod_route
+from kthw_routes.iproute2.commands import RouteCommand, Verb, pod_route
 
 
 def render(desired: Desired) -> tuple[Document, ...]:

@@ -15,7 +15,8 @@ from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError,
 from kthw_routes.hosts.facts import read_addresses, read_forwarding, read_routes
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.iproute2 import RouteCommand, failed_lines
+from kthw_routes.iproute2.commands import RouteCommand
+from kthw_routes.iproute2.output import failed_lines
 from kthw_routes.persistence.managers import entries, manager_of
 
 Journal = Callable[[HostPlan, HostFacts], None]

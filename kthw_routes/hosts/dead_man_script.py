@@ -14,9 +14,9 @@ from pathlib import PurePosixPath
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, RouteChange
 from kthw_routes.hosts import own_paths, programs
-from kthw_routes.iproute2 import batch
+from kthw_routes.iproute2.commands import batch
+from kthw_routes.iproute2.edits import outcome
 from kthw_routes.persistence import netplan, unit
-from kthw_routes.route_edits import outcome
 
 
 def script(todo: HostPlan, path: PurePosixPath, pods: IPv4Network | None) -> bytes:

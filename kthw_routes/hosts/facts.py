@@ -15,7 +15,7 @@ from kthw_routes.hosts import hosts_file, network_setup, programs
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import HostError, NoIproute, NoRoot
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.iproute2 import UnreadableOutput, parse_addresses, parse_routes
+from kthw_routes.iproute2.output import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.sanitize import clean_line, clean_value
 
 _MOST_NAMESPACES: Final = 12

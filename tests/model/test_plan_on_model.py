@@ -13,7 +13,8 @@ from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.pipes import reading
 from kthw_routes.demo.topology import ADDRESSES, build_cluster
 from kthw_routes.facts import HostFacts, Route
-from kthw_routes.iproute2 import RouteCommand, batch, parse_addresses, parse_routes
+from kthw_routes.iproute2.commands import RouteCommand, batch
+from kthw_routes.iproute2.output import parse_addresses, parse_routes
 from kthw_routes.options import Options
 from tests.unit.builders import facts, ip
 

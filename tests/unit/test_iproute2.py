@@ -11,17 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from kthw_routes.facts import Route
-from kthw_routes.iproute2 import (
-    MAX_METRIC,
-    RouteCommand,
-    UnreadableOutput,
-    Verb,
-    batch,
-    failed_lines,
-    parse_addresses,
-    parse_routes,
-    pod_route,
-)
+from kthw_routes.iproute2.commands import RouteCommand, Verb, batch, pod_route
+from kthw_routes.iproute2.output import MAX_METRIC, UnreadableOutput, failed_lines, parse_addresses, parse_routes
 
 from .builders import ip, net
 

@@ -15,7 +15,7 @@ from kthw_routes.hosts import netplan_says, network_setup
 from kthw_routes.hosts.command import Result
 from kthw_routes.hosts.facts import look
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.iproute2 import failed_lines, parse_addresses
+from kthw_routes.iproute2.output import failed_lines, parse_addresses
 from kthw_routes.persistence import ifupdown, netplan, networkd
 from kthw_routes.sanitize import inline
 from kthw_routes.sources.linode_errors import Answer, of_answer

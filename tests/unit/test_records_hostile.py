@@ -20,7 +20,7 @@ from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.etc_hosts import edit
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, RouteChange
-from kthw_routes.iproute2 import RouteCommand, Verb, pod_route
+from kthw_routes.iproute2.commands import RouteCommand, Verb, pod_route
 from kthw_routes.journal import host_record
 from kthw_routes.persistence.unit import TIMER
 from kthw_routes.record import Run

@@ -12,7 +12,7 @@ from kthw_routes.hosts.command import MAX_CAPTURE, TIMED_OUT, Result
 from kthw_routes.hosts.errors import FileTooLarge, HostError, OutputCut
 from kthw_routes.hosts.streams import MAX_LINES
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.iproute2 import RouteCommand, Verb
+from kthw_routes.iproute2.commands import RouteCommand, Verb
 
 from .answering import Answering, said
 from .builders import ip, pod_route

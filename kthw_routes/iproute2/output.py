@@ -7,13 +7,12 @@ whole batch even with `-force` (measured).
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
-from kthw_routes.facts import PROTOCOL, InterfaceAddress, Route
+from kthw_routes.facts import InterfaceAddress, Route
 from kthw_routes.sanitize import clean_value
 
 MAX_METRIC: Final = 2**32 - 1
@@ -60,87 +59,6 @@ _METRICS: Final = frozenset(
 
 class UnreadableOutput(ValueError):
     """What `ip` printed is neither of the two forms that are known. The message says which part, on one line."""
-
-
-class Verb(StrEnum):
-    """What a line of a batch does. `prepend` and `append` put a second route of the same key before or after."""
-
-    ADD = "add"
-    REPLACE = "replace"
-    DELETE = "del"
-    APPEND = "append"
-    PREPEND = "prepend"
-
-
-@dataclass(frozen=True, slots=True)
-class RouteCommand:
-    """One `ip route` command on one route, every field of it validated.
-
-    Raises ValueError when it is made from a route that holds anything but plain tokens.
-    """
-
-    verb: Verb
-    route: Route
-
-    def __post_init__(self) -> None:
-        """Refuse what must never be sent."""
-        route = self.route
-        _check(route)
-        if route.protocol == "kernel" and not self._gives_back:
-            raise ValueError(f"a {route.type} route of protocol {route.protocol} is never sent")
-
-    @property
-    def _gives_back(self) -> bool:
-        """Whether it puts an interface's connected route back; the only kernel route that is ever sent."""
-        route = self.route
-        connected = route.gateway is None and route.scope == "link" and route.source is not None and not route.metric
-        return connected and self.verb in (Verb.ADD, Verb.REPLACE)
-
-    def words(self) -> tuple[str, ...]:
-        """The command's words after `ip`."""
-        route = self.route
-        words = ["route", str(self.verb)]
-        if route.type != "unicast":
-            words.append(route.type)
-        words.append(str(route.prefix))
-        if route.tos:
-            words += ["tos", f"0x{route.tos:02x}"]
-        if route.gateway is not None:
-            words += ["via", str(route.gateway)]
-        if route.device is not None and route.type in _THROUGH_DEVICE and not route.multipath:
-            words += ["dev", route.device]
-        if route.protocol != "boot" or self.verb is not Verb.ADD:
-            words += ["proto", route.protocol]
-        if route.scope not in ("global", "nowhere") and route.gateway is None:
-            words += ["scope", route.scope]
-        if route.source is not None:
-            words += ["src", str(route.source)]
-        if route.metric:
-            words += ["metric", str(route.metric)]
-        if "onlink" in route.flags:
-            words.append("onlink")
-        words += route.extra.split()
-        for hop in route.multipath:
-            words += ["nexthop", "via", str(hop)]
-        return tuple(words)
-
-    def line(self) -> str:
-        """The line for `ip -batch`."""
-        return " ".join(self.words())
-
-    def __str__(self) -> str:
-        """The command as one would type it."""
-        return f"ip {self.line()}"
-
-
-def batch(commands: Iterable[RouteCommand]) -> bytes:
-    """The input of `ip -force -batch -`: line N is the Nth command, from 1."""
-    return "".join(f"{c.line()}\n" for c in commands).encode("ascii")
-
-
-def pod_route(prefix: IPv4Network, next_hop: IPv4Address) -> Route:
-    """The route that we add: tagged, and without a device, which the kernel finds from the next hop."""
-    return Route(prefix, gateway=next_hop, protocol=PROTOCOL)
 
 
 # --- reading routes ---------------------------------------------------------------------------------------------

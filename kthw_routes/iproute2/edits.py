@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kthw_routes.facts import InterfaceAddress, Route
-from kthw_routes.iproute2 import RouteCommand, Verb
+from kthw_routes.iproute2.commands import RouteCommand, Verb
 
 
 @dataclass(frozen=True, slots=True)
