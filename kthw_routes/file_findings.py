@@ -8,8 +8,7 @@ from kthw_routes.facts import HostFile
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_files import FileChange
 from kthw_routes.host_plan import HostPlan, Plan
-from kthw_routes.persistence.held import short_name
-from kthw_routes.persistence.managers import entries
+from kthw_routes.persistence.managers import entries, short_name
 from kthw_routes.persistence.text import listed
 
 

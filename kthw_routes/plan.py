@@ -21,7 +21,7 @@ from kthw_routes.iproute2.edits import NO_EDIT, Edit, put, take_away
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn, Options, RoutesOn
 from kthw_routes.persistence.choice import choose
-from kthw_routes.persistence.held import Held, held_in
+from kthw_routes.persistence.managers import Held, held_in
 from kthw_routes.persistence.model import Choice, HeldRoute, Persist
 
 __all__ = [

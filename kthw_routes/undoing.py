@@ -21,7 +21,7 @@ from kthw_routes.hosts.own_paths import is_own
 from kthw_routes.iproute2.edits import NO_EDIT, become
 from kthw_routes.journal_reading import HostRecord, Journal
 from kthw_routes.merge3 import take_back
-from kthw_routes.persistence.held import Held, held_in
+from kthw_routes.persistence.managers import Held, held_in
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.sanitize import clean_line
 from kthw_routes.undo_limits import REFUSED, Limits, refused

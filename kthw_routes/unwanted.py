@@ -15,7 +15,7 @@ from kthw_routes.facts import HostFacts, Route, by_prefix
 from kthw_routes.host_plan import RouteChange, describe
 from kthw_routes.iproute2.edits import NO_EDIT, Edit, give_back, take_away
 from kthw_routes.options import Options
-from kthw_routes.persistence.held import Held
+from kthw_routes.persistence.managers import Held
 
 _Hop = IPv4Address | None
 """A next hop; None for an on-link route."""

@@ -17,7 +17,7 @@ from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.persistence import netplan
-from kthw_routes.persistence.held import held_in
+from kthw_routes.persistence.managers import held_in
 
 _FOLDERS: Final = tuple(PurePosixPath(f"/{place}/netplan") for place in ("etc", "run", "lib"))
 _REFUSED: Final = f"{netplan.PATH} was not written"

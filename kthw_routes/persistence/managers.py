@@ -1,11 +1,12 @@
 """Every manager under one roof: which module makes, reads and judges whose files."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final, Protocol
 
 from kthw_routes.facts import HostFile, NetworkSetup
-from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
+from kthw_routes.persistence import ifupdown, managers, netplan, networkd, networkmanager, unit
 from kthw_routes.persistence.model import HeldRoute, Manager
 
 
@@ -88,3 +89,21 @@ def rewritten(file: HostFile) -> HostFile | None:
     except ValueError:  # an interface of a strange name
         return None
     return next((one for one in made if one.path == file.path), None)
+
+
+Held = Mapping[tuple[IPv4Network, IPv4Address | None], str]
+"""(prefix, next hop) -> the short name of the file that holds it."""
+
+
+def held_in(files: Iterable[HostFile]) -> Held:
+    """What these files hold; a file that is not understood holds nothing."""
+    held: dict[tuple[IPv4Network, IPv4Address | None], str] = {}
+    for file in files:
+        for route in managers.entries(file):
+            held.setdefault((route.prefix, route.next_hop), short_name(file.path))
+    return held
+
+
+def short_name(path: PurePosixPath) -> str:
+    """The name of a file with that of its folder: `netplan/90-kthw-routes.yaml`, `if-up.d/kthw-routes`."""
+    return f"{path.parent.name}/{path.name}"

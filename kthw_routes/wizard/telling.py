@@ -8,8 +8,7 @@ from kthw_routes.cluster import Cluster
 from kthw_routes.events import HostState
 from kthw_routes.host_findings import names_of
 from kthw_routes.host_plan import Plan
-from kthw_routes.persistence.held import short_name
-from kthw_routes.persistence.managers import manager_of
+from kthw_routes.persistence.managers import manager_of, short_name
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report, Review
 from kthw_routes.sanitize import clean_line

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence import ifupdown, netplan, networkd, unit
-from kthw_routes.persistence.held import held_in
-from kthw_routes.persistence.managers import MODULES, entries, manager_of, why_unread
+from kthw_routes.persistence.managers import MODULES, entries, held_in, manager_of, why_unread
 from kthw_routes.persistence.model import HeldRoute, Manager
 
 from . import setups
