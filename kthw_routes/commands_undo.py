@@ -13,10 +13,10 @@ from kthw_routes.cluster import Cluster
 from kthw_routes.documents import VERSION, Json, outcome_json, plan_document
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.events import Emit, Step
-from kthw_routes.host_plan import Plan
 from kthw_routes.local_files import state_folder
 from kthw_routes.node_names import shortened
 from kthw_routes.output import Printer
+from kthw_routes.plan.changes import Plan
 from kthw_routes.results import Report, Review
 from kthw_routes.rollback import Switch
 from kthw_routes.running import RunningCommand

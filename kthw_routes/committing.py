@@ -9,13 +9,13 @@ from kthw_routes.cluster import Node
 from kthw_routes.errors import RecordError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.facts import HostFacts
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import dead_man
 from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.hosts.errors import HostError
 from kthw_routes.hosts.fleet import Fleet, Outcome
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.plan.changes import HostPlan
 from kthw_routes.record import Run
 from kthw_routes.results import Report
 from kthw_routes.rollback import Fate

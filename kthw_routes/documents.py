@@ -15,17 +15,15 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 from typing import Final
 
-from kthw_routes import row_codes
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.documents_network import network_json, text_of
-from kthw_routes.etc_hosts import NameChange
 from kthw_routes.events import HostOutcome
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.findings import Finding
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan, Plan, RouteChange
 from kthw_routes.json_values import Value
 from kthw_routes.persistence.model import Choice
+from kthw_routes.plan import codes
+from kthw_routes.plan.changes import FileChange, HostPlan, NameChange, Plan, RouteChange
 from kthw_routes.proof import Counters, PairReading, Proof, Verdict
 from kthw_routes.sanitize import clean
 
@@ -83,8 +81,8 @@ def finding_json(finding: Finding) -> Json:
 
 def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) -> Json:
     """The rows of one host's plan. `own`: its own pod CIDR."""
-    routes = [{**_route_change(c), "code": None if is_undo else row_codes.of_route(c, own)} for c in host.routes]
-    names = [{**name_json(n), "code": None if is_undo else row_codes.of_name(n)} for n in host.names]
+    routes = [{**_route_change(c), "code": None if is_undo else codes.of_route(c, own)} for c in host.routes]
+    names = [{**name_json(n), "code": None if is_undo else codes.of_name(n)} for n in host.names]
     return {
         "host": host.node,
         "routes": routes,

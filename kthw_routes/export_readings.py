@@ -9,7 +9,7 @@ from kthw_routes.export.formats import Format, Network
 from kthw_routes.facts import LinkSetup, NetworkSetup
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.plan import wanted_routes
+from kthw_routes.plan.wanted import wanted_routes
 from kthw_routes.results import Inspection
 
 Networks = Mapping[str, tuple[tuple[HeldRoute, ...], NetworkSetup]]

@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.facts import HostFile
 from kthw_routes.findings import Finding, Level
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.persistence.managers import entries, short_name
 from kthw_routes.persistence.text import listed
+from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
 
 
 def of_files(plan: Plan) -> tuple[Finding, ...]:

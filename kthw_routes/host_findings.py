@@ -4,16 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.facts import HostFacts
 from kthw_routes.file_findings import of_files
 from kthw_routes.findings import Finding, Level
-from kthw_routes.host_plan import HostPlan, Plan, describe
 from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.text import listed
-from kthw_routes.plan import wanted_routes
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan, describe
+from kthw_routes.plan.wanted import wanted_routes
 from kthw_routes.route_findings import of_routes
 
 _TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: a tick in Routes) turns it on now and at each boot."

@@ -8,10 +8,9 @@ import base64
 
 from kthw_routes.documents import Json, name_json, route_json
 from kthw_routes.facts import HostFacts
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.iproute2.edits import outcome
 from kthw_routes.persistence.unit import TIMER
+from kthw_routes.plan.changes import FileChange, HostPlan
 
 
 def host_record(todo: HostPlan, facts: HostFacts) -> Json:

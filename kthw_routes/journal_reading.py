@@ -7,12 +7,11 @@ from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.documents import route_from_json
 from kthw_routes.facts import Route
-from kthw_routes.host_files import FileChange
 from kthw_routes.json_values import Unfit, Value, parse
 from kthw_routes.local_files import read_file
+from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange
 from kthw_routes.record import MAX_JOURNAL_BYTES
 from kthw_routes.rollback import Fate, Switch
 from kthw_routes.sanitize import clean_line

@@ -13,12 +13,10 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import Event, EventKind
 from kthw_routes.findings import Finding
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan, Plan, RouteChange, describe
+from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RouteChange, describe
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report
 from kthw_routes.words import (

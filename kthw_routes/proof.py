@@ -11,7 +11,7 @@ from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network
 
 from kthw_routes.facts import HostFacts
-from kthw_routes.host_plan import Plan
+from kthw_routes.plan.changes import Plan
 
 
 class Evidence(IntEnum):

@@ -11,8 +11,8 @@ from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.facts import HostFacts
 from kthw_routes.findings import Finding, Level
-from kthw_routes.host_plan import Plan, Planner
 from kthw_routes.options import Options, RoutesOn
+from kthw_routes.plan.changes import Plan, Planner
 from kthw_routes.proof import Proof
 
 

@@ -5,10 +5,9 @@ Row by row both look alike: a route is missing. Before lab 11 nothing is routed 
 
 from collections.abc import Iterator
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.file_findings import ends_at_reboot
 from kthw_routes.findings import Finding, Level
-from kthw_routes.host_plan import HostPlan, Plan
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
 
 
 def of_routes(plan: Plan) -> Iterator[Finding]:

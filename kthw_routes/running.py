@@ -17,8 +17,8 @@ from kthw_routes.documents import Json, plan_document
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
-from kthw_routes.host_plan import Plan
 from kthw_routes.output import Printer
+from kthw_routes.plan.changes import Plan
 from kthw_routes.proof import Proof
 from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings

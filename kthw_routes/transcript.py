@@ -10,8 +10,7 @@ from kthw_routes.cluster import Cluster
 from kthw_routes.events import HostOutcome
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.findings import Finding
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan, Plan, describe
+from kthw_routes.plan.changes import FileChange, HostPlan, Plan, describe
 from kthw_routes.proof import PairReading, Proof
 from kthw_routes.sanitize import cell, clean, inline
 from kthw_routes.undo_by_hand import MAX_PASTED, ways_back

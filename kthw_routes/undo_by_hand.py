@@ -9,10 +9,9 @@ from textwrap import wrap
 from typing import Final
 
 from kthw_routes.events import HostOutcome, HostState
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.hosts.programs import ETC_HOSTS
 from kthw_routes.persistence import netplan, unit
+from kthw_routes.plan.changes import FileChange, HostPlan, Plan
 from kthw_routes.sanitize import clean
 
 MAX_PASTED: Final = 128 * 1024

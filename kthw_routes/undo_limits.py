@@ -10,13 +10,13 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.cluster import Cluster, Endpoint, Node
-from kthw_routes.etc_hosts import line_of_others, numbered_stem
 from kthw_routes.facts import HostFacts, HostFile, Route
-from kthw_routes.host_files import FileChange
 from kthw_routes.hosts.own_paths import is_own, is_template
 from kthw_routes.persistence import ifupdown, managers
 from kthw_routes.persistence.text import body
-from kthw_routes.plan_files import FORWARDING_FILE
+from kthw_routes.plan.changes import FileChange
+from kthw_routes.plan.etc_hosts import line_of_others, numbered_stem
+from kthw_routes.plan.files import FORWARDING_FILE
 from kthw_routes.sanitize import clean_line
 
 REFUSED: Final = "no run of kthw-routes does what the record says"

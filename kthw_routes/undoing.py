@@ -10,19 +10,29 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.changes import FORWARDING, ChangeKind
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.etc_hosts import EtcHostsEdit, NameChange, lines_with
 from kthw_routes.facts import HostFacts, HostFile, Route
 from kthw_routes.findings import Finding, Level
-from kthw_routes.host_files import FileChange, Leftover
-from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
 from kthw_routes.hosts.own_paths import is_own
 from kthw_routes.iproute2.edits import NO_EDIT, become
 from kthw_routes.journal_reading import HostRecord, Journal
 from kthw_routes.merge3 import take_back
 from kthw_routes.persistence.managers import Held, held_in
 from kthw_routes.persistence.unit import BATCH, TIMER
+from kthw_routes.plan.changes import (
+    FORWARDING,
+    ChangeKind,
+    EtcHostsEdit,
+    FileChange,
+    HostPlan,
+    Leftover,
+    NameChange,
+    Plan,
+    Planner,
+    RouteChange,
+    describe,
+)
+from kthw_routes.plan.etc_hosts import lines_with
 from kthw_routes.sanitize import clean_line
 from kthw_routes.undo_limits import REFUSED, Limits, refused
 

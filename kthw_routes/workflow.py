@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from kthw_routes import host_findings, undoing
-from kthw_routes import plan as planning
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.committing import Switches
 from kthw_routes.documents import plan_document
@@ -19,7 +18,6 @@ from kthw_routes.errors import KthwRoutesError, OwnFault, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostOutcome, HostState, Step
 from kthw_routes.facts import HostFacts
 from kthw_routes.findings import Level
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.hosts.errors import ConnectionLost, HostError, HostKeyUnknown
@@ -31,6 +29,8 @@ from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.journal import host_record
 from kthw_routes.options import Options
+from kthw_routes.plan import compare as planning
+from kthw_routes.plan.changes import HostPlan
 from kthw_routes.proof import Proof, Verdict
 from kthw_routes.record import ClusterLock, Run
 from kthw_routes.results import Inspection, Report, Review

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from kthw_routes.etc_hosts import BEGIN, END
 from kthw_routes.export import timer
 from kthw_routes.export.desired import Desired
 from kthw_routes.export.document import BY
@@ -13,6 +12,7 @@ from kthw_routes.facts import PROTOCOL, NetworkSetup
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
 from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.plan.etc_hosts import BEGIN, END
 
 LEFT_OUT: Final = "left_out"
 """The group of the nodes that are not visited: routes lead to them, and nothing is done there."""

@@ -16,7 +16,7 @@ from kthw_routes.facts import NetworkSetup
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import DEFAULT_OPTIONS, Options
 from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.plan import Wanted, wanted_names, wanted_routes
+from kthw_routes.plan.wanted import Wanted, wanted_names, wanted_routes
 from kthw_routes.sanitize import clean_line
 
 _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]{0,63}\$?", re.ASCII)

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from kthw_routes.export import batch, hosts_block
 from kthw_routes.export.desired import Desired, DesiredHost
 from kthw_routes.export.document import BY, Document
-from kthw_routes.plan import Wanted
+from kthw_routes.plan.wanted import Wanted
 from kthw_routes.sanitize import cell, inline
 
 

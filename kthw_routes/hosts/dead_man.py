@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from kthw_routes.cluster import Node
 from kthw_routes.events import now
 from kthw_routes.facts import HostFacts
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import own_paths, programs
 from kthw_routes.hosts.dead_man_script import script
 from kthw_routes.hosts.errors import HostError, TookTooLong
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.plan.changes import HostPlan
 from kthw_routes.rollback import Fate
 
 

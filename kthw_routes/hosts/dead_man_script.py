@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan, RouteChange
 from kthw_routes.hosts import own_paths, programs
 from kthw_routes.iproute2.commands import batch
 from kthw_routes.iproute2.edits import outcome
 from kthw_routes.persistence import netplan, unit
+from kthw_routes.plan.changes import FileChange, HostPlan, RouteChange
 
 
 def script(todo: HostPlan, path: PurePosixPath, pods: IPv4Network | None) -> bytes:

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
-from kthw_routes.plan_files import FORWARDING_FILE
+from kthw_routes.plan.files import FORWARDING_FILE
 from kthw_routes.sanitize import PLAIN_NAME
 
 _NAME: Final = "kthw-routes"

@@ -11,11 +11,11 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import Route
-from kthw_routes.host_files import MAX_FILE
 from kthw_routes.hosts import own_paths
 from kthw_routes.hosts.command import Command
 from kthw_routes.iproute2.commands import RouteCommand, batch
 from kthw_routes.persistence import unit
+from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.sanitize import is_plain_name
 
 CNI_FOLDER: Final = PurePosixPath("/etc/cni/net.d")

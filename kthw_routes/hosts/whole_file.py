@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.host_files import MAX_FILE
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.command import Command
 from kthw_routes.hosts.errors import FileTooLarge, OutputCut, TookTooLong
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.sanitize import clean_line
 
 _DIGEST: Final = re.compile(r"([0-9a-f]{64}) [ *](/.+)")

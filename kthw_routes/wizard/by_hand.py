@@ -6,12 +6,11 @@ from typing import Final
 
 from kthw_routes.cluster import Node
 from kthw_routes.events import Step
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import own_files, own_paths
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.managers import manager_of
 from kthw_routes.persistence.model import Manager
+from kthw_routes.plan.changes import FileChange, HostPlan
 from kthw_routes.results import Review
 from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings

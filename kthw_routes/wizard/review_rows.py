@@ -6,12 +6,9 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from kthw_routes import host_findings
-from kthw_routes.changes import BY_PRUNE, BY_REPAIR, ChangeKind
-from kthw_routes.etc_hosts import NameChange
 from kthw_routes.findings import Finding, Level
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import RouteChange, describe
 from kthw_routes.options import Options
+from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, ChangeKind, FileChange, NameChange, RouteChange, describe
 from kthw_routes.results import Review
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.rows import quiet

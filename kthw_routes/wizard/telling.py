@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import HostState
 from kthw_routes.host_findings import names_of
-from kthw_routes.host_plan import Plan
 from kthw_routes.persistence.managers import manager_of, short_name
+from kthw_routes.plan.changes import ChangeKind, Plan
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report, Review
 from kthw_routes.sanitize import clean_line

@@ -7,20 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.links import LinkAddress
 from kthw_routes.demo.pipes import reading
 from kthw_routes.demo.pods import add_pod
 from kthw_routes.events import Step
 from kthw_routes.facts import HostKey, Privilege
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import dead_man, own_paths
 from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.dead_man import StillSet
 from kthw_routes.hosts.dead_man_script import script
 from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.plan.changes import ChangeKind, HostPlan
 from tests.model.test_plan_on_model import NODE, _mess, look, messy_host, plan, run, send
 
 RUN = "20261122T101500Z-1abc"

@@ -6,8 +6,6 @@ from ipaddress import IPv4Network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kthw_routes import plan as planning
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node, PodCidrSource, Role, Selection
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.pipes import reading
@@ -16,6 +14,9 @@ from kthw_routes.facts import HostFacts, Route
 from kthw_routes.iproute2.commands import RouteCommand, batch
 from kthw_routes.iproute2.output import parse_addresses, parse_routes
 from kthw_routes.options import Options
+from kthw_routes.plan import compare as planning
+from kthw_routes.plan.changes import ChangeKind
+from kthw_routes.plan.wanted import wanted_routes
 from tests.unit.builders import facts, ip
 
 WORKERS = tuple(
@@ -93,7 +94,7 @@ def test_applied_it_is_empty_and_its_inverse_restores(mess: list[str], prune: bo
     again = plan(host, prune=prune)
     assert again.is_empty, [(c.kind, c.reason) for c in again.routes]
     assert outside(after) == outside(before)
-    for wanted in planning.wanted_routes(CLUSTER, NODE):
+    for wanted in wanted_routes(CLUSTER, NODE):
         there = [r for r in after if r.prefix == wanted.prefix]
         assert [r.gateway for r in there] == [wanted.next_hop]
     untouched = {c.prefix for c in made.routes if not c.kind.is_change}

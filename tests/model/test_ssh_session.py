@@ -18,11 +18,11 @@ import pytest
 from paramiko.common import MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS
 
 from kthw_routes.demo import ssh_server
-from kthw_routes.host_files import MAX_FILE
 from kthw_routes.hosts.command import MAX_CAPTURE, Command
 from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError
 from kthw_routes.hosts.ssh import SshSession
 from kthw_routes.hosts.streams import FURTHER, MAX_LINES
+from kthw_routes.plan.changes import MAX_FILE
 from tests.model.ssh_hosts import SSHD, Bench, LocalShell, eventually, healthy, me, openssh
 
 

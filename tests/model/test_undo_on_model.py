@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kthw_routes import undoing
-from kthw_routes.changes import ChangeKind
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.facts import Route
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.journal import host_record
 from kthw_routes.journal_reading import Journal, read_journal
+from kthw_routes.plan.changes import ChangeKind, HostPlan
 from tests.model.test_plan_on_model import CLUSTER, NODE, _mess, look, messy_host, plan, send
 
 FOREIGN = ("route append 10.200.1.0/24 via 192.168.138.48 metric 77", "route prepend 10.200.2.0/24 dev eth0 scope link")

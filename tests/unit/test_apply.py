@@ -6,11 +6,8 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from kthw_routes import plan as planning
-from kthw_routes.etc_hosts import BEGIN
 from kthw_routes.events import Event, HostOutcome, HostState, Step
 from kthw_routes.facts import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Privilege, Route
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.apply import ChangedSinceReview
@@ -20,6 +17,9 @@ from kthw_routes.hosts.probe import verdicts
 from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.options import Options
+from kthw_routes.plan import compare as planning
+from kthw_routes.plan.changes import HostPlan
+from kthw_routes.plan.etc_hosts import BEGIN
 
 from .builders import bare_facts, cluster, facts, internal, ip, pod_route
 

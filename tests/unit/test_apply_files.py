@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from kthw_routes import plan as planning
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.events import HostOutcome, HostState, Step
 from kthw_routes.facts import HostFacts
@@ -16,6 +15,7 @@ from kthw_routes.hosts.visit import Visit
 from kthw_routes.options import Options
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import Manager, Persist
+from kthw_routes.plan import compare as planning
 
 from .answering import MISSING, Answering, said
 from .builders import pod_route

@@ -7,10 +7,9 @@ from pathlib import PurePosixPath
 import pytest
 
 from kthw_routes.events import Step
-from kthw_routes.host_files import FileChange, Leftover
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import own_files
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.plan.changes import FileChange, HostPlan, Leftover
 from kthw_routes.wizard.by_hand import on_host
 
 from .answering import Answering, said

@@ -14,7 +14,7 @@ from kthw_routes.cluster import Cluster
 from kthw_routes.documents import VERSION, plan_document
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.export.formats import FORMATS
-from kthw_routes.host_plan import Plan
+from kthw_routes.plan.changes import Plan
 from kthw_routes.settings import Settings
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes import plan as planning
 from kthw_routes.commands import after_reboot
 from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.options import Options
 from kthw_routes.persistence.model import Persist
+from kthw_routes.plan import compare as planning
 from kthw_routes.results import Inspection, Report, Review
 from kthw_routes.rollback import Fate
 from tests.unit.builders import cluster, facts

@@ -7,12 +7,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from kthw_routes.changes import ChangeKind
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import own_paths
 from kthw_routes.hosts.dead_man_script import script
 from kthw_routes.persistence.unit import BATCH, TIMER
+from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan
 
 HERE = PurePosixPath("/run/kthw-routes-undo-x.sh")
 START = "systemctl enable --now kthw-routes.timer"

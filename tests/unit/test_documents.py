@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes import plan as planning
 from kthw_routes.documents import facts_json, plan_document
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, LinkSetup, NetworkSetup, Route
 from kthw_routes.options import Options
+from kthw_routes.plan import compare as planning
 
 from .builders import cluster, facts, internal, net, pod_route, worker
 

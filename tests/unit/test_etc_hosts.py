@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.changes import ChangeKind
-from kthw_routes.etc_hosts import BrokenBlock, edit
+from kthw_routes.plan.changes import ChangeKind
+from kthw_routes.plan.etc_hosts import BrokenBlock, edit
 
 from .builders import ip
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from kthw_routes.cluster import Cluster, Endpoint
 from kthw_routes.errors import UsageError
-from kthw_routes.etc_hosts import edit
 from kthw_routes.export import hosts_block, shell
 from kthw_routes.export.desired import Login, Reach, desired
 from kthw_routes.export.document import Document
@@ -22,7 +21,8 @@ from kthw_routes.export.formats import FORMATS
 from kthw_routes.export_readings import assumed
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import NamesOn, Options, RoutesOn
-from kthw_routes.plan import wanted_names
+from kthw_routes.plan.etc_hosts import edit
+from kthw_routes.plan.wanted import wanted_names
 from tests.unit.builders import cluster, controller, worker
 
 EVIL = "$(touch /tmp/x);`id`|&<>\\\"' \t\n{{ 7*7 }}#!*?[]~%-@:/\x1b[0m\x00é\u202e"

@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes import plan as planning
 from kthw_routes.facts import HostFile, NetworkSetup, Route
 from kthw_routes.file_findings import ends_at_reboot
 from kthw_routes.findings import Finding, Level
@@ -14,6 +13,7 @@ from kthw_routes.host_findings import of_plan
 from kthw_routes.options import Options
 from kthw_routes.persistence.managers import MODULES
 from kthw_routes.persistence.model import HeldRoute, Manager, Persist
+from kthw_routes.plan import compare as planning
 
 from . import setups
 from .builders import cluster, facts, net, pod_route

@@ -5,12 +5,12 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from kthw_routes import plan as planning
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.facts import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Pod, Route
 from kthw_routes.findings import Finding, Level
 from kthw_routes.host_findings import of_facts, of_plan
 from kthw_routes.options import DEFAULT_OPTIONS, Options, RoutesOn
+from kthw_routes.plan import compare as planning
 
 from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route
 

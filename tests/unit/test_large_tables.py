@@ -8,17 +8,17 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from kthw_routes import host_findings, plan, transcript
-from kthw_routes.changes import ChangeKind
+from kthw_routes import host_findings, transcript
 from kthw_routes.cluster import Cluster
 from kthw_routes.documents import facts_json, plan_document
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFacts, HostFile, NetworkSetup, Route
-from kthw_routes.host_plan import RouteChange
 from kthw_routes.hosts.facts import MAX_ADDRESSES, MAX_ALIKE, MAX_ROUTES, TooMuch, look
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.options import Options
 from kthw_routes.persistence import ifupdown
+from kthw_routes.plan import compare as plan
+from kthw_routes.plan.changes import ChangeKind, RouteChange
 from kthw_routes.route_findings import of_routes
 
 from . import builders

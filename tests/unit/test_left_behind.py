@@ -5,13 +5,12 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.file_findings import of_files
-from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import Manager
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
 
 from .builders import facts, pod_route
 from .setups import BARE, NETPLAN, held, standing

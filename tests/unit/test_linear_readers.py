@@ -8,7 +8,6 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes import etc_hosts
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import netplan_says, network_setup
@@ -17,6 +16,7 @@ from kthw_routes.hosts.facts import look
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2.output import failed_lines, parse_addresses
 from kthw_routes.persistence import ifupdown, netplan, networkd
+from kthw_routes.plan import etc_hosts
 from kthw_routes.sanitize import inline
 from kthw_routes.sources.linode_errors import Answer, of_answer
 

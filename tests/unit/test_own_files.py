@@ -5,14 +5,13 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.events import Event, Step
-from kthw_routes.host_files import FileChange
 from kthw_routes.hosts import own_files
 from kthw_routes.hosts.command import TIMED_OUT, Command, Result
 from kthw_routes.hosts.errors import ConnectionLost, HostError
 from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.plan.changes import ChangeKind, FileChange
 
 from .answering import Answering, said
 

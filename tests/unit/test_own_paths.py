@@ -11,7 +11,7 @@ from kthw_routes.hosts import own_paths
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
 from kthw_routes.persistence.managers import MODULES, manager_of
 from kthw_routes.persistence.model import Manager
-from kthw_routes.plan_files import FORWARDING_FILE
+from kthw_routes.plan.files import FORWARDING_FILE
 
 from .setups import FITTING, LINODE, held, ruled
 

@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes import plan as planning
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.facts import HostFile, InterfaceAddress, NetworkSetup, Route
-from kthw_routes.host_files import MAX_FILE
-from kthw_routes.host_plan import RouteChange
 from kthw_routes.options import NamesOn, Options
+from kthw_routes.plan import compare as planning
+from kthw_routes.plan.changes import MAX_FILE, ChangeKind, RouteChange
+from kthw_routes.plan.wanted import wanted_routes
 
 from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route, worker
 
@@ -262,7 +261,7 @@ def _clusters(draw: st.DrawFn) -> Cluster:
 @given(_clusters())
 def test_every_ordered_pair_of_members_once_and_never_the_own_pod_cidr(of: Cluster) -> None:
     reachable = {n.name for n in of.workers if n.pod_cidr and n.internal}
-    wanted = [(node.name, w) for node in of.workers for w in planning.wanted_routes(of, node)]
+    wanted = [(node.name, w) for node in of.workers for w in wanted_routes(of, node)]
     assert sorted((name, w.worker) for name, w in wanted) == sorted(
         (a.name, b) for a in of.workers for b in reachable if a.name != b
     )

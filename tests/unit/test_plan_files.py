@@ -9,18 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes import plan as planning
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts import own_paths
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan
 from kthw_routes.persistence.managers import MODULES, entries
 from kthw_routes.persistence.model import Choice, HeldRoute, Manager, Persist
-from kthw_routes.plan_files import FORWARDING_FILE
+from kthw_routes.plan import compare as planning
+from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan
+from kthw_routes.plan.files import FORWARDING_FILE
 
 from . import setups
 from .builders import cluster, facts, ip, net, pod_route

@@ -6,12 +6,11 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.facts import InterfaceAddress, LinkSetup, NetworkSetup
-from kthw_routes.host_files import FileChange
 from kthw_routes.options import Options
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import Manager, Persist
+from kthw_routes.plan.changes import ChangeKind, FileChange
 
 from . import setups
 from .setups import BARE, FITTING, LINODE, NETPLAN, held, ruled, standing

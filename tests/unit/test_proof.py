@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes import plan as planning
 from kthw_routes import transcript
 from kthw_routes.diagnosis import Layer, counted, of_pair, of_verdict
 from kthw_routes.facts import Pod, Route
-from kthw_routes.host_plan import Plan
+from kthw_routes.plan import compare as planning
+from kthw_routes.plan.changes import Plan
 from kthw_routes.proof import Counters, Evidence, PairReading, Proof, Verdict, rounds
 from kthw_routes.words import explanations
 

@@ -4,12 +4,10 @@ import subprocess
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from kthw_routes import etc_hosts
-from kthw_routes.changes import ChangeKind
 from kthw_routes.events import HostOutcome, HostState
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.persistence.unit import BATCH, PATHS, TIMER
+from kthw_routes.plan import etc_hosts
+from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
 from kthw_routes.transcript import head, tail
 from kthw_routes.undo_by_hand import ways_back
 from tests.unit.builders import cluster, ip

@@ -6,16 +6,15 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes import etc_hosts, undoing
-from kthw_routes.changes import ChangeKind
+from kthw_routes import undoing
 from kthw_routes.cluster import Cluster, Endpoint
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.journal_reading import HostRecord, HostsFileRecord, Journal, RouteRecord
 from kthw_routes.persistence import ifupdown, managers, unit
 from kthw_routes.persistence.model import Manager
-from kthw_routes.plan_files import FORWARDING_FILE
+from kthw_routes.plan import etc_hosts
+from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
+from kthw_routes.plan.files import FORWARDING_FILE
 from kthw_routes.undo_limits import REFUSED
 from tests.unit.builders import cluster, controller, facts, internal, ip, net, pod_route, worker
 from tests.unit.setups import ALL, DEBIAN, FITTING, held

@@ -6,16 +6,15 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes import plan as planning
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, PodCidrSource, Selection
 from kthw_routes.facts import HostFile, Route
 from kthw_routes.findings import Level, of_cluster
-from kthw_routes.host_plan import HostPlan
 from kthw_routes.hosts.facts import settled
 from kthw_routes.options import Options
 from kthw_routes.persistence import networkd
-from kthw_routes.row_codes import RouteCode, of_route
+from kthw_routes.plan import compare as planning
+from kthw_routes.plan.changes import ChangeKind, HostPlan
+from kthw_routes.plan.codes import RouteCode, of_route
 from tests.unit.builders import cluster, facts, internal, net, pod_route
 from tests.unit.setups import LINODE, standing
 

@@ -1,10 +1,9 @@
 """The words that both front ends share: what is left undone is never called right."""
 
-from kthw_routes import plan as planning
-from kthw_routes.changes import ChangeKind
-from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Persist
+from kthw_routes.plan import compare as planning
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
 from kthw_routes.words import failed_wish, matrix_sources, summary
 
 from .builders import cluster, facts, pod_route

@@ -5,12 +5,10 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.host_files import Leftover
-from kthw_routes.host_plan import HostPlan, Plan
 from kthw_routes.options import Options, RoutesOn
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Leftover, Plan
 from kthw_routes.results import Inspection, Review
 from kthw_routes.settings import Settings
 from kthw_routes.wizard import review_rows

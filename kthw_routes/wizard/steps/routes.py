@@ -11,14 +11,11 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.events import DescendantFocus
 from textual.widgets import DataTable
 
-from kthw_routes.changes import ChangeKind
-from kthw_routes.etc_hosts import NameChange
 from kthw_routes.findings import Finding
-from kthw_routes.host_files import FileChange
-from kthw_routes.host_plan import RouteChange
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Manager, Persist
-from kthw_routes.plan_files import FORWARDING_FILE
+from kthw_routes.plan.changes import ChangeKind, FileChange, NameChange, RouteChange
+from kthw_routes.plan.files import FORWARDING_FILE
 from kthw_routes.results import Review
 from kthw_routes.wizard import by_hand, reboot_words, review_rows
 from kthw_routes.wizard.modals.choose_manager import ChooseManager

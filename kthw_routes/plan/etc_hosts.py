@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
-from kthw_routes.changes import BY_PRUNE, ChangeKind
 from kthw_routes.node_names import is_host_name
+from kthw_routes.plan.changes import BY_PRUNE, ChangeKind, EtcHostsEdit, NameChange
 from kthw_routes.sanitize import MAX_VALUE, clean_value
 
 BEGIN: Final = b"# BEGIN kthw-routes"
@@ -48,40 +48,6 @@ def lines_with(content: bytes, words: Iterable[bytes]) -> Iterator[tuple[int, in
 
 class BrokenBlock(ValueError):
     """The markers of the block do not pair up, so nothing in the file is touched; the message goes after its name."""
-
-
-@dataclass(frozen=True, slots=True)
-class NameChange:
-    """What becomes of one worker's name in one `/etc/hosts`."""
-
-    kind: ChangeKind
-    name: str
-    address: IPv4Address | None
-    """The wanted address; None where the name goes."""
-    has: tuple[str, ...]
-    """The lines of the file that name it and are ours to change, as read."""
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class EtcHostsEdit:
-    """The file as it is, as it should be, and why."""
-
-    before: bytes
-    after: bytes
-    names: tuple[NameChange, ...]
-    odd_lines: tuple[str, ...]
-    """Lines that name a worker beside other names or a comment: left alone, worth a look."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the file is right as it is."""
-        return self.before == self.after
-
-    @property
-    def changes(self) -> int:
-        """How many names change."""
-        return sum(1 for n in self.names if n.kind.is_change)
 
 
 @dataclass(frozen=True, slots=True)

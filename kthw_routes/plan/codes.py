@@ -6,10 +6,8 @@ The kind of a row says what becomes of it, the code why: after a reboot and for 
 from enum import StrEnum
 from ipaddress import IPv4Network
 
-from kthw_routes.changes import ChangeKind
-from kthw_routes.etc_hosts import NameChange
-from kthw_routes.host_plan import RouteChange
 from kthw_routes.iproute2.commands import Verb
+from kthw_routes.plan.changes import ChangeKind, NameChange, RouteChange
 
 
 class RouteCode(StrEnum):

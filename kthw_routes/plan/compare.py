@@ -5,24 +5,33 @@ for every route what becomes of it and why, the exact commands, and the commands
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
-from kthw_routes import etc_hosts, plan_files, unwanted
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
 from kthw_routes.facts import HostFacts, HostFile, Route, by_prefix
-from kthw_routes.host_files import MAX_FILE, FileChange
-from kthw_routes.host_plan import HostPlan, Plan, Planner, RouteChange, describe
 from kthw_routes.iproute2.commands import pod_route
 from kthw_routes.iproute2.edits import NO_EDIT, Edit, put, take_away
-from kthw_routes.node_names import is_host_name
-from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn, Options, RoutesOn
+from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn, Options
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import Held, held_in
 from kthw_routes.persistence.model import Choice, HeldRoute, Persist
+from kthw_routes.plan import etc_hosts, extra_routes
+from kthw_routes.plan import files as plan_files
+from kthw_routes.plan.changes import (
+    MAX_FILE,
+    ChangeKind,
+    EtcHostsEdit,
+    FileChange,
+    HostPlan,
+    NameChange,
+    Plan,
+    Planner,
+    RouteChange,
+    describe,
+)
+from kthw_routes.plan.wanted import Wanted, wanted_names, wanted_routes
 
 __all__ = [
     "NOTHING_MARKED",
@@ -43,46 +52,6 @@ __all__ = [
     "wanted_routes",
     "what_auto_takes",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One route that a worker should have."""
-
-    worker: str
-    """The worker that it leads to."""
-    prefix: IPv4Network
-    """That worker's pod CIDR."""
-    next_hop: IPv4Address
-    """That worker's internal address."""
-    is_guess: bool = False
-    """Whether that pod CIDR is a guess: the worker was not read."""
-
-
-def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.WORKERS) -> tuple[Wanted, ...]:
-    """The routes that `node` should have: one per other worker whose pod CIDR and internal address are known.
-
-    A pod CIDR that is a guess counts where nobody who was read has it.
-    """
-    if not routes_on.counts(node):
-        return ()
-    certain = [w.pod_cidr for w in cluster.workers if w.pod_cidr is not None and not w.is_guessed]
-    return tuple(
-        Wanted(other.name, other.pod_cidr, other.internal, other.is_guessed)
-        for other in cluster.workers
-        if other.name != node.name and other.pod_cidr is not None and other.internal is not None
-        if other.pod_cidr != node.pod_cidr
-        if not (other.is_guessed and any(other.pod_cidr.overlaps(cidr) for cidr in certain))
-    )
-
-
-def wanted_names(cluster: Cluster, node: Node) -> dict[str, IPv4Address]:
-    """The names that `/etc/hosts` of `node` should hold, where it is to hold names: worker -> internal address."""
-    return {
-        w.name: w.internal
-        for w in cluster.workers
-        if w.internal is not None and is_host_name(w.name) and w.name != node.name  # its own name is its own affair
-    }
 
 
 def planner(cluster: Cluster, options: Options) -> Planner:
@@ -115,14 +84,14 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
         ]
         rows = [_compare(w, table.get(w.prefix, ()), facts, held, cluster) for w in wanted]
         prefixes = {w.prefix for w in wanted}
-        rows += unwanted.rows(cluster, node, facts, prefixes, held, options)
-        rows += unwanted.rows_of_files(cluster, node, facts, prefixes, held, options)
-    drops = unwanted.drops(cluster, node, facts, held, rows, options)
+        rows += extra_routes.rows(cluster, node, facts, prefixes, held, options)
+        rows += extra_routes.rows_of_files(cluster, node, facts, prefixes, held, options)
+    drops = extra_routes.drops(cluster, node, facts, held, rows, options)
     files = plan_files.of_host(node, facts, _to_hold(rows, facts), drops, options)
     plan = HostPlan(
         node.name,
         tuple(rows),
-        own_cidr_routed_away=unwanted.routed_away(node, facts) if node.is_worker else None,
+        own_cidr_routed_away=extra_routes.routed_away(node, facts) if node.is_worker else None,
         files=files.changes,
         persistence=files.choice,
         forwarding=files.forwarding,

@@ -2,15 +2,139 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import PurePosixPath
+from typing import Final
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Node
-from kthw_routes.etc_hosts import EtcHostsEdit, NameChange
 from kthw_routes.facts import HostFacts, Route
-from kthw_routes.host_files import FileChange, Leftover
 from kthw_routes.iproute2.commands import RouteCommand
 from kthw_routes.persistence.model import Choice
+
+BY_PRUNE: Final = "--prune removes it"
+"""The end of the reason of a stale row. Who has another way to ask for it says that instead."""
+
+
+BY_REPAIR: Final = "--repair mends it"
+"""The end of the reason of a row of an own pod CIDR that is routed away; see `BY_PRUNE`."""
+
+
+FORWARDING: Final = "net.ipv4.ip_forward"
+"""The row of forwarding, which is named as the kernel names its setting."""
+
+
+class ChangeKind(StrEnum):
+    """What becomes of one route or one name on one host. The values are the words that people read."""
+
+    KEEP = "keep"
+    ADD = "add"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    FOREIGN = "foreign"
+    """In the cluster CIDR, neither wanted nor ours: shown, left alone."""
+    STALE = "stale"
+    """Ours, of a worker that is no longer listed: left alone unless asked to remove it."""
+
+    @property
+    def is_change(self) -> bool:
+        """Whether something is sent to the host for it."""
+        return self in (ChangeKind.ADD, ChangeKind.REPLACE, ChangeKind.REMOVE)
+
+    @property
+    def mark(self) -> str:
+        """One character for it; the word always stands beside it."""
+        return {"keep": "=", "add": "+", "replace": "!", "remove": "-", "foreign": "?", "stale": "~"}[self.value]
+
+
+MAX_FILE: Final = 64 * 1024 * 1024
+"""Bytes of a file that is read whole, to be written back changed; a larger one is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What a run that was killed left lying about, and nothing reads."""
+
+    path: PurePosixPath
+    is_folder: bool = False
+    """Whether it is a folder that was made for a file of ours; it goes if nothing else is in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What becomes of one file on one host."""
+
+    kind: ChangeKind
+    path: PurePosixPath
+    before: bytes | None
+    """The file as it is; None where there is none."""
+    after: bytes | None
+    """The file as it should be; None where it goes."""
+    mode: int
+    """The permission bits that it should have, such as 0o600."""
+    reason: str
+    before_mode: int | None = None
+    """The permission bits that it has; None where there is none."""
+    is_ours: bool = True
+    """Whether the file is one of ours. Another's (cloud-init's template) keeps its owner, mode and attributes."""
+    folder_is_ours: bool = False
+    """Whether its folder goes with it, if that is empty then: the folder was made for it."""
+    is_enabled: bool = True
+    """Of our timer: whether systemd should start it at boot."""
+    was_enabled: bool = True
+    """Of our timer: whether systemd starts it at boot."""
+
+    @property
+    def inverse(self) -> "FileChange":
+        """The change that takes this one back."""
+        kind = {ChangeKind.ADD: ChangeKind.REMOVE, ChangeKind.REMOVE: ChangeKind.ADD}.get(self.kind, self.kind)
+        return FileChange(
+            kind,
+            self.path,
+            self.after,
+            self.before,
+            self.before_mode if self.before_mode is not None else self.mode,
+            f"as before: {self.reason}",
+            None if self.after is None else self.mode,
+            self.is_ours,
+            self.folder_is_ours,
+            self.was_enabled,
+            self.is_enabled,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NameChange:
+    """What becomes of one worker's name in one `/etc/hosts`."""
+
+    kind: ChangeKind
+    name: str
+    address: IPv4Address | None
+    """The wanted address; None where the name goes."""
+    has: tuple[str, ...]
+    """The lines of the file that name it and are ours to change, as read."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EtcHostsEdit:
+    """The file as it is, as it should be, and why."""
+
+    before: bytes
+    after: bytes
+    names: tuple[NameChange, ...]
+    odd_lines: tuple[str, ...]
+    """Lines that name a worker beside other names or a comment: left alone, worth a look."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file is right as it is."""
+        return self.before == self.after
+
+    @property
+    def changes(self) -> int:
+        """How many names change."""
+        return sum(1 for n in self.names if n.kind.is_change)
 
 
 @dataclass(frozen=True, slots=True)

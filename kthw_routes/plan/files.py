@@ -10,16 +10,15 @@ from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.changes import ChangeKind
 from kthw_routes.cluster import Node
 from kthw_routes.facts import HostFacts, HostFile, NetworkSetup
-from kthw_routes.host_files import FileChange
 from kthw_routes.options import Options
 from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import MODULES, NAMES, files_of
 from kthw_routes.persistence.model import Choice, HeldRoute, Manager, Persist
 from kthw_routes.persistence.text import content, heading
+from kthw_routes.plan.changes import ChangeKind, FileChange
 
 FORWARDING_FILE: Final = HostFile(
     PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf"),

@@ -9,13 +9,12 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from kthw_routes.changes import BY_PRUNE, BY_REPAIR, ChangeKind
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, Route, by_prefix
-from kthw_routes.host_plan import RouteChange, describe
 from kthw_routes.iproute2.edits import NO_EDIT, Edit, give_back, take_away
 from kthw_routes.options import Options
 from kthw_routes.persistence.managers import Held
+from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, ChangeKind, RouteChange, describe
 
 _Hop = IPv4Address | None
 """A next hop; None for an on-link route."""

@@ -1,0 +1,1 @@
+"""What should be on each host, compared with what was read there. Pure."""
