@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from kthw_routes import export_readings as readings
-from kthw_routes import findings as cluster_findings
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Step
@@ -15,7 +14,9 @@ from kthw_routes.export.desired import Login, Reach, desired
 from kthw_routes.export.document import Document, together
 from kthw_routes.export.formats import FORMATS, Format, Network
 from kthw_routes.export_files import write_file, write_folder
-from kthw_routes.findings import Finding
+from kthw_routes.findings import cluster as cluster_findings
+from kthw_routes.findings import model as finding_model
+from kthw_routes.findings.model import Finding
 from kthw_routes.options import Options
 from kthw_routes.results import Inspection
 from kthw_routes.running import RunningCommand
@@ -158,7 +159,7 @@ def _with_networks(inspection: Inspection, request: _Request, options: Options) 
 
 def _heed(findings: tuple[Finding, ...], command: RunningCommand, *, aloud: bool = False) -> None:
     """Print the findings, and raise UsageError where one of them stops everything."""
-    stops = cluster_findings.stops(findings)
+    stops = finding_model.stops(findings)
     if stops or aloud:
         command.printer.findings(findings)
     if stops:

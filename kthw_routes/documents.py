@@ -19,7 +19,7 @@ from kthw_routes.cluster import Cluster, Node
 from kthw_routes.documents_network import network_json, text_of
 from kthw_routes.events import HostOutcome
 from kthw_routes.facts import HostFacts, Route
-from kthw_routes.findings import Finding
+from kthw_routes.findings.model import Finding
 from kthw_routes.json_values import Value
 from kthw_routes.persistence.model import Choice
 from kthw_routes.plan import codes

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import Event, EventKind
-from kthw_routes.findings import Finding
+from kthw_routes.findings.model import Finding
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RouteChange, describe
 from kthw_routes.proof import Proof
 from kthw_routes.results import Report

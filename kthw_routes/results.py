@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kthw_routes import findings as cluster_findings
-from kthw_routes import host_findings, regions
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.facts import HostFacts
-from kthw_routes.findings import Finding, Level
+from kthw_routes.findings import cluster as cluster_findings
+from kthw_routes.findings import hosts as host_findings
+from kthw_routes.findings import model as finding_model
+from kthw_routes.findings import regions
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.plan.changes import Plan, Planner
 from kthw_routes.proof import Proof
@@ -63,7 +65,7 @@ class Review:
     @property
     def stops(self) -> tuple[Finding, ...]:
         """Why nothing can run; empty where it can."""
-        return cluster_findings.stops(self.findings)
+        return finding_model.stops(self.findings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from kthw_routes import findings as cluster_findings
 from kthw_routes.connecting import connect, nodes_source
 from kthw_routes.documents import Json, plan_document
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.findings import cluster as cluster_findings
+from kthw_routes.findings import model as finding_model
 from kthw_routes.output import Printer
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof import Proof
@@ -126,7 +127,7 @@ class RunningCommand:
         """Find, visit, compare; printed as far as people read along."""
         discovery = self.walk.find(self.source)
         before = (*discovery.findings, *cluster_findings.before_visit(discovery.cluster))
-        if stops := cluster_findings.stops(before):
+        if stops := finding_model.stops(before):
             self.printer.nodes(discovery.cluster)
             self.printer.findings(before)
             document = plan_document(discovery.cluster, Plan(()), before)

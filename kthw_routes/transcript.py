@@ -9,7 +9,7 @@ from kthw_routes import __version__, diagnosis
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import HostOutcome
 from kthw_routes.facts import HostFacts, Route
-from kthw_routes.findings import Finding
+from kthw_routes.findings.model import Finding
 from kthw_routes.plan.changes import FileChange, HostPlan, Plan, describe
 from kthw_routes.proof import PairReading, Proof
 from kthw_routes.sanitize import cell, clean, inline

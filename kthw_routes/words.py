@@ -11,9 +11,9 @@ from typing import Final
 from kthw_routes import diagnosis, transcript
 from kthw_routes.cluster import Cluster, PodCidrSource
 from kthw_routes.events import Event, EventKind, HostState
-from kthw_routes.file_findings import ends_at_reboot
-from kthw_routes.findings import Finding, Level
-from kthw_routes.host_findings import names_of
+from kthw_routes.findings.hosts import names_of
+from kthw_routes.findings.model import Finding, Level
+from kthw_routes.findings.plan import ends_at_reboot
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
 from kthw_routes.proof import PairReading, Proof
 from kthw_routes.results import Review

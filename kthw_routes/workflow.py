@@ -10,14 +10,15 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from kthw_routes import host_findings, undoing
+from kthw_routes import undoing
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.committing import Switches
 from kthw_routes.documents import plan_document
 from kthw_routes.errors import KthwRoutesError, OwnFault, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostOutcome, HostState, Step
 from kthw_routes.facts import HostFacts
-from kthw_routes.findings import Level
+from kthw_routes.findings.model import Level
+from kthw_routes.findings.plan import of_plan, of_switches
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.hosts.errors import ConnectionLost, HostError, HostKeyUnknown
@@ -140,7 +141,7 @@ class Walk:
         options = self.options
         planner = planning.planner(inspection.cluster, options)
         made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
-        findings = (*inspection.findings, *host_findings.of_plan(made))
+        findings = (*inspection.findings, *of_plan(made))
         return Review(inspection, options, made, findings, planner)
 
     def review_undo(self, inspection: Inspection, past: PastRun, runs: Runs) -> Review:
@@ -149,7 +150,7 @@ class Walk:
         planner = undoing.planner(past.journal, past.cluster, later)
         made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
         skipped = (f for f in inspection.findings if f.level is Level.SKIP_HOST)
-        armed = host_findings.of_switches(made)
+        armed = of_switches(made)
         refused = undoing.refusals(made)
         findings = (*skipped, *armed, *refused, *undoing.remarks(past.journal, inspection.facts, later))
         left = frozenset(host for host, row in past.rows if (host, row) in later)

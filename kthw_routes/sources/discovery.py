@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kthw_routes.cluster import Cluster
-from kthw_routes.findings import Finding
+from kthw_routes.findings.model import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from kthw_routes import __version__
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, Cluster, Role
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Emit
-from kthw_routes.findings import Finding, Level, of_token
+from kthw_routes.findings.cluster import of_token
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources import linode_errors
 from kthw_routes.sources.discovery import Discovery

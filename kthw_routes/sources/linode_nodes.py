@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, AddressKind, Endpoint, Node, PodCidrSource, Role
-from kthw_routes.findings import Finding, Level
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.node_names import expected_pod_cidr, natural_order
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.linode_answers import Instance, id_of, instance_of, label_of

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kthw_routes.cluster import Cluster
-from kthw_routes.findings import Finding
+from kthw_routes.findings.model import Finding
 from kthw_routes.options import Options
 from kthw_routes.sources.token import Token
 

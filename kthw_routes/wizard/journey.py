@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, Step
-from kthw_routes.findings import Finding
+from kthw_routes.findings.model import Finding
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.hosts.session import Asker
 from kthw_routes.options import Options

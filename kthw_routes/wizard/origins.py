@@ -7,13 +7,13 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes import findings as cluster_findings
-from kthw_routes import regions
 from kthw_routes.cluster import Cluster
 from kthw_routes.connecting import connect, inventory_source, linode_source
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Emit
-from kthw_routes.findings import Finding
+from kthw_routes.findings import cluster as cluster_findings
+from kthw_routes.findings import regions
+from kthw_routes.findings.model import Finding
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.hosts.session import Asker
 from kthw_routes.options import Options

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from kthw_routes.file_findings import ends_at_reboot
-from kthw_routes.host_findings import names_of
+from kthw_routes.findings.hosts import names_of
+from kthw_routes.findings.plan import ends_at_reboot
 from kthw_routes.persistence.model import Choice, Persist
 from kthw_routes.plan import compare as planning
 from kthw_routes.results import Review

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 
-from kthw_routes import host_findings
-from kthw_routes.findings import Finding, Level
+from kthw_routes.findings import plan as finding_plan
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import Options
 from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, ChangeKind, FileChange, NameChange, RouteChange, describe
 from kthw_routes.results import Review
@@ -69,7 +69,7 @@ class Row:
 
 def rows_of(review: Review) -> Iterable[Row]:
     """What is worth a look: warnings and skipped hosts first, then all that changes, then notices of the plan."""
-    of_plan = () if review.undoes else host_findings.of_plan(review.plan)
+    of_plan = () if review.undoes else finding_plan.of_plan(review.plan)
     before = review.findings[: len(review.findings) - len(of_plan)]
     for finding in (*before, *(f for f in of_plan if f.acknowledge)):
         if finding.acknowledge or finding.level is not Level.NOTICE:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import HostState
-from kthw_routes.host_findings import names_of
+from kthw_routes.findings.hosts import names_of
 from kthw_routes.persistence.managers import manager_of, short_name
 from kthw_routes.plan.changes import ChangeKind, Plan
 from kthw_routes.proof import Proof

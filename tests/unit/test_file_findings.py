@@ -7,9 +7,8 @@ from pathlib import PurePosixPath
 import pytest
 
 from kthw_routes.facts import HostFile, NetworkSetup, Route
-from kthw_routes.file_findings import ends_at_reboot
-from kthw_routes.findings import Finding, Level
-from kthw_routes.host_findings import of_plan
+from kthw_routes.findings.model import Finding, Level
+from kthw_routes.findings.plan import ends_at_reboot, of_plan
 from kthw_routes.options import Options
 from kthw_routes.persistence.managers import MODULES
 from kthw_routes.persistence.model import HeldRoute, Manager, Persist

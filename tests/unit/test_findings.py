@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, Selection
-from kthw_routes.findings import Finding, Level, of_cluster, of_token, stops
+from kthw_routes.findings.cluster import of_cluster, of_token
+from kthw_routes.findings.model import Finding, Level, stops
 from kthw_routes.sources.linode_answers import kind_of
 from tests.unit.builders import cluster, of_account, worker
 

@@ -7,8 +7,9 @@ import pytest
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.facts import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Pod, Route
-from kthw_routes.findings import Finding, Level
-from kthw_routes.host_findings import of_facts, of_plan
+from kthw_routes.findings.hosts import of_facts
+from kthw_routes.findings.model import Finding, Level
+from kthw_routes.findings.plan import of_plan
 from kthw_routes.options import DEFAULT_OPTIONS, Options, RoutesOn
 from kthw_routes.plan import compare as planning
 

@@ -11,7 +11,8 @@ import pytest
 from kthw_routes.cluster import AddressKind, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Event, Step, discard
-from kthw_routes.findings import Level, of_cluster
+from kthw_routes.findings.cluster import of_cluster
+from kthw_routes.findings.model import Level
 from kthw_routes.sources import Source
 from kthw_routes.sources.inventory import Inventory, InventoryError, InventoryKind, InventorySource, parse, read
 from tests.unit.odd_files import ODD_FILES, odd_file

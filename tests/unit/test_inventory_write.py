@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes import regions
 from kthw_routes.cluster import AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role, Selection
 from kthw_routes.errors import UsageError
+from kthw_routes.findings import regions
 from kthw_routes.node_names import expected_pod_cidr, is_host_name, natural_order
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist

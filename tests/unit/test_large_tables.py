@@ -8,18 +8,19 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from kthw_routes import host_findings, transcript
+from kthw_routes import transcript
 from kthw_routes.cluster import Cluster
 from kthw_routes.documents import facts_json, plan_document
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFacts, HostFile, NetworkSetup, Route
+from kthw_routes.findings import hosts as host_findings
+from kthw_routes.findings.plan import of_plan, of_routes
 from kthw_routes.hosts.facts import MAX_ADDRESSES, MAX_ALIKE, MAX_ROUTES, TooMuch, look
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.options import Options
 from kthw_routes.persistence import ifupdown
 from kthw_routes.plan import compare as plan
 from kthw_routes.plan.changes import ChangeKind, RouteChange
-from kthw_routes.route_findings import of_routes
 
 from . import builders
 from .answering import MISSING, Answering, said
@@ -45,7 +46,7 @@ def pieces(of: str, number: int = PIECES, protocol: str = "boot") -> list[Route]
 def reviewed(members: Cluster, facts: dict[str, HostFacts], options: Options) -> None:
     """All that a review makes of readings."""
     made = plan.make(members, facts, options)
-    findings = (*host_findings.of_facts(members, facts), *host_findings.of_plan(made))
+    findings = (*host_findings.of_facts(members, facts), *of_plan(made))
     json.dumps(plan_document(members, made, findings), default=str)
     json.dumps([facts_json(f) for f in facts.values()], default=str)
     for line in transcript.head(members, made, findings):

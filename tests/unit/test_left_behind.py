@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from kthw_routes.cluster import Cluster, Selection
-from kthw_routes.file_findings import of_files
+from kthw_routes.findings.plan import of_files
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import Manager

@@ -28,7 +28,8 @@ from kthw_routes.demo.account import Account, LinodeInstance, lab_account
 from kthw_routes.demo.linode_api import FIRST_ID, Fault, LinodeApi
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, Step, discard
-from kthw_routes.findings import Level, of_cluster
+from kthw_routes.findings.cluster import of_cluster
+from kthw_routes.findings.model import Level
 from kthw_routes.node_names import is_host_name
 from kthw_routes.sanitize import clean_line
 from kthw_routes.secret import Secret

@@ -5,10 +5,10 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from kthw_routes import regions
 from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, Region, Role, Selection
 from kthw_routes.demo.account import recorded_regions
-from kthw_routes.findings import Level
+from kthw_routes.findings import regions
+from kthw_routes.findings.model import Level
 
 WITH = frozenset({"Linodes", "Vlans"})
 WITHOUT = frozenset({"Linodes"})

@@ -8,7 +8,8 @@ import pytest
 
 from kthw_routes.cluster import Cluster, PodCidrSource, Selection
 from kthw_routes.facts import HostFile, Route
-from kthw_routes.findings import Level, of_cluster
+from kthw_routes.findings.cluster import of_cluster
+from kthw_routes.findings.model import Level
 from kthw_routes.hosts.facts import settled
 from kthw_routes.options import Options
 from kthw_routes.persistence import networkd

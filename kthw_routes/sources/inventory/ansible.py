@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from kthw_routes.cluster import Endpoint, Role
-from kthw_routes.findings import Finding, Level
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory import values
 from kthw_routes.sources.inventory.drafts import Draft, Reading

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
 from kthw_routes.cluster import Endpoint, Node, PodCidrSource, Role
-from kthw_routes.findings import Finding
+from kthw_routes.findings.model import Finding
 from kthw_routes.node_names import expected_pod_cidr, natural_order
 from kthw_routes.sources.inventory import pod_cidrs
 from kthw_routes.sources.inventory.model import OwnSettings

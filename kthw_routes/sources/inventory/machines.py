@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from kthw_routes.cluster import Endpoint, Role
-from kthw_routes.findings import Finding, Level
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.node_names import is_host_name
 from kthw_routes.sources.inventory import values
 from kthw_routes.sources.inventory.drafts import Draft, Reading

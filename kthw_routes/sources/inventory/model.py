@@ -6,7 +6,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node
-from kthw_routes.findings import Finding
+from kthw_routes.findings.model import Finding
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist
 

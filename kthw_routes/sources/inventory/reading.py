@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
-from kthw_routes.findings import Finding, Level
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.local_files import read_file
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory.drafts import Reading, nodes_of

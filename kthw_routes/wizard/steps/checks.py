@@ -14,7 +14,7 @@ from kthw_routes.cluster import Node
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.facts import HostFacts, Privilege
-from kthw_routes.findings import Finding, stops
+from kthw_routes.findings.model import Finding, stops
 from kthw_routes.hosts.errors import HostKeyChanged
 from kthw_routes.results import Inspection
 from kthw_routes.wizard import by_hand

@@ -13,7 +13,7 @@ from textual.widgets import Button, DataTable
 
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import KthwRoutesError
-from kthw_routes.findings import Finding, Level, stops
+from kthw_routes.findings.model import Finding, Level, stops
 from kthw_routes.sanitize import clean_line
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.choices import SourceKind

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.events import DescendantFocus
 from textual.widgets import DataTable
 
-from kthw_routes.findings import Finding
+from kthw_routes.findings.model import Finding
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan.changes import ChangeKind, FileChange, NameChange, RouteChange

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
-from kthw_routes.findings import Finding, Level
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.wizard.themes import content
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.words import Tone, Words, level_tone, level_word

@@ -6,14 +6,9 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.facts import HostFacts
-from kthw_routes.file_findings import of_files
-from kthw_routes.findings import Finding, Level
-from kthw_routes.iproute2.commands import RouteCommand, Verb
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import RoutesOn
-from kthw_routes.persistence.text import listed
-from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan, describe
 from kthw_routes.plan.wanted import wanted_routes
-from kthw_routes.route_findings import of_routes
 
 _TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: a tick in Routes) turns it on now and at each boot."
 
@@ -40,30 +35,6 @@ def of_facts(
     found += _of_same_keys(facts)
     found += _of_pods([host for node, host in seen if node.is_worker])
     return tuple(found)
-
-
-def of_plan(plan: Plan) -> tuple[Finding, ...]:
-    """What the comparison of the wanted routes, names and files with the hosts gives cause to say."""
-    by_host = (f for host in plan.hosts for f in _of_host_plan(host))
-    return (*of_switches(plan), *of_routes(plan), *by_host, *of_files(plan))
-
-
-def of_switches(plan: Plan) -> tuple[Finding, ...]:
-    """Runs whose changes hosts would take back by themselves: how a host is now is not how it stays."""
-    armed: dict[str, list[str]] = defaultdict(list)
-    for host in plan.hosts:
-        for run in host.switches:
-            armed[run].append(host.node)
-    return tuple(
-        Finding(
-            "armed-switch",
-            Level.NOTICE,
-            f"Run {run} takes its changes back by itself on {listed(nodes)} when its time has come (--commit-within).",
-            f"`apply` calls that off and leaves all right; `kthw-routes undo {run}` takes them back now.",
-            nodes[0] if len(nodes) == 1 else None,
-        )
-        for run, nodes in armed.items()
-    )
 
 
 def _of_internal_address(node: Node, host: HostFacts) -> Iterator[Finding]:
@@ -197,35 +168,3 @@ def _of_same_keys(facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
                 "One image cloned without new keys, one host under two addresses, or somebody in between.",
                 names[0],
             )
-
-
-def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
-    if host.own_cidr_routed_away:
-        route = host.own_cidr_routed_away
-        yield Finding(
-            "own-pod-cidr-routed-away",
-            Level.NOTICE,
-            f"{host.node}: its own pod CIDR {route.prefix} is routed away {describe(route)}: its pods are cut off.",
-            f"--repair mends it (in the wizard: mark it in Routes), or by hand `{RouteCommand(Verb.DELETE, route)}`.",
-            host.node,
-        )
-    for change in host.routes:
-        if change.kind is ChangeKind.FOREIGN and host.own_cidr_routed_away not in change.has:
-            yield Finding(
-                "foreign-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
-            )
-        elif change.kind is ChangeKind.STALE:
-            yield Finding(
-                "stale-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
-            )
-    if host.hosts_file_problem:
-        hint = "Until that is mended the workers' names are missing there." if host.lacks_names else ""
-        yield Finding("hosts-file-broken", Level.NOTICE, f"{host.node}: {host.hosts_file_problem}", hint, host.node)
-    for line in host.hosts_file.odd_lines if host.hosts_file else ():
-        yield Finding(
-            "hosts-line-left-alone",
-            Level.NOTICE,
-            f"{host.node}: /etc/hosts has the line “{line}”, which names a worker beside something else.",
-            "It is left alone. The first line that matches a name wins.",
-            host.node,
-        )

@@ -7,8 +7,6 @@ route, which is worth a notice and no stop.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import IPv4Address
 from itertools import combinations
 from typing import Final
@@ -22,43 +20,11 @@ from kthw_routes.cluster import (
     Node,
     PodCidrSource,
 )
+from kthw_routes.findings.model import Finding, Level
 from kthw_routes.node_names import is_host_name
 
 SUFFICIENT_SCOPES: Final = frozenset({"linodes:read_only"})
 """What a token needs for finding the nodes; the regions need no scope (Linode's X-Accepted-OAuth-Scopes)."""
-
-
-class Level(StrEnum):
-    """What a finding means for going on."""
-
-    STOP = "stop"
-    """Nothing can run."""
-    SKIP_HOST = "skip host"
-    """This host is not worked on; the others are."""
-    NOTICE = "notice"
-    """Worth knowing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a person should know."""
-
-    code: str
-    """Kebab-case and stable, for `--json`."""
-    level: Level
-    sentence: str
-    """What is the case, and where."""
-    hint: str = ""
-    """What to do now."""
-    node: str | None = None
-    region: str | None = None
-    acknowledge: bool = False
-    """Whether the wizard wants it acknowledged by a control of its own before *Next*: a warning."""
-
-
-def stops(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Those because of which nothing can run."""
-    return tuple(f for f in findings if f.level is Level.STOP)
 
 
 def of_cluster(cluster: Cluster) -> tuple[Finding, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from kthw_routes.cluster import LINODE_PRIVATE, AddressKind, Cluster, Node, Region
-from kthw_routes.findings import Finding, Level
+from kthw_routes.findings.model import Finding, Level
 
 VLANS: Final = "Vlans"
 """The capability string of regions with VLANs, as the API spells it."""

@@ -1,0 +1,1 @@
+"""What to warn of, in three levels: stop, skip host, notice. Pure."""

@@ -1,0 +1,38 @@
+"""A finding: its level, code, sentence and hint."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """What a finding means for going on."""
+
+    STOP = "stop"
+    """Nothing can run."""
+    SKIP_HOST = "skip host"
+    """This host is not worked on; the others are."""
+    NOTICE = "notice"
+    """Worth knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a person should know."""
+
+    code: str
+    """Kebab-case and stable, for `--json`."""
+    level: Level
+    sentence: str
+    """What is the case, and where."""
+    hint: str = ""
+    """What to do now."""
+    node: str | None = None
+    region: str | None = None
+    acknowledge: bool = False
+    """Whether the wizard wants it acknowledged by a control of its own before *Next*: a warning."""
+
+
+def stops(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Those because of which nothing can run."""
+    return tuple(f for f in findings if f.level is Level.STOP)

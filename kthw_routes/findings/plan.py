@@ -1,0 +1,217 @@
+"""What to warn of about files: routes that end at a reboot, or come back wrong, and names that do. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network
+
+from kthw_routes.facts import HostFile
+from kthw_routes.findings.model import Finding, Level
+from kthw_routes.iproute2.commands import RouteCommand, Verb
+from kthw_routes.persistence.managers import entries, short_name
+from kthw_routes.persistence.text import listed
+from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, describe
+
+
+def of_files(plan: Plan) -> tuple[Finding, ...]:
+    """What the hosts' files give cause to say: host by host, then what is one sentence for all of them."""
+    found = [f for host in plan.hosts for f in (*_of_unread(host), *_of_difference(host), *_of_problem(host))]
+    told = {f.node for f in found if f.code in ("persisted-not-read", "cannot-persist")}
+    if ending := [host.node for host in plan.hosts if host.node not in told and ends_at_reboot(host)]:
+        found.append(
+            Finding(
+                "not-persisted",
+                Level.NOTICE,
+                f"The routes end at the next reboot on {listed(ending)}.",
+                "`--persist auto` holds them in a file that fits each host; the review shows it first.",
+                ending[0] if len(ending) == 1 else None,
+            )
+        )
+    if rewritten := [host.node for host in plan.hosts if host.hosts_file_is_rewritten]:
+        found.append(
+            Finding(
+                "hosts-file-is-rewritten",
+                Level.NOTICE,
+                f"cloud-init writes /etc/hosts anew at each boot on {listed(rewritten)} (manage_etc_hosts): the "
+                "workers' names are gone then.",
+                "`--cloud-template` writes them into cloud-init's template too, from which they come back.",
+                rewritten[0] if len(rewritten) == 1 else None,
+            )
+        )
+    return tuple(found)
+
+
+def _of_unread(host: HostPlan) -> Iterator[Finding]:
+    for file in host.files:
+        if file.kind is ChangeKind.STALE:
+            does = "holds routes" if _pairs(file, file.before or b"") else "stands there"
+            yield Finding(
+                "persisted-not-read",
+                Level.NOTICE,
+                f"{host.node}: {file.path} {does}, but {file.reason}.",
+                "`--persist auto` holds them where this host reads them, and removes this file.",
+                host.node,
+            )
+
+
+def _of_difference(host: HostPlan) -> Iterator[Finding]:
+    """What a file that stands there would bring back at the next boot, and should not; what it lacks."""
+    wanted = _wanted(host)
+    for file in host.files:
+        if not file.is_ours or file.kind is not ChangeKind.REPLACE or file.before is None:
+            continue
+        holds, should = _pairs(file, file.before), _pairs(file, file.after or b"")
+        words = [_difference(prefix, hop, wanted.get(prefix)) for prefix, hop in holds if (prefix, hop) not in should]
+        prefixes = {prefix for prefix, _ in holds}
+        words += [f"does not hold {prefix} via {hop}" for prefix, hop in should if prefix not in prefixes]
+        if words:
+            yield Finding(
+                "persisted-differs",
+                Level.NOTICE,
+                f"{host.node}: {short_name(file.path)} {listed(words)}: after the next reboot the routes are others.",
+                "Apply writes the file anew.",
+                host.node,
+            )
+
+
+def _difference(prefix: IPv4Network, hop: IPv4Address, wanted: IPv4Address | None) -> str:
+    return f"holds {prefix} via {hop}{f' instead of {wanted}' if wanted else ', which should go'}"
+
+
+def _of_problem(host: HostPlan) -> Iterator[Finding]:
+    if host.persistence is not None and host.persistence.problem:
+        yield Finding(
+            "cannot-persist",
+            Level.NOTICE,
+            f"{host.node}: its routes cannot be made to survive a reboot as asked for: {host.persistence.problem}",
+            "They are added all the same, and end at the next reboot."
+            if ends_at_reboot(host)
+            else "The files that stand there hold them, and are kept right.",
+            host.node,
+            acknowledge=True,
+        )
+
+
+def ends_at_reboot(host: HostPlan) -> bool:
+    """Whether a wanted route is in no file of ours once the plan is carried out."""
+    held = {
+        pair
+        for file in host.files
+        if file.is_ours and file.after is not None and file.kind is not ChangeKind.STALE
+        for pair in _pairs(file, file.after)
+    }
+    return any(pair not in held for pair in _wanted(host).items())
+
+
+def _wanted(host: HostPlan) -> dict[IPv4Network, IPv4Address]:
+    """Pod CIDR -> the next hop by which the host is to reach it."""
+    return {c.prefix: c.next_hop for c in host.routes if c.next_hop is not None and c.kind is not ChangeKind.FOREIGN}
+
+
+def _pairs(change: FileChange, content: bytes) -> Sequence[tuple[IPv4Network, IPv4Address]]:
+    return [(r.prefix, r.next_hop) for r in entries(HostFile(change.path, change.mode, content))]
+
+
+def of_routes(plan: Plan) -> Iterator[Finding]:
+    """The hosts that have none of their routes, while others have theirs."""
+    routed = {c.worker for h in plan.hosts for c in h.routes}
+    towards = [c for h in plan.hosts for c in h.routes if c.next_hop is not None and c.worker != h.node]
+    wanted = {c.worker for c in towards}
+    kept = {c.worker for c in towards if c.kind is ChangeKind.KEEP}
+    led_to = {c.worker for c in towards if c.has}
+    standing = {h.node for h in plan.hosts if _stands(h)}
+    for host in plan.hosts:
+        if not _has_none(host):
+            continue
+        if host.node in wanted:
+            was_routed = host.node in kept
+            is_new = host.node not in led_to and bool(standing)
+        else:  # no worker: one of its kind that has routes tells that these were routed at all
+            was_routed, is_new = bool(standing - routed), False
+        if was_routed:
+            yield _gone(host)
+        elif is_new:
+            yield Finding(
+                "worker-is-new",
+                Level.NOTICE,
+                f"{host.node} has no routes, and no other node that was looked at has one to it: it is new, perhaps.",
+                "Apply adds both.",
+                host.node,
+            )
+
+
+def _gone(host: HostPlan) -> Finding:
+    again = "Apply adds them again"
+    return Finding(
+        "routes-gone",
+        Level.NOTICE,
+        f"{host.node} has none of its routes: it was rebooted, perhaps.",
+        f"{again}; with `--persist auto` they survive the next reboot." if ends_at_reboot(host) else f"{again}.",
+        host.node,
+    )
+
+
+def _has_none(host: HostPlan) -> bool:
+    """Whether routes are wanted on a host, and it has none of them."""
+    wanted = [c for c in host.routes if c.next_hop is not None]
+    return bool(wanted) and not any(c.has for c in wanted)
+
+
+def _stands(host: HostPlan) -> bool:
+    """Whether any wanted route is as it should be on a host."""
+    return any(c.kind is ChangeKind.KEEP and c.next_hop is not None for c in host.routes)
+
+
+def of_plan(plan: Plan) -> tuple[Finding, ...]:
+    """What the comparison of the wanted routes, names and files with the hosts gives cause to say."""
+    by_host = (f for host in plan.hosts for f in _of_host_plan(host))
+    return (*of_switches(plan), *of_routes(plan), *by_host, *of_files(plan))
+
+
+def of_switches(plan: Plan) -> tuple[Finding, ...]:
+    """Runs whose changes hosts would take back by themselves: how a host is now is not how it stays."""
+    armed: dict[str, list[str]] = defaultdict(list)
+    for host in plan.hosts:
+        for run in host.switches:
+            armed[run].append(host.node)
+    return tuple(
+        Finding(
+            "armed-switch",
+            Level.NOTICE,
+            f"Run {run} takes its changes back by itself on {listed(nodes)} when its time has come (--commit-within).",
+            f"`apply` calls that off and leaves all right; `kthw-routes undo {run}` takes them back now.",
+            nodes[0] if len(nodes) == 1 else None,
+        )
+        for run, nodes in armed.items()
+    )
+
+
+def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
+    if host.own_cidr_routed_away:
+        route = host.own_cidr_routed_away
+        yield Finding(
+            "own-pod-cidr-routed-away",
+            Level.NOTICE,
+            f"{host.node}: its own pod CIDR {route.prefix} is routed away {describe(route)}: its pods are cut off.",
+            f"--repair mends it (in the wizard: mark it in Routes), or by hand `{RouteCommand(Verb.DELETE, route)}`.",
+            host.node,
+        )
+    for change in host.routes:
+        if change.kind is ChangeKind.FOREIGN and host.own_cidr_routed_away not in change.has:
+            yield Finding(
+                "foreign-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
+            )
+        elif change.kind is ChangeKind.STALE:
+            yield Finding(
+                "stale-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
+            )
+    if host.hosts_file_problem:
+        hint = "Until that is mended the workers' names are missing there." if host.lacks_names else ""
+        yield Finding("hosts-file-broken", Level.NOTICE, f"{host.node}: {host.hosts_file_problem}", hint, host.node)
+    for line in host.hosts_file.odd_lines if host.hosts_file else ():
+        yield Finding(
+            "hosts-line-left-alone",
+            Level.NOTICE,
+            f"{host.node}: /etc/hosts has the line “{line}”, which names a worker beside something else.",
+            "It is left alone. The first line that matches a name wins.",
+            host.node,
+        )
