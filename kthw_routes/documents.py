@@ -24,7 +24,7 @@ from kthw_routes.json_values import Value
 from kthw_routes.persistence.model import Choice
 from kthw_routes.plan import codes
 from kthw_routes.plan.changes import FileChange, HostPlan, NameChange, Plan, RouteChange
-from kthw_routes.proof import Counters, PairReading, Proof, Verdict
+from kthw_routes.proof.readings import Counters, PairReading, Proof, Verdict
 from kthw_routes.sanitize import clean
 
 VERSION: Final = 1

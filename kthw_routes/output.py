@@ -17,7 +17,7 @@ from kthw_routes.cluster import Cluster
 from kthw_routes.events import Event, EventKind
 from kthw_routes.findings.model import Finding
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RouteChange, describe
-from kthw_routes.proof import Proof
+from kthw_routes.proof.readings import Proof
 from kthw_routes.results import Report
 from kthw_routes.words import (
     KIND_TONE,

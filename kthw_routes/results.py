@@ -15,7 +15,7 @@ from kthw_routes.findings import regions
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.plan.changes import Plan, Planner
-from kthw_routes.proof import Proof
+from kthw_routes.proof.readings import Proof
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import model as finding_model
 from kthw_routes.output import Printer
 from kthw_routes.plan.changes import Plan
-from kthw_routes.proof import Proof
+from kthw_routes.proof.readings import Proof
 from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from kthw_routes import diagnosis, transcript
 from kthw_routes.cluster import Cluster, PodCidrSource
 from kthw_routes.events import Event, EventKind, HostState
 from kthw_routes.findings.hosts import names_of
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.findings.plan import ends_at_reboot
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
-from kthw_routes.proof import PairReading, Proof
+from kthw_routes.proof import diagnosis
+from kthw_routes.proof.diagnosis import explain, pair_words
+from kthw_routes.proof.readings import PairReading, Proof
 from kthw_routes.results import Review
 from kthw_routes.sanitize import clean
 
@@ -135,10 +136,10 @@ def proof_cell(proof: Proof, source: str, target: str) -> Words:
     if pair is None:
         return Words("–", Tone.QUIET)
     if pair.ok:
-        return Words(f"✓ {transcript.pair_words(pair)}", Tone.GOOD)
+        return Words(f"✓ {pair_words(pair)}", Tone.GOOD)
     if not pair.tested:
         return Words("? not tested", Tone.WARNING)
-    return Words(f"✗ {transcript.pair_words(pair)}", Tone.BAD)
+    return Words(f"✗ {pair_words(pair)}", Tone.BAD)
 
 
 def explanations(proof: Proof) -> tuple[str, ...]:
@@ -146,10 +147,10 @@ def explanations(proof: Proof) -> tuple[str, ...]:
     lines: list[str] = []
     causes: dict[tuple[diagnosis.Layer, str], list[PairReading]] = {}
     for pair in proof.failed:
-        found = transcript.explain(proof, pair)
+        found = explain(proof, pair)
         causes.setdefault((found.layer, found.culprit), []).append(pair)
     for pairs in causes.values():
-        found = transcript.explain(proof, pairs[0])
+        found = explain(proof, pairs[0])
         lines.append(f"{pairs[0].source} → {pairs[0].target}: {found.sentence}")
         if others := ", ".join(f"{p.source} → {p.target}" for p in pairs[1:]):
             lines.append(f"    The same: {others}.")

@@ -32,7 +32,7 @@ from kthw_routes.journal import host_record
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
-from kthw_routes.proof import Proof, Verdict
+from kthw_routes.proof.readings import Proof, Verdict
 from kthw_routes.record import ClusterLock, Run
 from kthw_routes.results import Inspection, Report, Review
 from kthw_routes.runs import Kind, PastRun, Runs

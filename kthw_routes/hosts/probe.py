@@ -15,7 +15,7 @@ from kthw_routes.hosts.fleet import Fleet
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.wanted import wanted_routes
-from kthw_routes.proof import Counters, Evidence, PairReading, ProbePoint, Verdict, rounds
+from kthw_routes.proof.readings import Counters, Evidence, PairReading, ProbePoint, Verdict, rounds
 from kthw_routes.sanitize import clean_value
 
 _SECONDS_PER_ROUND: Final = 4

@@ -8,7 +8,7 @@ from kthw_routes.events import HostState
 from kthw_routes.findings.hosts import names_of
 from kthw_routes.persistence.managers import manager_of, short_name
 from kthw_routes.plan.changes import ChangeKind, Plan
-from kthw_routes.proof import Proof
+from kthw_routes.proof.readings import Proof
 from kthw_routes.results import Report, Review
 from kthw_routes.sanitize import clean_line
 from kthw_routes.wizard.choices import SourceChoice

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes import transcript
-from kthw_routes.diagnosis import Layer, counted, of_pair, of_verdict
 from kthw_routes.facts import Pod, Route
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import Plan
-from kthw_routes.proof import Counters, Evidence, PairReading, Proof, Verdict, rounds
+from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, of_verdict
+from kthw_routes.proof.readings import Counters, Evidence, PairReading, Proof, Verdict, rounds
 from kthw_routes.words import explanations
 
 from .builders import bare_facts, cluster, facts, ip, net, pod_route
@@ -153,7 +152,7 @@ def astray(route: Route | None) -> str:
     host = facts(node, table)
     pair = reading("worker-0", "worker-1", received=0, source_address=ip("10.200.0.254"))
     seen = Proof(planning.make(of, {"worker-0": host}), (), (pair,), facts={"worker-0": host})
-    found = transcript.explain(seen, pair)
+    found = explain(seen, pair)
     return found.sentence if found.layer is Layer.ROUTE else ""
 
 
@@ -181,7 +180,7 @@ def test_a_pod_that_its_own_host_routes_away_is_no_filter_of_the_provider(
     back = reading("worker-1", "worker-0", received=0, target_address=ip(address), **ends)
     seen = Proof(planning.make(of, {"worker-0": host}), (), (there, back), facts={"worker-0": host})
     for pair in (there, back):
-        found = transcript.explain(seen, pair)
+        found = explain(seen, pair)
         assert found.layer is (Layer.OWN_ROUTES if is_blamed else Layer.NETWORK_BACK)
         blamed = "worker-0's own pods are routed away; --repair gives them back. Three requests left"
         assert found.sentence.startswith(blamed) is is_blamed

@@ -14,7 +14,7 @@ from textual.widgets import Button, Collapsible
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Step
 from kthw_routes.plan.changes import describe
-from kthw_routes.proof import Proof
+from kthw_routes.proof.readings import Proof
 from kthw_routes.results import Review
 from kthw_routes.undo_by_hand import ways_back
 from kthw_routes.wizard import by_hand, telling

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Address
 
-from kthw_routes.facts import HostFacts
-from kthw_routes.proof import Evidence, PairReading, Verdict
+from kthw_routes.facts import HostFacts, Route
+from kthw_routes.plan.changes import describe
+from kthw_routes.proof import diagnosis
+from kthw_routes.proof.readings import Evidence, PairReading, Proof, Verdict
 
 
 class Layer(StrEnum):
@@ -158,3 +161,61 @@ def _device(facts: HostFacts | None, pair: PairReading) -> str:
     through = [r for r in facts.routes if pair.target_address in r.prefix and r.device]
     best = max(through, key=lambda r: r.prefix.prefixlen, default=None)
     return best.device or "any" if best else "any"
+
+
+def pair_words(pair: PairReading) -> str:
+    """A pair's reading in a few words: `0.3 ms`, `no answer`, `2 of 3 answered`, `not tested: …`."""
+    if not pair.tested:
+        return f"not tested: {pair.problem}"
+    if pair.ok:
+        return f"{pair.round_trip:.1f} ms" if pair.round_trip is not None else "answered"
+    if pair.received:
+        return f"{pair.received} of {pair.sent} answered"
+    return "no answer"
+
+
+def explain(proof: Proof, pair: PairReading) -> diagnosis.Diagnosis:
+    """Why a pair that was tested does not get through."""
+    return diagnosis.of_pair(
+        pair,
+        proof.facts.get(pair.source),
+        proof.facts.get(pair.target),
+        astray_there=_astray(proof, pair.source, pair.target, pair.target_address),
+        astray_back=_astray(proof, pair.target, pair.source, pair.source_address),
+        cut_off=_cut_off(proof, pair),
+    )
+
+
+def _cut_off(proof: Proof, pair: PairReading) -> str:
+    """The end, if any, whose table leads the very pod of this pair away. What is local to a host is not led by it."""
+    for name, address in ((pair.source, pair.source_address), (pair.target, pair.target_address)):
+        host, facts = proof.plan.host(name), proof.facts.get(name)
+        if host is None or facts is None or host.own_cidr_routed_away is None or address is None:
+            continue
+        if any(pod.address == address for pod in facts.pods) and _best(facts, address) == host.own_cidr_routed_away:
+            return name
+    return ""
+
+
+def _astray(proof: Proof, source: str, target: str, address: IPv4Address | None) -> str:
+    """What the source's table does with packets for the target's pods, unless it leads them to the right next hop.
+
+    The longest prefix decides: a route for a part of the pod CIDR can lead astray beside the right one.
+    """
+    host = proof.plan.host(source)
+    row = next((r for r in host.routes if r.worker == target and r.next_hop), None) if host else None
+    facts = proof.facts.get(source)
+    if row is None or facts is None or address is None:
+        return ""
+    best = _best(facts, address)
+    if best is None or best.prefix.prefixlen == 0:
+        return f"has no right route to {target}'s pod CIDR"
+    if best.gateway == row.next_hop:
+        return ""
+    return f"has no right route to {target}'s pod CIDR for {address}: {best.prefix} {describe(best)} takes it"
+
+
+def _best(facts: HostFacts, address: IPv4Address) -> Route | None:
+    """The route of a host's table that takes packets for this address."""
+    through = (r for r in facts.routes if address in r.prefix)
+    return max(through, key=lambda r: (r.prefix.prefixlen, -r.metric), default=None)

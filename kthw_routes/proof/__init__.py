@@ -1,0 +1,1 @@
+"""What the proof rests on, and what it says. Pure."""
