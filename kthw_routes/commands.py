@@ -9,7 +9,7 @@ from kthw_routes.results import Report, exit_code
 from kthw_routes.rollback import Fate
 from kthw_routes.running import RunningCommand
 from kthw_routes.settings import Settings
-from kthw_routes.undo_by_hand import ways_back
+from kthw_routes.undo.by_hand import ways_back
 from kthw_routes.words import NEXT_LAB, failed_wish, survival
 
 

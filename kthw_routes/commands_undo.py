@@ -24,7 +24,7 @@ from kthw_routes.runs import PastRun, Runs, read_runs, runs_in
 from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Discovery
-from kthw_routes.undoing import REFUSAL
+from kthw_routes.undo.plan import REFUSAL
 from kthw_routes.words import undo_summary
 
 _RUN_ID: Final = re.compile(r"\b\d{8}T\d{6}Z-([0-9a-f]{4})\b")

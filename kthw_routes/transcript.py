@@ -13,7 +13,7 @@ from kthw_routes.proof import diagnosis
 from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sanitize import cell, clean, inline
-from kthw_routes.undo_by_hand import MAX_PASTED, ways_back
+from kthw_routes.undo.by_hand import MAX_PASTED, ways_back
 
 _BACKTICKS: Final = re.compile("`+")
 

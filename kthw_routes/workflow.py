@@ -10,7 +10,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from kthw_routes import undoing
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.committing import Switches
 from kthw_routes.documents import plan_document
@@ -39,6 +38,7 @@ from kthw_routes.runs import Kind, PastRun, Runs
 from kthw_routes.sources import Source
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.transcript import head, tail
+from kthw_routes.undo import plan as undo_plan
 
 T = TypeVar("T")
 
@@ -147,12 +147,12 @@ class Walk:
     def review_undo(self, inspection: Inspection, past: PastRun, runs: Runs) -> Review:
         """Compare what a run left with what was read. `inspection` is of the nodes of that run. Pure."""
         later = runs.later_rows(past)
-        planner = undoing.planner(past.journal, past.cluster, later)
+        planner = undo_plan.planner(past.journal, past.cluster, later)
         made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
         skipped = (f for f in inspection.findings if f.level is Level.SKIP_HOST)
         armed = of_switches(made)
-        refused = undoing.refusals(made)
-        findings = (*skipped, *armed, *refused, *undoing.remarks(past.journal, inspection.facts, later))
+        refused = undo_plan.refusals(made)
+        findings = (*skipped, *armed, *refused, *undo_plan.remarks(past.journal, inspection.facts, later))
         left = frozenset(host for host, row in past.rows if (host, row) in later)
         settles = {h.node for h in made.hosts if h.node in past.hosts} - left - runs.undone(past).keys()
         return Review(inspection, self.options, made, findings, planner, past.id, left, frozenset(settles))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kthw_routes import undoing
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.facts import Route
 from kthw_routes.journal import host_record
 from kthw_routes.journal_reading import Journal, read_journal
 from kthw_routes.plan.changes import ChangeKind, HostPlan
+from kthw_routes.undo import plan as undo_plan
 from tests.model.test_plan_on_model import CLUSTER, NODE, _mess, look, messy_host, plan, send
 
 FOREIGN = ("route append 10.200.1.0/24 via 192.168.138.48 metric 77", "route prepend 10.200.2.0/24 dev eth0 scope link")
@@ -28,7 +28,7 @@ def journal_of(folder: Path, *plans: tuple[HostPlan, ModelHost]) -> Journal:
 
 def undo(host: ModelHost, journal: Journal) -> HostPlan:
     """Take it back; the plan that did."""
-    made = undoing.planner(journal, CLUSTER)(NODE, look(host))
+    made = undo_plan.planner(journal, CLUSTER)(NODE, look(host))
     send(host, made.commands)
     return made
 
@@ -57,9 +57,9 @@ def test_however_far_the_run_came_the_table_comes_back(folder: Path, mess: list[
     # Only a route of ours that stood between two foreign ones of its key comes back behind both: theirs stay untouched.
     removed = {c.prefix for c in made.routes if c.kind is ChangeKind.REMOVE}
     assert rows(restored, removed) == rows(before, removed)
-    again = undoing.planner(journal, CLUSTER)(NODE, look(host))
+    again = undo_plan.planner(journal, CLUSTER)(NODE, look(host))
     assert again.is_empty
-    assert {c.reason for c in again.routes} <= {undoing.AS_BEFORE}
+    assert {c.reason for c in again.routes} <= {undo_plan.AS_BEFORE}
     # And the way back that its transcript prints.
     send(host, undone.inverse)
     assert sorted(map(str, look(host).routes)) == sorted(map(str, reached))
@@ -94,7 +94,7 @@ def test_an_undo_that_was_cut_short_can_be_done_again_and_taken_back(
     journal = journal_of(folder, (made, host))
     send(host, made.commands[:sent])
     reached = look(host).routes
-    half = undoing.planner(journal, CLUSTER)(NODE, look(host))
+    half = undo_plan.planner(journal, CLUSTER)(NODE, look(host))
     its_own = journal_of(folder, (half, host))
     send(host, half.commands[:undone])
     undo(host, journal)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.merge3 import take_back
 from kthw_routes.plan import etc_hosts
+from kthw_routes.undo.reverse_patch import take_back
 from tests.unit.builders import ip
 
 ADDRESSES = {f"worker-{n}": ip(f"192.168.128.{10 + n}") for n in range(3)}

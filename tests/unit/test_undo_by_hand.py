@@ -9,7 +9,7 @@ from kthw_routes.persistence.unit import BATCH, PATHS, TIMER
 from kthw_routes.plan import etc_hosts
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
 from kthw_routes.transcript import head, tail
-from kthw_routes.undo_by_hand import ways_back
+from kthw_routes.undo.by_hand import ways_back
 from tests.unit.builders import cluster, ip
 
 ADDED = tuple(FileChange(ChangeKind.ADD, p, None, b"new\n", 0o644, "holds", folder_is_ours=p == BATCH) for p in PATHS)

@@ -6,7 +6,6 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes import undoing
 from kthw_routes.cluster import Cluster, Endpoint
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.journal_reading import HostRecord, HostsFileRecord, Journal, RouteRecord
@@ -15,7 +14,8 @@ from kthw_routes.persistence.model import Manager
 from kthw_routes.plan import etc_hosts
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
 from kthw_routes.plan.files import FORWARDING_FILE
-from kthw_routes.undo_limits import REFUSED
+from kthw_routes.undo import plan as undo_plan
+from kthw_routes.undo.limits import REFUSED
 from tests.unit.builders import cluster, controller, facts, internal, ip, net, pod_route, worker
 from tests.unit.setups import ALL, DEBIAN, FITTING, held
 
@@ -24,13 +24,13 @@ NODES = cluster()
 
 
 def taken_back(entry: HostRecord, now: HostFacts, of: Cluster = NODES) -> HostPlan:
-    return undoing.planner(Journal((entry,)), of)(of.node(entry.host), now)
+    return undo_plan.planner(Journal((entry,)), of)(of.node(entry.host), now)
 
 
 def is_refused(plan: HostPlan) -> bool:
     """Whether nothing of it is done, and that is told."""
     reasons = [*(r.reason for r in plan.routes), *(n.reason for n in plan.names), *(f.reason for f in plan.files)]
-    (finding,) = undoing.refusals(Plan((plan,))) or (None,)
+    (finding,) = undo_plan.refusals(Plan((plan,))) or (None,)
     return plan.is_empty and not plan.inverse and finding is not None and all(r.startswith(REFUSED) for r in reasons)
 
 
@@ -313,5 +313,5 @@ def test_the_rest_goes_on() -> None:
     )
     plan = taken_back(entry, facts(HOST, [pod_route(1)]))
     assert [c.line() for c in plan.commands] == ["route del 10.200.1.0/24 via 192.168.128.11 dev eth0 proto 200"]
-    (finding,) = undoing.refusals(Plan((plan,)))
+    (finding,) = undo_plan.refusals(Plan((plan,)))
     assert finding.sentence.endswith("what no run of kthw-routes does (0.0.0.0/0).")

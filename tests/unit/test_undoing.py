@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes import undoing
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Pod, Route
 from kthw_routes.journal import host_record
 from kthw_routes.journal_reading import HostRecord, HostsFileRecord, Journal, RouteRecord, host_of
@@ -16,6 +15,7 @@ from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.plan import etc_hosts
 from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange, HostPlan
+from kthw_routes.undo import plan as undo_plan
 from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
 from tests.unit.setups import LINODE, held
 
@@ -38,7 +38,7 @@ def record(before: Iterable[Route], after: Iterable[Route]) -> HostRecord:
 
 def taken_back(*records: HostRecord, now: HostFacts, failed: Iterable[str] = ()) -> HostPlan:
     journal = Journal(records, failed={HOST.name: frozenset(failed)})
-    return undoing.planner(journal, cluster())(HOST, now)
+    return undo_plan.planner(journal, cluster())(HOST, now)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_becomes_of_a_file(
     ("content", "mode", "kind", "reason"),
     [
         (OLD, 0o644, "replace", "as before the run"),
-        (OLD, 0o640, "keep", undoing.AS_BEFORE),
+        (OLD, 0o640, "keep", undo_plan.AS_BEFORE),
         (OLD, 0o600, "foreign", "changed since: its mode is 0600; left as it is"),
         (b"new", 0o600, "foreign", "changed since; left as it is"),
     ],
@@ -230,7 +230,7 @@ def test_a_run_that_was_killed_when_it_had_only_disabled_the_timer_is_taken_back
 
 
 def taken_back_under(later: str, entry: HostRecord, now: HostFacts) -> HostPlan:
-    return undoing.planner(Journal((entry,)), cluster(), {(HOST.name, later): "R"})(HOST, now)
+    return undo_plan.planner(Journal((entry,)), cluster(), {(HOST.name, later): "R"})(HOST, now)
 
 
 def test_what_a_later_run_was_about_is_its_own_though_it_looks_the_same() -> None:
@@ -255,7 +255,7 @@ def test_a_block_of_which_a_later_run_changed_a_name_stays_whole() -> None:
 def test_forwarding_that_a_later_run_turned_on_stays() -> None:
     entry, on = HostRecord(HOST.name, forwarding=False), facts(HOST, ip_forward=True)
     assert taken_back_under(FORWARDING, entry, on).is_empty
-    (remark,) = undoing.remarks(Journal((entry,)), {HOST.name: on}, {(HOST.name, FORWARDING): "R"})
+    (remark,) = undo_plan.remarks(Journal((entry,)), {HOST.name: on}, {(HOST.name, FORWARDING): "R"})
     assert "because run R turned it on since; undo that first" in remark.sentence
 
 
@@ -300,22 +300,22 @@ def test_what_a_killed_run_left_lying_about_goes() -> None:
 def test_a_later_run_is_named() -> None:
     change = FileChange(ChangeKind.ADD, PATH, None, b"new", 0o644, "")
     journal = Journal((HostRecord(HOST.name, files=(change,)),))
-    plan = undoing.planner(journal, cluster(), {(HOST.name, str(PATH)): "R"})(HOST, with_file(b"later"))
+    plan = undo_plan.planner(journal, cluster(), {(HOST.name, str(PATH)): "R"})(HOST, with_file(b"later"))
     assert [f.reason for f in plan.files] == ["changed since by run R; undo that first"]
 
 
 def test_forwarding_goes_off_again_only_where_no_pods_run() -> None:
     journal = Journal((HostRecord(HOST.name, forwarding=False),))
-    plan = undoing.planner(journal, cluster())
+    plan = undo_plan.planner(journal, cluster())
     bare = facts(HOST, ip_forward=True)
     assert plan(HOST, bare).forwarding is False
-    assert undoing.remarks(journal, {HOST.name: bare}) == ()
+    assert undo_plan.remarks(journal, {HOST.name: bare}) == ()
     for busy in (
         replace(bare, pods=(Pod("cni-1", ip("10.200.0.2")),)),
         replace(bare, bridge=InterfaceAddress("cnio0", bare.addresses[1].address)),
     ):
         assert plan(HOST, busy).forwarding is None
-        (remark,) = undoing.remarks(journal, {HOST.name: busy})
+        (remark,) = undo_plan.remarks(journal, {HOST.name: busy})
         assert "it stays on, because pods run there by now" in remark.sentence
     assert plan(HOST, replace(bare, ip_forward=False)).is_empty
 
@@ -330,7 +330,7 @@ def test_forwarding_that_an_undo_turned_off_goes_on_again_also_where_pods_run() 
     assert taken_back(redo, undo, now=replace(off, ip_forward=True)).forwarding is False, "the first try tells"
 
     assert taken_back_under(FORWARDING, undo, off).is_empty
-    (remark,) = undoing.remarks(Journal((undo,)), {HOST.name: off}, {(HOST.name, FORWARDING): "R"})
+    (remark,) = undo_plan.remarks(Journal((undo,)), {HOST.name: off}, {(HOST.name, FORWARDING): "R"})
     assert "it stays off, because run R turned it off since; undo that first" in remark.sentence
 
 

@@ -16,7 +16,7 @@ from kthw_routes.events import Step
 from kthw_routes.plan.changes import describe
 from kthw_routes.proof.readings import Proof
 from kthw_routes.results import Review
-from kthw_routes.undo_by_hand import ways_back
+from kthw_routes.undo.by_hand import ways_back
 from kthw_routes.wizard import by_hand, telling
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.modals.confirm import Confirm

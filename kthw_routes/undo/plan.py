@@ -16,7 +16,6 @@ from kthw_routes.findings.model import Finding, Level
 from kthw_routes.hosts.own_paths import is_own
 from kthw_routes.iproute2.edits import NO_EDIT, become
 from kthw_routes.journal_reading import HostRecord, Journal
-from kthw_routes.merge3 import take_back
 from kthw_routes.persistence.managers import Held, held_in
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.plan.changes import (
@@ -34,7 +33,8 @@ from kthw_routes.plan.changes import (
 )
 from kthw_routes.plan.etc_hosts import lines_with
 from kthw_routes.sanitize import clean_line
-from kthw_routes.undo_limits import REFUSED, Limits, refused
+from kthw_routes.undo.limits import REFUSED, Limits, refused
+from kthw_routes.undo.reverse_patch import take_back
 
 REFUSAL: Final = "record-refused"
 """The code of the finding that something in the record was not taken back because of what it asks for."""
