@@ -273,7 +273,7 @@ def _interrupt(_number: int) -> None:
 
 def _error_document(error: KthwRoutesError) -> dict[str, object]:
     """What `--json` says of an error; with all that was known by then, where that is more than the error."""
-    from kthw_routes.documents import VERSION  # with all that it describes it is too heavy for `--help`
+    from kthw_routes.record.json_plan import VERSION  # with all that it describes it is too heavy for `--help`
 
     known = getattr(error, "document", {"version": VERSION})
     return {**known, "error": {"sentence": error.sentence, "hint": error.hint, "exit_code": int(error.exit_code)}}

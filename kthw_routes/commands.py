@@ -1,10 +1,11 @@
 """plan, apply, check, and the walk in plain lines: the steps of `workflow`, printed. No logic of their own."""
 
-from kthw_routes.documents import Json, outcome_json, plan_document, proof_json
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import Step
 from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.proof.readings import Proof
+from kthw_routes.record.json_facts import Json
+from kthw_routes.record.json_plan import outcome_json, plan_document, proof_json
 from kthw_routes.results import Report, exit_code
 from kthw_routes.rollback import Fate
 from kthw_routes.running import RunningCommand

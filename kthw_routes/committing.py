@@ -16,7 +16,7 @@ from kthw_routes.hosts.fleet import Fleet, Outcome
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import HostPlan
-from kthw_routes.record import Run
+from kthw_routes.record.run import Run
 from kthw_routes.results import Report
 from kthw_routes.rollback import Fate
 

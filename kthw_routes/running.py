@@ -12,7 +12,6 @@ from types import FrameType
 from typing import Final
 
 from kthw_routes.connecting import connect, nodes_source
-from kthw_routes.documents import Json, plan_document
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
@@ -21,6 +20,8 @@ from kthw_routes.findings import model as finding_model
 from kthw_routes.output import Printer
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.readings import Proof
+from kthw_routes.record.json_facts import Json
+from kthw_routes.record.json_plan import plan_document
 from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source

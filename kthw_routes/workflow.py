@@ -12,7 +12,6 @@ from typing import Final, Protocol, TypeVar
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.committing import Switches
-from kthw_routes.documents import plan_document
 from kthw_routes.errors import KthwRoutesError, OwnFault, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostOutcome, HostState, Step
 from kthw_routes.facts import HostFacts
@@ -27,17 +26,19 @@ from kthw_routes.hosts.probe import probe_pairs, verdicts
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
-from kthw_routes.journal import host_record
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.proof.readings import Proof, Verdict
-from kthw_routes.record import ClusterLock, Run
+from kthw_routes.record.history import Kind, PastRun, Runs
+from kthw_routes.record.journal import host_record
+from kthw_routes.record.json_plan import plan_document
+from kthw_routes.record.lock import ClusterLock
+from kthw_routes.record.run import Run
+from kthw_routes.record.transcript import head, tail
 from kthw_routes.results import Inspection, Report, Review
-from kthw_routes.runs import Kind, PastRun, Runs
 from kthw_routes.sources import Source
 from kthw_routes.sources.discovery import Discovery
-from kthw_routes.transcript import head, tail
 from kthw_routes.undo import plan as undo_plan
 
 T = TypeVar("T")

@@ -85,7 +85,7 @@ def still() -> Iterator[Path]:
         stack.callback(time.tzset)
         time.tzset()
         stack.enter_context(mock.patch("kthw_routes.events.datetime", FixedTime))
-        stack.enter_context(mock.patch("kthw_routes.record.secrets.randbelow", return_value=0x7C1E))
+        stack.enter_context(mock.patch("kthw_routes.record.run.secrets.randbelow", return_value=0x7C1E))
         os.environ.pop("NO_COLOR", None)
         yield home / ".local" / "state" / "kthw-routes"
 

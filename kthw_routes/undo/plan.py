@@ -15,7 +15,6 @@ from kthw_routes.facts import HostFacts, HostFile, Route
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.hosts.own_paths import is_own
 from kthw_routes.iproute2.edits import NO_EDIT, become
-from kthw_routes.journal_reading import HostRecord, Journal
 from kthw_routes.persistence.managers import Held, held_in
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.plan.changes import (
@@ -32,6 +31,7 @@ from kthw_routes.plan.changes import (
     describe,
 )
 from kthw_routes.plan.etc_hosts import lines_with
+from kthw_routes.record.journal import HostRecord, Journal
 from kthw_routes.sanitize import clean_line
 from kthw_routes.undo.limits import REFUSED, Limits, refused
 from kthw_routes.undo.reverse_patch import take_back

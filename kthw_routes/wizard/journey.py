@@ -18,8 +18,8 @@ from kthw_routes.hosts.fleet import Stop
 from kthw_routes.hosts.session import Asker
 from kthw_routes.options import Options
 from kthw_routes.proof.readings import Proof
+from kthw_routes.record.history import read_runs
 from kthw_routes.results import Inspection, Report, Review, exit_code
-from kthw_routes.runs import read_runs
 from kthw_routes.settings import Settings
 from kthw_routes.sources.token import NoToken, Token, find_token
 from kthw_routes.wizard import own_nodes, telling

@@ -19,7 +19,7 @@ from kthw_routes.connecting import connect, linode_source
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step, discard
 from kthw_routes.hosts.dead_man import Commitment
 from kthw_routes.options import Options
-from kthw_routes.record import Run
+from kthw_routes.record.run import Run
 from kthw_routes.results import Report
 from kthw_routes.rollback import Fate
 from kthw_routes.terminal import TerminalAsker

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes.runs import read_runs
+from kthw_routes.record.history import read_runs
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, pod_routes, state, tables
 from tests.journeys.stage import WORKERS, RealNodes, Stage

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.runs import PastRun, read_runs
+from kthw_routes.record.history import PastRun, read_runs
 from kthw_routes.wizard import ending
 from tests.journeys.faults import Faults
 from tests.journeys.looking import is_done, pod_routes, tables

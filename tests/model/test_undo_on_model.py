@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.facts import Route
-from kthw_routes.journal import host_record
-from kthw_routes.journal_reading import Journal, read_journal
 from kthw_routes.plan.changes import ChangeKind, HostPlan
+from kthw_routes.record.journal import Journal, host_record, read_journal
 from kthw_routes.undo import plan as undo_plan
 from tests.model.test_plan_on_model import CLUSTER, NODE, _mess, look, messy_host, plan, send
 

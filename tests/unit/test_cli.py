@@ -11,10 +11,10 @@ from click.testing import CliRunner, Result
 from kthw_routes import cli, commands
 from kthw_routes.cli_options import EXPORT_FORMATS
 from kthw_routes.cluster import Cluster
-from kthw_routes.documents import VERSION, plan_document
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.export.formats import FORMATS
 from kthw_routes.plan.changes import Plan
+from kthw_routes.record.json_plan import VERSION, plan_document
 from kthw_routes.settings import Settings
 
 

@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.documents import facts_json, plan_document
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, LinkSetup, NetworkSetup, Route
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
+from kthw_routes.record.json_facts import facts_json
+from kthw_routes.record.json_plan import plan_document
 
 from .builders import cluster, facts, internal, net, pod_route, worker
 

@@ -8,9 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from kthw_routes import transcript
 from kthw_routes.cluster import Cluster
-from kthw_routes.documents import facts_json, plan_document
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFacts, HostFile, NetworkSetup, Route
 from kthw_routes.findings import hosts as host_findings
@@ -21,6 +19,9 @@ from kthw_routes.options import Options
 from kthw_routes.persistence import ifupdown
 from kthw_routes.plan import compare as plan
 from kthw_routes.plan.changes import ChangeKind, RouteChange
+from kthw_routes.record import transcript
+from kthw_routes.record.json_facts import facts_json
+from kthw_routes.record.json_plan import plan_document
 
 from . import builders
 from .answering import MISSING, Answering, said

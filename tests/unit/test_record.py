@@ -15,7 +15,8 @@ import pytest
 from kthw_routes.errors import RecordError
 from kthw_routes.events import Event, EventKind, Step
 from kthw_routes.local_files import state_folder
-from kthw_routes.record import AnotherRun, ClusterLock, Place, Run, place_of
+from kthw_routes.record.lock import AnotherRun, ClusterLock
+from kthw_routes.record.run import Place, Run, place_of
 
 
 def test_of_two_runs_within_a_second_the_later_one_sorts_behind(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_runs_that_begin_at_once_have_different_numbers(tmp_path: Path) -> None:
 
 def test_no_journal_grows_beyond_what_undo_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run.begin(tmp_path)
-    monkeypatch.setattr("kthw_routes.record.MAX_JOURNAL_BYTES", 1000)
+    monkeypatch.setattr("kthw_routes.record.run.MAX_JOURNAL_BYTES", 1000)
     run.journal({"host": "worker-0"})
     with pytest.raises(RecordError, match="would grow beyond"):
         run.journal({"host": "worker-0", "do": ["x" * 1000]})

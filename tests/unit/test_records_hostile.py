@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kthw_routes import json_values
 from kthw_routes.commands_undo import chosen, list_runs, run_json, undo
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.iproute2.commands import RouteCommand, Verb, pod_route
-from kthw_routes.journal import host_record
 from kthw_routes.persistence.unit import TIMER
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, RouteChange
 from kthw_routes.plan.etc_hosts import edit
-from kthw_routes.record import Run
-from kthw_routes.runs import Kind, PastRun, read_run, read_runs
+from kthw_routes.record import json_values
+from kthw_routes.record.history import Kind, PastRun, read_run, read_runs
+from kthw_routes.record.journal import host_record
+from kthw_routes.record.run import Run
 from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings
 from tests.unit.builders import facts, ip, net, worker

@@ -8,7 +8,7 @@ from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.persistence.unit import BATCH, PATHS, TIMER
 from kthw_routes.plan import etc_hosts
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
-from kthw_routes.transcript import head, tail
+from kthw_routes.record.transcript import head, tail
 from kthw_routes.undo.by_hand import ways_back
 from tests.unit.builders import cluster, ip
 

@@ -8,13 +8,12 @@ from pathlib import PurePosixPath
 import pytest
 
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Pod, Route
-from kthw_routes.journal import host_record
-from kthw_routes.journal_reading import HostRecord, HostsFileRecord, Journal, RouteRecord, host_of
-from kthw_routes.json_values import parse
 from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.plan import etc_hosts
 from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange, HostPlan
+from kthw_routes.record.journal import HostRecord, HostsFileRecord, Journal, RouteRecord, host_of, host_record
+from kthw_routes.record.json_values import parse
 from kthw_routes.undo import plan as undo_plan
 from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
 from tests.unit.setups import LINODE, held

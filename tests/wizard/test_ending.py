@@ -8,7 +8,7 @@ import pytest
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import Cancelled
 from kthw_routes.persistence.model import Persist
-from kthw_routes.runs import read_runs
+from kthw_routes.record.history import read_runs
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.jobs import Jobs
 from kthw_routes.wizard.journey import Journey

@@ -13,7 +13,7 @@ from kthw_routes.demo.ssh_server import Manners
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import HostState
 from kthw_routes.persistence.model import Persist
-from kthw_routes.record import ClusterLock
+from kthw_routes.record.lock import ClusterLock
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys

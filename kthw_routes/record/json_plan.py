@@ -11,20 +11,18 @@ Each row of a host's routes and names has a `code`, one stable word for what is 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from ipaddress import IPv4Network
 from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.documents_network import network_json, text_of
 from kthw_routes.events import HostOutcome
-from kthw_routes.facts import HostFacts, Route
 from kthw_routes.findings.model import Finding
-from kthw_routes.json_values import Value
 from kthw_routes.persistence.model import Choice
 from kthw_routes.plan import codes
 from kthw_routes.plan.changes import FileChange, HostPlan, NameChange, Plan, RouteChange
 from kthw_routes.proof.readings import Counters, PairReading, Proof, Verdict
+from kthw_routes.record.json_facts import Json, facts_json, route_json
 from kthw_routes.sanitize import clean
 
 VERSION: Final = 1
@@ -33,8 +31,6 @@ _DEVICE: Final = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
 _WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
 _METRICS: Final = re.compile(r"(?:[a-z]{1,20} [0-9]{1,10}(?: (?!$)|$))*")
 """What else a route may say: `mtu 1400 rtt 20`, or nothing."""
-
-Json = Mapping[str, object]
 
 
 def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding], *, is_undo: bool = False) -> Json:
@@ -136,66 +132,6 @@ def _file_change(change: FileChange) -> Json:
 
 def _choice(choice: Choice) -> Json:
     return {"manager": choice.manager, "reason": choice.reason, "problem": choice.problem or None}
-
-
-def route_json(route: Route) -> Json:
-    """A route as it was read."""
-    return {
-        "prefix": str(route.prefix),
-        "type": route.type,
-        "gateway": str(route.gateway) if route.gateway else None,
-        "gateways": [str(h) for h in route.multipath],
-        "device": route.device,
-        "protocol": route.protocol,
-        "metric": route.metric,
-        "scope": route.scope,
-        "source": str(route.source) if route.source else None,
-        "flags": sorted(route.flags),
-        "tos": route.tos,
-        "extra": route.extra,
-    }
-
-
-def route_from_json(record: Value) -> Route:
-    """The route that `route_json` wrote. Raises Unfit where it is none."""
-    gateway, source, device = record["gateway"].or_none(), record["source"].or_none(), record["device"].or_none()
-    return Route(
-        prefix=record["prefix"].network(),
-        gateway=gateway.address() if gateway else None,
-        device=device.word(_DEVICE) if device else None,
-        protocol=record["protocol"].word(_WORD),
-        metric=record["metric"].integer(0, 2**32 - 1),
-        type=record["type"].word(_WORD),
-        scope=record["scope"].word(_WORD),
-        source=source.address() if source else None,
-        flags=frozenset(flag.word(_WORD) for flag in record["flags"].items()),
-        tos=record["tos"].integer(0, 255),
-        multipath=tuple(hop.address() for hop in record["gateways"].items()),
-        extra=record["extra"].word(_METRICS),
-    )
-
-
-def facts_json(facts: HostFacts) -> Json:
-    """Every raw reading of a host."""
-    return {
-        "read_at": facts.read_at.isoformat(),
-        "host_key": {"type": facts.host_key.type, "fingerprint": facts.host_key.fingerprint},
-        "user": facts.user,
-        "privilege": facts.privilege,
-        "hostname": facts.hostname,
-        "iproute2": facts.iproute2,
-        "addresses": [{"device": a.device, "address": str(a.address), "up": a.is_up} for a in facts.addresses],
-        "routes": [route_json(r) for r in facts.routes],
-        "cni_cidr": str(facts.cni_cidr) if facts.cni_cidr else None,
-        "kubelet_cidr": str(facts.kubelet_cidr) if facts.kubelet_cidr else None,
-        "ip_forward": facts.ip_forward,
-        "network": network_json(facts.network),
-        "etc_hosts": text_of(facts.etc_hosts) if facts.etc_hosts is not None else None,
-        "etc_hosts_problem": facts.etc_hosts_problem or None,
-        "bridges": [{"device": b.device, "address": str(b.address), "up": b.is_up} for b in facts.bridges],
-        "bridge": str(facts.bridge.address) if facts.bridge else None,
-        "pods": [{"namespace": p.namespace, "address": str(p.address)} for p in facts.pods],
-    }
 
 
 def outcome_json(outcome: HostOutcome) -> Json:

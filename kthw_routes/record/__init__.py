@@ -1,0 +1,1 @@
+"""A run's folder: its plan, its journal, its transcript; and the JSON documents."""
