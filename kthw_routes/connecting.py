@@ -12,13 +12,13 @@ from kthw_routes.sources import Source
 
 if TYPE_CHECKING:
     from kthw_routes.hosts.connections import SshConnections
-    from kthw_routes.sources.token import Token
+    from kthw_routes.sources.linode.token import Token
 
 
 def linode_source(settings: Settings, token: "Token | None" = None) -> Source:
     """The Linode account. Raises UsageError where there is no token, or LINODE_URL or LINODE_CA cannot be used."""
-    from kthw_routes.sources.linode import LinodeSource
-    from kthw_routes.sources.token import allows_http, api_url, ca_file, find_token
+    from kthw_routes.sources.linode.source import LinodeSource
+    from kthw_routes.sources.linode.token import allows_http, api_url, ca_file, find_token
 
     return LinodeSource(
         token or find_token(settings.environment),

@@ -14,7 +14,7 @@ from kthw_routes.plan.changes import FileChange, HostPlan
 from kthw_routes.results import Review
 from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings
-from kthw_routes.sources.token import DEFAULT_URL
+from kthw_routes.sources.linode.token import DEFAULT_URL
 from kthw_routes.undo.by_hand import here_document, ways_back
 from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.journey import Journey

@@ -6,7 +6,7 @@ from enum import StrEnum
 from kthw_routes.cluster import Cluster
 from kthw_routes.findings.model import Finding
 from kthw_routes.options import Options
-from kthw_routes.sources.token import Token
+from kthw_routes.sources.linode.token import Token
 
 
 class SourceKind(StrEnum):

@@ -21,7 +21,7 @@ from kthw_routes.proof.readings import Proof
 from kthw_routes.record.history import read_runs
 from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
-from kthw_routes.sources.token import NoToken, Token, find_token
+from kthw_routes.sources.linode.token import NoToken, Token, find_token
 from kthw_routes.wizard import own_nodes, telling
 from kthw_routes.wizard.choices import Choices, SourceChoice, SourceKind
 from kthw_routes.wizard.origins import Found, Origins

@@ -20,7 +20,7 @@ from kthw_routes.options import Options
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
 from kthw_routes.sources.discovery import Discovery
-from kthw_routes.sources.token import Token
+from kthw_routes.sources.linode.token import Token
 from kthw_routes.wizard.choices import SourceChoice, SourceKind
 from kthw_routes.wizard.paths import FileStamp, likely_inventory, stamp_of
 from kthw_routes.workflow import Walk

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, Selection
 from kthw_routes.findings.cluster import of_cluster, of_token
 from kthw_routes.findings.model import Finding, Level, stops
-from kthw_routes.sources.linode_answers import kind_of
+from kthw_routes.sources.linode.responses import kind_of
 from tests.unit.builders import cluster, of_account, worker
 
 LEFT_OUT, REMOVED = Selection.LEFT_OUT, Selection.REMOVED

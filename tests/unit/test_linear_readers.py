@@ -18,7 +18,7 @@ from kthw_routes.iproute2.output import failed_lines, parse_addresses
 from kthw_routes.persistence import ifupdown, netplan, networkd
 from kthw_routes.plan import etc_hosts
 from kthw_routes.sanitize import inline
-from kthw_routes.sources.linode_errors import Answer, of_answer
+from kthw_routes.sources.linode.errors import Answer, of_answer
 
 from .answering import Answering, said
 from .builders import worker

@@ -17,10 +17,13 @@ from kthw_routes.demo.linode_api import Fault, LinodeApi
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import discard
 from kthw_routes.secret import Secret
-from kthw_routes.sources import Discovery, linode, linode_http, tries
-from kthw_routes.sources.linode import LinodeSource, Patience
-from kthw_routes.sources.linode_errors import LinodeError, Trouble
-from kthw_routes.sources.token import Token
+from kthw_routes.sources import Discovery
+from kthw_routes.sources.linode import http as linode_http
+from kthw_routes.sources.linode import retries as tries
+from kthw_routes.sources.linode import source as linode
+from kthw_routes.sources.linode.errors import LinodeError, Trouble
+from kthw_routes.sources.linode.source import LinodeSource, Patience
+from kthw_routes.sources.linode.token import Token
 
 PATIENT = Patience(connect=60.0, read=60.0, whole=60.0, backoff=0.01)
 SHORT = Patience(connect=60.0, read=60.0, whole=1.0, backoff=0.0)

@@ -17,10 +17,11 @@ from kthw_routes.demo.linode_api import Fault, LinodeApi
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.events import discard
 from kthw_routes.secret import Secret
-from kthw_routes.sources import linode, linode_http
-from kthw_routes.sources.linode import LinodeSource, Patience
-from kthw_routes.sources.linode_errors import LinodeError, Trouble
-from kthw_routes.sources.token import ALLOW_HTTP, Token
+from kthw_routes.sources.linode import http as linode_http
+from kthw_routes.sources.linode import source as linode
+from kthw_routes.sources.linode.errors import LinodeError, Trouble
+from kthw_routes.sources.linode.source import LinodeSource, Patience
+from kthw_routes.sources.linode.token import ALLOW_HTTP, Token
 
 OTHER_MACHINES = (
     "http://192.0.2.1:8080/v4",

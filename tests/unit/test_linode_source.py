@@ -33,10 +33,11 @@ from kthw_routes.findings.model import Level
 from kthw_routes.node_names import is_host_name
 from kthw_routes.sanitize import clean_line
 from kthw_routes.secret import Secret
-from kthw_routes.sources import Discovery, Source, tries
-from kthw_routes.sources.linode import LinodeSource, Patience
-from kthw_routes.sources.linode_errors import LinodeError, Trouble, seconds_to_wait
-from kthw_routes.sources.token import Token
+from kthw_routes.sources import Discovery, Source
+from kthw_routes.sources.linode import retries as tries
+from kthw_routes.sources.linode.errors import LinodeError, Trouble, seconds_to_wait
+from kthw_routes.sources.linode.source import LinodeSource, Patience
+from kthw_routes.sources.linode.token import Token
 
 AS_SHIPPED = Patience(backoff=0.01)
 """Waits as the product does, so that a busy machine is never taken for a silent Linode; tries again at once."""
@@ -322,7 +323,7 @@ def test_pages_that_make_no_sense(api: LinodeApi, faults: list[Fault], what: str
 
 
 def test_a_list_that_grows_with_each_page_ends(api: LinodeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kthw_routes.sources.linode_answers.MAX_PAGES", 5)
+    monkeypatch.setattr("kthw_routes.sources.linode.responses.MAX_PAGES", 5)
     faults = [pages([], [], [], [], [], [], [], pages=n + 1)[n - 1] for n in range(1, 7)]
     assert failure(api, *faults).sentence.endswith("the list of nodes has more than 5 pages.")
     assert len(api.requests) == 5
@@ -828,11 +829,13 @@ def test_a_netrc_file_does_not_replace_the_token(
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr("kthw_routes.sources.token.is_loopback", lambda _: False)  # else the environment has no say
+    monkeypatch.setattr(
+        "kthw_routes.sources.linode.token.is_loopback", lambda _: False
+    )  # else the environment has no say
     assert len(find(api, allow_http=True).cluster.nodes) == 6
 
 
 def test_the_library_is_loaded_by_the_search_and_not_before() -> None:
-    script = "import sys, kthw_routes.sources.linode as _; print({'linode_api4', 'requests'} & set(sys.modules))"
+    script = "import sys, kthw_routes.sources.linode.source as _; print({'linode_api4', 'requests'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

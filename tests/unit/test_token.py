@@ -11,7 +11,7 @@ import pytest
 
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.secret import Secret
-from kthw_routes.sources.token import (
+from kthw_routes.sources.linode.token import (
     ALLOW_HTTP,
     NoToken,
     Token,

@@ -16,8 +16,8 @@ from kthw_routes.cluster import Endpoint, Role
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory import values
-from kthw_routes.sources.inventory.drafts import Draft, Reading
 from kthw_routes.sources.inventory.model import OwnSettings
+from kthw_routes.sources.inventory.nodes import Draft, Reading
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong, quoted
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import Final
 from kthw_routes.sources.inventory import ansible
 from kthw_routes.sources.inventory.ansible import ALL, WORKERS, Inventories, TooMany, reading_of
 from kthw_routes.sources.inventory.ansible_ranges import expand
-from kthw_routes.sources.inventory.drafts import Reading
+from kthw_routes.sources.inventory.nodes import Reading
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong, quoted
 from kthw_routes.sources.inventory.values import expected
 

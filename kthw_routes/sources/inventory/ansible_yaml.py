@@ -16,7 +16,7 @@ from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory import ansible
 from kthw_routes.sources.inventory.ansible import ALL, Inventories, TooMany, reading_of
 from kthw_routes.sources.inventory.ansible_ranges import expand
-from kthw_routes.sources.inventory.drafts import Reading
+from kthw_routes.sources.inventory.nodes import Reading
 from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated, quoted
 from kthw_routes.sources.inventory.values import expected
 

@@ -12,7 +12,7 @@ from kthw_routes.cluster import Endpoint, Role
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.node_names import is_host_name
 from kthw_routes.sources.inventory import values
-from kthw_routes.sources.inventory.drafts import Draft, Reading
+from kthw_routes.sources.inventory.nodes import Draft, Reading
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong
 
 _EXAMPLE: Final = "192.168.8.20 node-0.kubernetes.local node-0 10.200.0.0/24"

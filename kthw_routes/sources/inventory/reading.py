@@ -11,10 +11,10 @@ from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.local_files import read_file
 from kthw_routes.sanitize import clean_line
-from kthw_routes.sources.inventory.drafts import Reading, nodes_of
 from kthw_routes.sources.inventory.kinds import kind_of
 from kthw_routes.sources.inventory.machines import read_machines
 from kthw_routes.sources.inventory.model import Inventory, InventoryKind
+from kthw_routes.sources.inventory.nodes import Reading, nodes_of
 from kthw_routes.sources.inventory.problems import InventoryError, Problems
 from kthw_routes.sources.inventory.toml import read_toml
 

@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Event, EventKind, Step
 from kthw_routes.sources.inventory.problems import InventoryError
-from kthw_routes.sources.token import WHERE_TO_MAKE_ONE, NoToken, token_of
+from kthw_routes.sources.linode.token import WHERE_TO_MAKE_ONE, NoToken, token_of
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.choices import SourceChoice, SourceKind
 from kthw_routes.wizard.origins import Found

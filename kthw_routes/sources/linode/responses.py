@@ -11,7 +11,7 @@ from typing import Final
 
 from kthw_routes.cluster import LINODE_PRIVATE, Address, AddressKind, Region
 from kthw_routes.sanitize import clean_line
-from kthw_routes.sources.linode_errors import malformed
+from kthw_routes.sources.linode.errors import malformed
 
 PRIVATE_RANGES: Final = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
 """RFC 1918. (`ipaddress.is_private` also counts documentation ranges and more.)"""

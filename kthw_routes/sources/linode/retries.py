@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Emit, Event, EventKind, Step, now
-from kthw_routes.sources.linode_errors import LinodeError
+from kthw_routes.sources.linode.errors import LinodeError
 
 TRIES: Final = 3
 LONGEST_WAIT: Final = 30.0

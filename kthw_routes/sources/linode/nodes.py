@@ -10,7 +10,7 @@ from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, AddressKind, Endp
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.node_names import expected_pod_cidr, natural_order
 from kthw_routes.sanitize import clean_line
-from kthw_routes.sources.linode_answers import Instance, id_of, instance_of, label_of
+from kthw_routes.sources.linode.responses import Instance, id_of, instance_of, label_of
 
 Via = Literal["private", "vlan"]
 """By which address the nodes reach each other: the private one, or that on a VLAN (one more request per worker)."""

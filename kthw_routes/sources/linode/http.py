@@ -16,10 +16,10 @@ from urllib3 import HTTPConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
-from kthw_routes.sources import linode_errors
-from kthw_routes.sources.linode_errors import Answer, LinodeError
-from kthw_routes.sources.token import is_loopback, sent_unencrypted
-from kthw_routes.sources.tries import OpenSockets
+from kthw_routes.sources.linode import errors as linode_errors
+from kthw_routes.sources.linode.errors import Answer, LinodeError
+from kthw_routes.sources.linode.retries import OpenSockets
+from kthw_routes.sources.linode.token import is_loopback, sent_unencrypted
 
 MAX_BODY: Final = 4 * 1024 * 1024
 """Bytes of an answer, both as sent and unpacked. A page of 500 Linodes has less than 2 MB."""

@@ -23,9 +23,11 @@ from kthw_routes.events import Emit
 from kthw_routes.findings.cluster import of_token
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.sanitize import clean_line
-from kthw_routes.sources import linode_errors
 from kthw_routes.sources.discovery import Discovery
-from kthw_routes.sources.linode_answers import (
+from kthw_routes.sources.linode import errors as linode_errors
+from kthw_routes.sources.linode.errors import Answer, LinodeError
+from kthw_routes.sources.linode.nodes import Search, Via
+from kthw_routes.sources.linode.responses import (
     PAGE_SIZE,
     Instance,
     addresses_of_configs,
@@ -33,10 +35,8 @@ from kthw_routes.sources.linode_answers import (
     page_of,
     region_of,
 )
-from kthw_routes.sources.linode_errors import Answer, LinodeError
-from kthw_routes.sources.linode_nodes import Search, Via
-from kthw_routes.sources.token import DEFAULT_URL, Token, is_loopback, sent_unencrypted
-from kthw_routes.sources.tries import OpenSockets, note, persistently, run_beside
+from kthw_routes.sources.linode.retries import OpenSockets, note, persistently, run_beside
+from kthw_routes.sources.linode.token import DEFAULT_URL, Token, is_loopback, sent_unencrypted
 
 if TYPE_CHECKING:
     import requests
@@ -245,7 +245,7 @@ class _Api:
         _silence("linode_api4", "urllib3", "requests")
         from linode_api4 import LinodeClient  # here, as it takes a quarter of a second
 
-        from kthw_routes.sources.linode_http import LimitedAdapter
+        from kthw_routes.sources.linode.http import LimitedAdapter
 
         client = LinodeClient(
             self.token.value.reveal(),

@@ -14,7 +14,7 @@ from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import now
 from kthw_routes.sanitize import clean_line
 from kthw_routes.secret import Secret
-from kthw_routes.sources.token import WHERE_TO_MAKE_ONE
+from kthw_routes.sources.linode.token import WHERE_TO_MAKE_ONE
 
 _ASK_AGAIN: Final = frozenset({429, 502, 503, 504})
 _ONLINE: Final = "Is this machine online, and LINODE_URL right if it is set? Then try again."
