@@ -168,7 +168,7 @@ def _heed(findings: tuple[Finding, ...], command: RunningCommand, *, aloud: bool
 
 def _logins(cluster: Cluster, settings: Settings) -> Mapping[str, Login]:
     """Node name -> how it is reached, the person's SSH configuration asked."""
-    from kthw_routes.hosts.ssh_config import SYSTEM_CONFIG, SshConfig
+    from kthw_routes.ssh.config import SYSTEM_CONFIG, SshConfig
 
     config = SshConfig(
         settings.ssh_config or Path.home() / ".ssh" / "config", system=None if settings.ssh_config else SYSTEM_CONFIG
@@ -185,7 +185,7 @@ def _logins(cluster: Cluster, settings: Settings) -> Mapping[str, Login]:
 
 
 def _reach(settings: Settings) -> Reach:
-    from kthw_routes.hosts.keys import KUBERNETES_KEY
+    from kthw_routes.ssh.keys import KUBERNETES_KEY
 
     identity = settings.identity.expanduser() if settings.identity else None
     if identity is None and KUBERNETES_KEY.is_file():

@@ -11,14 +11,14 @@ from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import dead_man
 from kthw_routes.hosts.dead_man import Commitment
-from kthw_routes.hosts.errors import HostError
 from kthw_routes.hosts.fleet import Fleet, Outcome
-from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.record.run import Run
 from kthw_routes.results import Report
 from kthw_routes.rollback import Fate
+from kthw_routes.ssh.errors import HostError
+from kthw_routes.ssh.session import Session
 
 _KEPT_BY_REBOOT: Final = "a reboot before then keeps what is in files"
 """What a host that is told to take its changes back does not take back: the order does not survive a reboot."""

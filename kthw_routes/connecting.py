@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kthw_routes.errors import UsageError
-from kthw_routes.hosts.session import Asker
 from kthw_routes.local_files import state_folder
 from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
+from kthw_routes.ssh.session import Asker
 
 if TYPE_CHECKING:
-    from kthw_routes.hosts.connections import SshConnections
     from kthw_routes.sources.linode.token import Token
+    from kthw_routes.ssh.connections import SshConnections
 
 
 def linode_source(settings: Settings, token: "Token | None" = None) -> Source:
@@ -56,8 +56,8 @@ def connect(
 
     `offline`: none will be opened, so that the private key need not be there.
     """
-    from kthw_routes.hosts.connections import SshChoices, SshConnections
-    from kthw_routes.hosts.known_hosts import HostKeyMode
+    from kthw_routes.ssh.connections import SshChoices, SshConnections
+    from kthw_routes.ssh.known_hosts import HostKeyMode
 
     if not offline and settings.identity is not None and not settings.identity.expanduser().is_file():
         raise UsageError(f"There is no private key {clean_line(str(settings.identity))}.", "Name another with -i FILE.")

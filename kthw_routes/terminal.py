@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from kthw_routes import standard_streams
-from kthw_routes.hosts.session import NewHostKey
+from kthw_routes.ssh.session import NewHostKey
 
 
 class TerminalAsker:

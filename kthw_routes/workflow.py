@@ -19,12 +19,10 @@ from kthw_routes.findings.model import Level
 from kthw_routes.findings.plan import of_plan, of_switches
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.dead_man import Commitment
-from kthw_routes.hosts.errors import ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.hosts.facts import look, settled
 from kthw_routes.hosts.fleet import Fleet, Outcome, Stop
 from kthw_routes.hosts.probe import probe_pairs, verdicts
 from kthw_routes.hosts.sent import Sent
-from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
@@ -39,6 +37,8 @@ from kthw_routes.record.transcript import head, tail
 from kthw_routes.results import Inspection, Report, Review
 from kthw_routes.sources import Source
 from kthw_routes.sources.discovery import Discovery
+from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown
+from kthw_routes.ssh.session import Session
 from kthw_routes.undo import plan as undo_plan
 
 T = TypeVar("T")

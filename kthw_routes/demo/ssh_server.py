@@ -25,7 +25,7 @@ from paramiko.common import (
 
 from kthw_routes.demo.ssh_keys import new_key
 from kthw_routes.demo.terminal import Output, Readable, Terminal
-from kthw_routes.hosts.transport import QuietTransport
+from kthw_routes.ssh.transport import QuietTransport
 
 LOOPBACK: Final = "127.0.0.1"
 _WATCH: Final = 0.1

@@ -9,7 +9,6 @@ from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.facts import HostFacts, HostFile
 from kthw_routes.hosts import dead_man, hosts_file, network_setup, own_files, programs
-from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, TookTooLong
 from kthw_routes.hosts.facts import read_addresses, read_forwarding, read_routes
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.visit import Visit
@@ -17,6 +16,7 @@ from kthw_routes.iproute2.commands import RouteCommand
 from kthw_routes.iproute2.output import failed_lines
 from kthw_routes.persistence.managers import entries, manager_of
 from kthw_routes.plan.changes import FORWARDING, ChangeKind, HostPlan, Planner, RouteChange, describe
+from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError, TookTooLong
 
 Journal = Callable[[HostPlan, HostFacts], None]
 """Brings to disk, before anything is changed: what is to be done, and what was read just before."""

@@ -7,8 +7,8 @@ from typing import Final
 
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import own_paths, programs, whole_file
-from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.ssh.errors import TookTooLong
 
 CLOUD_INIT: Final = (PurePosixPath("/etc/cloud/cloud.cfg"), PurePosixPath("/etc/cloud/cloud-init.disabled"))
 """Where the first exists and the second does not, cloud-init runs."""

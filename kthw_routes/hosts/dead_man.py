@@ -13,10 +13,10 @@ from kthw_routes.events import now
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import own_paths, programs
 from kthw_routes.hosts.dead_man_script import script
-from kthw_routes.hosts.errors import HostError, TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.rollback import Fate
+from kthw_routes.ssh.errors import HostError, TookTooLong
 
 
 class NotArmed(HostError):

@@ -12,11 +12,11 @@ from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node, PodCidrSour
 from kthw_routes.events import HostState, now
 from kthw_routes.facts import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
 from kthw_routes.hosts import hosts_file, network_setup, programs
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import HostError, NoIproute, NoRoot
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2.output import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.sanitize import clean_line, clean_value
+from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.errors import HostError, NoIproute, NoRoot
 
 _MOST_NAMESPACES: Final = 12
 """So many network namespaces are searched for a pod; one is enough for the proof."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
 
 from kthw_routes.errors import KthwRoutesError, OwnFault
-from kthw_routes.hosts.session import Session
+from kthw_routes.ssh.session import Session
 
 T = TypeVar("T")
 

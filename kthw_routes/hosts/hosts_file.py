@@ -1,9 +1,9 @@
 """`/etc/hosts`, read and written whole: into a new file, renamed over it; owner, mode, label and attributes kept."""
 
 from kthw_routes.hosts import programs, whole_file
-from kthw_routes.hosts.errors import FileTooLarge, TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.sanitize import clean_value
+from kthw_routes.ssh.errors import FileTooLarge, TookTooLong
 
 
 def read(visit: Visit) -> tuple[bytes | None, str]:

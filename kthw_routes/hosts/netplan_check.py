@@ -13,11 +13,11 @@ from typing import Final
 
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import netplan_says, programs
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.persistence import netplan
 from kthw_routes.persistence.managers import held_in
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import TookTooLong
 
 _FOLDERS: Final = tuple(PurePosixPath(f"/{place}/netplan") for place in ("etc", "run", "lib"))
 _REFUSED: Final = f"{netplan.PATH} was not written"

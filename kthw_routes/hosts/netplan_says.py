@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from kthw_routes.hosts.command import Result
 from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.command import Result
 
 _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Exception|Error): ", re.MULTILINE)
 _WARNING: Final = " WARNING **: "

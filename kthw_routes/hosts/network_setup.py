@@ -14,11 +14,11 @@ from typing import Final
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.hosts import netplan_says, own_paths, programs, whole_file
 from kthw_routes.hosts.cloud_init import CLOUD_INIT, hosts_template
-from kthw_routes.hosts.command import NO_SUCH_PROGRAM, Command, Result
-from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.persistence import netplan, networkd, unit
 from kthw_routes.sanitize import clean_value, is_plain_name
+from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command, Result
+from kthw_routes.ssh.errors import TookTooLong
 
 _SYSTEMD: Final = PurePosixPath("/run/systemd/system")
 """There where systemd is the init; sd_booted(3)."""

@@ -6,11 +6,11 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.hosts import netplan_check, netplan_says, own_paths, programs, whole_file
-from kthw_routes.hosts.command import NO_SUCH_PROGRAM, Command
-from kthw_routes.hosts.errors import TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.persistence import netplan, unit
 from kthw_routes.plan.changes import FileChange
+from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command
+from kthw_routes.ssh.errors import TookTooLong
 
 _NOT_LOADED: Final = "not loaded"
 """What systemd says of a unit that it does not know, such as one whose file somebody took away: it rests already."""

@@ -10,13 +10,13 @@ from kthw_routes.cluster import Cluster, Node
 from kthw_routes.events import Emit, HostState, Step
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import programs
-from kthw_routes.hosts.command import Result
 from kthw_routes.hosts.fleet import Fleet
-from kthw_routes.hosts.session import Session
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.wanted import wanted_routes
 from kthw_routes.proof.readings import Counters, Evidence, PairReading, ProbePoint, Verdict, rounds
 from kthw_routes.sanitize import clean_value
+from kthw_routes.ssh.command import Result
+from kthw_routes.ssh.session import Session
 
 _SECONDS_PER_ROUND: Final = 4
 _SPARE_SECONDS: Final = 15

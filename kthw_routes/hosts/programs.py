@@ -12,11 +12,11 @@ from typing import Final
 
 from kthw_routes.facts import Route
 from kthw_routes.hosts import own_paths
-from kthw_routes.hosts.command import Command
 from kthw_routes.iproute2.commands import RouteCommand, batch
 from kthw_routes.persistence import unit
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.sanitize import is_plain_name
+from kthw_routes.ssh.command import Command
 
 CNI_FOLDER: Final = PurePosixPath("/etc/cni/net.d")
 KUBELET_CONFIG: Final = PurePosixPath("/var/lib/kubelet/kubelet-config.yaml")

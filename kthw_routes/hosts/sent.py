@@ -2,7 +2,7 @@
 
 import threading
 
-from kthw_routes.hosts.command import Command
+from kthw_routes.ssh.command import Command
 
 
 class Sent:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
-from kthw_routes.hosts.command import KILLED, TIMED_OUT, Command, Result
-from kthw_routes.hosts.errors import HostError, OutputCut, TookTooLong
 from kthw_routes.hosts.sent import Sent
-from kthw_routes.hosts.session import Session
-from kthw_routes.hosts.streams import MAX_LINES
+from kthw_routes.ssh.command import KILLED, TIMED_OUT, Command, Result
+from kthw_routes.ssh.errors import HostError, OutputCut, TookTooLong
+from kthw_routes.ssh.session import Session
+from kthw_routes.ssh.streams import MAX_LINES
 
 
 @dataclass(frozen=True, slots=True)

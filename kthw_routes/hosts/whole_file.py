@@ -12,11 +12,11 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.hosts import programs
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import FileTooLarge, OutputCut, TookTooLong
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.errors import FileTooLarge, OutputCut, TookTooLong
 
 _DIGEST: Final = re.compile(r"([0-9a-f]{64}) [ *](/.+)")
 _SIZE: Final = re.compile(r"([0-9]{1,19}) (/.+)", re.ASCII)

@@ -16,7 +16,6 @@ from kthw_routes import rollback as switch
 from kthw_routes.cluster import Cluster, Node, PodCidrSource, Role, Selection
 from kthw_routes.errors import UsageError
 from kthw_routes.events import HostState, now
-from kthw_routes.hosts.ssh_config import parse_endpoint
 from kthw_routes.local_files import read_file
 from kthw_routes.options import AS_USUAL, HOST_KEY_MODES, SshOptions
 from kthw_routes.record.journal import EARLIEST, LATEST, Journal, UnreadableJournal, read_journal
@@ -24,6 +23,7 @@ from kthw_routes.record.json_values import Unfit, Value, parse
 from kthw_routes.record.run import MAX_PLAN_BYTES, RUN_NAME, Place, place_of
 from kthw_routes.rollback import Fate, Switch
 from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.config import parse_endpoint
 
 _NO_NODES: Final = Cluster(())
 _WELL: Final = frozenset({HostState.DONE, HostState.NOTHING_TO_DO})

@@ -39,7 +39,6 @@ _PATIENCE = 0.6
 
 def _warm_up() -> None:
     """Import what the next step needs while the first one is read: both take a quarter of a second each."""
-    import kthw_routes.hosts.connections
     import kthw_routes.sources.linode.source  # noqa: F401 - for the next to find it there
 
 

@@ -15,13 +15,13 @@ from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, Step
 from kthw_routes.findings.model import Finding
 from kthw_routes.hosts.fleet import Stop
-from kthw_routes.hosts.session import Asker
 from kthw_routes.options import Options
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.history import read_runs
 from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
 from kthw_routes.sources.linode.token import NoToken, Token, find_token
+from kthw_routes.ssh.session import Asker
 from kthw_routes.wizard import own_nodes, telling
 from kthw_routes.wizard.choices import Choices, SourceChoice, SourceKind
 from kthw_routes.wizard.origins import Found, Origins

@@ -15,12 +15,12 @@ from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import regions
 from kthw_routes.findings.model import Finding
 from kthw_routes.hosts.fleet import Stop
-from kthw_routes.hosts.session import Asker
 from kthw_routes.options import Options
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.linode.token import Token
+from kthw_routes.ssh.session import Asker
 from kthw_routes.wizard.choices import SourceChoice, SourceKind
 from kthw_routes.wizard.paths import FileStamp, likely_inventory, stamp_of
 from kthw_routes.workflow import Walk

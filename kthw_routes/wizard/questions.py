@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kthw_routes.hosts.session import NewHostKey
+from kthw_routes.ssh.session import NewHostKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _SERVER: Final = multiprocessing.get_context("forkserver")
 _LOADED: Final = (
     __name__,
     *(f"kthw_routes.{name}" for name in ("cli", "commands", "commands_undo", "commands_export", "sources.linode")),
-    "kthw_routes.hosts.ssh",
+    "kthw_routes.ssh.fabric_session",
     "kthw_routes.wizard.app",
 )
 

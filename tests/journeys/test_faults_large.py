@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from kthw_routes.hosts.command import MAX_CAPTURE
 from kthw_routes.plan.changes import MAX_FILE
+from kthw_routes.ssh.command import MAX_CAPTURE
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, names_block, others, state
 from tests.journeys.stage import Stage

@@ -11,12 +11,12 @@ import pytest
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFile, HostKey, NetworkSetup, Privilege
 from kthw_routes.hosts import network_setup, own_files, own_paths
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.persistence.managers import MODULES
 from kthw_routes.persistence.model import HeldRoute, Manager
 from kthw_routes.plan.changes import ChangeKind, FileChange
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.session import OnLine
 from tests.journeys.looking import comes_true
 from tests.nodes.files import Files
 from tests.nodes.flavours import Flavour

@@ -20,11 +20,11 @@ from kthw_routes.cluster import Endpoint
 from kthw_routes.demo.ssh_keys import private_text
 from kthw_routes.demo.ssh_server import Manners, Shell, SshServer
 from kthw_routes.demo.terminal import Output, Readable
-from kthw_routes.hosts.keys import Keys
-from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
-from kthw_routes.hosts.session import Asker, NewHostKey
-from kthw_routes.hosts.ssh import Access, SshSession
-from kthw_routes.hosts.ssh_config import SshConfig
+from kthw_routes.ssh.config import SshConfig
+from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.keys import Keys
+from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
+from kthw_routes.ssh.session import Asker, NewHostKey
 
 SSHD = which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 

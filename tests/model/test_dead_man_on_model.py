@@ -14,12 +14,12 @@ from kthw_routes.demo.pods import add_pod
 from kthw_routes.events import Step
 from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts import dead_man, own_paths
-from kthw_routes.hosts.command import Command, Result
 from kthw_routes.hosts.dead_man import StillSet
 from kthw_routes.hosts.dead_man_script import script
-from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import ChangeKind, HostPlan
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.session import OnLine
 from tests.model.test_plan_on_model import NODE, _mess, look, messy_host, plan, run, send
 
 RUN = "20261122T101500Z-1abc"

@@ -9,12 +9,12 @@ import pytest
 from kthw_routes.cluster import Endpoint
 from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import ConnectionLost, HostError, HostKeyChanged
-from kthw_routes.hosts.keys import Keys
-from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
-from kthw_routes.hosts.ssh import Access, SshSession
-from kthw_routes.hosts.ssh_config import SshConfig
+from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.config import SshConfig
+from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyChanged
+from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.keys import Keys
+from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from tests.model.hosts import run
 
 

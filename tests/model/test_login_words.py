@@ -9,10 +9,10 @@ from shutil import which
 import pytest
 
 from kthw_routes.facts import Privilege
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import CommandNotRun, NotSsh
-from kthw_routes.hosts.privilege import probe_privilege
-from kthw_routes.hosts.ssh import SshSession
+from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.errors import CommandNotRun, NotSsh
+from kthw_routes.ssh.fabric_session import SshSession
+from kthw_routes.ssh.privilege import probe_privilege
 from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
@@ -146,7 +146,7 @@ def test_which_algorithms_do_not_match_is_said(bench: Bench, option: str, offer:
 
 def test_a_host_key_algorithm_that_does_not_match_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     server = bench.server(manners=healthy(users=frozenset({me()})))
-    monkeypatch.setattr("kthw_routes.hosts.login.HostKeyCheck.prefer_known_type", _only_rsa)
+    monkeypatch.setattr("kthw_routes.ssh.login.HostKeyCheck.prefer_known_type", _only_rsa)
     with pytest.raises(NotSsh, match=r"no host key algorithm in common: .* only .*; this program offers rsa"):
         opened(bench, server.port)
 

@@ -24,13 +24,13 @@ from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.errors import OwnFault
 from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts import fleet
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import HostError
-from kthw_routes.hosts.session import OnLine
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.record.json_plan import plan_document, proof_json
 from kthw_routes.record.transcript import head
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import HostError
+from kthw_routes.ssh.session import OnLine
 from kthw_routes.workflow import Walk
 from tests.unit.answering import said
 from tests.unit.builders import ip

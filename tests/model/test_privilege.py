@@ -11,11 +11,11 @@ import pytest
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.users import SudoPolicy
 from kthw_routes.facts import Privilege
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import NoRoot, WrongSudoPassword
-from kthw_routes.hosts.privilege import probe_privilege
-from kthw_routes.hosts.ssh import Access, SshSession
-from kthw_routes.hosts.sudo import SudoPassword
+from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.errors import NoRoot, WrongSudoPassword
+from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.privilege import probe_privilege
+from kthw_routes.ssh.sudo import SudoPassword
 from tests.model.ssh_hosts import Answers, Bench, healthy
 
 _CAT = Command(("cat",), stdin=b"first\nsecond\n", needs_root=True)

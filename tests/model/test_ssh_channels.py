@@ -15,9 +15,9 @@ from paramiko.common import (
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.demo import ssh_server
-from kthw_routes.hosts import ssh
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import (
+from kthw_routes.ssh import fabric_session as ssh
+from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.errors import (
     ChannelRefused,
     CommandRefused,
     CommandTimedOut,
@@ -25,7 +25,7 @@ from kthw_routes.hosts.errors import (
     HostError,
     Unreachable,
 )
-from kthw_routes.hosts.ssh import SshSession
+from kthw_routes.ssh.fabric_session import SshSession
 from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
 
 needs_sshd = pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")

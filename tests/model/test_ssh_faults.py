@@ -13,8 +13,8 @@ import pytest
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.demo.ssh_keys import new_key
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import (
+from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.errors import (
     CannotConnect,
     ConnectTimedOut,
     HostKeyChanged,
@@ -25,8 +25,8 @@ from kthw_routes.hosts.errors import (
     Refused,
     Unreachable,
 )
-from kthw_routes.hosts.keys import Keys
-from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
+from kthw_routes.ssh.keys import Keys
+from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from tests.model.ssh_hosts import SSHD, Answers, Bench, eventually, healthy, me, openssh
 
 

@@ -9,10 +9,10 @@ import pytest
 from kthw_routes.cluster import Endpoint
 from kthw_routes.demo.ssh_keys import new_key
 from kthw_routes.demo.ssh_server import SshServer
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.errors import HostKeyChanged, HostKeyUnknown, KeyRejected, Unreachable
-from kthw_routes.hosts.known_hosts import HostKeyMode
-from kthw_routes.hosts.ssh import Access, SshSession
+from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.errors import HostKeyChanged, HostKeyUnknown, KeyRejected, Unreachable
+from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.known_hosts import HostKeyMode
 from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
 
 

@@ -18,11 +18,11 @@ import pytest
 from paramiko.common import MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS
 
 from kthw_routes.demo import ssh_server
-from kthw_routes.hosts.command import MAX_CAPTURE, Command
-from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError
-from kthw_routes.hosts.ssh import SshSession
-from kthw_routes.hosts.streams import FURTHER, MAX_LINES
 from kthw_routes.plan.changes import MAX_FILE
+from kthw_routes.ssh.command import MAX_CAPTURE, Command
+from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError
+from kthw_routes.ssh.fabric_session import SshSession
+from kthw_routes.ssh.streams import FURTHER, MAX_LINES
 from tests.model.ssh_hosts import SSHD, Bench, LocalShell, eventually, healthy, me, openssh
 
 
@@ -404,10 +404,10 @@ TYPIST = """
 import sys
 from pathlib import Path
 from kthw_routes.cluster import Endpoint
-from kthw_routes.hosts.command import Command
-from kthw_routes.hosts.keys import Keys
-from kthw_routes.hosts.known_hosts import KnownHosts
-from kthw_routes.hosts.ssh import Access
+from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.keys import Keys
+from kthw_routes.ssh.known_hosts import KnownHosts
+from kthw_routes.ssh.fabric_session import Access
 access = Access(KnownHosts(None), keys=Keys(Path(sys.argv[1])))
 session = access.session("worker-0", Endpoint("127.0.0.1", "root", int(sys.argv[2])))
 session.open()

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 
 from kthw_routes.facts import HostKey, Privilege
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import HostError
-from kthw_routes.hosts.session import OnLine
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import HostError
+from kthw_routes.ssh.session import OnLine
 
 
 def said(text: str = "", status: int = 0, err: str = "") -> Result:

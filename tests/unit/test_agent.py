@@ -14,10 +14,10 @@ from shutil import which
 
 import pytest
 
-from kthw_routes.hosts.agent import MAX_IDENTITIES, MAX_REPLY, Agent, LoginKey
-from kthw_routes.hosts.errors import KeyUnusable
-from kthw_routes.hosts.keys import MOST_KEYS, Keys
-from kthw_routes.hosts.ssh_config_options import NO_AGENT
+from kthw_routes.ssh.agent import MAX_IDENTITIES, MAX_REPLY, Agent, LoginKey
+from kthw_routes.ssh.config_options import NO_AGENT
+from kthw_routes.ssh.errors import KeyUnusable
+from kthw_routes.ssh.keys import MOST_KEYS, Keys
 from tests.unit.test_keys import make, names
 
 pytestmark = pytest.mark.skipif(which("ssh-keygen") is None, reason="there is no ssh-keygen to make keys with")
@@ -231,8 +231,8 @@ def test_a_signature_that_does_not_come_is_no_signature(
     why: str,
 ) -> None:
     """The connection is not lost for it: what is sent is a signature that fits nothing."""
-    monkeypatch.setattr("kthw_routes.hosts.agent.SIGN_TIMEOUT", 0.5)
-    monkeypatch.setattr("kthw_routes.hosts.agent._UNUSUAL", 0.1)
+    monkeypatch.setattr("kthw_routes.ssh.agent.SIGN_TIMEOUT", 0.5)
+    monkeypatch.setattr("kthw_routes.ssh.agent._UNUSUAL", 0.1)
     blob = blob_of(make(tmp_path / "key"))
 
     def both(sock: socket.socket, kind: int, body: bytes) -> None:

@@ -11,15 +11,15 @@ from kthw_routes.facts import HostFacts, HostKey, InterfaceAddress, NetworkSetup
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.apply import ChangedSinceReview
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import ConnectionLost, HostError
 from kthw_routes.hosts.probe import verdicts
-from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.plan.etc_hosts import BEGIN
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import ConnectionLost, HostError
+from kthw_routes.ssh.session import OnLine
 
 from .builders import bare_facts, cluster, facts, internal, ip, pod_route
 

@@ -8,14 +8,14 @@ from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.events import HostOutcome, HostState, Step
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import apply as applying
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import HostError
-from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.options import Options
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan import compare as planning
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import HostError
+from kthw_routes.ssh.session import OnLine
 
 from .answering import MISSING, Answering, said
 from .builders import pod_route

@@ -9,10 +9,10 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from kthw_routes.hosts.echoes import Echoes
-from kthw_routes.hosts.errors import HostError
 from kthw_routes.sanitize import clean, clean_line
 from kthw_routes.secret import Secret
+from kthw_routes.ssh.echoes import Echoes
+from kthw_routes.ssh.errors import HostError
 
 SECRETS = ("correct horse", "hunter2", "pa'ss\"wo\\rd", "gröne 9", "tr0ub4dor&3", "100%sure", " padded one ")
 

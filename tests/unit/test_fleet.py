@@ -7,10 +7,10 @@ import pytest
 
 from kthw_routes.errors import OwnFault
 from kthw_routes.facts import HostKey, Privilege
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import ConnectionLost
 from kthw_routes.hosts.fleet import Fleet, Stop
-from kthw_routes.hosts.session import OnLine, Session
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import ConnectionLost
+from kthw_routes.ssh.session import OnLine, Session
 
 
 class Quiet:

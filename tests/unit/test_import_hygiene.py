@@ -46,7 +46,7 @@ def test_the_flow_knows_no_front_end_and_no_client() -> None:
 
 
 def test_the_command_line_does_not_load_textual() -> None:
-    assert "textual" not in loaded_by("import kthw_routes.commands, kthw_routes.hosts.connections")
+    assert "textual" not in loaded_by("import kthw_routes.commands, kthw_routes.ssh.connections")
 
 
 def imported_by(file: Path) -> set[str]:

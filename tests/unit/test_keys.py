@@ -10,10 +10,10 @@ from shutil import which
 
 import pytest
 
-from kthw_routes.hosts.errors import KeyUnusable, PassphraseNeeded
-from kthw_routes.hosts.key_files import is_encrypted
-from kthw_routes.hosts.keys import MOST_KEYS, Keys
-from kthw_routes.hosts.session import NewHostKey
+from kthw_routes.ssh.errors import KeyUnusable, PassphraseNeeded
+from kthw_routes.ssh.key_files import is_encrypted
+from kthw_routes.ssh.keys import MOST_KEYS, Keys
+from kthw_routes.ssh.session import NewHostKey
 
 pytestmark = pytest.mark.skipif(which("ssh-keygen") is None, reason="there is no ssh-keygen to make keys with")
 

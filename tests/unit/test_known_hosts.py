@@ -12,10 +12,10 @@ from shutil import which
 
 import pytest
 
-from kthw_routes.hosts.errors import HostKeyChanged, HostKeyUnknown
-from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts, Verdict, fingerprint, read_known_hosts
-from kthw_routes.hosts.login import HostKeyCheck
-from kthw_routes.hosts.ssh_config import Resolved
+from kthw_routes.ssh.config import Resolved
+from kthw_routes.ssh.errors import HostKeyChanged, HostKeyUnknown
+from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts, Verdict, fingerprint, read_known_hosts
+from kthw_routes.ssh.login import HostKeyCheck
 
 ED25519 = "ssh-ed25519"
 

@@ -11,7 +11,6 @@ import pytest
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import netplan_says, network_setup
-from kthw_routes.hosts.command import Result
 from kthw_routes.hosts.facts import look
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2.output import failed_lines, parse_addresses
@@ -19,6 +18,7 @@ from kthw_routes.persistence import ifupdown, netplan, networkd
 from kthw_routes.plan import etc_hosts
 from kthw_routes.sanitize import inline
 from kthw_routes.sources.linode.errors import Answer, of_answer
+from kthw_routes.ssh.command import Result
 
 from .answering import Answering, said
 from .builders import worker

@@ -7,9 +7,9 @@ import pytest
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.hosts import network_setup
-from kthw_routes.hosts.command import TIMED_OUT, Result
-from kthw_routes.hosts.errors import ConnectionLost, HostError
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.ssh.command import TIMED_OUT, Result
+from kthw_routes.ssh.errors import ConnectionLost, HostError
 
 from .answering import MISSING, Answering, said
 

@@ -7,11 +7,11 @@ import pytest
 
 from kthw_routes.events import Event, Step
 from kthw_routes.hosts import own_files
-from kthw_routes.hosts.command import TIMED_OUT, Command, Result
-from kthw_routes.hosts.errors import ConnectionLost, HostError
-from kthw_routes.hosts.session import OnLine
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import ChangeKind, FileChange
+from kthw_routes.ssh.command import TIMED_OUT, Command, Result
+from kthw_routes.ssh.errors import ConnectionLost, HostError
+from kthw_routes.ssh.session import OnLine
 
 from .answering import Answering, said
 

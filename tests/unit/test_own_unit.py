@@ -6,8 +6,8 @@ import pytest
 
 from kthw_routes.events import Event, Step
 from kthw_routes.hosts import own_files
-from kthw_routes.hosts.command import Result
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.ssh.command import Result
 
 from .answering import MISSING, Answering, said
 from .test_own_files import BATCH, HANGS, NETPLAN, SCRIPT, SERVICE, TIMER, change, write

@@ -2,10 +2,10 @@
 
 import pytest
 
-from kthw_routes.hosts.command import Result
-from kthw_routes.hosts.errors import CommandNotRun, NoRoot, WrongSudoPassword
-from kthw_routes.hosts.refusals import check_begun, no_root, not_run, quoted, wants_password
-from kthw_routes.hosts.streams import Stream
+from kthw_routes.ssh.command import Result
+from kthw_routes.ssh.errors import CommandNotRun, NoRoot, WrongSudoPassword
+from kthw_routes.ssh.refusals import check_begun, no_root, not_run, quoted, wants_password
+from kthw_routes.ssh.streams import Stream
 
 MARK = "kthw-routes-0123"
 LINE = f"\n{MARK}\n".encode()

@@ -8,10 +8,10 @@ import pytest
 
 from kthw_routes.events import Step
 from kthw_routes.hosts import programs
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import ConnectionLost, HostError, NoRoot, TookTooLong
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.visit import Visit
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import ConnectionLost, HostError, NoRoot, TookTooLong
 
 from .answering import Answering, said
 

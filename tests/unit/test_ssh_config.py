@@ -9,9 +9,9 @@ import pytest
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.errors import UsageError
-from kthw_routes.hosts.ssh_config import Resolved, SshConfig, parse_endpoint
-from kthw_routes.hosts.ssh_config_lines import name_matches
-from kthw_routes.hosts.ssh_config_options import NO_AGENT
+from kthw_routes.ssh.config import Resolved, SshConfig, parse_endpoint
+from kthw_routes.ssh.config_lines import name_matches
+from kthw_routes.ssh.config_options import NO_AGENT
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def files_of(folder: Path, count: int, text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_included_has_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str) -> None:
-    monkeypatch.setattr("kthw_routes.hosts.ssh_config_lines.MAX_ENTRIES", 50)
+    monkeypatch.setattr("kthw_routes.ssh.config_lines.MAX_ENTRIES", 50)
     for name in ("two", "deep", "big", "wide"):
         (tmp_path / name).mkdir()
     files_of(tmp_path / "two", 15, "Include {next}\nInclude {next}\n")

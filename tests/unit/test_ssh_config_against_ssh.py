@@ -12,8 +12,8 @@ import pytest
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.errors import UsageError
-from kthw_routes.hosts.ssh_config import Resolved, SshConfig, parse_endpoint
-from kthw_routes.hosts.ssh_config_options import NO_AGENT
+from kthw_routes.ssh.config import Resolved, SshConfig, parse_endpoint
+from kthw_routes.ssh.config_options import NO_AGENT
 
 ACCOUNT = pwd.getpwuid(os.getuid())
 

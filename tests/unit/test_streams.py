@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kthw_routes.facts import Privilege
-from kthw_routes.hosts.command import MAX_CAPTURE, MAX_WORDS, Command, Result
-from kthw_routes.hosts.rendering import marks_of, render
-from kthw_routes.hosts.streams import FURTHER, MAX_LINE, MAX_LINES, MAX_TOLD, Live, Stream
+from kthw_routes.ssh.command import MAX_CAPTURE, MAX_WORDS, Command, Result
+from kthw_routes.ssh.shell_line import marks_of, render
+from kthw_routes.ssh.streams import FURTHER, MAX_LINE, MAX_LINES, MAX_TOLD, Live, Stream
 
 MARK = "kthw-routes-0123"
 

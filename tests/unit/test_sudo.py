@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from kthw_routes.hosts.session import NewHostKey
-from kthw_routes.hosts.sudo import SudoPassword
+from kthw_routes.ssh.session import NewHostKey
+from kthw_routes.ssh.sudo import SudoPassword
 
 
 class Answers:

@@ -6,13 +6,13 @@ import pytest
 
 from kthw_routes.events import Event, EventKind, Step
 from kthw_routes.hosts import hosts_file, programs, whole_file
-from kthw_routes.hosts.command import MAX_CAPTURE, TIMED_OUT, Result
-from kthw_routes.hosts.errors import FileTooLarge, HostError, OutputCut
-from kthw_routes.hosts.streams import MAX_LINES
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.plan.etc_hosts import BEGIN, edit, has_block, lines_with
+from kthw_routes.ssh.command import MAX_CAPTURE, TIMED_OUT, Result
+from kthw_routes.ssh.errors import FileTooLarge, HostError, OutputCut
+from kthw_routes.ssh.streams import MAX_LINES
 
 from .answering import Answering, said
 from .builders import ip, pod_route

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.widgets import Button, Static
 
-from kthw_routes.hosts.session import NewHostKey
+from kthw_routes.ssh.session import NewHostKey
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.themes import content
 from kthw_routes.words import Tone, Words

@@ -15,8 +15,8 @@ from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.facts import HostFacts, Privilege
 from kthw_routes.findings.model import Finding, stops
-from kthw_routes.hosts.errors import HostKeyChanged
 from kthw_routes.results import Inspection
+from kthw_routes.ssh.errors import HostKeyChanged
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.journey import Looked
 from kthw_routes.wizard.modals.confirm import Confirm

@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Callable
 
-from kthw_routes.hosts.echoes import Echoes
-from kthw_routes.hosts.session import Asker
 from kthw_routes.secret import Secret
+from kthw_routes.ssh.echoes import Echoes
+from kthw_routes.ssh.session import Asker
 
 
 class SudoPassword:

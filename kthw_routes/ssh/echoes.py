@@ -20,9 +20,9 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-from kthw_routes.hosts.errors import HostError
 from kthw_routes.sanitize import clean
 from kthw_routes.secret import Secret
+from kthw_routes.ssh.errors import HostError
 
 MASK: Final = "***"
 MIN_HIDDEN: Final = 4

@@ -14,9 +14,9 @@ from typing import Final
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.errors import UsageError
-from kthw_routes.hosts.ssh_config_lines import Line, LineReader, is_none
-from kthw_routes.hosts.ssh_config_options import WANTED, Options, expand, local_user
 from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.config_lines import Line, LineReader, is_none
+from kthw_routes.ssh.config_options import WANTED, Options, expand, local_user
 
 DEFAULT_PORT: Final = 22
 DEFAULT_USER: Final = "root"

@@ -8,13 +8,13 @@ from typing import Final
 import paramiko
 
 from kthw_routes.facts import HostKey
-from kthw_routes.hosts.agent import LoginKey
-from kthw_routes.hosts.errors import CannotConnect, HostKeyChanged, HostKeyUnknown, KeyRejected
-from kthw_routes.hosts.keys import MOST_KEYS, Key
-from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts, Reading, Verdict, fingerprint
-from kthw_routes.hosts.ssh_config import Resolved
-from kthw_routes.hosts.transport import LOGIN_TIMEOUT
 from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.agent import LoginKey
+from kthw_routes.ssh.config import Resolved
+from kthw_routes.ssh.errors import CannotConnect, HostKeyChanged, HostKeyUnknown, KeyRejected
+from kthw_routes.ssh.keys import MOST_KEYS, Key
+from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts, Reading, Verdict, fingerprint
+from kthw_routes.ssh.transport import LOGIN_TIMEOUT
 
 _SLICE: Final = 0.1
 """Seconds between two looks at whether the host has hung up while an agent signs."""

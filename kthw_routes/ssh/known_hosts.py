@@ -20,8 +20,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from kthw_routes.hosts.ssh_config_lines import name_matches
 from kthw_routes.local_files import read_file, replace_file
+from kthw_routes.ssh.config_lines import name_matches
 
 MAX_FILE: Final = 32 * 1024 * 1024
 """Bytes of a known_hosts file."""

@@ -7,16 +7,16 @@ from typing import Final
 
 from kthw_routes.cluster import Endpoint, Node
 from kthw_routes.errors import RecordError
-from kthw_routes.hosts.agent import Tell
-from kthw_routes.hosts.errors import HostKeyUnknown, Unreachable
-from kthw_routes.hosts.keys import Keys
-from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
-from kthw_routes.hosts.privilege import probe_privilege
-from kthw_routes.hosts.session import Asker, NewHostKey, Session
-from kthw_routes.hosts.ssh import Access, SshSession
-from kthw_routes.hosts.ssh_config import SYSTEM_CONFIG, SshConfig
 from kthw_routes.local_files import make_private
 from kthw_routes.options import AS_USUAL, SshOptions
+from kthw_routes.ssh.agent import Tell
+from kthw_routes.ssh.config import SYSTEM_CONFIG, SshConfig
+from kthw_routes.ssh.errors import HostKeyUnknown, Unreachable
+from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.keys import Keys
+from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
+from kthw_routes.ssh.privilege import probe_privilege
+from kthw_routes.ssh.session import Asker, NewHostKey, Session
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for a TCP connection; less where a host may not even stay silent that long."""

@@ -1,10 +1,10 @@
 """How a login reaches root, found out once per host."""
 
 from kthw_routes.facts import Privilege
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import WrongSudoPassword
-from kthw_routes.hosts.refusals import no_root, wants_password, wrong_password
-from kthw_routes.hosts.ssh import SshSession
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import WrongSudoPassword
+from kthw_routes.ssh.fabric_session import SshSession
+from kthw_routes.ssh.refusals import no_root, wants_password, wrong_password
 
 _WHO = Command(("id", "-u"))
 _SUDO_WITHOUT_PASSWORD = Command(("sudo", "-k", "-n", "true"))

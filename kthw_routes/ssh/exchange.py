@@ -10,7 +10,7 @@ from typing import Final
 
 import paramiko
 
-from kthw_routes.hosts.streams import Stream
+from kthw_routes.ssh.streams import Stream
 
 _TICK: Final = 0.2
 """Seconds between two looks at the clock while nothing comes, and while nothing can be sent."""

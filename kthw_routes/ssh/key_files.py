@@ -12,9 +12,9 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from kthw_routes.hosts.errors import KeyUnusable
 from kthw_routes.local_files import read_file
 from kthw_routes.secret import Secret
+from kthw_routes.ssh.errors import KeyUnusable
 
 MAX_KEY_FILE: Final = 1024 * 1024
 """Bytes."""

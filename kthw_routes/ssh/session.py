@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kthw_routes.facts import HostKey, Privilege
-from kthw_routes.hosts.command import Command, Result
+from kthw_routes.ssh.command import Command, Result
 
 OnLine = Callable[[str, bool], None]
 """Takes one line that the host wrote, without its newline and free of control bytes, and whether it was stderr."""

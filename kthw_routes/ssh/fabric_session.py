@@ -19,10 +19,9 @@ from fabric.runners import Remote
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.facts import HostKey, Privilege
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot
-from kthw_routes.hosts.exchange import Endless, Exchange, Silent
-from kthw_routes.hosts.faults import (
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.config import Resolved, SshConfig
+from kthw_routes.ssh.error_messages import (
     channel_refused,
     command_refused,
     connect_fault,
@@ -32,17 +31,18 @@ from kthw_routes.hosts.faults import (
     silent,
     unfollowed,
 )
-from kthw_routes.hosts.jumps import Jump
-from kthw_routes.hosts.keys import Keys
-from kthw_routes.hosts.known_hosts import HostKeyMode, KnownHosts
-from kthw_routes.hosts.login import HostKeyCheck, KeysInTurn
-from kthw_routes.hosts.refusals import check_begun, echoed, not_run
-from kthw_routes.hosts.rendering import marks_of, render
-from kthw_routes.hosts.session import Asker, OnLine
-from kthw_routes.hosts.ssh_config import Resolved, SshConfig
-from kthw_routes.hosts.streams import Live, Stream
-from kthw_routes.hosts.sudo import SudoPassword
-from kthw_routes.hosts.transport import (
+from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot
+from kthw_routes.ssh.exchange import Endless, Exchange, Silent
+from kthw_routes.ssh.jumps import Jump
+from kthw_routes.ssh.keys import Keys
+from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
+from kthw_routes.ssh.login import HostKeyCheck, KeysInTurn
+from kthw_routes.ssh.refusals import check_begun, echoed, not_run
+from kthw_routes.ssh.session import Asker, OnLine
+from kthw_routes.ssh.shell_line import marks_of, render
+from kthw_routes.ssh.streams import Live, Stream
+from kthw_routes.ssh.sudo import SudoPassword
+from kthw_routes.ssh.transport import (
     HANDSHAKE_TIMEOUT,
     KEEPALIVE,
     ExecRefused,

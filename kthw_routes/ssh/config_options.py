@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from kthw_routes.hosts.ssh_config_lines import Line, name_matches
 from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.config_lines import Line, name_matches
 
 NO_AGENT: Final = Path(os.devnull)
 """`IdentityAgent none`."""

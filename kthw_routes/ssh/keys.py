@@ -9,14 +9,14 @@ from typing import Final
 
 import paramiko
 
-from kthw_routes.hosts.agent import Agent, LoginKey, Tell
-from kthw_routes.hosts.echoes import Echoes
-from kthw_routes.hosts.errors import KeyUnusable, PassphraseNeeded
-from kthw_routes.hosts.key_files import is_encrypted, is_public, parse, private_bytes, public_halves
-from kthw_routes.hosts.session import Asker
-from kthw_routes.hosts.ssh_config_options import NO_AGENT
 from kthw_routes.sanitize import clean_line
 from kthw_routes.secret import Secret
+from kthw_routes.ssh.agent import Agent, LoginKey, Tell
+from kthw_routes.ssh.config_options import NO_AGENT
+from kthw_routes.ssh.echoes import Echoes
+from kthw_routes.ssh.errors import KeyUnusable, PassphraseNeeded
+from kthw_routes.ssh.key_files import is_encrypted, is_public, parse, private_bytes, public_halves
+from kthw_routes.ssh.session import Asker
 
 MOST_KEYS: Final = 5
 """Keys offered to one host; OpenSSH hangs up at the sixth failure (MaxAuthTries)."""

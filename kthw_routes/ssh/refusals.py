@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from kthw_routes.hosts.command import Command, Result
-from kthw_routes.hosts.errors import CommandNotRun, NoRoot, SecretEchoed, WrongSudoPassword
-from kthw_routes.hosts.streams import Stream
 from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import CommandNotRun, NoRoot, SecretEchoed, WrongSudoPassword
+from kthw_routes.ssh.streams import Stream
 
 _MAX_READ: Final = 8 * 1024
 """Bytes of each stream that are looked at."""

@@ -6,9 +6,9 @@ What is beyond a bound is counted and nothing more, so that a flood costs no tim
 from collections.abc import Callable
 from typing import Final
 
-from kthw_routes.hosts.command import MAX_CAPTURE
-from kthw_routes.hosts.session import OnLine
 from kthw_routes.sanitize import clean
+from kthw_routes.ssh.command import MAX_CAPTURE
+from kthw_routes.ssh.session import OnLine
 
 MAX_LINE: Final = 4 * 1024
 """Bytes of a line that are told."""

@@ -10,7 +10,7 @@ import shlex
 from typing import Final
 
 from kthw_routes.facts import Privilege
-from kthw_routes.hosts.command import Command
+from kthw_routes.ssh.command import Command
 
 KILL_AFTER: Final = 5
 """Seconds after which a program that ignores its timeout is killed."""

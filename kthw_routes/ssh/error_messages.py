@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
-from kthw_routes.hosts.errors import (
+from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.config import Resolved
+from kthw_routes.ssh.errors import (
     CannotConnect,
     ChannelRefused,
     CommandRefused,
@@ -21,9 +23,7 @@ from kthw_routes.hosts.errors import (
     Refused,
     Unreachable,
 )
-from kthw_routes.hosts.ssh_config import Resolved
-from kthw_routes.hosts.transport import NoCommonAlgorithm
-from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.transport import NoCommonAlgorithm
 
 _NO_ROUTE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTDOWN, errno.ENETDOWN}
 _MAX_NAMES = 12

@@ -7,8 +7,8 @@ from typing import Final
 
 import paramiko
 
-from kthw_routes.hosts.ssh_config import Resolved
-from kthw_routes.hosts.transport import JumpSocket
+from kthw_routes.ssh.config import Resolved
+from kthw_routes.ssh.transport import JumpSocket
 
 MOST_OPENS: Final = 16
 """Hosts that are connected to at once through one jump host."""
