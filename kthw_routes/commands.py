@@ -2,7 +2,7 @@
 
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import Step
-from kthw_routes.hosts.dead_man import Commitment
+from kthw_routes.hosts.rollback_timer import Commitment
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import outcome_json, plan_document, proof_json

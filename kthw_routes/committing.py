@@ -9,9 +9,9 @@ from kthw_routes.cluster import Node
 from kthw_routes.errors import RecordError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.facts import HostFacts
-from kthw_routes.hosts import dead_man
-from kthw_routes.hosts.dead_man import Commitment
+from kthw_routes.hosts import rollback_timer
 from kthw_routes.hosts.fleet import Fleet, Outcome
+from kthw_routes.hosts.rollback_timer import Commitment
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.record.run import Run
@@ -39,12 +39,12 @@ class Switches:
 
         Raises HostError, RecordError: then nothing may be done.
         """
-        fires_at = dead_man.arm(visit, node, facts, self._run, self._seconds, todo)
+        fires_at = rollback_timer.arm(visit, node, facts, self._run, self._seconds, todo)
         try:
             self._record.journal({"host": visit.node, "dead_man": Fate.ARMED, "fires_at": fires_at.isoformat()})
         except RecordError:
             with suppress(HostError):  # where it stays, it finds nothing to take back
-                dead_man.disarm(visit, self._run)
+                rollback_timer.disarm(visit, self._run)
             raise
         self._armed[visit.node] = fires_at
 
@@ -60,7 +60,7 @@ class Switches:
         def disarm(session: Session) -> bool:
             session.close()
             session.open()
-            return dead_man.disarm(Visit(session, Step.PROOF, emit), self._run)
+            return rollback_timer.disarm(Visit(session, Step.PROOF, emit), self._run)
 
         told = fleet.each(disarm, done)
         commitments = tuple(self._commitment(n, told.get(n), holds, report) for n in self._armed)
@@ -81,6 +81,6 @@ class Switches:
             why = f"it could not be told otherwise: {told.error.sentence}" if told.error else "the work was stopped"
         elif holds:
             why = f"it ended as “{report.outcomes[node].state}”"
-        at = dead_man.clock(self._armed[node])
+        at = rollback_timer.clock(self._armed[node])
         words = f"{node}: takes its changes back by itself at {at} ({why}); {_KEPT_BY_REBOOT}."
         return Commitment(node, Fate.ARMED, words)

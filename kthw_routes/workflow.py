@@ -18,10 +18,10 @@ from kthw_routes.facts import HostFacts
 from kthw_routes.findings.model import Level
 from kthw_routes.findings.plan import of_plan, of_switches
 from kthw_routes.hosts import apply as applying
-from kthw_routes.hosts.dead_man import Commitment
-from kthw_routes.hosts.facts import look, settled
 from kthw_routes.hosts.fleet import Fleet, Outcome, Stop
 from kthw_routes.hosts.probe import probe_pairs, verdicts
+from kthw_routes.hosts.read_facts import look, settled
+from kthw_routes.hosts.rollback_timer import Commitment
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.options import Options

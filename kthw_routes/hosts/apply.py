@@ -8,8 +8,8 @@ from kthw_routes.cluster import Node
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.facts import HostFacts, HostFile
-from kthw_routes.hosts import dead_man, hosts_file, network_setup, own_files, programs
-from kthw_routes.hosts.facts import read_addresses, read_forwarding, read_routes
+from kthw_routes.hosts import hosts_file, programs, read_network, rollback_timer, write_files
+from kthw_routes.hosts.read_facts import read_addresses, read_forwarding, read_routes
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2.commands import RouteCommand
@@ -146,7 +146,7 @@ def reread(visit: Visit, facts: HostFacts) -> HostFacts:
     routes = read_routes(visit)
     addresses = read_addresses(visit)
     content, problem = hosts_file.read(visit) if facts.etc_hosts is not None else (None, facts.etc_hosts_problem)
-    network = network_setup.read(visit, [link.device for link in facts.network.links])
+    network = read_network.read(visit, [link.device for link in facts.network.links])
     forward = read_forwarding(visit)
     return replace(
         facts,
@@ -197,9 +197,9 @@ def _call_off(visit: Visit, runs: Sequence[str], called_off: CalledOff, sent: Se
     for run in runs:
         before, sent.calling_off = visit.sent.changes, run
         try:
-            is_off = dead_man.disarm(visit, run)
+            is_off = rollback_timer.disarm(visit, run)
         except HostError as error:
-            if isinstance(error, dead_man.StillSet) or visit.sent.changes == before:
+            if isinstance(error, rollback_timer.StillSet) or visit.sent.changes == before:
                 sent.calling_off = ""
             raise
         sent.calling_off = ""
@@ -212,7 +212,7 @@ def _call_off(visit: Visit, runs: Sequence[str], called_off: CalledOff, sent: Se
 
 def _send(visit: Visit, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str], str]:
     """Send the changes; row -> what went wrong with it, and the end of a sentence where the batch broke off."""
-    failed = dict(own_files.before(visit, todo.files))
+    failed = dict(write_files.before(visit, todo.files))
     stopped = not failed
     broke_off = ""
     refused: dict[str, str] = {}
@@ -223,9 +223,9 @@ def _send(visit: Visit, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str
     tried = {str(c.route.prefix) for c in todo.commands} if broke_off else set(refused)
     kept = _left_as_they_are(todo, tried, stopped=stopped)
     if kept:
-        own_files.leave(visit, todo.files, timer_was_enabled=fresh.network.timer_is_enabled)
+        write_files.leave(visit, todo.files, timer_was_enabled=fresh.network.timer_is_enabled)
         failed = kept | failed
-    failed |= own_files.write(visit, [f for f in todo.files if str(f.path) not in kept])
+    failed |= write_files.write(visit, [f for f in todo.files if str(f.path) not in kept])
     if todo.hosts_file and not todo.hosts_file.is_empty:
         problem = hosts_file.write(visit, todo.hosts_file.before, todo.hosts_file.after)
         if problem:

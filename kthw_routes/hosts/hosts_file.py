@@ -1,6 +1,6 @@
 """`/etc/hosts`, read and written whole: into a new file, renamed over it; owner, mode, label and attributes kept."""
 
-from kthw_routes.hosts import programs, whole_file
+from kthw_routes.hosts import atomic_write, programs
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.sanitize import clean_value
 from kthw_routes.ssh.errors import FileTooLarge, TookTooLong
@@ -12,7 +12,7 @@ def read(visit: Visit) -> tuple[bytes | None, str]:
     Raises what `Visit.run` raises.
     """
     try:
-        content = whole_file.read(visit, programs.ETC_HOSTS, needs_root=True)
+        content = atomic_write.read(visit, programs.ETC_HOSTS, needs_root=True)
     except FileTooLarge as error:
         return None, error.complaint.removesuffix(".")
     except TookTooLong:  # whoever reads a FIFO waits for ever
@@ -39,4 +39,4 @@ def write(visit: Visit, before: bytes, content: bytes) -> str:
 
     Raises what `Session.run` raises.
     """
-    return whole_file.put(visit, programs.ETC_HOSTS, programs.NEW_ETC_HOSTS, content, None, before)
+    return atomic_write.put(visit, programs.ETC_HOSTS, programs.NEW_ETC_HOSTS, content, None, before)

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import Route
-from kthw_routes.hosts import own_paths
+from kthw_routes.hosts import paths as own_paths
 from kthw_routes.iproute2.commands import RouteCommand, batch
 from kthw_routes.persistence import unit
 from kthw_routes.plan.changes import MAX_FILE

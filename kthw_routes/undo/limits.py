@@ -11,7 +11,7 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Endpoint, Node
 from kthw_routes.facts import HostFacts, HostFile, Route
-from kthw_routes.hosts.own_paths import is_own, is_template
+from kthw_routes.hosts.paths import is_own, is_template
 from kthw_routes.persistence import ifupdown, managers
 from kthw_routes.persistence.text import body
 from kthw_routes.plan.changes import FileChange

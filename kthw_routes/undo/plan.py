@@ -13,7 +13,7 @@ from typing import Final
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, HostFile, Route
 from kthw_routes.findings.model import Finding, Level
-from kthw_routes.hosts.own_paths import is_own
+from kthw_routes.hosts.paths import is_own
 from kthw_routes.iproute2.edits import NO_EDIT, become
 from kthw_routes.persistence.managers import Held, held_in
 from kthw_routes.persistence.unit import BATCH, TIMER

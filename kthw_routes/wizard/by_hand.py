@@ -6,7 +6,8 @@ from typing import Final
 
 from kthw_routes.cluster import Node
 from kthw_routes.events import Step
-from kthw_routes.hosts import own_files, own_paths
+from kthw_routes.hosts import paths as own_paths
+from kthw_routes.hosts import write_files
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.managers import manager_of
 from kthw_routes.persistence.model import Manager
@@ -107,9 +108,9 @@ def on_host(host: HostPlan) -> Iterator[str]:
     for run in host.switches:
         yield f"sudo systemctl stop {own_paths.switch_unit(run)}.timer"
         yield f"sudo rm {own_paths.switch_script(run)}"
-    written, removed = own_files.in_order(host.files)
+    written, removed = write_files.in_order(host.files)
     timer = next((f for f in host.files if f.path == unit.TIMER), None)
-    if own_files.has_to_rest(host.files):  # while its files are there: of a unit without one systemd knows nothing
+    if write_files.has_to_rest(host.files):  # while its files are there: of a unit without one systemd knows nothing
         goes = timer is not None and (timer.after is None or not timer.is_enabled)
         yield f"sudo systemctl {'disable --now' if goes else 'stop'} {unit.TIMER.name}"
     yield from (str(command) for command in host.commands)

@@ -17,7 +17,7 @@ import pytest
 
 from kthw_routes.connecting import connect, linode_source
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step, discard
-from kthw_routes.hosts.dead_man import Commitment
+from kthw_routes.hosts.rollback_timer import Commitment
 from kthw_routes.options import Options
 from kthw_routes.record.run import Run
 from kthw_routes.results import Report

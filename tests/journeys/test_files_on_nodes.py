@@ -10,7 +10,8 @@ import pytest
 
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFile, HostKey, NetworkSetup, Privilege
-from kthw_routes.hosts import network_setup, own_files, own_paths
+from kthw_routes.hosts import paths as own_paths
+from kthw_routes.hosts import read_network, write_files
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.persistence.managers import MODULES
 from kthw_routes.persistence.model import HeldRoute, Manager
@@ -72,7 +73,7 @@ def visit(node: Node) -> Visit:
 
 
 def setup_of(node: Node) -> NetworkSetup:
-    return network_setup.read(visit(node), ["eth0"])
+    return read_network.read(visit(node), ["eth0"])
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def additions(node: Node, files: Sequence[HostFile]) -> list[FileChange]:
 
 def write(node: Node, changes: Sequence[FileChange]) -> dict[str, str]:
     at = visit(node)
-    return dict(own_files.before(at, changes)) | dict(own_files.write(at, changes))
+    return dict(write_files.before(at, changes)) | dict(write_files.write(at, changes))
 
 
 def changed_since(node: Node, before: Files) -> list[str]:
@@ -127,7 +128,7 @@ RULED: dict[Flavour, tuple[str, str, bool]] = {
 
 def test_who_rules_a_flavour_is_read_with_few_commands(node: Node, flavour: Flavour) -> None:
     at = visit(node)
-    setup = network_setup.read(at, ["eth0"])
+    setup = read_network.read(at, ["eth0"])
     link = setup.link("eth0")
     assert link is not None
     file, connection, by_ifupdown = RULED[flavour]

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from kthw_routes.events import Step
-from kthw_routes.hosts import own_files
+from kthw_routes.hosts import write_files
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import FileChange, HostPlan, Leftover
 from kthw_routes.wizard.by_hand import on_host
@@ -37,8 +37,8 @@ def sent(*changes: FileChange) -> list[str]:
     files = {str(c.path): c.before for c in changes if c.before is not None}
     host = Answering({"systemctl is-enabled": said("enabled\n"), **RIGHT}, files=files)
     visit = Visit(host, Step.RUN, lambda _: None)
-    own_files.before(visit, changes)
-    own_files.write(visit, changes)
+    write_files.before(visit, changes)
+    write_files.write(visit, changes)
     return [line for line in host.ran if SCRATCH not in line]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from kthw_routes.commands import after_reboot
 from kthw_routes.events import HostOutcome, HostState
-from kthw_routes.hosts.dead_man import Commitment
+from kthw_routes.hosts.rollback_timer import Commitment
 from kthw_routes.options import Options
 from kthw_routes.persistence.model import Persist
 from kthw_routes.plan import compare as planning

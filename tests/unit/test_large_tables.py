@@ -13,7 +13,7 @@ from kthw_routes.events import Step
 from kthw_routes.facts import HostFacts, HostFile, NetworkSetup, Route
 from kthw_routes.findings import hosts as host_findings
 from kthw_routes.findings.plan import of_plan, of_routes
-from kthw_routes.hosts.facts import MAX_ADDRESSES, MAX_ALIKE, MAX_ROUTES, TooMuch, look
+from kthw_routes.hosts.read_facts import MAX_ADDRESSES, MAX_ALIKE, MAX_ROUTES, TooMuch, look
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.options import Options
 from kthw_routes.persistence import ifupdown

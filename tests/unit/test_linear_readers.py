@@ -10,8 +10,8 @@ import pytest
 
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFile
-from kthw_routes.hosts import netplan_says, network_setup
-from kthw_routes.hosts.facts import look
+from kthw_routes.hosts import netplan_says, read_network
+from kthw_routes.hosts.read_facts import look
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2.output import failed_lines, parse_addresses
 from kthw_routes.persistence import ifupdown, netplan, networkd
@@ -74,7 +74,7 @@ def _facts(text: str) -> None:
 
 
 def _network(text: str) -> None:
-    network_setup.read(Visit(Answering({}, otherwise=said(text)), Step.CHECKS, lambda _: None), ("eth0",))
+    read_network.read(Visit(Answering({}, otherwise=said(text)), Step.CHECKS, lambda _: None), ("eth0",))
 
 
 def _names(text: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from kthw_routes.events import Step
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
-from kthw_routes.hosts import network_setup
+from kthw_routes.hosts import read_network
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.ssh.command import TIMED_OUT, Result
 from kthw_routes.ssh.errors import ConnectionLost, HostError
@@ -45,7 +45,7 @@ def read(
     answers: dict[str, Result | HostError | list[Result | HostError]], *devices: str
 ) -> tuple[NetworkSetup, Answering]:
     host = Answering(answers, otherwise=MISSING)
-    return network_setup.read(Visit(host, Step.CHECKS, lambda _: None), devices or ("eth0",)), host
+    return read_network.read(Visit(host, Step.CHECKS, lambda _: None), devices or ("eth0",)), host
 
 
 def link(answers: dict[str, Result | HostError | list[Result | HostError]]) -> LinkSetup:

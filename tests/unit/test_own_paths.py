@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.hosts import own_paths
+from kthw_routes.hosts import paths as own_paths
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
 from kthw_routes.persistence.managers import MODULES, manager_of
 from kthw_routes.persistence.model import Manager

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
-from kthw_routes.hosts import own_paths
+from kthw_routes.hosts import paths as own_paths
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan
 from kthw_routes.persistence.managers import MODULES, entries

@@ -10,7 +10,7 @@ from kthw_routes.cluster import Cluster, PodCidrSource, Selection
 from kthw_routes.facts import HostFile, Route
 from kthw_routes.findings.cluster import of_cluster
 from kthw_routes.findings.model import Level
-from kthw_routes.hosts.facts import settled
+from kthw_routes.hosts.read_facts import settled
 from kthw_routes.options import Options
 from kthw_routes.persistence import networkd
 from kthw_routes.plan import compare as planning

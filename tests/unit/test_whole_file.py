@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from kthw_routes.events import Event, EventKind, Step
-from kthw_routes.hosts import hosts_file, programs, whole_file
+from kthw_routes.hosts import atomic_write, hosts_file, programs
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.plan.changes import MAX_FILE
@@ -88,7 +88,7 @@ def test_a_file_that_was_edited_since_it_was_read_stays(now: bytes) -> None:
 def test_a_file_that_came_to_be_since_it_was_looked_for_stays() -> None:
     path = PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf")
     host = Answering({"stat -c %F": said("regular file\n")}, files={str(path): b"theirs\n"})
-    problem = whole_file.put(visit(host), path, path.with_name(".new"), b"ours\n", 0o644, None)
+    problem = atomic_write.put(visit(host), path, path.with_name(".new"), b"ours\n", 0o644, None)
     assert "was made by somebody else just now" in problem
     assert host.files == {str(path): b"theirs\n"}
 
@@ -107,9 +107,9 @@ def test_a_file_that_is_too_large_is_not_even_read(size: int) -> None:
 def test_a_file_that_grows_or_tells_no_size_is_cut_and_then_not_used(told: str) -> None:
     host = Answering({"stat -L": said(told), "cat": CUT})
     with pytest.raises(FileTooLarge, match=f"more than {MAX_FILE} bytes"):
-        whole_file.read(visit(host), PATH)
+        atomic_write.read(visit(host), PATH)
     host = Answering({"stat -L": said(told), "cat": said("content")})
-    assert whole_file.read(visit(host), PATH) == b"content"
+    assert atomic_write.read(visit(host), PATH) == b"content"
     assert host.commands[-1].capture == MAX_FILE
 
 

@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import HostFile
-from kthw_routes.hosts import own_paths, programs, whole_file
+from kthw_routes.hosts import atomic_write, programs
+from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.ssh.errors import TookTooLong
 
@@ -59,7 +60,7 @@ def hosts_template(visit: Visit) -> HostFile | None:
 
 def _read(visit: Visit, path: PurePosixPath) -> HostFile | None:
     mode = visit.run(programs.modes_and_kinds([path]), silent=True).out.partition(" ")[0]
-    content = whole_file.read(visit, path, needs_root=True)
+    content = atomic_write.read(visit, path, needs_root=True)
     return HostFile(path, int(mode, 8), content) if content is not None and re.fullmatch("[0-7]{1,4}", mode) else None
 
 

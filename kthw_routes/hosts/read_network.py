@@ -12,8 +12,9 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
-from kthw_routes.hosts import netplan_says, own_paths, programs, whole_file
-from kthw_routes.hosts.cloud_init import CLOUD_INIT, hosts_template
+from kthw_routes.hosts import atomic_write, netplan_says, programs
+from kthw_routes.hosts import paths as own_paths
+from kthw_routes.hosts.read_cloud_init import CLOUD_INIT, hosts_template
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.persistence import netplan, networkd, unit
 from kthw_routes.sanitize import clean_value, is_plain_name
@@ -226,7 +227,7 @@ def _files(visit: Visit, found: Iterable[PurePosixPath], seen: _Seen) -> tuple[H
     for path in found:
         if path in seen and seen[path][1].startswith("regular"):
             with suppress(TookTooLong):
-                content = whole_file.read(visit, path, needs_root=True)
+                content = atomic_write.read(visit, path, needs_root=True)
                 if content is not None:
                     files.append(HostFile(path, seen[path][0], content))
     return tuple(files)

@@ -11,7 +11,7 @@ from typing import Final
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node, PodCidrSource
 from kthw_routes.events import HostState, now
 from kthw_routes.facts import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
-from kthw_routes.hosts import hosts_file, network_setup, programs
+from kthw_routes.hosts import hosts_file, programs, read_network
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.iproute2.output import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.sanitize import clean_line, clean_value
@@ -94,7 +94,7 @@ def look(
         pods=_pods(visit, cidr) if node.is_worker and cidr else (),
         etc_hosts=content,
         etc_hosts_problem=problem,
-        network=network_setup.read(visit, devices_towards(addresses, next_hops)),
+        network=read_network.read(visit, devices_towards(addresses, next_hops)),
     )
 
 

@@ -5,7 +5,8 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.hosts import netplan_check, netplan_says, own_paths, programs, whole_file
+from kthw_routes.hosts import atomic_write, netplan_check, netplan_says, programs
+from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.persistence import netplan, unit
 from kthw_routes.plan.changes import FileChange
@@ -114,10 +115,10 @@ def _put(visit: Visit, change: FileChange) -> str:
         return f"{path} is no file that kthw-routes writes; it was left alone."
     if path == netplan.PATH and (problem := netplan_check.refuse(visit, content)):
         return problem
-    if change.before is None and (problem := whole_file.attempt(visit, path, programs.make_folder(path.parent))):
+    if change.before is None and (problem := atomic_write.attempt(visit, path, programs.make_folder(path.parent))):
         return problem
     mode = change.mode if change.is_ours else None
-    if problem := whole_file.put(visit, path, own_paths.beside(path), content, mode, change.before):
+    if problem := atomic_write.put(visit, path, own_paths.beside(path), content, mode, change.before):
         if change.before is None:
             _tidy(visit, change)
         return problem
@@ -139,9 +140,11 @@ def _remove(visit: Visit, change: FileChange) -> str:
 
 
 def _take_away(visit: Visit, change: FileChange) -> str:
-    if change.before is not None and (problem := whole_file.compare(visit, change.path, {change.path: change.before})):
+    if change.before is not None and (
+        problem := atomic_write.compare(visit, change.path, {change.path: change.before})
+    ):
         return problem
-    if problem := whole_file.attempt(visit, change.path, programs.remove_file(change.path)):
+    if problem := atomic_write.attempt(visit, change.path, programs.remove_file(change.path)):
         return problem
     _tidy(visit, change)
     return "" if change.folder_is_ours else _sync(visit, change.path)
@@ -215,7 +218,7 @@ def _generate_or_put_back(visit: Visit, change: FileChange) -> str:
     if back.after is None:
         problem = _take_away(visit, back)
     else:
-        problem = whole_file.put(visit, back.path, own_paths.beside(back.path), back.after, back.mode, back.before)
+        problem = atomic_write.put(visit, back.path, own_paths.beside(back.path), back.after, back.mode, back.before)
     if problem:
         return f"`netplan generate` failed ({words}), and the file could not be put back as it was: {problem}"
     _generate(visit)

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from kthw_routes.cluster import Node
 from kthw_routes.events import now
 from kthw_routes.facts import HostFacts
-from kthw_routes.hosts import own_paths, programs
-from kthw_routes.hosts.dead_man_script import script
+from kthw_routes.hosts import paths as own_paths
+from kthw_routes.hosts import programs
+from kthw_routes.hosts.rollback_script import script
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.rollback import Fate

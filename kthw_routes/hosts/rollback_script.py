@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 
-from kthw_routes.hosts import own_paths, programs
+from kthw_routes.hosts import paths as own_paths
+from kthw_routes.hosts import programs
 from kthw_routes.iproute2.commands import batch
 from kthw_routes.iproute2.edits import outcome
 from kthw_routes.persistence import netplan, unit
