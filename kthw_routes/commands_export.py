@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from kthw_routes import export_readings as readings
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Step
+from kthw_routes.export import required as readings
 from kthw_routes.export.desired import Login, Reach, desired
 from kthw_routes.export.document import Document, together
 from kthw_routes.export.formats import FORMATS, Format, Network
-from kthw_routes.export_files import write_file, write_folder
+from kthw_routes.export.save import write_file, write_folder
 from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import model as finding_model
 from kthw_routes.findings.model import Finding

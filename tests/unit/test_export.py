@@ -18,7 +18,7 @@ from kthw_routes.errors import UsageError
 from kthw_routes.export.desired import Reach, desired
 from kthw_routes.export.document import Document, together
 from kthw_routes.export.formats import FORMATS
-from kthw_routes.export_readings import assumed
+from kthw_routes.export.required import assumed
 from kthw_routes.facts import NetworkSetup
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Manager, Persist

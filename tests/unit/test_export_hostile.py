@@ -18,7 +18,7 @@ from kthw_routes.export import hosts_block, shell
 from kthw_routes.export.desired import Login, Reach, desired
 from kthw_routes.export.document import Document
 from kthw_routes.export.formats import FORMATS
-from kthw_routes.export_readings import assumed
+from kthw_routes.export.required import assumed
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.plan.etc_hosts import edit
