@@ -18,10 +18,10 @@ from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import model as finding_model
 from kthw_routes.findings.model import Finding
 from kthw_routes.options import Options
-from kthw_routes.results import Inspection
 from kthw_routes.running import RunningCommand
 from kthw_routes.sanitize import clean_line, is_plain_name
 from kthw_routes.settings import Settings
+from kthw_routes.workflow.results import Inspection
 
 _STDOUT: Final = Path("-")
 _WHO_KNOWS_PERSIST: Final = (

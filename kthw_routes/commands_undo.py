@@ -19,7 +19,6 @@ from kthw_routes.plan.changes import Plan
 from kthw_routes.record.history import PastRun, Runs, read_runs, runs_in
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import VERSION, outcome_json, plan_document
-from kthw_routes.results import Report, Review
 from kthw_routes.rollback import Switch
 from kthw_routes.running import RunningCommand
 from kthw_routes.sanitize import clean_line
@@ -27,6 +26,7 @@ from kthw_routes.settings import Settings
 from kthw_routes.sources import Discovery
 from kthw_routes.undo.plan import REFUSAL
 from kthw_routes.words import undo_summary
+from kthw_routes.workflow.results import Report, Review
 
 _RUN_ID: Final = re.compile(r"\b\d{8}T\d{6}Z-([0-9a-f]{4})\b")
 NOTHING: Final = "Nothing to take back"

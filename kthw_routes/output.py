@@ -18,7 +18,6 @@ from kthw_routes.events import Event, EventKind
 from kthw_routes.findings.model import Finding
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RouteChange, describe
 from kthw_routes.proof.readings import Proof
-from kthw_routes.results import Report
 from kthw_routes.words import (
     KIND_TONE,
     RESTS_ON,
@@ -35,6 +34,7 @@ from kthw_routes.words import (
     summary,
     text_lines,
 )
+from kthw_routes.workflow.results import Report
 
 _PLAIN_WIDTH: Final = 200
 """Columns where the output goes into a file or a pipe, so that no sentence is cut."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from kthw_routes.connecting import connect, nodes_source
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
@@ -22,12 +21,13 @@ from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import plan_document
-from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
 from kthw_routes.terminal import TerminalAsker
 from kthw_routes.words import summary
-from kthw_routes.workflow import Walk
+from kthw_routes.workflow.connect import connect, nodes_source
+from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
+from kthw_routes.workflow.workflow import Walk
 
 _CHANGING: Final = frozenset({HostState.CHANGING})
 """The states of a host in which what is sent to it is told as it is sent."""

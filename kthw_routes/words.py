@@ -17,8 +17,8 @@ from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
 from kthw_routes.proof import diagnosis
 from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import PairReading, Proof
-from kthw_routes.results import Review
 from kthw_routes.sanitize import clean
+from kthw_routes.workflow.results import Review
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
 """What the tutorial goes on with."""

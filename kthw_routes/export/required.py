@@ -10,7 +10,7 @@ from kthw_routes.facts import LinkSetup, NetworkSetup
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.plan.wanted import wanted_routes
-from kthw_routes.results import Inspection
+from kthw_routes.workflow.results import Inspection
 
 Networks = Mapping[str, tuple[tuple[HeldRoute, ...], NetworkSetup]]
 """Node name -> its routes with their interfaces, and how its network is configured."""

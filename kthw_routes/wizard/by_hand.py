@@ -12,13 +12,13 @@ from kthw_routes.persistence import unit
 from kthw_routes.persistence.managers import manager_of
 from kthw_routes.persistence.model import Manager
 from kthw_routes.plan.changes import FileChange, HostPlan
-from kthw_routes.results import Review
 from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings
 from kthw_routes.sources.linode.token import DEFAULT_URL
 from kthw_routes.undo.by_hand import here_document, ways_back
 from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.journey import Journey
+from kthw_routes.workflow.results import Review
 
 _GENERATE: Final = "sudo netplan generate    # never apply or try: they take the network down and up"
 _RELOAD: Final = "sudo systemctl daemon-reload"

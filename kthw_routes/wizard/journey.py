@@ -18,7 +18,6 @@ from kthw_routes.hosts.fleet import Stop
 from kthw_routes.options import Options
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.history import read_runs
-from kthw_routes.results import Inspection, Report, Review, exit_code
 from kthw_routes.settings import Settings
 from kthw_routes.sources.linode.token import NoToken, Token, find_token
 from kthw_routes.ssh.session import Asker
@@ -26,7 +25,8 @@ from kthw_routes.wizard import own_nodes, telling
 from kthw_routes.wizard.choices import Choices, SourceChoice, SourceKind
 from kthw_routes.wizard.origins import Found, Origins
 from kthw_routes.wizard.paths import stamp_of
-from kthw_routes.workflow import Walk
+from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
+from kthw_routes.workflow.workflow import Walk
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kthw_routes.cluster import Cluster
-from kthw_routes.connecting import connect, inventory_source, linode_source
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Emit
 from kthw_routes.findings import cluster as cluster_findings
@@ -23,7 +22,8 @@ from kthw_routes.sources.linode.token import Token
 from kthw_routes.ssh.session import Asker
 from kthw_routes.wizard.choices import SourceChoice, SourceKind
 from kthw_routes.wizard.paths import FileStamp, likely_inventory, stamp_of
-from kthw_routes.workflow import Walk
+from kthw_routes.workflow.connect import connect, inventory_source, linode_source
+from kthw_routes.workflow.workflow import Walk
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab

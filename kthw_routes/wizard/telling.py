@@ -9,10 +9,10 @@ from kthw_routes.findings.hosts import names_of
 from kthw_routes.persistence.managers import manager_of, short_name
 from kthw_routes.plan.changes import ChangeKind, Plan
 from kthw_routes.proof.readings import Proof
-from kthw_routes.results import Report, Review
 from kthw_routes.sanitize import clean_line
 from kthw_routes.wizard.choices import SourceChoice
 from kthw_routes.words import survival
+from kthw_routes.workflow.results import Report, Review
 
 
 def place(source: SourceChoice, cluster: Cluster | None) -> str:

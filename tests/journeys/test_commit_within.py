@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from kthw_routes.connecting import connect, linode_source
 from kthw_routes.errors import UsageError
 from kthw_routes.events import discard
 from kthw_routes.options import Options
 from kthw_routes.rollback import Fate
 from kthw_routes.terminal import TerminalAsker
-from kthw_routes.workflow import Walk
+from kthw_routes.workflow.connect import connect, linode_source
+from kthw_routes.workflow.workflow import Walk
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, comes_true, is_done, names_block, others, pod_routes, state, tables
 from tests.journeys.stage import WORKERS, Stage

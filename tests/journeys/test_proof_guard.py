@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes.connecting import connect, linode_source
 from kthw_routes.demo.clock import RealClock
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.events import discard
 from kthw_routes.options import Options
 from kthw_routes.terminal import TerminalAsker
-from kthw_routes.workflow import Walk
+from kthw_routes.workflow.connect import connect, linode_source
+from kthw_routes.workflow.workflow import Walk
 from tests.journeys.faults import Faults
 from tests.journeys.looking import comes_true, tables
 from tests.journeys.model_faults import ModelFaults

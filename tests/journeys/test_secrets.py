@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import pytest
 
-from kthw_routes.connecting import connect, linode_source
 from kthw_routes.demo.account import DEMO_TOKEN
 from kthw_routes.events import Event
 from kthw_routes.ssh.session import NewHostKey
-from kthw_routes.workflow import Walk
+from kthw_routes.workflow.connect import connect, linode_source
+from kthw_routes.workflow.workflow import Walk
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done
 from tests.journeys.stage import Model, RealNodes, Stage

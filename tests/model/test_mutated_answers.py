@@ -31,7 +31,7 @@ from kthw_routes.record.transcript import head
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import HostError
 from kthw_routes.ssh.session import OnLine
-from kthw_routes.workflow import Walk
+from kthw_routes.workflow.workflow import Walk
 from tests.unit.answering import said
 from tests.unit.builders import ip
 

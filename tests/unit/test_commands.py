@@ -10,8 +10,8 @@ from kthw_routes.hosts.rollback_timer import Commitment
 from kthw_routes.options import Options
 from kthw_routes.persistence.model import Persist
 from kthw_routes.plan import compare as planning
-from kthw_routes.results import Inspection, Report, Review
 from kthw_routes.rollback import Fate
+from kthw_routes.workflow.results import Inspection, Report, Review
 from tests.unit.builders import cluster, facts
 from tests.unit.setups import LINODE
 

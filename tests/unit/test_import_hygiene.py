@@ -42,7 +42,13 @@ for arguments in (["--help"], ["apply", "--help"], ["--version"]):
 
 
 def test_the_flow_knows_no_front_end_and_no_client() -> None:
-    assert not loaded_by("import kthw_routes.workflow") & {"textual", "fabric", "paramiko", "linode_api4", "rich"}
+    assert not loaded_by("import kthw_routes.workflow.workflow") & {
+        "textual",
+        "fabric",
+        "paramiko",
+        "linode_api4",
+        "rich",
+    }
 
 
 def test_the_command_line_does_not_load_textual() -> None:

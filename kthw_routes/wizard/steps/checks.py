@@ -15,7 +15,6 @@ from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.facts import HostFacts, Privilege
 from kthw_routes.findings.model import Finding, stops
-from kthw_routes.results import Inspection
 from kthw_routes.ssh.errors import HostKeyChanged
 from kthw_routes.wizard import by_hand
 from kthw_routes.wizard.journey import Looked
@@ -27,6 +26,7 @@ from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.words import RESTS_ON, Tone, Words, count, state_tone
+from kthw_routes.workflow.results import Inspection
 
 _ACCESS = {
     Privilege.ROOT: "root",

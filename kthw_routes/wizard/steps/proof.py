@@ -15,7 +15,6 @@ from kthw_routes.errors import Cancelled
 from kthw_routes.events import Step
 from kthw_routes.plan.changes import describe
 from kthw_routes.proof.readings import Proof
-from kthw_routes.results import Review
 from kthw_routes.undo.by_hand import ways_back
 from kthw_routes.wizard import by_hand, telling
 from kthw_routes.wizard.journey import Journey
@@ -27,6 +26,7 @@ from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.words import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, undo_summary
+from kthw_routes.workflow.results import Review
 
 _MOST_LEFT: Final = 8
 """Lines that the question lists; all of them stand in the transcript."""

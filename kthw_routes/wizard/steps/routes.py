@@ -16,7 +16,6 @@ from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan.changes import ChangeKind, FileChange, NameChange, RouteChange
 from kthw_routes.plan.files import FORWARDING_FILE
-from kthw_routes.results import Review
 from kthw_routes.wizard import by_hand, reboot_words, review_rows
 from kthw_routes.wizard.modals.choose_manager import ChooseManager
 from kthw_routes.wizard.modals.confirm import Confirm
@@ -29,6 +28,7 @@ from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.spin import Spin
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.words import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
+from kthw_routes.workflow.results import Review
 
 WIDEST_MATRIX: Final = 12
 """Workers; a wider matrix is no picture any more, and the rows below it say the same."""

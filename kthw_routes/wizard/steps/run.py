@@ -11,7 +11,6 @@ from textual.widgets import Button, DataTable
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Step
-from kthw_routes.results import Report
 from kthw_routes.wizard import by_hand, telling
 from kthw_routes.wizard.journey import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
@@ -22,6 +21,7 @@ from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
 from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.words import Tone, Words, count, state_tone
+from kthw_routes.workflow.results import Report
 
 _ALL = "*"
 """The key of the row of all hosts; no node has this name, as it is no host name."""

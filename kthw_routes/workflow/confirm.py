@@ -15,10 +15,10 @@ from kthw_routes.hosts.rollback_timer import Commitment
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.record.run import Run
-from kthw_routes.results import Report
 from kthw_routes.rollback import Fate
 from kthw_routes.ssh.errors import HostError
 from kthw_routes.ssh.session import Session
+from kthw_routes.workflow.results import Report
 
 _KEPT_BY_REBOOT: Final = "a reboot before then keeps what is in files"
 """What a host that is told to take its changes back does not take back: the order does not survive a reboot."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.committing import Switches
 from kthw_routes.errors import KthwRoutesError, OwnFault, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostOutcome, HostState, Step
 from kthw_routes.facts import HostFacts
@@ -34,12 +33,13 @@ from kthw_routes.record.json_plan import plan_document
 from kthw_routes.record.lock import ClusterLock
 from kthw_routes.record.run import Run
 from kthw_routes.record.transcript import head, tail
-from kthw_routes.results import Inspection, Report, Review
 from kthw_routes.sources import Source
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.ssh.session import Session
 from kthw_routes.undo import plan as undo_plan
+from kthw_routes.workflow.confirm import Switches
+from kthw_routes.workflow.results import Inspection, Report, Review
 
 T = TypeVar("T")
 
