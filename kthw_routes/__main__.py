@@ -2,14 +2,14 @@
 
 import sys
 
-from kthw_routes import standard_streams
+from kthw_routes.cli import standard_streams
 
 
 def main() -> None:
     """Run the command line; one more Ctrl-C while it ends changes nothing."""
     standard_streams.install()
     try:
-        from kthw_routes.cli import main as command
+        from kthw_routes.cli.main import main as command
 
         try:
             command(prog_name="kthw-routes")

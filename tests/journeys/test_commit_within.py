@@ -4,11 +4,11 @@ import re
 
 import pytest
 
+from kthw_routes.cli.prompts import TerminalAsker
 from kthw_routes.errors import UsageError
 from kthw_routes.events import discard
 from kthw_routes.options import Options
 from kthw_routes.rollback import Fate
-from kthw_routes.terminal import TerminalAsker
 from kthw_routes.workflow.connect import connect, linode_source
 from kthw_routes.workflow.workflow import Walk
 from tests.journeys.faults import Faults

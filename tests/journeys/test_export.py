@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kthw_routes.commands_export import export
+from kthw_routes.cli.export import export
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 from kthw_routes.settings import Settings

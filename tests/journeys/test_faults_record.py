@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
+from kthw_routes.cli.prompts import TerminalAsker
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step, discard
 from kthw_routes.hosts.rollback_timer import Commitment
 from kthw_routes.options import Options
 from kthw_routes.record.run import Run
 from kthw_routes.rollback import Fate
-from kthw_routes.terminal import TerminalAsker
 from kthw_routes.workflow.connect import connect, linode_source
 from kthw_routes.workflow.results import Report
 from kthw_routes.workflow.workflow import Walk

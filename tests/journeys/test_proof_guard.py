@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from kthw_routes.cli.prompts import TerminalAsker
 from kthw_routes.demo.clock import RealClock
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.events import discard
 from kthw_routes.options import Options
-from kthw_routes.terminal import TerminalAsker
 from kthw_routes.workflow.connect import connect, linode_source
 from kthw_routes.workflow.workflow import Walk
 from tests.journeys.faults import Faults

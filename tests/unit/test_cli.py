@@ -8,8 +8,9 @@ import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner, Result
 
-from kthw_routes import cli, commands
-from kthw_routes.cli_options import EXPORT_FORMATS
+from kthw_routes.cli import apply as commands
+from kthw_routes.cli import main
+from kthw_routes.cli.options import EXPORT_FORMATS
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.export.formats import FORMATS
@@ -36,7 +37,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, list(arguments), prog_name="kthw-routes")
+    return CliRunner().invoke(main.main, list(arguments), prog_name="kthw-routes")
 
 
 @pytest.fixture
@@ -220,7 +221,7 @@ def test_errors_are_sentences_never_tracebacks(
 
 
 def test_completion_is_there() -> None:
-    completion = BashComplete(cli.main, {}, "kthw-routes", "_KTHW_ROUTES_COMPLETE")
+    completion = BashComplete(main.main, {}, "kthw-routes", "_KTHW_ROUTES_COMPLETE")
     commands_there = {item.value for item in completion.get_completions([], "")}
     assert {"apply", "check", "demo", "plan", "runs", "undo"} <= commands_there
     assert "--host-keys" in {item.value for item in completion.get_completions(["plan"], "--h")}
@@ -238,6 +239,6 @@ def test_what_is_for_an_account_is_refused_beside_an_inventory(
     (tmp_path / "nodes.toml").write_text("")
     beside = (command, *(("shell",) if command == "export" else ()), "--inventory", str(tmp_path / "nodes.toml"))
     for line in ((*beside, *words), (*words, *beside)):
-        answer = CliRunner().invoke(cli.main, line)
+        answer = CliRunner().invoke(main.main, line)
         assert answer.exit_code == 2
         assert f"{words[0]} is for a Linode account" in answer.output.replace("\n", " ")

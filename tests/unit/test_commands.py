@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes.commands import after_reboot
+from kthw_routes.cli.apply import after_reboot
 from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.hosts.rollback_timer import Commitment
 from kthw_routes.options import Options

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from kthw_routes.cli_options import EXPORT_FORMATS
-from kthw_routes.commands_export import export
+from kthw_routes.cli.export import export
+from kthw_routes.cli.options import EXPORT_FORMATS
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.export.document import BY, Document
 from kthw_routes.export.formats import FORMATS

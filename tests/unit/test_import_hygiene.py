@@ -33,7 +33,7 @@ def test_the_core_knows_no_library(module: str) -> None:
 def test_help_loads_none_of_the_heavy_libraries() -> None:
     code = """
 import contextlib, io
-from kthw_routes.cli import main
+from kthw_routes.cli.main import main
 for arguments in (["--help"], ["apply", "--help"], ["--version"]):
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
         main(arguments)
@@ -52,7 +52,7 @@ def test_the_flow_knows_no_front_end_and_no_client() -> None:
 
 
 def test_the_command_line_does_not_load_textual() -> None:
-    assert "textual" not in loaded_by("import kthw_routes.commands, kthw_routes.ssh.connections")
+    assert "textual" not in loaded_by("import kthw_routes.cli.apply, kthw_routes.ssh.connections")
 
 
 def imported_by(file: Path) -> set[str]:

@@ -2,7 +2,7 @@
 
 from io import StringIO
 
-from kthw_routes.output import Printer
+from kthw_routes.cli.output import Printer
 
 from .builders import cluster
 

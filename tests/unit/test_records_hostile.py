@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kthw_routes.commands_undo import chosen, list_runs, run_json, undo
+from kthw_routes.cli.undo import chosen, list_runs, run_json, undo
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.iproute2.commands import RouteCommand, Verb, pod_route
 from kthw_routes.persistence.unit import TIMER

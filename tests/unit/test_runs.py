@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes.commands_undo import list_runs, run_json
+from kthw_routes.cli.undo import list_runs, run_json
 from kthw_routes.errors import UsageError
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.plan.compare import make

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from kthw_routes import standard_streams
-from kthw_routes.standard_streams import MAX_WAITING, Outlet, _Writer
+from kthw_routes.cli import standard_streams
+from kthw_routes.cli.standard_streams import MAX_WAITING, Outlet, _Writer
 
 
 def closed_pipe() -> int:
@@ -115,7 +115,7 @@ def test_a_question_is_there_before_its_answer(monkeypatch: pytest.MonkeyPatch) 
 def test_both_streams_keep_their_order_where_they_lead_to_one_place() -> None:
     code = """
 import sys
-from kthw_routes import standard_streams
+from kthw_routes.cli import standard_streams
 standard_streams.install()
 for number in range(1000):
     (sys.stdout, sys.stderr)[number % 2].write(f"{number}\\n")
@@ -129,7 +129,7 @@ standard_streams.finish()
 
 def test_a_traceback_after_the_end_is_still_written() -> None:
     code = """
-from kthw_routes import standard_streams
+from kthw_routes.cli import standard_streams
 standard_streams.install()
 standard_streams.finish()
 raise ValueError("in the end")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from kthw_routes.cli.command import RunningCommand
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Step
@@ -18,7 +19,6 @@ from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import model as finding_model
 from kthw_routes.findings.model import Finding
 from kthw_routes.options import Options
-from kthw_routes.running import RunningCommand
 from kthw_routes.sanitize import clean_line, is_plain_name
 from kthw_routes.settings import Settings
 from kthw_routes.workflow.results import Inspection

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from kthw_routes import standard_streams
+from kthw_routes.cli import standard_streams
 from kthw_routes.ssh.session import NewHostKey
 
 

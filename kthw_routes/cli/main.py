@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import click
 
-from kthw_routes import __version__, standard_streams
-from kthw_routes.cli_options import EXPORT_FORMATS, json_option, node_options, ssh_options, wish_options, yes_option
-from kthw_routes.end_signals import end_signals
+from kthw_routes import __version__
+from kthw_routes.cli import standard_streams
+from kthw_routes.cli.end_signals import end_signals
+from kthw_routes.cli.options import EXPORT_FORMATS, json_option, node_options, ssh_options, wish_options, yes_option
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.settings import Settings
 
@@ -39,7 +40,7 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
     if plain:
         if not _has_terminal():
             raise click.UsageError("--plain asks before anything is changed, and needs a terminal for it.", context)
-        from kthw_routes.commands import walk
+        from kthw_routes.cli.apply import walk
 
         _leave(context, lambda: walk(settings))
     if not _has_terminal():
@@ -64,13 +65,13 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
 @click.pass_context
 def demo(context: click.Context, /, region: str, keep: bool, plain: bool) -> None:
     """The wizard on an embedded lab: no account, no root, no network."""
-    from kthw_routes import demonstration
+    from kthw_routes.cli import demo as demo_command
 
     if keep:
-        _leave(context, lambda: demonstration.keep(region))
+        _leave(context, lambda: demo_command.keep(region))
     if plain or not _has_terminal():
-        _leave(context, lambda: demonstration.walk(region))
-    _leave(context, lambda: demonstration.wizard(region))
+        _leave(context, lambda: demo_command.walk(region))
+    _leave(context, lambda: demo_command.wizard(region))
 
 
 @main.command(context_settings=_CONTEXT)
@@ -83,7 +84,7 @@ def demo(context: click.Context, /, region: str, keep: bool, plain: bool) -> Non
 def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given: Any) -> None:
     """Show what would change on each host. Changes nothing."""
     settings = _settings(context, given)
-    from kthw_routes import commands
+    from kthw_routes.cli import apply as commands
 
     _leave(context, lambda: commands.plan(settings, as_json=as_json, with_exit_code=with_exit_code), as_json=as_json)
 
@@ -106,7 +107,7 @@ def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> 
     settings = _settings(context, given)
     if not yes and (as_json or not _has_terminal()):
         raise click.UsageError("Without a terminal, or with --json, apply needs --yes.", context)
-    from kthw_routes import commands
+    from kthw_routes.cli import apply as commands
 
     _leave(context, lambda: commands.apply(settings, as_json=as_json, yes=yes), as_json=as_json)
 
@@ -121,7 +122,7 @@ def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> 
 def check(context: click.Context, /, as_json: bool, quiet: bool, **given: Any) -> None:
     """Look for drift and prove that pods reach each other. Leaves nothing changed."""
     settings = _settings(context, given)
-    from kthw_routes import commands
+    from kthw_routes.cli import apply as commands
 
     _leave(context, lambda: commands.check(settings, as_json=as_json, quiet=quiet), as_json=as_json)
 
@@ -142,9 +143,9 @@ def undo(context: click.Context, /, run: str | None, as_json: bool, yes: bool, *
     settings = Settings.of(given)
     if not yes and (as_json or not _has_terminal()):
         raise click.UsageError("Without a terminal, or with --json, undo needs --yes.", context)
-    from kthw_routes import commands_undo
+    from kthw_routes.cli import undo as undo_command
 
-    _leave(context, lambda: commands_undo.undo(settings, run, as_json=as_json, yes=yes), as_json=as_json)
+    _leave(context, lambda: undo_command.undo(settings, run, as_json=as_json, yes=yes), as_json=as_json)
 
 
 @main.command(context_settings=_CONTEXT)
@@ -152,9 +153,9 @@ def undo(context: click.Context, /, run: str | None, as_json: bool, yes: bool, *
 @click.pass_context
 def runs(context: click.Context, /, as_json: bool) -> None:
     """List the runs so far: when, on which hosts, how they ended, whether they were taken back."""
-    from kthw_routes import commands_undo
+    from kthw_routes.cli import undo as undo_command
 
-    _leave(context, lambda: commands_undo.list_runs(Settings(), as_json=as_json), as_json=as_json)
+    _leave(context, lambda: undo_command.list_runs(Settings(), as_json=as_json), as_json=as_json)
 
 
 @main.command(context_settings=_CONTEXT)
@@ -192,11 +193,11 @@ def export(
     Nothing is changed, and nothing is contacted that the format does not need.
     """
     settings = _settings(context, given)
-    from kthw_routes import commands_export
+    from kthw_routes.cli import export as export_command
 
     _leave(
         context,
-        lambda: commands_export.export(settings, format_name, output, interface=interface, offline=offline),
+        lambda: export_command.export(settings, format_name, output, interface=interface, offline=offline),
         is_for_stdout=True,
     )
 

@@ -22,7 +22,7 @@ def wizard(region: str) -> ExitCode:
 
 def walk(region: str) -> ExitCode:
     """All steps in plain lines, ending with the proof. Nothing is asked: nothing real is changed."""
-    from kthw_routes.commands import walk as walk_steps
+    from kthw_routes.cli.apply import walk as walk_steps
 
     with EmbeddedLab(region) as lab:
         click.echo(f"The embedded lab stands in {region}: 3 workers, 3 controllers, on this machine's loopback only.\n")
