@@ -13,19 +13,19 @@ from textual.screen import Screen
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import Event
 from kthw_routes.settings import Settings
-from kthw_routes.wizard.jobs import Jobs
-from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.background import Jobs
+from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.modals.keys import ShowKeys
 from kthw_routes.wizard.modals.secret import AskSecret
-from kthw_routes.wizard.questions import HostKeysQuestion, Question, SecretQuestion, WizardAsker
+from kthw_routes.wizard.prompts import HostKeysQuestion, Question, SecretQuestion, WizardAsker
 from kthw_routes.wizard.steps import STEPS
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.nodes import NodesStep
 from kthw_routes.wizard.steps.run import RunStep
 from kthw_routes.wizard.themes import DAY, NIGHT
-from kthw_routes.wizard.widgets.rows import Rows
+from kthw_routes.wizard.widgets.table import Rows
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
@@ -215,7 +215,7 @@ class WizardApp(App[ExitCode]):
 
     def action_commands(self) -> None:
         """What one would type by hand."""
-        from kthw_routes.wizard.modals.commands import ShowCommands  # its text area is slow to import
+        from kthw_routes.wizard.modals.text import ShowCommands  # its text area is slow to import
 
         self.push_screen(ShowCommands(self.step.title_word, self.step.by_hand()))
 

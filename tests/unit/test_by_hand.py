@@ -10,7 +10,7 @@ from kthw_routes.events import Step
 from kthw_routes.hosts import write_files
 from kthw_routes.hosts.visit import Visit
 from kthw_routes.plan.changes import FileChange, HostPlan, Leftover
-from kthw_routes.wizard.by_hand import on_host
+from kthw_routes.wizard.text.manual_commands import on_host
 
 from .answering import Answering, said
 from .test_own_files import BATCH, DROP_IN, NETPLAN, RIGHT, SCRATCH, SERVICE, TIMER, YAML, change

@@ -14,12 +14,12 @@ from kthw_routes.errors import ExitCode
 from kthw_routes.persistence.model import Persist
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.app import WizardApp
-from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.widgets.answers import Answers
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import Status
-from kthw_routes.wizard.widgets.rows import Rows
+from kthw_routes.wizard.widgets.table import Rows
 from kthw_routes.wizard.widgets.tick import Tick
 
 W = TypeVar("W", bound=Widget)

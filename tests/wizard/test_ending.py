@@ -10,9 +10,9 @@ from kthw_routes.errors import Cancelled
 from kthw_routes.persistence.model import Persist
 from kthw_routes.record.history import read_runs
 from kthw_routes.settings import Settings
-from kthw_routes.wizard.jobs import Jobs
-from kthw_routes.wizard.journey import Journey
-from kthw_routes.wizard.questions import WizardAsker
+from kthw_routes.wizard.background import Jobs
+from kthw_routes.wizard.controller import Journey
+from kthw_routes.wizard.prompts import WizardAsker
 from tests.journeys.model_faults import ModelFaults, ModelHold
 from tests.journeys.stage import Model
 from tests.wizard.driver import SECONDS, driving

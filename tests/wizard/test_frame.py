@@ -5,8 +5,8 @@ from textual.widgets import TextArea
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.settings import Settings
-from kthw_routes.wizard.modals.commands import ShowCommands
 from kthw_routes.wizard.modals.keys import ShowKeys
+from kthw_routes.wizard.modals.text import ShowCommands
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.frame import WhyPanel
 from tests.wizard.driver import Driver, driving

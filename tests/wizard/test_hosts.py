@@ -18,7 +18,7 @@ from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.steps.run import RunStep
-from kthw_routes.wizard.widgets.rows import Rows
+from kthw_routes.wizard.widgets.table import Rows
 from tests.wizard.driver import Driver, driving
 
 pytestmark = pytest.mark.wizard

@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from kthw_routes.events import Event, EventKind, Step
-from kthw_routes.wizard.jobs import Jobs
+from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.widgets.host_log import MOST_LINES, HostLog, LogBuffer
 
 pytestmark = pytest.mark.wizard

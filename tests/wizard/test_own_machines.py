@@ -14,10 +14,10 @@ from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.errors import ExitCode
 from kthw_routes.settings import Settings
 from kthw_routes.sources.inventory import parse, read
-from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.modals.own_node_form import OwnNodeForm
+from kthw_routes.wizard.modals.node_editor import OwnNodeForm
 from kthw_routes.wizard.modals.save_form import SaveForm
+from kthw_routes.wizard.state import SourceKind
 from tests.wizard.driver import Driver, driving
 
 pytestmark = pytest.mark.wizard

@@ -12,9 +12,8 @@ from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan.changes import ChangeKind
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.choose_manager import ChooseManager
-from kthw_routes.wizard.modals.commands import ShowCommands
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.modals.whole_text import WholeText
+from kthw_routes.wizard.modals.text import ShowCommands, WholeText
 from kthw_routes.wizard.widgets.answers import Answers
 from kthw_routes.wizard.widgets.spin import Spin
 from kthw_routes.wizard.widgets.tick import Tick

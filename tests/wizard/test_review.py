@@ -10,7 +10,7 @@ from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Leftover, Plan
 from kthw_routes.settings import Settings
-from kthw_routes.wizard import review_rows
+from kthw_routes.wizard.text import review_rows
 from kthw_routes.workflow.results import Inspection, Review
 from tests.wizard.driver import driving, said
 from tests.wizard.test_reboot import to_row

@@ -9,7 +9,7 @@ from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.linode_api import Fault
 from kthw_routes.errors import ExitCode
 from kthw_routes.settings import Settings
-from kthw_routes.wizard.choices import SourceKind
+from kthw_routes.wizard.state import SourceKind
 from tests.wizard.driver import driving
 
 pytestmark = pytest.mark.wizard

@@ -4,8 +4,8 @@ import threading
 
 from kthw_routes.errors import KthwRoutesError, OwnFault
 from kthw_routes.events import Event, EventKind, Step
-from kthw_routes.wizard.jobs import Jobs
-from kthw_routes.wizard.questions import HostKeysQuestion, Question, SecretQuestion, WizardAsker
+from kthw_routes.wizard.background import Jobs
+from kthw_routes.wizard.prompts import HostKeysQuestion, Question, SecretQuestion, WizardAsker
 
 WAIT = 10.0
 

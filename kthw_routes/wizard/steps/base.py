@@ -12,8 +12,8 @@ from textual.widgets import Button, Footer
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event
-from kthw_routes.wizard.jobs import Job
-from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.background import Job
+from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.lessons import lesson
 from kthw_routes.wizard.widgets.frame import ButtonRow, Head, Rail, Status, WhyPanel
 from kthw_routes.wizard.widgets.prose import Prose

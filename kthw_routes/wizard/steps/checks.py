@@ -16,14 +16,14 @@ from kthw_routes.events import Event, EventKind, HostState, Step
 from kthw_routes.facts import HostFacts, Privilege
 from kthw_routes.findings.model import Finding, stops
 from kthw_routes.ssh.errors import HostKeyChanged
-from kthw_routes.wizard import by_hand
-from kthw_routes.wizard.journey import Looked
+from kthw_routes.wizard.controller import Looked
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.text import manual_commands as by_hand
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList, FindingView
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
-from kthw_routes.wizard.widgets.rows import Rows, quiet
+from kthw_routes.wizard.widgets.table import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.words import RESTS_ON, Tone, Words, count, state_tone
 from kthw_routes.workflow.results import Inspection

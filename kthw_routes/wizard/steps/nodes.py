@@ -15,17 +15,17 @@ from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.findings.model import Finding, Level, stops
 from kthw_routes.sanitize import clean_line
-from kthw_routes.wizard import by_hand
-from kthw_routes.wizard.choices import SourceKind
 from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.modals.node_editor import OwnNodeForm
 from kthw_routes.wizard.modals.node_form import NodeForm
-from kthw_routes.wizard.modals.own_node_form import OwnNodeForm
 from kthw_routes.wizard.modals.save_form import SaveForm
+from kthw_routes.wizard.state import SourceKind
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.text import manual_commands as by_hand
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList, FindingView
 from kthw_routes.wizard.widgets.prose import Prose
-from kthw_routes.wizard.widgets.rows import Rows, quiet
+from kthw_routes.wizard.widgets.table import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.words import Tone, Words, count
 

@@ -16,15 +16,16 @@ from kthw_routes.events import Step
 from kthw_routes.plan.changes import describe
 from kthw_routes.proof.readings import Proof
 from kthw_routes.undo.by_hand import ways_back
-from kthw_routes.wizard import by_hand, telling
-from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.routes import WIDEST_MATRIX
+from kthw_routes.wizard.text import manual_commands as by_hand
+from kthw_routes.wizard.text import summaries as telling
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
-from kthw_routes.wizard.widgets.rows import Rows, quiet
+from kthw_routes.wizard.widgets.table import Rows, quiet
 from kthw_routes.words import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, undo_summary
 from kthw_routes.workflow.results import Review
 

@@ -16,16 +16,18 @@ from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan.changes import ChangeKind, FileChange, NameChange, RouteChange
 from kthw_routes.plan.files import FORWARDING_FILE
-from kthw_routes.wizard import by_hand, reboot_words, review_rows
 from kthw_routes.wizard.modals.choose_manager import ChooseManager
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.review_rows import Row
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.text import manual_commands as by_hand
+from kthw_routes.wizard.text import persist_question as reboot_words
+from kthw_routes.wizard.text import review_rows
+from kthw_routes.wizard.text.review_rows import Row
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.answers import Answers
 from kthw_routes.wizard.widgets.prose import Prose
-from kthw_routes.wizard.widgets.rows import Rows, quiet
 from kthw_routes.wizard.widgets.spin import Spin
+from kthw_routes.wizard.widgets.table import Rows, quiet
 from kthw_routes.wizard.widgets.tick import Tick
 from kthw_routes.words import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
 from kthw_routes.workflow.results import Review
@@ -331,7 +333,7 @@ class RoutesStep(StepScreen):
     def _selected(self) -> None:
         row = self._rows.get(self.query_one("#changes", Rows).key or "")
         if row is not None and isinstance(row.change, FileChange):
-            from kthw_routes.wizard.modals.whole_text import WholeText  # its text area is slow to import
+            from kthw_routes.wizard.modals.text import WholeText  # its text area is slow to import
 
             text = "\n".join(review_rows.file_lines(row.change))
             self.app.push_screen(WholeText(review_rows.file_heading(row, row.change), text))

@@ -11,15 +11,16 @@ from textual.widgets import Button, DataTable
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Step
-from kthw_routes.wizard import by_hand, telling
-from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.checks import GLYPHS
+from kthw_routes.wizard.text import manual_commands as by_hand
+from kthw_routes.wizard.text import summaries as telling
 from kthw_routes.wizard.themes import cut_middle
 from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
-from kthw_routes.wizard.widgets.rows import Rows, quiet
+from kthw_routes.wizard.widgets.table import Rows, quiet
 from kthw_routes.words import Tone, Words, count, state_tone
 from kthw_routes.workflow.results import Report
 

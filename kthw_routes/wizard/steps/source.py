@@ -14,10 +14,10 @@ from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Event, EventKind, Step
 from kthw_routes.sources.inventory.problems import InventoryError
 from kthw_routes.sources.linode.token import WHERE_TO_MAKE_ONE, NoToken, token_of
-from kthw_routes.wizard import by_hand
-from kthw_routes.wizard.choices import SourceChoice, SourceKind
-from kthw_routes.wizard.origins import Found
+from kthw_routes.wizard.sources import Found
+from kthw_routes.wizard.state import SourceChoice, SourceKind
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.text import manual_commands as by_hand
 from kthw_routes.wizard.themes import content, cut_middle
 from kthw_routes.wizard.widgets.path_input import PathInput
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose, problem_words

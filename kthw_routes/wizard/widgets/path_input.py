@@ -5,7 +5,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from kthw_routes.wizard.paths import PathSuggester
+from kthw_routes.wizard.path_suggester import PathSuggester
 
 
 class PathInput(Input):

@@ -16,8 +16,8 @@ from kthw_routes.sanitize import clean_line
 from kthw_routes.settings import Settings
 from kthw_routes.sources.linode.token import DEFAULT_URL
 from kthw_routes.undo.by_hand import here_document, ways_back
-from kthw_routes.wizard.choices import SourceKind
-from kthw_routes.wizard.journey import Journey
+from kthw_routes.wizard.controller import Journey
+from kthw_routes.wizard.state import SourceKind
 from kthw_routes.workflow.results import Review
 
 _GENERATE: Final = "sudo netplan generate    # never apply or try: they take the network down and up"

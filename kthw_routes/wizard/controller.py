@@ -21,10 +21,11 @@ from kthw_routes.record.history import read_runs
 from kthw_routes.settings import Settings
 from kthw_routes.sources.linode.token import NoToken, Token, find_token
 from kthw_routes.ssh.session import Asker
-from kthw_routes.wizard import own_nodes, telling
-from kthw_routes.wizard.choices import Choices, SourceChoice, SourceKind
-from kthw_routes.wizard.origins import Found, Origins
-from kthw_routes.wizard.paths import stamp_of
+from kthw_routes.wizard import own_nodes
+from kthw_routes.wizard.path_suggester import stamp_of
+from kthw_routes.wizard.sources import Found, Origins
+from kthw_routes.wizard.state import Choices, SourceChoice, SourceKind
+from kthw_routes.wizard.text import summaries as telling
 from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
 from kthw_routes.workflow.workflow import Walk
 

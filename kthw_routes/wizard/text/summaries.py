@@ -10,7 +10,7 @@ from kthw_routes.persistence.managers import manager_of, short_name
 from kthw_routes.plan.changes import ChangeKind, Plan
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sanitize import clean_line
-from kthw_routes.wizard.choices import SourceChoice
+from kthw_routes.wizard.state import SourceChoice
 from kthw_routes.words import survival
 from kthw_routes.workflow.results import Report, Review
 

@@ -20,8 +20,8 @@ from kthw_routes.sources import Source
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.linode.token import Token
 from kthw_routes.ssh.session import Asker
-from kthw_routes.wizard.choices import SourceChoice, SourceKind
-from kthw_routes.wizard.paths import FileStamp, likely_inventory, stamp_of
+from kthw_routes.wizard.path_suggester import FileStamp, likely_inventory, stamp_of
+from kthw_routes.wizard.state import SourceChoice, SourceKind
 from kthw_routes.workflow.connect import connect, inventory_source, linode_source
 from kthw_routes.workflow.workflow import Walk
 

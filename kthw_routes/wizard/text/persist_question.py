@@ -7,7 +7,7 @@ from kthw_routes.findings.hosts import names_of
 from kthw_routes.findings.plan import ends_at_reboot
 from kthw_routes.persistence.model import Choice, Persist
 from kthw_routes.plan import compare as planning
-from kthw_routes.wizard.widgets.rows import quiet
+from kthw_routes.wizard.widgets.table import quiet
 from kthw_routes.wizard.widgets.tick import Option
 from kthw_routes.words import Tone, Words, count
 from kthw_routes.workflow.results import Review

@@ -1,0 +1,1 @@
+"""The sentences and rows of the wizard's screens. Pure: no widget."""
