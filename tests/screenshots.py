@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.demo.ssh_keys import private_text
+from kthw_routes.demo.ssh.keys import private_text
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.persistence.model import Persist
 from kthw_routes.settings import Settings

@@ -7,21 +7,21 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from kthw_routes.demo.agenda import Agenda
-from kthw_routes.demo.boot import come_up, go_down, start
-from kthw_routes.demo.builtins import ExitShell
 from kthw_routes.demo.clock import Clock, RealClock
-from kthw_routes.demo.files import FileTree
-from kthw_routes.demo.kernel import Kernel
-from kthw_routes.demo.network import Network
-from kthw_routes.demo.networkd import Networkd
-from kthw_routes.demo.pipes import reading
-from kthw_routes.demo.process import BrokenPipe, Expired, Interrupted, Process, Readable, Write
+from kthw_routes.demo.linux.boot import come_up, go_down, start
+from kthw_routes.demo.linux.files import FileTree
+from kthw_routes.demo.linux.networkd import Networkd
+from kthw_routes.demo.linux.process import BrokenPipe, Expired, Interrupted, Process, Readable, Write
+from kthw_routes.demo.linux.scheduler import Agenda
+from kthw_routes.demo.linux.system_files import add_system_files, write_passwd
+from kthw_routes.demo.linux.systemd import Systemd
+from kthw_routes.demo.linux.users import ROOT, SudoPolicy, User
+from kthw_routes.demo.net.kernel import Kernel
+from kthw_routes.demo.net.network import Network
 from kthw_routes.demo.programs import registry
-from kthw_routes.demo.shell import NOT_FOUND, Shell
-from kthw_routes.demo.system_files import add_system_files, write_passwd
-from kthw_routes.demo.systemd import Systemd
-from kthw_routes.demo.users import ROOT, SudoPolicy, User
+from kthw_routes.demo.shell.builtins import ExitShell
+from kthw_routes.demo.shell.pipes import reading
+from kthw_routes.demo.shell.shell import NOT_FOUND, Shell
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SBIN: Final = frozenset({"ip", "sysctl"})

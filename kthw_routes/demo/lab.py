@@ -18,11 +18,11 @@ from typing import Final, Self
 import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kthw_routes.demo.account import lab_account
+from kthw_routes.demo.api.account import lab_account
+from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.demo.clock import Clock
-from kthw_routes.demo.linode_api import LinodeApi
-from kthw_routes.demo.ssh_keys import new_key, private_text
-from kthw_routes.demo.ssh_server import LOOPBACK, SshServer
+from kthw_routes.demo.ssh.keys import new_key, private_text
+from kthw_routes.demo.ssh.server import LOOPBACK, SshServer
 from kthw_routes.demo.topology import Topology, build_cluster, next_addresses
 from kthw_routes.settings import Settings
 

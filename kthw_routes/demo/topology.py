@@ -11,11 +11,11 @@ from typing import Final
 
 from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.links import LinkAddress
-from kthw_routes.demo.network import Filter, Network, Segment, drops_sources_outside
-from kthw_routes.demo.network_helper import GATEWAY, PRIVATE, PUBLIC, NetworkHelper, mac_of
-from kthw_routes.demo.pods import add_pod, add_worker_files, configured_cidr, pod_cidr
-from kthw_routes.demo.system_files import ETC_HOSTS
+from kthw_routes.demo.linux.network_helper import GATEWAY, PRIVATE, PUBLIC, NetworkHelper, mac_of
+from kthw_routes.demo.linux.pods import add_pod, add_worker_files, configured_cidr, pod_cidr
+from kthw_routes.demo.linux.system_files import ETC_HOSTS
+from kthw_routes.demo.net.links import LinkAddress
+from kthw_routes.demo.net.network import Filter, Network, Segment, drops_sources_outside
 
 CLUSTER: Final = IPv4Network("10.200.0.0/16")
 

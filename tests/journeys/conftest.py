@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.demo.linode_api import LinodeApi
 from tests.journeys.faults import Faults
 from tests.journeys.forked import ensure_server
 from tests.journeys.model_faults import ModelFaults

@@ -8,12 +8,12 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Final, Literal
 
-from kthw_routes.demo.files import Node
-from kthw_routes.demo.process import Process
-from kthw_routes.demo.ssh_keys import new_key
-from kthw_routes.demo.ssh_server import Executes, Manners, Shell, SshServer
-from kthw_routes.demo.terminal import Output, Readable
-from kthw_routes.demo.users import SudoPolicy
+from kthw_routes.demo.linux.files import Node
+from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.linux.users import SudoPolicy
+from kthw_routes.demo.ssh.keys import new_key
+from kthw_routes.demo.ssh.server import Executes, Manners, Shell, SshServer
+from kthw_routes.demo.ssh.terminal import Output, Readable
 from tests.journeys.faults import PATIENCE, Hold
 from tests.journeys.stage import Model
 from tests.nodes.spec import SUDO_PASSWORD, USERS

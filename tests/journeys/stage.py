@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from kthw_routes.demo.account import DEMO_TOKEN, Account, LinodeInstance
+from kthw_routes.demo.api.account import DEMO_TOKEN, Account, LinodeInstance
+from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.demo.linode_api import LinodeApi
 from kthw_routes.settings import Settings
 from tests.journeys.running import Answer, Running
 from tests.nodes.lab import NodeLab

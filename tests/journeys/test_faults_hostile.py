@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kthw_routes.demo.account import LinodeInstance
-from kthw_routes.demo.linode_api import LinodeApi
+from kthw_routes.demo.api.account import LinodeInstance
+from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.sanitize import clean
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, state

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from kthw_routes.demo.account import DEMO_TOKEN
+from kthw_routes.demo.api.account import DEMO_TOKEN
 from kthw_routes.events import Event
 from kthw_routes.ssh.session import NewHostKey
 from kthw_routes.workflow.connect import connect, linode_source

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.pipes import reading
+from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import Topology, build_cluster
 
 EPOCH = 1_795_000_000

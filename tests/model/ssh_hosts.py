@@ -17,9 +17,9 @@ from typing import IO
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.ssh_keys import private_text
-from kthw_routes.demo.ssh_server import Manners, Shell, SshServer
-from kthw_routes.demo.terminal import Output, Readable
+from kthw_routes.demo.ssh.keys import private_text
+from kthw_routes.demo.ssh.server import Manners, Shell, SshServer
+from kthw_routes.demo.ssh.terminal import Output, Readable
 from kthw_routes.ssh.config import SshConfig
 from kthw_routes.ssh.fabric_session import Access, SshSession
 from kthw_routes.ssh.keys import Keys

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.links import LinkAddress
-from kthw_routes.demo.pipes import reading
-from kthw_routes.demo.pods import add_pod
+from kthw_routes.demo.linux.pods import add_pod
+from kthw_routes.demo.net.links import LinkAddress
+from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.events import Step
 from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts import paths as own_paths

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from kthw_routes.cluster import Cluster, Endpoint, Node, Role
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.pods import add_pod, pod_cidr
+from kthw_routes.demo.linux.pods import add_pod, pod_cidr
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.errors import OwnFault
 from kthw_routes.facts import HostKey, Privilege

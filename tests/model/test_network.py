@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from kthw_routes.demo.network import drops_addresses_of
+from kthw_routes.demo.net.network import drops_addresses_of
 from kthw_routes.demo.topology import Topology
 from tests.model.hosts import cluster, run
 

@@ -12,8 +12,8 @@ import pytest
 
 from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.links import LinkAddress
-from kthw_routes.demo.network import Network
+from kthw_routes.demo.net.links import LinkAddress
+from kthw_routes.demo.net.network import Network
 from tests.model.hosts import EPOCH, run
 from tests.model.linux import unavailable
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource, Role, Selection
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.pipes import reading
+from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import ADDRESSES, build_cluster
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.iproute2.commands import RouteCommand, batch

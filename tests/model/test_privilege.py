@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.users import SudoPolicy
+from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.facts import Privilege
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import NoRoot, WrongSudoPassword

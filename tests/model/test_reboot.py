@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.pipes import reading
+from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import Topology
 from tests.model.hosts import Ran, cluster, run
 

@@ -6,9 +6,9 @@ import pytest
 
 from kthw_routes.demo.clock import RealClock
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.parser import parse
-from kthw_routes.demo.syntax import ShellSyntaxError
-from kthw_routes.demo.users import SudoPolicy
+from kthw_routes.demo.linux.users import SudoPolicy
+from kthw_routes.demo.shell.parser import parse
+from kthw_routes.demo.shell.syntax import ShellSyntaxError
 from tests.model.hosts import Ran, lone_host, run
 
 # script, stdout, status: as `sh -c SCRIPT` of dash 0.5.12 gives them

@@ -14,7 +14,7 @@ from paramiko.common import (
 )
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo import ssh_server
+from kthw_routes.demo.ssh import server as ssh_server
 from kthw_routes.ssh import fabric_session as ssh
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import (

@@ -12,7 +12,7 @@ from shutil import which
 import pytest
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.ssh_keys import new_key
+from kthw_routes.demo.ssh.keys import new_key
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import (
     CannotConnect,

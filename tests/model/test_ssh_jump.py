@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.ssh_keys import new_key
-from kthw_routes.demo.ssh_server import SshServer
+from kthw_routes.demo.ssh.keys import new_key
+from kthw_routes.demo.ssh.server import SshServer
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import HostKeyChanged, HostKeyUnknown, KeyRejected, Unreachable
 from kthw_routes.ssh.fabric_session import Access, SshSession

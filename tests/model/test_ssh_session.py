@@ -17,7 +17,7 @@ import paramiko
 import pytest
 from paramiko.common import MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS
 
-from kthw_routes.demo import ssh_server
+from kthw_routes.demo.ssh import server as ssh_server
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.ssh.command import MAX_CAPTURE, Command
 from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError

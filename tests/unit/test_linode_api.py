@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kthw_routes.demo.account import DEMO_REGIONS, Account, LinodeInstance, lab_account, recorded_regions
-from kthw_routes.demo.linode_api import FIRST_ID, LinodeApi
+from kthw_routes.demo.api.account import DEMO_REGIONS, Account, LinodeInstance, lab_account, recorded_regions
+from kthw_routes.demo.api.server import FIRST_ID, LinodeApi
 
 DESCRIPTION = json.loads(
     (Path(__file__).parent.parent / "data" / "linode_responses.schema.json").read_text(encoding="utf-8")

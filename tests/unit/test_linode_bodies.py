@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from kthw_routes.demo.account import lab_account
-from kthw_routes.demo.linode_api import Fault, LinodeApi
+from kthw_routes.demo.api.account import lab_account
+from kthw_routes.demo.api.server import Fault, LinodeApi
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import discard
 from kthw_routes.secret import Secret

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kthw_routes.cluster import AddressKind, Endpoint, Node, PodCidrSource, Role
-from kthw_routes.demo.account import Account, LinodeInstance, lab_account
-from kthw_routes.demo.linode_api import FIRST_ID, Fault, LinodeApi
+from kthw_routes.demo.api.account import Account, LinodeInstance, lab_account
+from kthw_routes.demo.api.server import FIRST_ID, Fault, LinodeApi
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, Step, discard
 from kthw_routes.findings.cluster import of_cluster

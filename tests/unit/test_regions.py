@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, Region, Role, Selection
-from kthw_routes.demo.account import recorded_regions
+from kthw_routes.demo.api.account import recorded_regions
 from kthw_routes.findings import regions
 from kthw_routes.findings.model import Level
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.demo.process import Process
-from kthw_routes.demo.ssh_server import Manners
+from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.ssh.server import Manners
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import HostState
 from kthw_routes.persistence.model import Persist

@@ -9,7 +9,7 @@ from textual.widgets import Button, Input
 
 from kthw_routes.cluster import PodCidrSource, Role, Selection
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.demo.pods import add_worker_files
+from kthw_routes.demo.linux.pods import add_worker_files
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.errors import ExitCode
 from kthw_routes.settings import Settings

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Input
 
+from kthw_routes.demo.api.server import Fault
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.demo.linode_api import Fault
 from kthw_routes.errors import ExitCode
 from kthw_routes.settings import Settings
 from kthw_routes.wizard.state import SourceKind

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable
 from typing import Final
 
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.process import Process
 
 Program = Callable[[Process], int]
 """Runs to its end and returns the exit status."""

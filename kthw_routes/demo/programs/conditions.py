@@ -2,8 +2,8 @@
 
 import re
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 
 

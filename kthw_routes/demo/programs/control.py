@@ -3,10 +3,10 @@
 import re
 from typing import Final
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.process import Expired, Process
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Expired, Process
 from kthw_routes.demo.programs import program, registry
-from kthw_routes.demo.shell import Shell
+from kthw_routes.demo.shell.shell import Shell
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 

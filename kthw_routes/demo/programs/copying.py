@@ -2,8 +2,8 @@
 
 import posixpath
 
-from kthw_routes.demo.files import FileError, Node
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError, Node
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import found, is_directory, lacks_operand, options
 

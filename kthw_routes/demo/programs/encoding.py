@@ -5,8 +5,8 @@ import binascii
 import hashlib
 import re
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import options, quoted
 

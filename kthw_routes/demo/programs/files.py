@@ -6,8 +6,8 @@ import re
 import stat as stat_bits
 import time
 
-from kthw_routes.demo.files import FileError, Node
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError, Node
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import found, lacks_operand, options, owner_name
 

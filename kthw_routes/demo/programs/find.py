@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kthw_routes.demo.files import FileError, Node
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError, Node
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import quoted
 

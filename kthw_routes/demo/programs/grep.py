@@ -5,8 +5,8 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import is_directory
 

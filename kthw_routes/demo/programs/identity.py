@@ -1,8 +1,8 @@
 """Who and where one is: id, whoami, hostname, uname, pwd, and sudo, which changes it."""
 
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.demo.programs import program
-from kthw_routes.demo.users import SudoPolicy
 
 
 @program("id")

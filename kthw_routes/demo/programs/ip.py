@@ -4,9 +4,9 @@ import shlex
 from dataclasses import replace
 from typing import Final
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.netlink import KernelError
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.net.netlink import KernelError
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.iproute.address import address_command
 from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError, matches, network_of, number, prefix, refused

@@ -7,8 +7,8 @@ import re
 import zlib
 from typing import Final
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import is_directory, lacks_operand, options, quoted, try_help
 

@@ -3,9 +3,9 @@
 from ipaddress import IPv4Address
 from typing import Final
 
-from kthw_routes.demo.links import Link
-from kthw_routes.demo.netlink import KernelError
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.net.links import Link
+from kthw_routes.demo.net.netlink import KernelError
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import speaks_utf8
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.forwarding import output_route
-from kthw_routes.demo.netlink import STRERROR, KernelError, RouteType
-from kthw_routes.demo.network import Kind
-from kthw_routes.demo.process import Interrupted, Process
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Interrupted, Process
+from kthw_routes.demo.net.forwarding import output_route
+from kthw_routes.demo.net.netlink import STRERROR, KernelError, RouteType
+from kthw_routes.demo.net.network import Kind
 from kthw_routes.demo.programs import program
 
 USAGE: Final = """

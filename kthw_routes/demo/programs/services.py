@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.linux.systemd import RUNNING
+from kthw_routes.demo.linux.units import Unit, UnitError, full_name
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import speaks_utf8
-from kthw_routes.demo.systemd import RUNNING
-from kthw_routes.demo.units import Unit, UnitError, full_name
 
 NO_INSTALL: Final = """\
 The unit files have no installation config (WantedBy=, RequiredBy=, Also=,

@@ -1,8 +1,8 @@
 """`sysctl`: the few settings that matter for routing."""
 
-from kthw_routes.demo.boot import apply_sysctl_files, apply_sysctl_text
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.boot import apply_sysctl_files, apply_sysctl_text
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 
 

@@ -4,10 +4,10 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Final
 
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.ini_files import span
+from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.linux.units import UnitError
 from kthw_routes.demo.programs import program
-from kthw_routes.demo.settings_files import span
-from kthw_routes.demo.units import UnitError
 
 _MOMENTS: Final = {
     "--on-active": "OnActiveSec",

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.process import Process, Write
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Process, Write
 from kthw_routes.demo.programs import program
 
 _ESCAPES: Final = {

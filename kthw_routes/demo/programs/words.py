@@ -1,7 +1,7 @@
 """How the programs on files read their command line, and how they write the names in it."""
 
-from kthw_routes.demo.files import FileError, Node
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError, Node
+from kthw_routes.demo.linux.process import Process
 
 
 def options(process: Process, with_value: str = "") -> tuple[str, list[str], list[str]]:

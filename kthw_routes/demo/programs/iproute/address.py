@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
-from kthw_routes.demo.links import LinkAddress
-from kthw_routes.demo.netlink import SCOPE_NAMES, KernelError, Scope
+from kthw_routes.demo.net.links import LinkAddress
+from kthw_routes.demo.net.netlink import SCOPE_NAMES, KernelError, Scope
 from kthw_routes.demo.programs.iproute.arguments import (
     Arguments,
     IpError,

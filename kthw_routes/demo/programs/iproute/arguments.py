@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from kthw_routes.demo.netlink import KernelError
+from kthw_routes.demo.net.netlink import KernelError
 
 
 class IpError(Exception):

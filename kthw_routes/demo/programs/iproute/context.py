@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from kthw_routes.demo.kernel import Kernel
-from kthw_routes.demo.netlink import KernelError
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.net.kernel import Kernel
+from kthw_routes.demo.net.netlink import KernelError
 from kthw_routes.demo.programs.iproute.arguments import IpError, no_device, refused
 from kthw_routes.demo.programs.iproute.printing import Entry, Style, render
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
 
-from kthw_routes.demo.kernel import Kernel
-from kthw_routes.demo.links import FOREVER, Link, LinkAddress
-from kthw_routes.demo.netlink import SCOPE_NAMES, KernelError, name_of
+from kthw_routes.demo.net.kernel import Kernel
+from kthw_routes.demo.net.links import FOREVER, Link, LinkAddress
+from kthw_routes.demo.net.netlink import SCOPE_NAMES, KernelError, name_of
 from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError
 from kthw_routes.demo.programs.iproute.context import Context
 from kthw_routes.demo.programs.iproute.printing import Entry, Json

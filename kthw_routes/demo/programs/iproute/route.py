@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from kthw_routes.demo.fib import ADD, APPEND, CHANGE, PREPEND, REPLACE, FibRoute, Insertion, NextHop
-from kthw_routes.demo.netlink import (
+from kthw_routes.demo.net.fib import ADD, APPEND, CHANGE, PREPEND, REPLACE, FibRoute, Insertion, NextHop
+from kthw_routes.demo.net.netlink import (
     BOOT,
     LOCAL,
     MAIN,

@@ -2,8 +2,8 @@
 
 from ipaddress import IPv4Address
 
-from kthw_routes.demo.forwarding import input_route, output_route
-from kthw_routes.demo.netlink import KernelError
+from kthw_routes.demo.net.forwarding import input_route, output_route
+from kthw_routes.demo.net.netlink import KernelError
 from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError, matches, number, prefix, refused, wrong
 from kthw_routes.demo.programs.iproute.context import Context
 from kthw_routes.demo.programs.iproute.route_printing import decision_entry

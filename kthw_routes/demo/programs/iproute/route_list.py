@@ -3,16 +3,8 @@
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
-from kthw_routes.demo.fib import FibRoute
-from kthw_routes.demo.netlink import (
-    LOCAL,
-    MAIN,
-    PROTOCOL_NAMES,
-    SCOPE_NAMES,
-    TABLE_NAMES,
-    KernelError,
-    RouteType,
-)
+from kthw_routes.demo.net.fib import FibRoute
+from kthw_routes.demo.net.netlink import LOCAL, MAIN, PROTOCOL_NAMES, SCOPE_NAMES, TABLE_NAMES, KernelError, RouteType
 from kthw_routes.demo.programs.iproute.arguments import (
     Arguments,
     IpError,

@@ -3,19 +3,10 @@
 from collections.abc import Container
 from ipaddress import IPv4Network
 
-from kthw_routes.demo.fib import FibRoute, NextHop
-from kthw_routes.demo.forwarding import Decision
-from kthw_routes.demo.kernel import Kernel
-from kthw_routes.demo.netlink import (
-    BOOT,
-    MAIN,
-    PROTOCOL_NAMES,
-    SCOPE_NAMES,
-    TABLE_NAMES,
-    RouteType,
-    Scope,
-    name_of,
-)
+from kthw_routes.demo.net.fib import FibRoute, NextHop
+from kthw_routes.demo.net.forwarding import Decision
+from kthw_routes.demo.net.kernel import Kernel
+from kthw_routes.demo.net.netlink import BOOT, MAIN, PROTOCOL_NAMES, SCOPE_NAMES, TABLE_NAMES, RouteType, Scope, name_of
 from kthw_routes.demo.programs.iproute.printing import Entry, Json
 
 

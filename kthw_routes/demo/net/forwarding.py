@@ -8,11 +8,11 @@ import errno
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from kthw_routes.demo.connected import ZERONET
-from kthw_routes.demo.fib import FibRoute, NextHop, look_up
-from kthw_routes.demo.kernel import Kernel
-from kthw_routes.demo.links import Link
-from kthw_routes.demo.netlink import KernelError, RouteType, Scope
+from kthw_routes.demo.net.connected_routes import ZERONET
+from kthw_routes.demo.net.fib import FibRoute, NextHop, look_up
+from kthw_routes.demo.net.kernel import Kernel
+from kthw_routes.demo.net.links import Link
+from kthw_routes.demo.net.netlink import KernelError, RouteType, Scope
 
 LIMITED_BROADCAST = IPv4Address("255.255.255.255")
 

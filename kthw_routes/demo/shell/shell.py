@@ -5,14 +5,14 @@ import threading
 from dataclasses import replace
 from typing import Final
 
-from kthw_routes.demo.builtins import BUILTINS, ExitShell, LoopControl
-from kthw_routes.demo.expansion import expand_one, expand_words
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.parser import parse
-from kthw_routes.demo.pipes import Pipe
-from kthw_routes.demo.process import BrokenPipe, Expired, Interrupted, Process, Readable
-from kthw_routes.demo.redirections import RedirectionError, redirected
-from kthw_routes.demo.syntax import (
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import BrokenPipe, Expired, Interrupted, Process, Readable
+from kthw_routes.demo.shell.builtins import BUILTINS, ExitShell, LoopControl
+from kthw_routes.demo.shell.expansion import expand_one, expand_words
+from kthw_routes.demo.shell.parser import parse
+from kthw_routes.demo.shell.pipes import Pipe
+from kthw_routes.demo.shell.redirections import RedirectionError, redirected
+from kthw_routes.demo.shell.syntax import (
     AndOr,
     Command,
     For,

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from kthw_routes.demo import linode_json
-from kthw_routes.demo.account import FIRST_ID as FIRST_ID
-from kthw_routes.demo.account import Account, LinodeInstance
-from kthw_routes.demo.linode_json import Json
+from kthw_routes.demo.api import documents as linode_json
+from kthw_routes.demo.api.account import FIRST_ID as FIRST_ID
+from kthw_routes.demo.api.account import Account, LinodeInstance
+from kthw_routes.demo.api.documents import Json
 
 _PAGE_SIZES: Final = range(25, 501)
 _RATE_LIMIT: Final = 1840  # what recorded answers had most often

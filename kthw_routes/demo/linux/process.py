@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from kthw_routes.demo.kernel import Kernel
-from kthw_routes.demo.users import User
+from kthw_routes.demo.linux.users import User
+from kthw_routes.demo.net.kernel import Kernel
 
 if TYPE_CHECKING:
     from kthw_routes.demo.host import ModelHost

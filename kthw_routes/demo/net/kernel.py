@@ -12,11 +12,11 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from kthw_routes.demo.clock import Clock, RealClock
-from kthw_routes.demo.connected import ZERONET, connected_route, local_routes
-from kthw_routes.demo.fib import APPEND, FibRoute, Insertion, RouteTable, look_up
-from kthw_routes.demo.links import Link, LinkAddress
-from kthw_routes.demo.netlink import LOCAL, MAIN, KernelError, RouteType, Scope
-from kthw_routes.demo.route_checks import check_route
+from kthw_routes.demo.net.connected_routes import ZERONET, connected_route, local_routes
+from kthw_routes.demo.net.fib import APPEND, FibRoute, Insertion, RouteTable, look_up
+from kthw_routes.demo.net.links import Link, LinkAddress
+from kthw_routes.demo.net.netlink import LOCAL, MAIN, KernelError, RouteType, Scope
+from kthw_routes.demo.net.route_checks import check_route
 
 SYSCTL_DEFAULTS = {
     "net.ipv4.ip_forward": "0",

@@ -23,8 +23,8 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
-from kthw_routes.demo.ssh_keys import new_key
-from kthw_routes.demo.terminal import Output, Readable, Terminal
+from kthw_routes.demo.ssh.keys import new_key
+from kthw_routes.demo.ssh.terminal import Output, Readable, Terminal
 from kthw_routes.ssh.transport import QuietTransport
 
 LOOPBACK: Final = "127.0.0.1"

@@ -3,10 +3,10 @@
 import re
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo import cloud_init
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.system_files import add_runtime_files
-from kthw_routes.demo.units import AsSystemd
+from kthw_routes.demo.linux import cloud_init
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.system_files import add_runtime_files
+from kthw_routes.demo.linux.units import AsSystemd
 
 if TYPE_CHECKING:
     from kthw_routes.demo.host import ModelHost

@@ -5,9 +5,9 @@ import posixpath
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from kthw_routes.demo.files import FileError, FileTree, Visitor
-from kthw_routes.demo.lexer import here_word
-from kthw_routes.demo.syntax import Literal, Parameter, Part, Substitution, Word
+from kthw_routes.demo.linux.files import FileError, FileTree, Visitor
+from kthw_routes.demo.shell.lexer import here_word
+from kthw_routes.demo.shell.syntax import Literal, Parameter, Part, Substitution, Word
 
 _PATTERN = "*?["
 _BLANK = " \t\n"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from kthw_routes.demo.clock import Clock
-from kthw_routes.demo.users import User
+from kthw_routes.demo.linux.users import User
 
 REASONS: Final = {
     errno.ENOENT: "No such file or directory",

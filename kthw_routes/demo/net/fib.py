@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from kthw_routes.demo.netlink import BOOT, MAIN, ROUTE_ERRORS, KernelError, RouteType, Scope
+from kthw_routes.demo.net.netlink import BOOT, MAIN, ROUTE_ERRORS, KernelError, RouteType, Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from ipaddress import IPv4Interface
 from typing import Final
 
-from kthw_routes.demo.account import LinodeInstance, LinodeRegion
+from kthw_routes.demo.api.account import LinodeInstance, LinodeRegion
 
 Json = dict[str, object]
 

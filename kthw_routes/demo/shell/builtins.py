@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.process import Process
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Process
 
 if TYPE_CHECKING:
-    from kthw_routes.demo.shell import Shell
+    from kthw_routes.demo.shell.shell import Shell
 
 
 class ExitShell(Exception):
@@ -132,7 +132,7 @@ def _break(_shell: "Shell", process: Process) -> int:
 
 
 def _eval(shell: "Shell", process: Process) -> int:
-    from kthw_routes.demo.parser import parse
+    from kthw_routes.demo.shell.parser import parse
 
     return shell.run_script(parse(" ".join(process.arguments)))
 

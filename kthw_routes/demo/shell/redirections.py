@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kthw_routes.demo.expansion import expand_one
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.pipes import reading
-from kthw_routes.demo.process import Process, Write
-from kthw_routes.demo.syntax import Redirection
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Process, Write
+from kthw_routes.demo.shell.expansion import expand_one
+from kthw_routes.demo.shell.pipes import reading
+from kthw_routes.demo.shell.syntax import Redirection
 
 if TYPE_CHECKING:
-    from kthw_routes.demo.shell import Shell
+    from kthw_routes.demo.shell.shell import Shell
 
 
 class RedirectionError(Exception):

@@ -15,9 +15,9 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.demo.clock import Clock, RealClock
-from kthw_routes.demo.forwarding import Decision, input_route, output_route, select_source
-from kthw_routes.demo.kernel import Kernel
-from kthw_routes.demo.netlink import KernelError, RouteType, Scope
+from kthw_routes.demo.net.forwarding import Decision, input_route, output_route, select_source
+from kthw_routes.demo.net.kernel import Kernel
+from kthw_routes.demo.net.netlink import KernelError, RouteType, Scope
 
 HOP_LIMIT: Final = 64
 NO_NEIGHBOUR_AFTER: Final = 3.07

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo.fib import REPLACE, FibRoute, NextHop
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.links import Link, LinkAddress
-from kthw_routes.demo.netlink import KERNEL, MAIN, PROTOCOL_NAMES, SCOPE_NAMES, KernelError, RouteType, Scope
-from kthw_routes.demo.settings_files import Section, merged, parse
-from kthw_routes.demo.users import User
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.ini_files import Section, merged, parse
+from kthw_routes.demo.linux.users import User
+from kthw_routes.demo.net.fib import REPLACE, FibRoute, NextHop
+from kthw_routes.demo.net.links import Link, LinkAddress
+from kthw_routes.demo.net.netlink import KERNEL, MAIN, PROTOCOL_NAMES, SCOPE_NAMES, KernelError, RouteType, Scope
 
 if TYPE_CHECKING:
     from kthw_routes.demo.host import ModelHost

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from kthw_routes.demo.fib import FibRoute, NextHop
-from kthw_routes.demo.links import Link, LinkAddress
-from kthw_routes.demo.netlink import KERNEL, LOCAL, RouteType, Scope
+from kthw_routes.demo.net.fib import FibRoute, NextHop
+from kthw_routes.demo.net.links import Link, LinkAddress
+from kthw_routes.demo.net.netlink import KERNEL, LOCAL, RouteType, Scope
 
 ZERONET = IPv4Network("0.0.0.0/8")
 

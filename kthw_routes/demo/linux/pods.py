@@ -5,11 +5,11 @@ import uuid
 from ipaddress import IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo.fib import ADD, FibRoute, NextHop
-from kthw_routes.demo.links import LinkAddress
-from kthw_routes.demo.netlink import BOOT
-from kthw_routes.demo.network_helper import mac_of
-from kthw_routes.demo.units import AsSystemd
+from kthw_routes.demo.linux.network_helper import mac_of
+from kthw_routes.demo.linux.units import AsSystemd
+from kthw_routes.demo.net.fib import ADD, FibRoute, NextHop
+from kthw_routes.demo.net.links import LinkAddress
+from kthw_routes.demo.net.netlink import BOOT
 
 if TYPE_CHECKING:
     from kthw_routes.demo.host import ModelHost

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo.files import Visitor
-from kthw_routes.demo.kernel import Kernel
-from kthw_routes.demo.process import Process
-from kthw_routes.demo.users import ROOT, User
+from kthw_routes.demo.linux.files import Visitor
+from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.linux.users import ROOT, User
+from kthw_routes.demo.net.kernel import Kernel
 
 if TYPE_CHECKING:
     from kthw_routes.demo.host import ModelHost

@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from kthw_routes.demo.lexer import Lexer
-from kthw_routes.demo.syntax import (
+from kthw_routes.demo.shell.lexer import Lexer
+from kthw_routes.demo.shell.syntax import (
     REDIRECTIONS,
     RESERVED,
     AndOr,

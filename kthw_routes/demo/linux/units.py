@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo.agenda import Appointment
-from kthw_routes.demo.files import FileError, FileTree
-from kthw_routes.demo.settings_files import Section, merged, parse, span
-from kthw_routes.demo.users import ROOT, User
+from kthw_routes.demo.linux.files import FileError, FileTree
+from kthw_routes.demo.linux.ini_files import Section, merged, parse, span
+from kthw_routes.demo.linux.scheduler import Appointment
+from kthw_routes.demo.linux.users import ROOT, User
 
 if TYPE_CHECKING:
     from kthw_routes.demo.clock import Clock

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kthw_routes.demo.syntax import (
+from kthw_routes.demo.shell.syntax import (
     OPERATORS,
     HereDocument,
     Literal,

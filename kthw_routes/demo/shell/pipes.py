@@ -4,7 +4,7 @@ import io
 import threading
 from typing import Final
 
-from kthw_routes.demo.process import BrokenPipe, Interrupted
+from kthw_routes.demo.linux.process import BrokenPipe, Interrupted
 
 CAPACITY: Final = 65536
 POLL: Final = 0.1

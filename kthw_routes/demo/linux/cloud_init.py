@@ -3,8 +3,8 @@
 import re
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.units import AsSystemd
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.units import AsSystemd
 
 if TYPE_CHECKING:
     from kthw_routes.demo.host import ModelHost

@@ -5,11 +5,11 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from kthw_routes.demo.fib import FibRoute, NextHop, look_up
-from kthw_routes.demo.netlink import ROUTE_ERRORS, SCOPE_OF_TYPE, KernelError, RouteType, Scope
+from kthw_routes.demo.net.fib import FibRoute, NextHop, look_up
+from kthw_routes.demo.net.netlink import ROUTE_ERRORS, SCOPE_OF_TYPE, KernelError, RouteType, Scope
 
 if TYPE_CHECKING:
-    from kthw_routes.demo.kernel import Kernel
+    from kthw_routes.demo.net.kernel import Kernel
 
 
 def check_route(kernel: "Kernel", route: FibRoute) -> FibRoute:

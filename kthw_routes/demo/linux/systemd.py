@@ -7,9 +7,9 @@ its AccuracySec= lets it: real systemd chooses some moment until then.
 import posixpath
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo.files import FileError
-from kthw_routes.demo.settings_files import command_line
-from kthw_routes.demo.units import (
+from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.ini_files import command_line
+from kthw_routes.demo.linux.units import (
     ETC,
     TRANSIENT,
     AsSystemd,

@@ -1,0 +1,1 @@
+"""The lab's Linode API, over HTTP on loopback."""

@@ -1,0 +1,1 @@
+"""The model of a Linux host: its files, users, services and boot."""
