@@ -5,7 +5,7 @@ import posixpath
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.linux.boot import come_up, go_down, start
@@ -66,7 +66,7 @@ class ModelHost:
         self.missing: set[str] = set()
         self.before: Callable[[Process], None] | None = None
         self.nics: dict[str, str] = {}
-        self.network_helper: Callable[[ModelHost], None] | None = None
+        self.network_helper: Callable[[Any], None] | None = None
         self.went_down: list[Callable[[], None]] = []
         self._live: set[threading.Event] = set()
         self.agenda = Agenda(self.clock)
@@ -74,7 +74,7 @@ class ModelHost:
         self.files = FileTree(self.clock, time.time() - self.clock.now() if epoch is None else epoch)
         add_system_files(self)
         self.networkd = Networkd(self)
-        self.systemd = Systemd(self)
+        self.systemd = Systemd(self, self.networkd)
 
     # power
 
@@ -223,7 +223,7 @@ class ModelHost:
         # the streams are replaced by the terminal's for each line
         shell = self._login_shell(user, reading(b""), _nowhere, _nowhere, threading.Event())
         shell.interactive = True
-        return LoginShell(shell)
+        return LoginShell(self, shell)
 
     def _login_shell(
         self, user_name: str, stdin: Readable, stdout: Write, stderr: Write, cancelled: threading.Event
@@ -249,7 +249,8 @@ def _nowhere(_data: bytes) -> None:
 class LoginShell:
     """A shell that somebody types into: it keeps its directory and variables from line to line."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, host: ModelHost, shell: Shell) -> None:
+        self._host = host
         self._shell = shell
         self.is_over = False
         """Whether `exit` was typed."""
@@ -271,7 +272,7 @@ class LoginShell:
         process = self._shell.process
         process.stdin, process.stdout, process.stderr, process.cancelled = stdin, stdout, stderr, cancelled
         try:
-            with process.host.living(cancelled):
+            with self._host.living(cancelled):
                 self._shell.status = self._run(command)
         except (Interrupted, Expired):
             self._shell.status = 130

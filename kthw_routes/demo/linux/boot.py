@@ -1,20 +1,18 @@
 """How a modelled host goes down and comes up again: what is gone, what the files bring back, in which order."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kthw_routes.demo.linux import cloud_init
 from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.process import Host
 from kthw_routes.demo.linux.system_files import add_runtime_files
 from kthw_routes.demo.linux.units import AsSystemd
-
-if TYPE_CHECKING:
-    from kthw_routes.demo.host import ModelHost
 
 SYSCTL_FOLDERS: Final = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d")
 
 
-def go_down(host: "ModelHost") -> None:
+def go_down(host: Host) -> None:
     """End all that runs; what was only in memory is gone."""
     host.agenda.clear()
     host.interrupt()
@@ -26,7 +24,7 @@ def go_down(host: "ModelHost") -> None:
         host.files.directory(folder).children.clear()
 
 
-def _unplug(host: "ModelHost") -> None:
+def _unplug(host: Host) -> None:
     """Take everything but the network cards off the wires; a bridge that nothing is plugged into is gone."""
     gone = [host.kernel, *host.namespaces.values()]
     for segment in list(host.network.segments):
@@ -40,7 +38,7 @@ def _unplug(host: "ModelHost") -> None:
         segment.ports = kept
 
 
-def come_up(host: "ModelHost") -> None:
+def come_up(host: Host) -> None:
     """Begin to boot: the provider's files, the settings, the network."""
     add_runtime_files(host)
     name = _read(host, "/etc/hostname").strip()
@@ -53,13 +51,13 @@ def come_up(host: "ModelHost") -> None:
     host.networkd.restart()
 
 
-def start(host: "ModelHost") -> None:
+def start(host: Host) -> None:
     """Finish booting: cloud-init, and what is enabled."""
     cloud_init.write_hosts(host)
     host.systemd.boot()
 
 
-def apply_sysctl_files(host: "ModelHost") -> list[tuple[str, str]]:
+def apply_sysctl_files(host: Host) -> list[tuple[str, str]]:
     """Make the settings of all files in /etc/sysctl.d and of /etc/sysctl.conf; returns them in their order."""
     chosen: dict[str, str] = {}
     for folder in reversed(SYSCTL_FOLDERS):
@@ -74,7 +72,7 @@ def apply_sysctl_files(host: "ModelHost") -> list[tuple[str, str]]:
     return made
 
 
-def apply_sysctl_text(host: "ModelHost", text: str) -> list[tuple[str, str]]:
+def apply_sysctl_text(host: Host, text: str) -> list[tuple[str, str]]:
     """Make the settings of one file that the model knows; returns them."""
     made = []
     for line in text.splitlines():
@@ -85,7 +83,7 @@ def apply_sysctl_text(host: "ModelHost", text: str) -> list[tuple[str, str]]:
     return made
 
 
-def _read(host: "ModelHost", path: str) -> str:
+def _read(host: Host, path: str) -> str:
     try:
         return host.files.read(path, AsSystemd()).decode("utf-8", "replace")
     except FileError:

@@ -1,13 +1,11 @@
 """cloud-init on a modelled host, as far as /etc/hosts goes: `manage_etc_hosts` has it written at each boot."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.units import AsSystemd
-
-if TYPE_CHECKING:
-    from kthw_routes.demo.host import ModelHost
 
 CONFIG: Final = "/etc/cloud/cloud.cfg"
 TEMPLATE: Final = "/etc/cloud/templates/hosts.debian.tmpl"
@@ -17,14 +15,14 @@ _HEADER: Final = re.compile(r"## *template: *(\w+)[^\n]*\n")
 _COMMENT: Final = re.compile(r"\{#.*?(-?)#\}(\n?)", re.DOTALL)
 
 
-def write_hosts(host: "ModelHost") -> None:
+def write_hosts(host: Machine) -> None:
     """Make /etc/hosts of its template, if the configuration says so and there is a template."""
     template = _text(host, TEMPLATE)
     if _manages(host) and template is not None:
         host.files.put("/etc/hosts", render(template, host.name))
 
 
-def _manages(host: "ModelHost") -> bool:
+def _manages(host: Machine) -> bool:
     """Whether cloud-init rules the file; what is read last counts."""
     try:
         parts = [f"{CONFIG}.d/{name}" for name in host.files.names(f"{CONFIG}.d", AsSystemd()) if name.endswith(".cfg")]
@@ -37,7 +35,7 @@ def _manages(host: "ModelHost") -> bool:
     return found in ("true", "yes", "on", "template")
 
 
-def _text(host: "ModelHost", path: str) -> str | None:
+def _text(host: Machine, path: str) -> str | None:
     try:
         return host.files.read(path, AsSystemd()).decode("utf-8", "surrogateescape")
     except FileError:

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from kthw_routes.demo.host import ModelHost
+from kthw_routes.demo.linux.machine import Machine
 
 PUBLIC: Final = IPv4Network("203.0.113.0/24")
 """TEST-NET-3 (RFC 5737): addresses that belong to nobody."""
@@ -41,7 +40,7 @@ class NetworkHelper:
     public: IPv4Address
     private: IPv4Address
 
-    def __call__(self, host: "ModelHost") -> None:
+    def __call__(self, host: Machine) -> None:
         """Write the file, whatever stands there."""
         text = TEXT.format(gateway=GATEWAY, public=self.public, private=self.private)
         host.files.put(NETWORK_FILE, text)

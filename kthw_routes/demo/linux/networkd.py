@@ -9,17 +9,15 @@ networkd may not read costs the whole file: the interface is left alone, at a re
 import fnmatch
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kthw_routes.demo.linux.files import FileError
 from kthw_routes.demo.linux.ini_files import Section, merged, parse
+from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.users import User
 from kthw_routes.demo.net.fib import REPLACE, FibRoute, NextHop
 from kthw_routes.demo.net.links import Link, LinkAddress
 from kthw_routes.demo.net.netlink import KERNEL, MAIN, PROTOCOL_NAMES, SCOPE_NAMES, KernelError, RouteType, Scope
-
-if TYPE_CHECKING:
-    from kthw_routes.demo.host import ModelHost
 
 FOLDERS: Final = ("/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network")
 """Where .network files lie; of one name the first counts, of different names the first that fits an interface."""
@@ -70,7 +68,7 @@ class _Setup:
 class Networkd:
     """The network manager of one host."""
 
-    def __init__(self, host: "ModelHost") -> None:
+    def __init__(self, host: Machine) -> None:
         self._host = host
         self._setups: dict[str, _Setup] = {}
         self._seen: _Seen = ()

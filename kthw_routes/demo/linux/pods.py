@@ -3,16 +3,14 @@
 import json
 import uuid
 from ipaddress import IPv4Interface, IPv4Network
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.network_helper import mac_of
 from kthw_routes.demo.linux.units import AsSystemd
 from kthw_routes.demo.net.fib import ADD, FibRoute, NextHop
 from kthw_routes.demo.net.links import LinkAddress
 from kthw_routes.demo.net.netlink import BOOT
-
-if TYPE_CHECKING:
-    from kthw_routes.demo.host import ModelHost
 
 CONF: Final = "/etc/cni/net.d/10-bridge.conf"
 
@@ -65,7 +63,7 @@ tlsPrivateKeyFile: "/var/lib/kubelet/{name}-key.pem"
 """
 
 
-def add_worker_files(host: "ModelHost", cidr: IPv4Network) -> None:
+def add_worker_files(host: Machine, cidr: IPv4Network) -> None:
     """The configuration of the CNI and of the kubelet, as the tutorial writes them."""
     host.files.put(CONF, BRIDGE_CONF.format(cidr=cidr))
     host.files.put("/etc/cni/net.d/99-loopback.conf", LOOPBACK_CONF)
@@ -77,13 +75,13 @@ def pod_cidr(worker: str) -> IPv4Network:
     return IPv4Network(f"10.200.{worker.rpartition('-')[2]}.0/24")
 
 
-def configured_cidr(host: "ModelHost") -> IPv4Network:
+def configured_cidr(host: Machine) -> IPv4Network:
     """The pod network that a worker's CNI configuration names."""
     conf = json.loads(host.files.read(CONF, AsSystemd()))
     return IPv4Network(conf["ipam"]["ranges"][0][0]["subnet"])
 
 
-def add_pod(host: "ModelHost", cidr: IPv4Network) -> str:
+def add_pod(host: Machine, cidr: IPv4Network) -> str:
     """Run one pod on a worker, as the CNI bridge plugin does it, and return its namespace's name."""
     network = host.network
     first = IPv4Interface((int(cidr.network_address) + 1, cidr.prefixlen))

@@ -4,13 +4,13 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from kthw_routes.demo.linux.machine import Machine
+from kthw_routes.demo.linux.networkd import Networkd
+from kthw_routes.demo.linux.systemd import Systemd
 from kthw_routes.demo.linux.users import User
 from kthw_routes.demo.net.kernel import Kernel
-
-if TYPE_CHECKING:
-    from kthw_routes.demo.host import ModelHost
 
 Write = Callable[[bytes], None]
 """Takes output as it is produced. Raises BrokenPipe when nobody reads any more."""
@@ -42,11 +42,21 @@ class BrokenPipe(Exception):
     """The reader of a pipe is gone: SIGPIPE, status 141."""
 
 
+class Host(Machine, Protocol):
+    """The host that a program runs on."""
+
+    networkd: Networkd
+    systemd: Systemd
+
+    def run_program(self, process: "Process") -> int:
+        """Run the program that `process.argv` names and return its status; 127 where there is none."""
+
+
 @dataclass(slots=True)
 class Process:
     """What a program sees of the world."""
 
-    host: "ModelHost"
+    host: "Host"
     user: User
     net: Kernel
     """The network namespace that it runs in."""

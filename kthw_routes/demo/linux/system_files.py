@@ -3,15 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kthw_routes.demo.linux.files import Visitor
-from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.users import ROOT, User
 from kthw_routes.demo.net.kernel import Kernel
-
-if TYPE_CHECKING:
-    from kthw_routes.demo.host import ModelHost
 
 OS_RELEASE: Final = """\
 PRETTY_NAME="Ubuntu 22.04.5 LTS"
@@ -56,7 +53,7 @@ class AsRoot:
     cwd: str = "/"
 
 
-def add_system_files(host: "ModelHost") -> None:
+def add_system_files(host: Machine) -> None:
     """Fill a new host's file tree."""
     files = host.files
     for path in ("/bin", "/boot", "/dev", "/home", "/lib", "/opt", "/srv", "/sys", "/usr/bin", "/var"):
@@ -87,7 +84,7 @@ def add_system_files(host: "ModelHost") -> None:
         _add_sysctl(host, name)
 
 
-def add_runtime_files(host: "ModelHost") -> None:
+def add_runtime_files(host: Machine) -> None:
     """What lies in /run from the boot on; /run/systemd/system tells that systemd runs."""
     for path in ("/run/netns", "/run/systemd/system", "/run/systemd/network", "/run/systemd/transient"):
         host.files.directory(path)
@@ -101,7 +98,7 @@ def _encoded(make: Callable[[Visitor], str], who: Visitor) -> bytes:
     return make(who).encode()
 
 
-def _add_sysctl(host: "ModelHost", name: str) -> None:
+def _add_sysctl(host: Machine, name: str) -> None:
     node = host.files.put("/proc/sys/" + name.replace(".", "/"))
     node.source = lambda who: f"{_net(host, who).sysctl[name]}\n".encode()
 
@@ -111,12 +108,13 @@ def _add_sysctl(host: "ModelHost", name: str) -> None:
     node.sink = sink
 
 
-def _net(host: "ModelHost", who: Visitor) -> Kernel:
+def _net(host: Machine, who: Visitor) -> Kernel:
     """The network namespace of whoever looks: these files show each process its own."""
-    return who.net if isinstance(who, Process) else host.kernel
+    net = getattr(who, "net", None)  # of a process; systemd and networkd look from the host's own
+    return net if isinstance(net, Kernel) else host.kernel
 
 
-def write_passwd(host: "ModelHost") -> None:
+def write_passwd(host: Machine) -> None:
     """Write /etc/passwd anew, for the accounts that there are."""
     lines = [f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:/bin/bash\n" for u in host.users.values()]
     host.files.put("/etc/passwd", "".join(lines))
@@ -137,7 +135,7 @@ def snmp(kernel: Kernel) -> str:
     )
 
 
-def mountinfo(host: "ModelHost") -> str:
+def mountinfo(host: Machine) -> str:
     """/proc/self/mountinfo: the disk, /proc, what is read-only, and every bind-mounted file."""
     state = "ro" if "/" in host.files.read_only else "rw"
     lines = [
@@ -157,7 +155,7 @@ def mountinfo(host: "ModelHost") -> str:
     return "\n".join(lines) + "\n"
 
 
-def mounts(host: "ModelHost") -> str:
+def mounts(host: Machine) -> str:
     """/proc/mounts, made from mountinfo."""
     rows = [line.split() for line in mountinfo(host).splitlines()]
     return "".join(f"{row[-2]} {row[4]} {row[-3]} {row[5]} 0 0\n" for row in rows)

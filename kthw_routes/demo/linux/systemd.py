@@ -5,10 +5,12 @@ its AccuracySec= lets it: real systemd chooses some moment until then.
 """
 
 import posixpath
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kthw_routes.demo.linux.files import FileError
 from kthw_routes.demo.linux.ini_files import command_line
+from kthw_routes.demo.linux.machine import Machine
+from kthw_routes.demo.linux.networkd import Networkd
 from kthw_routes.demo.linux.units import (
     ETC,
     TRANSIENT,
@@ -21,9 +23,6 @@ from kthw_routes.demo.linux.units import (
     unit_path,
     version_of,
 )
-
-if TYPE_CHECKING:
-    from kthw_routes.demo.host import ModelHost
 
 RUNNING: Final = frozenset(
     {
@@ -47,8 +46,9 @@ NO_PROGRAM: Final = 203
 class Systemd:
     """The service manager of one host."""
 
-    def __init__(self, host: "ModelHost") -> None:
+    def __init__(self, host: Machine, networkd: Networkd) -> None:
         self._host = host
+        self._networkd = networkd
         self._units: dict[str, Unit] = {}
         self.booted = host.clock.now()
 
@@ -220,7 +220,7 @@ class Systemd:
     def restart(self, name: str) -> int:
         """Stop and start a unit; see `start`."""
         if name == "systemd-networkd.service":
-            self._host.networkd.restart()
+            self._networkd.restart()
             return 0
         self._known(name, "not found")
         self.stop(name)

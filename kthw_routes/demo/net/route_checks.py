@@ -3,16 +3,30 @@
 import errno
 from dataclasses import replace
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from kthw_routes.demo.net.fib import FibRoute, NextHop, look_up
+from kthw_routes.demo.net.fib import FibRoute, NextHop, RouteTable, look_up
+from kthw_routes.demo.net.links import Link
 from kthw_routes.demo.net.netlink import ROUTE_ERRORS, SCOPE_OF_TYPE, KernelError, RouteType, Scope
 
-if TYPE_CHECKING:
-    from kthw_routes.demo.net.kernel import Kernel
+
+class Tables(Protocol):
+    """What a check asks of a kernel."""
+
+    def link(self, name: str) -> Link:
+        """The interface of this name. Raises KernelError ENODEV."""
+
+    def kind_of(self, ip: IPv4Address) -> RouteType:
+        """What the local table says of an address."""
+
+    def is_local_entry(self, ip: IPv4Address) -> bool:
+        """Whether the local table delivers this address to the host itself."""
+
+    def lookup_tables(self) -> tuple[RouteTable, ...]:
+        """What a look-up searches."""
 
 
-def check_route(kernel: "Kernel", route: FibRoute) -> FibRoute:
+def check_route(kernel: Tables, route: FibRoute) -> FibRoute:
     """The route as the kernel would hold it, its next hops resolved to interfaces.
 
     Raises:
@@ -36,7 +50,7 @@ def check_route(kernel: "Kernel", route: FibRoute) -> FibRoute:
     return replace(route, hops=hops)
 
 
-def _check_hop(kernel: "Kernel", hop: NextHop, route: FibRoute) -> NextHop:
+def _check_hop(kernel: Tables, hop: NextHop, route: FibRoute) -> NextHop:
     if route.scope == Scope.HOST:
         if hop.gateway:
             raise KernelError(errno.EINVAL, "Route with host scope can not have a gateway")
@@ -62,7 +76,7 @@ def _check_hop(kernel: "Kernel", hop: NextHop, route: FibRoute) -> NextHop:
     return replace(hop, device=way.device, scope=found.scope)
 
 
-def _check_onlink(kernel: "Kernel", hop: NextHop, gateway: IPv4Address, scope: int) -> NextHop:
+def _check_onlink(kernel: Tables, hop: NextHop, gateway: IPv4Address, scope: int) -> NextHop:
     if scope >= Scope.LINK:
         raise KernelError(errno.EINVAL, "Nexthop has invalid scope")
     if not hop.device:

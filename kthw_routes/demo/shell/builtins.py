@@ -1,13 +1,11 @@
 """The commands that are the shell itself: those that change it, or that only it can know."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kthw_routes.demo.linux.files import FileError
 from kthw_routes.demo.linux.process import Process
-
-if TYPE_CHECKING:
-    from kthw_routes.demo.shell.shell import Shell
+from kthw_routes.demo.shell.interface import RunningShell
 
 
 class ExitShell(Exception):
@@ -27,7 +25,7 @@ class LoopControl(Exception):
         self.again = again
 
 
-Builtin = Callable[["Shell", Process], int]
+Builtin = Callable[[RunningShell, Process], int]
 """Takes the shell and the command's own process (argv, redirected streams)."""
 
 
@@ -35,11 +33,11 @@ def _status(text: str) -> int:
     return int(text) & 0xFF if text.lstrip("-").isdigit() else 2
 
 
-def _exit(shell: "Shell", process: Process) -> int:
+def _exit(shell: RunningShell, process: Process) -> int:
     raise ExitShell(_status(process.argv[1]) if len(process.argv) > 1 else shell.status)
 
 
-def _cd(shell: "Shell", process: Process) -> int:
+def _cd(shell: RunningShell, process: Process) -> int:
     target = process.argv[1] if len(process.argv) > 1 else shell.value("HOME") or "/"
     if target == "-":
         target = shell.value("OLDPWD") or shell.process.cwd
@@ -59,14 +57,14 @@ def _cd(shell: "Shell", process: Process) -> int:
     return 0
 
 
-def _cannot_cd(shell: "Shell", target: str, reason: str) -> int:
+def _cannot_cd(shell: RunningShell, target: str, reason: str) -> int:
     if shell.kind == "sh":
         return shell.complain(f"cd: can't cd to {target}", 1, 2)
     shell.complain(f"cd: {target}: {reason}", 1, 1)
     return 1
 
 
-def _set(shell: "Shell", process: Process) -> int:
+def _set(shell: RunningShell, process: Process) -> int:
     arguments = process.arguments
     for i, argument in enumerate(arguments):
         if argument == "--":
@@ -88,7 +86,7 @@ def _set(shell: "Shell", process: Process) -> int:
     return 0
 
 
-def _export(shell: "Shell", process: Process) -> int:
+def _export(shell: RunningShell, process: Process) -> int:
     names = [a for a in process.arguments if not a.startswith("-")]
     for argument in names:
         name, equals, value = argument.partition("=")
@@ -103,14 +101,14 @@ def _export(shell: "Shell", process: Process) -> int:
     return 0
 
 
-def _unset(shell: "Shell", process: Process) -> int:
+def _unset(shell: RunningShell, process: Process) -> int:
     for name in process.arguments:
         shell.variables.pop(name, None)
         shell.process.env.pop(name, None)
     return 0
 
 
-def _read(shell: "Shell", process: Process) -> int:
+def _read(shell: RunningShell, process: Process) -> int:
     line = process.readline()
     text = line.decode("utf-8", "surrogateescape").rstrip("\n")
     names = [a for a in process.arguments if not a.startswith("-")] or ["REPLY"]
@@ -120,24 +118,24 @@ def _read(shell: "Shell", process: Process) -> int:
     return 0 if line.endswith(b"\n") else 1
 
 
-def _shift(shell: "Shell", process: Process) -> int:
+def _shift(shell: RunningShell, process: Process) -> int:
     count = int(process.argv[1]) if len(process.argv) > 1 and process.argv[1].isdigit() else 1
     shell.parameters = shell.parameters[count:]
     return 0
 
 
-def _break(_shell: "Shell", process: Process) -> int:
+def _break(_shell: RunningShell, process: Process) -> int:
     levels = int(process.argv[1]) if len(process.argv) > 1 and process.argv[1].isdigit() else 1
     raise LoopControl(levels, again=process.argv[0] == "continue")
 
 
-def _eval(shell: "Shell", process: Process) -> int:
+def _eval(shell: RunningShell, process: Process) -> int:
     from kthw_routes.demo.shell.parser import parse
 
     return shell.run_script(parse(" ".join(process.arguments)))
 
 
-def _command(shell: "Shell", process: Process) -> int:
+def _command(shell: RunningShell, process: Process) -> int:
     arguments = process.arguments
     if arguments and arguments[0] in ("-v", "-V"):
         paths = [shell.path_of(name) for name in arguments[1:]]
@@ -152,7 +150,7 @@ def _command(shell: "Shell", process: Process) -> int:
     return builtin(shell, process) if builtin else shell.run_program(process, 1)
 
 
-def _type(shell: "Shell", process: Process) -> int:
+def _type(shell: RunningShell, process: Process) -> int:
     status = 0
     for name in process.arguments:
         path = shell.path_of(name)
@@ -164,7 +162,7 @@ def _type(shell: "Shell", process: Process) -> int:
     return status
 
 
-def _umask(shell: "Shell", process: Process) -> int:
+def _umask(shell: RunningShell, process: Process) -> int:
     if process.arguments and process.arguments[0].isdigit():
         shell.process.umask = int(process.arguments[0], 8)
     else:
@@ -172,7 +170,7 @@ def _umask(shell: "Shell", process: Process) -> int:
     return 0
 
 
-def _echo(shell: "Shell", process: Process) -> int:
+def _echo(shell: RunningShell, process: Process) -> int:
     """dash's echo always takes backslash sequences, bash's only with -e."""
     if shell.kind == "sh":
         words = process.arguments
@@ -181,7 +179,7 @@ def _echo(shell: "Shell", process: Process) -> int:
     return shell.run_program(process, 1)
 
 
-def _nothing(_shell: "Shell", _process: Process) -> int:
+def _nothing(_shell: RunningShell, _process: Process) -> int:
     return 0
 
 

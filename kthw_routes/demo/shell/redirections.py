@@ -1,23 +1,20 @@
 """The shell's redirections: which stream of a command goes where."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from kthw_routes.demo.linux.files import FileError
 from kthw_routes.demo.linux.process import Process, Write
 from kthw_routes.demo.shell.expansion import expand_one
+from kthw_routes.demo.shell.interface import RunningShell
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.shell.syntax import Redirection
-
-if TYPE_CHECKING:
-    from kthw_routes.demo.shell.shell import Shell
 
 
 class RedirectionError(Exception):
     """A file could not be opened; the message is already on stderr."""
 
 
-def redirected(shell: "Shell", redirections: list[Redirection]) -> Process:
+def redirected(shell: RunningShell, redirections: list[Redirection]) -> Process:
     """The process with its streams redirected, in order. Raises RedirectionError."""
     process = replace(shell.process)
     extra: dict[int, Write] = {}
@@ -42,7 +39,7 @@ def redirected(shell: "Shell", redirections: list[Redirection]) -> Process:
     return process
 
 
-def _open_to_read(shell: "Shell", path: str) -> bytes:
+def _open_to_read(shell: RunningShell, path: str) -> bytes:
     if path == "/dev/null":
         return b""
     if path in ("/dev/stdin", "/dev/fd/0"):
@@ -53,7 +50,7 @@ def _open_to_read(shell: "Shell", path: str) -> bytes:
         raise _cannot(shell, "open", path, error) from None
 
 
-def _open_to_write(shell: "Shell", path: str, *, append: bool) -> Write:
+def _open_to_write(shell: RunningShell, path: str, *, append: bool) -> Write:
     match path:
         case "/dev/null":
             return _discard
@@ -68,7 +65,7 @@ def _open_to_write(shell: "Shell", path: str, *, append: bool) -> Write:
     return write
 
 
-def _cannot(shell: "Shell", verb: str, path: str, error: FileError) -> RedirectionError:
+def _cannot(shell: RunningShell, verb: str, path: str, error: FileError) -> RedirectionError:
     reason = error.reason
     if shell.kind == "sh":
         if reason == "No such file or directory":
