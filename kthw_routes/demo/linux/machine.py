@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from kthw_routes.demo.linux.clock import Clock
+from kthw_routes.demo.clock import Clock
 from kthw_routes.demo.linux.files import FileTree
 from kthw_routes.demo.linux.scheduler import Agenda
 from kthw_routes.demo.linux.users import User
