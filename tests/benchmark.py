@@ -32,7 +32,7 @@ def command(*arguments: str) -> Callable[[], float]:
 
 _FIRST_FRAME = """
 import asyncio, time
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from kthw_routes.wizard.app import WizardApp
 
 async def main():

@@ -26,8 +26,8 @@ from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.ssh.keys import private_text
 from kthw_routes.demo.topology import ADDRESSES
+from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
-from kthw_routes.settings import Settings
 from tests.wizard.driver import Driver, driving
 
 FOLDER = Path(__file__).parents[1] / "screenshots"

@@ -4,11 +4,11 @@ from kthw_routes.cli.command import RunningCommand
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import Step
 from kthw_routes.hosts.rollback_timer import Commitment
+from kthw_routes.options import Settings
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import outcome_json, plan_document, proof_json
 from kthw_routes.rollback import Fate
-from kthw_routes.settings import Settings
 from kthw_routes.undo.by_hand import ways_back
 from kthw_routes.words import NEXT_LAB, failed_wish, survival
 from kthw_routes.workflow.results import Report, exit_code

@@ -11,18 +11,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from kthw_routes.cli.end_signals import end_signals
 from kthw_routes.cli.output import Printer
 from kthw_routes.cli.prompts import TerminalAsker
+from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Step
 from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import model as finding_model
+from kthw_routes.options import Settings
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import plan_document
-from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
 from kthw_routes.words import summary
 from kthw_routes.workflow.connect import connect, nodes_source

@@ -18,9 +18,8 @@ from kthw_routes.export.save import write_file, write_folder
 from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import model as finding_model
 from kthw_routes.findings.model import Finding
-from kthw_routes.options import Options
+from kthw_routes.options import Options, Settings
 from kthw_routes.sanitize import clean_line, is_plain_name
-from kthw_routes.settings import Settings
 from kthw_routes.workflow.results import Inspection
 
 _STDOUT: Final = Path("-")
@@ -154,7 +153,8 @@ def _with_networks(inspection: Inspection, request: _Request, options: Options) 
     if request.interface is not None:
         return inspection, readings.assumed(cluster, request.format, request.interface, options.routes_on)
     read = [n.name for n in cluster.visited if n.name not in inspection.troubles]
-    return replace(inspection, cluster=cluster.with_selection(read)), readings.seen(inspection)
+    networks = readings.from_hosts(cluster, inspection.facts, inspection.routes_on)
+    return replace(inspection, cluster=cluster.with_selection(read)), networks
 
 
 def _heed(findings: tuple[Finding, ...], command: RunningCommand, *, aloud: bool = False) -> None:

@@ -11,10 +11,10 @@ import click
 
 from kthw_routes import __version__
 from kthw_routes.cli import standard_streams
-from kthw_routes.cli.end_signals import end_signals
 from kthw_routes.cli.options import EXPORT_FORMATS, json_option, node_options, ssh_options, wish_options, yes_option
+from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import ExitCode, KthwRoutesError
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -24,7 +24,7 @@ from kthw_routes.demo.clock import Clock
 from kthw_routes.demo.ssh.keys import new_key, private_text
 from kthw_routes.demo.ssh.server import LOOPBACK, SshServer
 from kthw_routes.demo.topology import Topology, build_cluster, next_addresses
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 
 _DISCARDS: Final = 3
 """How often files are looked for: whoever is still at work may make one more."""

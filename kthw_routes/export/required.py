@@ -6,11 +6,10 @@ from pathlib import PurePosixPath
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.export.formats import Format, Network
-from kthw_routes.facts import LinkSetup, NetworkSetup
+from kthw_routes.facts import HostFacts, LinkSetup, NetworkSetup
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.model import HeldRoute
 from kthw_routes.plan.wanted import wanted_routes
-from kthw_routes.workflow.results import Inspection
 
 Networks = Mapping[str, tuple[tuple[HeldRoute, ...], NetworkSetup]]
 """Node name -> its routes with their interfaces, and how its network is configured."""
@@ -67,17 +66,17 @@ def settled(cluster: Cluster, visited: Cluster) -> Cluster:
     return replace(cluster, nodes=tuple(told(n) for n in cluster))
 
 
-def seen(inspection: Inspection) -> Networks:
-    """The networks of the hosts that were read."""
+def from_hosts(cluster: Cluster, facts: Mapping[str, HostFacts], routes_on: RoutesOn) -> Networks:
+    """Return the networks of the hosts that were read; `facts`: by the node's name."""
     found: dict[str, tuple[tuple[HeldRoute, ...], NetworkSetup]] = {}
-    for name, facts in inspection.facts.items():
-        routes = wanted_routes(inspection.cluster, inspection.cluster.node(name), inspection.routes_on)
+    for name, read in facts.items():
+        routes = wanted_routes(cluster, cluster.node(name), routes_on)
         held = tuple(
             HeldRoute(w.prefix, w.next_hop, device)
             for w in routes
-            if (device := facts.device_towards(w.next_hop)) is not None
+            if (device := read.device_towards(w.next_hop)) is not None
         )
-        found[name] = (held, facts.network)
+        found[name] = (held, read.network)
     return found
 
 

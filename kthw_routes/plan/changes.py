@@ -47,6 +47,8 @@ class ChangeKind(StrEnum):
         return {"keep": "=", "add": "+", "replace": "!", "remove": "-", "foreign": "?", "stale": "~"}[self.value]
 
 
+MAX_PASTED: Final = 128 * 1024
+"""Bytes of a file's former content that are shown, to be pasted."""
 MAX_FILE: Final = 64 * 1024 * 1024
 """Bytes of a file that is read whole, to be written back changed; a larger one is left alone."""
 

@@ -4,12 +4,23 @@ Files of ours stand there whole. Of netplan's merged configuration nothing does:
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from kthw_routes.facts import HostFacts, HostFile, LinkSetup, NetworkSetup, Route
-from kthw_routes.record.json_plan import _DEVICE, _METRICS, _WORD
 from kthw_routes.record.json_values import Value
 from kthw_routes.sanitize import clean
+
+_DEVICE: Final = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
+
+
+_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
+
+
+_METRICS: Final = re.compile(r"(?:[a-z]{1,20} [0-9]{1,10}(?: (?!$)|$))*")
+"""What else a route may say: `mtu 1400 rtt 20`, or nothing."""
+
 
 Json = Mapping[str, object]
 

@@ -10,7 +10,6 @@ Each row of a host's routes and names has a `code`, one stable word for what is 
 - null in an undo, whose rows are compared with what stood there before a run.
 """
 
-import re
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 from typing import Final
@@ -26,11 +25,6 @@ from kthw_routes.record.json_facts import Json, facts_json, route_json
 from kthw_routes.sanitize import clean
 
 VERSION: Final = 1
-
-_DEVICE: Final = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
-_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
-_METRICS: Final = re.compile(r"(?:[a-z]{1,20} [0-9]{1,10}(?: (?!$)|$))*")
-"""What else a route may say: `mtu 1400 rtt 20`, or nothing."""
 
 
 def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding], *, is_undo: bool = False) -> Json:

@@ -8,12 +8,11 @@ from kthw_routes import __version__
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import HostOutcome
 from kthw_routes.findings.model import Finding
-from kthw_routes.plan.changes import FileChange, HostPlan, Plan
+from kthw_routes.plan.changes import MAX_PASTED, FileChange, HostPlan, Plan
 from kthw_routes.proof import diagnosis
 from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sanitize import cell, clean, inline
-from kthw_routes.undo.by_hand import MAX_PASTED, ways_back
 
 _BACKTICKS: Final = re.compile("`+")
 
@@ -83,8 +82,17 @@ def _file(change: FileChange) -> Iterator[str]:
             yield from (*_fenced(lines), "")
 
 
-def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None, run: str) -> Iterator[str]:
-    """What stands after the log: how hosts ended, the proof, the inverse commands. `run`: its name."""
+def tail(
+    outcomes: Mapping[str, HostOutcome], proof: Proof | None, run: str, undo_commands: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """Yield what follows the log: how hosts ended, the proof, how to undo.
+
+    Args:
+        outcomes: by the host's name.
+        proof: None where there was none.
+        run: its name.
+        undo_commands: the host's name -> the shell lines that undo the run there by hand, for root.
+    """
     yield ""
     yield "## Result"
     yield ""
@@ -98,9 +106,9 @@ def tail(plan: Plan, outcomes: Mapping[str, HostOutcome], proof: Proof | None, r
     yield f"`kthw-routes undo {run}` takes back what is still as this run left it."
     yield "By hand, as long as nobody changed anything since:"
     yield ""
-    for way in ways_back(plan, outcomes):
+    for host, lines in undo_commands.items():
         # A fence, not indentation: a here-document has to begin at the margin to be pasted.
-        yield from (f"On {way.host}, as root:", "", *_fenced(way.lines, "sh"), "")
+        yield from (f"On {host}, as root:", "", *_fenced(lines, "sh"), "")
 
 
 def _proof(proof: Proof) -> Iterator[str]:

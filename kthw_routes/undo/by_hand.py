@@ -6,16 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from textwrap import wrap
-from typing import Final
 
 from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.hosts.programs import ETC_HOSTS
 from kthw_routes.persistence import netplan, unit
-from kthw_routes.plan.changes import FileChange, HostPlan, Plan
+from kthw_routes.plan.changes import MAX_PASTED, FileChange, HostPlan, Plan
 from kthw_routes.sanitize import clean
-
-MAX_PASTED: Final = 128 * 1024
-"""Bytes of a file's former content that are shown, to be pasted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from kthw_routes.errors import ExitCode
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab

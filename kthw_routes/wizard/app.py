@@ -12,7 +12,7 @@ from textual.screen import Screen
 
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import Event
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.modals.confirm import Confirm

@@ -15,10 +15,9 @@ from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
 from kthw_routes.events import Emit, Event, EventKind, Step
 from kthw_routes.findings.model import Finding
 from kthw_routes.hosts.fleet import Stop
-from kthw_routes.options import Options
+from kthw_routes.options import Options, Settings
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.history import read_runs
-from kthw_routes.settings import Settings
 from kthw_routes.sources.linode.token import NoToken, Token, find_token
 from kthw_routes.ssh.session import Asker
 from kthw_routes.wizard import own_nodes

@@ -19,7 +19,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
-from kthw_routes.cli.end_signals import end_signals
+from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import ExitCode
 
 if TYPE_CHECKING:

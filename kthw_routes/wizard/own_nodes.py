@@ -7,8 +7,7 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.node_names import expected_pod_cidr, natural_order
-from kthw_routes.options import DEFAULT_OPTIONS, Options
-from kthw_routes.settings import Settings
+from kthw_routes.options import DEFAULT_OPTIONS, Options, Settings
 from kthw_routes.sources.inventory.values import address_of
 
 _FIRST: Final = {Role.WORKER: "worker-0", Role.CONTROLLER: "controller-0"}

@@ -14,8 +14,7 @@ from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import regions
 from kthw_routes.findings.model import Finding
 from kthw_routes.hosts.fleet import Stop
-from kthw_routes.options import Options
-from kthw_routes.settings import Settings
+from kthw_routes.options import Options, Settings
 from kthw_routes.sources import Source
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.linode.token import Token

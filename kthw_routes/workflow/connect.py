@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from kthw_routes.errors import UsageError
 from kthw_routes.local_files import state_folder
+from kthw_routes.options import Settings
 from kthw_routes.sanitize import clean_line
-from kthw_routes.settings import Settings
 from kthw_routes.sources import Source
 from kthw_routes.ssh.session import Asker
 

@@ -38,6 +38,7 @@ from kthw_routes.sources.discovery import Discovery
 from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.ssh.session import Session
 from kthw_routes.undo import plan as undo_plan
+from kthw_routes.undo.by_hand import ways_back
 from kthw_routes.workflow.confirm import Switches
 from kthw_routes.workflow.results import Inspection, Report, Review
 
@@ -243,7 +244,8 @@ class Walk:
         """Write the end of the transcript and close the run's folder, if there is one. Never raises: see `record`."""
         run = self._run
         if run is not None:
-            run.write(tail(report.review.plan, report.outcomes, proof, run.folder.name))
+            by_hand = {way.host: way.lines for way in ways_back(report.review.plan, report.outcomes)}
+            run.write(tail(report.outcomes, proof, run.folder.name, by_hand))
             run.note({"end": {name: o.state for name, o in report.outcomes.items()}})
             run.close()
             self.record, self._run = run, None

@@ -9,7 +9,7 @@ from typing import Protocol
 from kthw_routes.demo.api.account import DEMO_TOKEN, Account, LinodeInstance
 from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from tests.journeys.running import Answer, Running
 from tests.nodes.lab import NodeLab
 

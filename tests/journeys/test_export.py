@@ -15,7 +15,7 @@ import yaml
 from kthw_routes.cli.export import export
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from tests.journeys.looking import comes_true, names_block, pod_routes, tables, wanted
 from tests.journeys.stage import WORKERS, Model, OwnMachines, RealNodes, Stage
 from tests.nodes.flavours import Flavour

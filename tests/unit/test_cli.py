@@ -14,9 +14,9 @@ from kthw_routes.cli.options import EXPORT_FORMATS
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.export.formats import FORMATS
+from kthw_routes.options import Settings
 from kthw_routes.plan.changes import Plan
 from kthw_routes.record.json_plan import VERSION, plan_document
-from kthw_routes.settings import Settings
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kthw_routes.cli.end_signals import end_signals
+from kthw_routes.end_signals import end_signals
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 

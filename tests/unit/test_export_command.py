@@ -19,7 +19,7 @@ from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.export.document import BY, Document
 from kthw_routes.export.formats import FORMATS
 from kthw_routes.export.save import write_file, write_folder
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from tests.unit.odd_files import ODD_FILES, odd_file
 
 NODE = """

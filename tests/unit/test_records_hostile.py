@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from kthw_routes.cli.undo import chosen, list_runs, run_json, undo
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.iproute2.commands import RouteCommand, Verb, pod_route
+from kthw_routes.options import Settings
 from kthw_routes.persistence.unit import TIMER
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, RouteChange
 from kthw_routes.plan.etc_hosts import edit
@@ -24,7 +25,6 @@ from kthw_routes.record.history import Kind, PastRun, read_run, read_runs
 from kthw_routes.record.journal import host_record
 from kthw_routes.record.run import Run
 from kthw_routes.sanitize import clean_line
-from kthw_routes.settings import Settings
 from tests.unit.builders import facts, ip, net, worker
 from tests.unit.test_runs import BOTH, END, FIRST, SECOND, THIRD, write_run
 

@@ -10,12 +10,12 @@ import pytest
 
 from kthw_routes.cli.undo import list_runs, run_json
 from kthw_routes.errors import UsageError
+from kthw_routes.options import Settings
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.plan.compare import make
 from kthw_routes.record.history import Kind, read_run, read_runs
 from kthw_routes.record.journal import host_record
 from kthw_routes.record.json_plan import plan_document
-from kthw_routes.settings import Settings
 from tests.unit.builders import bare_facts, cluster
 
 NODES = cluster(2, 0)

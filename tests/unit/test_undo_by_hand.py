@@ -18,7 +18,9 @@ ADDED = tuple(FileChange(ChangeKind.ADD, p, None, b"new\n", 0o644, "holds", fold
 def shown(host: HostPlan) -> tuple[list[str], list[str]]:
     """The transcript before the log, and behind it."""
     outcome = HostOutcome(host.node, HostState.DONE, changes_sent=host.changes)
-    return list(head(cluster(), Plan((host,)), ())), list(tail(Plan((host,)), {host.node: outcome}, None, "R"))
+    outcomes = {host.node: outcome}
+    by_hand = {way.host: way.lines for way in ways_back(Plan((host,)), outcomes)}
+    return list(head(cluster(), Plan((host,)), ())), list(tail(outcomes, None, "R", by_hand))
 
 
 def back(host: HostPlan) -> list[str]:

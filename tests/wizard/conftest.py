@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 
 
 @pytest.fixture(autouse=True)

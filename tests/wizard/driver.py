@@ -11,8 +11,8 @@ from textual.widgets import Button, Static
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
+from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
-from kthw_routes.settings import Settings
 from kthw_routes.wizard.app import WizardApp
 from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.steps.base import StepScreen

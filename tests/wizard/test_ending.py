@@ -7,9 +7,9 @@ import pytest
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import Cancelled
+from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
 from kthw_routes.record.history import read_runs
-from kthw_routes.settings import Settings
 from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.prompts import WizardAsker

@@ -4,7 +4,7 @@ import pytest
 from textual.widgets import TextArea
 
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from kthw_routes.wizard.modals.keys import ShowKeys
 from kthw_routes.wizard.modals.text import ShowCommands
 from kthw_routes.wizard.themes import cut_middle

@@ -12,9 +12,9 @@ from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.ssh.server import Manners
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import HostState
+from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
 from kthw_routes.record.lock import ClusterLock
-from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.steps.run import RunStep

@@ -9,7 +9,7 @@ from textual.widgets import Button, Input, Static
 from kthw_routes.cluster import Endpoint, PodCidrSource, Selection
 from kthw_routes.demo.api.server import Fault
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from kthw_routes.wizard.modals.node_form import NodeForm
 from tests.wizard.driver import Driver, driving
 

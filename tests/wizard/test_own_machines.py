@@ -12,7 +12,7 @@ from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.linux.pods import add_worker_files
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.errors import ExitCode
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from kthw_routes.sources.inventory import parse, read
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.node_editor import OwnNodeForm

@@ -7,10 +7,9 @@ from textual.widgets import TextArea
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.events import HostState
-from kthw_routes.options import NamesOn
+from kthw_routes.options import NamesOn, Settings
 from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan.changes import ChangeKind
-from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.choose_manager import ChooseManager
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.text import ShowCommands, WholeText

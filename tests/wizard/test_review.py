@@ -7,9 +7,8 @@ import pytest
 
 from kthw_routes.cluster import Cluster
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.options import Options, RoutesOn
+from kthw_routes.options import Options, RoutesOn, Settings
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Leftover, Plan
-from kthw_routes.settings import Settings
 from kthw_routes.wizard.text import review_rows
 from kthw_routes.workflow.results import Inspection, Review
 from tests.wizard.driver import driving, said

@@ -10,7 +10,7 @@ from kthw_routes.cluster import Endpoint
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.demo.ssh.server import Manners
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from kthw_routes.wizard.modals.secret import AskSecret
 from tests.wizard.driver import Driver, driving
 

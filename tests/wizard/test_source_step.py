@@ -8,7 +8,7 @@ from textual.widgets import Input
 from kthw_routes.demo.api.server import Fault
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
-from kthw_routes.settings import Settings
+from kthw_routes.options import Settings
 from kthw_routes.wizard.state import SourceKind
 from tests.wizard.driver import driving
 

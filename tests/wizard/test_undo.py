@@ -6,8 +6,8 @@ import pytest
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
+from kthw_routes.options import Settings
 from kthw_routes.record.history import read_runs
-from kthw_routes.settings import Settings
 from kthw_routes.wizard.modals.confirm import Confirm
 from tests.wizard.driver import Driver, driving, said
 

@@ -5,8 +5,7 @@ import pytest
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import HostState
-from kthw_routes.options import NamesOn
-from kthw_routes.settings import Settings
+from kthw_routes.options import NamesOn, Settings
 from tests.wizard.driver import driving
 
 pytestmark = pytest.mark.wizard

@@ -14,9 +14,9 @@ from typing import Final, TypeVar
 
 from kthw_routes.cluster import Endpoint, Role
 from kthw_routes.findings.model import Finding, Level
+from kthw_routes.options import OwnSettings
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory import values
-from kthw_routes.sources.inventory.model import OwnSettings
 from kthw_routes.sources.inventory.nodes import Draft, Reading
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong, quoted
 

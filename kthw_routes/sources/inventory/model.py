@@ -7,8 +7,7 @@ from pathlib import Path
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node
 from kthw_routes.findings.model import Finding
-from kthw_routes.options import NamesOn, RoutesOn
-from kthw_routes.persistence.model import Persist
+from kthw_routes.options import OwnSettings
 
 
 class InventoryKind(StrEnum):
@@ -18,21 +17,6 @@ class InventoryKind(StrEnum):
     MACHINES = "KTHW machines.txt"
     ANSIBLE_INI = "Ansible inventory (INI)"
     ANSIBLE_YAML = "Ansible inventory (YAML)"
-
-
-@dataclass(frozen=True, slots=True)
-class OwnSettings:
-    """What the file says beside its nodes; each None where it does not say."""
-
-    cluster_cidr: IPv4Network | None = None
-    user: str | None = None
-    """The SSH user of nodes that name none of their own."""
-    identity: Path | None = None
-    """The private key: `~` expanded, relative paths taken from the file's folder. It need not exist."""
-    hosts_file: bool | NamesOn | None = None
-    """On which nodes /etc/hosts gets the workers' names; true: the controllers, false: none."""
-    persist: Persist | None = None
-    routes_on: RoutesOn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import TypeVar
 from kthw_routes.cluster import Endpoint, Node, PodCidrSource, Role
 from kthw_routes.findings.model import Finding
 from kthw_routes.node_names import expected_pod_cidr, natural_order
+from kthw_routes.options import OwnSettings
 from kthw_routes.sources.inventory import pod_cidrs
-from kthw_routes.sources.inventory.model import OwnSettings
 from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated, Wrong, quoted
 from kthw_routes.sources.inventory.values import address_of, internal_ip
 

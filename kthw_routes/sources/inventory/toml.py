@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from kthw_routes.cluster import Role
-from kthw_routes.options import NamesOn, RoutesOn
+from kthw_routes.options import NamesOn, OwnSettings, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.sources.inventory import values
-from kthw_routes.sources.inventory.model import OwnSettings
 from kthw_routes.sources.inventory.nodes import Draft, Reading
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, quoted
 from kthw_routes.sources.inventory.toml_positions import Positions, positions_in

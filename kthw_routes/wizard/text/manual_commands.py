@@ -8,12 +8,12 @@ from kthw_routes.cluster import Node
 from kthw_routes.events import Step
 from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import write_files
+from kthw_routes.options import Settings
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.managers import manager_of
 from kthw_routes.persistence.model import Manager
 from kthw_routes.plan.changes import FileChange, HostPlan
 from kthw_routes.sanitize import clean_line
-from kthw_routes.settings import Settings
 from kthw_routes.sources.linode.token import DEFAULT_URL
 from kthw_routes.undo.by_hand import here_document, ways_back
 from kthw_routes.wizard.controller import Journey
