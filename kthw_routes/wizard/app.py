@@ -22,10 +22,7 @@ from kthw_routes.wizard.modals.secret import AskSecret
 from kthw_routes.wizard.prompts import HostKeysQuestion, Question, SecretQuestion, WizardAsker
 from kthw_routes.wizard.steps import STEPS
 from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.steps.nodes import NodesStep
-from kthw_routes.wizard.steps.run import RunStep
 from kthw_routes.wizard.themes import DAY, NIGHT
-from kthw_routes.wizard.widgets.table import Rows
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
@@ -58,12 +55,13 @@ class WizardApp(App[ExitCode]):
         self.asker = WizardAsker(self._put_question)
         self.journey = Journey(settings, lab, self.asker, self.jobs.emit)
         titles = tuple(step.title_word for step in STEPS)
-        self.steps = tuple(step(titles, number) for number, step in enumerate(STEPS))
+        self.steps = tuple(step(self, titles, number) for number, step in enumerate(STEPS))
         self.here = 0
         self._dirty = True
         self._ticking = False
         self._questions: list[Question] = []
         self._question_screen: AskHostKeys | AskSecret | None = None
+        self._quit_question: Confirm | None = None
         self._quitting = False
         self.register_theme(NIGHT)
         self.register_theme(DAY)
@@ -75,7 +73,7 @@ class WizardApp(App[ExitCode]):
         for number, step in enumerate(self.steps):
             self.install_screen(step, str(number))
         await self.push_screen("0")
-        self.theme_changed_signal.subscribe(self, self._repaint)
+        self.theme_changed_signal.subscribe(self, lambda _theme: self.redraw())
         self.step.entered()
         self._focus_first()
         self.set_interval(_TICK, self.tick)
@@ -91,7 +89,7 @@ class WizardApp(App[ExitCode]):
     def walk(self, by: int) -> None:
         """Go on (1) or back (-1), past steps in which there is nothing to do."""
         target = self.here + by
-        while 0 <= target < len(self.steps) and self.steps[target].is_skipped(self.journey):
+        while 0 <= target < len(self.steps) and self.steps[target].is_skipped:
             target += by
         if 0 <= target < len(self.steps):
             self.run_worker(self._go_to(target), exclusive=True, group="walk")
@@ -106,11 +104,9 @@ class WizardApp(App[ExitCode]):
             self._focus_first()
 
     def _focus_first(self) -> None:
-        if self.step.first_focus:
-            for widget in self.step.query(self.step.first_focus):
-                if widget.focusable:
-                    widget.focus()
-                    return
+        widget = self.step.first_focus
+        if widget is not None and widget.focusable:
+            widget.focus()
 
     # --- what threads left ---
 
@@ -141,13 +137,6 @@ class WizardApp(App[ExitCode]):
         self.journey.note(event)
         for step in self.steps:
             step.heard(event)
-
-    def _repaint(self, _theme: object) -> None:
-        for step in self.steps:
-            if step.is_mounted:
-                for rows in step.query(Rows):
-                    rows.repaint()
-        self.redraw()
 
     # --- what threads want to know ---
 
@@ -243,37 +232,27 @@ class WizardApp(App[ExitCode]):
     # --- the end ---
 
     async def action_quit(self) -> None:
-        """Leave. In the middle of a run, say first what is done and what is not."""
-        step = self.step
-        if isinstance(step, RunStep) and step.busy and not self._quitting:
-            if any(isinstance(s, Confirm) for s in self.screen_stack):
-                self.leave()
-                return
-            self.push_screen(
-                Confirm("Quit in the middle of the run?", step.standing(), "Keep running", quit="End it and quit"),
-                lambda answer: self.leave() if answer else None,
-            )
+        """Leave. Where a step has something to ask first, ask; whoever wants to quit once more has answered."""
+        questions = (step.quit_question() for step in (self.step, *self.steps))
+        question = next((q for q in questions if q is not None), None)
+        if question is None or self._quit_question is not None:
+            self.leave()
             return
-        if any(isinstance(s, NodesStep) and s.has_unsaved for s in self.steps) and not self._quitting:
-            if any(isinstance(s, Confirm) for s in self.screen_stack):
+
+        def answered(answer: str | None) -> None:
+            self._quit_question = None
+            if answer:
                 self.leave()
-                return
-            words = (
-                "The nodes that you typed in are saved nowhere. In step 2, s saves them as a file for the next time."
-            )
-            self.push_screen(
-                Confirm("Quit without saving the nodes?", words, "Stay", quit="Quit"),
-                lambda answer: self.leave() if answer else None,
-            )
-            return
-        self.leave()
+
+        self._quit_question = question
+        self.push_screen(question, answered)
 
     def leave(self) -> None:
         """End what is under way and go; never waits for a host."""
         if self._quitting:
             return
         self._quitting = True
-        running = isinstance(self.step, RunStep) and bool(self.step.busy)
+        running = self.step.is_changing_hosts
         self.journey.stop(now=True)
         self.asker.withdraw()
         if running:

@@ -125,6 +125,11 @@ class Journey:
         """The token with which the nodes were found."""
         return self.found.token if self.found else None
 
+    @property
+    def settings_of_source(self) -> Settings:
+        """The settings that hold for the nodes found; before any are, those of the command line."""
+        return self.found.settings if self.found else self.settings
+
     def find(self, source: SourceChoice, token: Token | None) -> Found:
         """Ask the source for the nodes. Blocks. Raises KthwRoutesError."""
         return self._origins.find(source, token, self.choices.options, self._heeded)
@@ -172,9 +177,8 @@ class Journey:
 
     def inventory_text(self) -> str:
         """The nodes as an inventory file, with what was read on them. Raises UsageError where they cannot be one."""
-        settings = self.found.settings if self.found else self.settings
         cluster = self.cluster if self.inspection is None or self.is_stale else self.inspection.cluster
-        return own_nodes.inventory_text(cluster, settings, self.choices.options)
+        return own_nodes.inventory_text(cluster, self.settings_of_source, self.choices.options)
 
     def leave_out(self, node: Node) -> None:
         """Leave a node out, or take it in again."""

@@ -85,6 +85,11 @@ _STYLES: Final[dict[tuple[str, Tone], Style]] = {}
 """Theme and tone -> style: colours are slow to work out, and a big table has thousands of cells."""
 
 
+def quiet(text: str) -> Words:
+    """Text of second rank."""
+    return Words(text, Tone.QUIET)
+
+
 def content(*parts: Words | str) -> Content:
     """Styled text for a widget; nothing in it is read as markup."""
     pieces = [p if isinstance(p, Words) else Words(p) for p in parts]

@@ -16,11 +16,10 @@ from kthw_routes.persistence.model import Persist
 from kthw_routes.wizard.app import WizardApp
 from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.widgets.answers import Answers
+from kthw_routes.wizard.widgets.choices import ChoiceList, TickBox
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import Status
 from kthw_routes.wizard.widgets.table import Rows
-from kthw_routes.wizard.widgets.tick import Tick
 
 W = TypeVar("W", bound=Widget)
 
@@ -103,9 +102,9 @@ class Driver:
     async def acknowledge(self) -> None:
         """Tick every warning."""
         for view in self.step.query(FindingView):
-            for tick in view.query(Tick):
-                if not tick.value:
-                    tick.action_tick()
+            for box in view.query(TickBox):
+                if not box.value:
+                    box.toggle()
         await self.settle()
 
     async def answer(self, persist: Persist) -> None:
@@ -113,7 +112,7 @@ class Driver:
         options = self.journey.choices.options
         if self.step.title_word != "Routes" or options.persist is not None:
             return
-        answers = self.step.query_one("#persist", Answers)
+        answers = self.step.query_one("#persist", ChoiceList)
         if answers.display and not answers.disabled:
             answers.focus()
             await self.press("up", "up", *(("down",) if persist is Persist.AUTO else ()), "space")

@@ -13,9 +13,7 @@ from kthw_routes.plan.changes import ChangeKind
 from kthw_routes.wizard.modals.choose_manager import ChooseManager
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.text import ShowCommands, WholeText
-from kthw_routes.wizard.widgets.answers import Answers
-from kthw_routes.wizard.widgets.spin import Spin
-from kthw_routes.wizard.widgets.tick import Tick
+from kthw_routes.wizard.widgets.choices import ChoiceList, LineSelect, TickBox
 from tests.wizard.driver import Driver, driving, said
 
 pytestmark = pytest.mark.wizard
@@ -44,16 +42,16 @@ async def test_the_question_wants_an_answer_and_auto_says_what_it_found(
     async with driving(lab, settings, size) as driver:
         await driver.go("Routes")
         assert "Shall these routes survive a reboot?" in driver.text()
-        answers = driver.step.query_one("#persist", Answers)
+        answers = driver.step.query_one("#persist", ChoiceList)
         assert answers.has_focus, "the eye falls on the question"
-        assert answers.ticked is None
+        assert "(●)" not in driver.text()
         assert "say whether the routes shall survive a reboot" in driver.status()
         assert driver.is_disabled("next")
         await driver.press("ctrl+n")
         assert driver.step.title_word == "Routes"
         assert "At the next reboot the routes are gone" in driver.static("#detail").replace("\n", " ")
         await driver.press("down")
-        assert answers.ticked is None, "moving ticks nothing"
+        assert "(●)" not in driver.text(), "moving ticks nothing"
         assert "networkd on all 3 hosts: systemd-networkd rules eth0" in driver.static("#detail")
         assert not [row for row in driver.rows("#changes") if "90-kthw-routes.conf" in row[2]]
         await driver.press("space")
@@ -121,7 +119,7 @@ async def test_another_manager_is_chosen_by_name_and_one_that_cannot_wants_a_tic
 async def test_what_was_given_on_the_command_line_is_the_answer(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, replace(settings, persist="auto")) as driver:
         await driver.go("Routes")
-        assert driver.step.query_one("#persist", Answers).ticked == 1
+        assert "(●) Yes, as found on each host (auto)" in driver.text()
         assert driver.step.query_one("#changes").has_focus
         assert not driver.is_disabled("next")
 
@@ -149,7 +147,7 @@ async def test_forwarding_and_names_are_choices_beside_it(lab: EmbeddedLab, sett
     async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Routes")
         assert not driver.step.query_one("#template").display, "offered only where it applies"
-        tick = driver.step.query_one("#forward", Tick)
+        tick = driver.step.query_one("#forward", TickBox)
         tick.focus()
         await driver.settle()
         assert "net.ipv4.ip_forward is 0 on worker-0, worker-1, worker-2" in driver.static("#detail")
@@ -160,7 +158,7 @@ async def test_forwarding_and_names_are_choices_beside_it(lab: EmbeddedLab, sett
             "worker-1",
             "worker-2",
         ]
-        names = driver.step.query_one("#names", Spin)
+        names = driver.step.query_one("#names", LineSelect)
         names.focus()
         await driver.press("right")
         assert driver.journey.choices.options.names_on is NamesOn.WORKERS
@@ -206,7 +204,7 @@ async def test_where_cloud_init_writes_the_hosts_file_its_template_is_offered(
     host.files.put("/etc/cloud/templates/hosts.debian.tmpl", "127.0.0.1 localhost\n")
     async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Routes")
-        tick = driver.step.query_one("#template", Tick)
+        tick = driver.step.query_one("#template", TickBox)
         assert tick.display
         tick.focus()
         await driver.settle()

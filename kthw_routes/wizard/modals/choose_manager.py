@@ -3,12 +3,12 @@
 from typing import Final
 
 from textual.app import ComposeResult
-from textual.widgets import Button, Static
+from textual.widgets import Button, OptionList, Static
 
 from kthw_routes.persistence import ifupdown, netplan
 from kthw_routes.persistence.model import Manager
 from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.widgets.tick import Option, Pick
+from kthw_routes.wizard.widgets.choices import PickList
 
 _WHAT: Final = {
     Manager.NETPLAN: str(netplan.PATH),
@@ -30,13 +30,14 @@ class ChooseManager(Dialog[Manager]):
 
     def __init__(self, chosen: Manager | None) -> None:
         super().__init__()
-        self._index = list(Manager).index(chosen or Manager.NETPLAN)
+        self._managers = PickList(id="manager")
+        self._show(list(Manager).index(chosen or Manager.NETPLAN))
 
     def compose_body(self) -> ComposeResult:
         """What that means, and the managers."""
         yield Static(_WHY, markup=False)
         yield Static()
-        yield Pick(tuple(Option(str(m), _WHAT[m]) for m in Manager), self._index, id="manager")
+        yield self._managers
 
     def compose_buttons(self) -> ComposeResult:
         """Take it or not."""
@@ -45,13 +46,21 @@ class ChooseManager(Dialog[Manager]):
 
     def on_mount(self) -> None:
         """Choose at once."""
-        self.query_one(Pick).focus()
+        self._managers.focus()
 
-    def on_pick_submitted(self, event: Pick.Submitted) -> None:
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """The cursor chooses."""
+        event.stop()
+        self._show(event.option_index)
+
+    def on_pick_list_submitted(self, event: PickList.Submitted) -> None:
         """Enter takes it."""
         event.stop()
         self.answer("ok")
 
+    def _show(self, chosen: int) -> None:
+        self._managers.show([(str(m), _WHAT[m]) for m in Manager], chosen)
+
     def answer(self, _button: str) -> None:
         """The one that is chosen."""
-        self.dismiss(list(Manager)[self.query_one(Pick).index])
+        self.dismiss(list(Manager)[self._managers.highlighted or 0])

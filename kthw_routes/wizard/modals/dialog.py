@@ -28,11 +28,15 @@ class Dialog(ModalScreen[T | None], Generic[T]):
     ]
     heading = ""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._body = VerticalScroll(id="dialog-body", can_focus=False)
+
     def compose(self) -> ComposeResult:
         """Title, body, buttons."""
         with Vertical(id="dialog"):
             yield Static(content(Words(self.heading, Tone.NEW)), id="dialog-title")
-            with VerticalScroll(id="dialog-body", can_focus=False):
+            with self._body:
                 yield from self.compose_body()
             with Horizontal(id="dialog-buttons"):
                 buttons = tuple(self.compose_buttons())
@@ -50,7 +54,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
 
     def action_scroll_body(self, by: int) -> None:
         """Scroll what does not fit."""
-        self.query_one("#dialog-body").scroll_relative(y=by, animate=False)
+        self._body.scroll_relative(y=by, animate=False)
 
     def action_cancel(self) -> None:
         """No answer."""

@@ -19,6 +19,7 @@ class AskHostKeys(Dialog[str]):
     def __init__(self, keys: Sequence[NewHostKey]) -> None:
         super().__init__()
         self._keys = keys
+        self._trust = Button("Trust them", id="trust", variant="primary", compact=True)
 
     def compose_body(self) -> ComposeResult:
         """The keys, and how to compare them."""
@@ -37,11 +38,11 @@ class AskHostKeys(Dialog[str]):
     def compose_buttons(self) -> ComposeResult:
         """Without trust, these hosts are skipped."""
         yield Button("Skip these hosts", id="cancel", compact=True)
-        yield Button("Trust them", id="trust", variant="primary", compact=True)
+        yield self._trust
 
     def on_mount(self) -> None:
         """The usual answer is one key away."""
-        self.query_one("#trust").focus()
+        self._trust.focus()
 
     def answer(self, button: str) -> None:
         """They are trusted."""

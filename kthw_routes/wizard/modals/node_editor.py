@@ -5,24 +5,22 @@ from dataclasses import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input, Select, Static
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource, Role
 from kthw_routes.wizard import entries
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.own_nodes import likely_name, likely_pod_cidr, typed
-from kthw_routes.wizard.themes import content
-from kthw_routes.wizard.widgets.spin import Spin
-from kthw_routes.words import Tone, Words
+from kthw_routes.wizard.widgets.choices import LineSelect
+from kthw_routes.wizard.widgets.field import FIELD_TITLES, Field
+from kthw_routes.words import Tone
 
-_ROLES = tuple(Role)
 _HINTS = {
     "name": "as the other nodes shall know it",
     "ssh": "user@host:port; user and port may be left out",
     "internal": "the next hop for the others; empty: the SSH address",
     "pod_cidr": "what the node's own CNI configuration says counts more",
 }
-_TITLES = {"name": "name", "ssh": "SSH", "internal": "internal address", "pod_cidr": "pod CIDR"}
 
 
 class OwnNodeForm(Dialog[Node]):
@@ -40,24 +38,27 @@ class OwnNodeForm(Dialog[Node]):
         self._pods = str(self._node.pod_cidr or "") if node else self._likely_pods(self._node.name)
         """What was put into the field; while it says it still, it follows the name."""
         self._is_stated = self._node.pod_cidr_source is PodCidrSource.TYPED
+        self._role = self._node.role
+        self._select = LineSelect(tuple(Role), self._role, id="role")
+        ssh, internal = self._node.ssh, str(self._node.internal or "")
+        texts = {
+            "name": self._node.name,
+            "ssh": str(ssh or ""),
+            "internal": "" if ssh is not None and internal == ssh.host else internal,
+            "pod_cidr": self._pods,
+        }
+        self._fields = {
+            name: Field(name, FIELD_TITLES[name], Input(t, id=name, compact=True, classes="field-input"), _HINTS[name])
+            for name, t in texts.items()
+        }
 
     def compose_body(self) -> ComposeResult:
         """Name, role, SSH, internal address, pod CIDR."""
-        node = self._node
-        same = node.ssh is not None and str(node.internal) == node.ssh.host
-        yield from self._field("name", node.name)
+        yield self._fields["name"]
         with Horizontal(classes="field"):
             yield Static("role", classes="field-title", markup=False)
-            yield Spin("", tuple(str(r) for r in _ROLES), _ROLES.index(node.role), id="role")
-        yield from self._field("ssh", str(node.ssh or ""))
-        yield from self._field("internal", "" if same else str(node.internal or ""))
-        yield from self._field("pod_cidr", self._pods)
-
-    def _field(self, name: str, value: str) -> ComposeResult:
-        with Horizontal(classes="field", id=f"{name}-field"):
-            yield Static(_TITLES[name], classes="field-title", markup=False)
-            yield Input(value, id=name, compact=True, classes="field-input")
-        yield Static(content(Words(_HINTS[name], Tone.QUIET)), id=f"{name}-says", classes="field-says")
+            yield self._select
+        yield from (self._fields[name] for name in ("ssh", "internal", "pod_cidr"))
 
     def compose_buttons(self) -> ComposeResult:
         """Take it over or not."""
@@ -66,71 +67,69 @@ class OwnNodeForm(Dialog[Node]):
 
     def on_mount(self) -> None:
         """Begin with what has to be filled in."""
-        self._show_pods()
-        name = self.query_one("#name", Input)
-        (self.query_one("#ssh", Input) if name.value else name).focus()
-
-    @property
-    def _role(self) -> Role:
-        return _ROLES[self.query_one("#role", Spin).index]
+        self._fields["pod_cidr"].display = self._role is Role.WORKER
+        self._fields["ssh" if self._text("name") else "name"].input.focus()
 
     def _likely_pods(self, name: str) -> str:
         return str(likely_pod_cidr(self._cluster, name) or "")
 
-    def _show_pods(self) -> None:
-        for name in ("pod_cidr-field", "pod_cidr-says"):
-            self.query_one(f"#{name}").display = self._role is Role.WORKER
-
-    @on(Spin.Changed, "#role")
-    def _role_chosen(self) -> None:
+    @on(Select.Changed, "#role")
+    def _role_chosen(self, event: Select.Changed) -> None:
         """Another role, another likely name."""
-        self._show_pods()
-        name = self.query_one("#name", Input)
+        event.stop()
+        if (role := self._select.selection) in (None, self._role):
+            return
+        self._role = role
+        self._fields["pod_cidr"].display = role is Role.WORKER
+        name = self._fields["name"].input
         if name.value == self._likely_name:
-            self._likely_name = name.value = likely_name(self._cluster, self._role)
+            self._likely_name = name.value = likely_name(self._cluster, role)
 
     @on(Input.Changed)
     def _judge(self, event: Input.Changed) -> None:
         event.stop()
         if event.input.id == "name":
-            pods = self.query_one("#pod_cidr", Input)
+            pods = self._fields["pod_cidr"].input
             if pods.value == self._pods and not self._is_stated:
                 self._pods = pods.value = self._likely_pods(event.value.strip())
         if event.input.id == "ssh":
-            self._refusal(self.query_one("#internal", Input), quietly=True)
-        self._refusal(event.input, quietly=not event.value)
+            self._refusal("internal", quietly=True)
+        self._refusal(event.input.id or "", quietly=not event.value)
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
         event.stop()
         self.answer("ok")
 
-    def answer(self, button: str) -> None:
+    def answer(self, _button: str) -> None:
         """OK takes all over if nothing is refused."""
-        if button != "ok":
-            return
-        refused = [field for field in self.query(Input) if self._refusal(field)]
+        refused = [name for name in self._fields if self._refusal(name)]
         if refused:
-            refused[0].focus()
+            self._fields[refused[0]].input.focus()
             return
         self.dismiss(self._read())
 
-    def _refusal(self, field: Input, *, quietly: bool = False) -> str:
+    def _refusal(self, name: str, *, quietly: bool = False) -> str:
         """Why the field's text is refused, shown below it unless `quietly`; empty where it is not."""
-        says = self.query_one(f"#{field.id}-says", Static)
-        name = field.id or ""
+        field = self._fields[name]
         if name == "pod_cidr" and self._role is not Role.WORKER:
             return ""
         try:
             self._read_field(name)
         except entries.Refused as error:
-            says.update(content(Words(_HINTS[name], Tone.QUIET) if quietly else Words(f"✗ {error}", Tone.BAD)))
+            if quietly:
+                field.say_hint()
+            else:
+                field.say(f"✗ {error}", Tone.BAD)
             return str(error)
-        says.update(content(Words(_HINTS[name], Tone.QUIET) if not field.value else Words("✓ can be used", Tone.GOOD)))
+        if field.text:
+            field.say("✓ can be used", Tone.GOOD)
+        else:
+            field.say_hint()
         return ""
 
     def _text(self, name: str) -> str:
-        return self.query_one(f"#{name}", Input).value
+        return self._fields[name].text
 
     def _read_field(self, name: str) -> object:
         """What a field says. Raises entries.Refused."""

@@ -5,13 +5,13 @@ from dataclasses import replace
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input
 
 from kthw_routes.cluster import AddressKind, Cluster, Node, PodCidrSource
 from kthw_routes.wizard import entries
 from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.themes import content
-from kthw_routes.words import Tone, Words
+from kthw_routes.wizard.widgets.field import FIELD_TITLES, Field
+from kthw_routes.words import Tone
 
 
 class NodeForm(Dialog[Node]):
@@ -22,34 +22,37 @@ class NodeForm(Dialog[Node]):
         self.heading = f"{node.name}, {node.role}" + (f" in {node.region}" if node.region else "")
         self._node = node
         self._cluster = cluster
-        self._hints: dict[str, str] = {}
+        self._was = {"ssh": str(node.ssh or ""), "internal": str(node.internal or "")}
+        if node.is_worker:
+            self._was["pod_cidr"] = str(node.pod_cidr or "")
+        hints = {
+            "ssh": "user@host:port; user and port may be left out",
+            "internal": "the next hop for the others",
+            "pod_cidr": f"rests on: {node.pod_cidr_source}",
+        }
+        self._fields = {
+            name: Field(name, FIELD_TITLES[name], Input(was, id=name, compact=True, classes="field-input"), hints[name])
+            for name, was in self._was.items()
+        }
 
     def compose_body(self) -> ComposeResult:
         """A line per field: its name, the text, what is wrong with it, and the addresses to choose from."""
         node = self._node
-        yield from self._field("ssh", "SSH", str(node.ssh or ""), "user@host:port; user and port may be left out")
+        yield self._fields["ssh"]
         public = [a for a in node.addresses if a.kind is AddressKind.PUBLIC]
         yield from self._choices("ssh", [(str(a.ip), str(a.kind)) for a in public] if len(public) > 1 else [])
-        yield from self._field("internal", "internal address", str(node.internal or ""), "the next hop for the others")
+        yield self._fields["internal"]
         inner = [a for a in node.addresses if a.kind is not AddressKind.PUBLIC]
         yield from self._choices("internal", [(str(a.ip), str(a.kind)) for a in inner])
         if node.is_worker:
-            rests = f"rests on: {node.pod_cidr_source}"
-            yield from self._field("pod_cidr", "pod CIDR", str(node.pod_cidr or ""), rests)
-
-    def _field(self, name: str, title: str, value: str, hint: str) -> ComposeResult:
-        self._hints[name] = hint
-        with Horizontal(classes="field"):
-            yield Static(title, classes="field-title", markup=False)
-            yield Input(value, id=name, compact=True, classes="field-input")
-        yield Static(content(Words(hint, Tone.QUIET)), id=f"{name}-says", classes="field-says")
+            yield self._fields["pod_cidr"]
 
     def _choices(self, name: str, choices: list[tuple[str, str]]) -> ComposeResult:
         if not choices:
             return
         with Horizontal(classes="field-choices"):
-            for number, (value, kind) in enumerate(choices):
-                yield Button(f"{value} {kind}", id=f"{name}-choice-{number}", name=value, compact=True)
+            for value, kind in choices:
+                yield Button(f"{value} {kind}", compact=True, action=f"screen.take('{name}', '{value}')")
 
     def compose_buttons(self) -> ComposeResult:
         """Take it over or not."""
@@ -58,64 +61,59 @@ class NodeForm(Dialog[Node]):
 
     def on_mount(self) -> None:
         """Begin with what has to be filled in."""
-        empty = [i for i in self.query(Input) if not i.value]
-        (empty[0] if empty else self.query_one("#internal", Input)).focus()
+        empty = next((field for field in self._fields.values() if not field.text), self._fields["internal"])
+        empty.input.focus()
 
     @on(Input.Changed)
     def _judge(self, event: Input.Changed) -> None:
         event.stop()
-        self._refusal(event.input)
+        self._refusal(event.input.id or "")
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
         event.stop()
         self.answer("ok")
 
-    def answer(self, button: str) -> None:
-        """An address is put into its field; OK takes all over if nothing is refused."""
-        if button != "ok":
-            pressed = self.query_one(f"#{button}", Button)
-            field = self.query_one(f"#{button.partition('-')[0]}", Input)
-            field.value = pressed.name or ""
-            field.focus()
-            return
-        refused = [field for field in self.query(Input) if self._refusal(field)]
+    def action_take(self, name: str, address: str) -> None:
+        """Put an address into its field."""
+        self._fields[name].input.value = address
+        self._fields[name].input.focus()
+
+    def answer(self, _button: str) -> None:
+        """OK takes all over if nothing is refused."""
+        refused = [name for name in self._fields if self._refusal(name)]
         if refused:
-            refused[0].focus()
+            self._fields[refused[0]].input.focus()
             return
         self.dismiss(self._corrected())
 
-    def _refusal(self, field: Input) -> str:
+    def _refusal(self, name: str) -> str:
         """Why the field's text is refused, shown below it; empty where it is not, or was left as it was."""
-        says = self.query_one(f"#{field.id}-says", Static)
-        if field.value == self._was(field):
-            says.update(content(Words(self._hints[field.id or ""], Tone.QUIET)))
+        field = self._fields[name]
+        if field.text == self._was[name]:
+            field.say_hint()
             return ""
         try:
-            self._read(field)
+            self._read(name)
         except entries.Refused as error:
-            says.update(content(Words(f"✗ {error}", Tone.BAD)))
+            field.say(f"✗ {error}", Tone.BAD)
             return str(error)
-        says.update(content(Words("✓ can be used", Tone.GOOD)))
+        field.say("✓ can be used", Tone.GOOD)
         return ""
 
-    def _was(self, field: Input) -> str:
-        node = self._node
-        value = {"ssh": node.ssh, "internal": node.internal, "pod_cidr": node.pod_cidr}[field.id or ""]
-        return str(value or "")
-
-    def _read(self, field: Input) -> Node:
+    def _read(self, name: str) -> Node:
         """The node with what the field says. Raises entries.Refused."""
-        if field.id == "ssh":
-            return replace(self._node, ssh=entries.endpoint(field.value))
-        if field.id == "internal":
-            clears = not self._node.is_worker and not field.value.strip()
-            return replace(self._node, internal=None if clears else entries.address(field.value))
-        cidr = entries.pod_cidr(field.value, self._cluster.cidr)
+        text = self._fields[name].text
+        if name == "ssh":
+            return replace(self._node, ssh=entries.endpoint(text))
+        if name == "internal":
+            clears = not self._node.is_worker and not text.strip()
+            return replace(self._node, internal=None if clears else entries.address(text))
+        cidr = entries.pod_cidr(text, self._cluster.cidr)
         return replace(self._node, pod_cidr=cidr, pod_cidr_source=PodCidrSource.TYPED)
 
     def _corrected(self) -> Node:
-        for field in self.query(Input):
-            if field.value != self._was(field):
-                self._node = self._read(field)
+        for name, field in self._fields.items():
+            if field.text != self._was[name]:
+                self._node = self._read(name)
         return self._node

@@ -4,18 +4,16 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.widgets import Button, Input, Static
 
 from kthw_routes.errors import UsageError
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory.write import save
 from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.themes import content
+from kthw_routes.wizard.widgets.field import Field
+from kthw_routes.wizard.widgets.frame import relabel
 from kthw_routes.wizard.widgets.path_input import PathInput
-from kthw_routes.words import Tone, Words
-
-_HINT = "Tab completes the path."
+from kthw_routes.words import Tone
 
 
 class SaveForm(Dialog[str]):
@@ -28,33 +26,32 @@ class SaveForm(Dialog[str]):
         super().__init__()
         self._text = text
         self._why = why
-        self._path = path
+        self._path = Field("save", "file", PathInput(path, id="save-path"), "Tab completes the path.")
+        self._save = Button("Save", id="save", variant="primary", compact=True)
         self._replaces = ""
         """The path of which it was said that a file would be replaced."""
 
     def compose_body(self) -> ComposeResult:
         """What for, and where."""
         yield Static(self._why, markup=False)
-        with Horizontal(classes="field"):
-            yield Static("file", classes="field-title", markup=False)
-            yield PathInput(self._path, id="save-path")
-        yield Static(content(Words(_HINT, Tone.QUIET)), id="save-says", classes="field-says")
+        yield self._path
 
     def compose_buttons(self) -> ComposeResult:
         """Write it or not."""
         yield Button("Cancel", id="cancel", compact=True)
-        yield Button("Save", id="save", variant="primary", compact=True)
+        yield self._save
 
     def on_mount(self) -> None:
         """Type at once."""
-        self.query_one(Input).focus()
+        self._path.input.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         if event.value.strip() != self._replaces:
             self._replaces = ""
-            self._say(_HINT, Tone.QUIET)
+            self._path.say_hint()
+            relabel(self._save, "Save")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -63,24 +60,21 @@ class SaveForm(Dialog[str]):
 
     def answer(self, _button: str) -> None:
         """Write it; where there is a file already, say so first, and wait for the second press."""
-        path = self.query_one(Input).value.strip()
+        path = self._path.text.strip()
         if not path:
-            self._say("✗ Enter the name of a file, such as nodes.toml.", Tone.BAD)
+            self._path.say("✗ Enter the name of a file, such as nodes.toml.", Tone.BAD)
         elif path != self._replaces and _is_there(path):
             self._replaces = path
-            self._say(f"▲ {clean_line(path)} is there already. Replace puts the new one in its place.", Tone.WARNING)
+            relabel(self._save, "Replace")
+            words = f"▲ {clean_line(path)} is there already. Replace puts the new one in its place."
+            self._path.say(words, Tone.WARNING)
         else:
             try:
                 save(Path(path), self._text, overwrite=path == self._replaces)
             except UsageError as error:
-                self._say(f"✗ {error.sentence} {error.hint}", Tone.BAD)
+                self._path.say(f"✗ {error.sentence} {error.hint}", Tone.BAD)
             else:
                 self.dismiss(path)
-
-    def _say(self, text: str, tone: Tone) -> None:
-        self.query_one("#save-says", Static).update(content(Words(text, tone)))
-        self.query_one("#save", Button).label = "Replace" if self._replaces else "Save"
-        self.query_one("#save", Button).refresh(layout=True)  # the label has another width
 
 
 def _is_there(path: str) -> bool:

@@ -13,11 +13,12 @@ class AskSecret(Dialog[str]):
         super().__init__()
         self.heading = heading
         self._words = words
+        self._secret = Input(password=True, id="secret", compact=True)
 
     def compose_body(self) -> ComposeResult:
         """The question and a masked field."""
         yield Static(self._words, markup=False)
-        yield Input(password=True, id="secret", compact=True)
+        yield self._secret
         yield Static("It is kept in memory only, and never written anywhere.", classes="hint")
 
     def compose_buttons(self) -> ComposeResult:
@@ -27,7 +28,7 @@ class AskSecret(Dialog[str]):
 
     def on_mount(self) -> None:
         """Type at once."""
-        self.query_one(Input).focus()
+        self._secret.focus()
 
     def on_input_submitted(self) -> None:
         """Enter answers."""
@@ -35,4 +36,4 @@ class AskSecret(Dialog[str]):
 
     def answer(self, _button: str) -> None:
         """An empty answer is none."""
-        self.dismiss(self.query_one(Input).value or None)
+        self.dismiss(self._secret.value or None)

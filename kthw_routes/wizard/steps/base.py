@@ -1,28 +1,65 @@
 """What every step's screen has in common: the frame, going on and back, work beside it. A step knows no neighbours."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Button, Footer
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event
-from kthw_routes.wizard.background import Job
+from kthw_routes.wizard.background import Job, Jobs
 from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.lessons import lesson
-from kthw_routes.wizard.widgets.frame import ButtonRow, Head, Rail, Status, WhyPanel
+from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.prompts import WizardAsker
+from kthw_routes.wizard.widgets.findings import FindingView
+from kthw_routes.wizard.widgets.frame import ButtonRow, Head, Rail, Status, WhyPanel, relabel
 from kthw_routes.wizard.widgets.prose import Prose
 from kthw_routes.words import Tone, Words
 
-if TYPE_CHECKING:
-    from kthw_routes.wizard.app import WizardApp
-
 T = TypeVar("T")
+
+
+class Wizard(Protocol):
+    """What a step knows of the application."""
+
+    @property
+    def journey(self) -> Journey:
+        """What was chosen and what came of it."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Work beside the interface."""
+
+    @property
+    def asker(self) -> WizardAsker:
+        """Puts the questions of that work to the person."""
+
+    @property
+    def is_why_open(self) -> bool:
+        """Whether *Why?* is shown."""
+
+    @property
+    def is_quitting(self) -> bool:
+        """Whether the person wants to leave."""
+
+    def walk(self, by: int) -> None:
+        """Go on (1) or back (-1)."""
+
+    def redraw(self) -> None:
+        """Have the step drawn again soon."""
+
+    def leave(self) -> None:
+        """End what is under way and go."""
+
+    def run_ended(self) -> None:
+        """The run has said how its hosts ended."""
 
 
 class StepScreen(Screen[None]):
@@ -43,13 +80,19 @@ class StepScreen(Screen[None]):
     lesson_name: ClassVar[str]
     keys: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Keys of this step's own, for the help."""
-    first_focus: ClassVar[str] = ""
-    """A selector of what has the focus at first."""
+    first_focus: Widget | None = None
+    """What has the focus at first."""
 
-    def __init__(self, titles: tuple[str, ...], here: int) -> None:
+    def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__()
-        self._titles = titles
+        self.wizard = wizard
         self._here = here
+        self._head = Head()
+        self._rail = Rail(titles, here)
+        self._purpose = Prose(self.purpose, id="purpose", markup=False)
+        self.body = Vertical(id="body")
+        self._status = Status(id="status")
+        self._buttons = ButtonRow()
         self.job: Job | None = None
         self._shut = (False, False)
         self.busy = ""
@@ -108,20 +151,21 @@ class StepScreen(Screen[None]):
         """Actions of this step's own, for the palette."""
         return ()
 
-    @classmethod
-    def is_skipped(cls, _journey: Journey) -> bool:
+    @property
+    def is_skipped(self) -> bool:
         """Whether there is nothing to do in this step."""
         return False
 
-    # --- the frame ---
-
     @property
-    def wizard(self) -> "WizardApp":
-        """The application."""
-        from kthw_routes.wizard.app import WizardApp
+    def is_changing_hosts(self) -> bool:
+        """Whether a run is under way, whose hosts have to be heard before the end."""
+        return False
 
-        assert isinstance(self.app, WizardApp)  # noqa: S101 - for the type checker
-        return self.app
+    def quit_question(self) -> Confirm | None:
+        """What to ask a person who wants to quit; None where nothing would be lost."""
+        return None
+
+    # --- the frame ---
 
     @property
     def journey(self) -> Journey:
@@ -130,16 +174,17 @@ class StepScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The frame around the step's own widgets."""
-        yield Head()
-        yield Rail(self._titles, self._here)
+        yield self._head
+        yield self._rail
         with Horizontal(id="middle"):
             with Vertical(id="step"):
-                yield Prose(self.purpose, id="purpose", markup=False)
-                with Vertical(id="body"):
+                yield self._purpose
+                with self.body:
                     yield from self.compose_body()
             yield WhyPanel(lesson(self.lesson_name))
-        yield Status(id="status")
-        yield ButtonRow(*self.extra_buttons(), Button("Cancel", id="cancel", compact=True))
+        yield self._status
+        with self._buttons:
+            yield from self._buttons.around(self.extra_buttons())
         yield Footer(show_command_palette=False)
 
     def on_screen_resume(self) -> None:
@@ -153,22 +198,21 @@ class StepScreen(Screen[None]):
     async def draw_all(self) -> None:
         """The frame and the step."""
         await self.draw()
-        self.query_one(Head).show(self.journey.place)
-        self.query_one("#purpose", Prose).show(self.purpose_words())
+        self._head.show(self.journey.place)
+        self._purpose.show(self.purpose_words())
         refusal = self.refusal()
-        go_on, back, cancel = (self.query_one(f"#{name}", Button) for name in ("next", "back", "cancel"))
-        _label(go_on, self.next_label())
+        go_on, back, cancel = self._buttons.next, self._buttons.back, self._buttons.cancel
+        relabel(go_on, self.next_label())
         go_on.disabled = bool(refusal or self.busy)
         back.disabled = bool(self.back_refusal())
         back.display = self._here > 0
         cancel.display = bool(self.busy) and self.can_cancel
-        status = self.query_one(Status)
         if self.busy:
-            status.show(Words(f"… {self.busy}", Tone.NEW))
+            self._status.show(Words(f"… {self.busy}", Tone.NEW))
         elif refusal:
-            status.show(Words(f"Next waits: {refusal}", Tone.WARNING))
+            self._status.show(Words(f"Next waits: {refusal}", Tone.WARNING))
         else:
-            status.show(self.status())
+            self._status.show(self.status())
         self.set_class(self.wizard.is_why_open, "-why")
         shut = (go_on.disabled, back.disabled)
         if shut != self._shut:
@@ -245,24 +289,11 @@ class StepScreen(Screen[None]):
             return None
         return True
 
-    @on(Button.Pressed, "#next")
-    def _next_pressed(self) -> None:
-        self.action_next()
-
-    @on(Button.Pressed, "#back")
-    def _back_pressed(self) -> None:
-        self.action_back()
-
     @on(Button.Pressed, "#cancel")
     def _cancel_pressed(self) -> None:
         self.cancel_work()
 
-    @on(Button.Pressed, "#quit")
-    async def _quit_pressed(self) -> None:
-        await self.app.action_quit()
-
-
-def _label(button: Button, text: str) -> None:
-    if str(button.label) != text:
-        button.label = text
-        button.refresh(layout=True)  # a label has a width
+    @on(FindingView.Acknowledged)
+    def _acknowledged(self, event: FindingView.Acknowledged) -> None:
+        self.journey.acknowledge(event.finding, event.known)
+        self.redraw()

@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Button, DataTable
+from textual.widgets import Button
 
 from kthw_routes.cluster import Node
 from kthw_routes.errors import Cancelled
@@ -18,13 +18,12 @@ from kthw_routes.findings.model import Finding, stops
 from kthw_routes.ssh.errors import HostKeyChanged
 from kthw_routes.wizard.controller import Looked
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.text import manual_commands as by_hand
-from kthw_routes.wizard.themes import cut_middle
-from kthw_routes.wizard.widgets.findings import FindingList, FindingView
+from kthw_routes.wizard.steps.base import StepScreen, Wizard
+from kthw_routes.wizard.text import manual_commands
+from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
-from kthw_routes.wizard.widgets.table import Rows, quiet
-from kthw_routes.wizard.widgets.tick import Tick
+from kthw_routes.wizard.widgets.table import Rows
 from kthw_routes.words import RESTS_ON, Tone, Words, count, state_tone
 from kthw_routes.workflow.results import Inspection
 
@@ -53,7 +52,6 @@ class ChecksStep(StepScreen):
     title_word = "Checks"
     purpose = "Each host is visited once, to read. Nothing is changed there."
     lesson_name = "checks"
-    first_focus = "Rows"
     keys = (
         ("r", "look again at all hosts"),
         ("Up  Down", "details of another host"),
@@ -64,28 +62,33 @@ class ChecksStep(StepScreen):
         Binding("k", "rebuilt", "It was rebuilt", show=False),
     ]
 
-    def __init__(self, titles: tuple[str, ...], here: int) -> None:
-        super().__init__(titles, here)
+    def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(wizard, titles, here)
+        columns = ("host", "state", "as", "pod CIDR", "rests on", "forwards", "pods")
+        self._table = self.first_focus = Rows(*columns, id="hosts")
+        self._detail = Prose(id="detail")
+        self._error_box = ErrorBox(id="error")
+        self._finding_list = FindingList(tickable=True, id="findings")
+        self._look = Button("Look again", id="look", compact=True, action="screen.look")
         self._states: dict[str, Words] = {}
 
     def compose_body(self) -> ComposeResult:
         """The table with its detail lines, then the findings."""
         with VerticalScroll(can_focus=False):
-            yield Rows("host", "state", "as", "pod CIDR", "rests on", "forwards", "pods", id="hosts")
-            yield Prose(id="detail")
-            yield ErrorBox(id="error")
-            yield FindingList(tickable=True, id="findings")
+            yield self._table
+            yield self._detail
+            yield self._error_box
+            yield self._finding_list
 
     def extra_buttons(self) -> Iterable[Button]:
         """Look again."""
-        return (Button("Look again", id="look", compact=True),)
+        return (self._look,)
 
     def entered(self) -> None:
         """Look by itself where nothing was read, or the nodes were changed since."""
         if self.journey.is_stale and not self.busy:
             self.action_look()
 
-    @on(Button.Pressed, "#look")
     def action_look(self) -> None:
         """Visit all hosts (again)."""
         if self.busy:
@@ -123,8 +126,7 @@ class ChecksStep(StepScreen):
     @property
     def _changed_key(self) -> tuple[str | None, HostKeyChanged | None]:
         """The host under the cursor, and the trouble with its key, if it has that."""
-        name = self.query_one("#hosts", Rows).key
-        inspection = self._inspection
+        name, inspection = self._table.key, self._inspection
         trouble = inspection.troubles.get(name) if inspection and name else None
         return name, trouble if isinstance(trouble, HostKeyChanged) else None
 
@@ -138,11 +140,11 @@ class ChecksStep(StepScreen):
         """From what was read so far."""
         if self.journey.found is None:
             return
-        self.query_one("#look", Button).disabled = bool(self.busy)
-        self.query_one("#hosts", Rows).show((n.name, self._cells(n)) for n in self._hosts)
+        self._look.disabled = bool(self.busy)
+        self._table.show((n.name, self._cells(n)) for n in self._hosts)
         self._draw_detail()
-        self.query_one(ErrorBox).show_error(self.error)
-        await self.query_one(FindingList).show(self._findings, self.journey.choices.acknowledged)
+        self._error_box.show_error(self.error)
+        await self._finding_list.show(self._findings, self.journey.choices.acknowledged)
 
     @property
     def _inspection(self) -> Inspection | None:
@@ -183,8 +185,7 @@ class ChecksStep(StepScreen):
         )
 
     def _draw_detail(self) -> None:
-        name = self.query_one("#hosts", Rows).key
-        inspection = self._inspection
+        name, inspection = self._table.key, self._inspection
         text: tuple[Words | str, ...] = ("",)
         if name is not None and inspection is not None:
             facts, trouble = inspection.facts.get(name), inspection.troubles.get(name)
@@ -193,19 +194,12 @@ class ChecksStep(StepScreen):
                 text = (Words(f"✗ {trouble.sentence}\n", Tone.BAD), Words(rebuilt, Tone.NEW), quiet(trouble.hint))
             elif facts is not None:
                 text = (quiet(_detail(facts)),)
-        self.query_one("#detail", Prose).show(*text)
+        self._detail.show(*text)
 
-    @on(DataTable.RowHighlighted, "#hosts")
+    @on(Rows.RowHighlighted, "#hosts")
     def _moved(self) -> None:
         if self.journey.found is not None:
             self._draw_detail()
-
-    @on(Tick.Changed)
-    def _ticked(self, event: Tick.Changed) -> None:
-        view = next((a for a in event.tick.ancestors if isinstance(a, FindingView)), None)
-        if view is not None:
-            self.journey.acknowledge(view.finding, event.value)
-            self.redraw()
 
     def refusal(self) -> str:
         """Nothing was read, a stop, or a new warning that nobody ticked."""
@@ -232,7 +226,9 @@ class ChecksStep(StepScreen):
 
     def by_hand(self) -> Iterable[str]:
         """What was run."""
-        return by_hand.looking(self.journey)
+        journey, title = self.journey, "What is read on each host; nothing is changed"
+        commands = journey.commands.get(Step.CHECKS, {})
+        return manual_commands.ran(title, commands, journey.cluster, journey.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
         """Look again."""

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Button, DataTable
+from textual.widgets import Button
 
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import KthwRoutesError
@@ -20,13 +20,12 @@ from kthw_routes.wizard.modals.node_editor import OwnNodeForm
 from kthw_routes.wizard.modals.node_form import NodeForm
 from kthw_routes.wizard.modals.save_form import SaveForm
 from kthw_routes.wizard.state import SourceKind
-from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.text import manual_commands as by_hand
-from kthw_routes.wizard.themes import cut_middle
-from kthw_routes.wizard.widgets.findings import FindingList, FindingView
+from kthw_routes.wizard.steps.base import StepScreen, Wizard
+from kthw_routes.wizard.text import manual_commands
+from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.prose import Prose
-from kthw_routes.wizard.widgets.table import Rows, quiet
-from kthw_routes.wizard.widgets.tick import Tick
+from kthw_routes.wizard.widgets.table import Rows
 from kthw_routes.words import Tone, Words, count
 
 _WITH_FILE = "kthw-routes --inventory FILE"
@@ -48,7 +47,6 @@ class NodesStep(StepScreen):
     title_word = "Nodes"
     purpose = "These nodes were found. Correct what is wrong, confirm addresses and region."
     lesson_name = "nodes"
-    first_focus = "Rows"
     keys = (
         ("Enter", "correct the node"),
         ("a", "add a node, where they are machines of your own"),
@@ -65,8 +63,13 @@ class NodesStep(StepScreen):
         Binding("r", "find_again", "Find again", show=False),
     ]
 
-    def __init__(self, titles: tuple[str, ...], here: int) -> None:
-        super().__init__(titles, here)
+    def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(wizard, titles, here)
+        self._table = self.first_focus = Rows("node", "ssh", "internal address", "expected pod CIDR", id="nodes")
+        self._detail = Prose(id="detail")
+        self._findings = FindingList(tickable=True, id="findings")
+        self._add = Button("Add node", id="add", compact=True, action="screen.add")
+        self._save = Button("Save", id="save", compact=True, action="screen.save")
         self._saved: tuple[str, Cluster] | None = None
         """A file, and the nodes that were saved in it."""
 
@@ -82,14 +85,14 @@ class NodesStep(StepScreen):
 
     def extra_buttons(self) -> Iterable[Button]:
         """Add and save."""
-        return (Button("Add node", id="add", compact=True), Button("Save", id="save", compact=True))
+        return self._add, self._save
 
     def compose_body(self) -> ComposeResult:
         """The table with its detail line, then the findings."""
         with VerticalScroll(can_focus=False):
-            yield Rows("node", "ssh", "internal address", "expected pod CIDR", id="nodes")
-            yield Prose(id="detail")
-            yield FindingList(tickable=True, id="findings")
+            yield self._table
+            yield self._detail
+            yield self._findings
 
     async def draw(self) -> None:
         """From the nodes as chosen."""
@@ -98,14 +101,12 @@ class NodesStep(StepScreen):
         findings = self.journey.node_findings
         stopped = {(f.node, _column(f)) for f in findings if f.level is Level.STOP}
         nodes = enumerate(self.journey.cluster)
-        table = self.query_one("#nodes", Rows)
-        table.show((str(place), self._cells(n, stopped)) for place, n in nodes)
-        table.display = bool(self.journey.cluster.nodes)
-        self.query_one("#add", Button).display = self._can_add
-        self.query_one("#save", Button).display = self._can_save
+        self._table.show((str(place), self._cells(n, stopped)) for place, n in nodes)
+        self._table.display = bool(self.journey.cluster.nodes)
+        self._add.display, self._save.display = self._can_add, self._can_save
         self._draw_detail()
         is_begun = bool(self.journey.cluster.nodes) or not self._is_own
-        await self.query_one(FindingList).show(findings if is_begun else (), self.journey.choices.acknowledged)
+        await self._findings.show(findings if is_begun else (), self.journey.choices.acknowledged)
 
     def _cells(self, node: Node, stopped: set[tuple[str | None, str]]) -> tuple[Words | str, ...]:
         def shown(column: str, text: str) -> Words | str:
@@ -130,7 +131,7 @@ class NodesStep(StepScreen):
     def _draw_detail(self) -> None:
         node = self._node
         if node is None:
-            self.query_one("#detail", Prose).show("")
+            self._detail.show("")
             return
         known = {node.internal, IPv4Address(node.ssh.host) if node.ssh and _is_address(node.ssh.host) else None}
         further = [f"{a.ip} ({a.kind})" for a in node.addresses if a.ip not in known]
@@ -148,19 +149,19 @@ class NodesStep(StepScreen):
             keys += "   x remove for good"
         keys += "   a add a node" if is_own else ""
         facts = quiet(f"{' · '.join(p for p in parts if p)}   ")
-        self.query_one("#detail", Prose).show(facts, Words(keys, Tone.NEW))
+        self._detail.show(facts, Words(keys, Tone.NEW))
 
     @property
     def _node(self) -> Node | None:
-        place = self.query_one("#nodes", Rows).key  # not its name: two nodes of one name are a finding, no fault
+        place = self._table.key  # not its name: two nodes of one name are a finding, no fault
         return self.journey.cluster.nodes[int(place)] if place is not None else None
 
-    @on(DataTable.RowHighlighted, "#nodes")
+    @on(Rows.RowHighlighted, "#nodes")
     def _moved(self) -> None:
         if self.journey.found is not None:
             self._draw_detail()
 
-    @on(DataTable.RowSelected, "#nodes")
+    @on(Rows.RowSelected, "#nodes")
     def _edit(self) -> None:
         node, cluster = self._node, self.journey.cluster
         if node is not None:
@@ -194,7 +195,6 @@ class NodesStep(StepScreen):
         is_lab = found is None or found.source.kind is SourceKind.LAB
         return not is_lab and bool(self.journey.cluster.workers)
 
-    @on(Button.Pressed, "#add")
     def action_add(self) -> None:
         """Type a node in."""
         if self._can_add:
@@ -210,13 +210,12 @@ class NodesStep(StepScreen):
 
     def _move_to(self, node: Node) -> None:
         """Draw the table, with the cursor on this node."""
-        table = self.query_one("#nodes", Rows)
+        table = self._table
         table.display = True
         table.show((str(place), self._cells(n, set())) for place, n in enumerate(self.journey.cluster))
         table.move_cursor(row=next(place for place, n in enumerate(self.journey.cluster) if n is node))
         table.focus()
 
-    @on(Button.Pressed, "#save")
     def action_save(self) -> None:
         """Save the nodes as an inventory file."""
         if not self._can_save:
@@ -234,12 +233,19 @@ class NodesStep(StepScreen):
         self.app.push_screen(SaveForm(text, why, path or "nodes.toml"), self._was_saved)
 
     @property
-    def has_unsaved(self) -> bool:
+    def _has_unsaved(self) -> bool:
         """Whether nodes were typed in that stand nowhere else yet."""
         typed = self.journey.choices.source.kind is SourceKind.TYPED and self.journey.found is not None
         if not typed or not self.journey.cluster.nodes or self.journey.report is not None:
             return False
         return self._saved is None or self._saved[1] is not self.journey.cluster
+
+    def quit_question(self) -> Confirm | None:
+        """Nodes that were typed in would be lost."""
+        if not self._has_unsaved:
+            return None
+        words = "The nodes that you typed in are saved nowhere. In step 2, s saves them as a file for the next time."
+        return Confirm("Quit without saving the nodes?", words, "Stay", quit="Quit")
 
     def _was_saved(self, path: str | None) -> None:
         if path is not None:
@@ -296,13 +302,6 @@ class NodesStep(StepScreen):
         words = "The nodes are taken as the source tells them now. Your corrections here are lost."
         self.app.push_screen(Confirm("Find the nodes again?", words, "Keep these", again="Find again"), sure)
 
-    @on(Tick.Changed)
-    def _ticked(self, event: Tick.Changed) -> None:
-        view = next((a for a in event.tick.ancestors if isinstance(a, FindingView)), None)
-        if view is not None:
-            self.journey.acknowledge(view.finding, event.value)
-            self.redraw()
-
     def refusal(self) -> str:
         """A stop, or a warning that nobody ticked."""
         findings = self.journey.node_findings
@@ -326,7 +325,7 @@ class NodesStep(StepScreen):
 
     def by_hand(self) -> Iterable[str]:
         """How to log in."""
-        return by_hand.nodes(self.journey)
+        return manual_commands.nodes(self.journey.cluster, self.journey.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
         """What a row can do."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Final
 
-from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -16,16 +15,15 @@ from kthw_routes.events import Step
 from kthw_routes.plan.changes import describe
 from kthw_routes.proof.readings import Proof
 from kthw_routes.undo.by_hand import ways_back
-from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.base import StepScreen, Wizard
 from kthw_routes.wizard.steps.routes import WIDEST_MATRIX
-from kthw_routes.wizard.text import manual_commands as by_hand
+from kthw_routes.wizard.text import manual_commands
 from kthw_routes.wizard.text import summaries as telling
-from kthw_routes.wizard.themes import cut_middle
+from kthw_routes.wizard.themes import cut_middle, quiet
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
-from kthw_routes.wizard.widgets.table import Rows, quiet
+from kthw_routes.wizard.widgets.table import Rows
 from kthw_routes.words import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, undo_summary
 from kthw_routes.workflow.results import Review
 
@@ -39,43 +37,46 @@ class ProofStep(StepScreen):
     title_word = "Proof"
     purpose = "Three requests go from each worker's pod network to each other's."
     lesson_name = "proof"
-    first_focus = "#proof"
     keys = (("r", "prove again"), ("u", "undo this run; asks"), ("Enter", "open and close what is folded"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "prove", "Prove again", show=False),
         Binding("u", "undo", "Undo", show=False),
     ]
 
+    def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(wizard, titles, here)
+        self._column = self.first_focus = VerticalScroll(id="proof")
+        self._headline = Prose(id="headline")
+        self._error_box = ErrorBox(id="error")
+        self._pairs = Rows(id="pairs", pick=False)
+        self._explained = Prose(id="explained")
+        self._findings = FindingList(id="findings")
+        self._tables, self._undo, self._rest = Prose(id="tables"), Prose(id="undo"), Prose(id="rest")
+        self._fold_tables = Collapsible(self._tables, title="ip route of each worker, as read back", id="fold-tables")
+        self._fold_undo = Collapsible(self._undo, title="How to undo, host by host", id="fold-undo")
+        self._prove = Button("Prove again", id="prove", compact=True, action="screen.prove")
+        self._take_back = Button("Undo this run", id="take-back", compact=True, action="screen.undo")
+
     def compose_body(self) -> ComposeResult:
         """All in one column that scrolls."""
-        with VerticalScroll(id="proof"):
-            yield Prose(id="headline")
-            yield ErrorBox(id="error")
-            yield Rows(id="pairs", pick=False)
-            yield Prose(id="explained")
-            yield FindingList(id="findings")
-            yield Collapsible(Prose(id="tables"), title="ip route of each worker, as read back", id="fold-tables")
-            yield Collapsible(Prose(id="undo"), title="How to undo, host by host", id="fold-undo")
-            yield Prose(id="rest")
+        with self._column:
+            yield from (self._headline, self._error_box, self._pairs, self._explained, self._findings)
+            yield from (self._fold_tables, self._fold_undo, self._rest)
 
     def extra_buttons(self) -> Iterable[Button]:
         """Prove again, undo."""
-        return (
-            Button("Prove again", id="prove", compact=True),
-            Button("Undo this run", id="take-back", compact=True),
-        )
+        return self._prove, self._take_back
 
-    @classmethod
-    def is_skipped(cls, journey: Journey) -> bool:
-        """What was taken back cannot be proved."""
-        return journey.is_undo
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the run was an undo: what was taken back cannot be proved."""
+        return self.journey.is_undo
 
     def entered(self) -> None:
         """By itself, after the run."""
         if self.journey.proof is None and not self.busy:
             self.action_prove()
 
-    @on(Button.Pressed, "#prove")
     def action_prove(self) -> None:
         """Look at the tables and send test traffic."""
         if not self.busy:
@@ -94,7 +95,6 @@ class ProofStep(StepScreen):
     def _can_undo(self) -> bool:
         return bool(self.journey.run_id) and not self.journey.is_undo and not self.busy
 
-    @on(Button.Pressed, "#take-back")
     def action_undo(self) -> None:
         """Read what stands on the hosts now, and ask."""
         if self._can_undo:
@@ -125,26 +125,24 @@ class ProofStep(StepScreen):
     async def draw(self) -> None:
         """From what was seen."""
         journey, proof = self.journey, self.journey.proof
-        self.query_one("#prove", Button).disabled = bool(self.busy)
-        self.query_one("#take-back", Button).display = self._can_undo
-        self.query_one(ErrorBox).show_error(self.error)
-        headline = self.query_one("#headline", Prose)
-        for name in ("#explained", "#fold-tables"):
-            self.query_one(name).display = proof is not None
-        self.query_one("#pairs").display = proof is not None and 0 < len(_sources(proof)) <= WIDEST_MATRIX
+        self._prove.disabled = bool(self.busy)
+        self._take_back.display = self._can_undo
+        self._error_box.show_error(self.error)
+        self._explained.display = self._fold_tables.display = proof is not None
+        self._pairs.display = proof is not None and 0 < len(_sources(proof)) <= WIDEST_MATRIX
         if proof is None:
-            headline.show(quiet("Nothing was seen yet."))
+            self._headline.show(quiet("Nothing was seen yet."))
         else:
             tone = Tone.GOOD if proof.is_proved else Tone.BAD if proof.failed else Tone.WARNING
             mark = "✓" if proof.is_proved else "✗" if proof.failed else "?"
-            headline.show(Words(f"{mark} {proof.headline}", tone), quiet(f"\nEvidence: {proof.evidence_words}."))
+            self._headline.show(Words(f"{mark} {proof.headline}", tone), quiet(f"\nEvidence: {proof.evidence_words}."))
             self._draw_pairs(proof)
             lines = explanations(proof)
-            width = self.query_one("#body").size.width - 2
-            self.query_one("#explained", Prose).show("\n".join(_hanging(line, width) for line in lines))
-            self.query_one("#tables", Prose).show(_tables(proof))
+            width = self.body.size.width - 2
+            self._explained.show("\n".join(_hanging(line, width) for line in lines))
+            self._tables.show(_tables(proof))
         warnings = [f for f in journey.review().findings if f.acknowledge] if journey.inspection else []
-        await self.query_one(FindingList).show(warnings if proof is None or not proof.is_proved else [])
+        await self._findings.show(warnings if proof is None or not proof.is_proved else [])
         self._draw_rest()
 
     def _draw_pairs(self, proof: Proof) -> None:
@@ -154,13 +152,13 @@ class ProofStep(StepScreen):
         rows: list[tuple[str, tuple[Words | str, ...]]] = [
             (s, (cut_middle(s, width), *(proof_cell(proof, s, t) for t in workers))) for s in workers
         ]
-        self.query_one("#pairs", Rows).show(rows, columns)
+        self._pairs.show(rows, columns)
 
     def _draw_rest(self) -> None:
         report = self.journey.report
         ways = ways_back(report.review.plan, report.outcomes) if report else ()
-        self.query_one("#fold-undo").display = bool(ways)
-        self.query_one("#undo", Prose).show(
+        self._fold_undo.display = bool(ways)
+        self._undo.show(
             "\n".join(line for way in ways for line in (f"# on {way.host}, as root:", *way.lines, "")).rstrip()
         )
         parts: list[Words | str] = []
@@ -169,12 +167,12 @@ class ProofStep(StepScreen):
             parts += [Words(f"{self.journey.end_problem}\n", Tone.BAD)] if self.journey.end_problem else []
             later = "" if self.journey.is_lab else f"; later: kthw-routes undo {self.journey.run_id}"
             parts += [quiet("undo      "), f"u takes it back{later or ', and asks first'}\n"]
-        width = self.query_one("#body").size.width - 12
+        width = self.body.size.width - 12
         for number, line in enumerate(self._after_reboot):
             text = textwrap.indent(_hanging(line, width), " " * 10)
             parts += [quiet("reboot    "), f"{text.lstrip()}\n"] if number == 0 else [f"{text}\n"]
         parts += [quiet("next lab  "), NEXT_LAB]
-        self.query_one("#rest", Prose).show(*parts)
+        self._rest.show(*parts)
 
     @property
     def _after_reboot(self) -> tuple[str, ...]:
@@ -205,7 +203,11 @@ class ProofStep(StepScreen):
 
     def by_hand(self) -> Iterable[str]:
         """What was run."""
-        return by_hand.proving(self.journey)
+        journey = self.journey
+        commands = journey.commands.get(Step.PROOF, {})
+        return manual_commands.ran(
+            "What Proof runs on each worker", commands, journey.cluster, journey.settings_of_source
+        )
 
     def palette(self) -> Iterable[SystemCommand]:
         """Prove again, undo."""

@@ -9,7 +9,8 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import DescendantFocus
-from textual.widgets import DataTable
+from textual.widget import Widget
+from textual.widgets import OptionList, Select, Static
 
 from kthw_routes.findings.model import Finding
 from kthw_routes.options import NamesOn, Options, RoutesOn
@@ -18,26 +19,18 @@ from kthw_routes.plan.changes import ChangeKind, FileChange, NameChange, RouteCh
 from kthw_routes.plan.files import FORWARDING_FILE
 from kthw_routes.wizard.modals.choose_manager import ChooseManager
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.text import manual_commands as by_hand
-from kthw_routes.wizard.text import persist_question as reboot_words
-from kthw_routes.wizard.text import review_rows
+from kthw_routes.wizard.steps.base import StepScreen, Wizard
+from kthw_routes.wizard.text import manual_commands, persist_question, review_rows
 from kthw_routes.wizard.text.review_rows import Row
-from kthw_routes.wizard.themes import cut_middle
-from kthw_routes.wizard.widgets.answers import Answers
+from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.widgets.choices import ChoiceList, LineSelect, TickBox
 from kthw_routes.wizard.widgets.prose import Prose
-from kthw_routes.wizard.widgets.spin import Spin
-from kthw_routes.wizard.widgets.table import Rows, quiet
-from kthw_routes.wizard.widgets.tick import Tick
+from kthw_routes.wizard.widgets.table import Rows
 from kthw_routes.words import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
 from kthw_routes.workflow.results import Review
 
 WIDEST_MATRIX: Final = 12
 """Workers; a wider matrix is no picture any more, and the rows below it say the same."""
-
-_NAMES_ON: Final = tuple(NamesOn)
-_TOPICS: Final = ("persist", "names", "forward", "template")
-"""What has a detail of its own while it has the focus."""
 
 
 class RoutesStep(StepScreen):
@@ -62,25 +55,31 @@ class RoutesStep(StepScreen):
         Binding("o", "routes_on", "Controllers too", show=False),
     ]
 
-    def __init__(self, titles: tuple[str, ...], here: int) -> None:
-        super().__init__(titles, here)
+    def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(wizard, titles, here)
+        self._persist = ChoiceList(id="persist")
+        self._names: LineSelect[NamesOn] = LineSelect(tuple(NamesOn), NamesOn.CONTROLLERS, id="names")
+        self._forward = TickBox("forwarding on", id="forward")
+        self._template = TickBox("cloud-init template", id="template")
+        self._matrix = Rows(id="matrix", pick=False)
+        self._changes = Rows("host", "", "what", "why", id="changes")
+        self._detail_box = VerticalScroll(id="detail-box", can_focus=False)
+        self._detail = Prose(id="detail")
         self._rows: dict[str, Row] = {}
-        self._topic = ""
-        """The one of the choices whose detail is shown; empty: the row under the cursor."""
+        self._topic: Widget = self._changes
+        """What the detail is of: one of the choices, or the row under the cursor."""
         self._came = False
 
     def compose_body(self) -> ComposeResult:
         """Question, choices, matrix, difference, detail."""
         with VerticalScroll(can_focus=False):
-            yield Answers(id="persist")
+            yield self._persist
             with Horizontal(id="choices"):
-                yield Spin("/etc/hosts of", tuple(str(n) for n in _NAMES_ON), id="names")
-                yield Tick("forwarding on", id="forward")
-                yield Tick("cloud-init template", id="template")
-            yield Rows(id="matrix", pick=False)
-            yield Rows("host", "", "what", "why", id="changes")
-            with VerticalScroll(id="detail-box", can_focus=False):
-                yield Prose(id="detail")
+                yield Static("/etc/hosts of")
+                yield from (self._names, self._forward, self._template)
+            yield from (self._matrix, self._changes)
+            with self._detail_box:
+                yield self._detail
 
     @property
     def review(self) -> Review:
@@ -93,17 +92,17 @@ class RoutesStep(StepScreen):
             return f"This takes run {self.review.undoes} back. What was changed since is left alone."
         if self.journey.inspection is None or self.journey.report is not None:
             return self.purpose
-        asked = reboot_words.is_applicable(self.review)
+        asked = persist_question.is_applicable(self.review)
         return "Nothing has been changed yet. Shall these routes survive a reboot?" if asked else self.purpose
 
     def entered(self) -> None:
         """The eye falls on the question while it wants an answer, else on what changes."""
         if self.journey.inspection is None:
             return
-        if reboot_words.wants_answer(self.review):
-            self.query_one("#persist").focus()
+        if persist_question.wants_answer(self.review):
+            self._persist.focus()
         elif not self._came:
-            self.query_one("#changes").focus()
+            self._changes.focus()
         self._came = True
 
     async def draw(self) -> None:
@@ -115,9 +114,8 @@ class RoutesStep(StepScreen):
         workers = [w.name for w in cluster.workers] if len(cluster.workers) <= WIDEST_MATRIX else []
         width = 14 if self.size.width < 100 else 24
         columns = ("from \\ to", *(cut_middle(w, width) for w in workers))
-        matrix = self.query_one("#matrix", Rows)
-        matrix.display = bool(workers)
-        matrix.show(
+        self._matrix.display = bool(workers)
+        self._matrix.show(
             [
                 (s, (cut_middle(s, width), *(matrix_cell(plan.host(s), s, t) for t in workers)))
                 for s in matrix_sources(cluster, plan)
@@ -125,26 +123,23 @@ class RoutesStep(StepScreen):
             columns,
         )
         self._rows = {row.key: row for row in review_rows.rows_of(review)}
-        changes = self.query_one("#changes", Rows)
-        room = max(12, self.query_one("#body").size.width - 49)
-        changes.show((key, review_rows.cells(row, room, self._box(row))) for key, row in self._rows.items())
-        changes.display = bool(self._rows)
+        room = max(12, self.body.size.width - 49)
+        self._changes.show((key, review_rows.cells(row, room, self._box(row))) for key, row in self._rows.items())
+        self._changes.display = bool(self._rows)
         self._draw_choices(review)
         self._draw_detail()
 
     def _draw_choices(self, review: Review) -> None:
         """The question and the further choices, each only where it applies."""
         options, over = review.options, self.journey.report is not None
-        answers = self.query_one("#persist", Answers)
-        answers.show(reboot_words.options(review), reboot_words.index_of(options.persist))
-        answers.display = reboot_words.is_applicable(review)
-        spin = self.query_one("#names", Spin)
-        spin.index = _NAMES_ON.index(options.names_on)
-        forward, template = self.query_one("#forward", Tick), self.query_one("#template", Tick)
-        forward.value, template.value = options.ip_forward, options.hosts_template
-        forward.display = bool(self._not_forwarding(review)) or options.ip_forward
-        template.display = bool(self._templates(review)) or options.hosts_template
-        for widget in (answers, spin, forward, template):
+        self._persist.show(persist_question.answers(review), persist_question.index_of(options.persist))
+        self._persist.display = persist_question.is_applicable(review)
+        self._names.show(options.names_on)
+        self._forward.show(options.ip_forward)
+        self._template.show(options.hosts_template)
+        self._forward.display = bool(self._not_forwarding(review)) or options.ip_forward
+        self._template.display = bool(self._templates(review)) or options.hosts_template
+        for widget in (self._persist, self._names, self._forward, self._template):
             widget.disabled = over
 
     def _not_forwarding(self, review: Review) -> list[str]:
@@ -162,12 +157,10 @@ class RoutesStep(StepScreen):
     # --- the detail ---
 
     def _draw_detail(self) -> None:
-        review = self.review
-        detail = self.query_one("#detail", Prose)
-        row = self._rows.get(self.query_one("#changes", Rows).key or "")
-        if self._topic == "persist" and self.query_one("#persist").display:
-            detail.show(*reboot_words.detail(review, self.query_one("#persist", Answers).cursor))
-        elif self._topic and self._topic != "persist":
+        review, detail, row = self.review, self._detail, self._row
+        if self._topic is self._persist and self._persist.display:
+            detail.show(*persist_question.detail(review, self._persist.highlighted or 0))
+        elif self._topic in (self._names, self._forward, self._template):
             detail.show(quiet(self._about(self._topic, review)))
         elif row is None:
             nothing = review.plan.is_empty
@@ -178,7 +171,7 @@ class RoutesStep(StepScreen):
 
     def _let_scroll(self) -> None:
         """A detail that is longer than its place can be reached with Tab, and scrolled."""
-        box = self.query_one("#detail-box")
+        box = self._detail_box
         box.can_focus = box.max_scroll_y > 0 or box.has_focus
 
     def _row_detail(self, row: Row, review: Review) -> Iterable[Words | str]:
@@ -197,14 +190,14 @@ class RoutesStep(StepScreen):
             case switch:
                 return review_rows.switch_detail(row, switch)
 
-    def _about(self, topic: str, review: Review) -> str:
+    def _about(self, topic: Widget, review: Review) -> str:
         """What one of the further choices is."""
-        if topic == "names":
+        if topic is self._names:
             return (
                 "The workers' names go into /etc/hosts of these nodes, in a block of our own; all else in the file "
                 "stays byte for byte. Left and Right choose; none leaves the files as they are."
             )
-        if topic == "forward":
+        if topic is self._forward:
             where = ", ".join(self._not_forwarding(review)) or "these nodes"
             return (
                 f"net.ipv4.ip_forward is 0 on {where}. The CNI plugin turns it on with the first pod; ticked, it is "
@@ -218,14 +211,13 @@ class RoutesStep(StepScreen):
 
     @on(DescendantFocus)
     def _focused(self, event: DescendantFocus) -> None:
-        name = event.widget.id or ""
-        if name in (*_TOPICS, "changes"):
-            self._topic = name if name in _TOPICS else ""
+        if event.widget in (self._persist, self._names, self._forward, self._template, self._changes):
+            self._topic = event.widget
             if self.journey.inspection is not None:
                 self._draw_detail()
 
-    @on(DataTable.RowHighlighted, "#changes")
-    @on(Answers.Moved)
+    @on(Rows.RowHighlighted, "#changes")
+    @on(OptionList.OptionHighlighted, "#persist")
     def _moved(self) -> None:
         if self.journey.inspection is not None:
             self._draw_detail()
@@ -242,14 +234,13 @@ class RoutesStep(StepScreen):
 
     def action_question(self) -> None:
         """To the question about the next reboot."""
-        self.query_one("#persist").focus()
+        self._persist.focus()
 
-    @on(Answers.Ticked, "#persist")
-    def _answered(self, event: Answers.Ticked) -> None:
-        if event.index != reboot_words.BY_NAME:
-            self._choose(
-                replace(self._options, persist=Persist.NONE if event.index == reboot_words.NO else Persist.AUTO)
-            )
+    @on(OptionList.OptionSelected, "#persist")
+    def _answered(self, event: OptionList.OptionSelected) -> None:
+        if event.option_index != persist_question.BY_NAME:
+            is_no = event.option_index == persist_question.NO
+            self._choose(replace(self._options, persist=Persist.NONE if is_no else Persist.AUTO))
             return
 
         def chosen(manager: Manager | None) -> None:
@@ -258,23 +249,23 @@ class RoutesStep(StepScreen):
 
         self.app.push_screen(ChooseManager(self._options.persist.manager if self._options.persist else None), chosen)
 
-    @on(Spin.Changed, "#names")
-    def _names(self, event: Spin.Changed) -> None:
-        self._choose(replace(self._options, names_on=_NAMES_ON[event.index]))
+    @on(Select.Changed, "#names")
+    def _names_chosen(self) -> None:
+        if (names_on := self._names.selection) not in (None, self._options.names_on):
+            self._choose(replace(self._options, names_on=names_on))
 
-    @on(Tick.Changed, "#forward")
-    def _forward(self, event: Tick.Changed) -> None:
+    @on(TickBox.Changed, "#forward")
+    def _forward_ticked(self, event: TickBox.Changed) -> None:
         self._choose(replace(self._options, ip_forward=event.value))
 
-    @on(Tick.Changed, "#template")
-    def _template(self, event: Tick.Changed) -> None:
+    @on(TickBox.Changed, "#template")
+    def _template_ticked(self, event: TickBox.Changed) -> None:
         self._choose(replace(self._options, hosts_template=event.value))
 
     def action_names(self) -> None:
         """The names on other nodes, or on none."""
-        spin = self.query_one("#names", Spin)
-        if not spin.disabled:
-            spin.action_turn(-1)
+        if not self._names.disabled:
+            self._names.action_turn(-1)
 
     def action_routes_on(self) -> None:
         """Routes on the controllers too, or on the workers only."""
@@ -299,9 +290,14 @@ class RoutesStep(StepScreen):
     def _can_mark(self, row: Row) -> bool:
         return self.journey.report is None and review_rows.can_be_marked(row)
 
+    @property
+    def _row(self) -> Row | None:
+        """The row under the cursor."""
+        return self._rows.get(self._changes.key or "")
+
     def action_mark(self) -> None:
         """Mark what is foreign or stale under the cursor, or unmark it; tick the warning there."""
-        row = self._rows.get(self.query_one("#changes", Rows).key or "")
+        row = self._row
         if row is None or self.journey.report is not None:
             return
         if isinstance(row.change, Finding):
@@ -329,9 +325,9 @@ class RoutesStep(StepScreen):
             lambda answer: self._choose(marked) if answer else None,
         )
 
-    @on(DataTable.RowSelected, "#changes")
+    @on(Rows.RowSelected, "#changes")
     def _selected(self) -> None:
-        row = self._rows.get(self.query_one("#changes", Rows).key or "")
+        row = self._row
         if row is not None and isinstance(row.change, FileChange):
             from kthw_routes.wizard.modals.text import WholeText  # its text area is slow to import
 
@@ -350,8 +346,8 @@ class RoutesStep(StepScreen):
             return found[0].sentence
         if self.journey.report is not None:
             return ""
-        if reboot_words.wants_answer(self.review):
-            return reboot_words.REFUSAL
+        if persist_question.wants_answer(self.review):
+            return persist_question.REFUSAL
         unknown = [row for row in self._rows.values() if isinstance(row.change, Finding) and self._box(row) is False]
         return f"tick {count(len(unknown), 'warning')} above: Space on its row." if unknown else ""
 
@@ -380,7 +376,10 @@ class RoutesStep(StepScreen):
 
     def by_hand(self) -> Iterable[str]:
         """The plan's commands."""
-        return by_hand.changing(self.journey)
+        journey = self.journey
+        if journey.inspection is None:
+            return ()
+        return manual_commands.planned(self.review, journey.report, journey.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
         """What can be chosen here."""

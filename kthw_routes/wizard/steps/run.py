@@ -7,20 +7,19 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, DataTable
+from textual.widgets import Button
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Step
-from kthw_routes.wizard.controller import Journey
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.base import StepScreen, Wizard
 from kthw_routes.wizard.steps.checks import GLYPHS
-from kthw_routes.wizard.text import manual_commands as by_hand
+from kthw_routes.wizard.text import manual_commands
 from kthw_routes.wizard.text import summaries as telling
-from kthw_routes.wizard.themes import cut_middle
+from kthw_routes.wizard.themes import cut_middle, quiet
 from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
-from kthw_routes.wizard.widgets.table import Rows, quiet
+from kthw_routes.wizard.widgets.table import Rows
 from kthw_routes.words import Tone, Words, count, state_tone
 from kthw_routes.workflow.results import Report
 
@@ -34,7 +33,6 @@ class RunStep(StepScreen):
     title_word = "Run"
     purpose = "All hosts are worked on side by side; a failure stops only its own host."
     lesson_name = "run"
-    first_focus = "#hosts"
     can_cancel = False
     keys = (
         ("Up  Down", "the log of another host"),
@@ -47,8 +45,15 @@ class RunStep(StepScreen):
         Binding("t", "retry", "Retry", show=False),
     ]
 
-    def __init__(self, titles: tuple[str, ...], here: int) -> None:
-        super().__init__(titles, here)
+    def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(wizard, titles, here)
+        self._table = self.first_focus = Rows("host", "state", id="hosts")
+        self._bar = Prose(id="progress")
+        self._error_box = ErrorBox(id="error")
+        self._log = HostLog(id="log")
+        self._outcome = Prose(id="outcome")
+        self._stop = Button("Stop", id="stop", compact=True, action="screen.stop")
+        self._retry = Button("Retry", id="retry", compact=True, action="screen.retry")
         self._states: dict[str, tuple[HostState, str]] = {}
         self._all = LogBuffer(names=True)
         self._logs: dict[str, LogBuffer] = {}
@@ -58,21 +63,26 @@ class RunStep(StepScreen):
         """The two columns."""
         with Horizontal(id="run"):
             with Vertical(id="run-hosts"):
-                yield Rows("host", "state", id="hosts")
-                yield Prose(id="progress")
-                yield ErrorBox(id="error")
+                yield self._table
+                yield self._bar
+                yield self._error_box
             with Vertical(id="run-log"):
-                yield HostLog(id="log")
-                yield Prose(id="outcome")
+                yield self._log
+                yield self._outcome
 
     def extra_buttons(self) -> Iterable[Button]:
         """Stop and retry."""
-        return (Button("Stop", id="stop", compact=True), Button("Retry", id="retry", compact=True))
+        return self._stop, self._retry
 
-    @classmethod
-    def is_skipped(cls, journey: Journey) -> bool:
-        """There is nothing to do."""
-        return journey.inspection is not None and journey.review().plan.is_empty
+    @property
+    def is_skipped(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.journey.inspection is not None and self.journey.review().plan.is_empty
+
+    @property
+    def is_changing_hosts(self) -> bool:
+        """Whether hosts are worked on."""
+        return bool(self.busy)
 
     def entered(self) -> None:
         """The button of the review was the start."""
@@ -118,17 +128,15 @@ class RunStep(StepScreen):
 
     async def draw(self) -> None:
         """States, progress, the chosen log."""
-        hosts = self.query_one("#hosts", Rows)
         rows: list[tuple[str, tuple[Words | str, ...]]] = [(_ALL, ("  all hosts", ""))]
         rows += [(name, self._cells(name, state)) for name, (state, _) in self._states.items()]
-        hosts.show(rows)
+        self._table.show(rows)
         self._show_log()
-        self.query_one(HostLog).catch_up()
-        self.query_one("#progress", Prose).show(*self._progress())
-        self.query_one(ErrorBox).show_error(self.error)
-        stop, retry = self.query_one("#stop", Button), self.query_one("#retry", Button)
-        stop.display, retry.display = bool(self.busy), not self.busy and self._can_retry
-        stop.disabled = self.wizard.is_quitting
+        self._log.catch_up()
+        self._bar.show(*self._progress())
+        self._error_box.show_error(self.error)
+        self._stop.display, self._retry.display = bool(self.busy), not self.busy and self._can_retry
+        self._stop.disabled = self.wizard.is_quitting
 
     def _cells(self, name: str, state: HostState) -> tuple[Words | str, ...]:
         width = 14 if self.size.width < 100 else 24
@@ -149,14 +157,13 @@ class RunStep(StepScreen):
 
     @property
     def _chosen(self) -> str:
-        return self.query_one("#hosts", Rows).key or _ALL
+        return self._table.key or _ALL
 
     def _show_log(self) -> None:
         chosen = self._chosen
-        log = self.query_one(HostLog)
-        log.show(self._all if chosen == _ALL else self._logs.setdefault(chosen, LogBuffer()))
+        self._log.show(self._all if chosen == _ALL else self._logs.setdefault(chosen, LogBuffer()))
         state = self._states.get(chosen)
-        outcome = self.query_one("#outcome", Prose)
+        outcome = self._outcome
         text = state[1] if state and state[0].is_final else ""
         report = self.journey.report
         hint = report.outcomes[chosen].hint if report and chosen in report.outcomes else ""
@@ -179,13 +186,12 @@ class RunStep(StepScreen):
             parts.append(quiet(f"\nTo take this back in turn: kthw-routes undo {report.folder.name}"))
         return parts
 
-    @on(DataTable.RowHighlighted, "#hosts")
+    @on(Rows.RowHighlighted, "#hosts")
     def _moved(self) -> None:
         self._show_log()
 
     # --- stop, retry ---
 
-    @on(Button.Pressed, "#stop")
     def action_stop(self) -> None:
         """Stop: asked once; pressed again, hosts that have begun are ended too."""
         if not self.busy:
@@ -215,7 +221,6 @@ class RunStep(StepScreen):
         report = self.journey.report
         return bool(report.unfinished) if report is not None else self.error is not None
 
-    @on(Button.Pressed, "#retry")
     def action_retry(self) -> None:
         """Run what is not done, and only that."""
         if self.busy or not self._can_retry:
@@ -228,8 +233,10 @@ class RunStep(StepScreen):
             self._states[name] = (HostState.WAITING, "")
         self.work("running what is not done", lambda: self.journey.retry(report), self._ended)
 
-    def standing(self) -> str:
+    def quit_question(self) -> Confirm | None:
         """What is done and what is not, for those who want to quit now."""
+        if not self.busy:
+            return None
         done = [n for n, (s, _) in self._states.items() if s in (HostState.DONE, HostState.NOTHING_TO_DO)]
         begun = [n for n, (s, _) in self._states.items() if not s.is_final and s is not HostState.WAITING]
         rest = [n for n, (s, _) in self._states.items() if s is HostState.WAITING]
@@ -241,7 +248,8 @@ class RunStep(StepScreen):
             ("Not done", failed),
         ]
         lines = [f"{title}: {', '.join(names)}." for title, names in parts if names]
-        return "\n".join([*lines, "", "The transcript says what takes each change back."])
+        words = "\n".join([*lines, "", "The transcript says what takes each change back."])
+        return Confirm("Quit in the middle of the run?", words, "Keep running", quit="End it and quit")
 
     # --- going on ---
 
@@ -287,7 +295,8 @@ class RunStep(StepScreen):
 
     def by_hand(self) -> Iterable[str]:
         """The plan's commands, and what takes them back."""
-        return by_hand.changing(self.journey)
+        journey = self.journey
+        return manual_commands.planned(journey.review(), journey.report, journey.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
         """Stop or retry."""

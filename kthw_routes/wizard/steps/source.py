@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Input, Static
+from textual.widgets import Input, OptionList, Static
 
 from kthw_routes.errors import KthwRoutesError, UsageError
 from kthw_routes.events import Event, EventKind, Step
@@ -16,12 +16,12 @@ from kthw_routes.sources.inventory.problems import InventoryError
 from kthw_routes.sources.linode.token import WHERE_TO_MAKE_ONE, NoToken, token_of
 from kthw_routes.wizard.sources import Found
 from kthw_routes.wizard.state import SourceChoice, SourceKind
-from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.text import manual_commands as by_hand
-from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.steps.base import StepScreen, Wizard
+from kthw_routes.wizard.text import manual_commands
+from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.widgets.choices import PickList
 from kthw_routes.wizard.widgets.path_input import PathInput
 from kthw_routes.wizard.widgets.prose import ErrorBox, Prose, problem_words
-from kthw_routes.wizard.widgets.tick import Option, Pick
 from kthw_routes.words import Tone, Words, count
 
 _LABS = {
@@ -55,7 +55,6 @@ class SourceStep(StepScreen):
     title_word = "Source"
     purpose = "Where do the nodes come from? Nothing is asked of anybody before Next."
     lesson_name = "source"
-    first_focus = "Pick"
     keys = (
         ("Up  Down", "choose the source"),
         ("Tab", "to the field; in a path, complete it"),
@@ -68,70 +67,75 @@ class SourceStep(StepScreen):
         Binding("pagedown", "scroll_step(8)", "Page down", show=False),
     ]
 
-    def __init__(self, titles: tuple[str, ...], here: int) -> None:
-        super().__init__(titles, here)
+    def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
+        super().__init__(wizard, titles, here)
+        self._scroll = VerticalScroll(id="source-scroll", can_focus=False)
+        self._sources = self.first_focus = PickList(id="source")
+        self._source_words = Prose(id="source-words")
+        self._token = Input(password=True, id="token", compact=True, placeholder="paste it here")
+        self._token_field = (
+            Static("Linode API token", id="token-title"),
+            self._token,
+            Static(_token_words(), id="token-words", classes="hint", markup=False),
+        )
+        self._path = PathInput(self.journey.choices.path, id="path", placeholder="nodes.toml")
+        self._path_title = Static("Inventory file", id="path-title")
+        self._path_words = Static(_PATH_WORDS, id="path-words", classes="hint", markup=False)
+        self._error_box = ErrorBox(id="error")
+        self._problems = Prose(id="problems")
+        self._found_box = Prose(id="found")
         self._scrolled_for: KthwRoutesError | None = None
 
     def compose_body(self) -> ComposeResult:
         """The choice, the token or the path, what went wrong."""
-        rows, choices = self.journey.sources, self.journey.choices
-        with VerticalScroll(id="source-scroll", can_focus=False):
-            yield Pick(tuple(self._option(row) for row in rows), rows.index(choices.source), id="source")
-            yield Prose(id="source-words")
-            yield Static("Linode API token", id="token-title")
-            yield Input(password=True, id="token", compact=True, placeholder="paste it here")
-            yield Static(content(Words(_token_words(), Tone.QUIET)), id="token-words")
-            yield Static("Inventory file", id="path-title")
-            yield PathInput(choices.path, id="path", placeholder="nodes.toml")
-            yield Static(content(Words(_PATH_WORDS, Tone.QUIET)), id="path-words")
-            yield ErrorBox(id="error")
-            yield Prose(id="problems")
-            yield Prose(id="found")
+        with self._scroll:
+            yield from (self._sources, self._source_words, *self._token_field)
+            yield from (self._path_title, self._path, self._path_words)
+            yield from (self._error_box, self._problems, self._found_box)
 
-    def _option(self, row: SourceChoice) -> Option:
-        if row.kind is SourceKind.LAB:
-            return Option(f"Practice lab, {row.lab_region}", _LABS[row.lab_region])
-        if row.kind is SourceKind.INVENTORY:
-            return Option("Inventory file", cut_middle(row.path, 40) if row.path else "TOML, machines.txt, Ansible")
-        if row.kind is SourceKind.TYPED:
-            return Option("Type them in", "machines of your own; an address each is enough")
+    def _row(self, source: SourceChoice) -> tuple[str, str]:
+        """A title, and what to say beside it."""
+        if source.kind is SourceKind.LAB:
+            return f"Practice lab, {source.lab_region}", _LABS[source.lab_region]
+        if source.kind is SourceKind.INVENTORY:
+            return "Inventory file", cut_middle(source.path, 40) if source.path else "TOML, machines.txt, Ansible"
+        if source.kind is SourceKind.TYPED:
+            return "Type them in", "machines of your own; an address each is enough"
         try:
-            return Option("Linode account", f"token from {self.journey.token().origin}")
+            return "Linode account", f"token from {self.journey.token().origin}"
         except NoToken:
-            return Option("Linode account", "needs an API token")
+            return "Linode account", "needs an API token"
         except UsageError as error:
-            return Option("Linode account", error.sentence)
+            return "Linode account", error.sentence
 
     async def draw(self) -> None:
         """The fields only where they are wanted."""
-        kind = self.journey.choices.source.kind
-        words = self.query_one("#source-words", Prose)
-        words.display = bool(_WORDS[kind])
-        words.show(Words(_WORDS[kind], Tone.QUIET))
-        for name in ("token-title", "token", "token-words"):
-            self.query_one(f"#{name}").display = self._wants_token
-        for name in ("path-title", "path", "path-words"):
-            self.query_one(f"#{name}").display = kind is SourceKind.INVENTORY
+        sources, source = self.journey.sources, self.journey.choices.source
+        self._sources.show([self._row(row) for row in sources], sources.index(source))
+        self._source_words.display = bool(_WORDS[source.kind])
+        self._source_words.show(quiet(_WORDS[source.kind]))
+        for widget in self._token_field:
+            widget.display = self._wants_token
+        for widget in (self._path_title, self._path, self._path_words):
+            widget.display = source.kind is SourceKind.INVENTORY
         self._draw_error()
-        found = self.query_one("#found", Prose)
-        found.display = self.journey.is_found and not self.busy and self.error is None
+        self._found_box.display = self.journey.is_found and not self.busy and self.error is None
         if self.journey.is_found:
-            found.show(Words(f"✓ {self._found_words()}", Tone.GOOD))
+            self._found_box.show(Words(f"✓ {self._found_words()}", Tone.GOOD))
 
     def _draw_error(self) -> None:
         """All that is wrong with a file, with its places; else the error."""
-        problems = self.query_one("#problems", Prose)
         listed = isinstance(self.error, InventoryError) and bool(self.error.problems)
-        problems.display = listed
+        self._problems.display = listed
         if isinstance(self.error, InventoryError) and listed:
             hint = "Page keys scroll." if len(self.error.problems) > _FIT else "Correct the file, and try again."
-            self.query_one(ErrorBox).show_error(InventoryError(self.error.sentence, hint))
-            problems.show(*problem_words(self.error.problems, self.query_one("#body").size.width - 6))
+            self._error_box.show_error(InventoryError(self.error.sentence, hint))
+            self._problems.show(*problem_words(self.error.problems, self.body.size.width - 6))
             if self._scrolled_for is not self.error:
                 self._scrolled_for = self.error
                 self.call_after_refresh(self._make_room)
         else:
-            self.query_one(ErrorBox).show_error(self.error)
+            self._error_box.show_error(self.error)
 
     def _found_words(self) -> str:
         findings = self.journey.found.discovery.findings if self.journey.found else ()
@@ -147,12 +151,14 @@ class SourceStep(StepScreen):
             self.journey.lacks_token or self.error is not None
         )
 
-    @on(Pick.Changed)
-    def _chosen(self, event: Pick.Changed) -> None:
-        self.abandon_work()
-        self.error = None
-        self.journey.choices.source = self.journey.sources[event.index]
-        self.redraw()
+    @on(OptionList.OptionHighlighted, "#source")
+    def _chosen(self, event: OptionList.OptionHighlighted) -> None:
+        source = self.journey.sources[event.option_index]
+        if source != self.journey.choices.source:
+            self.abandon_work()
+            self.error = None
+            self.journey.choices.source = source
+            self.redraw()
 
     @on(Input.Changed, "#token")
     def _typed(self) -> None:
@@ -165,7 +171,6 @@ class SourceStep(StepScreen):
         if path == choices.path:
             return
         choices.path = path
-        self.query_one(Pick).retell(tuple(self._option(row) for row in self.journey.sources))
         if choices.source.kind is SourceKind.INVENTORY:
             self.abandon_work()
             self.error = None
@@ -173,13 +178,13 @@ class SourceStep(StepScreen):
         self.redraw()
 
     @on(Input.Submitted)
-    @on(Pick.Submitted)
+    @on(PickList.Submitted)
     def _submitted(self) -> None:
         self.action_next()
 
     def action_scroll_step(self, by: int) -> None:
         """Scroll, where there is more than fits."""
-        self.query_one("#source-scroll").scroll_relative(y=by, animate=False)
+        self._scroll.scroll_relative(y=by, animate=False)
 
     def action_next(self) -> None:
         """Go on; to the field that is still empty, if that is what refuses."""
@@ -191,9 +196,9 @@ class SourceStep(StepScreen):
     def _empty_field(self) -> Input | None:
         """The field that has to be filled in first."""
         if self._wants_token and self.journey.lacks_token:
-            field = self.query_one("#token", Input)
+            field: Input = self._token
         elif self.journey.choices.source.kind is SourceKind.INVENTORY:
-            field = self.query_one("#path", Input)
+            field = self._path
         else:
             return None
         return None if field.value.strip() else field
@@ -208,7 +213,7 @@ class SourceStep(StepScreen):
         field = self._empty_field()
         if field is None:
             return ""
-        return "an API token is needed to ask Linode." if field.id == "token" else "name the inventory file."
+        return "an API token is needed to ask Linode." if field is self._token else "name the inventory file."
 
     def next_label(self) -> str:
         """After an error, the same is tried again."""
@@ -217,7 +222,7 @@ class SourceStep(StepScreen):
     def commit(self) -> bool:
         """Find the nodes, unless they are known."""
         choices = self.journey.choices
-        text = self.query_one("#token", Input).value
+        text = self._token.value
         try:
             if self._wants_token and text.strip():
                 choices.token = token_of(text, "the field above")
@@ -244,11 +249,11 @@ class SourceStep(StepScreen):
 
     def _make_room(self) -> None:
         """Scroll the problems to where most of them can be seen."""
-        self.query_one("#path-title").scroll_visible(top=True, animate=False)
+        self._path_title.scroll_visible(top=True, animate=False)
 
     def by_hand(self) -> Iterable[str]:
         """The API's requests."""
-        return by_hand.finding(self.journey)
+        return manual_commands.finding(self.journey.choices.source)
 
 
 def _token_words() -> str:

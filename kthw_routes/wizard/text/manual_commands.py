@@ -1,11 +1,10 @@
 """What one would type by hand for each step: shown by *Commands*, to read, copy and learn from."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from kthw_routes.cluster import Node
-from kthw_routes.events import Step
+from kthw_routes.cluster import Cluster, Node
 from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import write_files
 from kthw_routes.options import Settings
@@ -16,9 +15,8 @@ from kthw_routes.plan.changes import FileChange, HostPlan
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.linode.token import DEFAULT_URL
 from kthw_routes.undo.by_hand import here_document, ways_back
-from kthw_routes.wizard.controller import Journey
-from kthw_routes.wizard.state import SourceKind
-from kthw_routes.workflow.results import Review
+from kthw_routes.wizard.state import SourceChoice, SourceKind
+from kthw_routes.workflow.results import Report, Review
 
 _GENERATE: Final = "sudo netplan generate    # never apply or try: they take the network down and up"
 _RELOAD: Final = "sudo systemctl daemon-reload"
@@ -31,9 +29,8 @@ ssh = "root@192.168.8.20"
 """
 
 
-def finding(journey: Journey) -> Iterator[str]:
+def finding(source: SourceChoice) -> Iterator[str]:
     """How to ask for the nodes."""
-    source = journey.choices.source
     if source.kind is SourceKind.INVENTORY:
         path = shlex.quote(clean_line(source.path) or "nodes.toml")
         yield "# The nodes of an inventory file:"
@@ -60,44 +57,43 @@ def finding(journey: Journey) -> Iterator[str]:
         yield f"kthw-routes demo --keep --region {source.lab_region}"
 
 
-def nodes(journey: Journey) -> Iterator[str]:
+def nodes(cluster: Cluster, settings: Settings) -> Iterator[str]:
     """How to log in to each node."""
     yield "# Each node, by SSH:"
-    for node in journey.cluster.visited:
+    for node in cluster.visited:
         if node.ssh is not None:
-            yield f"{_ssh(journey, node)}    # {node.name}"
+            yield f"{_ssh(settings, node)}    # {node.name}"
 
 
-def looking(journey: Journey) -> Iterator[str]:
-    """What was read on each host."""
-    yield "# What is read on each host; nothing is changed:"
-    yield from _ran(journey, Step.CHECKS)
+def ran(title: str, hosts: Mapping[str, Sequence[str]], cluster: Cluster, settings: Settings) -> Iterator[str]:
+    """What was run on each host, under a title. `hosts`: host -> its commands."""
+    yield f"# {title}:"
+    if not hosts:
+        yield "# Nothing was run yet."
+    for name, commands in hosts.items():
+        node = next((n for n in cluster if n.name == name), None)
+        yield ""
+        yield f"# {name}"
+        yield _ssh(settings, node) if node is not None and node.ssh is not None else f"ssh {name}"
+        yield from dict.fromkeys(commands)
 
 
-def changing(journey: Journey) -> Iterator[str]:
-    """What will be, or was, sent."""
-    if journey.inspection is None:
-        return
-    yield from planned(journey, journey.review())
-
-
-def planned(journey: Journey, review: Review) -> Iterator[str]:
-    """The commands of the plan, host by host."""
+def planned(review: Review, report: Report | None, settings: Settings) -> Iterator[str]:
+    """The commands of the plan, host by host; after a run, what undoes it too."""
     cluster = review.inspection.cluster
     if review.plan.is_empty:
         yield "# Nothing to do."
     for host in review.plan.hosts:
         if host.is_empty:
             continue
-        ssh = _ssh(journey, cluster.node(host.node))
         yield f"# {host.node}"
-        yield ssh
+        yield _ssh(settings, cluster.node(host.node))
         yield from on_host(host)
         yield ""
-    if journey.report is not None:
-        if journey.report.folder is not None:
-            yield f"kthw-routes undo {journey.report.folder.name}"
-        for way in ways_back(journey.report.review.plan, journey.report.outcomes):
+    if report is not None:
+        if report.folder is not None:
+            yield f"kthw-routes undo {report.folder.name}"
+        for way in ways_back(report.review.plan, report.outcomes):
             yield f"# To undo on {way.host}, as root:"
             yield from way.lines
             yield ""
@@ -156,26 +152,7 @@ def _is_of(manager: Manager, changes: Iterable[FileChange]) -> bool:
     return any(manager_of(c.path) is manager for c in changes)
 
 
-def proving(journey: Journey) -> Iterator[str]:
-    """What was asked of the kernels, and which test traffic was sent."""
-    yield "# What Proof runs on each worker:"
-    yield from _ran(journey, Step.PROOF)
-
-
-def _ran(journey: Journey, step: Step) -> Iterator[str]:
-    hosts = journey.commands.get(step, {})
-    if not hosts:
-        yield "# Nothing was run yet."
-    for name, commands in hosts.items():
-        node = next((n for n in journey.cluster if n.name == name), None)
-        yield ""
-        yield f"# {name}"
-        yield _ssh(journey, node) if node is not None and node.ssh is not None else f"ssh {name}"
-        yield from dict.fromkeys(commands)
-
-
-def _ssh(journey: Journey, node: Node) -> str:
-    settings: Settings = journey.found.settings if journey.found else journey.settings
+def _ssh(settings: Settings, node: Node) -> str:
     words = ["ssh"]
     if settings.ssh_config is not None:
         words += ["-F", str(settings.ssh_config)]

@@ -7,8 +7,7 @@ from kthw_routes.findings.hosts import names_of
 from kthw_routes.findings.plan import ends_at_reboot
 from kthw_routes.persistence.model import Choice, Persist
 from kthw_routes.plan import compare as planning
-from kthw_routes.wizard.widgets.table import quiet
-from kthw_routes.wizard.widgets.tick import Option
+from kthw_routes.wizard.themes import quiet
 from kthw_routes.words import Tone, Words, count
 from kthw_routes.workflow.results import Review
 
@@ -52,15 +51,15 @@ def found(review: Review) -> Mapping[str, Choice]:
     }
 
 
-def options(review: Review) -> tuple[Option, ...]:
-    """The answers."""
+def answers(review: Review) -> tuple[tuple[str, str], ...]:
+    """The answers: a title and what to say beside it."""
     persist = review.options.persist
     manager = persist.manager if persist else None
     by_name = f"Yes, by {manager} on every host" if manager else "Yes, by another manager …"
     return (
-        Option("No, they end at the next reboot", ""),
-        Option("Yes, as found on each host (auto)", _in_short(found(review))),
-        Option(by_name, "Enter chooses another" if manager else ""),
+        ("No, they end at the next reboot", ""),
+        ("Yes, as found on each host (auto)", _in_short(found(review))),
+        (by_name, "Enter chooses another" if manager else ""),
     )
 
 

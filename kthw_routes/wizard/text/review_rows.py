@@ -9,8 +9,7 @@ from kthw_routes.findings import plan as finding_plan
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import Options
 from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, ChangeKind, FileChange, NameChange, RouteChange, describe
-from kthw_routes.wizard.themes import cut_middle
-from kthw_routes.wizard.widgets.table import quiet
+from kthw_routes.wizard.themes import cut_middle, quiet
 from kthw_routes.words import KIND_TONE, Tone, Words, count, failed_wish, level_tone, level_word, text_lines
 from kthw_routes.workflow.results import Review
 

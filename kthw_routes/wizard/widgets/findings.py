@@ -1,14 +1,16 @@
 """The findings of a step: level, sentence, hint; warnings with a box of their own to tick."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.widgets import Static
 
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.wizard.themes import content
-from kthw_routes.wizard.widgets.tick import Tick
+from kthw_routes.wizard.widgets.choices import TickBox
 from kthw_routes.words import Tone, Words, level_tone, level_word
 
 _ORDER = {Level.STOP: 0, Level.SKIP_HOST: 1}
@@ -17,11 +19,18 @@ _ORDER = {Level.STOP: 0, Level.SKIP_HOST: 1}
 class FindingView(Vertical):
     """One finding."""
 
+    @dataclass
+    class Acknowledged(Message):
+        """The person ticked a warning, or took the tick away."""
+
+        finding: Finding
+        known: bool
+
     def __init__(self, finding: Finding, known: bool | None) -> None:
         """`known`: whether its box is ticked; None where it has none."""
         super().__init__()
         self.finding = finding
-        self._known = known
+        self.box = None if known is None else TickBox("I know", known)
 
     def compose(self) -> ComposeResult:
         """The mark stands out to the left; what belongs to the finding is below it."""
@@ -31,10 +40,15 @@ class FindingView(Vertical):
             yield Static(content(Words(mark, tone)), classes="mark")
             lead = Words("" if word == "notice" else f"{word}: ", tone)
             yield Static(content(lead, self.finding.sentence), classes="words")
-            if self._known is not None:
-                yield Tick("I know", self._known)
+            if self.box is not None:
+                yield self.box
         if self.finding.hint:
             yield Static(content(Words(self.finding.hint, Tone.QUIET)), classes="hint")
+
+    def on_checkbox_changed(self, event: TickBox.Changed) -> None:
+        """Say which warning it was."""
+        event.stop()
+        self.post_message(self.Acknowledged(self.finding, event.value))
 
 
 class FindingList(Vertical):
@@ -43,6 +57,7 @@ class FindingList(Vertical):
     def __init__(self, *, tickable: bool = False, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._tickable = tickable
+        self._views: dict[Finding, FindingView] = {}
         self._shown: tuple[tuple[Finding, bool | None], ...] = ()
 
     async def show(self, findings: Iterable[Finding], known: frozenset[Finding] = frozenset()) -> None:
@@ -53,17 +68,14 @@ class FindingList(Vertical):
         if fresh == self._shown:
             return
         self._shown = fresh
-        views = {view.finding: view for view in self.query(FindingView)}
-        wanted = {finding for finding, _ in fresh}
-        for finding, view in views.items():
-            if finding not in wanted:
-                await view.remove()
+        views, self._views = self._views, {}
+        for finding in views.keys() - dict(fresh).keys():
+            await views[finding].remove()
         before: FindingView | None = None
         for finding, ticked in fresh:
-            view = views.get(finding) or FindingView(finding, ticked)
+            view = self._views[finding] = views.get(finding) or FindingView(finding, ticked)
             if finding not in views:
                 await self.mount(view, **({"after": before} if before else {"before": 0} if self.children else {}))
-            else:
-                for tick in view.query(Tick):
-                    tick.value = bool(ticked)
+            elif view.box is not None:
+                view.box.show(bool(ticked))
             before = view

@@ -1,5 +1,7 @@
 """What stands around every step: where one is, how far one is, the sentence, why it does not go on, the buttons."""
 
+from collections.abc import Iterable
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -79,14 +81,24 @@ class Status(Prose):
 class ButtonRow(Horizontal):
     """Quit, what the step offers beside, Back, Next."""
 
-    def __init__(self, *extra: Button) -> None:
+    def __init__(self) -> None:
         super().__init__(id="buttons")
-        self._extra = extra
+        self.cancel = Button("Cancel", id="cancel", compact=True)
+        self.back = Button("Back", id="back", compact=True, action="screen.back")
+        self.next = Button("Next", id="next", variant="primary", compact=True, action="screen.next")
 
-    def compose(self) -> ComposeResult:
-        """The step's own buttons stand between Quit and Back."""
-        yield Button("Quit", id="quit", compact=True)
-        yield from self._extra
+    def around(self, extra: Iterable[Button]) -> ComposeResult:
+        """The buttons, with the step's own between Quit and Back."""
+        yield Button("Quit", id="quit", compact=True, action="app.quit")
+        yield from extra
+        yield self.cancel
         yield Static(id="spring")
-        yield Button("Back", id="back", compact=True)
-        yield Button("Next", id="next", variant="primary", compact=True)
+        yield self.back
+        yield self.next
+
+
+def relabel(button: Button, text: str) -> None:
+    """Give a button another label, and the width for it."""
+    if str(button.label) != text:
+        button.label = text
+        button.refresh(layout=True)

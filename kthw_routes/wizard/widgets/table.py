@@ -6,7 +6,7 @@ from rich.text import Text
 from textual.widgets import DataTable
 
 from kthw_routes.wizard.themes import cell
-from kthw_routes.words import Tone, Words
+from kthw_routes.words import Words
 
 _AT_ONCE = 200
 """Rows; a table of thousands is filled over several turns of the loop."""
@@ -26,9 +26,10 @@ class Rows(DataTable[Text]):
             self.can_focus = False
 
     def on_mount(self) -> None:
-        """The columns, once."""
+        """The columns, once; the colours are in the cells, so another theme fills them again."""
         if self._titles:
             self.add_columns(*(Text(t, no_wrap=True) for t in self._titles))
+        self.app.theme_changed_signal.subscribe(self, self._repaint)
 
     @property
     def key(self) -> str | None:
@@ -76,13 +77,7 @@ class Rows(DataTable[Text]):
                 if now != was:
                     self.update_cell(key, name, cell(self.app, now), update_width=True)
 
-    def repaint(self) -> None:
-        """After another theme was chosen: the colours are in the cells."""
+    def _repaint(self, _theme: object) -> None:
         rows, self._rows = self._rows, []
         self.clear()
         self.show(rows)
-
-
-def quiet(text: str) -> Words:
-    """Text of second rank."""
-    return Words(text, Tone.QUIET)

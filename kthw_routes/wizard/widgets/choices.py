@@ -1,0 +1,141 @@
+"""Textual's own controls, with marks that do without colour: a box to tick, one of several in rows or on one line."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Checkbox, OptionList, Select
+
+T = TypeVar("T", bound=Hashable)
+
+
+class TickBox(Checkbox):
+    """`[ ] words`, ticked with Space, Enter or a click."""
+
+    DEFAULT_CSS = """
+    TickBox > .toggle--button, TickBox.-on > .toggle--button { background: transparent; color: $foreground; }
+    TickBox { background: transparent; }
+    TickBox:disabled { opacity: 60%; }
+    """
+    BUTTON_LEFT = BUTTON_RIGHT = ""
+    BUTTON_INNER = "[ ]"
+
+    def __init__(self, words: str, value: bool = False, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(Content(words), value, id=id, compact=True)
+
+    def watch_value(self) -> None:
+        """Change the mark: Textual's own has the same sign in another colour."""
+        self.BUTTON_INNER = "[x]" if self.value else "[ ]"
+        super().watch_value()
+
+    def show(self, value: bool) -> None:
+        """Show it ticked or not, without a message."""
+        with self.prevent(self.Changed):
+            self.value = value
+
+
+class ChoiceList(OptionList):
+    """Rows `( ) title   words`, of which one can be chosen: the cursor moves; Space, Enter or a click chooses."""
+
+    DEFAULT_CSS = """
+    ChoiceList {
+        width: 1fr;
+        background: transparent;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+        & > .option-list--option-highlighted { background: transparent; }
+        &:disabled { opacity: 60%; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "cursor_up", "Up", show=False),
+        Binding("down,j", "cursor_down", "Down", show=False),
+        Binding("space", "select", "Choose", show=False),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, compact=True)
+        self._prompts: list[Content] = []
+
+    def show(self, rows: Sequence[tuple[str, str]], chosen: int | None) -> None:
+        """Show these titles and words; the cursor stays, and begins at the row that is chosen."""
+        width = max(len(title) for title, _ in rows)
+        prompts = [
+            Content.assemble(
+                (f"{'(●)' if number == chosen else '( )'} {title:<{width}}", "bold" if number == chosen else ""),
+                (f"   {words}" if words else "", "$foreground 70%"),
+            )
+            for number, (title, words) in enumerate(rows)
+        ]
+        before, self._prompts = self._prompts, prompts
+        if len(before) != len(prompts):
+            self.set_options(prompts)
+            self.highlighted = chosen or 0
+            return
+        for number, (old, new) in enumerate(zip(before, prompts, strict=True)):
+            if not new.is_same(old):
+                self.replace_option_prompt_at_index(number, new)
+
+    def action_cursor_up(self) -> None:
+        """Go up; the first row is the end of it."""
+        if self.highlighted:
+            super().action_cursor_up()
+
+    def action_cursor_down(self) -> None:
+        """Go down; the last row is the end of it."""
+        if self.highlighted != self.option_count - 1:
+            super().action_cursor_down()
+
+
+class PickList(ChoiceList):
+    """Rows of which the one under the cursor is chosen. Enter submits it, as in a field; a click only chooses."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Next", show=False)]
+
+    @dataclass
+    class Submitted(Message):
+        """The choice is made."""
+
+        pick_list: "PickList"
+
+    def action_submit(self) -> None:
+        """The choice is made."""
+        self.post_message(self.Submitted(self))
+
+
+class LineSelect(Select[T]):
+    """One of several on one line: Left and Right choose the next, Space or Enter opens the list of all."""
+
+    DEFAULT_CSS = """
+    LineSelect {
+        height: 1;
+        & > SelectCurrent { background: transparent; }
+        &:focus > SelectCurrent { background: $block-cursor-background; }
+        &:focus > SelectCurrent Static#label { color: $block-cursor-foreground; text-style: bold; }
+        &:disabled { opacity: 60%; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "turn(-1)", "Before", show=False),
+        Binding("right", "turn(1)", "Next", show=False),
+    ]
+
+    def __init__(self, values: Sequence[T], value: T, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(
+            [(str(v), v) for v in values], allow_blank=False, value=value, type_to_search=False, id=id, compact=True
+        )
+        self._values = values
+        self.styles.width = max(len(str(v)) for v in values) + 4
+
+    def action_turn(self, by: int) -> None:
+        """Choose the next or the one before; after the last comes the first."""
+        if self.selection is not None:
+            self.value = self._values[(self._values.index(self.selection) + by) % len(self._values)]
+
+    def show(self, value: T) -> None:
+        """Show this one as chosen, without a message."""
+        with self.prevent(self.Changed):
+            self.value = value
