@@ -158,6 +158,8 @@ async def test_nodes_are_typed_in_corrected_taken_away_and_saved(lab: EmbeddedLa
         await driver.press("up", "enter")
         await driver.until(lambda: isinstance(driver.app.screen, OwnNodeForm), "the form of worker-1")
         form = driver.app.screen
+        await driver.settle()
+        assert form.query_one("#name", Input).value == "worker-1", "opening the form changes nothing"
         form.query_one("#name", Input).value = "worker-0"
         await driver.press("enter")
         assert "is there already" in driver.static("#name-says")

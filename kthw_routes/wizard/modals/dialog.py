@@ -26,6 +26,20 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         Binding("pageup", "scroll_body(-10)", "Page up", show=False),
         Binding("pagedown", "scroll_body(10)", "Page down", show=False),
     ]
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        #dialog { width: 76; max-width: 100%; height: auto; max-height: 100%; background: $panel; padding: 1 2; }
+        #dialog-title { text-style: bold; margin-bottom: 1; }
+        #dialog-body { height: auto; max-height: 70vh; }
+        #dialog-buttons { height: 1; margin-top: 1; }
+        #dialog-buttons Button { margin-left: 1; }
+        #dialog-spring { width: 1fr; }
+        &.-short #dialog { padding: 0 1; }
+        &.-short #dialog-title { margin-bottom: 0; }
+        &.-short #dialog-buttons { margin-top: 0; }
+    }
+    """
     heading = ""
 
     def __init__(self) -> None:

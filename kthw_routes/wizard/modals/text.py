@@ -11,6 +11,13 @@ from kthw_routes.wizard.modals.dialog import Dialog
 class WholeText(Dialog[None]):
     """A read-only text under its name."""
 
+    DEFAULT_CSS = """
+    WholeText {
+        #dialog { width: 100%; max-width: 120; }
+        TextArea { height: auto; max-height: 62vh; min-height: 3; background: $surface; }
+    }
+    """
+
     def __init__(self, heading: str, text: str) -> None:
         super().__init__()
         self.heading = heading
@@ -31,6 +38,13 @@ class WholeText(Dialog[None]):
 
 class ShowCommands(WholeText):
     """Commands; selecting copies with ctrl+c, a button copies all."""
+
+    DEFAULT_CSS = """
+    ShowCommands {
+        #copied { margin-top: 1; color: $foreground 60%; }
+        &.-short #copied { display: none; }
+    }
+    """
 
     def __init__(self, step: str, lines: Iterable[str]) -> None:
         super().__init__(f"By hand: {step}", "\n".join(lines).strip("\n"))

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import DescendantFocus
 from textual.widget import Widget
-from textual.widgets import OptionList, Select, Static
+from textual.widgets import Label, OptionList, Select
 
 from kthw_routes.findings.model import Finding
 from kthw_routes.options import NamesOn, Options, RoutesOn
@@ -75,7 +75,7 @@ class RoutesStep(StepScreen):
         with VerticalScroll(can_focus=False):
             yield self._persist
             with Horizontal(id="choices"):
-                yield Static("/etc/hosts of")
+                yield Label("/etc/hosts of")
                 yield from (self._names, self._forward, self._template)
             yield from (self._matrix, self._changes)
             with self._detail_box:

@@ -78,7 +78,7 @@ class SourceStep(StepScreen):
             self._token,
             Static(_token_words(), id="token-words", classes="hint", markup=False),
         )
-        self._path = PathInput(self.journey.choices.path, id="path", placeholder="nodes.toml")
+        self._path = PathInput(id="path", placeholder="nodes.toml")
         self._path_title = Static("Inventory file", id="path-title")
         self._path_words = Static(_PATH_WORDS, id="path-words", classes="hint", markup=False)
         self._error_box = ErrorBox(id="error")
@@ -88,6 +88,7 @@ class SourceStep(StepScreen):
 
     def compose_body(self) -> ComposeResult:
         """The choice, the token or the path, what went wrong."""
+        self._path.value = self.journey.choices.path  # not earlier: its completion asks the running application
         with self._scroll:
             yield from (self._sources, self._source_words, *self._token_field)
             yield from (self._path_title, self._path, self._path_words)

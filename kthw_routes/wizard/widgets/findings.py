@@ -19,6 +19,18 @@ _ORDER = {Level.STOP: 0, Level.SKIP_HOST: 1}
 class FindingView(Vertical):
     """One finding."""
 
+    DEFAULT_CSS = """
+    FindingView {
+        height: auto;
+        margin: 0 1 1 1;
+        .sentence { height: auto; }
+        .mark { width: 2; }
+        .words { width: 1fr; }
+        .hint { margin-left: 2; }
+        TickBox { margin-left: 1; }
+    }
+    """
+
     @dataclass
     class Acknowledged(Message):
         """The person ticked a warning, or took the tick away."""
@@ -53,6 +65,8 @@ class FindingView(Vertical):
 
 class FindingList(Vertical):
     """All findings, the gravest first; those that want a tick before the mere notices."""
+
+    DEFAULT_CSS = "FindingList { height: auto; margin-top: 1; }"
 
     def __init__(self, *, tickable: bool = False, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)

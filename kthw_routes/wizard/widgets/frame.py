@@ -16,6 +16,8 @@ from kthw_routes.words import Tone, Words
 class Head(Widget):
     """The first line: the program, and where one is."""
 
+    DEFAULT_CSS = "Head { height: 1; padding: 0 1; }"
+
     def __init__(self) -> None:
         super().__init__()
         self._place = ""
@@ -36,6 +38,8 @@ class Head(Widget):
 
 class Rail(Widget):
     """The steps: done, this one, to come. Where there is little room, this one and the count only."""
+
+    DEFAULT_CSS = "Rail { height: 2; padding: 0 1; border-bottom: solid $foreground 20%; }"
 
     def __init__(self, titles: tuple[str, ...], here: int) -> None:
         super().__init__()
@@ -77,9 +81,21 @@ class WhyPanel(VerticalScroll):
 class Status(Prose):
     """One line above the buttons: why it does not go on, or what is happening."""
 
+    DEFAULT_CSS = "Status { height: auto; max-height: 3; min-height: 1; padding: 0 1; }"
+
 
 class ButtonRow(Horizontal):
     """Quit, what the step offers beside, Back, Next."""
+
+    DEFAULT_CSS = """
+    ButtonRow {
+        height: 1;
+        padding: 0 1;
+        #spring { width: 1fr; }
+        Button { margin-left: 1; }
+        #quit { margin-left: 0; }
+    }
+    """
 
     def __init__(self) -> None:
         super().__init__(id="buttons")

@@ -27,6 +27,8 @@ class Prose(Static):
 class ErrorBox(Prose):
     """What went wrong, where it went wrong: the sentence and what to do now."""
 
+    DEFAULT_CSS = "ErrorBox { height: auto; display: none; margin-top: 1; }"
+
     def show_error(self, error: KthwRoutesError | None) -> None:
         """Show it, or nothing."""
         self.display = error is not None

@@ -17,6 +17,16 @@ Cells = Sequence[Words | str]
 class Rows(DataTable[Text]):
     """Rows of words; the row under the cursor is known by its key, never by its number."""
 
+    DEFAULT_CSS = """
+    Rows {
+        height: auto;
+        background: transparent;
+        scrollbar-size-horizontal: 1;
+        & > .datatable--header { background: transparent; color: $foreground 60%; text-style: none; }
+        & > .datatable--even-row, & > .datatable--odd-row { background: transparent; }
+    }
+    """
+
     def __init__(self, *columns: str, id: str | None = None, pick: bool = True) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, cursor_type="row" if pick else "none", show_cursor=pick, cell_padding=1)
         self._titles = columns
