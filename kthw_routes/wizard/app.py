@@ -14,7 +14,7 @@ from kthw_routes.errors import ExitCode
 from kthw_routes.events import Event
 from kthw_routes.options import Settings
 from kthw_routes.wizard.background import Jobs
-from kthw_routes.wizard.controller import Journey
+from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.modals.keys import ShowKeys
@@ -53,7 +53,7 @@ class WizardApp(App[ExitCode]):
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall"), (29, "-high")]
         self.jobs = Jobs()
         self.asker = WizardAsker(self._put_question)
-        self.journey = Journey(settings, lab, self.asker, self.jobs.emit)
+        self.journey = Controller(settings, lab, self.asker, self.jobs.emit)
         titles = tuple(step.title_word for step in STEPS)
         self.steps = tuple(step(self, titles, number) for number, step in enumerate(STEPS))
         self.here = 0

@@ -22,7 +22,7 @@ from kthw_routes.sources.linode.token import NoToken, Token, find_token
 from kthw_routes.ssh.session import Asker
 from kthw_routes.wizard import own_nodes
 from kthw_routes.wizard.path_suggester import stamp_of
-from kthw_routes.wizard.sources import Found, Origins
+from kthw_routes.wizard.sources import Found, SourceLoader
 from kthw_routes.wizard.state import Choices, SourceChoice, SourceKind
 from kthw_routes.wizard.text import summaries as telling
 from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
@@ -47,17 +47,17 @@ class Looked:
     review: Review
 
 
-class Journey:
+class Controller:
     """Choices, results, and the `Walk` that does the work."""
 
     def __init__(self, settings: Settings, lab: "EmbeddedLab | None", asker: Asker, emit: Emit) -> None:
         """`lab`: the running practice lab where it is the only source offered; whoever gave it closes it too."""
         self.settings = settings
-        self._origins = Origins(settings, lab, asker, emit)
+        self._loader = SourceLoader(settings, lab, asker, emit)
         self._stop = self._heeded = Stop()
         self._turn = threading.Lock()
         """One piece of work at a time: one that was given up may need a moment to end."""
-        self.choices = Choices(self._origins.first_choice, settings.options, self._origins.likely_path)
+        self.choices = Choices(self._loader.first_choice, settings.options, self._loader.likely_path)
         self.found: Found | None = None
         self.inspected: Cluster | None = None
         """The cluster as it was chosen when the hosts were last looked at."""
@@ -91,7 +91,7 @@ class Journey:
     @property
     def sources(self) -> tuple[SourceChoice, ...]:
         """The rows of the first screen."""
-        return self._origins.choices(self.choices.path)
+        return self._loader.choices(self.choices.path)
 
     def token(self) -> Token:
         """The token that was typed, else the one of the environment. Raises NoToken, UsageError."""
@@ -132,7 +132,7 @@ class Journey:
 
     def find(self, source: SourceChoice, token: Token | None) -> Found:
         """Ask the source for the nodes. Blocks. Raises KthwRoutesError."""
-        return self._origins.find(source, token, self.choices.options, self._heeded)
+        return self._loader.find(source, token, self.choices.options, self._heeded)
 
     def take_found(self, found: Found) -> None:
         """Go by these nodes from now on; what was known of others is forgotten."""
@@ -441,4 +441,4 @@ class Journey:
             self.found.walk.close()
             with contextlib.suppress(OSError):
                 self.found.close_connections()
-        self._origins.close()
+        self._loader.close()

@@ -66,7 +66,7 @@ class TypedNodes:
         return Discovery(Cluster((), self._cidr))
 
 
-class Origins:
+class SourceLoader:
     """Every source that is offered; owns the practice lab that it started."""
 
     def __init__(self, settings: Settings, lab: "EmbeddedLab | None", asker: Asker, emit: Emit) -> None:
@@ -101,7 +101,7 @@ class Origins:
     def find(self, source: SourceChoice, token: Token | None, options: Options, stop: Stop) -> Found:
         """Ask for the nodes. Blocks. Raises KthwRoutesError, of an inventory with all of its faults."""
         stamp = stamp_of(source.path)
-        origin, settings = self._origin(source, token)
+        origin, settings = self._source_of(source, token)
         if source.kind is SourceKind.TYPED:
             options = replace(options, only=frozenset())  # of nodes that are still to be typed
         connections, state = connect(settings, self._asker, default_host_keys="ask")
@@ -114,7 +114,7 @@ class Origins:
             raise
         return Found(source, token, settings, walk, connections.close, state, discovery, stamp)
 
-    def _origin(self, source: SourceChoice, token: Token | None) -> tuple[Source, Settings]:
+    def _source_of(self, source: SourceChoice, token: Token | None) -> tuple[Source, Settings]:
         """Whom to ask, and the settings to go by then."""
         match source.kind:
             case SourceKind.TYPED:

@@ -85,7 +85,7 @@ _STYLES: Final[dict[tuple[str, Tone], Style]] = {}
 """Theme and tone -> style: colours are slow to work out, and a big table has thousands of cells."""
 
 
-def quiet(text: str) -> Words:
+def dim(text: str) -> Words:
     """Text of second rank."""
     return Words(text, Tone.QUIET)
 

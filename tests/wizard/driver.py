@@ -14,12 +14,12 @@ from kthw_routes.errors import ExitCode
 from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
 from kthw_routes.wizard.app import WizardApp
-from kthw_routes.wizard.controller import Journey
+from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.widgets.choices import ChoiceList, TickBox
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import Status
-from kthw_routes.wizard.widgets.table import Rows
+from kthw_routes.wizard.widgets.table import KeyedTable
 
 W = TypeVar("W", bound=Widget)
 
@@ -47,7 +47,7 @@ class Driver:
         self.pilot = pilot
 
     @property
-    def journey(self) -> Journey:
+    def journey(self) -> Controller:
         """What was chosen and what came of it."""
         return self.app.journey
 
@@ -135,7 +135,7 @@ class Driver:
 
     def rows(self, selector: str) -> list[list[str]]:
         """The cells of a table."""
-        table = self.step.query_one(selector, Rows)
+        table = self.step.query_one(selector, KeyedTable)
         return [[str(cell) for cell in table.get_row_at(n)] for n in range(table.row_count)]
 
     def text(self) -> str:

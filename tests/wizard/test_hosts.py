@@ -18,7 +18,7 @@ from kthw_routes.record.lock import ClusterLock
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.steps.run import RunStep
-from kthw_routes.wizard.widgets.table import Rows
+from kthw_routes.wizard.widgets.table import KeyedTable
 from tests.wizard.driver import Driver, driving
 
 pytestmark = pytest.mark.wizard
@@ -94,7 +94,7 @@ async def test_a_changed_host_key_is_taken_only_when_the_person_says_that_the_no
             await driver.press("r")
             await driver.at("Checks")
             assert driver.rows("#hosts")[1][1] == "✗ skipped"
-            driver.step.query_one("#hosts", Rows).move_cursor(row=1)
+            driver.step.query_one("#hosts", KeyedTable).move_cursor(row=1)
             await driver.settle()
             assert "k it was rebuilt" in driver.text()
             await driver.press("k")

@@ -35,8 +35,8 @@ def test_what_a_killed_run_left_has_a_row() -> None:
     assert shown[:2] == ["worker-0", f"{ChangeKind.REMOVE.mark} remove"]
     assert "/etc/netplan" in shown[3]
     change = rows[0].change
-    assert isinstance(change, review_rows.Goes)
-    detail = "".join(str(getattr(part, "text", part)) for part in review_rows.goes_detail(rows[0], change))
+    assert isinstance(change, review_rows.RemovalRow)
+    detail = "".join(str(getattr(part, "text", part)) for part in review_rows.removal_detail(rows[0], change))
     assert str(path) in detail
 
 
@@ -45,8 +45,8 @@ def test_a_switch_that_is_called_off_has_a_row() -> None:
     review = Review(Inspection(Cluster(()), {}), Options(), Plan((host,)), (), lambda *_: host, undoes="a run")
     (row,) = review_rows.rows_of(review)
     assert review.plan.changes == 1
-    assert isinstance(row.change, review_rows.Goes)
-    detail = "".join(str(getattr(part, "text", part)) for part in review_rows.goes_detail(row, row.change))
+    assert isinstance(row.change, review_rows.RemovalRow)
+    detail = "".join(str(getattr(part, "text", part)) for part in review_rows.removal_detail(row, row.change))
     assert "the timed undo of run 20261122T101500Z-1abc" in detail
     assert "what that run did stays" in detail
 

@@ -14,13 +14,13 @@ from textual.widgets import Button, Footer
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event
 from kthw_routes.wizard.background import Job, Jobs
-from kthw_routes.wizard.controller import Journey
+from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.lessons import lesson
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.prompts import WizardAsker
 from kthw_routes.wizard.widgets.findings import FindingView
-from kthw_routes.wizard.widgets.frame import ButtonRow, Head, Rail, Status, WhyPanel, relabel
-from kthw_routes.wizard.widgets.prose import Prose
+from kthw_routes.wizard.widgets.frame import ButtonRow, Header, Status, StepRail, WhyPanel, relabel
+from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.words import Tone, Words
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Wizard(Protocol):
     """What a step knows of the application."""
 
     @property
-    def journey(self) -> Journey:
+    def journey(self) -> Controller:
         """What was chosen and what came of it."""
 
     @property
@@ -63,7 +63,7 @@ class Wizard(Protocol):
 
 
 class StepScreen(Screen[None]):
-    """One step. Everything that it shows comes from the `Journey`, by `draw`; what is typed goes there by `commit`."""
+    """One step. All that it shows comes from the `Controller`, by `draw`; what is typed goes there by `commit`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "next", "Next"),
@@ -87,9 +87,9 @@ class StepScreen(Screen[None]):
         super().__init__()
         self.wizard = wizard
         self._here = here
-        self._head = Head()
-        self._rail = Rail(titles, here)
-        self._purpose = Prose(self.purpose, id="purpose", markup=False)
+        self._header = Header()
+        self._rail = StepRail(titles, here)
+        self._purpose = Paragraph(self.purpose, id="purpose", markup=False)
         self.body = Vertical(id="body")
         self._status = Status(id="status")
         self._buttons = ButtonRow()
@@ -168,13 +168,13 @@ class StepScreen(Screen[None]):
     # --- the frame ---
 
     @property
-    def journey(self) -> Journey:
+    def journey(self) -> Controller:
         """What was chosen and what came of it."""
         return self.wizard.journey
 
     def compose(self) -> ComposeResult:
         """The frame around the step's own widgets."""
-        yield self._head
+        yield self._header
         yield self._rail
         with Horizontal(id="middle"):
             with Vertical(id="step"):
@@ -198,7 +198,7 @@ class StepScreen(Screen[None]):
     async def draw_all(self) -> None:
         """The frame and the step."""
         await self.draw()
-        self._head.show(self.journey.place)
+        self._header.show(self.journey.place)
         self._purpose.show(self.purpose_words())
         refusal = self.refusal()
         go_on, back, cancel = self._buttons.next, self._buttons.back, self._buttons.cancel

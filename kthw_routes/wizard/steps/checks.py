@@ -20,10 +20,10 @@ from kthw_routes.wizard.controller import Looked
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen, Wizard
 from kthw_routes.wizard.text import manual_commands
-from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.findings import FindingList
-from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
-from kthw_routes.wizard.widgets.table import Rows
+from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
+from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import RESTS_ON, Tone, Words, count, state_tone
 from kthw_routes.workflow.results import Inspection
 
@@ -65,8 +65,8 @@ class ChecksStep(StepScreen):
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
         columns = ("host", "state", "as", "pod CIDR", "rests on", "forwards", "pods")
-        self._table = self.first_focus = Rows(*columns, id="hosts")
-        self._detail = Prose(id="detail")
+        self._table = self.first_focus = KeyedTable(*columns, id="hosts")
+        self._detail = Paragraph(id="detail")
         self._error_box = ErrorBox(id="error")
         self._finding_list = FindingList(tickable=True, id="findings")
         self._look = Button("Look again", id="look", compact=True, action="screen.look")
@@ -166,14 +166,14 @@ class ChecksStep(StepScreen):
 
     def _cells(self, node: Node) -> tuple[Words | str, ...]:
         name = cut_middle(node.name, 16 if self.size.width < 100 else 40)
-        state = self._states.get(node.name, quiet("…"))
+        state = self._states.get(node.name, dim("…"))
         inspection = self._inspection
         facts = inspection.facts.get(node.name) if inspection else None
         if facts is None:
             return (name, state, "", "", "", "", "")
         if not node.is_worker:
-            return (name, state, _ACCESS[facts.privilege], quiet("–"), "", "", "")
-        forwarding: Words | str = "yes" if facts.ip_forward else quiet("not yet")
+            return (name, state, _ACCESS[facts.privilege], dim("–"), "", "", "")
+        forwarding: Words | str = "yes" if facts.ip_forward else dim("not yet")
         return (
             name,
             state,
@@ -191,12 +191,12 @@ class ChecksStep(StepScreen):
             facts, trouble = inspection.facts.get(name), inspection.troubles.get(name)
             if trouble is not None:
                 rebuilt = "k it was rebuilt: take its new key\n" if isinstance(trouble, HostKeyChanged) else ""
-                text = (Words(f"✗ {trouble.sentence}\n", Tone.BAD), Words(rebuilt, Tone.NEW), quiet(trouble.hint))
+                text = (Words(f"✗ {trouble.sentence}\n", Tone.BAD), Words(rebuilt, Tone.NEW), dim(trouble.hint))
             elif facts is not None:
-                text = (quiet(_detail(facts)),)
+                text = (dim(_detail(facts)),)
         self._detail.show(*text)
 
-    @on(Rows.RowHighlighted, "#hosts")
+    @on(KeyedTable.RowHighlighted, "#hosts")
     def _moved(self) -> None:
         if self.journey.found is not None:
             self._draw_detail()
@@ -242,7 +242,7 @@ class ChecksStep(StepScreen):
 def _pods(facts: HostFacts) -> Words | str:
     if facts.pods:
         return count(len(facts.pods), "pod")
-    return "bridge" if facts.bridge else quiet("none yet")
+    return "bridge" if facts.bridge else dim("none yet")
 
 
 def _detail(facts: HostFacts) -> str:

@@ -22,10 +22,10 @@ from kthw_routes.wizard.modals.save_form import SaveForm
 from kthw_routes.wizard.state import SourceKind
 from kthw_routes.wizard.steps.base import StepScreen, Wizard
 from kthw_routes.wizard.text import manual_commands
-from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.findings import FindingList
-from kthw_routes.wizard.widgets.prose import Prose
-from kthw_routes.wizard.widgets.table import Rows
+from kthw_routes.wizard.widgets.paragraph import Paragraph
+from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import Tone, Words, count
 
 _WITH_FILE = "kthw-routes --inventory FILE"
@@ -65,8 +65,8 @@ class NodesStep(StepScreen):
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
-        self._table = self.first_focus = Rows("node", "ssh", "internal address", "expected pod CIDR", id="nodes")
-        self._detail = Prose(id="detail")
+        self._table = self.first_focus = KeyedTable("node", "ssh", "internal address", "expected pod CIDR", id="nodes")
+        self._detail = Paragraph(id="detail")
         self._findings = FindingList(tickable=True, id="findings")
         self._add = Button("Add node", id="add", compact=True, action="screen.add")
         self._save = Button("Save", id="save", compact=True, action="screen.save")
@@ -112,12 +112,12 @@ class NodesStep(StepScreen):
         def shown(column: str, text: str) -> Words | str:
             if (node.name, column) in stopped:
                 return Words(f"{text}  ✗ stop", Tone.BAD)
-            return text if node.is_visited else quiet(text)
+            return text if node.is_visited else dim(text)
 
         width = 22 if self.size.width < 100 else 40
         name = shown("name", cut_middle(node.name, width))
         if node.selection is Selection.LEFT_OUT:
-            name = quiet(f"{cut_middle(node.name, width)} left out")
+            name = dim(f"{cut_middle(node.name, width)} left out")
         elif node.selection is Selection.REMOVED:
             name = Words(f"{cut_middle(node.name, width)} removed", Tone.LOSS)
         cidr = str(node.pod_cidr or "not known") if node.is_worker else "–"
@@ -148,7 +148,7 @@ class NodesStep(StepScreen):
         elif node.selection is not Selection.REMOVED:
             keys += "   x remove for good"
         keys += "   a add a node" if is_own else ""
-        facts = quiet(f"{' · '.join(p for p in parts if p)}   ")
+        facts = dim(f"{' · '.join(p for p in parts if p)}   ")
         self._detail.show(facts, Words(keys, Tone.NEW))
 
     @property
@@ -156,12 +156,12 @@ class NodesStep(StepScreen):
         place = self._table.key  # not its name: two nodes of one name are a finding, no fault
         return self.journey.cluster.nodes[int(place)] if place is not None else None
 
-    @on(Rows.RowHighlighted, "#nodes")
+    @on(KeyedTable.RowHighlighted, "#nodes")
     def _moved(self) -> None:
         if self.journey.found is not None:
             self._draw_detail()
 
-    @on(Rows.RowSelected, "#nodes")
+    @on(KeyedTable.RowSelected, "#nodes")
     def _edit(self) -> None:
         node, cluster = self._node, self.journey.cluster
         if node is not None:
@@ -321,7 +321,7 @@ class NodesStep(StepScreen):
         if self._saved is not None and self._saved[1] is self.journey.cluster:
             return Words(f"✓ Saved. The next time: kthw-routes --inventory {clean_line(self._saved[0])}", Tone.GOOD)
         out = sum(1 for n in self.journey.cluster if not n.is_visited)
-        return quiet(f"{count(out, 'node')} will not be visited.") if out else ""
+        return dim(f"{count(out, 'node')} will not be visited.") if out else ""
 
     def by_hand(self) -> Iterable[str]:
         """How to log in."""

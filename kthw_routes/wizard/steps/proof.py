@@ -20,10 +20,10 @@ from kthw_routes.wizard.steps.base import StepScreen, Wizard
 from kthw_routes.wizard.steps.routes import WIDEST_MATRIX
 from kthw_routes.wizard.text import manual_commands
 from kthw_routes.wizard.text import summaries as telling
-from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.findings import FindingList
-from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
-from kthw_routes.wizard.widgets.table import Rows
+from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
+from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, undo_summary
 from kthw_routes.workflow.results import Review
 
@@ -46,12 +46,12 @@ class ProofStep(StepScreen):
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
         self._column = self.first_focus = VerticalScroll(id="proof")
-        self._headline = Prose(id="headline")
+        self._headline = Paragraph(id="headline")
         self._error_box = ErrorBox(id="error")
-        self._pairs = Rows(id="pairs", pick=False)
-        self._explained = Prose(id="explained")
+        self._pairs = KeyedTable(id="pairs", pick=False)
+        self._explained = Paragraph(id="explained")
         self._findings = FindingList(id="findings")
-        self._tables, self._undo, self._rest = Prose(id="tables"), Prose(id="undo"), Prose(id="rest")
+        self._tables, self._undo, self._rest = Paragraph(id="tables"), Paragraph(id="undo"), Paragraph(id="rest")
         self._fold_tables = Collapsible(self._tables, title="ip route of each worker, as read back", id="fold-tables")
         self._fold_undo = Collapsible(self._undo, title="How to undo, host by host", id="fold-undo")
         self._prove = Button("Prove again", id="prove", compact=True, action="screen.prove")
@@ -131,11 +131,11 @@ class ProofStep(StepScreen):
         self._explained.display = self._fold_tables.display = proof is not None
         self._pairs.display = proof is not None and 0 < len(_sources(proof)) <= WIDEST_MATRIX
         if proof is None:
-            self._headline.show(quiet("Nothing was seen yet."))
+            self._headline.show(dim("Nothing was seen yet."))
         else:
             tone = Tone.GOOD if proof.is_proved else Tone.BAD if proof.failed else Tone.WARNING
             mark = "✓" if proof.is_proved else "✗" if proof.failed else "?"
-            self._headline.show(Words(f"{mark} {proof.headline}", tone), quiet(f"\nEvidence: {proof.evidence_words}."))
+            self._headline.show(Words(f"{mark} {proof.headline}", tone), dim(f"\nEvidence: {proof.evidence_words}."))
             self._draw_pairs(proof)
             lines = explanations(proof)
             width = self.body.size.width - 2
@@ -163,15 +163,15 @@ class ProofStep(StepScreen):
         )
         parts: list[Words | str] = []
         if report is not None and report.folder is not None:
-            parts += [quiet("transcript\n"), f"  {_short(report.folder / 'transcript.md')}\n"]
+            parts += [dim("transcript\n"), f"  {_short(report.folder / 'transcript.md')}\n"]
             parts += [Words(f"{self.journey.end_problem}\n", Tone.BAD)] if self.journey.end_problem else []
             later = "" if self.journey.is_lab else f"; later: kthw-routes undo {self.journey.run_id}"
-            parts += [quiet("undo      "), f"u takes it back{later or ', and asks first'}\n"]
+            parts += [dim("undo      "), f"u takes it back{later or ', and asks first'}\n"]
         width = self.body.size.width - 12
         for number, line in enumerate(self._after_reboot):
             text = textwrap.indent(_hanging(line, width), " " * 10)
-            parts += [quiet("reboot    "), f"{text.lstrip()}\n"] if number == 0 else [f"{text}\n"]
-        parts += [quiet("next lab  "), NEXT_LAB]
+            parts += [dim("reboot    "), f"{text.lstrip()}\n"] if number == 0 else [f"{text}\n"]
+        parts += [dim("next lab  "), NEXT_LAB]
         self._rest.show(*parts)
 
     @property

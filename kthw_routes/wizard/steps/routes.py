@@ -22,10 +22,10 @@ from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen, Wizard
 from kthw_routes.wizard.text import manual_commands, persist_question, review_rows
 from kthw_routes.wizard.text.review_rows import Row
-from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.choices import ChoiceList, LineSelect, TickBox
-from kthw_routes.wizard.widgets.prose import Prose
-from kthw_routes.wizard.widgets.table import Rows
+from kthw_routes.wizard.widgets.paragraph import Paragraph
+from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
 from kthw_routes.workflow.results import Review
 
@@ -61,10 +61,10 @@ class RoutesStep(StepScreen):
         self._names: LineSelect[NamesOn] = LineSelect(tuple(NamesOn), NamesOn.CONTROLLERS, id="names")
         self._forward = TickBox("forwarding on", id="forward")
         self._template = TickBox("cloud-init template", id="template")
-        self._matrix = Rows(id="matrix", pick=False)
-        self._changes = Rows("host", "", "what", "why", id="changes")
+        self._matrix = KeyedTable(id="matrix", pick=False)
+        self._changes = KeyedTable("host", "", "what", "why", id="changes")
         self._detail_box = VerticalScroll(id="detail-box", can_focus=False)
-        self._detail = Prose(id="detail")
+        self._detail = Paragraph(id="detail")
         self._rows: dict[str, Row] = {}
         self._topic: Widget = self._changes
         """What the detail is of: one of the choices, or the row under the cursor."""
@@ -161,7 +161,7 @@ class RoutesStep(StepScreen):
         if self._topic is self._persist and self._persist.display:
             detail.show(*persist_question.detail(review, self._persist.highlighted or 0))
         elif self._topic in (self._names, self._forward, self._template):
-            detail.show(quiet(self._about(self._topic, review)))
+            detail.show(dim(self._about(self._topic, review)))
         elif row is None:
             nothing = review.plan.is_empty
             detail.show(Words(summary(review.plan), KIND_TONE[ChangeKind.KEEP]) if nothing else "")
@@ -185,8 +185,8 @@ class RoutesStep(StepScreen):
                 return review_rows.name_detail(row, name, self._options)
             case FileChange() as file:
                 return review_rows.file_detail(row, file, review)
-            case review_rows.Goes() as left:
-                return review_rows.goes_detail(row, left)
+            case review_rows.RemovalRow() as left:
+                return review_rows.removal_detail(row, left)
             case switch:
                 return review_rows.switch_detail(row, switch)
 
@@ -216,7 +216,7 @@ class RoutesStep(StepScreen):
             if self.journey.inspection is not None:
                 self._draw_detail()
 
-    @on(Rows.RowHighlighted, "#changes")
+    @on(KeyedTable.RowHighlighted, "#changes")
     @on(OptionList.OptionHighlighted, "#persist")
     def _moved(self) -> None:
         if self.journey.inspection is not None:
@@ -305,7 +305,7 @@ class RoutesStep(StepScreen):
                 self.journey.acknowledge(row.change, not known)
                 self.redraw()
         elif (box := self._box(row)) is not None:
-            marked = review_rows.turned(row, self._options)
+            marked = review_rows.toggled(row, self._options)
             if not box and isinstance(row.change, RouteChange) and review_rows.is_own_cidr(self.review, row):
                 self._ask_for_repair(row, row.change, marked)
             else:
@@ -325,7 +325,7 @@ class RoutesStep(StepScreen):
             lambda answer: self._choose(marked) if answer else None,
         )
 
-    @on(Rows.RowSelected, "#changes")
+    @on(KeyedTable.RowSelected, "#changes")
     def _selected(self) -> None:
         row = self._row
         if row is not None and isinstance(row.change, FileChange):
@@ -361,7 +361,7 @@ class RoutesStep(StepScreen):
     def status(self) -> Words | str:
         """The counts."""
         if self.journey.report is not None and not self.review.plan.is_empty:
-            return quiet("This was run. For a new review: Back, and Look again.")
+            return dim("This was run. For a new review: Back, and Look again.")
         if stale := review_rows.only_stale(self.review):
             return stale
         text = summary(self.review.plan, tuple(self.review.inspection.troubles))

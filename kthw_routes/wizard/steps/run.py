@@ -16,10 +16,10 @@ from kthw_routes.wizard.steps.base import StepScreen, Wizard
 from kthw_routes.wizard.steps.checks import GLYPHS
 from kthw_routes.wizard.text import manual_commands
 from kthw_routes.wizard.text import summaries as telling
-from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
-from kthw_routes.wizard.widgets.prose import ErrorBox, Prose
-from kthw_routes.wizard.widgets.table import Rows
+from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
+from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import Tone, Words, count, state_tone
 from kthw_routes.workflow.results import Report
 
@@ -47,11 +47,11 @@ class RunStep(StepScreen):
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
-        self._table = self.first_focus = Rows("host", "state", id="hosts")
-        self._bar = Prose(id="progress")
+        self._table = self.first_focus = KeyedTable("host", "state", id="hosts")
+        self._bar = Paragraph(id="progress")
         self._error_box = ErrorBox(id="error")
         self._log = HostLog(id="log")
-        self._outcome = Prose(id="outcome")
+        self._outcome = Paragraph(id="outcome")
         self._stop = Button("Stop", id="stop", compact=True, action="screen.stop")
         self._retry = Button("Retry", id="retry", compact=True, action="screen.retry")
         self._states: dict[str, tuple[HostState, str]] = {}
@@ -153,7 +153,7 @@ class RunStep(StepScreen):
         full = width * ended // total if total else 0
         yield f" {ended} of {count(total, 'host')}  "
         yield Words("━" * full, Tone.NEW)
-        yield quiet("─" * (width - full))
+        yield dim("─" * (width - full))
 
     @property
     def _chosen(self) -> str:
@@ -172,7 +172,7 @@ class RunStep(StepScreen):
             outcome.display = True
             outcome.show(*told)
         elif state and text:
-            outcome.show(Words(text, state_tone(state[0])), quiet(f" {hint}"))
+            outcome.show(Words(text, state_tone(state[0])), dim(f" {hint}"))
 
     def _told_of_undo(self, report: Report) -> list[Words | str]:
         """What was taken back, what was left, and how to have it again."""
@@ -183,10 +183,10 @@ class RunStep(StepScreen):
         parts += [Words("\nLeft as it is:", Tone.WARNING)] if left else []
         parts += [f"\n  {line}" for line in left]
         if report.folder is not None and not self.journey.is_lab:
-            parts.append(quiet(f"\nTo take this back in turn: kthw-routes undo {report.folder.name}"))
+            parts.append(dim(f"\nTo take this back in turn: kthw-routes undo {report.folder.name}"))
         return parts
 
-    @on(Rows.RowHighlighted, "#hosts")
+    @on(KeyedTable.RowHighlighted, "#hosts")
     def _moved(self) -> None:
         self._show_log()
 

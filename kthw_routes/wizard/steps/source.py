@@ -18,10 +18,10 @@ from kthw_routes.wizard.sources import Found
 from kthw_routes.wizard.state import SourceChoice, SourceKind
 from kthw_routes.wizard.steps.base import StepScreen, Wizard
 from kthw_routes.wizard.text import manual_commands
-from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.choices import PickList
+from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph, problem_words
 from kthw_routes.wizard.widgets.path_input import PathInput
-from kthw_routes.wizard.widgets.prose import ErrorBox, Prose, problem_words
 from kthw_routes.words import Tone, Words, count
 
 _LABS = {
@@ -71,7 +71,7 @@ class SourceStep(StepScreen):
         super().__init__(wizard, titles, here)
         self._scroll = VerticalScroll(id="source-scroll", can_focus=False)
         self._sources = self.first_focus = PickList(id="source")
-        self._source_words = Prose(id="source-words")
+        self._source_words = Paragraph(id="source-words")
         self._token = Input(password=True, id="token", compact=True, placeholder="paste it here")
         self._token_field = (
             Static("Linode API token", id="token-title"),
@@ -82,8 +82,8 @@ class SourceStep(StepScreen):
         self._path_title = Static("Inventory file", id="path-title")
         self._path_words = Static(_PATH_WORDS, id="path-words", classes="hint", markup=False)
         self._error_box = ErrorBox(id="error")
-        self._problems = Prose(id="problems")
-        self._found_box = Prose(id="found")
+        self._problems = Paragraph(id="problems")
+        self._found_box = Paragraph(id="found")
         self._scrolled_for: KthwRoutesError | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -114,7 +114,7 @@ class SourceStep(StepScreen):
         sources, source = self.journey.sources, self.journey.choices.source
         self._sources.show([self._row(row) for row in sources], sources.index(source))
         self._source_words.display = bool(_WORDS[source.kind])
-        self._source_words.show(quiet(_WORDS[source.kind]))
+        self._source_words.show(dim(_WORDS[source.kind]))
         for widget in self._token_field:
             widget.display = self._wants_token
         for widget in (self._path_title, self._path, self._path_words):

@@ -7,7 +7,7 @@ from kthw_routes.findings.hosts import names_of
 from kthw_routes.findings.plan import ends_at_reboot
 from kthw_routes.persistence.model import Choice, Persist
 from kthw_routes.plan import compare as planning
-from kthw_routes.wizard.themes import quiet
+from kthw_routes.wizard.themes import dim
 from kthw_routes.words import Tone, Words, count
 from kthw_routes.workflow.results import Review
 
@@ -77,16 +77,16 @@ def _in_short(choices: Mapping[str, Choice]) -> str:
 def detail(review: Review, answer: int) -> Iterator[Words | str]:
     """What stands behind one of the answers."""
     if answer == NO:
-        yield quiet(_NO)
+        yield dim(_NO)
         return
     if answer == BY_NAME:
-        yield quiet(_BY_NAME)
+        yield dim(_BY_NAME)
         persist = review.options.persist
         if persist is not None and persist.manager is not None:
             yield from _of({h.node: h.persistence for h in review.plan.hosts if h.persistence}, "\n")
         return
     yield from _of(found(review), "")
-    yield quiet(f"\n{_HELD}" if index_of(review.options.persist) == AUTO else "")
+    yield dim(f"\n{_HELD}" if index_of(review.options.persist) == AUTO else "")
 
 
 def _of(choices: Mapping[str, Choice], before: str) -> Iterator[Words | str]:

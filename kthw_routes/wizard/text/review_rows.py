@@ -9,7 +9,7 @@ from kthw_routes.findings import plan as finding_plan
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import Options
 from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, ChangeKind, FileChange, NameChange, RouteChange, describe
-from kthw_routes.wizard.themes import cut_middle, quiet
+from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.words import KIND_TONE, Tone, Words, count, failed_wish, level_tone, level_word, text_lines
 from kthw_routes.workflow.results import Review
 
@@ -30,7 +30,7 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
-class Goes:
+class RemovalRow:
     """What an earlier run left behind; it goes."""
 
     what: str
@@ -45,7 +45,7 @@ class Row:
     """One row of the review."""
 
     host: str
-    change: RouteChange | NameChange | FileChange | Switch | Goes | Finding
+    change: RouteChange | NameChange | FileChange | Switch | RemovalRow | Finding
 
     @property
     def key(self) -> str:
@@ -61,7 +61,7 @@ class Row:
                 what = f"file {path}"
             case Switch():
                 what = "forwarding"
-            case Goes(detail=detail):
+            case RemovalRow(detail=detail):
                 what = f"goes {detail}"
         return f"{self.host} {what}"
 
@@ -75,7 +75,7 @@ def rows_of(review: Review) -> Iterable[Row]:
             yield Row(finding.node or finding.region or "", finding)
     for host in review.plan.hosts:
         switch = () if host.forwarding is None else (Switch(host.forwarding),)
-        left = (Goes(x.path.name, f"{x.path.parent}: left by a killed run", str(x.path)) for x in host.leftovers)
+        left = (RemovalRow(x.path.name, f"{x.path.parent}: left by a killed run", str(x.path)) for x in host.leftovers)
         armed = (_called_off(run) for run in host.switches)
         changes = (*armed, *host.routes, *host.names, *host.files, *switch, *left)
         yield from (Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
@@ -84,9 +84,9 @@ def rows_of(review: Review) -> Iterable[Row]:
             yield Row(finding.node or "", finding)
 
 
-def _called_off(run: str) -> Goes:
+def _called_off(run: str) -> RemovalRow:
     why = "called off: what that run did stays, and is not taken back by this host itself (--commit-within)"
-    return Goes("timed undo", why, f"the timed undo of run {run}")
+    return RemovalRow("timed undo", why, f"the timed undo of run {run}")
 
 
 def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
@@ -102,19 +102,19 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
     if isinstance(change, Finding):
         word = level_word(change)
         shown = f"{mark} {word.partition(' ')[2]}" if mark else word
-        return host, Words(shown, level_tone(change)), "", quiet(cut(change.sentence.removeprefix(f"{host}: "), room))
+        return host, Words(shown, level_tone(change)), "", dim(cut(change.sentence.removeprefix(f"{host}: "), room))
     kind = Words(f"{mark or change.kind.mark} {change.kind}", KIND_TONE[change.kind])
     match change:
         case RouteChange():
-            return host, kind, str(change.prefix), quiet(cut(_why(change), room))
+            return host, kind, str(change.prefix), dim(cut(_why(change), room))
         case NameChange():
-            return host, kind, f"name {change.name}", quiet(cut(_why(change), room))
+            return host, kind, f"name {change.name}", dim(cut(_why(change), room))
         case FileChange():
-            return host, kind, cut_middle(change.path.name, 19), quiet(cut(f"{change.path.parent}", room))
+            return host, kind, cut_middle(change.path.name, 19), dim(cut(f"{change.path.parent}", room))
         case Switch():
-            return host, kind, "ip_forward", quiet(cut(f"{int(change.on)} from now on", room))
-        case Goes():
-            return host, kind, cut_middle(change.what, 19), quiet(cut(change.why, room))
+            return host, kind, "ip_forward", dim(cut(f"{int(change.on)} from now on", room))
+        case RemovalRow():
+            return host, kind, cut_middle(change.what, 19), dim(cut(change.why, room))
 
 
 def _why(change: RouteChange | NameChange) -> str:
@@ -136,7 +136,7 @@ def finding_detail(finding: Finding, *, known: bool, ticks: bool) -> Parts:
         more = " Space takes the tick away." if known else " Space ticks it: I know."
     else:
         more = " You ticked it before." if known else ""
-    yield quiet(f"\n{finding.hint}{more}")
+    yield dim(f"\n{finding.hint}{more}")
 
 
 def route_detail(row: Row, change: RouteChange, review: Review, options: Options, *, can_mark: bool) -> Parts:
@@ -151,27 +151,27 @@ def route_detail(row: Row, change: RouteChange, review: Review, options: Options
     yield f"{row.host} → {change.prefix}{owner}   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
     for route in change.has:
-        yield quiet(f"\n  has    {describe(route)}{owner_of(route.gateway)}, proto {route.protocol}")
+        yield dim(f"\n  has    {describe(route)}{owner_of(route.gateway)}, proto {route.protocol}")
     if change.next_hop is not None:
-        yield quiet(f"\n  wants  via {change.next_hop}{owner_of(change.next_hop)}")
+        yield dim(f"\n  wants  via {change.next_hop}{owner_of(change.next_hop)}")
     for command in change.commands:
         yield f"\n  {command}"
-    yield quiet(f"\n  why    {_why(change)}")
+    yield dim(f"\n  why    {_why(change)}")
     if is_marked(row, options):
-        yield quiet("; Space unmarks it")
+        yield dim("; Space unmarks it")
     elif can_mark and change.kind is ChangeKind.FOREIGN and not is_own_cidr(review, row):
-        yield quiet("; left alone. Space marks it for removal")
+        yield dim("; left alone. Space marks it for removal")
 
 
 def name_detail(row: Row, change: NameChange, options: Options) -> Parts:
     """A name in full."""
     yield f"{row.host} /etc/hosts: {change.name}   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    yield quiet(f"  {_why(change)}{'; Space unmarks it' if is_marked(row, options) else ''}")
+    yield dim(f"  {_why(change)}{'; Space unmarks it' if is_marked(row, options) else ''}")
     for line in change.has:
-        yield quiet(f"\n  has    {line}")
+        yield dim(f"\n  has    {line}")
     if change.address is not None and change.kind is not ChangeKind.STALE:
-        yield quiet("\n  wants  ")
+        yield dim("\n  wants  ")
         yield f"{change.address} {change.name}"
 
 
@@ -181,11 +181,11 @@ def file_detail(row: Row, change: FileChange, review: Review) -> Parts:
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
     for line in file_lines(change):
         yield Words(f"\n  {line}", Tone.QUIET if change.after is None else Tone.PLAIN)
-    yield quiet(f"\nwhy    {change.reason}; its mode is {change.mode:04o}")
+    yield dim(f"\nwhy    {change.reason}; its mode is {change.mode:04o}")
     host = review.plan.host(row.host)
     if change.is_ours and host is not None and host.persistence is not None and host.persistence.reason:
-        yield quiet(f"\nfound  {host.persistence.reason}")
-    yield quiet("\nEnter shows it by itself.")
+        yield dim(f"\nfound  {host.persistence.reason}")
+    yield dim("\nEnter shows it by itself.")
 
 
 def file_lines(change: FileChange) -> tuple[str, ...]:
@@ -203,14 +203,14 @@ def switch_detail(row: Row, change: Switch) -> Parts:
     yield f"{row.host} net.ipv4.ip_forward   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
     yield f"\n  sysctl -w net.ipv4.ip_forward={int(change.on)}"
-    yield quiet("\n  why    the kernel passes no packet on to a pod while it is 0")
+    yield dim("\n  why    the kernel passes no packet on to a pod while it is 0")
 
 
-def goes_detail(row: Row, change: Goes) -> Parts:
+def removal_detail(row: Row, change: RemovalRow) -> Parts:
     """What an earlier run left behind, in full."""
     yield f"{row.host} {change.detail}   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    yield quiet(f"\n  why    {change.why}")
+    yield dim(f"\n  why    {change.why}")
 
 
 def only_stale(review: Review) -> str:
@@ -255,7 +255,7 @@ def is_marked(row: Row, options: Options) -> bool:
     return False
 
 
-def turned(row: Row, options: Options) -> Options:
+def toggled(row: Row, options: Options) -> Options:
     """The options with the row marked, or not marked any more."""
     match row.change:
         case RouteChange(prefix=prefix):

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
-from kthw_routes.wizard.widgets.prose import Prose
+from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.words import Tone, Words
 
 FIELD_TITLES: Final = {"name": "name", "ssh": "SSH", "internal": "internal address", "pod_cidr": "pod CIDR"}
@@ -24,7 +24,7 @@ class Field(Vertical):
         self.input = field
         self._title = title
         self._hint = hint
-        self._says = Prose(id=f"{name}-says", classes="field-says", markup=False)
+        self._says = Paragraph(id=f"{name}-says", classes="field-says", markup=False)
         self.say_hint()
 
     def compose(self) -> ComposeResult:

@@ -9,14 +9,14 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from kthw_routes.wizard.themes import content, cut_middle
-from kthw_routes.wizard.widgets.prose import Prose
+from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.words import Tone, Words
 
 
-class Head(Widget):
+class Header(Widget):
     """The first line: the program, and where one is."""
 
-    DEFAULT_CSS = "Head { height: 1; padding: 0 1; }"
+    DEFAULT_CSS = "Header { height: 1; padding: 0 1; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,10 +36,10 @@ class Head(Widget):
         return Content.assemble(("kthw-routes", "bold $primary"), gap, (place, "$foreground 75%"))
 
 
-class Rail(Widget):
+class StepRail(Widget):
     """The steps: done, this one, to come. Where there is little room, this one and the count only."""
 
-    DEFAULT_CSS = "Rail { height: 2; padding: 0 1; border-bottom: solid $foreground 20%; }"
+    DEFAULT_CSS = "StepRail { height: 2; padding: 0 1; border-bottom: solid $foreground 20%; }"
 
     def __init__(self, titles: tuple[str, ...], here: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class WhyPanel(VerticalScroll):
         yield Static("F1 closes this", id="why-close")
 
 
-class Status(Prose):
+class Status(Paragraph):
     """One line above the buttons: why it does not go on, or what is happening."""
 
     DEFAULT_CSS = "Status { height: auto; max-height: 3; min-height: 1; padding: 0 1; }"

@@ -14,11 +14,11 @@ _AT_ONCE = 200
 Cells = Sequence[Words | str]
 
 
-class Rows(DataTable[Text]):
+class KeyedTable(DataTable[Text]):
     """Rows of words; the row under the cursor is known by its key, never by its number."""
 
     DEFAULT_CSS = """
-    Rows {
+    KeyedTable {
         height: auto;
         background: transparent;
         scrollbar-size-horizontal: 1;

@@ -11,7 +11,7 @@ from kthw_routes.wizard.themes import content
 from kthw_routes.words import Tone, Words
 
 
-class Prose(Static):
+class Paragraph(Static):
     """Words with tones."""
 
     _shown = Content("")
@@ -24,7 +24,7 @@ class Prose(Static):
             self.update(fresh)
 
 
-class ErrorBox(Prose):
+class ErrorBox(Paragraph):
     """What went wrong, where it went wrong: the sentence and what to do now."""
 
     DEFAULT_CSS = "ErrorBox { height: auto; display: none; margin-top: 1; }"
