@@ -432,7 +432,7 @@ class Controller:
 
     def discard_labs(self) -> None:
         """Remove the files of the practice labs, for a process that ends now."""
-        self._origins.discard_labs()
+        self._loader.discard_labs()
 
     def close(self) -> None:
         """End everything. Never waits for a host."""

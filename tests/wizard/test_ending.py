@@ -11,7 +11,7 @@ from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
 from kthw_routes.record.history import read_runs
 from kthw_routes.wizard.background import Jobs
-from kthw_routes.wizard.controller import Journey
+from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.prompts import WizardAsker
 from tests.journeys.model_faults import ModelFaults, ModelHold
 from tests.journeys.stage import Model
@@ -43,9 +43,9 @@ async def test_hosts_that_have_begun_come_to_their_end_and_the_end_is_recorded(
 
 def test_nothing_begins_once_the_end_has_begun(lab: EmbeddedLab) -> None:
     jobs = Jobs()
-    journey = Journey(lab.settings, lab, WizardAsker(lambda _: None), jobs.emit)
-    journey.end(SECONDS)
-    run = journey.begin()
-    journey._turn.release()
+    controller = Controller(lab.settings, lab, WizardAsker(lambda _: None), jobs.emit)
+    controller.end(SECONDS)
+    run = controller.begin()
+    controller._turn.release()
     with pytest.raises(Cancelled):
         run(lambda: None)
