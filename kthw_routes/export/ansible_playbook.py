@@ -41,7 +41,7 @@ _ROUTES: Final = f"""\
           - "{{{{ hostvars[item.item].internal_ip }}}}"
           - proto
           - "{PROTOCOL}"
-      loop: "{{{{ kthw_routes.workflow.results }}}}"
+      loop: "{{{{ kthw_routes.results }}}}"
       loop_control:
         label: "{{{{ hostvars[item.item].pod_cidr }}}} via {{{{ hostvars[item.item].internal_ip }}}}"
       when: >-
