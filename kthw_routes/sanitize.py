@@ -12,23 +12,16 @@ MAX_VALUE: Final = 2_000
 """Characters of one value from outside (a name, a label, an error's words) that are cleaned and shown."""
 
 _SPECIAL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_INERT: Final = (
-    "".join(
-        chr(c)
-        for first, last in ((0x00, 0x06), (0x08, 0x08), (0x0B, 0x0C), (0x0E, 0x1A), (0x1C, 0x1F), (0x7F, 0x8F))
-        for c in range(first, last + 1)
-    )
-    + "\x91\x92\x93\x94\x95\x96\x97\x99\x9a"
-)
+_INERT: Final = bytes(
+    [*range(7), 8, 11, 12, *range(14, 27), *range(28, 32), *range(127, 144), *range(145, 152), 153, 154]
+).decode("latin-1")
 """The control characters that neither begin nor end an escape sequence."""
 _UNSEEN: Final = re.compile("[\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
-_FORMS: Final = (
-    ("\x1b[", "\x9b"),
-    ("\x1b\\", "\x9c"),
-    *((f"\x1b{introducer}", "\x9d") for introducer in "]PX^_"),
-    *((introducer, "\x9d") for introducer in "\x90\x98\x9e\x9f"),
-)
-"""The other forms of CSI, of ST, and of what begins a string: OSC, DCS, SOS, PM and APC are all removed alike."""
+_STRINGS: Final = "\x90\x98\x9e\x9f"
+"""DCS, SOS, PM and APC: strings that go as those of OSC (U+009D) do."""
+_AS_OSC: Final = bytes.maketrans(_STRINGS.encode("latin-1"), b"\x9d" * len(_STRINGS))
+_FORMS: Final = (("\x1b[", "\x9b"), ("\x1b\\", "\x9c"), *((f"\x1b{introducer}", "\x9d") for introducer in "]PX^_"))
+"""The forms with ESC of CSI, of the end of a string, and of what begins one."""
 _SEQUENCE: Final = r"""(?:
       (?<=\x9b) [0-?]*+ [ -/]*+ [@-~]?        # CSI, also an unfinished one
     | (?<=\x9d) [^\n\x07\x1b\x9b-\x9d]*+     # a string: to its end, to the next sequence, or to the end of its line
@@ -56,12 +49,19 @@ def clean(text: str) -> str:
     if _SPECIAL.search(text) is None:
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.isascii():
+    try:
+        narrow = text.encode("latin-1")
+    except UnicodeEncodeError:
         text = _UNSEEN.sub("", text)
-    for character in _INERT:
-        text = text.replace(character, "")
-    for form, character in _FORMS:
-        text = text.replace(form, character)
+        for character in _INERT:
+            text = text.replace(character, "")
+        for introducer in _STRINGS:
+            text = text.replace(introducer, "\x9d")
+    else:  # the same, many times as fast
+        text = narrow.translate(_AS_OSC, _INERT.encode("latin-1")).decode("latin-1")
+    if "\x1b" in text:
+        for form, character in _FORMS:
+            text = text.replace(form, character)
     return _SEQUENCES.sub("", text)
 
 

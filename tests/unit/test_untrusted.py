@@ -46,6 +46,7 @@ def test_escape_sequences_and_controls_go(hostile: str, harmless: str) -> None:
 def test_no_control_character_is_left(text: str) -> None:
     assert not [c for c in clean(text) if (ord(c) < 32 and c not in "\t\n") or 0x7F <= ord(c) < 0xA0]
     assert "\n" not in clean_line(text)
+    assert clean(f"€{text}") == f"€{clean(text)}"
     assert clean(clean(text)) == clean(text)
 
 
