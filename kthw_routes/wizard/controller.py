@@ -20,6 +20,7 @@ from kthw_routes.proof.readings import Proof
 from kthw_routes.record.history import read_runs
 from kthw_routes.sources.linode.token import NoToken, Token, find_token
 from kthw_routes.ssh.session import Asker
+from kthw_routes.undo.plan import REFUSAL
 from kthw_routes.wizard import own_nodes
 from kthw_routes.wizard.path_suggester import stamp_of
 from kthw_routes.wizard.sources import Found, SourceLoader
@@ -391,16 +392,18 @@ class Controller:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What `apply` would return; 0 where nothing was run."""
+        """What `apply` would return; 0 where nothing was run or proved."""
         if self.report is None and self.run_refused is not None:
             return self.run_refused.exit_code
-        if self.inspection is None or self.report is None:
+        if self.inspection is None or (self.report is None and self.proof is None):
             return ExitCode.DONE
-        if self.was_stopped and self.report.unfinished:
+        if self.was_stopped and self.report is not None and self.report.unfinished:
             return ExitCode.INTERRUPTED
         if self.is_unrecorded:
             return ExitCode.FAILED
-        return exit_code(self.inspection, self.report, self.proof, drift=False)
+        code = exit_code(self.inspection, self.report, self.proof, drift=False)
+        refused = self.report is not None and any(f.code == REFUSAL for f in self.report.review.findings)
+        return ExitCode.FAILED if refused and code is ExitCode.DONE else code
 
     @property
     def last_words(self) -> tuple[str, ...]:

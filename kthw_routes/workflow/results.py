@@ -105,6 +105,8 @@ def exit_code(inspection: Inspection, report: Report | None, proof: Proof | None
         return ExitCode.FAILED
     if any(not p.left_out for p in untested):
         return ExitCode.FAILED
+    if not drift and proof and any(host.lacks_names for host in proof.plan.hosts):
+        return ExitCode.FAILED
     if drift and proof and proof.plan.is_drift:
         return ExitCode.DRIFT
     if proof and proof.failed:
