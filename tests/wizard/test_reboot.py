@@ -170,6 +170,14 @@ async def test_forwarding_and_names_are_choices_beside_it(lab: EmbeddedLab, sett
     assert "net.ipv4.ip_forward = 1" in said(lab, "worker-0", "cat /etc/sysctl.d/90-kthw-routes.conf")
 
 
+async def test_names_chosen_on_the_command_line_stay(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, no_hosts_file=True)) as driver:
+        await driver.go("Routes")
+        assert driver.journey.choices.options.names_on is NamesOn.NONE
+        assert "/etc/hosts of none" in driver.text()
+        assert not [row for row in driver.rows("#changes") if row[2].startswith("name ")]
+
+
 async def test_an_own_pod_cidr_routed_away_is_mended_when_asked_for(lab: EmbeddedLab, settings: Settings) -> None:
     said(lab, "worker-1", "ip route add 10.200.1.0/24 via 192.168.138.48")
     async with driving(lab, replace(settings, persist="none")) as driver:

@@ -58,7 +58,6 @@ class RoutesStep(StepScreen):
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
         self._persist = ChoiceList(id="persist")
-        self._names: LineSelect[NamesOn] = LineSelect(tuple(NamesOn), NamesOn.CONTROLLERS, id="names")
         self._forward = TickBox("forwarding on", id="forward")
         self._template = TickBox("cloud-init template", id="template")
         self._matrix = KeyedTable(id="matrix", pick=False)
@@ -72,6 +71,8 @@ class RoutesStep(StepScreen):
 
     def compose_body(self) -> ComposeResult:
         """Question, choices, matrix, difference, detail."""
+        # Not earlier: a Select reports its first value as a change, which would override what was chosen before.
+        self._names = LineSelect(tuple(NamesOn), self._options.names_on, id="names")
         with VerticalScroll(can_focus=False):
             yield self._persist
             with Horizontal(id="choices"):
