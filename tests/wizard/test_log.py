@@ -29,21 +29,19 @@ class LogApp(App[None]):
         self.jobs = Jobs()
         self.buffer = LogBuffer()
         self.moved = asyncio.Event()
+        self.log_view = HostLog()
 
     def compose(self) -> ComposeResult:
-        yield HostLog()
+        yield self.log_view
 
     def on_mount(self) -> None:
         self.log_view.show(self.buffer)
         self.set_interval(0.05, self._tick)
 
-    @property
-    def log_view(self) -> HostLog:
-        return self.query_one(HostLog)
-
     def _tick(self) -> None:
         self.jobs.drain(self.buffer.add)
-        self.log_view.catch_up()
+        if self.log_view.is_attached:  # the timer outlives the screen
+            self.log_view.catch_up()
         self.moved.set()
 
     async def drawn(self, pilot: Pilot[None], lines: int) -> None:
