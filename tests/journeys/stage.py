@@ -4,7 +4,9 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+import pytest
 
 from kthw_routes.demo.api.account import DEMO_TOKEN, Account, LinodeInstance
 from kthw_routes.demo.api.server import LinodeApi
@@ -291,3 +293,7 @@ class OwnMachines(RealNodes):
         """Begin to run `kthw-routes` with the inventory, where the command takes one."""
         own = () if arguments[0] in ("undo", "runs") else ("--inventory", str(self.inventory))
         return super().start(arguments[0], *own, *arguments[1:], env=env, terminal=terminal)
+
+
+ON_MODEL: Final = pytest.mark.parametrize("stage", ["embedded lab"], indirect=True)
+"""For a journey about words, names or usage, in which no kernel, sshd or network manager decides anything."""

@@ -81,7 +81,14 @@ UNWRITTEN: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("why", UNWRITTEN)
+@pytest.mark.parametrize(
+    ("stage", "why"),
+    [
+        *(("embedded lab", why) for why in UNWRITTEN),
+        pytest.param("real nodes", "a broken link", marks=pytest.mark.nodes),
+    ],
+    indirect=["stage"],
+)
 def test_names_that_cannot_be_written_are_no_success(stage: Stage, faults: Faults, why: str) -> None:
     """A missing file is not made: it would lack what else belongs there."""
     breaks, words = UNWRITTEN[why]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.journeys.looking import names_block, pod_routes, tables, wanted
-from tests.journeys.stage import WORKERS, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Stage
 
 
 def test_a_plan_changes_nothing(stage: Stage) -> None:
@@ -40,6 +40,7 @@ def test_routes_and_names_are_made_and_a_second_run_has_nothing_to_do(stage: Sta
     assert tables(stage) == before
 
 
+@ON_MODEL
 def test_without_a_terminal_apply_needs_yes(stage: Stage) -> None:
     before = tables(stage)
     answer = stage.tool("apply")
@@ -182,6 +183,7 @@ def test_names_and_probes_can_be_forgone(stage: Stage) -> None:
     assert "Not proved: no probe was sent, as asked." in answer.out
 
 
+@ON_MODEL
 def test_json_is_one_document_and_everything_else_is_on_stderr(stage: Stage) -> None:
     for command in (["plan"], ["apply", "--yes"], ["check"]):
         answer = stage.tool(*command, "--json")

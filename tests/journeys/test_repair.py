@@ -6,7 +6,7 @@ import pytest
 
 from tests.journeys.looking import names_block, pod_routes, wanted
 from tests.journeys.running import Answer
-from tests.journeys.stage import WORKERS, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Stage
 
 
 def kinds(answer: Answer) -> dict[tuple[str, str], str]:
@@ -117,6 +117,7 @@ def test_a_worker_was_removed_for_good(applied: Stage) -> None:
     assert_all_is_well(applied)
 
 
+@ON_MODEL
 def test_a_worker_was_removed_for_good_whose_line_the_lab_had_typed(stage: Stage) -> None:
     """As lab 3 has it typed on a controller; with another line that was stale all along."""
     typed = "\\n".join([*(f"{stage.internal(w)} {w}" for w in WORKERS), "192.168.9.9 worker-3", "192.168.9.9 registry"])
@@ -147,6 +148,7 @@ def test_a_node_was_renamed(applied: Stage) -> None:
     assert_all_is_well(applied)
 
 
+@ON_MODEL
 def test_a_node_was_renamed_whose_line_the_lab_had_typed(stage: Stage) -> None:
     stage.run("controller-0", f"echo '{stage.internal('worker-2')} worker-2' >> /etc/hosts")
     assert stage.tool("apply", "--yes").code == 0
@@ -239,6 +241,7 @@ def test_forwarding_went_off_behind_the_file_that_turns_it_on(stage: Stage) -> N
     assert stage.tool("check", "--quiet", "--no-probe").out == ""
 
 
+@ON_MODEL
 def test_five_stale_lines_in_the_hosts_file(stage: Stage) -> None:
     stale = "".join(f"192.168.177.{n} worker-{n % 3}\\n" for n in range(5))
     stage.run("controller-0", f"printf '{stale}' >> /etc/hosts")
