@@ -164,7 +164,7 @@ def test_in_a_run_it_ends_under_the_question_whether_to_stop(
     assert wizard.end(way) == 130
     run, words = outcome(stage)
     assert "worker-1" in run.unfinished
-    assert words.startswith(("not done on worker-1", "interrupted"))
+    assert words.startswith(("not done on ", "interrupted")), "others may have been cut off too"
 
 
 def test_a_terminal_that_takes_nothing_for_a_while_ends_nothing(stage: Stage, faults: Faults, tmp_path: Path) -> None:
