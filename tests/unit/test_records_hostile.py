@@ -196,7 +196,7 @@ def test_texts_that_are_no_record_are_a_problem_which_names_the_file(tmp_path: P
     assert f"`kthw-routes undo {SECOND}` takes back the one before it" in caught.value.hint
 
 
-@pytest.mark.parametrize("limit", ["journal_reading.MAX_JOURNAL_BYTES", "runs.MAX_PLAN_BYTES"])
+@pytest.mark.parametrize("limit", ["record.journal.MAX_JOURNAL_BYTES", "record.history.MAX_PLAN_BYTES"])
 def test_more_than_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     folder = write_run(tmp_path, THIRD, *BOTH)
     monkeypatch.setattr(f"kthw_routes.{limit}", 1024)
