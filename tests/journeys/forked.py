@@ -23,7 +23,11 @@ from tests.nodes import netns
 _SERVER: Final = multiprocessing.get_context("forkserver")
 _LOADED: Final = (
     __name__,
-    *(f"kthw_routes.{name}" for name in ("cli", "commands", "commands_undo", "commands_export", "sources.linode")),
+    "kthw_routes.cli.main",
+    "kthw_routes.cli.apply",
+    "kthw_routes.cli.undo",
+    "kthw_routes.cli.export",
+    "kthw_routes.sources.linode.source",
     "kthw_routes.ssh.fabric_session",
     "kthw_routes.wizard.app",
 )

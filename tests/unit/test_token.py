@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def refuse(*_: object, **__: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("kthw_routes.local_files.read_file", refuse)
+    monkeypatch.setattr("kthw_routes.sources.linode.token.read_file", refuse)
     with pytest.raises(UsageError, match=r"cli cannot be read: Permission denied\."):
         find_token(environ(tmp_path, LINODE_CLI_CONFIG=str(file)))
 
