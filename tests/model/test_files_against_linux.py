@@ -156,6 +156,7 @@ def normal(command: str, text: str) -> str:
     return f"{printed}\nrc {status}\n" + "\n".join(sorted(files.splitlines()))
 
 
+@pytest.mark.timeout(900)  # it starts hundreds of real programs: on a busy machine each may take its time
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -354,6 +354,7 @@ ip route add 10.200.1.0/24 dev eth1 proto kernel scope link src 10.200.1.1
 """A node's own pod network was routed away, and the bridge's connected route comes back; it goes with the address."""
 
 
+@pytest.mark.timeout(900)  # it starts hundreds of real programs: on a busy machine each may take its time
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
