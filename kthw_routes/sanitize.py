@@ -16,12 +16,18 @@ _INERT: Final = bytes(
     [*range(7), 8, 11, 12, *range(14, 27), *range(28, 32), *range(127, 144), *range(145, 152), 153, 154]
 ).decode("latin-1")
 """The control characters that neither begin nor end an escape sequence."""
-_UNSEEN: Final = re.compile("[\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
+_UNSEEN: Final = (
+    "\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+)
+"""What is not seen, or turns the direction of writing. Single surrogates go with them."""
 _STRINGS: Final = "\x90\x98\x9e\x9f"
 """DCS, SOS, PM and APC: strings that go as those of OSC (U+009D) do."""
 _AS_OSC: Final = bytes.maketrans(_STRINGS.encode("latin-1"), b"\x9d" * len(_STRINGS))
 _FORMS: Final = (("\x1b[", "\x9b"), ("\x1b\\", "\x9c"), *((f"\x1b{introducer}", "\x9d") for introducer in "]PX^_"))
 """The forms with ESC of CSI, of the end of a string, and of what begins one."""
+_INTERMEDIATE: Final = " !\"#$%&'()*+,-./"
+"""What may stand between ESC and the last character of a short sequence; without it the sequence is the same."""
+_INTRODUCERS: Final = "\x07\x1b\x9b\x9c\x9d"
 _SEQUENCE: Final = r"""(?:
       (?<=\x9b) [0-?]*+ [ -/]*+ [@-~]?        # CSI, also an unfinished one
     | (?<=\x9d) [^\n\x07\x1b\x9b-\x9d]*+     # a string: to its end, to the next sequence, or to the end of its line
@@ -52,16 +58,23 @@ def clean(text: str) -> str:
     try:
         narrow = text.encode("latin-1")
     except UnicodeEncodeError:
-        text = _UNSEEN.sub("", text)
-        for character in _INERT:
+        for character in _UNSEEN + _INERT:
             text = text.replace(character, "")
+        text = text.encode("utf-8", "ignore").decode("utf-8")
         for introducer in _STRINGS:
             text = text.replace(introducer, "\x9d")
     else:  # the same, many times as fast
         text = narrow.translate(_AS_OSC, _INERT.encode("latin-1")).decode("latin-1")
+    while "\x1b\x1b" in text:
+        text = text.replace("\x1b\x1b", "\x1b")
     if "\x1b" in text:
         for form, character in _FORMS:
             text = text.replace(form, character)
+    if "\x1b" in text:
+        for intermediate in _INTERMEDIATE:
+            text = text.replace(f"\x1b{intermediate}", "\x1b")
+    for character in _INTRODUCERS:  # nothing of its line comes after it
+        text = text.replace(f"{character}\n", "\n")
     return _SEQUENCES.sub("", text)
 
 

@@ -116,6 +116,27 @@ def by_host_key_modes(lab: EmbeddedLab, folder: Path) -> Way:
     return Way((*way.arguments, "--host-keys", "off"))
 
 
+def by_a_strict_mode(lab: EmbeddedLab, folder: Path) -> Way:
+    """The keys are known from a file that the configuration names; nothing else is trusted, by the run or its undo."""
+    way = by_configuration(lab, folder)
+    keys = "".join(
+        f"{name} {server.key.get_name()} {server.key.get_base64()}\n" for name, server in lab.servers.items()
+    )
+    (folder / "known").write_text(keys)
+    text = (folder / "config").read_text().replace(f'"{lab.folder / "known_hosts"}"', "known")
+    (folder / "config").write_text(text)
+    return Way((*way.arguments, "--host-keys", "strict"), way.env)
+
+
+def by_a_jump_host(lab: EmbeddedLab, folder: Path) -> Way:
+    """The workers are reached through a controller only."""
+    way = by_configuration(lab, folder)
+    lab.servers["controller-0"].forward = lambda destination: destination
+    text = (folder / "config").read_text()
+    (folder / "config").write_text(f"Host worker-*\n    ProxyJump controller-0\n\n{text}")
+    return way
+
+
 def by_options_that_undo_names_anew(lab: EmbeddedLab, folder: Path) -> Way:
     way = by_a_relative_key(lab, folder)
     (folder / "later").write_text("Host *\n    User nobody\n")
@@ -134,6 +155,8 @@ WAYS = [
     by_the_inventorys_settings,
     by_user_and_port,
     by_host_key_modes,
+    by_a_strict_mode,
+    by_a_jump_host,
     by_options_that_undo_names_anew,
 ]
 
