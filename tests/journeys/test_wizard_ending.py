@@ -164,7 +164,8 @@ def test_in_a_run_it_ends_under_the_question_whether_to_stop(
     assert wizard.end(way) == 130
     run, words = outcome(stage)
     assert "worker-1" in run.unfinished
-    assert words.startswith(("not done on ", "interrupted")), "others may have been cut off too"
+    # On a busy machine hosts beside the held one may have been cut off too.
+    assert words == "interrupted" or (words.startswith("not done on ") and "worker-1" in words)
 
 
 def test_a_terminal_that_takes_nothing_for_a_while_ends_nothing(stage: Stage, faults: Faults, tmp_path: Path) -> None:
