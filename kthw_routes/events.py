@@ -14,7 +14,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Step(StrEnum):
+class Phase(StrEnum):
     """The part of the work that an event belongs to."""
 
     FIND = "find"
@@ -74,7 +74,7 @@ class EventKind(StrEnum):
 class Event:
     """One thing that happened. `text` is one line, already free of control bytes."""
 
-    step: Step
+    step: Phase
     kind: EventKind
     text: str
     host: str | None = None

@@ -166,7 +166,7 @@ class NetworkSetup:
 
     leftovers: tuple[PurePosixPath, ...] = ()
     """New files of ours beside their targets, which a run that was killed did not rename over them."""
-    switches: tuple[str, ...] = ()
+    rollbacks: tuple[str, ...] = ()
     """The runs whose changes the host takes back by itself when their time has come (`--commit-within`)."""
 
     def link(self, device: str) -> LinkSetup | None:

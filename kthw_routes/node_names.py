@@ -11,8 +11,8 @@ POD_PREFIX_LENGTH: Final = 24
 _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _NUMBER: Final = re.compile(r"\d+", re.ASCII)
 _COUNTED: Final = re.compile(r"(.*?(?<!\d))(0|[1-9]\d{0,8})", re.ASCII | re.DOTALL)
-_MOST_WORDS: Final = 6
-_MOST_DIGITS: Final = 9  # more is no count of workers, and int() of very long text is slow
+_MAX_WORDS: Final = 6
+_MAX_DIGITS: Final = 9  # more is no count of workers, and int() of very long text is slow
 
 
 def is_host_name(name: str) -> bool:
@@ -34,7 +34,7 @@ def number_in(name: str) -> int | None:
     if numbers[-1].end() != len(name) and len(numbers) > 1:
         return None
     digits = numbers[-1].group()
-    return int(digits) if len(digits) <= _MOST_DIGITS else None
+    return int(digits) if len(digits) <= _MAX_DIGITS else None
 
 
 def natural_order(name: str) -> tuple[tuple[str, int, str], ...]:
@@ -42,7 +42,7 @@ def natural_order(name: str) -> tuple[tuple[str, int, str], ...]:
     parts = re.split(r"(\d+)", name.casefold(), flags=re.ASCII)
     texts = [*parts[::2]]
     digits = [*parts[1::2], ""]
-    key = tuple((t, int(d) if 0 < len(d) <= _MOST_DIGITS else -1, d) for t, d in zip(texts, digits, strict=True))
+    key = tuple((t, int(d) if 0 < len(d) <= _MAX_DIGITS else -1, d) for t, d in zip(texts, digits, strict=True))
     return (*key, (name, 0, ""))
 
 
@@ -61,8 +61,8 @@ def shortened(names: Iterable[str]) -> str:
             words.append((f"{group[0]}…{last[2]}", len(group)))
         else:
             words += [(name, 1) for name in group]
-    others = sum(number for _, number in words[_MOST_WORDS:])
-    shown = ", ".join(word for word, _ in words[:_MOST_WORDS])
+    others = sum(number for _, number in words[_MAX_WORDS:])
+    shown = ", ".join(word for word, _ in words[:_MAX_WORDS])
     return f"{shown} and {others} more" if others else shown
 
 

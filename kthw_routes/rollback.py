@@ -9,38 +9,38 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Fate(StrEnum):
+class RollbackState(StrEnum):
     """What became of the changes on a host whose switch was set."""
 
-    KEPT = "kept"
+    CONFIRMED = "kept"
     """They stay: the switch was taken away."""
-    ARMED = "armed"
+    PENDING = "armed"
     """They go back by themselves when the time has come."""
-    FIRED = "fired"
+    ROLLED_BACK = "fired"
     """They went back by themselves already."""
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class Rollback:
     """The last that is known of one host's switch."""
 
-    fate: Fate
+    rollback: RollbackState
     fires_at: datetime | None = None
     """About when, in UTC; never before."""
 
 
-def words(switches: Mapping[str, Switch], now: datetime) -> Iterator[str]:
+def words(rollbacks: Mapping[str, Rollback], now: datetime) -> Iterator[str]:
     """What the hosts of a run did by themselves, or will do, in clauses; of those that keep the changes, nothing.
 
     Args:
-        switches: host -> its switch.
+        rollbacks: host -> its switch.
         now: in UTC. A switch whose time is over has done its work, unless the host booted meanwhile; nobody knows.
     """
-    fired = [host for host, one in switches.items() if one.fate is Fate.FIRED]
+    fired = [host for host, one in rollbacks.items() if one.rollback is RollbackState.ROLLED_BACK]
     if fired:
         yield f"went back by itself on {', '.join(fired)}"
-    armed = {host: one.fires_at for host, one in switches.items() if one.fate is Fate.ARMED}
+    pending = {host: one.fires_at for host, one in rollbacks.items() if one.rollback is RollbackState.PENDING}
     for begin, is_over in (("goes back by itself", False), ("was to go back by itself", True)):
-        hosts = {host: at for host, at in armed.items() if at is not None and (at <= now) is is_over}
+        hosts = {host: at for host, at in pending.items() if at is not None and (at <= now) is is_over}
         if hosts:
             yield f"{begin} at {max(hosts.values()).astimezone():%Y-%m-%d %H:%M:%S} on {', '.join(hosts)}"

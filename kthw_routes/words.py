@@ -27,7 +27,7 @@ REBOOT: Final = "These routes end at the next reboot."
 """Of routes that no file holds."""
 
 
-RESTS_ON: Final = {
+CIDR_SOURCE_LABELS: Final = {
     PodCidrSource.TYPED: "typed",
     PodCidrSource.CNI: "CNI",
     PodCidrSource.KUBELET: "kubelet",
@@ -148,7 +148,7 @@ def explanations(proof: Proof) -> tuple[str, ...]:
     causes: dict[tuple[diagnosis.Layer, str], list[PairReading]] = {}
     for pair in proof.failed:
         found = explain(proof, pair)
-        causes.setdefault((found.layer, found.culprit), []).append(pair)
+        causes.setdefault((found.layer, found.host), []).append(pair)
     for pairs in causes.values():
         found = explain(proof, pairs[0])
         lines.append(f"{pairs[0].source} → {pairs[0].target}: {found.sentence}")
@@ -186,7 +186,7 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
     if plan.is_empty and unread:
         return f"Nothing to do on {', '.join(h.node for h in plan.hosts)}{but}"
     if plan.is_empty:
-        if wish := failed_wish(plan):
+        if wish := unmet_request(plan):
             return f"Nothing that can be done. {wish}"
         if any(h.is_stale for h in plan.hosts):
             return "Nothing to add or replace; what is stale stands above, and stays until it is asked to go."
@@ -197,7 +197,7 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
         ([h.route_changes for h in plan.hosts], "route change", ""),
         ([h.name_changes for h in plan.hosts], "name", " in /etc/hosts"),
         ([h.file_changes for h in plan.hosts], "file", ""),
-        ([len(h.switches) for h in plan.hosts], "timed undo", " called off"),
+        ([len(h.rollbacks) for h in plan.hosts], "timed undo", " called off"),
     )
     parts = [
         f"{count(sum(numbers), noun)}{where} on {count(sum(1 for n in numbers if n), 'node')}"
@@ -207,7 +207,7 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
     return f"{', '.join(parts)}{but}"
 
 
-def failed_wish(plan: Plan) -> str:
+def unmet_request(plan: Plan) -> str:
     """What was asked for and cannot be, a sentence; empty where all can."""
     routed = [h for h in plan.hosts if any(c.next_hop is not None for c in h.routes)]
     hosts = [h.node for h in plan.hosts if h.persistence is not None and h.persistence.problem]
@@ -217,7 +217,7 @@ def failed_wish(plan: Plan) -> str:
     return f"Not as asked for: nothing can hold the routes over a reboot that way on {where}; why stands above."
 
 
-def survival(plan: Plan, but_on: Collection[str] = ()) -> str:
+def reboot_summary(plan: Plan, but_on: Collection[str] = ()) -> str:
     """Whether the routes of this plan survive a reboot, and by what: one sentence; empty where there are none.
 
     `but_on`: the hosts on which the plan was not carried out, or does not last.
@@ -227,13 +227,13 @@ def survival(plan: Plan, but_on: Collection[str] = ()) -> str:
     if not there:
         return ""
     ends = [h.node for h in there if ends_at_reboot(h)]
-    held: dict[str, list[str]] = {}
+    persisted: dict[str, list[str]] = {}
     for host in there:
         if host.node not in ends and host.persistence is not None:
-            held.setdefault(str(host.persistence.manager or "a file"), []).append(host.node)
-    if not held:
+            persisted.setdefault(str(host.persistence.manager or "a file"), []).append(host.node)
+    if not persisted:
         return REBOOT
-    by = "; ".join(f"by {manager} on {names_of(hosts, len(routed), 'nodes')}" for manager, hosts in held.items())
+    by = "; ".join(f"by {manager} on {names_of(hosts, len(routed), 'nodes')}" for manager, hosts in persisted.items())
     but = f" On {names_of(ends, len(routed), 'nodes')} they end at the next reboot." if ends else ""
     return f"These routes survive a reboot, {by}.{but}"
 

@@ -2,21 +2,21 @@
 
 from kthw_routes.cli.command import RunningCommand
 from kthw_routes.errors import ExitCode
-from kthw_routes.events import Step
-from kthw_routes.hosts.rollback_timer import Commitment
+from kthw_routes.events import Phase
+from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.options import Settings
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import outcome_json, plan_document, proof_json
-from kthw_routes.rollback import Fate
-from kthw_routes.undo.by_hand import ways_back
-from kthw_routes.words import NEXT_LAB, failed_wish, survival
+from kthw_routes.rollback import RollbackState
+from kthw_routes.undo.by_hand import manual_undo
+from kthw_routes.words import NEXT_LAB, reboot_summary, unmet_request
 from kthw_routes.workflow.results import Report, exit_code
 
 
 def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode:
     """Show what would change on each host."""
-    command = RunningCommand(settings, as_json=as_json, live=frozenset({Step.FIND}))
+    command = RunningCommand(settings, as_json=as_json, live=frozenset({Phase.FIND}))
     with command.running():
         review = command.review()
         command.document(plan_document(review.inspection.cluster, review.plan, review.findings))
@@ -27,69 +27,69 @@ def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode
 
 def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
     """Make it so, then prove it."""
-    command = RunningCommand(settings, as_json=as_json, live=frozenset({Step.FIND, Step.RUN}))
+    command = RunningCommand(settings, as_json=as_json, live=frozenset({Phase.FIND, Phase.RUN}))
     with command.running():
         review = command.review()
         if not review.plan.is_empty and not yes and not command.confirmed(review):
             command.printer.say("Nothing was changed.")
             return ExitCode.DONE
-        report = command.walk.run(review)
+        report = command.workflow.run(review)
         proof = None
         try:
             if not review.plan.is_empty or report.unfinished:
                 command.printer.report(report)
-            if not command.walk.stop.requested:
-                proof = command.walk.prove(review.inspection)
-                command.tell_proof(review, proof)
-            commitments = command.walk.commit(report, proof)
+            if not command.workflow.stop.requested:
+                proof = command.workflow.prove(review.inspection)
+                command.print_proof(review, proof)
+            timers = command.workflow.commit(report, proof)
         finally:
             command.finish(report, proof)
-        for one in commitments:
+        for one in timers:
             command.printer.say(one.sentence)
-        _print_end(command, report, commitments)
-        if wish := failed_wish(review.plan):
+        _print_end(command, report, timers)
+        if wish := unmet_request(review.plan):
             command.printer.say(wish, "yellow")
-        command.document(_apply_document(command, report, proof, commitments))
+        command.document(_apply_document(command, report, proof, timers))
         code = command.exit_code(report, proof)
-        undecided = code is ExitCode.DONE and any(c.fate is not Fate.KEPT for c in commitments)
+        undecided = code is ExitCode.DONE and any(c.rollback is not RollbackState.CONFIRMED for c in timers)
         return ExitCode.FAILED if undecided else code
 
 
 def check(settings: Settings, *, as_json: bool, quiet: bool = False) -> ExitCode:
     """Drift, and proof; where all is well and `quiet`, without a word."""
-    command = RunningCommand(settings, as_json=as_json, live=frozenset({Step.FIND}), quiet=quiet)
-    with command.running(), command.aloud_if_it_fails():
+    command = RunningCommand(settings, as_json=as_json, live=frozenset({Phase.FIND}), quiet=quiet)
+    with command.running(), command.flush_on_error():
         review = command.review()
-        proof = command.walk.prove(review.inspection, fresh=True)
-        command.tell_proof(review, proof)
+        proof = command.workflow.prove(review.inspection, fresh=True)
+        command.print_proof(review, proof)
         document = plan_document(review.inspection.cluster, review.plan, review.findings)
         command.document({**document, "proof": proof_json(proof)})
         code = exit_code(review.inspection, None, proof, drift=True)
-        if command.walk.stop.requested:
+        if command.workflow.stop.requested:
             code = ExitCode.INTERRUPTED
         if code is not ExitCode.DONE:
-            command.speak()
+            command.flush()
         return code
 
 
-def walk(settings: Settings, *, yes: bool = False) -> ExitCode:
+def run_steps(settings: Settings, *, yes: bool = False) -> ExitCode:
     """All steps in plain lines: what the wizard shows, without its screens."""
     return apply(settings, as_json=False, yes=yes)
 
 
-def _print_end(command: RunningCommand, report: Report, commitments: tuple[Commitment, ...]) -> None:
+def _print_end(command: RunningCommand, report: Report, timers: tuple[RollbackTimer, ...]) -> None:
     """Print how to undo the run: by its record, or by hand where the record goes with the lab, or is gone already."""
     if report.folder is None:
         return
     printer, folder, kept = command.printer, command.folder(report), command.settings.personal
     printer.say()
-    if words := after_reboot(report, commitments):
+    if words := after_reboot(report, timers):
         printer.say(words)
     if kept and folder is not None:
         printer.say(f"To undo: kthw-routes undo {folder.name}   (the transcript has the commands by hand)")
     else:
         printer.say("To undo:")
-        for way in ways_back(report.review.plan, report.outcomes):
+        for way in manual_undo(report.review.plan, report.outcomes):
             printer.say(f"# as root on {way.host}", "dim")
             for line in way.lines:
                 printer.say(line)
@@ -98,14 +98,14 @@ def _print_end(command: RunningCommand, report: Report, commitments: tuple[Commi
     printer.say(f"Next lab: {NEXT_LAB}")
 
 
-def after_reboot(report: Report, commitments: tuple[Commitment, ...]) -> str:
+def after_reboot(report: Report, timers: tuple[RollbackTimer, ...]) -> str:
     """Whether the routes survive a reboot, where they are there to stay; empty where they are nowhere."""
-    go_back = {c.node for c in commitments if c.fate is not Fate.KEPT}
-    return survival(report.review.plan, go_back | set(report.unfinished))
+    go_back = {c.node for c in timers if c.rollback is not RollbackState.CONFIRMED}
+    return reboot_summary(report.review.plan, go_back | set(report.unfinished))
 
 
 def _apply_document(
-    command: RunningCommand, report: Report, proof: Proof | None, commitments: tuple[Commitment, ...]
+    command: RunningCommand, report: Report, proof: Proof | None, timers: tuple[RollbackTimer, ...]
 ) -> Json:
     review, folder = report.review, command.folder(report)
     return {
@@ -114,5 +114,5 @@ def _apply_document(
         "run": str(folder) if folder else None,
         "record_problem": command.record_problem or None,
         "proof": proof_json(proof) if proof else None,
-        "commitments": [{"host": c.node, "fate": c.fate, "sentence": c.sentence} for c in commitments],
+        "commitments": [{"host": c.node, "fate": c.rollback, "sentence": c.sentence} for c in timers],
     }

@@ -15,7 +15,7 @@ from kthw_routes.cli.output import Printer
 from kthw_routes.cli.prompts import TerminalAsker
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
-from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.events import Emit, Event, EventKind, HostState, Phase
 from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import model as finding_model
 from kthw_routes.options import Settings
@@ -27,7 +27,7 @@ from kthw_routes.sources import Source
 from kthw_routes.words import summary
 from kthw_routes.workflow.connect import connect, nodes_source
 from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
-from kthw_routes.workflow.workflow import Walk
+from kthw_routes.workflow.workflow import Workflow
 
 _CHANGING: Final = frozenset({HostState.CHANGING})
 """The states of a host in which what is sent to it is told as it is sent."""
@@ -53,7 +53,7 @@ class RunningCommand:
         settings: Settings,
         *,
         as_json: bool,
-        live: frozenset[Step],
+        live: frozenset[Phase],
         quiet: bool = False,
         source: Source | None = None,
         offline: bool = False,
@@ -63,7 +63,7 @@ class RunningCommand:
             settings: what was said on the command line.
             as_json: whether stdout is for one JSON document.
             live: the steps whose events are told as they come.
-            quiet: whether what is printed waits for `speak`.
+            quiet: whether what is printed waits for `flush`.
             source: where the nodes come from, where that is not for the settings to say.
             offline: whether no host is contacted, so that nothing is needed to log in.
         """
@@ -77,7 +77,7 @@ class RunningCommand:
         if self.settings.ask_sudo_password and not offline and not self.asker.ask_sudo_password():
             raise UsageError("--ask-sudo-password needs a terminal to ask on, and an answer.")
         self.connections, state = connect(self.settings, self.asker, default_host_keys="accept-new", offline=offline)
-        self.walk = Walk(self.connections, self.settings.options, state, self._emit())
+        self.workflow = Workflow(self.connections, self.settings.options, state, self._emit())
 
     def _emit(self) -> Emit:
         reading: set[str | None] = set()
@@ -88,7 +88,7 @@ class RunningCommand:
             # What is only read is in the transcript; here it would bury what is changed.
             is_read = event.kind in (EventKind.COMMAND, EventKind.OUTPUT) and event.host in reading
             # What concerns no single host (an agent that does not answer) would be told nowhere else.
-            is_for_all = event.step is Step.CHECKS and event.kind is EventKind.NOTE and event.host is None
+            is_for_all = event.step is Phase.CHECKS and event.kind is EventKind.NOTE and event.host is None
             if is_for_all or (event.step in self._live and not is_read):
                 self.progress.event(event)
 
@@ -101,16 +101,16 @@ class RunningCommand:
         def interrupt(_number: int, _frame: FrameType | None) -> None:
             if self.asker.is_asking:
                 raise KeyboardInterrupt
-            if self.walk.stop.requested:
-                self.walk.stop.request(now=True)
+            if self.workflow.stop.requested:
+                self.workflow.stop.request(now=True)
             else:
-                self.walk.stop.request()
+                self.workflow.stop.request()
                 self.progress.say_at_once("Stopping: hosts that have begun are finished. Ctrl-C again ends them now.")
 
         def end(number: int) -> None:
             if self.asker.is_asking:
                 raise KeyboardInterrupt
-            self.walk.stop.request()
+            self.workflow.stop.request()
             if number == signal.SIGTERM:  # after SIGHUP nobody reads it
                 self.progress.say_at_once("Stopping: hosts that have begun are finished.")
 
@@ -121,23 +121,23 @@ class RunningCommand:
         finally:
             signal.signal(signal.SIGINT, before)
             self.asker.restore_terminal()
-            self.walk.close()
+            self.workflow.close()
             self.connections.close()
 
     def review(self) -> Review:
         """Find, visit, compare; printed as far as people read along."""
-        discovery = self.walk.find(self.source)
+        discovery = self.workflow.find(self.source)
         before = (*discovery.findings, *cluster_findings.before_visit(discovery.cluster))
         if stops := finding_model.stops(before):
             self.printer.nodes(discovery.cluster)
             self.printer.findings(before)
             document = plan_document(discovery.cluster, Plan(()), before)
             raise Stopped(f"Nothing can run: {stops[0].sentence}", stops[0].hint, document)
-        inspection = self.walk.inspect(discovery.cluster)
+        inspection = self.workflow.inspect(discovery.cluster)
         self.check_stopped()
-        review = self.walk.review(inspection)
+        review = self.workflow.review(inspection)
         review = replace(review, findings=(*discovery.findings, *review.findings))
-        self.tell_new_host_keys(inspection)
+        self.print_new_host_keys(inspection)
         self.printer.nodes(inspection.cluster)
         self.printer.say()
         self.printer.findings(review.findings)
@@ -147,7 +147,7 @@ class RunningCommand:
             raise Stopped(f"Nothing can run: {review.stops[0].sentence}", review.stops[0].hint, document)
         return review
 
-    def tell_new_host_keys(self, inspection: Inspection) -> None:
+    def print_new_host_keys(self, inspection: Inspection) -> None:
         """Say which host keys were trusted at first sight, so that they can be compared."""
         for facts in inspection.facts.values():
             if (key := facts.host_key).is_new:
@@ -159,7 +159,7 @@ class RunningCommand:
             self.progress.say(f"▲ {warning.sentence}", "yellow")
         return self.asker.confirm(f"{summary(review.plan)}. Make it so?")
 
-    def tell_proof(self, review: Review, proof: Proof) -> None:
+    def print_proof(self, review: Review, proof: Proof) -> None:
         """The proof; and where traffic does not get through, the warnings once more."""
         self.printer.proof(proof)
         if proof.failed:
@@ -167,22 +167,22 @@ class RunningCommand:
 
     def finish(self, report: Report, proof: Proof | None) -> None:
         """Write the end of the transcript, and print why the record is not whole; what is done is done all the same."""
-        self.walk.finish(report, proof)
-        record = self.walk.record
+        self.workflow.finish(report, proof)
+        record = self.workflow.record
         for sentence in (record.problem, record.transcript_problem) if record is not None else ():
             if sentence:
                 self.progress.say(sentence, "yellow")
-        if self.walk.listener_problem:
-            self.progress.say(f"Not all was shown. {self.walk.listener_problem}", "yellow")
+        if self.workflow.listener_problem:
+            self.progress.say(f"Not all was shown. {self.workflow.listener_problem}", "yellow")
 
     def folder(self, report: Report) -> Path | None:
         """The run's folder, as far as there is one still."""
-        record = self.walk.record
+        record = self.workflow.record
         return None if record is not None and record.is_gone else report.folder
 
     def exit_code(self, report: Report, proof: Proof | None) -> ExitCode:
         """What to return after a run that `finish` ended."""
-        if self.walk.stop.requested:
+        if self.workflow.stop.requested:
             return ExitCode.INTERRUPTED
         if self.record_problem:
             return ExitCode.FAILED
@@ -191,28 +191,28 @@ class RunningCommand:
     @property
     def record_problem(self) -> str:
         """Why the record of the run that was finished is not whole, as a sentence; empty where it is."""
-        return self.walk.record.problem if self.walk.record is not None else ""
+        return self.workflow.record.problem if self.workflow.record is not None else ""
 
     def check_stopped(self) -> None:
         """Raises Cancelled after an interrupt."""
-        if self.walk.stop.requested:
+        if self.workflow.stop.requested:
             raise Cancelled("Interrupted. Nothing was changed.")
 
     @contextmanager
-    def aloud_if_it_fails(self) -> Iterator[None]:
+    def flush_on_error(self) -> Iterator[None]:
         """Print what was held back where the work ends in an error: it may say why."""
         try:
             yield
         except BaseException:
-            self.speak()
+            self.flush()
             raise
 
-    def speak(self) -> None:
+    def flush(self) -> None:
         """Print what was held back, and go on aloud."""
-        held, self._held = self._held, None
-        if held is not None:
+        persisted, self._held = self._held, None
+        if persisted is not None:
             stream = sys.stderr if self.as_json else sys.stdout
-            stream.write(held.getvalue())
+            stream.write(persisted.getvalue())
             self.printer, self.progress = Printer(stream), Printer(sys.stderr)
 
     def document(self, document: Json) -> None:

@@ -20,14 +20,14 @@ def wizard(region: str) -> ExitCode:
         return run_wizard(lab.settings, lab)
 
 
-def walk(region: str) -> ExitCode:
+def run(region: str) -> ExitCode:
     """All steps in plain lines, ending with the proof. Nothing is asked: nothing real is changed."""
-    from kthw_routes.cli.apply import walk as walk_steps
+    from kthw_routes.cli.apply import run_steps
 
     with EmbeddedLab(region) as lab:
         click.echo(f"The embedded lab stands in {region}: 3 workers, 3 controllers, on this machine's loopback only.\n")
         sys.stdout.flush()
-        return walk_steps(lab.settings, yes=True)
+        return run_steps(lab.settings, yes=True)
 
 
 def keep(region: str) -> ExitCode:

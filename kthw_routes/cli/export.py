@@ -9,9 +9,9 @@ from typing import Final
 from kthw_routes.cli.command import RunningCommand
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
-from kthw_routes.events import Step
+from kthw_routes.events import Phase
 from kthw_routes.export import required as readings
-from kthw_routes.export.desired import Login, Reach, desired
+from kthw_routes.export.desired import Login, SshAccess, desired
 from kthw_routes.export.document import Document, together
 from kthw_routes.export.formats import FORMATS, Format, Network
 from kthw_routes.export.save import write_file, write_folder
@@ -64,7 +64,7 @@ def export(
     """
     request = _Request(FORMATS[format_name], interface, offline)
     _check(settings, request)
-    command = RunningCommand(settings, as_json=True, live=frozenset({Step.FIND}), offline=offline)
+    command = RunningCommand(settings, as_json=True, live=frozenset({Phase.FIND}), offline=offline)
     with command.running():
         inspection, networks = _know(command, request)
     settings = command.settings
@@ -78,7 +78,7 @@ def export(
     made = request.format.render(wanted)
     if not made:
         raise UsageError("There is nothing to export: no host gets a route or a name.")
-    for remark in (*_unheeded(settings, request.format), *request.format.remarks(wanted)):
+    for remark in (*_unsupported(settings, request.format), *request.format.remarks(wanted)):
         command.progress.say(remark, "yellow")
     _deliver(made, request.format, output, command)
     return ExitCode.FAILED if inspection.troubles else ExitCode.DONE
@@ -95,7 +95,7 @@ def _check(settings: Settings, request: _Request) -> None:
     ):
         if is_set:
             raise UsageError(f"export has no use for {name}: it says what should be, not what is to change.")
-    if options.persist is not None and not wanted.heeds(options.persist):
+    if options.persist is not None and not wanted.supports(options.persist):
         raise UsageError(f"The format {wanted.name} has no use for --persist {options.persist}.", _WHO_KNOWS_PERSIST)
     if request.offline and settings.inventory is None:
         raise UsageError("--offline needs the nodes from a file.", "Name it: --inventory FILE.")
@@ -113,10 +113,10 @@ def _check(settings: Settings, request: _Request) -> None:
         )
 
 
-def _unheeded(settings: Settings, wanted: Format) -> tuple[str, ...]:
+def _unsupported(settings: Settings, wanted: Format) -> tuple[str, ...]:
     """What the inventory asks for and the format has no part in; what was typed is refused before."""
     persist = settings.options.persist
-    if persist is None or wanted.heeds(persist):
+    if persist is None or wanted.supports(persist):
         return ()
     return (f'The inventory\'s persist = "{persist}" has no part in the format {wanted.name}.',)
 
@@ -124,24 +124,26 @@ def _unheeded(settings: Settings, wanted: Format) -> tuple[str, ...]:
 def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readings.Networks]:
     """All that the format needs. Raises UsageError where it may not be, or cannot be, known."""
     options, wanted = command.settings.options, request.format
-    discovery = command.walk.find(command.source)
+    discovery = command.workflow.find(command.source)
     cluster = discovery.cluster
-    _heed((*discovery.findings, *cluster_findings.before_visit(cluster)), command)
-    missing = readings.lacking(cluster, wanted, request.interface, options.routes_on)
+    _apply_options((*discovery.findings, *cluster_findings.before_visit(cluster)), command)
+    missing = readings.missing_facts(cluster, wanted, request.interface, options.routes_on)
     if missing and request.offline:
         raise UsageError(
             f"The format {wanted.name} needs what is not known offline:",
-            "\n".join([*missing.values(), readings.way_out(cluster, wanted, request.interface, options.routes_on)]),
+            "\n".join(
+                [*missing.values(), readings.how_to_supply(cluster, wanted, request.interface, options.routes_on)]
+            ),
         )
     inspection = Inspection(cluster, {}, {}, options.routes_on)
     asked = cluster.with_selection(missing)
     if asked.visited:
-        inspection = command.walk.inspect(asked)
-        if command.walk.stop.requested:
+        inspection = command.workflow.inspect(asked)
+        if command.workflow.stop.requested:
             raise Cancelled("Interrupted. Nothing was exported.")
-        command.tell_new_host_keys(inspection)
-        inspection = replace(inspection, cluster=readings.settled(cluster, inspection.cluster))
-    _heed((*discovery.findings, *inspection.findings), command, aloud=True)
+        command.print_new_host_keys(inspection)
+        inspection = replace(inspection, cluster=readings.with_observed_pod_cidrs(cluster, inspection.cluster))
+    _apply_options((*discovery.findings, *inspection.findings), command, aloud=True)
     return _with_networks(inspection, request, options)
 
 
@@ -151,13 +153,13 @@ def _with_networks(inspection: Inspection, request: _Request, options: Options) 
         return inspection, {}
     cluster = inspection.cluster
     if request.interface is not None:
-        return inspection, readings.assumed(cluster, request.format, request.interface, options.routes_on)
+        return inspection, readings.from_option(cluster, request.format, request.interface, options.routes_on)
     read = [n.name for n in cluster.visited if n.name not in inspection.troubles]
     networks = readings.from_hosts(cluster, inspection.facts, inspection.routes_on)
     return replace(inspection, cluster=cluster.with_selection(read)), networks
 
 
-def _heed(findings: tuple[Finding, ...], command: RunningCommand, *, aloud: bool = False) -> None:
+def _apply_options(findings: tuple[Finding, ...], command: RunningCommand, *, aloud: bool = False) -> None:
     """Print the findings, and raise UsageError where one of them stops everything."""
     stops = finding_model.stops(findings)
     if stops or aloud:
@@ -184,13 +186,13 @@ def _logins(cluster: Cluster, settings: Settings) -> Mapping[str, Login]:
     }
 
 
-def _reach(settings: Settings) -> Reach:
+def _reach(settings: Settings) -> SshAccess:
     from kthw_routes.ssh.keys import KUBERNETES_KEY
 
     identity = settings.identity.expanduser() if settings.identity else None
     if identity is None and KUBERNETES_KEY.is_file():
         identity = KUBERNETES_KEY
-    return Reach(identity, settings.ssh_config, settings.user, Path.cwd())
+    return SshAccess(identity, settings.ssh_config, settings.user, Path.cwd())
 
 
 def _deliver(made: tuple[Document, ...], wanted: Format, output: Path | None, command: RunningCommand) -> None:

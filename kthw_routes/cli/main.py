@@ -11,7 +11,7 @@ import click
 
 from kthw_routes import __version__
 from kthw_routes.cli import standard_streams
-from kthw_routes.cli.options import EXPORT_FORMATS, json_option, node_options, ssh_options, wish_options, yes_option
+from kthw_routes.cli.options import EXPORT_FORMATS, json_option, node_options, plan_options, ssh_options, yes_option
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.options import Settings
@@ -23,7 +23,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.version_option(__version__, "-V", "--version", prog_name="kthw-routes")
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")
 @node_options
-@wish_options
+@plan_options
 @ssh_options
 @click.pass_context
 def main(context: click.Context, /, plain: bool, **given: Any) -> None:
@@ -40,9 +40,9 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
     if plain:
         if not _has_terminal():
             raise click.UsageError("--plain asks before anything is changed, and needs a terminal for it.", context)
-        from kthw_routes.cli.apply import walk
+        from kthw_routes.cli.apply import run_steps
 
-        _leave(context, lambda: walk(settings))
+        _leave(context, lambda: run_steps(settings))
     if not _has_terminal():
         raise click.UsageError(
             "The wizard needs a terminal. Use a command (plan, apply, check), `--plain`, or `demo`.", context
@@ -70,13 +70,13 @@ def demo(context: click.Context, /, region: str, keep: bool, plain: bool) -> Non
     if keep:
         _leave(context, lambda: demo_command.keep(region))
     if plain or not _has_terminal():
-        _leave(context, lambda: demo_command.walk(region))
+        _leave(context, lambda: demo_command.run(region))
     _leave(context, lambda: demo_command.wizard(region))
 
 
 @main.command(context_settings=_CONTEXT)
 @node_options
-@wish_options
+@plan_options
 @ssh_options
 @json_option
 @click.option("--exit-code", "with_exit_code", is_flag=True, help="Exit 3 where something would change.")
@@ -91,7 +91,7 @@ def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given
 
 @main.command(context_settings=_CONTEXT)
 @node_options
-@wish_options
+@plan_options
 @ssh_options
 @json_option
 @yes_option
@@ -114,7 +114,7 @@ def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> 
 
 @main.command(context_settings=_CONTEXT)
 @node_options
-@wish_options
+@plan_options
 @ssh_options
 @json_option
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where all is well; for cron.")
@@ -174,7 +174,7 @@ def runs(context: click.Context, /, as_json: bool) -> None:
 )
 @click.option("--offline", is_flag=True, help="Contact nothing: the inventory (and --interface) says all.")
 @node_options
-@wish_options
+@plan_options
 @ssh_options
 @click.pass_context
 def export(

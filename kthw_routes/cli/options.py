@@ -75,7 +75,7 @@ node_options = _options(
     click.option("--only", metavar="HOST", multiple=True, help="Visit this host only; may be repeated."),
 )
 
-wish_options = _options(
+plan_options = _options(
     click.option(
         "--persist",
         type=click.Choice([p.value for p in Persist]),

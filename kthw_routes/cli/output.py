@@ -19,8 +19,8 @@ from kthw_routes.findings.model import Finding
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RouteChange, describe
 from kthw_routes.proof.readings import Proof
 from kthw_routes.words import (
+    CIDR_SOURCE_LABELS,
     KIND_TONE,
-    RESTS_ON,
     Tone,
     Words,
     event_line,
@@ -87,7 +87,7 @@ class Printer:
                 str(node.ssh or "none"),
                 str(node.internal or "none"),
                 str(node.pod_cidr or "–"),
-                RESTS_ON[node.pod_cidr_source] if node.is_worker else "",
+                CIDR_SOURCE_LABELS[node.pod_cidr_source] if node.is_worker else "",
                 "" if node.is_visited else str(node.selection),
             )
             table.add_row(*(Text(cell) for cell in cells))
@@ -132,7 +132,7 @@ class Printer:
             return
         self.say()
         self.say(host.node, "bold")
-        for run in host.switches:
+        for run in host.rollbacks:
             self.say(f"  - remove  the timed undo of run {run}   what it did stays then", _STYLE[Tone.LOSS])
         for change in interesting:
             self._route(change)

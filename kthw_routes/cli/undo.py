@@ -13,7 +13,7 @@ from kthw_routes.cli.command import RunningCommand
 from kthw_routes.cli.output import Printer
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import ExitCode, UsageError
-from kthw_routes.events import Emit, Step
+from kthw_routes.events import Emit, Phase
 from kthw_routes.local_files import state_folder
 from kthw_routes.node_names import shortened
 from kthw_routes.options import Settings
@@ -21,7 +21,7 @@ from kthw_routes.plan.changes import Plan
 from kthw_routes.record.history import PastRun, Runs, read_runs, runs_in
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import VERSION, outcome_json, plan_document
-from kthw_routes.rollback import Switch
+from kthw_routes.rollback import Rollback
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources import Discovery
 from kthw_routes.undo.plan import REFUSAL
@@ -113,14 +113,14 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
         _print_json({**document, "undoes": run.id if run else None, "outcomes": [], "run": None}, as_json)
         return ExitCode.DONE
     command = RunningCommand(
-        settings_of(settings, run), as_json=as_json, live=frozenset({Step.RUN}), source=NodesOfRun(run)
+        settings_of(settings, run), as_json=as_json, live=frozenset({Phase.RUN}), source=NodesOfRun(run)
     )
     with command.running():
         review = _review(command, run, runs)
         if not review.plan.is_empty and not yes and not _confirmed(command, review):
             command.printer.say("Nothing was changed.")
             return ExitCode.DONE
-        report = command.walk.run(review)
+        report = command.workflow.run(review)
         try:
             if not review.plan.is_empty:
                 command.printer.report(report)
@@ -141,16 +141,16 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
 
 def _review(command: RunningCommand, run: PastRun, runs: Runs) -> Review:
     """Visit the run's hosts and compare; printed as far as people read along."""
-    cluster = command.walk.find(NodesOfRun(run)).cluster
+    cluster = command.workflow.find(NodesOfRun(run)).cluster
     command.printer.say(f"Taking back run {run.id} ({_when(run)}): {runs.outcome(run)}", "bold")
     command.printer.say(f"It was about {cluster_words(run)}: {hosts_words(run.hosts)}.")
     for other in runs.unread_after(run):
         command.printer.say(f"What the later run {other.id} changed is not known: {other.problem}.", "yellow")
     if not cluster.visited:
         raise UsageError(f"Run {run.id} changed nothing there.", f"It was about {', '.join(run.hosts)}.")
-    inspection = command.walk.inspect(cluster)
+    inspection = command.workflow.inspect(cluster)
     command.check_stopped()
-    review = command.walk.review_undo(inspection, run, runs)
+    review = command.workflow.review_undo(inspection, run, runs)
     command.printer.findings(review.findings)
     command.printer.hosts(review.plan)
     command.printer.say()
@@ -230,7 +230,7 @@ def hosts_words(hosts: tuple[str, ...]) -> str:
 
 def run_json(run: PastRun, runs: Runs) -> Json:
     """One run, for programs."""
-    undone, switches = runs.undone(run), runs.switches(run)
+    undone, rollbacks = runs.undone(run), runs.rollbacks(run)
     return {
         "id": run.id,
         "folder": str(run.folder),
@@ -240,7 +240,7 @@ def run_json(run: PastRun, runs: Runs) -> Json:
         "undoes": run.undoes or None,
         "source": run.source or None,
         "hosts": [
-            {"host": h, "state": run.journal.states.get(h), "undone_by": undone.get(h), **_switch(switches.get(h))}
+            {"host": h, "state": run.journal.states.get(h), "undone_by": undone.get(h), **_rollback(rollbacks.get(h))}
             for h in dict.fromkeys((*run.hosts, *run.journal.states))
         ],
         "changes": len(run.rows),
@@ -251,10 +251,10 @@ def run_json(run: PastRun, runs: Runs) -> Json:
     }
 
 
-def _switch(switch: Switch | None) -> Json:
+def _rollback(rollback: Rollback | None) -> Json:
     """Whether the host takes the run back by itself, and when."""
-    at = switch.fires_at if switch else None
-    return {"by_itself": switch.fate if switch else None, "fires_at": at.isoformat() if at else None}
+    at = rollback.fires_at if rollback else None
+    return {"by_itself": rollback.rollback if rollback else None, "fires_at": at.isoformat() if at else None}
 
 
 def _when(run: PastRun) -> str:

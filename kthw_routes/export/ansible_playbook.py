@@ -11,7 +11,7 @@ from kthw_routes.export.yaml_text import indented, quoted
 from kthw_routes.facts import PROTOCOL, NetworkSetup
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
-from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.plan.etc_hosts import BEGIN, END
 
 LEFT_OUT: Final = "left_out"
@@ -142,9 +142,9 @@ def _timer() -> Iterator[str]:
 
 def _files() -> Iterator[Sequence[str]]:
     """A task for each file, as kthw-routes itself writes them; the batch with a line for each other worker."""
-    example = HeldRoute(IPv4Network("10.200.0.0/24"), IPv4Address("192.0.2.1"), "")
+    example = PersistedRoute(IPv4Network("10.200.0.0/24"), IPv4Address("192.0.2.1"), "")
     registers = {unit.BATCH: "kthw_batch", unit.SERVICE: "kthw_service", unit.TIMER: "kthw_timer"}
-    for file in unit.files([example], NetworkSetup()):
+    for file in unit.render([example], NetworkSetup()):
         lines: list[str] = []
         for line in file.content.decode().splitlines():
             is_route = str(example.prefix) in line

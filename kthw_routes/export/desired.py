@@ -15,7 +15,7 @@ from kthw_routes.errors import UsageError
 from kthw_routes.facts import NetworkSetup
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import DEFAULT_OPTIONS, Options
-from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.plan.wanted import Wanted, wanted_names, wanted_routes
 from kthw_routes.sanitize import clean_line
 
@@ -39,7 +39,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class SshAccess:
     """With what of the person's hosts are reached."""
 
     identity: Path | None = None
@@ -72,7 +72,7 @@ class DesiredHost:
     routes: tuple[Wanted, ...]
     names: Mapping[str, IPv4Address]
     """Worker -> internal address, for `/etc/hosts`; empty where no names are wanted."""
-    held: tuple[HeldRoute, ...] = ()
+    persisted: tuple[PersistedRoute, ...] = ()
     """The routes with their interfaces, where those are known."""
     network: NetworkSetup = field(default_factory=NetworkSetup)
     """How its network is configured, where that is known."""
@@ -91,7 +91,7 @@ class Desired:
     hosts: tuple[DesiredHost, ...]
     """The hosts that are not left out, in the cluster's order."""
     options: Options = DEFAULT_OPTIONS
-    reach: Reach = field(default_factory=Reach)
+    reach: SshAccess = field(default_factory=SshAccess)
 
     @property
     def routed(self) -> tuple[DesiredHost, ...]:
@@ -114,8 +114,8 @@ def desired(
     options: Options = DEFAULT_OPTIONS,
     *,
     logins: Mapping[str, Login] | None = None,
-    reach: Reach | None = None,
-    networks: Mapping[str, tuple[tuple[HeldRoute, ...], NetworkSetup]] | None = None,
+    reach: SshAccess | None = None,
+    networks: Mapping[str, tuple[tuple[PersistedRoute, ...], NetworkSetup]] | None = None,
 ) -> Desired:
     """What each host should have.
 
@@ -136,10 +136,10 @@ def desired(
         if login is None and node.ssh is not None:
             login = Login(node.ssh.host, node.ssh.user or "root", node.ssh.port)
         names = wanted_names(cluster, node) if options.names_on.counts(node) else {}
-        held, network = known.get(node.name, ((), NetworkSetup()))
+        persisted, network = known.get(node.name, ((), NetworkSetup()))
         routes = wanted_routes(cluster, node, options.routes_on)
-        hosts.append(DesiredHost(node, login, routes, names, held, network))
-    found = Desired(cluster, tuple(hosts), options, reach or Reach())
+        hosts.append(DesiredHost(node, login, routes, names, persisted, network))
+    found = Desired(cluster, tuple(hosts), options, reach or SshAccess())
     if faults := list(_unfit(found)):
         raise UsageError("These nodes cannot be exported.", "\n".join(faults))
     return found

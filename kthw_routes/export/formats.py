@@ -47,7 +47,7 @@ class Format:
     remarks: Callable[[Desired], tuple[str, ...]] = lambda _: ()
     """What is lost in it, or else worth knowing; sentences."""
 
-    def heeds(self, persist: Persist) -> bool:
+    def supports(self, persist: Persist) -> bool:
         """Whether what it makes is what this asks for: one that makes a manager's files is that manager's alone."""
         if self.knows_persist:
             return True

@@ -25,16 +25,18 @@ def networkd(desired: Desired) -> tuple[Document, ...]:
 
 def _of(manager: Manager, desired: Desired) -> tuple[Document, ...]:
     module = MODULES[manager]
-    if faults := [f"{host.name}: {why}." for host in desired.routed if (why := _why_not(manager, host))]:
+    if faults := [f"{host.name}: {why}." for host in desired.routed if (why := _unsupported_reason(manager, host))]:
         hint = "\n".join([*faults, "Leave these hosts out (--only), or export another format for them."])
         raise UsageError(f"{manager} cannot hold the routes on every host.", hint)
-    return tuple(_document(host, file) for host in desired.routed for file in module.files(host.held, host.network))
+    return tuple(
+        _document(host, file) for host in desired.routed for file in module.render(host.persisted, host.network)
+    )
 
 
-def _why_not(manager: Manager, host: DesiredHost) -> str:
-    if len(host.held) < len(host.routes):
+def _unsupported_reason(manager: Manager, host: DesiredHost) -> str:
+    if len(host.persisted) < len(host.routes):
         return "it is not known through which interface the routes lead"
-    return MODULES[manager].why_not({r.device for r in host.held}, host.network)
+    return MODULES[manager].unsupported_reason({r.device for r in host.persisted}, host.network)
 
 
 def _document(host: DesiredHost, file: HostFile) -> Document:

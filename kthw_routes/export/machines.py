@@ -20,8 +20,8 @@ _DOMAIN: Final = "kubernetes.local"
 def render(desired: Desired) -> tuple[Document, ...]:
     """The file. Raises UsageError where a node has no internal address, or a worker no pod CIDR."""
     members = (*desired.cluster.controllers, *desired.cluster.workers)
-    if lacking := [word for node in members for word in _lacks(node)]:
-        raise UsageError("machines.txt cannot hold these nodes.", "\n".join(lacking))
+    if missing_facts := [word for node in members for word in _lacks(node)]:
+        raise UsageError("machines.txt cannot hold these nodes.", "\n".join(missing_facts))
     text = "".join(f"{_line(node)}\n" for node in members)  # no comment: the tutorial's loops would take it for a line
     return (Document(PurePosixPath("machines.txt"), text),)
 

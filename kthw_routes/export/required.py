@@ -8,16 +8,16 @@ from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.export.formats import Format, Network
 from kthw_routes.facts import HostFacts, LinkSetup, NetworkSetup
 from kthw_routes.options import RoutesOn
-from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.plan.wanted import wanted_routes
 
-Networks = Mapping[str, tuple[tuple[HeldRoute, ...], NetworkSetup]]
+Networks = Mapping[str, tuple[tuple[PersistedRoute, ...], NetworkSetup]]
 """Node name -> its routes with their interfaces, and how its network is configured."""
 
-_LONGEST_DEVICE = 15
+_MAX_DEVICE_LENGTH = 15
 
 
-def lacking(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> Mapping[str, str]:
+def missing_facts(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> Mapping[str, str]:
     """Node name -> what is not known of it and the format needs, a sentence. Nothing is asked for it."""
     missing: dict[str, list[str]] = {}
     for worker in _of_unsure_pods(cluster, wanted):
@@ -29,8 +29,8 @@ def lacking(cluster: Cluster, wanted: Format, interface: str | None, routes_on: 
     return {name: f"{name}: {' and '.join(words)}." for name, words in missing.items()}
 
 
-def way_out(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> str:
-    """What to do about what is `lacking`, a sentence or two."""
+def how_to_supply(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> str:
+    """What to do about what is `missing_facts`, a sentence or two."""
     ways: list[str] = []
     if _of_unsure_pods(cluster, wanted):
         ways.append("Add each pod_cidr to the inventory.")
@@ -55,7 +55,7 @@ def _of_unknown_network(cluster: Cluster, wanted: Format, interface: str | None,
     return [n for n in cluster.visited if wanted_routes(cluster, n, routes_on)]
 
 
-def settled(cluster: Cluster, visited: Cluster) -> Cluster:
+def with_observed_pod_cidrs(cluster: Cluster, visited: Cluster) -> Cluster:
     """The cluster with the pod CIDRs that a visit to some of its nodes has settled."""
     known = {n.name: n for n in visited}
 
@@ -68,19 +68,19 @@ def settled(cluster: Cluster, visited: Cluster) -> Cluster:
 
 def from_hosts(cluster: Cluster, facts: Mapping[str, HostFacts], routes_on: RoutesOn) -> Networks:
     """Return the networks of the hosts that were read; `facts`: by the node's name."""
-    found: dict[str, tuple[tuple[HeldRoute, ...], NetworkSetup]] = {}
+    found: dict[str, tuple[tuple[PersistedRoute, ...], NetworkSetup]] = {}
     for name, read in facts.items():
         routes = wanted_routes(cluster, cluster.node(name), routes_on)
-        held = tuple(
-            HeldRoute(w.prefix, w.next_hop, device)
+        persisted = tuple(
+            PersistedRoute(w.prefix, w.next_hop, device)
             for w in routes
             if (device := read.device_towards(w.next_hop)) is not None
         )
-        found[name] = (held, read.network)
+        found[name] = (persisted, read.network)
     return found
 
 
-def assumed(cluster: Cluster, wanted: Format, interface: str, routes_on: RoutesOn) -> Networks:
+def from_option(cluster: Cluster, wanted: Format, interface: str, routes_on: RoutesOn) -> Networks:
     """The networks as the person says that they are, on all hosts alike.
 
     `interface`: netplan's id of it, or the name of the `.network` file that rules it.
@@ -90,12 +90,12 @@ def assumed(cluster: Cluster, wanted: Format, interface: str, routes_on: RoutesO
     else:  # 05-eth0.network: the interface's name stands in a comment only
         device = interface.removesuffix(".network").rpartition("-")[2]
         file = PurePosixPath(f"/etc/systemd/network/{interface}")
-    device = device[:_LONGEST_DEVICE]
+    device = device[:_MAX_DEVICE_LENGTH]
     link = LinkSetup(device, network_file=file, networkd_state="routable (configured)")
     network = NetworkSetup(links=(link,), has_systemd=True, has_netplan=wanted.network is Network.NETPLAN_ID)
     return {
         node.name: (
-            tuple(HeldRoute(w.prefix, w.next_hop, device) for w in wanted_routes(cluster, node, routes_on)),
+            tuple(PersistedRoute(w.prefix, w.next_hop, device) for w in wanted_routes(cluster, node, routes_on)),
             network,
         )
         for node in cluster.visited

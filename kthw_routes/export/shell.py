@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from kthw_routes.errors import UsageError
 from kthw_routes.export import batch, hosts_block
-from kthw_routes.export.desired import Desired, DesiredHost, Login, Reach
+from kthw_routes.export.desired import Desired, DesiredHost, Login, SshAccess
 from kthw_routes.export.document import BY, Document
 
 
@@ -25,7 +25,7 @@ def render(desired: Desired) -> tuple[Document, ...]:
     return (Document(PurePosixPath("kthw-routes.sh"), "".join(f"{line}\n" for line in lines), 0o755),)
 
 
-def ssh(login: Login, reach: Reach) -> str:
+def ssh(login: Login, reach: SshAccess) -> str:
     """The words that begin a root shell on a host, which reads its commands from stdin."""
     words = ["ssh"]
     if reach.ssh_config is not None:
@@ -40,7 +40,7 @@ def ssh(login: Login, reach: Reach) -> str:
     return shlex.join([*words, "sh", "-eu"])
 
 
-def _section(host: DesiredHost, reach: Reach) -> Iterator[str]:
+def _section(host: DesiredHost, reach: SshAccess) -> Iterator[str]:
     if host.login is None:
         raise UsageError(f"{host.name} has no SSH address.", "Add one, or leave it out (--only).")
     yield f"# --- {host.name} ---"

@@ -9,7 +9,7 @@ from kthw_routes.errors import UsageError
 from kthw_routes.export.desired import DesiredHost
 from kthw_routes.facts import HostFile
 from kthw_routes.persistence import unit
-from kthw_routes.persistence.model import HeldRoute, Persist
+from kthw_routes.persistence.model import Persist, PersistedRoute
 
 _MEANT: Final = frozenset({None, Persist.AUTO, Persist.UNIT})
 
@@ -34,5 +34,5 @@ def is_wanted(persist: Persist | None, who: str) -> bool:
 
 def files(host: DesiredHost) -> tuple[HostFile, ...]:
     """The batch, the service and the timer of a host, as `apply --persist unit` writes them."""
-    held = [HeldRoute(w.prefix, w.next_hop, "") for w in host.routes]  # the batch names no interface
-    return unit.files(held, host.network)
+    persisted = [PersistedRoute(w.prefix, w.next_hop, "") for w in host.routes]  # the batch names no interface
+    return unit.render(persisted, host.network)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from kthw_routes.facts import HostFile
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.iproute2.commands import RouteCommand, Verb
-from kthw_routes.persistence.managers import entries, short_name
+from kthw_routes.persistence.managers import parse, short_name
 from kthw_routes.persistence.text import listed
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, describe
 
@@ -93,13 +93,13 @@ def _of_problem(host: HostPlan) -> Iterator[Finding]:
 
 def ends_at_reboot(host: HostPlan) -> bool:
     """Whether a wanted route is in no file of ours once the plan is carried out."""
-    held = {
+    persisted = {
         pair
         for file in host.files
         if file.is_ours and file.after is not None and file.kind is not ChangeKind.STALE
         for pair in _pairs(file, file.after)
     }
-    return any(pair not in held for pair in _wanted(host).items())
+    return any(pair not in persisted for pair in _wanted(host).items())
 
 
 def _wanted(host: HostPlan) -> dict[IPv4Network, IPv4Address]:
@@ -108,7 +108,7 @@ def _wanted(host: HostPlan) -> dict[IPv4Network, IPv4Address]:
 
 
 def _pairs(change: FileChange, content: bytes) -> Sequence[tuple[IPv4Network, IPv4Address]]:
-    return [(r.prefix, r.next_hop) for r in entries(HostFile(change.path, change.mode, content))]
+    return [(r.prefix, r.next_hop) for r in parse(HostFile(change.path, change.mode, content))]
 
 
 def of_routes(plan: Plan) -> Iterator[Finding]:
@@ -164,15 +164,15 @@ def _stands(host: HostPlan) -> bool:
 def of_plan(plan: Plan) -> tuple[Finding, ...]:
     """What the comparison of the wanted routes, names and files with the hosts gives cause to say."""
     by_host = (f for host in plan.hosts for f in _of_host_plan(host))
-    return (*of_switches(plan), *of_routes(plan), *by_host, *of_files(plan))
+    return (*of_rollbacks(plan), *of_routes(plan), *by_host, *of_files(plan))
 
 
-def of_switches(plan: Plan) -> tuple[Finding, ...]:
+def of_rollbacks(plan: Plan) -> tuple[Finding, ...]:
     """Runs whose changes hosts would take back by themselves: how a host is now is not how it stays."""
-    armed: dict[str, list[str]] = defaultdict(list)
+    pending: dict[str, list[str]] = defaultdict(list)
     for host in plan.hosts:
-        for run in host.switches:
-            armed[run].append(host.node)
+        for run in host.rollbacks:
+            pending[run].append(host.node)
     return tuple(
         Finding(
             "armed-switch",
@@ -181,13 +181,13 @@ def of_switches(plan: Plan) -> tuple[Finding, ...]:
             f"`apply` calls that off and leaves all right; `kthw-routes undo {run}` takes them back now.",
             nodes[0] if len(nodes) == 1 else None,
         )
-        for run, nodes in armed.items()
+        for run, nodes in pending.items()
     )
 
 
 def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
-    if host.own_cidr_routed_away:
-        route = host.own_cidr_routed_away
+    if host.own_cidr_overridden_by:
+        route = host.own_cidr_overridden_by
         yield Finding(
             "own-pod-cidr-routed-away",
             Level.NOTICE,
@@ -196,7 +196,7 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
             host.node,
         )
     for change in host.routes:
-        if change.kind is ChangeKind.FOREIGN and host.own_cidr_routed_away not in change.has:
+        if change.kind is ChangeKind.FOREIGN and host.own_cidr_overridden_by not in change.has:
             yield Finding(
                 "foreign-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
             )

@@ -11,20 +11,20 @@ from kthw_routes.facts import HostFacts, HostFile
 from kthw_routes.hosts import hosts_file, programs, read_network, rollback_timer, write_files
 from kthw_routes.hosts.read_facts import read_addresses, read_forwarding, read_routes
 from kthw_routes.hosts.sent import Sent
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.commands import RouteCommand
 from kthw_routes.iproute2.output import failed_lines
-from kthw_routes.persistence.managers import entries, manager_of
+from kthw_routes.persistence.managers import manager_of, parse
 from kthw_routes.plan.changes import FORWARDING, ChangeKind, HostPlan, Planner, RouteChange, describe
 from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError, TookTooLong
 
 Journal = Callable[[HostPlan, HostFacts], None]
 """Brings to disk, before anything is changed: what is to be done, and what was read just before."""
 
-Arm = Callable[[Visit, Node, HostPlan, HostFacts], None]
+StartTimer = Callable[[HostTask, Node, HostPlan, HostFacts], None]
 """Lets a host take back by itself what is about to be done there. Raises HostError where that cannot be."""
 
-CalledOff = Callable[[str], None]
+OnCancelled = Callable[[str], None]
 """Brings to disk that what this earlier run did is not taken back by the host itself any more."""
 
 _AGAIN: Final = "Try again: the host is read anew then."
@@ -42,59 +42,59 @@ class ChangedSinceReview(HostError):
 
 
 def apply(
-    visit: Visit,
+    task: HostTask,
     node: Node,
     reviewed: HostPlan,
     facts: HostFacts,
     plan: Planner,
     journal: Journal,
     *,
-    arm: Arm | None = None,
-    called_off: CalledOff = _nowhere,
+    start: StartTimer | None = None,
+    cancelled: OnCancelled = _nowhere,
     again: bool = False,
 ) -> HostOutcome:
     """Do on one host what the review showed.
 
     Args:
-        visit: an open session.
+        task: an open session.
         node: the host.
         reviewed: its plan as the person saw it.
         facts: what the plan rests on.
         plan: makes the plan from facts read now.
         journal: called before anything is changed.
-        arm: called after it, where the host is to take the change back by itself.
-        called_off: called for each earlier run as soon as the host does not take that back by itself any more.
+        start: called after it, where the host is to take the change back by itself.
+        cancelled: called for each earlier run as soon as the host does not take that back by itself any more.
         again: whether this is a retry: rows that are right by now are no difference.
 
-    Raises HostError, or what `journal` or `called_off` raise, where nothing of what was reviewed was sent; `ended` has
+    Raises HostError, or what `journal` or `cancelled` raise, where nothing of what was reviewed was sent; `ended` has
     the words for it. A HostError after that becomes an outcome.
     """
-    visit.state(HostState.READING)
-    fresh = reread(visit, facts)
+    task.state(HostState.READING)
+    fresh = reread(task, facts)
     todo = plan(node, fresh)
     _compare(node.name, reviewed, todo, again)
     if todo.is_empty:
         outcome = nothing_to_do(todo)
-        visit.state(outcome.state)
+        task.state(outcome.state)
         return outcome
     journal(todo, fresh)
     # What these send is not counted as changes: it is told by itself.
-    aside = replace(visit, sent=Sent(beside=visit.sent))
-    _call_off(aside, todo.switches, called_off, visit.sent)
-    if arm is not None and todo.changes > len(todo.switches):
-        arm(aside, node, todo, fresh)
-    sent = visit.sent.rows = todo.changes
-    visit.state(HostState.CHANGING)
+    aside = replace(task, sent=Sent(beside=task.sent))
+    _cancel_timers(aside, todo.rollbacks, cancelled, task.sent)
+    if start is not None and todo.changes > len(todo.rollbacks):
+        start(aside, node, todo, fresh)
+    sent = task.sent.rows = todo.changes
+    task.state(HostState.CHANGING)
     try:
-        failed, broke_off = _send(visit, todo, fresh)
-        visit.state(HostState.READING_BACK)
-        after = reread(visit, facts)
+        failed, broke_off = _send(task, todo, fresh)
+        task.state(HostState.READING_BACK)
+        after = reread(task, facts)
     except HostError as error:
-        return ended(node.name, error, visit.sent)
+        return ended(node.name, error, task.sent)
     back = plan(node, after)
     for route in (r for row in back.routes for r in row.has):
-        visit.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
-    failed |= _not_there(replace(back, switches=tuple(x for x in back.switches if x in todo.switches)), failed)
+        task.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
+    failed |= _not_there(replace(back, rollbacks=tuple(x for x in back.rollbacks if x in todo.rollbacks)), failed)
     if todo.hosts_file is not None and back.hosts_file is None:
         words = back.hosts_file_problem or "/etc/hosts could not be read back."
         failed = {n.name: words for n in todo.names if n.kind.is_change} | failed
@@ -134,20 +134,20 @@ def ended(node: str, error: KthwRoutesError | None, sent: Sent) -> HostOutcome:
     if sent.is_unconfirmed:
         state = HostState.NOT_CONFIRMED
         hint = _AGAIN if error is None or isinstance(error, HostError) else hint
-    elif sent.called_off:
+    elif sent.cancelled:
         hint = hint or _AGAIN
     elif isinstance(error, ConnectionLost | CommandTimedOut):
         hint = _AGAIN
     return HostOutcome(node, state, f"{why} {sent.words}", hint, changes_sent=sent.rows if sent.changes else 0)
 
 
-def reread(visit: Visit, facts: HostFacts) -> HostFacts:
+def reread(task: HostTask, facts: HostFacts) -> HostFacts:
     """The facts, with what the plan compares read again."""
-    routes = read_routes(visit)
-    addresses = read_addresses(visit)
-    content, problem = hosts_file.read(visit) if facts.etc_hosts is not None else (None, facts.etc_hosts_problem)
-    network = read_network.read(visit, [link.device for link in facts.network.links])
-    forward = read_forwarding(visit)
+    routes = read_routes(task)
+    addresses = read_addresses(task)
+    content, problem = hosts_file.read(task) if facts.etc_hosts is not None else (None, facts.etc_hosts_problem)
+    network = read_network.read(task, [link.device for link in facts.network.links])
+    forward = read_forwarding(task)
     return replace(
         facts,
         routes=routes,
@@ -166,7 +166,7 @@ def _rows(plan: HostPlan) -> dict[str, tuple[ChangeKind, tuple[object, ...]]]:
     rows |= {n.name: (n.kind, (n.has, n.address)) for n in plan.names}
     rows |= {str(f.path): (f.kind, (f.before, f.after)) for f in plan.files}
     rows |= {str(x.path): (ChangeKind.REMOVE, ()) for x in plan.leftovers}
-    rows |= {switch_row(x): (ChangeKind.REMOVE, ()) for x in plan.switches}
+    rows |= {rollback_row(x): (ChangeKind.REMOVE, ()) for x in plan.rollbacks}
     if plan.forwarding is not None:
         rows[FORWARDING] = (ChangeKind.REPLACE, (plan.forwarding,))
     return rows
@@ -187,53 +187,53 @@ def _compare(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None
         )
 
 
-def switch_row(run: str) -> str:
+def rollback_row(run: str) -> str:
     """The row of an earlier run's dead man's switch."""
     return f"the timed undo of run {run}"
 
 
-def _call_off(visit: Visit, runs: Sequence[str], called_off: CalledOff, sent: Sent) -> None:
+def _cancel_timers(task: HostTask, runs: Sequence[str], cancelled: OnCancelled, sent: Sent) -> None:
     """Before anything else: what earlier runs did is not taken back by the host itself any more. Noted in `sent`."""
     for run in runs:
-        before, sent.calling_off = visit.sent.changes, run
+        before, sent.cancelling = task.sent.changes, run
         try:
-            is_off = rollback_timer.disarm(visit, run)
+            is_off = rollback_timer.cancel(task, run)
         except HostError as error:
-            if isinstance(error, rollback_timer.StillSet) or visit.sent.changes == before:
-                sent.calling_off = ""
+            if isinstance(error, rollback_timer.StillSet) or task.sent.changes == before:
+                sent.cancelling = ""
             raise
-        sent.calling_off = ""
+        sent.cancelling = ""
         if not is_off:
-            raise ChangedSinceReview(visit.node, f"it took back by itself what run {run} had done")
-        sent.called_off.append(run)
-        called_off(run)
-        visit.note(f"what run {run} did is not taken back by the host itself any more")
+            raise ChangedSinceReview(task.node, f"it took back by itself what run {run} had done")
+        sent.cancelled.append(run)
+        cancelled(run)
+        task.note(f"what run {run} did is not taken back by the host itself any more")
 
 
-def _send(visit: Visit, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str], str]:
+def _send(task: HostTask, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, str], str]:
     """Send the changes; row -> what went wrong with it, and the end of a sentence where the batch broke off."""
-    failed = dict(write_files.before(visit, todo.files))
+    failed = dict(write_files.pause_timer(task, todo.files))
     stopped = not failed
     broke_off = ""
     refused: dict[str, str] = {}
     if todo.commands:
-        refused, words = _send_routes(visit, todo.commands)
+        refused, words = _send_routes(task, todo.commands)
         failed |= refused
         broke_off = f" The batch broke off: {words}" if words else ""
     tried = {str(c.route.prefix) for c in todo.commands} if broke_off else set(refused)
     kept = _left_as_they_are(todo, tried, stopped=stopped)
     if kept:
-        write_files.leave(visit, todo.files, timer_was_enabled=fresh.network.timer_is_enabled)
+        write_files.resume_timer(task, todo.files, timer_was_enabled=fresh.network.timer_is_enabled)
         failed = kept | failed
-    failed |= write_files.write(visit, [f for f in todo.files if str(f.path) not in kept])
+    failed |= write_files.write(task, [f for f in todo.files if str(f.path) not in kept])
     if todo.hosts_file and not todo.hosts_file.is_empty:
-        problem = hosts_file.write(visit, todo.hosts_file.before, todo.hosts_file.after)
+        problem = hosts_file.write(task, todo.hosts_file.before, todo.hosts_file.after)
         if problem:
             failed |= {n.name: problem for n in todo.names if n.kind.is_change}
-    if todo.forwarding is not None and (problem := _set_forwarding(visit, todo.forwarding)):
+    if todo.forwarding is not None and (problem := _set_forwarding(task, todo.forwarding)):
         failed[FORWARDING] = problem
     for left in todo.leftovers:
-        visit.run(programs.remove_folder(left.path) if left.is_folder else programs.remove_file(left.path))
+        task.run(programs.remove_folder(left.path) if left.is_folder else programs.remove_file(left.path))
     return failed, broke_off
 
 
@@ -243,7 +243,7 @@ def _left_as_they_are(todo: HostPlan, refused: Collection[str], *, stopped: bool
     A route that the kernel refuses now is not planted for the next boot, where it might keep the network waiting. But
     what only takes a file away, or such a route out of it, goes on.
     """
-    held = {c: {str(r.prefix) for r in entries(HostFile(c.path, c.mode, c.after or b""))} for c in todo.files}
+    held = {c: {str(r.prefix) for r in parse(HostFile(c.path, c.mode, c.after or b""))} for c in todo.files}
     if stopped and not any(prefixes & set(refused) for c, prefixes in held.items() if c.kind.is_change):
         return {}
     why = "routes that it is to hold were not added" if stopped else "the timer could not be stopped"
@@ -251,10 +251,10 @@ def _left_as_they_are(todo: HostPlan, refused: Collection[str], *, stopped: bool
     return {str(c.path): words for c in todo.files if c.kind.is_change and manager_of(c.path) is not None}
 
 
-def _send_routes(visit: Visit, commands: Sequence[RouteCommand]) -> tuple[dict[str, str], str]:
+def _send_routes(task: HostTask, commands: Sequence[RouteCommand]) -> tuple[dict[str, str], str]:
     """Send the batch; row -> the kernel's words against it, and why the batch did not come to its end, if so."""
     try:
-        result = visit.run(programs.change_routes(commands))
+        result = task.run(programs.change_routes(commands))
     except TookTooLong as error:
         return {}, error.complaint
     failed: dict[str, str] = {}
@@ -266,9 +266,9 @@ def _send_routes(visit: Visit, commands: Sequence[RouteCommand]) -> tuple[dict[s
     return failed, (result.words or f"ip ended with status {result.status}.") if broke_off else ""
 
 
-def _set_forwarding(visit: Visit, on: bool) -> str:
+def _set_forwarding(task: HostTask, on: bool) -> str:
     try:
-        result = visit.run(programs.set_ip_forward(on))
+        result = task.run(programs.set_ip_forward(on))
     except TookTooLong as error:
         return error.complaint
     return "" if result.ok else result.words or f"sysctl ended with status {result.status}."
@@ -288,7 +288,7 @@ def _not_there(after: HostPlan, failed: Mapping[str, str]) -> dict[str, str]:
     rows |= {n.name: "the line is not in /etc/hosts as read back." for n in after.names if n.kind.is_change}
     rows |= {str(f.path): "the file as read back is another." for f in after.files if f.kind.is_change}
     rows |= {str(x.path): "it is there still." for x in after.leftovers if not x.is_folder}
-    rows |= {switch_row(x): "it is there still." for x in after.switches}
+    rows |= {rollback_row(x): "it is there still." for x in after.rollbacks}
     rows |= {FORWARDING: "it was read back otherwise."} if after.forwarding is not None else {}
     return {row: words for row, words in rows.items() if row not in failed}
 

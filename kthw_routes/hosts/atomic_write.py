@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.hosts import programs
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.sanitize import clean_line
 from kthw_routes.ssh.command import Command
@@ -22,35 +22,35 @@ _DIGEST: Final = re.compile(r"([0-9a-f]{64}) [ *](/.+)")
 _SIZE: Final = re.compile(r"([0-9]{1,19}) (/.+)", re.ASCII)
 
 
-def read(visit: Visit, path: PurePosixPath, *, needs_root: bool = False) -> bytes | None:
+def read(task: HostTask, path: PurePosixPath, *, needs_root: bool = False) -> bytes | None:
     """The content of a file, whole; None where there is none that could be read.
 
     Raises FileTooLarge where it has more than MAX_FILE bytes, and what `Visit.run` raises.
     """
-    told = visit.run(programs.file_size(path, needs_root=needs_root), silent=True)
+    told = task.run(programs.file_size(path, needs_root=needs_root), silent=True)
     digits = told.out.strip() if told.ok else ""
     size = int(digits) if re.fullmatch("[0-9]{1,19}", digits) else 0  # not told: what is kept is bounded all the same
     if size > MAX_FILE:
-        raise _too_large(visit, path, f"{size} bytes")
+        raise _too_large(task, path, f"{size} bytes")
     try:
-        result = visit.run(programs.read_whole(path, size, needs_root=needs_root), silent=True)
+        result = task.run(programs.read_whole(path, size, needs_root=needs_root), silent=True)
     except OutputCut as error:  # it grows, or its size is no size, as below /proc
-        raise _too_large(visit, path, f"more than {MAX_FILE} bytes") from error
+        raise _too_large(task, path, f"more than {MAX_FILE} bytes") from error
     return result.stdout if result.ok else None
 
 
-def _too_large(visit: Visit, path: PurePosixPath, size: str) -> FileTooLarge:
+def _too_large(task: HostTask, path: PurePosixPath, size: str) -> FileTooLarge:
     sentence = f"{path} has {size}; no file of more than {MAX_FILE >> 20} MiB is read."
-    return FileTooLarge(visit.node, sentence, "Make it smaller, then try again.")
+    return FileTooLarge(task.node, sentence, "Make it smaller, then try again.")
 
 
-def put(
-    visit: Visit, target: PurePosixPath, new: PurePosixPath, content: bytes, mode: int | None, before: bytes | None
+def replace(
+    task: HostTask, target: PurePosixPath, new: PurePosixPath, content: bytes, mode: int | None, before: bytes | None
 ) -> str:
     """Put a file with this content in the place of `target`.
 
     Args:
-        visit: the host.
+        task: the host.
         target: the file.
         new: where it is written first, in the same folder; a leftover of a broken run is overwritten.
         content: the whole of it.
@@ -60,7 +60,7 @@ def put(
     Returns the empty string, or a sentence that says why the file was left as it is.
     Raises what `Session.run` raises.
     """
-    if problem := _obstacle(visit, target, is_new=before is None):
+    if problem := _obstacle(task, target, is_new=before is None):
         return problem
     empty = programs.copy_attributes(target, new) if mode is None else programs.make_empty(new, mode)
     steps: tuple[tuple[Command, bool], ...] = (
@@ -68,15 +68,15 @@ def put(
         (empty, False),
         (programs.write_file(new, content), True),
     )
-    problem = next((p for command, silent in steps if (p := attempt(visit, target, command, silent=silent))), "")
+    problem = next((p for command, silent in steps if (p := attempt(task, target, command, silent=silent))), "")
     known = {new: content} if before is None else {target: before, new: content}
-    problem = problem or compare(visit, target, known) or attempt(visit, target, programs.rename_over(new, target))
+    problem = problem or compare(task, target, known) or attempt(task, target, programs.rename_over(new, target))
     if problem:
-        _forget(visit, new)
+        _forget(task, new)
     return problem
 
 
-def compare(visit: Visit, target: PurePosixPath, known: Mapping[PurePosixPath, bytes]) -> str:
+def compare(task: HostTask, target: PurePosixPath, known: Mapping[PurePosixPath, bytes]) -> str:
     """Let the host tell whether files hold what they should, by size and digest; `target` is one that is to change.
 
     Returns the empty string, or a sentence that says what was found, and that `target` was left as it is.
@@ -88,7 +88,7 @@ def compare(visit: Visit, target: PurePosixPath, known: Mapping[PurePosixPath, b
     }
     for command, (form, should) in wanted.items():
         try:
-            result = visit.run(command, silent=True)
+            result = task.run(command, silent=True)
         except (TookTooLong, OutputCut) as error:
             return f"{target} was not changed: {error.complaint}"
         matches = [form.fullmatch(line) for line in result.out.splitlines()]
@@ -103,10 +103,10 @@ def compare(visit: Visit, target: PurePosixPath, known: Mapping[PurePosixPath, b
     return ""
 
 
-def attempt(visit: Visit, target: PurePosixPath, command: Command, *, silent: bool = False) -> str:
+def attempt(task: HostTask, target: PurePosixPath, command: Command, *, silent: bool = False) -> str:
     """Run one step towards changing `target`; the empty string, or a sentence that says why it failed."""
     try:
-        result = visit.run(command, silent=silent)
+        result = task.run(command, silent=silent)
     except TookTooLong as error:
         if command.argv[-1] == str(target):  # the very step that changes it
             return f"whether {target} was changed is not confirmed: {error.complaint}"
@@ -116,16 +116,16 @@ def attempt(visit: Visit, target: PurePosixPath, command: Command, *, silent: bo
     return _explain(target, result.words or f"{command.argv[0]} ended with status {result.status}")
 
 
-def _forget(visit: Visit, new: PurePosixPath) -> None:
+def _forget(task: HostTask, new: PurePosixPath) -> None:
     with suppress(TookTooLong):  # the caller tells already what is wrong; the next run overwrites a leftover
-        visit.run(programs.remove_file(new))
+        task.run(programs.remove_file(new))
 
 
-def _obstacle(visit: Visit, target: PurePosixPath, *, is_new: bool) -> str:
+def _obstacle(task: HostTask, target: PurePosixPath, *, is_new: bool) -> str:
     """What can be seen beforehand; `is_new`: whether nothing stood there when it was read."""
     try:
-        kind = clean_line(visit.run(programs.file_kind(target), silent=True).out)
-        mounts = visit.run(programs.mounts(), silent=True).out
+        kind = clean_line(task.run(programs.file_kind(target), silent=True).out)
+        mounts = task.run(programs.mounts(), silent=True).out
     except (TookTooLong, OutputCut) as error:
         return f"{target} was not changed: {error.complaint}"
     if kind == "symbolic link":

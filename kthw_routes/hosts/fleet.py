@@ -36,7 +36,7 @@ class Stop:
         return self.soft.is_set()
 
 
-class Outcome(Generic[T]):
+class TaskResult(Generic[T]):
     """What came of the work on one host: a value, an error, or neither where it never began (or never ended)."""
 
     __slots__ = ("error", "started", "value")
@@ -62,7 +62,7 @@ class Fleet:
         nodes: Iterable[str] | None = None,
         *,
         even_when_stopping: bool = False,
-    ) -> Mapping[str, Outcome[T]]:
+    ) -> Mapping[str, TaskResult[T]]:
         """Do `work` on hosts side by side (all, unless some are named) and wait for all of them.
 
         A `KthwRoutesError` becomes that host's outcome, anything else that is raised an `OwnFault` there, SystemExit
@@ -70,7 +70,7 @@ class Fleet:
         hard one the waiting ends at once, and what still ran has an outcome with `started` and nothing else.
         """
         names = [n for n in (self.sessions if nodes is None else nodes) if n in self.sessions]
-        outcomes: dict[str, Outcome[T]] = {name: Outcome() for name in names}
+        outcomes: dict[str, TaskResult[T]] = {name: TaskResult() for name in names}
         jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
         finished: queue.SimpleQueue[str] = queue.SimpleQueue()
         for name in names:

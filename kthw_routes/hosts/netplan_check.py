@@ -13,9 +13,9 @@ from typing import Final
 
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import netplan_says, programs
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import netplan
-from kthw_routes.persistence.managers import held_in
+from kthw_routes.persistence.managers import persisted_in
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import TookTooLong
 
@@ -33,59 +33,59 @@ class _Refused(Exception):
     """The drop-in may not be written; the sentence says why."""
 
 
-def refuse(visit: Visit, content: bytes) -> str:
+def refuse(task: HostTask, content: bytes) -> str:
     """Why netplan's drop-in with this content may not be written; the empty string where it may.
 
     Nothing is changed on the host but a folder below /tmp, which is removed again.
     Raises what `Session.run` raises.
     """
     try:
-        scratch = programs.scratch_in(_run(visit, programs.make_scratch(), "no folder to check it in could be made"))
+        scratch = programs.scratch_in(_run(task, programs.make_scratch(), "no folder to check it in could be made"))
         if scratch is None:
             return f"{_REFUSED}: `{programs.make_scratch()}` answered something else than a folder."
     except _Refused as refusal:
         return str(refusal)
     try:
-        _check(visit, scratch, content)
+        _check(task, scratch, content)
     except _Refused as refusal:
         problem = str(refusal)
     else:
         problem = ""
-    _clear(visit, scratch)
+    _clear(task, scratch)
     return problem
 
 
-def _clear(visit: Visit, scratch: str) -> None:
+def _clear(task: HostTask, scratch: str) -> None:
     try:
-        visit.run(programs.remove_scratch(scratch), silent=True)
+        task.run(programs.remove_scratch(scratch), silent=True)
     except TookTooLong as error:
-        visit.note(f"{scratch} was not removed: {error.complaint}")
+        task.note(f"{scratch} was not removed: {error.complaint}")
 
 
-def _check(visit: Visit, scratch: str, content: bytes) -> None:
+def _check(task: HostTask, scratch: str, content: bytes) -> None:
     """Raises _Refused."""
     drop_in = PurePosixPath(f"{scratch}{netplan.PATH}")
-    _try(visit, programs.copy_below(_FOLDERS, scratch))  # status 1: not each of the folders exists
-    _run(visit, programs.remove_file(drop_in), "the copy of netplan's files could not be prepared")
+    _try(task, programs.copy_below(_FOLDERS, scratch))  # status 1: not each of the folders exists
+    _run(task, programs.remove_file(drop_in), "the copy of netplan's files could not be prepared")
     broken = "netplan does not accept the files that this host has without it, and it is not for us to make that worse"
-    _generate(visit, scratch, broken)
-    before = _generated(visit, scratch)
-    _run(visit, programs.write_file(drop_in, content), "the copy of netplan's files could not be filled")
-    _generate(visit, scratch, "netplan does not accept it")
+    _generate(task, scratch, broken)
+    before = _generated(task, scratch)
+    _run(task, programs.write_file(drop_in, content), "the copy of netplan's files could not be filled")
+    _generate(task, scratch, "netplan does not accept it")
     file = HostFile(netplan.PATH, 0o600, content)
-    held = frozenset((prefix, hop) for prefix, hop in held_in([file]) if hop is not None)
-    if fault := fault_in(before, _generated(visit, scratch), held):
+    held = frozenset((prefix, hop) for prefix, hop in persisted_in([file]) if hop is not None)
+    if fault := unexpected_change(before, _generated(task, scratch), held):
         raise _Refused(f"{_REFUSED}: {fault}")
 
 
-def _generate(visit: Visit, scratch: str, otherwise: str) -> None:
-    result = _try(visit, programs.generate_netplan(scratch))
+def _generate(task: HostTask, scratch: str, otherwise: str) -> None:
+    result = _try(task, programs.generate_netplan(scratch))
     if not result.ok:
-        raise _Refused(f"{_REFUSED}: {otherwise}: {netplan_says.complaint(result, scratch)}")
+        raise _Refused(f"{_REFUSED}: {otherwise}: {netplan_says.summarize_errors(result, scratch)}")
 
 
-def _generated(visit: Visit, scratch: str) -> _Generated:
-    result = _try(visit, programs.lines_below(scratch, "run")).out
+def _generated(task: HostTask, scratch: str) -> _Generated:
+    result = _try(task, programs.lines_below(scratch, "run")).out
     files: dict[str, list[str]] = {}
     for line in result.splitlines():
         path, _, text = line.removeprefix(f"{scratch}/").partition(":")
@@ -93,16 +93,16 @@ def _generated(visit: Visit, scratch: str) -> _Generated:
     return {path: tuple(lines) for path, lines in files.items()}
 
 
-def _try(visit: Visit, command: Command) -> Result:
+def _try(task: HostTask, command: Command) -> Result:
     try:
-        return visit.run(command, silent=True)
+        return task.run(command, silent=True)
     except TookTooLong as error:
         raise _Refused(f"{_REFUSED}: {error.complaint}") from error
 
 
-def _run(visit: Visit, command: Command, otherwise: str) -> str:
+def _run(task: HostTask, command: Command, otherwise: str) -> str:
     """Run a command that has to succeed; its output."""
-    result = _try(visit, command)
+    result = _try(task, command)
     if not result.ok:
         words = result.words or f"it ended with status {result.status}"
         raise _Refused(f"{_REFUSED}: {otherwise}: {words}")
@@ -112,7 +112,7 @@ def _run(visit: Visit, command: Command, otherwise: str) -> str:
 # --- comparing --------------------------------------------------------------------------------------------------
 
 
-def fault_in(before: _Generated, after: _Generated, held: _Held) -> str:
+def unexpected_change(before: _Generated, after: _Generated, held: _Held) -> str:
     """What netplan makes of the drop-in that it should not; the empty string where it only adds our routes.
 
     Args:

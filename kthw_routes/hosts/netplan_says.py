@@ -10,7 +10,7 @@ _EXCEPTION: Final = re.compile(r"^[\w.]*(?:Exception|Error): ", re.MULTILINE)
 _WARNING: Final = " WARNING **: "
 
 
-def complaint(result: Result, root: str = "") -> str:
+def summarize_errors(result: Result, root: str = "") -> str:
     """The place and the fault, without the traceback before it, the line of the file after it, and any warning.
 
     Args:

@@ -15,10 +15,10 @@ TEMPLATES: Final = PurePosixPath("/etc/cloud/templates")
 """Where cloud-init's templates lie: not ours, but one of them may be edited."""
 _TEMPLATE: Final = re.compile(r"/etc/cloud/templates/hosts\.[a-z]{1,20}\.tmpl")
 
-SWITCHES: Final = PurePosixPath("/run")
+ROLLBACKS: Final = PurePosixPath("/run")
 """Where the scripts of dead man's switches lie, which are gone with the next boot."""
 _RUN: Final = r"[0-9TZ]{1,20}-[0-9a-f]{1,8}"
-_SWITCH: Final = re.compile(rf"/run/kthw-routes-undo-({_RUN})\.sh")
+_ROLLBACK: Final = re.compile(rf"/run/kthw-routes-undo-({_RUN})\.sh")
 
 FOLDERS: Final = tuple(sorted({*(path.parent for path in _FIXED), networkd.FOLDER}))
 """The folders to search; the drop-ins of networkd stand one folder further down."""
@@ -29,16 +29,16 @@ def is_own(path: PurePosixPath) -> bool:
     return path in _FIXED or networkd.owns(path)
 
 
-def switch_unit(run: str) -> str:
+def rollback_unit(run: str) -> str:
     """The unit of a run's dead man's switch, without an ending. Raises ValueError where `run` is no run's name."""
     if not re.fullmatch(_RUN, run):
         raise ValueError(f"not the name of a run: {run!r}")
     return f"kthw-routes-undo-{run}"
 
 
-def switch_script(run: str) -> PurePosixPath:
+def rollback_script(run: str) -> PurePosixPath:
     """Where its script lies. Raises ValueError where `run` is no run's name."""
-    return SWITCHES / f"{switch_unit(run)}.sh"
+    return ROLLBACKS / f"{rollback_unit(run)}.sh"
 
 
 def claimed(script: PurePosixPath) -> PurePosixPath:
@@ -49,9 +49,9 @@ def claimed(script: PurePosixPath) -> PurePosixPath:
     return script.with_name(f"{script.name}.claimed")
 
 
-def switch_of(path: PurePosixPath) -> str:
+def rollback_of(path: PurePosixPath) -> str:
     """The run whose dead man's switch this script is; empty where it is none."""
-    found = _SWITCH.fullmatch(str(path))
+    found = _ROLLBACK.fullmatch(str(path))
     return found[1] if found else ""
 
 

@@ -7,13 +7,13 @@ from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.events import Emit, HostState, Step
+from kthw_routes.events import Emit, HostState, Phase
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.fleet import Fleet
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.plan.wanted import wanted_routes
-from kthw_routes.proof.readings import Counters, Evidence, PairReading, ProbePoint, Verdict, rounds
+from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, ProbePoint, rounds
 from kthw_routes.sanitize import clean_value
 from kthw_routes.ssh.command import Result
 from kthw_routes.ssh.session import Session
@@ -26,22 +26,22 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 _NO_COUNTERS: Final = Counters(0, 0, 0, 0)
 
 
-def verdicts(visit: Visit, cluster: Cluster, node: Node, facts: HostFacts) -> tuple[Verdict, ...]:
+def verdicts(task: HostTask, cluster: Cluster, node: Node, facts: HostFacts) -> tuple[ForwardingCheck, ...]:
     """The kernel's forwarding verdict for every other worker's pod CIDR. Read-only.
 
     With a pod bridge, for a packet of a pod that comes in by it. Without one, for a packet that comes in by the
     internal interface from another node: the reverse path filter would refuse a pod address there.
     """
-    found: list[Verdict] = []
+    found: list[ForwardingCheck] = []
     for wanted in wanted_routes(cluster, node):
         origin = _origin(cluster, node, facts, wanted.next_hop)
         if origin is None:
             continue
         source, device = origin
-        result = visit.run(programs.forwarding_verdict(wanted.prefix.network_address + 2, source, device))
+        result = task.run(programs.forwarding_verdict(wanted.prefix.network_address + 2, source, device))
         words = clean_value(result.out if result.ok else result.err)
         forwards = result.ok and f"via {wanted.next_hop} " in f"{words} "
-        found.append(Verdict(node.name, wanted.worker, wanted.prefix, forwards, words))
+        found.append(ForwardingCheck(node.name, wanted.worker, wanted.prefix, forwards, words))
     return tuple(found)
 
 
@@ -90,7 +90,7 @@ def probe_pairs(fleet: Fleet, cluster: Cluster, facts: Mapping[str, HostFacts], 
             problems[node.name] = f"{node.name} has no pod CIDR"
     schedule = rounds(members)
     lifetime = _SPARE_SECONDS + _SECONDS_PER_ROUND * len(schedule)
-    guests = _guests(ready, facts)
+    guests = _probe_addresses(ready, facts)
     try:
         for name, words in _add_probes(fleet, guests, lifetime, emit).items():
             problems[name] = words
@@ -112,7 +112,7 @@ def _worker(cluster: Cluster, node: Node, facts: HostFacts) -> _Worker | None:
     return _Worker(node.name, tuple(endpoints), hops)
 
 
-def _guests(ready: Mapping[str, _Worker], facts: Mapping[str, HostFacts]) -> dict[str, IPv4Interface]:
+def _probe_addresses(ready: Mapping[str, _Worker], facts: Mapping[str, HostFacts]) -> dict[str, IPv4Interface]:
     """The probe addresses that have to be put on `lo`, by worker; none where all workers have pods."""
     if all(w.endpoints[0].evidence is Evidence.POD for w in ready.values()):
         return {}
@@ -131,9 +131,9 @@ def _stays_there(facts: HostFacts, address: IPv4Address) -> bool:
 
 def _add_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], seconds: int, emit: Emit) -> dict[str, str]:
     def add(session: Session) -> Result:
-        visit = Visit(session, Step.PROOF, emit)
-        visit.state(HostState.PROBING, "probe address on lo, for seconds")
-        return visit.run(programs.add_probe_address(guests[session.node], seconds))
+        task = HostTask(session, Phase.PROOF, emit)
+        task.state(HostState.PROBING, "probe address on lo, for seconds")
+        return task.run(programs.add_probe_address(guests[session.node], seconds))
 
     problems: dict[str, str] = {}
     for name, outcome in fleet.each(add, guests).items():
@@ -148,7 +148,7 @@ def _add_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], seconds: int,
 
 def _delete_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], emit: Emit) -> None:
     def delete(session: Session) -> None:
-        Visit(session, Step.PROOF, emit).run(programs.delete_probe_address(guests[session.node]))
+        HostTask(session, Phase.PROOF, emit).run(programs.delete_probe_address(guests[session.node]))
 
     if guests and not fleet.stop.hard.is_set():
         fleet.each(delete, guests, even_when_stopping=True)
@@ -164,13 +164,13 @@ def _run_rounds(
 ) -> tuple[PairReading, ...]:
     readings: list[PairReading] = []
     for number, pairs in enumerate(schedule, 1):
-        able = {a: b for a, b in pairs if a in ready and b in ready and a not in problems and b not in problems}
+        testable = {a: b for a, b in pairs if a in ready and b in ready and a not in problems and b not in problems}
         before = _read_counters(fleet, ready, emit)
-        said, mute = _ping_all(fleet, ready, able, f"round {number} of {len(schedule)}", emit)
+        results, errors = _ping_all(fleet, ready, testable, f"round {number} of {len(schedule)}", emit)
         after = _read_counters(fleet, ready, emit)
         for source, target in pairs:
-            if (result := said.get(source)) is None:
-                why = mute.get(source) or problems.get(source) or problems.get(target) or "stopped"
+            if (result := results.get(source)) is None:
+                why = errors.get(source) or problems.get(source) or problems.get(target) or "stopped"
                 left_out = any(not cluster.node(end).is_visited for end in (source, target))
                 readings.append(PairReading(source, target, Evidence.NONE, problem=why, left_out=left_out))
                 continue
@@ -208,21 +208,21 @@ def _ping_all(
     """What each source's ping said; and why some sent nothing, who can be sent to all the same."""
 
     def ping(session: Session) -> Result:
-        visit = Visit(session, Step.PROOF, emit)
+        task = HostTask(session, Phase.PROOF, emit)
         left, right = _ends(ready[session.node], ready[targets[session.node]])
-        visit.state(HostState.PROBING, f"pinging {targets[session.node]}, {words}")
-        return visit.run(programs.ping(left.address, right.address, left.namespace))
+        task.state(HostState.PROBING, f"pinging {targets[session.node]}, {words}")
+        return task.run(programs.ping(left.address, right.address, left.namespace))
 
-    said: dict[str, Result] = {}
-    mute: dict[str, str] = {}
+    results: dict[str, Result] = {}
+    errors: dict[str, str] = {}
     for name, outcome in fleet.each(ping, targets).items():
         if outcome.value is not None and outcome.value.status in (126, 127):
-            mute[name] = f"ping is not installed on {name}"
+            errors[name] = f"ping is not installed on {name}"
         elif outcome.value is not None:
-            said[name] = outcome.value
+            results[name] = outcome.value
         elif outcome.error:
-            mute[name] = outcome.error.sentence.removesuffix(".")
-    return said, mute
+            errors[name] = outcome.error.sentence.removesuffix(".")
+    return results, errors
 
 
 _Readings = dict[tuple[str, str | None], Counters]
@@ -232,9 +232,9 @@ def _read_counters(fleet: Fleet, ready: Mapping[str, _Worker], emit: Emit) -> _R
     """The counters of every end: (worker, namespace) -> counters."""
 
     def read(session: Session) -> list[tuple[str | None, Counters]]:
-        visit = Visit(session, Step.PROOF, emit)
+        task = HostTask(session, Phase.PROOF, emit)
         spaces = {e.namespace for e in ready[session.node].endpoints}
-        return [(space, _counters(visit.run(programs.counters(space), silent=True).out)) for space in spaces]
+        return [(space, _counters(task.run(programs.counters(space), silent=True).out)) for space in spaces]
 
     found: _Readings = {}
     for name, outcome in fleet.each(read, ready).items():
@@ -294,19 +294,19 @@ def _with_neighbours(
     fleet: Fleet, ready: Mapping[str, _Worker], readings: list[PairReading], emit: Emit
 ) -> list[PairReading]:
     """For pairs that failed without a word: whether the next hop itself answers at all."""
-    mute = {r.source for r in readings if r.tested and not r.ok and not r.words}
+    errors = {r.source for r in readings if r.tested and not r.ok and not r.words}
 
     def look(session: Session) -> dict[str, str]:
-        visit = Visit(session, Step.PROOF, emit)
+        task = HostTask(session, Phase.PROOF, emit)
         hops = ready[session.node].next_hops
         failed = [r.target for r in readings if r.source == session.node and r.tested and not r.ok and not r.words]
         return {
-            target: clean_value(visit.run(programs.neighbour(hops[target]), silent=True).out)
+            target: clean_value(task.run(programs.neighbour(hops[target]), silent=True).out)
             for target in failed
             if target in hops
         }
 
-    told = {name: outcome.value or {} for name, outcome in fleet.each(look, mute).items()}
+    told = {name: outcome.value or {} for name, outcome in fleet.each(look, errors).items()}
     return [
         replace(r, words=f"host unreachable: the next hop {words}")
         if (words := told.get(r.source, {}).get(r.target, "")).endswith(("FAILED", "INCOMPLETE")) and not r.words

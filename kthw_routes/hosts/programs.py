@@ -148,7 +148,7 @@ def files_of_ours() -> Command:
     Status 1 where a folder is missing.
     """
     words = ("-maxdepth", "2", "-path", "*kthw-routes*", "-type", "f")  # the folder may have our name, or the file
-    folders = (*own_paths.FOLDERS, own_paths.TEMPLATES, own_paths.SWITCHES)
+    folders = (*own_paths.FOLDERS, own_paths.TEMPLATES, own_paths.ROLLBACKS)
     return Command(("find", *(str(f) for f in folders), *words), needs_root=True)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import atomic_write, programs
 from kthw_routes.hosts import paths as own_paths
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.ssh.errors import TookTooLong
 
 CLOUD_INIT: Final = (PurePosixPath("/etc/cloud/cloud.cfg"), PurePosixPath("/etc/cloud/cloud-init.disabled"))
@@ -44,23 +44,23 @@ _FAMILIES: Final = {
 _OS_RELEASE: Final = PurePosixPath("/etc/os-release")
 
 
-def hosts_template(visit: Visit) -> HostFile | None:
+def hosts_template(task: HostTask) -> HostFile | None:
     """The template; None where cloud-init does not write /etc/hosts, or does so from no file that is known.
 
     Raises what `Session.run` raises; a program that hangs says nothing.
     """
     try:
-        if not _is_on(visit.run(programs.cloud_init_settings(_SOURCES), silent=True).out.splitlines()):
+        if not _is_on(task.run(programs.cloud_init_settings(_SOURCES), silent=True).out.splitlines()):
             return None
-        path = _template(visit.run(programs.read_files([_OS_RELEASE]), silent=True).out)
-        return _read(visit, path) if path else None
+        path = _template(task.run(programs.read_files([_OS_RELEASE]), silent=True).out)
+        return _read(task, path) if path else None
     except TookTooLong:
         return None
 
 
-def _read(visit: Visit, path: PurePosixPath) -> HostFile | None:
-    mode = visit.run(programs.modes_and_kinds([path]), silent=True).out.partition(" ")[0]
-    content = atomic_write.read(visit, path, needs_root=True)
+def _read(task: HostTask, path: PurePosixPath) -> HostFile | None:
+    mode = task.run(programs.modes_and_kinds([path]), silent=True).out.partition(" ")[0]
+    content = atomic_write.read(task, path, needs_root=True)
     return HostFile(path, int(mode, 8), content) if content is not None and re.fullmatch("[0-7]{1,4}", mode) else None
 
 

@@ -12,13 +12,13 @@ from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node, PodCidrSour
 from kthw_routes.events import HostState, now
 from kthw_routes.facts import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
 from kthw_routes.hosts import hosts_file, programs, read_network
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.sanitize import clean_line, clean_value
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import HostError, NoIproute, NoRoot
 
-_MOST_NAMESPACES: Final = 12
+_MAX_NAMESPACES: Final = 12
 """So many network namespaces are searched for a pod; one is enough for the proof."""
 MAX_BRIDGE_ADDRESSES: Final = 200
 """So many addresses of bridges are considered; a node has a bridge or two."""
@@ -46,12 +46,15 @@ class TooMuch(HostError):
 
 
 def look(
-    visit: Visit, node: Node, next_hops: Collection[IPv4Address] = (), cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR
+    task: HostTask,
+    node: Node,
+    next_hops: Collection[IPv4Address] = (),
+    cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR,
 ) -> HostFacts:
     """Read one host; nothing on it is changed. The session is open and its privilege known.
 
     Args:
-        visit: an open session.
+        task: an open session.
         node: the host.
         next_hops: the other nodes' internal addresses; of the interfaces that lead there it is read who rules them.
         cluster_cidr: within which routes are planned; up to MAX_ROUTES of them are.
@@ -61,20 +64,20 @@ def look(
         NoIproute: no `ip` of iproute2.
         Unreadable, TooMuch, ConnectionLost, CommandTimedOut.
     """
-    visit.state(HostState.READING)
-    session = visit.session
+    task.state(HostState.READING)
+    session = task.session
     if session.privilege is Privilege.NONE:
         raise NoRoot(
             node.name,
             f"{session.user} is not root, and sudo does not help.",
             "Log in as root (--user root), or allow this user sudo (its password is asked for on a terminal only).",
         )
-    version = _iproute2_version(visit)
-    addresses = read_addresses(visit)
-    bridges = _bridges(visit)
-    cni, kubelet = (_cni_cidr(visit), _kubelet_cidr(visit)) if node.is_worker else (None, None)
-    cidr = settle_pod_cidr(node, cni, kubelet)[0]
-    content, problem = hosts_file.read(visit)
+    version = _iproute2_version(task)
+    addresses = read_addresses(task)
+    bridges = _bridges(task)
+    cni, kubelet = (_cni_cidr(task), _kubelet_cidr(task)) if node.is_worker else (None, None)
+    cidr = choose_pod_cidr(node, cni, kubelet)[0]
+    content, problem = hosts_file.read(task)
     bridge = next((b for b in bridges if cidr and b.address.ip in cidr), None)
     return HostFacts(
         node=node.name,
@@ -82,23 +85,23 @@ def look(
         host_key=session.host_key,
         user=session.user,
         privilege=session.privilege,
-        hostname=clean_line(_read(visit, programs.hostname()), MAX_HOST_NAME),
+        hostname=clean_line(_read(task, programs.hostname()), MAX_HOST_NAME),
         iproute2=version,
         addresses=addresses,
-        routes=_bounded(visit, read_routes(visit), cluster_cidr),
+        routes=_bounded(task, read_routes(task), cluster_cidr),
         cni_cidr=cni,
         kubelet_cidr=kubelet,
-        ip_forward=read_forwarding(visit),
+        ip_forward=read_forwarding(task),
         bridge=bridge,
         bridges=bridges,
-        pods=_pods(visit, cidr) if node.is_worker and cidr else (),
+        pods=_pods(task, cidr) if node.is_worker and cidr else (),
         etc_hosts=content,
         etc_hosts_problem=problem,
-        network=read_network.read(visit, devices_towards(addresses, next_hops)),
+        network=read_network.read(task, devices_towards(addresses, next_hops)),
     )
 
 
-def settle_pod_cidr(
+def choose_pod_cidr(
     node: Node, cni: IPv4Network | None, kubelet: IPv4Network | None
 ) -> tuple[IPv4Network | None, PodCidrSource]:
     """A worker's pod CIDR and the reading it rests on: typed, else CNI, else kubelet, else the number in its name."""
@@ -111,7 +114,7 @@ def settle_pod_cidr(
     return node.pod_cidr, node.pod_cidr_source
 
 
-def settled(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
+def with_observed_pod_cidrs(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
     """The cluster with the pod CIDRs that the hosts themselves use; of those that were not read, it says so."""
 
     def settle(node: Node) -> Node:
@@ -122,7 +125,7 @@ def settled(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
             node = replace(node, pod_cidr_source=PodCidrSource.GUESS if read is None else PodCidrSource.LABEL)
         if read is None:
             return node
-        cidr, source = settle_pod_cidr(node, read.cni_cidr, read.kubelet_cidr)
+        cidr, source = choose_pod_cidr(node, read.cni_cidr, read.kubelet_cidr)
         return replace(node, pod_cidr=cidr, pod_cidr_source=source)
 
     return replace(cluster, nodes=tuple(settle(n) for n in cluster))
@@ -133,85 +136,85 @@ def devices_towards(addresses: Sequence[InterfaceAddress], next_hops: Collection
     return tuple(dict.fromkeys(device for hop in next_hops if (device := device_towards(addresses, hop)) is not None))
 
 
-def read_forwarding(visit: Visit) -> bool:
+def read_forwarding(task: HostTask) -> bool:
     """Whether the kernel forwards IPv4 packets."""
-    return _read(visit, programs.ip_forward()).strip() == "1"
+    return _read(task, programs.ip_forward()).strip() == "1"
 
 
-def read_routes(visit: Visit) -> tuple[Route, ...]:
+def read_routes(task: HostTask) -> tuple[Route, ...]:
     """The main table, in the kernel's order. Raises Unreadable, TooMuch, and what `Session.run` raises."""
     command = programs.routes()
     try:
-        routes = parse_routes(_read(visit, command, required=True))
+        routes = parse_routes(_read(task, command, required=True))
     except UnreadableOutput as error:
-        raise Unreadable(visit.node, f"{error}.", _TRY_IT) from error
+        raise Unreadable(task.node, f"{error}.", _TRY_IT) from error
     prefix, alike = max(Counter(r.prefix for r in routes).items(), key=lambda item: item[1], default=(None, 0))
     if alike > MAX_ALIKE:
         sentence = f"it has {alike:,} routes to {prefix}; kthw-routes handles up to {MAX_ALIKE:,} of one prefix."
-        raise TooMuch(visit.node, sentence, _NO_MORE)
+        raise TooMuch(task.node, sentence, _NO_MORE)
     return routes
 
 
-def _bounded(visit: Visit, routes: tuple[Route, ...], cluster_cidr: IPv4Network) -> tuple[Route, ...]:
+def _bounded(task: HostTask, routes: tuple[Route, ...], cluster_cidr: IPv4Network) -> tuple[Route, ...]:
     """`routes`, where no more than MAX_ROUTES lie within the cluster CIDR. Raises TooMuch."""
     inside = sum(1 for route in routes if route.prefix.subnet_of(cluster_cidr))
     if inside > MAX_ROUTES:
         sentence = f"it has {inside:,} routes in {cluster_cidr}; kthw-routes handles up to {MAX_ROUTES:,} there."
-        raise TooMuch(visit.node, sentence, _NO_MORE)
+        raise TooMuch(task.node, sentence, _NO_MORE)
     return routes
 
 
-def read_addresses(visit: Visit) -> tuple[InterfaceAddress, ...]:
+def read_addresses(task: HostTask) -> tuple[InterfaceAddress, ...]:
     """The IPv4 addresses of all interfaces. Raises Unreadable, and what `Session.run` raises."""
-    return _addresses(visit, programs.addresses())
+    return _addresses(task, programs.addresses())
 
 
-def _addresses(visit: Visit, command: Command) -> tuple[InterfaceAddress, ...]:
+def _addresses(task: HostTask, command: Command) -> tuple[InterfaceAddress, ...]:
     try:
-        addresses = parse_addresses(_read(visit, command, required=True))
+        addresses = parse_addresses(_read(task, command, required=True))
     except UnreadableOutput as error:
-        raise Unreadable(visit.node, f"{error}.", _TRY_IT) from error
+        raise Unreadable(task.node, f"{error}.", _TRY_IT) from error
     if len(addresses) > MAX_ADDRESSES:
         sentence = f"it has {len(addresses):,} IPv4 addresses; kthw-routes handles up to {MAX_ADDRESSES:,}."
-        raise TooMuch(visit.node, sentence, _NO_MORE)
+        raise TooMuch(task.node, sentence, _NO_MORE)
     return addresses
 
 
-def _read(visit: Visit, command: Command, *, required: bool = False) -> str:
+def _read(task: HostTask, command: Command, *, required: bool = False) -> str:
     """stdout of a command; the empty string where it failed and may."""
-    result = visit.run(command, silent=True)
+    result = task.run(command, silent=True)
     if required and not result.ok:
         said = result.words or "nothing"
-        raise Unreadable(visit.node, f"`{command}` failed with status {result.status} and said: {said}")
+        raise Unreadable(task.node, f"`{command}` failed with status {result.status} and said: {said}")
     return result.out if result.ok else ""
 
 
-def _iproute2_version(visit: Visit) -> str:
-    version = clean_value(_read(visit, programs.ip_version()))
+def _iproute2_version(task: HostTask) -> str:
+    version = clean_value(_read(task, programs.ip_version()))
     if "iproute2" not in version:
         raise NoIproute(
-            visit.node,
+            task.node,
             "there is no usable `ip` command (busybox has its own, which is not enough).",
             "Install iproute2: `apk add iproute2` on Alpine, `apt install iproute2` on Debian and Ubuntu.",
         )
     return version
 
 
-def _bridges(visit: Visit) -> tuple[InterfaceAddress, ...]:
+def _bridges(task: HostTask) -> tuple[InterfaceAddress, ...]:
     """The bridges' addresses; none where this `ip` cannot tell them."""
-    result = visit.run(programs.bridge_addresses(), silent=True)
+    result = task.run(programs.bridge_addresses(), silent=True)
     try:
         return parse_addresses(result.out)[:MAX_BRIDGE_ADDRESSES] if result.ok else ()
     except UnreadableOutput:
         return ()
 
 
-def _cni_cidr(visit: Visit) -> IPv4Network | None:
+def _cni_cidr(task: HostTask) -> IPv4Network | None:
     """The pod CIDR of the first CNI configuration that names one, as the container runtime reads them."""
-    files = programs.cni_files(_read(visit, programs.list_folder(programs.CNI_FOLDER)))
+    files = programs.cni_files(_read(task, programs.list_folder(programs.CNI_FOLDER)))
     if not files:
         return None
-    text = visit.run(programs.read_files(files, needs_root=True), silent=True).out
+    text = task.run(programs.read_files(files, needs_root=True), silent=True).out
     return next((s for document in _documents(text) for s in _subnets(document)), None)
 
 
@@ -253,18 +256,18 @@ def _network(text: str) -> IPv4Network | None:
         return None
 
 
-def _kubelet_cidr(visit: Visit) -> IPv4Network | None:
-    text = visit.run(programs.read_files([programs.KUBELET_CONFIG], needs_root=True), silent=True)
+def _kubelet_cidr(task: HostTask) -> IPv4Network | None:
+    text = task.run(programs.read_files([programs.KUBELET_CONFIG], needs_root=True), silent=True)
     match = _POD_CIDR.search(text.out) if text.ok else None
     return _network(match[1]) if match else None
 
 
-def _pods(visit: Visit, cidr: IPv4Network) -> tuple[Pod, ...]:
+def _pods(task: HostTask, cidr: IPv4Network) -> tuple[Pod, ...]:
     """The first pod that is found: a network namespace with an address in the pod CIDR."""
-    names = [line.split()[0] for line in _read(visit, programs.namespaces()).splitlines() if line.strip()]
-    for name in names[:_MOST_NAMESPACES]:
+    names = [line.split()[0] for line in _read(task, programs.namespaces()).splitlines() if line.strip()]
+    for name in names[:_MAX_NAMESPACES]:
         try:
-            found = parse_addresses(_read(visit, programs.namespace_addresses(name)))
+            found = parse_addresses(_read(task, programs.namespace_addresses(name)))
         except ValueError:  # an odd name or odd output: no pod of a container runtime
             continue
         for address in found:

@@ -15,7 +15,7 @@ from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.hosts import atomic_write, netplan_says, programs
 from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts.read_cloud_init import CLOUD_INIT, hosts_template
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import netplan, networkd, unit
 from kthw_routes.sanitize import clean_value, is_plain_name
 from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command, Result
@@ -28,9 +28,9 @@ _NETWORKMANAGER: Final = PurePosixPath("/run/NetworkManager")
 _IFSTATES: Final = (PurePosixPath("/run/network/ifstate"), PurePosixPath("/run/ifstate"))
 """Which interfaces `ifup` brought up: Debian's, and busybox's."""
 
-_MOST_LINKS: Final = 50
+_MAX_LINKS: Final = 50
 """So many interfaces are asked for that lead to no next hop; those of pods, which networkd leaves alone, are none."""
-_MOST_FILES: Final = 50
+_MAX_FILES: Final = 50
 """So many files of ours are read; there is one for each interface, and a few more."""
 _NETWORK_FILE: Final = re.compile(r"^ *Network File: (\S+)$", re.MULTILINE)
 _NETWORKD_STATE: Final = re.compile(r"^ *State: (.+)$", re.MULTILINE)
@@ -44,18 +44,18 @@ _Seen = Mapping[PurePosixPath, tuple[int, str]]
 """Of each path that exists: its permission bits, and its kind."""
 
 
-def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
+def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
     """Who rules these interfaces, which files of ours there are, whether cloud-init writes /etc/hosts.
 
     Raises what `Session.run` raises.
     """
-    links = _by_networkd(visit, devices)
-    beside_them = _beside(visit, links)
-    found, beside, switches = _found(visit)
+    links = _by_networkd(task, devices)
+    beside_them = _beside(task, links)
+    found, beside, rollbacks = _found(task)
     drop_ins = {networkd.folder_for(link.network_file) for link in links if link.network_file}
     folders = sorted({*own_paths.FOLDERS, *(path.parent for path in found), *drop_ins})
     seen = _look(
-        visit,
+        task,
         [
             _SYSTEMD,
             _NETPLAN,
@@ -68,8 +68,8 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
             programs.NEW_ETC_HOSTS,
         ],
     )
-    links = _by_others(visit, links, seen)
-    has_netplan, merged, netplan_problem = _netplan(visit, links, found) if _NETPLAN in seen else (False, "", "")
+    links = _by_others(task, links, seen)
+    has_netplan, merged, netplan_problem = _netplan(task, links, found) if _NETPLAN in seen else (False, "", "")
     return NetworkSetup(
         links=links,
         beside=beside_them,
@@ -77,38 +77,38 @@ def read(visit: Visit, devices: Collection[str]) -> NetworkSetup:
         has_netplan=has_netplan,
         netplan=merged,
         netplan_problem=netplan_problem,
-        files=_files(visit, found, seen),
+        files=_files(task, found, seen),
         folders=frozenset(folder for folder in folders if folder in seen and seen[folder][1] == "directory"),
-        timer_is_enabled=unit.TIMER in seen and _says(visit, programs.timer_is_enabled()) == "enabled",
-        timer_is_active=unit.TIMER in seen and _says(visit, programs.timer_is_active()) == "active",
+        timer_is_enabled=unit.TIMER in seen and _says(task, programs.timer_is_enabled()) == "enabled",
+        timer_is_active=unit.TIMER in seen and _says(task, programs.timer_is_active()) == "active",
         leftovers=tuple(path for path in (*beside, programs.NEW_ETC_HOSTS) if path in seen),
-        switches=switches,
-        hosts_template=hosts_template(visit) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,
+        rollbacks=rollbacks,
+        hosts_template=hosts_template(task) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,
     )
 
 
-def _ask(visit: Visit, command: Command) -> Result | None:
+def _ask(task: HostTask, command: Command) -> Result | None:
     """What a program answers; None where it hangs, or cannot be asked with such a name."""
     try:
-        return visit.run(command, silent=True)
+        return task.run(command, silent=True)
     except TookTooLong:
         return None
 
 
-def _says(visit: Visit, command: Command) -> str:
-    result = _ask(visit, command)
+def _says(task: HostTask, command: Command) -> str:
+    result = _ask(task, command)
     return clean_value(result.out) if result and result.ok else ""
 
 
 # --- interfaces -------------------------------------------------------------------------------------------------
 
 
-def _by_networkd(visit: Visit, devices: Collection[str]) -> tuple[LinkSetup, ...]:
+def _by_networkd(task: HostTask, devices: Collection[str]) -> tuple[LinkSetup, ...]:
     """What systemd-networkd says of the interfaces; of the others it is not asked where it is not there at all."""
     links: list[LinkSetup] = []
     is_there = True
     for device in devices:
-        result = _ask(visit, programs.networkd_status(device)) if is_there and is_plain_name(device) else None
+        result = _ask(task, programs.networkd_status(device)) if is_there and is_plain_name(device) else None
         is_there = is_there and (result is None or result.status != NO_SUCH_PROGRAM)
         text = result.out if result and result.ok else ""
         file, state = _NETWORK_FILE.search(text), _NETWORKD_STATE.search(text)
@@ -123,7 +123,7 @@ def _by_networkd(visit: Visit, devices: Collection[str]) -> tuple[LinkSetup, ...
     return tuple(links)
 
 
-def _beside(visit: Visit, links: Collection[LinkSetup]) -> tuple[LinkSetup, ...]:
+def _beside(task: HostTask, links: Collection[LinkSetup]) -> tuple[LinkSetup, ...]:
     """The interfaces that lead to no next hop and that systemd-networkd rules, where it rules any that does.
 
     A file that means both would give the routes to both.
@@ -131,30 +131,30 @@ def _beside(visit: Visit, links: Collection[LinkSetup]) -> tuple[LinkSetup, ...]
     if not any(link.by_networkd for link in links):
         return ()
     known = {link.device for link in links}
-    rows = (line.split() for line in _says_lines(visit, programs.networkd_links()))
+    rows = (line.split() for line in _says_lines(task, programs.networkd_links()))
     # The last word is "configured", "configuring", "failed", …; a link without a carrier is ruled all the same.
     ruled = [row[1] for row in rows if len(row) == 5 and _INDEX.fullmatch(row[0]) and row[4] != "unmanaged"]
-    found = _by_networkd(visit, [name for name in ruled if name not in known][:_MOST_LINKS])
+    found = _by_networkd(task, [name for name in ruled if name not in known][:_MAX_LINKS])
     return tuple(link for link in found if link.by_networkd)
 
 
-def _by_others(visit: Visit, links: Iterable[LinkSetup], seen: _Seen) -> tuple[LinkSetup, ...]:
+def _by_others(task: HostTask, links: Iterable[LinkSetup], seen: _Seen) -> tuple[LinkSetup, ...]:
     """Who rules the interfaces that networkd does not."""
     others = [link for link in links if not link.by_networkd and is_plain_name(link.device)]
     states = [path for path in _IFSTATES if path in seen] if others else []
-    brought_up = _brought_up(_says_lines(visit, programs.read_files(states))) if states else frozenset()
+    brought_up = _brought_up(_says_lines(task, programs.read_files(states))) if states else frozenset()
     found: list[LinkSetup] = []
     for link in links:
         if link in others:
-            connection = _nm_connection(visit, link.device) if _NETWORKMANAGER in seen else ""
+            connection = _nm_connection(task, link.device) if _NETWORKMANAGER in seen else ""
             found.append(replace(link, nm_connection=connection, by_ifupdown=link.device in brought_up))
         else:
             found.append(link)
     return tuple(found)
 
 
-def _says_lines(visit: Visit, command: Command) -> list[str]:
-    result = _ask(visit, command)
+def _says_lines(task: HostTask, command: Command) -> list[str]:
+    result = _ask(task, command)
     return result.out.splitlines() if result else []
 
 
@@ -163,9 +163,9 @@ def _brought_up(lines: Iterable[str]) -> frozenset[str]:
     return frozenset(line.partition("=")[0].strip() for line in lines if "=" in line)
 
 
-def _nm_connection(visit: Visit, device: str) -> str:
+def _nm_connection(task: HostTask, device: str) -> str:
     """The connection by which NetworkManager rules an interface; empty where it does not."""
-    lines = _says_lines(visit, programs.networkmanager_status(device))
+    lines = _says_lines(task, programs.networkmanager_status(device))
     if len(lines) < 2 or any(word in lines[1] for word in _NM_LEAVES_ALONE):
         return ""
     return "" if lines[0].strip() in ("", "--") else clean_value(lines[0])
@@ -174,14 +174,14 @@ def _nm_connection(visit: Visit, device: str) -> str:
 # --- netplan ----------------------------------------------------------------------------------------------------
 
 
-def _netplan(visit: Visit, links: Iterable[LinkSetup], found: Collection[PurePosixPath]) -> tuple[bool, str, str]:
+def _netplan(task: HostTask, links: Iterable[LinkSetup], found: Collection[PurePosixPath]) -> tuple[bool, str, str]:
     """Whether netplan is there, its files merged, and what it says against them.
 
     It takes its time to answer, so it is asked only where it brings an interface up, or should read a file of ours.
     """
     if netplan.PATH not in found and not any(netplan.id_of(link) for link in links):
         return True, "", ""
-    result = _ask(visit, programs.netplan_configuration())
+    result = _ask(task, programs.netplan_configuration())
     if result is None:
         return True, "", "it did not answer in time"
     if result.ok:
@@ -189,32 +189,32 @@ def _netplan(visit: Visit, links: Iterable[LinkSetup], found: Collection[PurePos
     if result.status == NO_SUCH_PROGRAM:
         return False, "", ""
     has_no_get = any(sign in result.err.lower() for sign in _NO_GET)
-    return True, "", "" if has_no_get else netplan_says.complaint(result)
+    return True, "", "" if has_no_get else netplan_says.summarize_errors(result)
 
 
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-def _found(visit: Visit) -> tuple[list[PurePosixPath], list[PurePosixPath], tuple[str, ...]]:
+def _found(task: HostTask) -> tuple[list[PurePosixPath], list[PurePosixPath], tuple[str, ...]]:
     """The files of ours, those written beside them and never renamed, the runs whose switches are set.
 
     A copy by another name is not ours.
     """
-    paths = sorted({PurePosixPath(line) for line in _says_lines(visit, programs.files_of_ours())})
+    paths = sorted({PurePosixPath(line) for line in _says_lines(task, programs.files_of_ours())})
     own = [path for path in paths if own_paths.is_own(path)]
-    switches = tuple(run for path in paths if (run := own_paths.switch_of(path)))
+    rollbacks = tuple(run for path in paths if (run := own_paths.rollback_of(path)))
     return (
-        own[:_MOST_FILES],
-        [path for path in paths if own_paths.is_beside(path)][:_MOST_FILES],
-        switches[:_MOST_FILES],
+        own[:_MAX_FILES],
+        [path for path in paths if own_paths.is_beside(path)][:_MAX_FILES],
+        rollbacks[:_MAX_FILES],
     )
 
 
-def _look(visit: Visit, paths: Iterable[PurePosixPath]) -> _Seen:
+def _look(task: HostTask, paths: Iterable[PurePosixPath]) -> _Seen:
     """Which of the paths exist."""
     asked = {str(path): path for path in paths}
     seen: dict[PurePosixPath, tuple[int, str]] = {}
-    for line in _says_lines(visit, programs.modes_and_kinds(asked.values())):
+    for line in _says_lines(task, programs.modes_and_kinds(asked.values())):
         mode, _, rest = line.partition(" ")
         name, _, kind = rest.partition(" ")
         if name in asked and re.fullmatch("[0-7]{1,4}", mode):
@@ -222,12 +222,12 @@ def _look(visit: Visit, paths: Iterable[PurePosixPath]) -> _Seen:
     return seen
 
 
-def _files(visit: Visit, found: Iterable[PurePosixPath], seen: _Seen) -> tuple[HostFile, ...]:
+def _files(task: HostTask, found: Iterable[PurePosixPath], seen: _Seen) -> tuple[HostFile, ...]:
     files: list[HostFile] = []
     for path in found:
         if path in seen and seen[path][1].startswith("regular"):
             with suppress(TookTooLong):
-                content = atomic_write.read(visit, path, needs_root=True)
+                content = atomic_write.read(task, path, needs_root=True)
                 if content is not None:
                     files.append(HostFile(path, seen[path][0], content))
     return tuple(files)

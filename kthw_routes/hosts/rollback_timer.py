@@ -14,13 +14,13 @@ from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.rollback_script import script
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.plan.changes import HostPlan
-from kthw_routes.rollback import Fate
+from kthw_routes.rollback import RollbackState
 from kthw_routes.ssh.errors import HostError, TookTooLong
 
 
-class NotArmed(HostError):
+class TimerNotStarted(HostError):
     """The switch could not be set; nothing was changed on the host."""
 
 
@@ -29,19 +29,19 @@ class StillSet(HostError):
 
 
 @dataclass(frozen=True, slots=True)
-class Commitment:
+class RollbackTimer:
     """What is to be said of one host at the end."""
 
     node: str
-    fate: Fate
+    rollback: RollbackState
     sentence: str
 
 
-def arm(visit: Visit, node: Node, facts: HostFacts, run: str, seconds: int, todo: HostPlan) -> datetime:
+def start(task: HostTask, node: Node, facts: HostFacts, run: str, seconds: int, todo: HostPlan) -> datetime:
     """Set the switch; about when it works, in UTC, never before.
 
     Args:
-        visit: the host, nothing changed on it yet.
+        task: the host, nothing changed on it yet.
         node: the same.
         facts: what was read there.
         run: the run's name.
@@ -51,44 +51,46 @@ def arm(visit: Visit, node: Node, facts: HostFacts, run: str, seconds: int, todo
     Raises NotArmed, and what `Session.run` raises.
     """
     if not facts.network.has_systemd:
-        raise NotArmed(visit.node, "there is no systemd, which --commit-within needs.", "Leave --commit-within out.")
-    path = own_paths.switch_script(run)
+        raise TimerNotStarted(
+            task.node, "there is no systemd, which --commit-within needs.", "Leave --commit-within out."
+        )
+    path = own_paths.rollback_script(run)
     commands = (
         (programs.make_empty(path, 0o700), False),
         (programs.write_file(path, script(todo, path, node.pod_cidr)), True),
-        (programs.run_later(own_paths.switch_unit(run), seconds, path), False),
+        (programs.run_later(own_paths.rollback_unit(run), seconds, path), False),
     )
     for command, silent in commands:
         try:
-            result = visit.run(command, silent=silent)
+            result = task.run(command, silent=silent)
             words = "" if result.ok else result.words or f"{command.argv[0]} ended with status {result.status}."
         except TookTooLong as error:
             words = error.complaint
         if words:
             with suppress(TookTooLong):
-                visit.run(programs.remove_file(path), silent=True)
-            raise NotArmed(visit.node, f"the changes could not be made to go back by themselves: {words}")
+                task.run(programs.remove_file(path), silent=True)
+            raise TimerNotStarted(task.node, f"the changes could not be made to go back by themselves: {words}")
     fires_at = now() + timedelta(seconds=seconds)
-    visit.note(f"will take the changes back at {clock(fires_at)} unless told otherwise")
+    task.note(f"will take the changes back at {clock(fires_at)} unless told otherwise")
     return fires_at
 
 
-def disarm(visit: Visit, run: str) -> bool:
+def cancel(task: HostTask, run: str) -> bool:
     """Take the switch away; False where it has done its work already, or is about it.
 
     It may have been started a moment ago: of the script and us, whoever renames it first has it.
 
     Raises StillSet, and what `Session.run` and `Visit.run` do.
     """
-    path = own_paths.switch_script(run)
+    path = own_paths.rollback_script(run)
     mine = own_paths.claimed(path)
-    visit.run(programs.stop_unit(f"{own_paths.switch_unit(run)}.timer"))
-    renamed = visit.run(programs.rename_over(path, mine), silent=True)
+    task.run(programs.stop_unit(f"{own_paths.rollback_unit(run)}.timer"))
+    renamed = task.run(programs.rename_over(path, mine), silent=True)
     if renamed.ok:
-        visit.run(programs.remove_file(mine), silent=True)
-    elif visit.run(programs.file_kind(path), silent=True).ok:
+        task.run(programs.remove_file(mine), silent=True)
+    elif task.run(programs.file_kind(path), silent=True).ok:
         words = renamed.words or f"mv ended with status {renamed.status}."
-        raise StillSet(visit.node, f"{path} could not be taken away: {words}", f"Remove it by hand: `sudo rm {path}`.")
+        raise StillSet(task.node, f"{path} could not be taken away: {words}", f"Remove it by hand: `sudo rm {path}`.")
     return renamed.ok
 
 

@@ -11,16 +11,16 @@ class Sent:
     Attributes:
         changes: how many were sent of those that make what was reviewed.
         rows: how many changes the host was to get with them; 0 before the first.
-        called_off: the earlier runs whose timed undos were called off.
-        calling_off: such a run while that is under way.
+        cancelled: the earlier runs whose timed undos were called off.
+        cancelling: such a run while that is under way.
     """
 
     def __init__(self, beside: "Sent | None" = None) -> None:
         """`beside`: with which it ends, where it counts for itself what is no part of the reviewed changes."""
         self.changes = 0
         self.rows = 0
-        self.called_off: list[str] = []
-        self.calling_off = ""
+        self.cancelled: list[str] = []
+        self.cancelling = ""
         self._is_over: threading.Event = beside._is_over if beside is not None else threading.Event()
         self._lock = threading.Lock()
 
@@ -32,7 +32,7 @@ class Sent:
             self.changes += command.changes
             return True
 
-    def take_back(self, command: Command) -> None:
+    def retract(self, command: Command) -> None:
         """Do not count this command: it never ran."""
         with self._lock:
             self.changes -= command.changes
@@ -45,7 +45,7 @@ class Sent:
     @property
     def is_unconfirmed(self) -> bool:
         """Whether something was sent of which nobody knows what it did, if the work breaks off now."""
-        return bool(self.changes or self.calling_off)
+        return bool(self.changes or self.cancelling)
 
     @property
     def words(self) -> str:
@@ -53,8 +53,8 @@ class Sent:
         if self.changes:
             return "Changes were sent; whether they took effect is not confirmed."
         clauses = []
-        if self.called_off:
-            clauses.append(f"the timed undo of run {' and of run '.join(self.called_off)} is called off")
-        if self.calling_off:
-            clauses.append(f"whether the timed undo of run {self.calling_off} is called off is not confirmed")
+        if self.cancelled:
+            clauses.append(f"the timed undo of run {' and of run '.join(self.cancelled)} is called off")
+        if self.cancelling:
+            clauses.append(f"whether the timed undo of run {self.cancelling} is called off is not confirmed")
         return f"Nothing was changed there{', but ' if clauses else ''}{', and '.join(clauses)}."

@@ -7,7 +7,7 @@ from typing import Final
 
 from kthw_routes.hosts import atomic_write, netplan_check, netplan_says, programs
 from kthw_routes.hosts import paths as own_paths
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import netplan, unit
 from kthw_routes.plan.changes import FileChange
 from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command
@@ -23,43 +23,43 @@ _KEPT: Final = "{path} was kept, as the file that was to take its place could no
 _NEEDED: Final = f"{{path}} was kept, as {unit.TIMER.name} is there still."
 
 
-def before(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
+def pause_timer(task: HostTask, changes: Sequence[FileChange]) -> Mapping[str, str]:
     """Let rest, while routes and files change, the timer that would put the old routes back.
 
     It is not disabled yet, though it may be about to go: where the new files cannot be written it goes on.
 
     Returns path -> a sentence, where the timer would not rest. Raises what `Session.run` raises.
     """
-    if not has_to_rest(changes):
+    if not timer_must_pause(changes):
         return {}
-    if problem := _run(visit, programs.stop_timer(), may_be_missing=True, fine=_NOT_LOADED):
+    if problem := _run(task, programs.stop_timer(), may_be_missing=True, fine=_NOT_LOADED):
         return {str(unit.TIMER): f"{unit.TIMER.name} could not be stopped: {problem}"}
     return {}
 
 
-def has_to_rest(changes: Sequence[FileChange]) -> bool:
+def timer_must_pause(changes: Sequence[FileChange]) -> bool:
     """Whether our timer is there, and would put the old routes back while they change."""
     changing = [c for c in changes if c.kind.is_change and c.path in unit.PATHS]
     timer = _of(changes, unit.TIMER)
     return any(c.before is not None for c in (changing if timer is None else [timer] if changing else []))
 
 
-def in_order(changes: Sequence[FileChange]) -> tuple[list[FileChange], list[FileChange]]:
+def ordered(changes: Sequence[FileChange]) -> tuple[list[FileChange], list[FileChange]]:
     """The files to write, and then those to remove, each in its order."""
     due = sorted((c for c in changes if c.kind.is_change), key=_order)
     return [c for c in due if c.after is not None], [c for c in reversed(due) if c.after is None]
 
 
-def leave(visit: Visit, changes: Sequence[FileChange], *, timer_was_enabled: bool) -> None:
+def resume_timer(task: HostTask, changes: Sequence[FileChange], *, timer_was_enabled: bool) -> None:
     """Leave the files as they are after all: the timer that was to rest (`before`) goes on as it did.
 
     Raises what `Session.run` raises, but for a command that takes too long.
     """
-    if has_to_rest(changes) and timer_was_enabled:
-        _run(visit, programs.enable_timer(), may_be_missing=True)
+    if timer_must_pause(changes) and timer_was_enabled:
+        _run(task, programs.enable_timer(), may_be_missing=True)
 
 
-def write(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
+def write(task: HostTask, changes: Sequence[FileChange]) -> Mapping[str, str]:
     """Make the changes of files so, and tell the host of them.
 
     Nothing is removed where another of the files could not be written: the routes would be in neither. A timer that
@@ -68,26 +68,26 @@ def write(visit: Visit, changes: Sequence[FileChange]) -> Mapping[str, str]:
     Returns path -> a sentence that says why that file was left as it is, or what its reader said of it.
     Raises what `Session.run` raises.
     """
-    written, removed = in_order(changes)
-    problems = {str(c.path): problem for c in written if (problem := _put(visit, c))}
+    written, removed = ordered(changes)
+    problems = {str(c.path): problem for c in written if (problem := _put(task, c))}
     if any(c.path in unit.PATHS for c in written):
-        problems = _start_units(visit, changes, problems) | problems
+        problems = _start_units(task, changes, problems) | problems
     if any(str(c.path) in problems for c in written if c.is_ours):
-        return _keep(visit, removed) | problems
+        return _keep(task, removed) | problems
     for change in removed:
         stays = change.path in unit.PATHS and str(unit.TIMER) in problems
-        if problem := _NEEDED.format(path=change.path) if stays else _remove(visit, change):
+        if problem := _NEEDED.format(path=change.path) if stays else _remove(task, change):
             problems[str(change.path)] = problem
-    if _is_of_unit(removed, problems) and (words := _run(visit, programs.reload_units(), may_be_missing=True)):
+    if _is_of_unit(removed, problems) and (words := _run(task, programs.reload_units(), may_be_missing=True)):
         problems[str(unit.TIMER)] = f"`{programs.reload_units()}` failed: {words}"
     return problems
 
 
-def _keep(visit: Visit, changes: Sequence[FileChange]) -> dict[str, str]:
+def _keep(task: HostTask, changes: Sequence[FileChange]) -> dict[str, str]:
     """Keep the files that were to be removed: each with the reason; our timer among them goes on."""
     kept = {str(c.path): _KEPT.format(path=c.path) for c in changes}
     rested = any(c.path in unit.PATHS for c in changes)
-    if rested and _is_enabled(visit) and (words := _run(visit, programs.enable_timer())):
+    if rested and _is_enabled(task) and (words := _run(task, programs.enable_timer())):
         kept[str(unit.TIMER)] = f"{unit.TIMER} was kept, but `{programs.enable_timer()}` failed: {words}"
     return kept
 
@@ -108,59 +108,57 @@ def _of(changes: Sequence[FileChange], path: PurePosixPath) -> FileChange | None
     return next((c for c in changes if c.path == path), None)
 
 
-def _put(visit: Visit, change: FileChange) -> str:
+def _put(task: HostTask, change: FileChange) -> str:
     """Write one file; the empty string, or why it was left as it is."""
     path, content = change.path, change.after or b""
     if not (own_paths.is_own(path) if change.is_ours else own_paths.is_template(path)):
         return f"{path} is no file that kthw-routes writes; it was left alone."
-    if path == netplan.PATH and (problem := netplan_check.refuse(visit, content)):
+    if path == netplan.PATH and (problem := netplan_check.refuse(task, content)):
         return problem
-    if change.before is None and (problem := atomic_write.attempt(visit, path, programs.make_folder(path.parent))):
+    if change.before is None and (problem := atomic_write.attempt(task, path, programs.make_folder(path.parent))):
         return problem
     mode = change.mode if change.is_ours else None
-    if problem := atomic_write.put(visit, path, own_paths.beside(path), content, mode, change.before):
+    if problem := atomic_write.replace(task, path, own_paths.beside(path), content, mode, change.before):
         if change.before is None:
-            _tidy(visit, change)
+            _tidy(task, change)
         return problem
-    return _sync(visit, path) or (_generate_or_put_back(visit, change) if path == netplan.PATH else "")
+    return _sync(task, path) or (_generate_or_put_back(task, change) if path == netplan.PATH else "")
 
 
-def _remove(visit: Visit, change: FileChange) -> str:
+def _remove(task: HostTask, change: FileChange) -> str:
     """Remove one file of ours; the empty string, or why it is there still."""
     path = change.path
     if not (change.is_ours and own_paths.is_own(path)):
         return f"{path} is no file of kthw-routes; it was left alone."
-    if path == unit.TIMER and (words := _run(visit, programs.disable_timer(), may_be_missing=True, fine=_NO_FILE)):
+    if path == unit.TIMER and (words := _run(task, programs.disable_timer(), may_be_missing=True, fine=_NO_FILE)):
         return f"{path.name} could not be disabled: {words}"
-    if problem := _take_away(visit, change):
+    if problem := _take_away(task, change):
         return problem
-    if path == netplan.PATH and (words := _generate(visit, may_be_missing=True)):
+    if path == netplan.PATH and (words := _generate(task, may_be_missing=True)):
         return f"{path} is gone, but `netplan generate` fails on the files that are left: {words}"
     return ""
 
 
-def _take_away(visit: Visit, change: FileChange) -> str:
-    if change.before is not None and (
-        problem := atomic_write.compare(visit, change.path, {change.path: change.before})
-    ):
+def _take_away(task: HostTask, change: FileChange) -> str:
+    if change.before is not None and (problem := atomic_write.compare(task, change.path, {change.path: change.before})):
         return problem
-    if problem := atomic_write.attempt(visit, change.path, programs.remove_file(change.path)):
+    if problem := atomic_write.attempt(task, change.path, programs.remove_file(change.path)):
         return problem
-    _tidy(visit, change)
-    return "" if change.folder_is_ours else _sync(visit, change.path)
+    _tidy(task, change)
+    return "" if change.folder_is_ours else _sync(task, change.path)
 
 
-def _tidy(visit: Visit, change: FileChange) -> None:
+def _tidy(task: HostTask, change: FileChange) -> None:
     """Take away the folder that was made for a file, if nothing else is in it by now."""
     if change.folder_is_ours:
         with suppress(TookTooLong):
-            visit.run(programs.remove_folder(change.path.parent), silent=True)
+            task.run(programs.remove_folder(change.path.parent), silent=True)
 
 
-def _sync(visit: Visit, path: PurePosixPath) -> str:
+def _sync(task: HostTask, path: PurePosixPath) -> str:
     """Bring to disk that a file is there, or is not; as far as `sync` can (it takes no path before coreutils 8.24)."""
     try:
-        visit.run(programs.sync_folder(path.parent), silent=True)
+        task.run(programs.sync_folder(path.parent), silent=True)
     except TookTooLong as error:
         return f"{path} was changed, but whether that is on disk is not confirmed: {error.complaint}"
     return ""
@@ -169,17 +167,17 @@ def _sync(visit: Visit, path: PurePosixPath) -> str:
 # --- telling the host -------------------------------------------------------------------------------------------
 
 
-def _run(visit: Visit, command: Command, *, may_be_missing: bool = False, fine: str = "") -> str:
+def _run(task: HostTask, command: Command, *, may_be_missing: bool = False, fine: str = "") -> str:
     """Run a command; the empty string, or why it failed. A program that may be missing has nothing to do then.
 
     Args:
-        visit: the host.
+        task: the host.
         command: what to run.
         may_be_missing: whether the program need not be there.
         fine: words that make a line of complaint none; of several lines each must hold them.
     """
     try:
-        result = visit.run(command)
+        result = task.run(command)
     except TookTooLong as error:
         return error.complaint
     if result.ok or (may_be_missing and result.status == NO_SUCH_PROGRAM):
@@ -190,7 +188,7 @@ def _run(visit: Visit, command: Command, *, may_be_missing: bool = False, fine: 
     return result.words or f"{command.argv[0]} ended with status {result.status}."
 
 
-def _generate(visit: Visit, *, may_be_missing: bool = False) -> str:
+def _generate(task: HostTask, *, may_be_missing: bool = False) -> str:
     """Let netplan write what the next boot, or the next `networkctl reload`, reads; nothing is applied now.
 
     It prints the line that it does not understand, of a file of somebody else's perhaps, with the password of a Wi-Fi
@@ -199,42 +197,42 @@ def _generate(visit: Visit, *, may_be_missing: bool = False) -> str:
     Returns the empty string, or what it complains of.
     """
     try:
-        result = visit.run(programs.generate_netplan(), silent=True)
+        result = task.run(programs.generate_netplan(), silent=True)
     except TookTooLong as error:
         return error.complaint
     if result.ok or (may_be_missing and result.status == NO_SUCH_PROGRAM):
         return ""
-    return netplan_says.complaint(result)
+    return netplan_says.summarize_errors(result)
 
 
-def _generate_or_put_back(visit: Visit, change: FileChange) -> str:
+def _generate_or_put_back(task: HostTask, change: FileChange) -> str:
     """Tell netplan of its file; where it fails, the file is put back as it was.
 
     For before netplan 1.1 one bad file takes the network from the next boot.
     """
-    if not (words := _generate(visit)):
+    if not (words := _generate(task)):
         return ""
     back = change.inverse
     if back.after is None:
-        problem = _take_away(visit, back)
+        problem = _take_away(task, back)
     else:
-        problem = atomic_write.put(visit, back.path, own_paths.beside(back.path), back.after, back.mode, back.before)
+        problem = atomic_write.replace(task, back.path, own_paths.beside(back.path), back.after, back.mode, back.before)
     if problem:
         return f"`netplan generate` failed ({words}), and the file could not be put back as it was: {problem}"
-    _generate(visit)
+    _generate(task)
     return f"`netplan generate` failed ({words}); {change.path} was put back as it was."
 
 
-def _start_units(visit: Visit, changes: Sequence[FileChange], problems: Mapping[str, str]) -> dict[str, str]:
+def _start_units(task: HostTask, changes: Sequence[FileChange], problems: Mapping[str, str]) -> dict[str, str]:
     """Let systemd read the unit anew, and start the timer if it is to run and all that it needs is there.
 
     A file of it that could not be written, and stands there as it was, keeps no timer from running as it did.
     """
     timer = _of(changes, unit.TIMER)
-    written = [c for c in in_order(changes)[0] if c.path in unit.PATHS]
+    written = [c for c in ordered(changes)[0] if c.path in unit.PATHS]
     failed = [c for c in written if str(c.path) in problems]
     if timer is None:
-        runs = _is_enabled(visit)
+        runs = _is_enabled(task)
     else:
         runs = timer.after is not None and (timer.was_enabled if timer in failed else timer.is_enabled)
     commands = [programs.reload_units()] if written != failed else []
@@ -243,13 +241,13 @@ def _start_units(visit: Visit, changes: Sequence[FileChange], problems: Mapping[
     elif timer in written and timer not in failed and timer.was_enabled and not timer.is_enabled:
         commands.append(programs.disable_timer())
     for command in commands:
-        if words := _run(visit, command):
+        if words := _run(task, command):
             return {str(unit.TIMER): f"`{command}` failed: {words}"}
     return {}
 
 
-def _is_enabled(visit: Visit) -> bool:
+def _is_enabled(task: HostTask) -> bool:
     """Whether a timer of which nothing is planned is to run: it was stopped before the change."""
     with suppress(TookTooLong):
-        return visit.run(programs.timer_is_enabled(), silent=True).out.strip() == "enabled"
+        return task.run(programs.timer_is_enabled(), silent=True).out.strip() == "enabled"
     return False

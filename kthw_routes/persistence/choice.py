@@ -10,14 +10,14 @@ from typing import Final
 from kthw_routes.facts import LinkSetup, NetworkSetup
 from kthw_routes.persistence import netplan, networkd
 from kthw_routes.persistence.managers import MODULES, NAMES, files_of
-from kthw_routes.persistence.model import Choice, HeldRoute, Manager, Persist
+from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
 from kthw_routes.persistence.text import listed
 from kthw_routes.sanitize import clean_line
 
 NOT_ASKED: Final = "it was not asked for"
 
 
-def choose(asked: Persist, network: NetworkSetup, routes: Iterable[HeldRoute]) -> Choice:
+def choose(asked: Persist, network: NetworkSetup, routes: Iterable[PersistedRoute]) -> Choice:
     """Who is to hold these routes.
 
     Args:
@@ -35,7 +35,7 @@ def choose(asked: Persist, network: NetworkSetup, routes: Iterable[HeldRoute]) -
         return found
     manager = Manager(asked.value)
     broken = "" if manager is Manager.UNIT else _broken_below(devices, network)
-    if problem := broken or MODULES[manager].why_not(devices, network):
+    if problem := broken or MODULES[manager].unsupported_reason(devices, network):
         return Choice(None, "", _refusal(problem, found))
     return Choice(manager, _why(manager, devices, network))
 
@@ -43,7 +43,7 @@ def choose(asked: Persist, network: NetworkSetup, routes: Iterable[HeldRoute]) -
 def _standing(network: NetworkSetup) -> Choice:
     for manager in Manager:
         module = MODULES[manager]
-        if any(module.entries(f) and not module.why_unread(f, network) for f in files_of(manager, network)):
+        if any(module.parse(f) and not module.ignored_reason(f, network) for f in files_of(manager, network)):
             return Choice(manager, "its file stands there already")
     return Choice(None, NOT_ASKED)
 
@@ -55,7 +55,7 @@ def _observed(devices: Sequence[str], network: NetworkSetup) -> Choice:
     by = {device: _ruler(network.link(device) or LinkSetup(device), network) for device in devices}
     rulers = set(by.values())
     if len(rulers) == 1 and (only := rulers.pop()) is not None:
-        problem = MODULES[only].why_not(devices, network)
+        problem = MODULES[only].unsupported_reason(devices, network)
         if not problem:
             return Choice(only, _why(only, devices, network))
         reason = problem
@@ -64,7 +64,7 @@ def _observed(devices: Sequence[str], network: NetworkSetup) -> Choice:
         reason = f"more than one rules the interfaces: {'; '.join(words)}"
     else:
         reason = f"no manager of networks that is known here rules {listed(devices)}"
-    if problem := MODULES[Manager.UNIT].why_not(devices, network):
+    if problem := MODULES[Manager.UNIT].unsupported_reason(devices, network):
         return Choice(None, "", f"{reason}, and {problem}.")
     return Choice(Manager.UNIT, reason)
 

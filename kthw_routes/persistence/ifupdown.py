@@ -10,8 +10,8 @@ from typing import Final
 
 from kthw_routes.facts import HostFile, NetworkSetup
 from kthw_routes.persistence import scripts
-from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.persistence.text import strange
+from kthw_routes.persistence.model import PersistedRoute
+from kthw_routes.persistence.text import invalid_interface_names
 
 PATH: Final = PurePosixPath("/etc/network/if-up.d/kthw-routes")
 
@@ -24,9 +24,9 @@ def owns(path: PurePosixPath) -> bool:
     return path == PATH
 
 
-def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
     """The script. Raises ValueError for a strange interface name."""
-    return scripts.files(
+    return scripts.render(
         PATH,
         routes,
         "Puts the routes to the pods on other nodes back when ifup brings an interface up.",
@@ -38,12 +38,12 @@ def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile,
     )
 
 
-def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
     """The routes that the script puts back."""
-    return scripts.entries(file)
+    return scripts.parse(file)
 
 
-def why_unread(file: HostFile, network: NetworkSetup) -> str:
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
     """The end of a sentence that says why this host does not run the script; empty where it does."""
     if not any(link.by_ifupdown for link in network.links):
         return "ifup brought up none of the interfaces through which the routes lead"
@@ -52,10 +52,10 @@ def why_unread(file: HostFile, network: NetworkSetup) -> str:
     return ""
 
 
-def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
+def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
     """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
     wanted = sorted(set(devices))
-    if problem := strange(wanted):
+    if problem := invalid_interface_names(wanted):
         return problem
     links = {device: network.link(device) for device in wanted}
     missing = next((d for d, link in links.items() if link is None or not link.by_ifupdown), None)

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import Final, Protocol
 
 from kthw_routes.facts import HostFile, NetworkSetup
-from kthw_routes.persistence import ifupdown, managers, netplan, networkd, networkmanager, unit
-from kthw_routes.persistence.model import HeldRoute, Manager
+from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
+from kthw_routes.persistence.model import Manager, PersistedRoute
 
 
 class RouteFiles(Protocol):
@@ -16,19 +16,19 @@ class RouteFiles(Protocol):
     def owns(self, path: PurePosixPath) -> bool:
         """Whether this is the path of a file that the module makes."""
 
-    def files(self, routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
-        """The whole files that hold these routes; none for no routes. Raises ValueError where `why_not` objects."""
+    def render(self, routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+        """Return the whole files that hold these routes; none for no routes. Raises ValueError where none can."""
 
-    def entries(self, file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+    def parse(self, file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
         """The routes that a file holds, in its order; what is not understood holds nothing.
 
         The device is empty where neither the file nor, through it, the host's network says it.
         """
 
-    def why_unread(self, file: HostFile, network: NetworkSetup) -> str:
+    def ignored_reason(self, file: HostFile, network: NetworkSetup) -> str:
         """The end of a sentence that says why this host does not read the file; empty where it does."""
 
-    def why_not(self, devices: Iterable[str], network: NetworkSetup) -> str:
+    def unsupported_reason(self, devices: Iterable[str], network: NetworkSetup) -> str:
         """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
 
 
@@ -60,16 +60,16 @@ def files_of(manager: Manager, network: NetworkSetup) -> tuple[HostFile, ...]:
     return tuple(file for file in network.files if MODULES[manager].owns(file.path))
 
 
-def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
     """The routes that any file of ours holds."""
     manager = manager_of(file.path)
-    return MODULES[manager].entries(file, network) if manager else ()
+    return MODULES[manager].parse(file, network) if manager else ()
 
 
-def why_unread(file: HostFile, network: NetworkSetup) -> str:
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
     """The end of a sentence that says why this host does not read a file of ours; empty where it does."""
     manager = manager_of(file.path)
-    return MODULES[manager].why_unread(file, network) if manager else ""
+    return MODULES[manager].ignored_reason(file, network) if manager else ""
 
 
 def rewritten(file: HostFile) -> HostFile | None:
@@ -85,23 +85,23 @@ def rewritten(file: HostFile) -> HostFile | None:
         return None
     network = setups[manager](file) if manager in setups else NetworkSetup()
     try:
-        made = MODULES[manager].files(MODULES[manager].entries(file, network), network)
+        made = MODULES[manager].render(MODULES[manager].parse(file, network), network)
     except ValueError:  # an interface of a strange name
         return None
     return next((one for one in made if one.path == file.path), None)
 
 
-Held = Mapping[tuple[IPv4Network, IPv4Address | None], str]
+Persisted = Mapping[tuple[IPv4Network, IPv4Address | None], str]
 """(prefix, next hop) -> the short name of the file that holds it."""
 
 
-def held_in(files: Iterable[HostFile]) -> Held:
+def persisted_in(files: Iterable[HostFile]) -> Persisted:
     """What these files hold; a file that is not understood holds nothing."""
-    held: dict[tuple[IPv4Network, IPv4Address | None], str] = {}
+    persisted: dict[tuple[IPv4Network, IPv4Address | None], str] = {}
     for file in files:
-        for route in managers.entries(file):
-            held.setdefault((route.prefix, route.next_hop), short_name(file.path))
-    return held
+        for route in parse(file):
+            persisted.setdefault((route.prefix, route.next_hop), short_name(file.path))
+    return persisted
 
 
 def short_name(path: PurePosixPath) -> str:

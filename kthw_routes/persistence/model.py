@@ -36,7 +36,7 @@ class Persist(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class HeldRoute:
+class PersistedRoute:
     """One route as a file of ours holds it."""
 
     prefix: IPv4Network

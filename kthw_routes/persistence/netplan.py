@@ -11,18 +11,26 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
-from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.persistence.text import by_device, content, heading, held, listed, strange, text_of
+from kthw_routes.persistence.model import PersistedRoute
+from kthw_routes.persistence.text import (
+    by_device,
+    content,
+    heading,
+    invalid_interface_names,
+    listed,
+    persisted,
+    text_of,
+)
 from kthw_routes.sanitize import clean_line, is_plain_name
 
 PATH: Final = PurePosixPath("/etc/netplan/90-kthw-routes.yaml")
 _GENERATED: Final = PurePosixPath("/run/systemd/network")
 _GENERATED_NAME: Final = re.compile(r"10-netplan-(.+)\.network")
 _CONNECTION: Final = re.compile(r"netplan-(.+)")
-_LONGEST_ID: Final = 64
+_MAX_ID_LENGTH: Final = 64
 _PLAIN_ID: Final = re.compile(r"[a-z]{2,}[0-9][a-z0-9]*")
 _SECTIONS: Final = ("ethernets", "bonds", "vlans", "bridges", "wifis", "modems", "tunnels", "vrfs", "dummy-devices")
-_LONGEST: Final = 100_000
+_MAX_LENGTH: Final = 100_000
 """A configuration of more characters than this is not looked into."""
 
 
@@ -38,12 +46,12 @@ def id_of(link: LinkSetup) -> str | None:
     else:
         found = _CONNECTION.fullmatch(link.nm_connection)
     name = found[1] if found else ""
-    return name if len(name) <= _LONGEST_ID and is_plain_name(name) else None
+    return name if len(name) <= _MAX_ID_LENGTH and is_plain_name(name) else None
 
 
-def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
     """The file. Raises ValueError for an interface that netplan does not bring up."""
-    sections: dict[str, dict[str, list[HeldRoute]]] = {}
+    sections: dict[str, dict[str, list[PersistedRoute]]] = {}
     known = _definitions(network.netplan)
     for device, group in by_device(routes).items():
         link = network.link(device)
@@ -69,11 +77,11 @@ def _key(name: str) -> str:
     return name if _PLAIN_ID.fullmatch(name) else f'"{name}"'
 
 
-def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
     """The routes that the file holds."""
     devices = {id_of(link): link.device for link in network.links} if network else {}
     found = (
-        held(route.get("to"), route.get("via"), devices.get(name, ""))
+        persisted(route.get("to"), route.get("via"), devices.get(name, ""))
         for name, definition in _each_definition(text_of(file))
         for route in _list(definition.get("routes"))
         if isinstance(route, Mapping)
@@ -93,7 +101,7 @@ def setup_for(file: HostFile) -> NetworkSetup:
     return NetworkSetup(links=tuple(links), has_netplan=True, netplan=text)
 
 
-def why_unread(file: HostFile, network: NetworkSetup) -> str:
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
     """The end of a sentence that says why this host does not read the file; empty where it does."""
     if not network.has_netplan:
         return "netplan is not installed there"
@@ -125,10 +133,10 @@ def problem_of(network: NetworkSetup) -> str:
     return f"netplan does not read its files as they are: {words}"
 
 
-def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
+def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
     """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
     wanted = sorted(set(devices))
-    if problem := strange(wanted):
+    if problem := invalid_interface_names(wanted):
         return problem
     if not network.has_netplan:
         return "netplan is not installed there"
@@ -166,7 +174,7 @@ def _each_definition(text: str) -> Iterator[tuple[str, Mapping[object, object]]]
 def _network(text: str) -> Mapping[object, object]:
     import yaml  # slow to load, and most runs need none of it
 
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_LENGTH:
         return {}
     try:
         document = _mapping(yaml.safe_load(text))

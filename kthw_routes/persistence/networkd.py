@@ -11,14 +11,14 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import PROTOCOL, HostFile, LinkSetup, NetworkSetup
-from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.persistence.text import (
     by_device,
     content,
     heading,
-    held,
+    invalid_interface_names,
     listed,
-    strange,
+    persisted,
     text_of,
 )
 from kthw_routes.sanitize import PLAIN_NAME, clean_line, is_plain_name
@@ -48,7 +48,7 @@ def folder_of(link: LinkSetup) -> PurePosixPath | None:
     return folder_for(link.network_file)
 
 
-def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
     """One drop-in per interface. Raises ValueError for an interface that systemd-networkd does not rule."""
     made: list[HostFile] = []
     for device, group in by_device(routes).items():
@@ -69,11 +69,11 @@ def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile,
     return tuple(made)
 
 
-def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
     """The routes that a drop-in holds."""
     ruled = [link for link in network.links if folder_of(link) == file.path.parent] if network else []
     device = ruled[0].device if ruled else ""
-    found = (held(s["destination"], s["gateway"], device) for s in _route_sections(text_of(file)))
+    found = (persisted(s["destination"], s["gateway"], device) for s in _route_sections(text_of(file)))
     return tuple(route for route in found if route is not None)
 
 
@@ -94,7 +94,7 @@ def setup_for(file: HostFile) -> NetworkSetup:
     return NetworkSetup(links=(LinkSetup("eth0", network_file=FOLDER / file.path.parent.name.removesuffix(".d")),))
 
 
-def why_unread(file: HostFile, network: NetworkSetup) -> str:
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
     """The end of a sentence that says why this host does not read the drop-in; empty where it does."""
     ruled = [link for link in network.links if link.by_networkd]
     if not ruled:
@@ -107,10 +107,10 @@ def why_unread(file: HostFile, network: NetworkSetup) -> str:
     return ""
 
 
-def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
+def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
     """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
     wanted = sorted(set(devices))
-    if problem := strange(wanted):
+    if problem := invalid_interface_names(wanted):
         return problem
     for device in wanted:
         link = network.link(device)

@@ -6,22 +6,22 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import PROTOCOL, HostFile
-from kthw_routes.persistence.model import HeldRoute
-from kthw_routes.persistence.text import by_device, content, heading, held, text_of
+from kthw_routes.persistence.model import PersistedRoute
+from kthw_routes.persistence.text import by_device, content, heading, persisted, text_of
 
 _SHEBANG: Final = "#!/bin/sh"
 _SEARCH_PATH: Final = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ROUTE: Final = re.compile(r"\s*(?:ip )?route replace (\S+) via (\S+)(?: dev (\S+))?(?: .*)?")
 
 
-def command(route: HeldRoute) -> str:
+def command(route: PersistedRoute) -> str:
     """The line that puts one route back, whatever stands in its place."""
     return f"ip route replace {route.prefix} via {route.next_hop} dev {route.device} proto {PROTOCOL} || true"
 
 
-def files(
+def render(
     path: PurePosixPath,
-    routes: Iterable[HeldRoute],
+    routes: Iterable[PersistedRoute],
     what: str,
     *,
     conditions: Sequence[str],
@@ -50,8 +50,8 @@ def files(
     return (HostFile(path, 0o755, content([*lines, "esac", "exit 0"])),)
 
 
-def entries(file: HostFile) -> tuple[HeldRoute, ...]:
+def parse(file: HostFile) -> tuple[PersistedRoute, ...]:
     """The routes that a script, or a batch for `ip`, puts back."""
     matches = (_ROUTE.fullmatch(line) for line in text_of(file).splitlines())
-    found = (held(m[1], m[2], m[3] or "") for m in matches if m)
+    found = (persisted(m[1], m[2], m[3] or "") for m in matches if m)
     return tuple(route for route in found if route is not None)

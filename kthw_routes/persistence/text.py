@@ -8,10 +8,10 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.facts import HostFile
-from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.sanitize import clean, is_plain_name
 
-_LONGEST_DEVICE: Final = 15
+_MAX_DEVICE_LENGTH: Final = 15
 """IFNAMSIZ, less the NUL at the end."""
 
 
@@ -46,22 +46,22 @@ def body(content: bytes) -> list[str] | None:
     return [line for line in lines if not line.startswith("#") or line.startswith("#!")]
 
 
-def held(prefix: object, next_hop: object, device: str = "") -> HeldRoute | None:
+def persisted(prefix: object, next_hop: object, device: str = "") -> PersistedRoute | None:
     """The route of these two words; None where they are no network and no address."""
     try:
-        return HeldRoute(IPv4Network(str(prefix)), IPv4Address(str(next_hop)), device)
+        return PersistedRoute(IPv4Network(str(prefix)), IPv4Address(str(next_hop)), device)
     except ValueError:
         return None
 
 
 def is_plain_device(device: str) -> bool:
     """Whether the name of an interface means nothing but itself in a script or a file."""
-    return len(device) <= _LONGEST_DEVICE and is_plain_name(device)
+    return len(device) <= _MAX_DEVICE_LENGTH and is_plain_name(device)
 
 
-def by_device(routes: Iterable[HeldRoute]) -> dict[str, list[HeldRoute]]:
+def by_device(routes: Iterable[PersistedRoute]) -> dict[str, list[PersistedRoute]]:
     """The routes of each interface, all in order. Raises ValueError for an interface whose name is not plain."""
-    sorted_by_device: dict[str, list[HeldRoute]] = {}
+    sorted_by_device: dict[str, list[PersistedRoute]] = {}
     for route in sorted(set(routes), key=lambda r: (r.device, r.prefix, r.next_hop)):
         if not is_plain_device(route.device):
             raise ValueError(f"not a plain interface name: {route.device!r}")
@@ -69,7 +69,7 @@ def by_device(routes: Iterable[HeldRoute]) -> dict[str, list[HeldRoute]]:
     return sorted_by_device
 
 
-def strange(devices: Iterable[str]) -> str:
+def invalid_interface_names(devices: Iterable[str]) -> str:
     """The end of a sentence against interfaces whose names no file can hold; empty where there is none."""
     odd = next((d for d in devices if not is_plain_device(d)), None)
     return "" if odd is None else f"the interface name {odd!r} holds characters that no file of ours can"

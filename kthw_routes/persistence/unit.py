@@ -9,7 +9,7 @@ from typing import Final
 
 from kthw_routes.facts import PROTOCOL, HostFile, NetworkSetup
 from kthw_routes.persistence import scripts
-from kthw_routes.persistence.model import HeldRoute
+from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.persistence.text import content, heading
 
 FOLDER: Final = PurePosixPath("/etc/kthw-routes")
@@ -25,7 +25,7 @@ def owns(path: PurePosixPath) -> bool:
     return path in PATHS
 
 
-def files(routes: Sequence[HeldRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
+def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
     """The batch, the service and the timer."""
     pairs = sorted({(route.prefix, route.next_hop) for route in routes})
     if not pairs:
@@ -74,12 +74,12 @@ def _timer() -> list[str]:
     ]
 
 
-def entries(file: HostFile, network: NetworkSetup | None = None) -> tuple[HeldRoute, ...]:
+def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
     """The routes of the batch; the service and the timer hold none."""
-    return scripts.entries(file) if file.path == BATCH else ()
+    return scripts.parse(file) if file.path == BATCH else ()
 
 
-def why_unread(file: HostFile, network: NetworkSetup) -> str:
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
     """The end of a sentence that says why this host does not run the batch; empty where it does."""
     if not network.has_systemd:
         return "systemd is not the init there"
@@ -91,6 +91,6 @@ def why_unread(file: HostFile, network: NetworkSetup) -> str:
     return ""
 
 
-def why_not(devices: Iterable[str], network: NetworkSetup) -> str:
+def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
     """The end of a sentence that says why it cannot hold routes; empty where it can."""
     return "" if network.has_systemd else "systemd is not the init there"

@@ -171,7 +171,7 @@ class HostPlan:
     """Whether names that are wanted cannot be written for that reason."""
     hosts_file_is_rewritten: bool = False
     """Whether cloud-init writes /etc/hosts anew at each boot, from a template that is left alone."""
-    own_cidr_routed_away: Route | None = None
+    own_cidr_overridden_by: Route | None = None
     """A route that leads the node's own pod CIDR away; touched only where its repair was asked for."""
     files: tuple[FileChange, ...] = ()
     """Files of ours, and cloud-init's template where that is asked for."""
@@ -181,7 +181,7 @@ class HostPlan:
     """What net.ipv4.ip_forward is set to now; None: left as it is."""
     leftovers: tuple[Leftover, ...] = ()
     """What a run that was killed left lying about; it goes. There is no way back for these, and no need of one."""
-    switches: tuple[str, ...] = ()
+    rollbacks: tuple[str, ...] = ()
     """The earlier runs whose changes the host would take back by itself later on; it is told not to."""
 
     @property
@@ -217,7 +217,7 @@ class HostPlan:
     @property
     def changes(self) -> int:
         """How many rows change something."""
-        return self.route_changes + self.name_changes + self.file_changes + len(self.switches)
+        return self.route_changes + self.name_changes + self.file_changes + len(self.rollbacks)
 
     @property
     def is_empty(self) -> bool:
@@ -227,7 +227,7 @@ class HostPlan:
     @property
     def is_drift(self) -> bool:
         """Whether the host is not as it should be. Foreign routes are no drift; what is ours and stale is."""
-        return not self.is_empty or self.lacks_names or self.own_cidr_routed_away is not None or self.is_stale
+        return not self.is_empty or self.lacks_names or self.own_cidr_overridden_by is not None or self.is_stale
 
     @property
     def is_stale(self) -> bool:

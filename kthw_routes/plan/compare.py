@@ -15,8 +15,8 @@ from kthw_routes.iproute2.commands import pod_route
 from kthw_routes.iproute2.edits import NO_EDIT, Edit, put, take_away
 from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn, Options
 from kthw_routes.persistence.choice import choose
-from kthw_routes.persistence.managers import Held, held_in
-from kthw_routes.persistence.model import Choice, HeldRoute, Persist
+from kthw_routes.persistence.managers import Persisted, persisted_in
+from kthw_routes.persistence.model import Choice, Persist, PersistedRoute
 from kthw_routes.plan import etc_hosts, extra_routes
 from kthw_routes.plan import files as plan_files
 from kthw_routes.plan.changes import (
@@ -74,36 +74,36 @@ def of_hosts(plan: Planner, cluster: Cluster, facts: Mapping[str, HostFacts]) ->
 
 
 def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
-    held = held_in(facts.network.files)
+    persisted = persisted_in(facts.network.files)
     rows: list[RouteChange] = []
-    if options.routes_on.counts(node) or held or any(r.is_tagged for r in facts.routes):
+    if options.routes_on.counts(node) or persisted or any(r.is_tagged for r in facts.routes):
         table = by_prefix(facts.routes)
         hops = {r.gateway for r in facts.routes if r.prefix.subnet_of(cluster.cidr)}
         wanted = [
             w for w in wanted_routes(cluster, node, options.routes_on) if not _leads_there_already(w, table, hops)
         ]
-        rows = [_compare(w, table.get(w.prefix, ()), facts, held, cluster) for w in wanted]
+        rows = [_compare(w, table.get(w.prefix, ()), facts, persisted, cluster) for w in wanted]
         prefixes = {w.prefix for w in wanted}
-        rows += extra_routes.rows(cluster, node, facts, prefixes, held, options)
-        rows += extra_routes.rows_of_files(cluster, node, facts, prefixes, held, options)
-    drops = extra_routes.drops(cluster, node, facts, held, rows, options)
-    files = plan_files.of_host(node, facts, _to_hold(rows, facts), drops, options)
+        rows += extra_routes.rows(cluster, node, facts, prefixes, persisted, options)
+        rows += extra_routes.rows_of_files(cluster, node, facts, prefixes, persisted, options)
+    drops = extra_routes.drops(cluster, node, facts, persisted, rows, options)
+    files = plan_files.of_host(node, facts, _to_persist(rows, facts), drops, options)
     plan = HostPlan(
         node.name,
         tuple(rows),
-        own_cidr_routed_away=extra_routes.routed_away(node, facts) if node.is_worker else None,
+        own_cidr_overridden_by=extra_routes.overridden_by(node, facts) if node.is_worker else None,
         files=files.changes,
         persistence=files.choice,
         forwarding=files.forwarding,
-        switches=facts.network.switches,
+        rollbacks=facts.network.rollbacks,
     )
     return _with_names(plan, cluster, node, facts, options)
 
 
-def _to_hold(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[HeldRoute, ...]:
+def _to_persist(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[PersistedRoute, ...]:
     """The wanted routes, as a file would hold them."""
     return tuple(
-        HeldRoute(row.prefix, row.next_hop, device)
+        PersistedRoute(row.prefix, row.next_hop, device)
         for row in rows
         if row.next_hop is not None and row.kind is not ChangeKind.FOREIGN
         if (device := facts.device_towards(row.next_hop)) is not None
@@ -112,7 +112,7 @@ def _to_hold(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[HeldRoute, 
 
 def what_auto_takes(host: HostPlan, facts: HostFacts) -> Choice:
     """Who would hold a host's routes with `--persist auto`, and why; for the question that comes before the answer."""
-    return choose(Persist.AUTO, facts.network, _to_hold(host.routes, facts))
+    return choose(Persist.AUTO, facts.network, _to_persist(host.routes, facts))
 
 
 def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
@@ -200,7 +200,9 @@ def _leads_there_already(
     return wanted.is_guess and wanted.prefix not in prefixes and wanted.next_hop in hops
 
 
-def _compare(wanted: Wanted, has: tuple[Route, ...], facts: HostFacts, held: Held, cluster: Cluster) -> RouteChange:
+def _compare(
+    wanted: Wanted, has: tuple[Route, ...], facts: HostFacts, persisted: Persisted, cluster: Cluster
+) -> RouteChange:
     """What becomes of a wanted route, where these routes of its prefix are there."""
 
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
@@ -217,7 +219,7 @@ def _compare(wanted: Wanted, has: tuple[Route, ...], facts: HostFacts, held: Hel
     if not has:
         return row(ChangeKind.ADD, "no route to it", put(pod_route(wanted.prefix, wanted.next_hop), has))
     if len(has) == 1 and right:
-        return row(ChangeKind.KEEP, _why_kept(right[0], held))
+        return row(ChangeKind.KEEP, _why_kept(right[0], persisted))
     hops = {r.gateway for r in has}
     if wanted.is_guess and not right and (other := next((n.name for n in cluster if n.internal in hops), None)):
         why = f"leads to {other}; {wanted.worker} was not read, so whose pods these are is not known"
@@ -248,10 +250,10 @@ def _where_it_leads(route: Route, wanted: Wanted, cluster: Cluster) -> str:
     return f"leads to an address that no node has: {describe(route)}; was {wanted.worker} rebuilt?"
 
 
-def _why_kept(route: Route, held: Held) -> str:
+def _why_kept(route: Route, persisted: Persisted) -> str:
     if route.is_tagged:
         return "ours already"
-    if (place := held.get((route.prefix, route.gateway))) is not None:
+    if (place := persisted.get((route.prefix, route.gateway))) is not None:
         return f"ours already, from {place}"
     return f"right as it is (proto {route.protocol})"
 

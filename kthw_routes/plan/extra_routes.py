@@ -13,14 +13,14 @@ from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, Route, by_prefix
 from kthw_routes.iproute2.edits import NO_EDIT, Edit, give_back, take_away
 from kthw_routes.options import Options
-from kthw_routes.persistence.managers import Held
+from kthw_routes.persistence.managers import Persisted
 from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, ChangeKind, RouteChange, describe
 
 _Hop = IPv4Address | None
 """A next hop; None for an on-link route."""
 
 
-def routed_away(node: Node, facts: HostFacts) -> Route | None:
+def overridden_by(node: Node, facts: HostFacts) -> Route | None:
     """The first route that leads the node's own pods away."""
     if node.pod_cidr is None:
         return None
@@ -28,7 +28,12 @@ def routed_away(node: Node, facts: HostFacts) -> Route | None:
 
 
 def rows(
-    cluster: Cluster, node: Node, facts: HostFacts, wanted: Collection[IPv4Network], held: Held, options: Options
+    cluster: Cluster,
+    node: Node,
+    facts: HostFacts,
+    wanted: Collection[IPv4Network],
+    persisted: Persisted,
+    options: Options,
 ) -> list[RouteChange]:
     """The routes in the cluster CIDR that are neither wanted nor the node's own, a row per prefix."""
     owners = _Owners(cluster)
@@ -41,22 +46,27 @@ def rows(
         if node.pod_cidr is not None and prefix.subnet_of(node.pod_cidr):
             found.append(_own_cidr_row(node, prefix, has, facts, options))
             continue
-        row = _row(owners, node, has, [r for r in has if r.is_tagged or (prefix, r.gateway) in held], options)
-        robbed = owners.around(prefix) if row.kind is ChangeKind.FOREIGN else ""
-        if robbed and robbed != node.name:
-            row = replace(row, reason=f"a part of {robbed}'s pod CIDR, led elsewhere: {describe(has[0])}")
+        row = _row(owners, node, has, [r for r in has if r.is_tagged or (prefix, r.gateway) in persisted], options)
+        overridden = owners.around(prefix) if row.kind is ChangeKind.FOREIGN else ""
+        if overridden and overridden != node.name:
+            row = replace(row, reason=f"a part of {overridden}'s pod CIDR, led elsewhere: {describe(has[0])}")
         found.append(row)
     return found
 
 
 def rows_of_files(
-    cluster: Cluster, node: Node, facts: HostFacts, wanted: Collection[IPv4Network], held: Held, options: Options
+    cluster: Cluster,
+    node: Node,
+    facts: HostFacts,
+    wanted: Collection[IPv4Network],
+    persisted: Persisted,
+    options: Options,
 ) -> list[RouteChange]:
     """What only files of ours hold, and nobody wants: the next boot would bring it back."""
     there = {*wanted, *(r.prefix for r in facts.routes)}
     owners = _Owners(cluster)
     found: list[RouteChange] = []
-    for (prefix, hop), place in held.items():
+    for (prefix, hop), place in persisted.items():
         owner = owners.of(prefix)
         spare = owner is None or not options.routes_on.counts(node)
         if prefix in there or not prefix.subnet_of(cluster.cidr) or not spare:
@@ -65,8 +75,8 @@ def rows_of_files(
             continue
         marked = (node.name, prefix) in options.marked
         goes = f"goes from there ({'marked' if marked else '--prune'})"
-        fate = goes if marked or options.prune else _how_it_goes(owner)
-        why = f"in {place} only; {_why_stale(owner)}; {fate}"
+        rollback = goes if marked or options.prune else _how_it_goes(owner)
+        why = f"in {place} only; {_why_stale(owner)}; {rollback}"
         found.append(RouteChange(ChangeKind.STALE, prefix, owner, None, (), why))
         there.add(prefix)  # a row per prefix, however many next hops are held
     return found
@@ -83,7 +93,12 @@ def _how_it_goes(owner: str | None) -> str:
 
 
 def drops(
-    cluster: Cluster, node: Node, facts: HostFacts, held: Held, changes: Sequence[RouteChange], options: Options
+    cluster: Cluster,
+    node: Node,
+    facts: HostFacts,
+    persisted: Persisted,
+    changes: Sequence[RouteChange],
+    options: Options,
 ) -> Callable[[IPv4Network], bool]:
     """Which prefixes that a file of ours holds, beside the wanted ones, go from it.
 
@@ -92,7 +107,7 @@ def drops(
     the node has an address in.
     """
     owners, table, in_files = _Owners(cluster), by_prefix(facts.routes), defaultdict[IPv4Network, list[_Hop]](list)
-    for prefix, hop in held:
+    for prefix, hop in persisted:
         in_files[prefix].append(hop)
     never = {row.prefix for row in changes if row.kind is ChangeKind.FOREIGN and row.next_hop is not None}
 

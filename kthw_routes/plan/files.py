@@ -16,7 +16,7 @@ from kthw_routes.options import Options
 from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import MODULES, NAMES, files_of
-from kthw_routes.persistence.model import Choice, HeldRoute, Manager, Persist
+from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
 from kthw_routes.persistence.text import content, heading
 from kthw_routes.plan.changes import ChangeKind, FileChange
 
@@ -42,7 +42,7 @@ class FilesPlan:
 def of_host(
     node: Node,
     facts: HostFacts,
-    wanted: Sequence[HeldRoute],
+    wanted: Sequence[PersistedRoute],
     drops: Callable[[IPv4Network], bool],
     options: Options,
 ) -> FilesPlan:
@@ -76,7 +76,7 @@ class _Holding:
     """What should be held on one host: the wanted routes, and what else its files hold and nobody asked to drop."""
 
     facts: HostFacts
-    wanted: tuple[HeldRoute, ...]
+    wanted: tuple[PersistedRoute, ...]
     drops: Callable[[IPv4Network], bool]
     prune: bool = False
 
@@ -84,40 +84,40 @@ class _Holding:
     def network(self) -> NetworkSetup:
         return self.facts.network
 
-    def kept(self, manager: Manager) -> tuple[HeldRoute, ...]:
+    def kept(self, manager: Manager) -> tuple[PersistedRoute, ...]:
         """The routes beside the wanted ones that stay in the files of one manager."""
         prefixes = {route.prefix for route in self.wanted}
         return tuple(
             replace(route, device=self.facts.device_towards(route.next_hop) or route.device)
             for file in files_of(manager, self.network)
-            for route in MODULES[manager].entries(file, self.network)
+            for route in MODULES[manager].parse(file, self.network)
             if route.prefix not in prefixes and not self.drops(route.prefix)
         )
 
-    def reachable(self, manager: Manager) -> tuple[HeldRoute, ...]:
+    def reachable(self, manager: Manager) -> tuple[PersistedRoute, ...]:
         """Those of them with a next hop that this host reaches: no other is written into a file that had it not."""
         return tuple(r for r in self.kept(manager) if self.facts.device_towards(r.next_hop) is not None)
 
-    def brought_to(self, manager: Manager) -> tuple[HeldRoute, ...]:
+    def brought_to(self, manager: Manager) -> tuple[PersistedRoute, ...]:
         """What stays beside the wanted routes where one manager takes all: of a prefix held twice, its own."""
         own = self.kept(manager)
         seen = {route.prefix for route in own}
-        moved: list[HeldRoute] = []
+        moved: list[PersistedRoute] = []
         for route in (r for other in Manager if other is not manager for r in self.reachable(other)):
             if route.prefix not in seen:
                 seen.add(route.prefix)
                 moved.append(route)
         return self.fitting(manager, (*own, *moved))
 
-    def fitting(self, manager: Manager, routes: Iterable[HeldRoute]) -> tuple[HeldRoute, ...]:
+    def fitting(self, manager: Manager, routes: Iterable[PersistedRoute]) -> tuple[PersistedRoute, ...]:
         """Those of the routes that this manager can hold."""
-        return tuple(r for r in routes if not MODULES[manager].why_not([r.device], self.network))
+        return tuple(r for r in routes if not MODULES[manager].unsupported_reason([r.device], self.network))
 
 
 def _brought_to(manager: Manager, holding: _Holding) -> list[FileChange]:
     """The rows where one manager is to hold the routes, and no other."""
     network = holding.network
-    after = MODULES[manager].files((*holding.wanted, *holding.brought_to(manager)), network)
+    after = MODULES[manager].render((*holding.wanted, *holding.brought_to(manager)), network)
     rows = [_written(file, network) for file in after]
     for other in Manager:
         why = f"{NAMES[manager]} holds the routes" if other is not manager else "no route leads through it any more"
@@ -157,12 +157,12 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
     if not routes:
         return [_removed(file, "no route is left to hold") for file in standing]
     fitting = holding.fitting(manager, routes)
-    after = {file.path: file for file in module.files(fitting, network)}
+    after = {file.path: file for file in module.render(fitting, network)}
     rows: list[FileChange] = []
     for file in standing:
         # Without the batch nothing of the unit holds a route, but the timer still tries to.
-        should_hold = module.entries(file) or (manager is Manager.UNIT and network.file(unit.BATCH) is None)
-        unread = module.why_unread(file, network) if should_hold else ""
+        should_hold = module.parse(file) or (manager is Manager.UNIT and network.file(unit.BATCH) is None)
+        unread = module.ignored_reason(file, network) if should_hold else ""
         target = after.get(file.path)
         if target is not None and (wrong := _wrong(manager, file, target, network)):
             rows.append(_change(ChangeKind.REPLACE, target, file, wrong))
@@ -170,8 +170,8 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
             rows.append(_change(ChangeKind.STALE, file, file, f"this host does not read it: {unread}"))
         elif target is None and len(fitting) == len(routes):
             rows.append(_removed(file, "no route leads through it any more"))
-        elif target is None and module.entries(file):
-            problem = module.why_not([route.device for route in routes], network)
+        elif target is None and module.parse(file):
+            problem = module.unsupported_reason([route.device for route in routes], network)
             rows.append(_change(ChangeKind.STALE, file, file, f"it cannot be kept right: {problem}"))
         else:
             rows.append(_change(ChangeKind.KEEP, file, file, "holds the routes over a reboot"))
@@ -180,7 +180,7 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
 
 def _is_strange(manager: Manager, file: HostFile) -> bool:
     """Whether a file that should hold routes holds none that is understood."""
-    return file.path not in (unit.SERVICE, unit.TIMER) and not MODULES[manager].entries(file)
+    return file.path not in (unit.SERVICE, unit.TIMER) and not MODULES[manager].parse(file)
 
 
 def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkSetup) -> str:
@@ -189,7 +189,7 @@ def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkS
     Comments, and the order of the routes, are no matter. The interface is: the scripts go by its name.
     """
     module = MODULES[manager]
-    holds, should = set(module.entries(file, network)), set(module.entries(target, network))
+    holds, should = set(module.parse(file, network)), set(module.parse(target, network))
     if {(r.prefix, r.next_hop) for r in holds} != {(r.prefix, r.next_hop) for r in should}:
         return "holds other routes than it should"
     if holds != should:

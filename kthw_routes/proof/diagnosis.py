@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.plan.changes import describe
 from kthw_routes.proof import diagnosis
-from kthw_routes.proof.readings import Evidence, PairReading, Proof, Verdict
+from kthw_routes.proof.readings import Evidence, ForwardingCheck, PairReading, Proof
 
 
 class Layer(StrEnum):
@@ -31,7 +31,7 @@ class Diagnosis:
     layer: Layer
     sentence: str
     next_step: str
-    culprit: str = ""
+    host: str = ""
     """The host on which it lies, where that may be either end."""
 
 
@@ -89,10 +89,10 @@ def _by_counters(pair: PairReading, astray_back: str, seen: str, capture: str) -
     arrived = pair.at_target.requests_in if pair.at_target else None
     replied = pair.at_target.replies_out if pair.at_target else None
     if arrived == 0:
-        walls = f"a firewall (on {a} and {b} too: FORWARD)" if pair.evidence is Evidence.POD else "a firewall"
+        firewalls = f"a firewall (on {a} and {b} too: FORWARD)" if pair.evidence is Evidence.POD else "a firewall"
         return Diagnosis(
             Layer.NETWORK_OUT,
-            f"{seen} What lies between drops packets with pod addresses: the provider's filter, or {walls}.",
+            f"{seen} What lies between drops packets with pod addresses: the provider's filter, or {firewalls}.",
             f"On {b}: {capture}",
         )
     if arrived and replied == 0:
@@ -108,7 +108,7 @@ def _by_counters(pair: PairReading, astray_back: str, seen: str, capture: str) -
     return Diagnosis(Layer.UNKNOWN, seen or pair.words or "No answer came.", f"On {b}: {capture}")
 
 
-def of_verdict(verdict: Verdict, facts: HostFacts | None = None) -> str:
+def of_verdict(verdict: ForwardingCheck, facts: HostFacts | None = None) -> str:
     """What a forwarding verdict that says no means.
 
     The kernel has the same words for several causes (measured): forwarding off and an `unreachable` route, the
@@ -190,9 +190,9 @@ def _cut_off(proof: Proof, pair: PairReading) -> str:
     """The end, if any, whose table leads the very pod of this pair away. What is local to a host is not led by it."""
     for name, address in ((pair.source, pair.source_address), (pair.target, pair.target_address)):
         host, facts = proof.plan.host(name), proof.facts.get(name)
-        if host is None or facts is None or host.own_cidr_routed_away is None or address is None:
+        if host is None or facts is None or host.own_cidr_overridden_by is None or address is None:
             continue
-        if any(pod.address == address for pod in facts.pods) and _best(facts, address) == host.own_cidr_routed_away:
+        if any(pod.address == address for pod in facts.pods) and _best(facts, address) == host.own_cidr_overridden_by:
             return name
     return ""
 

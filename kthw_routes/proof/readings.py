@@ -95,7 +95,7 @@ class PairReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ForwardingCheck:
     """What one worker's kernel would do with a packet for another worker's pods."""
 
     source: str
@@ -112,7 +112,7 @@ class Proof:
 
     plan: Plan
     """What would still have to be done, from the tables as they are now."""
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ForwardingCheck, ...]
     pairs: tuple[PairReading, ...]
     unread: tuple[str, ...] = ()
     """Sentences about hosts that could not be looked at."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from kthw_routes import rollback as switch
+from kthw_routes import rollback as rollback
 from kthw_routes.cluster import Cluster, Node, PodCidrSource, Role, Selection
 from kthw_routes.errors import UsageError
 from kthw_routes.events import HostState, now
@@ -21,7 +21,7 @@ from kthw_routes.options import AS_USUAL, HOST_KEY_MODES, SshOptions
 from kthw_routes.record.journal import EARLIEST, LATEST, Journal, UnreadableJournal, read_journal
 from kthw_routes.record.json_values import Unfit, Value, parse
 from kthw_routes.record.run import MAX_PLAN_BYTES, RUN_NAME, Place, place_of
-from kthw_routes.rollback import Fate, Switch
+from kthw_routes.rollback import Rollback, RollbackState
 from kthw_routes.sanitize import clean_line
 from kthw_routes.ssh.config import parse_endpoint
 
@@ -149,14 +149,19 @@ class Runs(Sequence[PastRun]):
         elif run.unfinished:
             words = f"not done on {', '.join(run.unfinished)}"
         partly = [h for h in run.hosts if h in undone]
-        by_hosts = switch.words({h: one for h, one in self.switches(run).items() if h not in undone}, now())
+        by_hosts = rollback.words({h: one for h, one in self.rollbacks(run).items() if h not in undone}, now())
         return "; ".join((words, *by_hosts, *([f"undone on {', '.join(partly)}"] if partly else ())))
 
-    def switches(self, run: PastRun) -> Mapping[str, Switch]:
+    def rollbacks(self, run: PastRun) -> Mapping[str, Rollback]:
         """Host -> the switch by which it takes this run's changes back by itself, or would have."""
-        kept = {host for other in self._runs for host, off in other.journal.called_off if off == run.id}
-        switches = run.journal.switches.items()
-        return {h: replace(one, fate=Fate.KEPT) if h in kept and one.fate is Fate.ARMED else one for h, one in switches}
+        kept = {host for other in self._runs for host, off in other.journal.cancelled if off == run.id}
+        rollbacks = run.journal.rollbacks.items()
+        return {
+            h: replace(one, rollback=RollbackState.CONFIRMED)
+            if h in kept and one.rollback is RollbackState.PENDING
+            else one
+            for h, one in rollbacks
+        }
 
     def newest(self, before: PastRun | None = None) -> PastRun | None:
         """What `undo` comes to where no run is named: the newest that changed something and is not undone.

@@ -1,7 +1,7 @@
 """A journal's record of one host: what was, what is done, how it is taken back. On disk before anything is changed.
 
 It holds all that taking a run back needs, so that this works after a crash in the middle of the run. No code
-reads its `table`, `undo`, `leftovers` and `switches`: these are for whoever has to mend a host by hand.
+reads its `table`, `undo`, `leftovers` and `rollbacks`: these are for whoever has to mend a host by hand.
 """
 
 import base64
@@ -21,7 +21,7 @@ from kthw_routes.record.json_facts import Json, route_from_json, route_json
 from kthw_routes.record.json_plan import name_json
 from kthw_routes.record.json_values import Unfit, Value, parse
 from kthw_routes.record.run import MAX_JOURNAL_BYTES
-from kthw_routes.rollback import Fate, Switch
+from kthw_routes.rollback import Rollback, RollbackState
 from kthw_routes.sanitize import clean_line
 
 
@@ -49,7 +49,7 @@ def host_record(todo: HostPlan, facts: HostFacts) -> Json:
         ],
         "files": [_file(f, facts) for f in todo.files if f.kind.is_change],
         "leftovers": [str(x.path) for x in todo.leftovers],
-        "switches": list(todo.switches),
+        "switches": list(todo.rollbacks),
     }
     if todo.hosts_file is not None and not todo.hosts_file.is_empty:
         record["etc_hosts"] = {
@@ -145,9 +145,9 @@ class Journal:
     """Host -> the word for how it ended. Hosts that were under way when the run broke off are not among them."""
     failed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Host -> the rows that failed there."""
-    switches: Mapping[str, Switch] = field(default_factory=dict)
+    rollbacks: Mapping[str, Rollback] = field(default_factory=dict)
     """Host -> what is known of the switch by which it takes the changes back by itself; empty without one."""
-    called_off: frozenset[tuple[str, str]] = frozenset()
+    cancelled: frozenset[tuple[str, str]] = frozenset()
     """(host, run): the earlier runs whose changes the host was told not to take back by itself any more."""
     is_closed: bool = False
     """Whether the run came to its end."""
@@ -190,8 +190,8 @@ class _Reading:
     records: list[HostRecord] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
     failed: dict[str, frozenset[str]] = field(default_factory=dict)
-    switches: dict[str, Switch] = field(default_factory=dict)
-    called_off: set[tuple[str, str]] = field(default_factory=set)
+    rollbacks: dict[str, Rollback] = field(default_factory=dict)
+    cancelled: set[tuple[str, str]] = field(default_factory=set)
     is_closed: bool = False
     left: frozenset[str] = frozenset()
 
@@ -208,9 +208,9 @@ class _Reading:
             self.failed[host] = _failed(entry)
         elif "dead_man" in entry:
             host = entry["host"].text()
-            self.switches[host] = _switch(entry, self.switches.get(host))
+            self.rollbacks[host] = _rollback(entry, self.rollbacks.get(host))
         elif "called_off" in entry:
-            self.called_off.add((entry["host"].text(), entry["called_off"].text()))
+            self.cancelled.add((entry["host"].text(), entry["called_off"].text()))
         elif "do" in entry:
             record = host_of(entry)
             self.records.append(record)
@@ -219,9 +219,9 @@ class _Reading:
     @property
     def whole(self) -> Journal:
         """All of them together."""
-        called_off = frozenset(self.called_off)
+        cancelled = frozenset(self.cancelled)
         return Journal(
-            tuple(self.records), self.states, self.failed, self.switches, called_off, self.is_closed, self.left
+            tuple(self.records), self.states, self.failed, self.rollbacks, cancelled, self.is_closed, self.left
         )
 
 
@@ -235,9 +235,9 @@ def _failed(entry: Value) -> frozenset[str]:
     return frozenset(row for row, _ in rows.members())
 
 
-def _switch(entry: Value, before: Switch | None) -> Switch:
+def _rollback(entry: Value, before: Rollback | None) -> Rollback:
     at = entry.get("fires_at")
-    return Switch(entry["dead_man"].choice(Fate), _moment(at) if at else before.fires_at if before else None)
+    return Rollback(entry["dead_man"].choice(RollbackState), _moment(at) if at else before.fires_at if before else None)
 
 
 def _moment(value: Value) -> datetime:

@@ -100,7 +100,7 @@ def network_json(network: NetworkSetup) -> Json:
         "timer_active": network.timer_is_active,
         "etc_hosts_template": _file(template) if template is not None else None,
         "leftovers": [str(path) for path in network.leftovers],
-        "switches": list(network.switches),
+        "switches": list(network.rollbacks),
     }
 
 

@@ -20,7 +20,7 @@ from kthw_routes.findings.model import Finding
 from kthw_routes.persistence.model import Choice
 from kthw_routes.plan import codes
 from kthw_routes.plan.changes import FileChange, HostPlan, NameChange, Plan, RouteChange
-from kthw_routes.proof.readings import Counters, PairReading, Proof, Verdict
+from kthw_routes.proof.readings import Counters, ForwardingCheck, PairReading, Proof
 from kthw_routes.record.json_facts import Json, facts_json, route_json
 from kthw_routes.sanitize import clean
 
@@ -82,8 +82,8 @@ def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) ->
         "persistence": _choice(host.persistence) if host.persistence else None,
         "forwarding": host.forwarding,
         "leftovers": [str(x.path) for x in host.leftovers],
-        "switches": list(host.switches),
-        "own_pod_cidr_routed_away": route_json(host.own_cidr_routed_away) if host.own_cidr_routed_away else None,
+        "switches": list(host.rollbacks),
+        "own_pod_cidr_routed_away": route_json(host.own_cidr_overridden_by) if host.own_cidr_overridden_by else None,
         "inverse": [str(c) for c in host.inverse],
     }
 
@@ -155,7 +155,7 @@ def proof_json(proof: Proof) -> Json:
     }
 
 
-def _verdict(verdict: Verdict) -> Json:
+def _verdict(verdict: ForwardingCheck) -> Json:
     return {
         "from": verdict.source,
         "to": verdict.target,

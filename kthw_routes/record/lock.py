@@ -23,13 +23,13 @@ class ClusterLock:
     Per node, so that two runs that see the cluster differently (one found a worker more) still exclude each other.
     """
 
-    _MOST: Final = 64
+    _MAX: Final = 64
     """So many nodes are locked, by name; in a larger cluster these stand for all."""
 
     def __init__(self, state: Path, nodes: Iterable[str]) -> None:
         """`nodes`: a word for each node, such as its name and address; their order is no matter. Raises RecordError."""
         folder = make_private(make_private(state) / "locks")
-        digests = (hashlib.sha256(node.encode()).hexdigest()[:16] for node in sorted(nodes)[: self._MOST])
+        digests = (hashlib.sha256(node.encode()).hexdigest()[:16] for node in sorted(nodes)[: self._MAX])
         self._paths = [folder / f"{digest}.lock" for digest in digests]
         self._held: list[int] = []
 

@@ -59,7 +59,7 @@ def _host(host: HostPlan) -> Iterator[str]:
         yield f"- replace `net.ipv4.ip_forward`: is {int(not host.forwarding)}, becomes {int(host.forwarding)}"
     for left in host.leftovers:
         yield f"- remove `{left.path}`: a run that was killed left it"
-    for run in host.switches:
+    for run in host.rollbacks:
         yield f"- remove the timed undo of run {inline(run)}: what it did stays"
     if host.is_empty:
         yield "- nothing to do"

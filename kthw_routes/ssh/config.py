@@ -22,7 +22,7 @@ DEFAULT_PORT: Final = 22
 DEFAULT_USER: Final = "root"
 SYSTEM_CONFIG: Final = Path("/etc/ssh/ssh_config")
 """What counts after the person's own configuration, unless one was named with -F; as with ssh."""
-_LONGEST_CHAIN: Final = 8
+_MAX_CHAIN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class SshConfig:
         chain: list[Resolved] = []
         for index, text in enumerate(expand(value, tokens)[0].split(",")):
             jump = parse_endpoint(text)
-            if jump.host in seen or len(seen) > _LONGEST_CHAIN:
+            if jump.host in seen or len(seen) > _MAX_CHAIN:
                 raise UsageError(
                     clean_line(f"The SSH configuration's ProxyJump for {seen[0]} leads in a circle ({jump.host})."),
                     "Give the jump host a block of its own with `ProxyJump none`.",

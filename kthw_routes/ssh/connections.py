@@ -111,7 +111,7 @@ class SshConnections:
         self._access.keys.forget_refusals()
         self._access.sudo.forget_refusal()
 
-    def settle_privilege(self, session: Session) -> None:
+    def detect_privilege(self, session: Session) -> None:
         """Find out how root is reached there. Raises HostError."""
         if isinstance(session, SshSession):
             probe_privilege(session)

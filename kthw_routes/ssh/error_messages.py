@@ -16,11 +16,11 @@ from kthw_routes.ssh.errors import (
     CommandRefused,
     CommandTimedOut,
     ConnectionLost,
+    ConnectionRefused,
     ConnectTimedOut,
     HostError,
     KeyRejected,
     NotSsh,
-    Refused,
     Unreachable,
 )
 from kthw_routes.ssh.transport import NoCommonAlgorithm
@@ -56,7 +56,7 @@ def connect_fault(node: str, target: Resolved, error: BaseException, timeout: fl
                 "Is the node running, and is this its address? A firewall that drops SSH looks the same.",
             )
         case ConnectionRefusedError():
-            return Refused(
+            return ConnectionRefused(
                 node,
                 f"{where} refuses the connection: nothing listens on that port.",
                 "Is sshd running there? Another port: --port.",

@@ -26,7 +26,7 @@ class Unreachable(CannotConnect):
     """No route to the host, or its name does not resolve."""
 
 
-class Refused(CannotConnect):
+class ConnectionRefused(CannotConnect):
     """The host answers, but nothing listens on the port."""
 
 

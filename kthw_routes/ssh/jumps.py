@@ -10,7 +10,7 @@ import paramiko
 from kthw_routes.ssh.config import Resolved
 from kthw_routes.ssh.transport import JumpSocket
 
-MOST_OPENS: Final = 16
+MAX_OPENS: Final = 16
 """Hosts that are connected to at once through one jump host."""
 
 LogIn = Callable[[Resolved, tuple[Resolved, ...]], paramiko.SSHClient]
@@ -22,7 +22,7 @@ class Jump:
     """The last host of a chain of jump hosts."""
 
     chain: tuple[Resolved, ...]
-    slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MOST_OPENS))
+    slots: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(MAX_OPENS))
     """One is held by each host that is being connected to through this one."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _client: paramiko.SSHClient | None = None

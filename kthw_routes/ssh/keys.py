@@ -18,7 +18,7 @@ from kthw_routes.ssh.errors import KeyUnusable, PassphraseNeeded
 from kthw_routes.ssh.key_files import is_encrypted, is_public, parse, private_bytes, public_halves
 from kthw_routes.ssh.session import Asker
 
-MOST_KEYS: Final = 5
+MAX_KEYS: Final = 5
 """Keys offered to one host; OpenSSH hangs up at the sixth failure (MaxAuthTries)."""
 KUBERNETES_KEY: Final = Path("kubernetes.ed25519")
 """The key that Kubernetes The Hard Way makes; taken where it lies in the current folder."""
@@ -99,7 +99,7 @@ class Keys:
             return
         files = None if identity_files is None else tuple(identity_files)
         for count, key in enumerate(self._searched(node, files, identities_only, agent)):
-            if count == MOST_KEYS:
+            if count == MAX_KEYS:
                 return
             yield key
 

@@ -36,7 +36,7 @@ class HostKeyMode(StrEnum):
     OFF = "off"  # taken, and not recorded
 
 
-class Verdict(StrEnum):
+class HostKeyStatus(StrEnum):
     """What the files say of a presented key."""
 
     KNOWN = "known"
@@ -66,10 +66,10 @@ class KnownKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class HostKeyMatch:
     """A verdict, and the line that it rests on (None where it is unknown)."""
 
-    verdict: Verdict
+    verdict: HostKeyStatus
     line: KnownKey | None = None
     is_new: bool = False
     """Whether the key was added in this run."""
@@ -92,7 +92,7 @@ class KnownHosts:
         found = [line.type for line in self._of(name, also) if not line.revoked]
         return tuple(dict.fromkeys(found))
 
-    def look_up(self, name: str, key_type: str, blob: bytes, also: Sequence[Path] | None = None) -> Reading:
+    def look_up(self, name: str, key_type: str, blob: bytes, also: Sequence[Path] | None = None) -> HostKeyMatch:
         """What the files say of the key that the host `name` presents.
 
         `also` replaces the files of others for this one host (an SSH configuration may name its own). A host of
@@ -103,13 +103,13 @@ class KnownHosts:
         lines = self._of(name, also)
         same = [line for line in lines if line.type == key_type and line.blob == blob]
         if revoked := [line for line in same if line.revoked]:
-            return Reading(Verdict.REVOKED, revoked[0])
+            return HostKeyMatch(HostKeyStatus.REVOKED, revoked[0])
         if same:
-            return Reading(Verdict.KNOWN, same[0], is_new=same[0] in self._added)
+            return HostKeyMatch(HostKeyStatus.KNOWN, same[0], is_new=same[0] in self._added)
         others = sorted((line for line in lines if not line.revoked), key=lambda line: line.type != key_type)
-        return Reading(Verdict.CHANGED, others[0]) if others else Reading(Verdict.UNKNOWN)
+        return HostKeyMatch(HostKeyStatus.CHANGED, others[0]) if others else HostKeyMatch(HostKeyStatus.UNKNOWN)
 
-    def add(self, name: str, key_type: str, blob: bytes) -> Reading:
+    def add(self, name: str, key_type: str, blob: bytes) -> HostKeyMatch:
         """Trust this key of the host `name` from now on: append one line to our file, on disk when it returns.
 
         Returns:
@@ -122,14 +122,14 @@ class KnownHosts:
         with self._lock:
             if self.file is None:
                 self._added.append(line)
-                return Reading(Verdict.KNOWN, line, is_new=True)
+                return HostKeyMatch(HostKeyStatus.KNOWN, line, is_new=True)
             meantime = _append(self.file, line)
             self._lines[self.file] = meantime
             ours = [k for k in meantime if k.is_for(name)]
             if not any(k.type == key_type and k.blob == blob for k in ours):
-                return Reading(Verdict.CHANGED, ours[0])
+                return HostKeyMatch(HostKeyStatus.CHANGED, ours[0])
             self._added.append(line)
-            return Reading(Verdict.KNOWN, line, is_new=True)
+            return HostKeyMatch(HostKeyStatus.KNOWN, line, is_new=True)
 
     def forget(self, name: str) -> None:
         """Forget the keys of a host that was rebuilt: in our file for good, in those of others for this run.

@@ -12,8 +12,8 @@ from kthw_routes.sanitize import clean_line
 from kthw_routes.ssh.agent import LoginKey
 from kthw_routes.ssh.config import Resolved
 from kthw_routes.ssh.errors import CannotConnect, HostKeyChanged, HostKeyUnknown, KeyRejected
-from kthw_routes.ssh.keys import MOST_KEYS, Key
-from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts, Reading, Verdict, fingerprint
+from kthw_routes.ssh.keys import MAX_KEYS, Key
+from kthw_routes.ssh.known_hosts import HostKeyMatch, HostKeyMode, HostKeyStatus, KnownHosts, fingerprint
 from kthw_routes.ssh.transport import LOGIN_TIMEOUT
 
 _SLICE: Final = 0.1
@@ -69,15 +69,15 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         """Decide. Raises HostKeyChanged or HostKeyUnknown."""
         target, name = self._target, self._target.known_as
         reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
-        if reading.verdict is Verdict.CHANGED and self._rebuilt is not None and self._node in self._rebuilt:
+        if reading.verdict is HostKeyStatus.CHANGED and self._rebuilt is not None and self._node in self._rebuilt:
             self._forget(name)
             self._rebuilt.discard(self._node)
             reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
-        if reading.verdict is Verdict.UNKNOWN and self._mode is HostKeyMode.ACCEPT_NEW:
+        if reading.verdict is HostKeyStatus.UNKNOWN and self._mode is HostKeyMode.ACCEPT_NEW:
             reading = self._recorded(name, key_type, blob)
         new = fingerprint(blob)
         before = self._seen.get(name)
-        if reading.verdict is Verdict.REVOKED and reading.line:
+        if reading.verdict is HostKeyStatus.REVOKED and reading.line:
             raise HostKeyChanged(
                 self._node,
                 f"the key of {target} is marked as revoked in {reading.line.file}.",
@@ -85,7 +85,7 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
                 old=new,
                 new=new,
             )
-        if reading.verdict is Verdict.CHANGED and reading.line:
+        if reading.verdict is HostKeyStatus.CHANGED and reading.line:
             line = reading.line
             cure = f"run: ssh-keygen -R '{name}' -f '{line.file}'"
             if self._rebuilt is not None:
@@ -93,7 +93,7 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
             raise self._changed(fingerprint(line.blob), new, cure)
         if before is not None and before != blob:
             raise self._changed(fingerprint(before), new, "start again")
-        if reading.verdict is Verdict.UNKNOWN and self._mode in (HostKeyMode.ASK, HostKeyMode.STRICT):
+        if reading.verdict is HostKeyStatus.UNKNOWN and self._mode in (HostKeyMode.ASK, HostKeyMode.STRICT):
             raise self._unknown(key_type, blob)
         self._seen[name] = blob
         self.key = HostKey(clean_line(key_type), new, is_new=reading.is_new)
@@ -105,7 +105,7 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
             raise self._unwritable(error) from error
         self._seen.pop(name, None)
 
-    def _recorded(self, name: str, key_type: str, blob: bytes) -> Reading:
+    def _recorded(self, name: str, key_type: str, blob: bytes) -> HostKeyMatch:
         try:
             return self._known.add(name, key_type, blob)
         except OSError as error:
@@ -210,7 +210,7 @@ class KeysInTurn:
             self._node,
             f"{who} accepted none of the keys offered: {', '.join(offered)}.",
             "Is the public key in that user's ~/.ssh/authorized_keys there? Another key: -i FILE; another user: --user."
-            + (f" Only {MOST_KEYS} keys are tried: name the right one." if len(offered) == MOST_KEYS else "")
+            + (f" Only {MAX_KEYS} keys are tried: name the right one." if len(offered) == MAX_KEYS else "")
             + fault,
         )
 

@@ -28,7 +28,7 @@ KEEPALIVE: Final = 15
 UNANSWERED: Final = 20.0
 """Seconds that sent bytes may stay unacknowledged before the kernel gives the connection up."""
 _SLICE: Final = 0.05
-_LONGEST_PAUSE: Final = 0.5
+_MAX_PAUSE: Final = 0.5
 """Seconds between two attempts to open a channel that is refused."""
 
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -165,7 +165,7 @@ class QuietTransport(paramiko.Transport):
                     raise
                 # The close of the one before is what is waited for. A busy server frees it somewhat later.
                 self._wait_for_a_close(min(pause, left))
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(2 * pause, _MAX_PAUSE)
 
     def note_closed(self) -> None:
         """The server has closed a channel. Called by the transport's thread."""

@@ -15,7 +15,7 @@ from kthw_routes.sanitize import clean
 
 
 @dataclass(frozen=True, slots=True)
-class WayBack:
+class ManualUndo:
     """What takes back, on one host, what was sent to it; to be run there as root."""
 
     host: str
@@ -23,14 +23,14 @@ class WayBack:
     """All of it, to paste."""
 
 
-def ways_back(plan: Plan, outcomes: Mapping[str, HostOutcome]) -> tuple[WayBack, ...]:
+def manual_undo(plan: Plan, outcomes: Mapping[str, HostOutcome]) -> tuple[ManualUndo, ...]:
     """The way back for every host on which something was sent, or may have been."""
-    ways: list[WayBack] = []
+    ways: list[ManualUndo] = []
     for host in plan.hosts:
         outcome = outcomes.get(host.node)
         was_sent = outcome is not None and (outcome.changes_sent or outcome.state is HostState.NOT_CONFIRMED)
         if was_sent and (lines := _lines(host)):
-            ways.append(WayBack(host.node, lines))
+            ways.append(ManualUndo(host.node, lines))
     return tuple(ways)
 
 

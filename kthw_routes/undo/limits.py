@@ -57,7 +57,7 @@ class Limits:
                 return f"{prefix} belongs to the node's own pods"
         return ""
 
-    def held(self, prefix: IPv4Network) -> str:
+    def persisted(self, prefix: IPv4Network) -> str:
         """Why no file of ours holds a route of this prefix here."""
         if why := self._outside(prefix):
             return why
@@ -146,7 +146,7 @@ class Limits:
         written = FORWARDING_FILE if file.path == FORWARDING_FILE.path else managers.rewritten(file)
         if not lines or written is None or body(written.content) != lines:
             return "it wrote no file of this content"
-        return next((why for route in managers.entries(file) if (why := self.held(route.prefix))), "")
+        return next((why for route in managers.parse(file) if (why := self.persisted(route.prefix))), "")
 
 
 def _leads_away(route: Route) -> bool:

@@ -15,7 +15,7 @@ from kthw_routes.facts import HostFacts, HostFile, Route
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.hosts.paths import is_own
 from kthw_routes.iproute2.edits import NO_EDIT, become
-from kthw_routes.persistence.managers import Held, held_in
+from kthw_routes.persistence.managers import Persisted, persisted_in
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.plan.changes import (
     FORWARDING,
@@ -34,7 +34,7 @@ from kthw_routes.plan.etc_hosts import lines_with
 from kthw_routes.record.journal import HostRecord, Journal
 from kthw_routes.sanitize import clean_line
 from kthw_routes.undo.limits import REFUSED, Limits, refused
-from kthw_routes.undo.reverse_patch import take_back
+from kthw_routes.undo.reverse_patch import reverse
 
 REFUSAL: Final = "record-refused"
 """The code of the finding that something in the record was not taken back because of what it asks for."""
@@ -62,7 +62,7 @@ def planner(
         by = {row: run for (host, row), run in later.items() if host == node.name}
         limits = Limits(cluster, node, facts)
         files = _files(records, facts, by, limits)
-        now = _Now(facts, held_in(facts.network.files), _staying(files, facts, by))
+        now = _Now(facts, persisted_in(facts.network.files), _staying(files, facts, by))
         refused = journal.failed.get(node.name, frozenset())
         routes = tuple(
             _route(history, now, owners.get(history.prefix), by.get(str(history.prefix), ""), limits)
@@ -77,7 +77,7 @@ def planner(
             files=files,
             forwarding=_forwarding(records, facts, by),
             leftovers=(*(Leftover(path) for path in facts.network.leftovers), *_empty_folders(records, facts)),
-            switches=facts.network.switches,
+            rollbacks=facts.network.rollbacks,
         )
 
     return plan
@@ -123,9 +123,9 @@ class _Now:
     """What is read on a host now."""
 
     facts: HostFacts
-    held: Held
+    persisted: Persisted
     """What its files hold."""
-    staying: Held
+    staying: Persisted
     """What those of its files hold that stay though they are news since the run: they bring such a route back."""
 
 
@@ -165,8 +165,8 @@ def _histories(newest_first: Sequence[HostRecord], refused: frozenset[str]) -> l
 
 
 def _route(history: _History, now: _Now, owner: str | None, by: str, limits: Limits) -> RouteChange:
-    has, held = tuple(r for r in now.facts.routes if r.prefix == history.prefix), now.held
-    movable = [r for r in has if not r.is_kernel and _is_among(r, history.removed, held)]
+    has, persisted = tuple(r for r in now.facts.routes if r.prefix == history.prefix), now.persisted
+    movable = [r for r in has if not r.is_kernel and _is_among(r, history.removed, persisted)]
 
     def row(kind: ChangeKind, reason: str, wanted: tuple[Route, ...] | None = None) -> RouteChange:
         try:
@@ -177,16 +177,16 @@ def _route(history: _History, now: _Now, owner: str | None, by: str, limits: Lim
 
     if why := limits.routes(history.prefix, history.added, history.removed):
         return row(ChangeKind.FOREIGN, refused(why))
-    stranger = next((r for r in has if not _is_among(r, (*history.before, *history.added), held)), None)
+    stranger = next((r for r in has if not _is_among(r, (*history.before, *history.added), persisted)), None)
     if stranger is not None:
         return row(ChangeKind.FOREIGN, _changed_since(by, describe(stranger)))
-    added = [r for r in has if not _is_among(r, history.before, held)]
-    missing = [r for r in history.removed if not any(_is_same(r, h, held) for h in has)]
+    added = [r for r in has if not _is_among(r, history.before, persisted)]
+    missing = [r for r in history.removed if not any(_is_same(r, h, persisted) for h in has)]
     # The kernel's own route goes only where the route comes back whose place it took.
     going = [r for r in added if not r.is_kernel or any(_key(m) == _key(r) for m in missing)]
     if not going and not missing:
         return row(ChangeKind.KEEP, AS_BEFORE)
-    if not added and not history.refused and not _is_partly_removed(history, has, held):
+    if not added and not history.refused and not _is_partly_removed(history, has, persisted):
         gone = "what the run left there is gone since, by a reboot perhaps; left as it is"
         return row(ChangeKind.FOREIGN, gone)
     if by:
@@ -196,7 +196,7 @@ def _route(history: _History, now: _Now, owner: str | None, by: str, limits: Lim
     wanted = tuple(
         stands if stands is not None else route
         for route in history.before
-        for stands in [next((h for h in has if _is_same(route, h, held)), None)]
+        for stands in [next((h for h in has if _is_same(route, h, persisted)), None)]
         if stands is not None or route in missing
     )
     if not wanted:
@@ -206,17 +206,17 @@ def _route(history: _History, now: _Now, owner: str | None, by: str, limits: Lim
     return row(ChangeKind.REPLACE, f"before the run: {describe(wanted[0])}", wanted)
 
 
-def _is_partly_removed(history: _History, has: tuple[Route, ...], held: Held) -> bool:
+def _is_partly_removed(history: _History, has: tuple[Route, ...], persisted: Persisted) -> bool:
     """Whether the run only took routes away here, and all that it left is there still."""
     left = [r for r in history.before if not _is_among(r, history.removed)]
-    return not history.added and all(any(_is_same(r, h, held) for h in has) for r in left)
+    return not history.added and all(any(_is_same(r, h, persisted) for h in has) for r in left)
 
 
-def _is_among(route: Route, recorded: Sequence[Route], held: Held | None = None) -> bool:
-    return any(_is_same(r, route, held or {}) for r in recorded)
+def _is_among(route: Route, recorded: Sequence[Route], persisted: Persisted | None = None) -> bool:
+    return any(_is_same(r, route, persisted or {}) for r in recorded)
 
 
-def _is_same(recorded: Route, read: Route, held: Held) -> bool:
+def _is_same(recorded: Route, read: Route, persisted: Persisted) -> bool:
     """Whether what was recorded (as read then, or as sent: without the device) is what is read now."""
     one = (recorded.type, recorded.gateway, recorded.multipath, recorded.metric, recorded.tos)
     other = (read.type, read.gateway, read.multipath, read.metric, read.tos)
@@ -225,13 +225,13 @@ def _is_same(recorded: Route, read: Route, held: Held) -> bool:
     if recorded.device is not None and recorded.device != read.device:
         return False
     # netplan brings a route of ours back as `proto static`.
-    ours = recorded.is_tagged and _is_held(read, held)
+    ours = recorded.is_tagged and _is_persisted(read, persisted)
     return recorded.protocol == read.protocol or ours
 
 
-def _is_held(route: Route, held: Held) -> bool:
+def _is_persisted(route: Route, persisted: Persisted) -> bool:
     hop: IPv4Address | None = route.gateway
-    return (route.prefix, hop) in held
+    return (route.prefix, hop) in persisted
 
 
 def _key(route: Route) -> tuple[int, int]:
@@ -252,7 +252,7 @@ def _hosts_file(
     if now is None:
         why = facts.etc_hosts_problem or "there is no /etc/hosts that could be read"
         return None, f"{why}, so the workers' names in it are left as they are."
-    taken = take_back(now, *((e.before, e.after) for e in edits))
+    taken = reverse(now, *((e.before, e.after) for e in edits))
     back = taken.content
     names = dict.fromkeys(name for e in edits for name in e.names)
     if why := limits.names(now, back):
@@ -366,7 +366,7 @@ def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> File
         return row(kind, first.before, "as before the run")
     if now is None:
         return row(ChangeKind.FOREIGN, now, "it is not used any more; left as it is")
-    back = take_back(now, *((c.before or b"", c.after or b"") for c in newest_first))
+    back = reverse(now, *((c.before or b"", c.after or b"") for c in newest_first))
     if back.content != now and by:
         return row(ChangeKind.FOREIGN, now, _changed_since(by))
     if back.content != now:
@@ -376,7 +376,7 @@ def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> File
     return row(ChangeKind.KEEP, now, AS_BEFORE)
 
 
-def _staying(files: Sequence[FileChange], facts: HostFacts, by: Mapping[str, str]) -> Held:
+def _staying(files: Sequence[FileChange], facts: HostFacts, by: Mapping[str, str]) -> Persisted:
     """What is held by files that the run did not find so, and that stay: they were edited since, or a later run's.
 
     The unit's batch counts in any case where it stays: its timer would have the route back in seconds.
@@ -384,7 +384,7 @@ def _staying(files: Sequence[FileChange], facts: HostFacts, by: Mapping[str, str
     going = {f.path for f in files if f.kind.is_change}
     news = {f.path for f in files if f.kind is ChangeKind.FOREIGN} | {PurePosixPath(path) for path in by}
     news |= {BATCH} if facts.network.timer_is_enabled else set()
-    return held_in(f for f in facts.network.files if f.path in news - going)
+    return persisted_in(f for f in facts.network.files if f.path in news - going)
 
 
 def _empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Leftover, ...]:

@@ -15,7 +15,7 @@ _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
 
 @dataclass(frozen=True, slots=True)
-class TakenBack:
+class ReversePatch:
     """A file with an edit taken back as far as nobody changed the same lines since."""
 
     content: bytes
@@ -23,7 +23,7 @@ class TakenBack:
     """The lines of the edit that are left alone, because they or their neighbourhood are others by now."""
 
 
-def take_back(now: bytes, *edits: tuple[bytes, bytes]) -> TakenBack:
+def reverse(now: bytes, *edits: tuple[bytes, bytes]) -> ReversePatch:
     """`now` without these edits; every line that they did not write stays byte for byte.
 
     `edits`: what was before each and after it, the newest edit first. A part of an edit is taken back where its lines
@@ -31,26 +31,26 @@ def take_back(now: bytes, *edits: tuple[bytes, bytes]) -> TakenBack:
     once (the same lines stand there many times over), all is left alone.
     """
     if now == edits[-1][0]:
-        return TakenBack(now)
+        return ReversePatch(now)
     back = _all(now, edits)
     if back.content != now and _all(back.content, edits).content != back.content:
-        return TakenBack(now, tuple(line for _, after in edits for line in _lines(after)))
+        return ReversePatch(now, tuple(line for _, after in edits for line in _lines(after)))
     return back
 
 
-def _all(now: bytes, edits: Sequence[tuple[bytes, bytes]]) -> TakenBack:
+def _all(now: bytes, edits: Sequence[tuple[bytes, bytes]]) -> ReversePatch:
     left: tuple[bytes, ...] = ()
     for before, after in edits:
         taken = _one(now, before, after)
         now, left = taken.content, (*left, *taken.left)
-    return TakenBack(now, left)
+    return ReversePatch(now, left)
 
 
-def _one(now: bytes, before: bytes, after: bytes) -> TakenBack:
+def _one(now: bytes, before: bytes, after: bytes) -> ReversePatch:
     if now == after:
-        return TakenBack(before)
+        return ReversePatch(before)
     if now == before:
-        return TakenBack(now)
+        return ReversePatch(now)
     written, old, lines = _lines(after), _lines(before), _lines(now)
     place = _places(written, lines)
     swaps: list[tuple[int, int, list[bytes]]] = []
@@ -75,7 +75,7 @@ def _one(now: bytes, before: bytes, after: bytes) -> TakenBack:
                 swaps.append((start, start, back))
     for first, last, back in sorted(swaps, key=lambda s: s[:2], reverse=True):
         lines[first:last] = back
-    return TakenBack(_joined(lines), tuple(left))
+    return ReversePatch(_joined(lines), tuple(left))
 
 
 def _counted(lines: list[bytes]) -> Counter[bytes]:

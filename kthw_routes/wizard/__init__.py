@@ -29,10 +29,10 @@ def run_wizard(settings: Settings, lab: "EmbeddedLab | None" = None) -> ExitCode
         with ending:
             code = app.run()
     finally:
-        app.journey.close()
-    write_last_words(app.journey.last_words, is_ending=ending.has_begun)
+        app.controller.close()
+    write_last_words(app.controller.last_words, is_ending=ending.has_begun)
     if ending.has_begun:
         ending.leave()
     if code is None:
-        return ExitCode.FAILED if app.return_code else app.journey.exit_code
+        return ExitCode.FAILED if app.return_code else app.controller.exit_code
     return code

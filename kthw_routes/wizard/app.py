@@ -53,7 +53,7 @@ class WizardApp(App[ExitCode]):
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall"), (29, "-high")]
         self.jobs = Jobs()
         self.asker = WizardAsker(self._put_question)
-        self.journey = Controller(settings, lab, self.asker, self.jobs.emit)
+        self.controller = Controller(settings, lab, self.asker, self.jobs.emit)
         titles = tuple(step.title_word for step in STEPS)
         self.steps = tuple(step(self, titles, number) for number, step in enumerate(STEPS))
         self.here = 0
@@ -86,13 +86,13 @@ class WizardApp(App[ExitCode]):
         """The step that one is at, also while a dialog lies over it."""
         return self.steps[self.here]
 
-    def walk(self, by: int) -> None:
+    def go(self, by: int) -> None:
         """Go on (1) or back (-1), past steps in which there is nothing to do."""
         target = self.here + by
         while 0 <= target < len(self.steps) and self.steps[target].is_skipped:
             target += by
         if 0 <= target < len(self.steps):
-            self.run_worker(self._go_to(target), exclusive=True, group="walk")
+            self.run_worker(self._go_to(target), exclusive=True, group="go")
 
     async def _go_to(self, number: int) -> None:
         self.here = number
@@ -134,7 +134,7 @@ class WizardApp(App[ExitCode]):
         """After each tick. For tests, which wait for it instead of for time."""
 
     def _hear(self, event: Event) -> None:
-        self.journey.note(event)
+        self.controller.note(event)
         for step in self.steps:
             step.heard(event)
 
@@ -185,12 +185,12 @@ class WizardApp(App[ExitCode]):
     @property
     def is_why_open(self) -> bool:
         """Whether *Why?* is shown: as the person wants it, else where there is room beside the step."""
-        chosen = self.journey.choices.why_open
+        chosen = self.controller.choices.why_open
         return self.size.width >= 100 if chosen is None else chosen
 
     def action_why(self) -> None:
         """Open or close *Why?*."""
-        self.journey.choices.why_open = not self.is_why_open
+        self.controller.choices.why_open = not self.is_why_open
         self.redraw()
 
     def action_close_why(self) -> None:
@@ -253,7 +253,7 @@ class WizardApp(App[ExitCode]):
             return
         self._quitting = True
         running = self.step.is_changing_hosts
-        self.journey.stop(now=True)
+        self.controller.stop(now=True)
         self.asker.withdraw()
         if running:
             self.step.busy = "ending"
@@ -272,7 +272,7 @@ class WizardApp(App[ExitCode]):
             self._go()
 
     def _go(self) -> None:
-        self.exit(self.journey.exit_code)
+        self.exit(self.controller.exit_code)
 
     async def end(self) -> None:
         """Leave because of a signal; the work has ended."""

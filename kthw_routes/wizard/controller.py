@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError, UsageError
-from kthw_routes.events import Emit, Event, EventKind, Step
+from kthw_routes.events import Emit, Event, EventKind, Phase
 from kthw_routes.findings.model import Finding
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.options import Options, Settings
@@ -27,7 +27,7 @@ from kthw_routes.wizard.sources import Found, SourceLoader
 from kthw_routes.wizard.state import Choices, SourceChoice, SourceKind
 from kthw_routes.wizard.text import summaries as telling
 from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
-from kthw_routes.workflow.workflow import Walk
+from kthw_routes.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
@@ -49,7 +49,7 @@ class Looked:
 
 
 class Controller:
-    """Choices, results, and the `Walk` that does the work."""
+    """Choices, results, and the `Workflow` that does the work."""
 
     def __init__(self, settings: Settings, lab: "EmbeddedLab | None", asker: Asker, emit: Emit) -> None:
         """`lab`: the running practice lab where it is the only source offered; whoever gave it closes it too."""
@@ -76,7 +76,7 @@ class Controller:
         self.is_unrecorded = False
         """Whether it is the record, without which nothing can be taken back."""
         self._finished = False
-        self._ran: tuple[Walk, Report] | None = None
+        self._ran: tuple[Workflow, Report] | None = None
         """How the last run ended, as soon as it has, and where: for an end that the interface has no part in."""
         self._finishing = threading.Lock()
         self._is_ending = False
@@ -84,7 +84,7 @@ class Controller:
         self.host_findings: tuple[Finding, ...] = ()
         """All that there is to say after the hosts were read."""
         self._review: Review | None = None
-        self.commands: dict[Step, dict[str, list[str]]] = {}
+        self.commands: dict[Phase, dict[str, list[str]]] = {}
         """Step -> host -> the commands that were run there, as one would type them."""
 
     # --- the source ---
@@ -140,7 +140,7 @@ class Controller:
         self._end_run()
         old, self.found = self.found, found
         if old is not None:
-            old.walk.close()
+            old.workflow.close()
             old.close_connections()
         self.choices.cluster = found.discovery.cluster
         self.choices.acknowledged = frozenset()
@@ -212,10 +212,10 @@ class Controller:
     # --- the hosts ---
 
     @property
-    def walk(self) -> Walk:
+    def workflow(self) -> Workflow:
         """The steps' own functions. Raises AssertionError before the nodes were found."""
         assert self.found is not None, "no nodes were found yet"  # noqa: S101 - a fault of ours
-        return self.found.walk
+        return self.found.workflow
 
     @property
     def is_stale(self) -> bool:
@@ -234,7 +234,7 @@ class Controller:
                     raise Cancelled
                 self._heeded = stop
                 if self.found is not None:
-                    self.found.walk.heed(stop)
+                    self.found.workflow.use_stop_signal(stop)
                 return work()
 
         return run
@@ -250,10 +250,10 @@ class Controller:
 
     def inspect(self) -> Looked:
         """Visit the hosts, read-only, and work out what that means. Blocks. Raises KthwRoutesError."""
-        cluster, walk = self.cluster, self.walk
-        walk.options = self.choices.options
-        inspection = walk.inspect(cluster)
-        return Looked(cluster, inspection.findings, walk.review(inspection))
+        cluster, workflow = self.cluster, self.workflow
+        workflow.options = self.choices.options
+        inspection = workflow.inspect(cluster)
+        return Looked(cluster, inspection.findings, workflow.review(inspection))
 
     def take_inspection(self, looked: Looked) -> None:
         """Go by this from now on; a run that was made before is over."""
@@ -280,31 +280,31 @@ class Controller:
             return self._undo
         review = self._review
         if review is None or review.inspection is not self.inspection or review.options != self.choices.options:
-            self.walk.options = self.choices.options
-            review = self._review = self.walk.review(self.inspection)
+            self.workflow.options = self.choices.options
+            review = self._review = self.workflow.review(self.inspection)
         return review
 
     def review_with(self, options: Options) -> Review:
         """What would be done with other choices. Pure."""
         assert self.inspection is not None, "no host was looked at yet"  # noqa: S101 - a fault of ours
-        self.walk.options, chosen = options, self.walk.options
+        self.workflow.options, chosen = options, self.workflow.options
         try:
-            return self.walk.review(self.inspection)
+            return self.workflow.review(self.inspection)
         finally:
-            self.walk.options = chosen
+            self.workflow.options = chosen
 
     def run(self, review: Review) -> Report:
         """Make it so. Blocks. Raises KthwRoutesError."""
-        walk = self.walk
-        report = walk.run(review)
-        self._ran = walk, report
+        workflow = self.workflow
+        report = workflow.run(review)
+        self._ran = workflow, report
         return report
 
     def retry(self, report: Report) -> Report:
         """Run what is not done. Blocks. Raises KthwRoutesError."""
-        walk = self.walk
-        merged = walk.retry(report)
-        self._ran = walk, merged
+        workflow = self.workflow
+        merged = workflow.retry(report)
+        self._ran = workflow, merged
         return merged
 
     def take_report(self, report: Report) -> None:
@@ -336,11 +336,11 @@ class Controller:
         runs = read_runs(self.found.state)
         past = runs.named(self.run_id)
         # All are visited, because all are wanted again where the answer is no; then only those that it changed count.
-        looked = self.walk.inspect(self.inspection.cluster)
+        looked = self.workflow.inspect(self.inspection.cluster)
         troubles = {name: trouble for name, trouble in looked.troubles.items() if name in past.hosts}
-        review = self.walk.review_undo(replace(looked, cluster=past.to_visit, troubles=troubles), past, runs)
+        review = self.workflow.review_undo(replace(looked, cluster=past.to_visit, troubles=troubles), past, runs)
         if review.plan.is_empty and not (self.report is not None and self.report.unfinished):
-            self.walk.run(review)
+            self.workflow.run(review)
         return review
 
     def begin_undo(self, review: Review) -> None:
@@ -351,7 +351,7 @@ class Controller:
     def prove(self) -> Proof:
         """Look at the tables and send test traffic. Blocks. Raises KthwRoutesError."""
         assert self.inspection is not None, "no host was looked at yet"  # noqa: S101 - a fault of ours
-        return self.walk.prove(self.inspection)
+        return self.workflow.prove(self.inspection)
 
     def take_proof(self, proof: Proof) -> None:
         """What was seen. The transcript gets its end now, unless a retry may still have to write to it."""
@@ -364,12 +364,12 @@ class Controller:
         if self.report is None or self._finished:
             return
         self._finished = True
-        self._finish(self.walk, self.report)
+        self._finish(self.workflow, self.report)
 
-    def _finish(self, walk: Walk, report: Report) -> None:
+    def _finish(self, workflow: Workflow, report: Report) -> None:
         with self._finishing:
-            walk.finish(report, self.proof)
-        if (record := walk.record) is not None:
+            workflow.finish(report, self.proof)
+        if (record := workflow.record) is not None:
             self.end_problem = " ".join(filter(None, (record.problem, record.transcript_problem)))
             self.is_unrecorded = bool(record.problem)
 
@@ -441,7 +441,7 @@ class Controller:
         """End everything. Never waits for a host."""
         self.finish()
         if self.found is not None:
-            self.found.walk.close()
+            self.found.workflow.close()
             with contextlib.suppress(OSError):
                 self.found.close_connections()
         self._loader.close()

@@ -103,7 +103,7 @@ class Ending:
         deadline.daemon = True
         deadline.start()
         self._app.asker.withdraw()
-        self._app.journey.end(MAX_FINISHING)
+        self._app.controller.end(MAX_FINISHING)
         if not self._is_ours():
             self._leave_now()
         self._app.call_later(self._app.end)
@@ -128,7 +128,7 @@ class Ending:
 
         The interpreter is not asked: it would wait for threads, and for output that nobody takes (seconds, measured).
         """
-        self._app.journey.discard_labs()
+        self._app.controller.discard_labs()
         os._exit(ExitCode.INTERRUPTED)
 
     def _leave_now(self) -> None:

@@ -12,7 +12,7 @@ from kthw_routes.sanitize import clean_line
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?")
 
 
-class Refused(ValueError):
+class InvalidInput(ValueError):
     """The text means nothing here; the message says why, for people."""
 
 
@@ -20,13 +20,13 @@ def endpoint(text: str) -> Endpoint:
     """`[user@]host[:port]`. Raises Refused."""
     text = text.strip()
     if not text:
-        raise Refused("Enter an address or a host name, such as root@203.0.113.20:22.")
+        raise InvalidInput("Enter an address or a host name, such as root@203.0.113.20:22.")
     user, at, rest = text.rpartition("@")
     if at and not _USER.fullmatch(user):
-        raise Refused(f"{_quoted(user)} is no user name.")
+        raise InvalidInput(f"{_quoted(user)} is no user name.")
     host, colon, port = rest.partition(":")
     if colon and not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
-        raise Refused(f"{_quoted(port)} is no port: 1 to 65535.")
+        raise InvalidInput(f"{_quoted(port)} is no port: 1 to 65535.")
     return Endpoint(_host(host), user or None, int(port) if colon else None)
 
 
@@ -34,11 +34,11 @@ def node_name(text: str, taken: Collection[str]) -> str:
     """A host name that no other node has. `taken`: the others' names. Raises Refused."""
     text = text.strip()
     if not text:
-        raise Refused("Enter its name, such as worker-0.")
+        raise InvalidInput("Enter its name, such as worker-0.")
     if not is_host_name(text):
-        raise Refused(f"{_quoted(text)} is no host name: letters, digits and inner hyphens only.")
+        raise InvalidInput(f"{_quoted(text)} is no host name: letters, digits and inner hyphens only.")
     if text.casefold() in {name.casefold() for name in taken}:
-        raise Refused(f"{_quoted(text)} is there already.")
+        raise InvalidInput(f"{_quoted(text)} is there already.")
     return text
 
 
@@ -48,21 +48,23 @@ def internal_address(text: str, ssh: str) -> IPv4Address:
         return address(text)
     try:
         return address(endpoint(ssh).host)
-    except Refused:
-        raise Refused("Enter the address at which the other nodes reach it: the SSH target is no address.") from None
+    except InvalidInput:
+        raise InvalidInput(
+            "Enter the address at which the other nodes reach it: the SSH target is no address."
+        ) from None
 
 
 def address(text: str) -> IPv4Address:
     """An IPv4 address that a node can have. Raises Refused."""
     text = text.strip()
     if not text:
-        raise Refused("Enter the address at which the other nodes reach it.")
+        raise InvalidInput("Enter the address at which the other nodes reach it.")
     try:
         ip = IPv4Address(text)
     except AddressValueError:
-        raise Refused(f"{_quoted(text)} is no IPv4 address, such as 192.168.138.48.") from None
+        raise InvalidInput(f"{_quoted(text)} is no IPv4 address, such as 192.168.138.48.") from None
     if ip.is_loopback or ip.is_multicast or ip.is_unspecified or ip.is_reserved:
-        raise Refused(f"{ip} is not an address at which other nodes reach it.")
+        raise InvalidInput(f"{ip} is not an address at which other nodes reach it.")
     return ip
 
 
@@ -70,19 +72,19 @@ def pod_cidr(text: str, cluster_cidr: IPv4Network) -> IPv4Network:
     """A worker's pod CIDR within the cluster's. Raises Refused."""
     text = text.strip()
     if not text:
-        raise Refused("Enter its pod CIDR, such as 10.200.0.0/24.")
+        raise InvalidInput("Enter its pod CIDR, such as 10.200.0.0/24.")
     if "/" not in text:
-        raise Refused("A pod CIDR ends with its prefix length, such as /24.")
+        raise InvalidInput("A pod CIDR ends with its prefix length, such as /24.")
     try:
         network = IPv4Network(text, strict=False)
     except ValueError:
-        raise Refused(f"{_quoted(text)} is no IPv4 network, such as 10.200.0.0/24.") from None
+        raise InvalidInput(f"{_quoted(text)} is no IPv4 network, such as 10.200.0.0/24.") from None
     if str(network.network_address) != text.partition("/")[0]:
-        raise Refused(f"The network begins at {network.network_address}: {network}?")
+        raise InvalidInput(f"The network begins at {network.network_address}: {network}?")
     if not network.subnet_of(cluster_cidr):
-        raise Refused(f"{network} is outside the cluster CIDR {cluster_cidr}.")
+        raise InvalidInput(f"{network} is outside the cluster CIDR {cluster_cidr}.")
     if network == cluster_cidr:
-        raise Refused(f"{network} is the whole cluster CIDR: each worker needs a part of its own.")
+        raise InvalidInput(f"{network} is the whole cluster CIDR: each worker needs a part of its own.")
     return network
 
 
@@ -92,7 +94,7 @@ def _host(host: str) -> str:
     except AddressValueError:
         pass
     if not is_host_name(host) or host.replace(".", "").isdigit():
-        raise Refused(f"{_quoted(host)} is neither an IPv4 address nor a host name.")
+        raise InvalidInput(f"{_quoted(host)} is neither an IPv4 address nor a host name.")
     return host
 
 

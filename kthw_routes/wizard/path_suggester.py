@@ -10,7 +10,7 @@ from textual.suggester import Suggester
 
 _LIKELY: Final = ("nodes.toml", "inventory", "inventory.*", "machines.txt", "hosts.ini", "hosts.y*ml")
 """What inventories are called."""
-_MOST_ENTRIES: Final = 5000
+_MAX_ENTRIES: Final = 5000
 """Entries of a folder that are looked at."""
 
 
@@ -19,7 +19,7 @@ def likely_inventory(folder: Path) -> str:
     newest: tuple[float, str] = (0.0, "")
     try:
         for pattern in _LIKELY:
-            for file in islice(folder.glob(pattern), _MOST_ENTRIES):
+            for file in islice(folder.glob(pattern), _MAX_ENTRIES):
                 if file.is_file() and file.name.isprintable():
                     newest = max(newest, (file.stat().st_mtime, file.name))
     except OSError:
@@ -60,7 +60,7 @@ class PathSuggester(Suggester):
 
 def _entries(folder: Path, begun: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
-        for entry in islice(entries, _MOST_ENTRIES):
+        for entry in islice(entries, _MAX_ENTRIES):
             name = entry.name
             if name.startswith(begun) and name.isprintable() and (begun or not name.startswith(".")):
                 yield f"{name}/" if entry.is_dir() else name

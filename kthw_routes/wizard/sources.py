@@ -22,7 +22,7 @@ from kthw_routes.ssh.session import Asker
 from kthw_routes.wizard.path_suggester import FileStamp, likely_inventory, stamp_of
 from kthw_routes.wizard.state import SourceChoice, SourceKind
 from kthw_routes.workflow.connect import connect, inventory_source, linode_source
-from kthw_routes.workflow.workflow import Walk
+from kthw_routes.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
@@ -37,7 +37,7 @@ class Found:
     source: SourceChoice
     token: Token | None
     settings: Settings
-    walk: Walk
+    workflow: Workflow
     close_connections: Callable[[], None]
     state: Path
     discovery: Discovery
@@ -105,14 +105,14 @@ class SourceLoader:
         if source.kind is SourceKind.TYPED:
             options = replace(options, only=frozenset())  # of nodes that are still to be typed
         connections, state = connect(settings, self._asker, default_host_keys="ask")
-        walk = Walk(connections, options, state, self._emit)
-        walk.heed(stop)
+        workflow = Workflow(connections, options, state, self._emit)
+        workflow.use_stop_signal(stop)
         try:
-            discovery = walk.find(origin)
+            discovery = workflow.find(origin)
         except KthwRoutesError:
             connections.close()
             raise
-        return Found(source, token, settings, walk, connections.close, state, discovery, stamp)
+        return Found(source, token, settings, workflow, connections.close, state, discovery, stamp)
 
     def _source_of(self, source: SourceChoice, token: Token | None) -> tuple[Source, Settings]:
         """Whom to ask, and the settings to go by then."""

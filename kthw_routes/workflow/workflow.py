@@ -1,6 +1,6 @@
 """The steps: find, inspect, review, run, prove. The wizard and the command line call these and add no logic.
 
-A `Walk` holds what lives across steps: the sessions, the stop signal, the run's folder.
+A `Workflow` holds what lives across steps: the sessions, the stop signal, the run's folder.
 """
 
 import threading
@@ -12,21 +12,21 @@ from typing import Final, Protocol, TypeVar
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.errors import KthwRoutesError, OwnFault, UsageError
-from kthw_routes.events import Emit, Event, EventKind, HostOutcome, HostState, Step
+from kthw_routes.events import Emit, Event, EventKind, HostOutcome, HostState, Phase
 from kthw_routes.facts import HostFacts
 from kthw_routes.findings.model import Level
-from kthw_routes.findings.plan import of_plan, of_switches
+from kthw_routes.findings.plan import of_plan, of_rollbacks
 from kthw_routes.hosts import apply as applying
-from kthw_routes.hosts.fleet import Fleet, Outcome, Stop
+from kthw_routes.hosts.fleet import Fleet, Stop, TaskResult
 from kthw_routes.hosts.probe import probe_pairs, verdicts
-from kthw_routes.hosts.read_facts import look, settled
-from kthw_routes.hosts.rollback_timer import Commitment
+from kthw_routes.hosts.read_facts import look, with_observed_pod_cidrs
+from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.hosts.sent import Sent
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
-from kthw_routes.proof.readings import Proof, Verdict
+from kthw_routes.proof.readings import ForwardingCheck, Proof
 from kthw_routes.record.history import Kind, PastRun, Runs
 from kthw_routes.record.journal import host_record
 from kthw_routes.record.json_plan import plan_document
@@ -38,8 +38,8 @@ from kthw_routes.sources.discovery import Discovery
 from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.ssh.session import Session
 from kthw_routes.undo import plan as undo_plan
-from kthw_routes.undo.by_hand import ways_back
-from kthw_routes.workflow.confirm import Switches
+from kthw_routes.undo.by_hand import manual_undo
+from kthw_routes.workflow.confirm import RollbackTimers
 from kthw_routes.workflow.results import Inspection, Report, Review
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Connections(Protocol):
     def forget_refusals(self) -> None:
         """Ask again for a passphrase or password that was wrong, or that nobody gave."""
 
-    def settle_privilege(self, session: Session) -> None:
+    def detect_privilege(self, session: Session) -> None:
         """Find out how root is reached there. Raises HostError."""
 
     def tell_to(self, tell: Callable[[str], None]) -> None:
@@ -71,7 +71,7 @@ class Connections(Protocol):
         """What a later run needs to reach the hosts in the same way, for the record; never a secret."""
 
 
-class Walk:
+class Workflow:
     """One walk through the steps, for one person, on one cluster."""
 
     def __init__(self, connections: Connections, options: Options, state: Path, emit: Emit) -> None:
@@ -88,12 +88,12 @@ class Walk:
         self.listener_problem = ""
         """What a listener raised when it was told an event: a fault of this program, which ends nothing; or empty."""
         self._source = ""
-        self._switches: Switches | None = None
-        connections.tell_to(lambda text: self._emit(Event(Step.CHECKS, EventKind.NOTE, text)))
+        self._timers: RollbackTimers | None = None
+        connections.tell_to(lambda text: self._emit(Event(Phase.CHECKS, EventKind.NOTE, text)))
 
     # --- the steps ---
 
-    def heed(self, stop: Stop) -> None:
+    def use_stop_signal(self, stop: Stop) -> None:
         """Go by this signal from now on: an earlier wish to stop is over."""
         self.stop = stop
         self._fleet.stop = stop
@@ -121,13 +121,13 @@ class Walk:
         troubles: dict[str, KthwRoutesError] = {}
         self._open_all(troubles)
         alive = [n for n in self._fleet.sessions if n not in troubles]
-        self._settle_privileges(alive, troubles)
+        self._detect_privileges(alive, troubles)
         alive = [n for n in alive if n not in troubles]
 
         def read(session: Session) -> HostFacts:
-            visit = Visit(session, Step.CHECKS, self._emit)
-            facts = look(visit, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
-            visit.state(HostState.READ)
+            task = HostTask(session, Phase.CHECKS, self._emit)
+            facts = look(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
+            task.state(HostState.READ)
             return facts
 
         facts: dict[str, HostFacts] = {}
@@ -135,8 +135,8 @@ class Walk:
             if outcome.value is not None:
                 facts[name] = outcome.value
             else:
-                troubles[name] = self._trouble(name, outcome, Step.CHECKS)
-        return Inspection(settled(cluster, facts), facts, troubles, self.options.routes_on)
+                troubles[name] = self._trouble(name, outcome, Phase.CHECKS)
+        return Inspection(with_observed_pod_cidrs(cluster, facts), facts, troubles, self.options.routes_on)
 
     def review(self, inspection: Inspection) -> Review:
         """Compare what is wanted with what was read. Pure."""
@@ -152,9 +152,9 @@ class Walk:
         planner = undo_plan.planner(past.journal, past.cluster, later)
         made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
         skipped = (f for f in inspection.findings if f.level is Level.SKIP_HOST)
-        armed = of_switches(made)
+        pending = of_rollbacks(made)
         refused = undo_plan.refusals(made)
-        findings = (*skipped, *armed, *refused, *undo_plan.remarks(past.journal, inspection.facts, later))
+        findings = (*skipped, *pending, *refused, *undo_plan.remarks(past.journal, inspection.facts, later))
         left = frozenset(host for host, row in past.rows if (host, row) in later)
         settles = {h.node for h in made.hosts if h.node in past.hosts} - left - runs.undone(past).keys()
         return Review(inspection, self.options, made, findings, planner, past.id, left, frozenset(settles))
@@ -178,7 +178,7 @@ class Walk:
         with self._lock(review):
             run = self._begin(review)
             if (seconds := self.options.commit_within) is not None:
-                self._switches = Switches(run, seconds)
+                self._timers = RollbackTimers(run, seconds)
             todo = [h.node for h in review.plan.hosts]
             return self._report(review, self._apply(review, todo, again=False))
 
@@ -196,10 +196,10 @@ class Walk:
 
         Raises UsageError after `commit_within`: what the first try did is to go back by itself then.
         """
-        if self._switches is not None:
+        if self._timers is not None:
             raise UsageError("With --commit-within there is one try only.", "Review again, and run that.")
         if self.stop.requested:
-            self.heed(Stop())
+            self.use_stop_signal(Stop())
         with self._lock(report.review):
             outcomes = self._apply(report.review, report.unfinished, again=True)
         merged = {n: o.after(report.outcomes[n]) if n in report.outcomes else o for n, o in outcomes.items()}
@@ -216,35 +216,35 @@ class Walk:
         made = planning.make(cluster, facts, self.options)
         unread = tuple(e.sentence for e in inspection.troubles.values())
 
-        def judge(session: Session) -> tuple[Verdict, ...]:
-            visit = Visit(session, Step.PROOF, self._emit)
-            return verdicts(visit, cluster, cluster.node(session.node), facts[session.node])
+        def judge(session: Session) -> tuple[ForwardingCheck, ...]:
+            task = HostTask(session, Phase.PROOF, self._emit)
+            return verdicts(task, cluster, cluster.node(session.node), facts[session.node])
 
         workers = [n.name for n in cluster.workers if n.name in facts]
         found = tuple(v for o in self._fleet.each(judge, workers).values() for v in o.value or ())
         pairs = probe_pairs(self._fleet, cluster, facts, self._emit) if self.options.probe else ()
         for name in workers:
-            self._emit(Event(Step.PROOF, EventKind.STATE, "proof done", name, HostState.DONE))
+            self._emit(Event(Phase.PROOF, EventKind.STATE, "proof done", name, HostState.DONE))
         return Proof(made, found, pairs, unread, self.options.probe, facts)
 
-    def commit(self, report: Report, proof: Proof | None) -> tuple[Commitment, ...]:
+    def commit(self, report: Report, proof: Proof | None) -> tuple[RollbackTimer, ...]:
         """Where hosts were to take the changes back by themselves: tell them not to, each over a fresh connection.
 
         That needs the host to be read back right, and the proof to hold between all hosts that were read before the
         run, unless none was asked for. To be called before `finish`. What becomes of each such host is told in words;
         those that stay armed need no help to go back.
         """
-        if self._switches is None:
+        if self._timers is None:
             return ()
         read = report.review.inspection.facts
         holds = not self.options.probe or (proof is not None and proof.holds_between(read))
-        return self._switches.commit(self._fleet, report, holds=holds, emit=self._emit)
+        return self._timers.commit(self._fleet, report, holds=holds, emit=self._emit)
 
     def finish(self, report: Report, proof: Proof | None) -> None:
         """Write the end of the transcript and close the run's folder, if there is one. Never raises: see `record`."""
         run = self._run
         if run is not None:
-            by_hand = {way.host: way.lines for way in ways_back(report.review.plan, report.outcomes)}
+            by_hand = {way.host: way.lines for way in manual_undo(report.review.plan, report.outcomes)}
             run.write(tail(report.outcomes, proof, run.folder.name, by_hand))
             run.note({"end": {name: o.state for name, o in report.outcomes.items()}})
             run.close()
@@ -292,33 +292,33 @@ class Walk:
         if unknown and self._connections.accept_host_keys(list(unknown.values())):
             first = {n: e for n, e in first.items() if n not in unknown} | self._open(unknown)
         for name, error in first.items():
-            self._say_trouble(name, error, Step.CHECKS)
+            self._say_trouble(name, error, Phase.CHECKS)
             troubles[name] = error
 
     def _open(self, names: Iterable[str]) -> dict[str, KthwRoutesError]:
         def connect(session: Session) -> bool:
-            visit = Visit(session, Step.CHECKS, self._emit)
-            visit.state(HostState.CONNECTING)
+            task = HostTask(session, Phase.CHECKS, self._emit)
+            task.state(HostState.CONNECTING)
             session.open()
             key = session.host_key
             new = ", new: accepted and remembered" if key.is_new else ""
-            visit.note(f"connected as {session.user}, host key {key.type} {key.fingerprint}{new}")
+            task.note(f"connected as {session.user}, host key {key.type} {key.fingerprint}{new}")
             return True
 
         outcomes = self._fleet.each(connect, list(names))
         return {n: self._error(n, o) for n, o in outcomes.items() if o.value is None}
 
-    def _settle_privileges(self, names: Sequence[str], troubles: dict[str, KthwRoutesError]) -> None:
+    def _detect_privileges(self, names: Sequence[str], troubles: dict[str, KthwRoutesError]) -> None:
         """One host first: a sudo password is asked there, and a wrong one locks no account elsewhere."""
 
         def settle(session: Session) -> bool:
-            self._connections.settle_privilege(session)
+            self._connections.detect_privilege(session)
             return True
 
         for group in (names[:1], names[1:]):
             for name, outcome in self._fleet.each(settle, group).items():
                 if outcome.value is None:
-                    troubles[name] = self._trouble(name, outcome, Step.CHECKS)
+                    troubles[name] = self._trouble(name, outcome, Phase.CHECKS)
 
     def _look_again(self, inspection: Inspection) -> Inspection:
         troubles: dict[str, KthwRoutesError] = {
@@ -327,16 +327,16 @@ class Walk:
 
         def read(session: Session) -> HostFacts:
             session.open()
-            visit = Visit(session, Step.PROOF, self._emit)
-            read = look(visit, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
-            return self._switches.besides(read) if self._switches is not None else read
+            task = HostTask(session, Phase.PROOF, self._emit)
+            read = look(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
+            return self._timers.besides(read) if self._timers is not None else read
 
         cluster, facts = inspection.cluster, dict[str, HostFacts]()
         for name, outcome in self._fleet.each(read, list(inspection.facts)).items():
             if outcome.value is not None:
                 facts[name] = outcome.value
             else:
-                troubles[name] = self._trouble(name, outcome, Step.PROOF)
+                troubles[name] = self._trouble(name, outcome, Phase.PROOF)
         return replace(inspection, facts=facts, troubles=troubles)
 
     def _apply(self, review: Review, names: Iterable[str], *, again: bool) -> dict[str, HostOutcome]:
@@ -348,27 +348,29 @@ class Walk:
 
         def work(session: Session) -> HostOutcome:
             node = cluster.node(session.node)
-            visit = Visit(session, Step.RUN, self._emit, sent[node.name])
-            visit.state(HostState.CONNECTING)
+            task = HostTask(session, Phase.RUN, self._emit, sent[node.name])
+            task.state(HostState.CONNECTING)
             session.open()
             return applying.apply(
-                visit,
+                task,
                 node,
                 review.plan.host(node.name) or HostPlan(node.name),
                 inspection.facts[node.name],
                 review.planner,
                 lambda todo, read: run.journal(host_record(todo, read)),
-                arm=self._switches.arm if self._switches is not None else None,
-                called_off=lambda earlier: run.journal({"host": node.name, "called_off": earlier}),
+                start=self._timers.start if self._timers is not None else None,
+                cancelled=lambda earlier: run.journal({"host": node.name, "called_off": earlier}),
                 again=again,
             )
 
         for name in wanted:
-            self._emit(Event(Step.RUN, EventKind.STATE, str(HostState.WAITING), name, HostState.WAITING))
+            self._emit(Event(Phase.RUN, EventKind.STATE, str(HostState.WAITING), name, HostState.WAITING))
 
         def whole(session: Session) -> HostOutcome:
             outcome = work(session)
-            self._emit(Event(Step.RUN, EventKind.STATE, outcome.sentence or outcome.state, outcome.node, outcome.state))
+            self._emit(
+                Event(Phase.RUN, EventKind.STATE, outcome.sentence or outcome.state, outcome.node, outcome.state)
+            )
             if not run.note({"host": outcome.node, "state": outcome.state, "failed": dict(outcome.failed_rows)}):
                 return outcome.unrecorded
             return outcome
@@ -380,30 +382,30 @@ class Walk:
         """One run per cluster at a time: a cluster is known by its nodes' names and SSH addresses."""
         return ClusterLock(self._state, [f"{n.name} {n.ssh}" for n in review.inspection.cluster])
 
-    def _outcome(self, name: str, outcome: Outcome[HostOutcome], sent: Sent) -> HostOutcome:
+    def _outcome(self, name: str, outcome: TaskResult[HostOutcome], sent: Sent) -> HostOutcome:
         if outcome.value is not None:
             return outcome.value
         if not outcome.started and outcome.error is None:
             ended = HostOutcome(name, HostState.NOT_STARTED, f"{name}: not started; nothing was changed there.")
         else:
             ended = applying.ended(name, outcome.error, sent)
-        self._emit(Event(Step.RUN, EventKind.STATE, ended.sentence, name, ended.state))
+        self._emit(Event(Phase.RUN, EventKind.STATE, ended.sentence, name, ended.state))
         return ended
 
     def _report(self, review: Review, outcomes: Mapping[str, HostOutcome]) -> Report:
         return Report(review, outcomes, self._run.folder if self._run else None)
 
-    def _error(self, name: str, outcome: "Outcome[bool]") -> KthwRoutesError:
+    def _error(self, name: str, outcome: "TaskResult[bool]") -> KthwRoutesError:
         if outcome.error is not None:
             return outcome.error
         return HostError(name, "stopped before it was looked at.")
 
-    def _trouble(self, name: str, outcome: "Outcome[T]", step: Step) -> KthwRoutesError:
+    def _trouble(self, name: str, outcome: "TaskResult[T]", step: Phase) -> KthwRoutesError:
         error = outcome.error or ConnectionLost(name, "stopped before it answered.")
         self._say_trouble(name, error, step)
         return error
 
-    def _say_trouble(self, name: str, error: KthwRoutesError, step: Step) -> None:
+    def _say_trouble(self, name: str, error: KthwRoutesError, step: Phase) -> None:
         self._emit(Event(step, EventKind.STATE, error.sentence, name, HostState.SKIPPED))
 
 

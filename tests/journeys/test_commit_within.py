@@ -8,9 +8,9 @@ from kthw_routes.cli.prompts import TerminalAsker
 from kthw_routes.errors import UsageError
 from kthw_routes.events import discard
 from kthw_routes.options import Options
-from kthw_routes.rollback import Fate
+from kthw_routes.rollback import RollbackState
 from kthw_routes.workflow.connect import connect, linode_source
-from kthw_routes.workflow.workflow import Walk
+from kthw_routes.workflow.workflow import Workflow
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, comes_true, is_done, names_block, others, pod_routes, state, tables
 from tests.journeys.stage import WORKERS, Stage
@@ -18,14 +18,14 @@ from tests.journeys.stage import WORKERS, Stage
 APPLY = ("apply", "--yes", "--commit-within", "20")
 
 
-def switches(stage: Stage) -> str:
+def rollbacks(stage: Stage) -> str:
     """What is left of switches on any node."""
     return "".join(stage.run(node, "ls -1 /run | grep kthw-routes-undo || true") for node in NODES)
 
 
 def wait_until_all_is(stage: Stage, before: dict[str, str]) -> None:
     """Wait until the hosts have taken their changes back."""
-    comes_true(lambda: not switches(stage) and tables(stage) == before, 60)
+    comes_true(lambda: not rollbacks(stage) and tables(stage) == before, 60)
 
 
 def test_what_is_proved_stays(stage: Stage) -> None:
@@ -33,7 +33,7 @@ def test_what_is_proved_stays(stage: Stage) -> None:
     assert answer.code == 0, answer.out + answer.err
     for node in NODES:
         assert f"{node}: confirmed over a fresh connection; the changes stay." in answer.out
-    assert switches(stage) == ""
+    assert rollbacks(stage) == ""
     assert is_done(stage, *NODES)
     assert stage.tool("undo", "--yes").code == 0
 
@@ -75,7 +75,7 @@ def test_a_host_that_cannot_go_back_by_itself_is_not_changed(stage: Stage, fault
     assert "Nothing was changed there." in answer.out
     assert pod_routes(stage, "worker-1") == {}
     assert is_done(stage, *others("worker-1"))
-    assert switches(stage) == ""
+    assert rollbacks(stage) == ""
 
 
 @pytest.mark.timeout(180)
@@ -86,14 +86,14 @@ def test_a_later_apply_calls_off_what_a_killed_run_left_armed(stage: Stage, faul
     tool.kill()
     hold.release()
     assert is_done(stage, *NODES)
-    armed = stage.tool("check", "--quiet")
-    assert armed.code == 3, "no state that lasts"
-    assert " takes its changes back by itself on " in armed.out
+    pending = stage.tool("check", "--quiet")
+    assert pending.code == 3, "no state that lasts"
+    assert " takes its changes back by itself on " in pending.out
     assert "interrupted; goes back by itself at " in stage.tool("runs").out
     again = stage.tool("apply", "--yes")
     assert again.code == 0, again.out + again.err
     assert re.search(r"^(\d) timed undos called off on \1 nodes$", again.out, re.MULTILINE), again.out
-    assert switches(stage) == ""
+    assert rollbacks(stage) == ""
     for node in NODES:
         assert "kthw-routes-undo" not in stage.run(node, "systemctl list-timers --all 2>&1 || true")
     assert is_done(stage, *NODES)
@@ -104,18 +104,18 @@ def test_a_later_apply_calls_off_what_a_killed_run_left_armed(stage: Stage, faul
 def test_there_is_one_try_only(stage: Stage) -> None:
     """A second one would meet the first one's timed undo, and take it for its own that could not be set."""
     connections, folder = connect(stage.settings, TerminalAsker(), default_host_keys="accept-new")
-    walk = Walk(connections, Options(probe=False, commit_within=86400), folder, discard)
+    workflow = Workflow(connections, Options(probe=False, commit_within=86400), folder, discard)
     try:
-        report = walk.run(walk.review(walk.inspect(walk.find(linode_source(stage.settings)).cluster)))
-        armed = switches(stage)
-        assert armed.count("kthw-routes-undo") == len(NODES)
+        report = workflow.run(workflow.review(workflow.inspect(workflow.find(linode_source(stage.settings)).cluster)))
+        pending = rollbacks(stage)
+        assert pending.count("kthw-routes-undo") == len(NODES)
         with pytest.raises(UsageError, match="there is one try only"):
-            walk.retry(report)
-        assert switches(stage) == armed
-        assert {one.fate for one in walk.commit(report, None)} == {Fate.KEPT}
-        walk.finish(report, None)
+            workflow.retry(report)
+        assert rollbacks(stage) == pending
+        assert {one.rollback for one in workflow.commit(report, None)} == {RollbackState.CONFIRMED}
+        workflow.finish(report, None)
     finally:
-        walk.close()
+        workflow.close()
         connections.close()
 
 
@@ -128,6 +128,6 @@ def test_undo_calls_it_off_too(stage: Stage, faults: Faults) -> None:
     hold.release()
     undo = stage.tool("undo", "--yes")
     assert undo.code == 0, undo.out + undo.err
-    assert switches(stage) == ""
+    assert rollbacks(stage) == ""
     assert [pod_routes(stage, worker) for worker in WORKERS] == [{}, {}, {}]
     assert names_block(stage) not in stage.run("controller-0", "cat /etc/hosts")

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 from kthw_routes.cli.prompts import TerminalAsker
-from kthw_routes.events import Emit, Event, EventKind, HostState, Step, discard
-from kthw_routes.hosts.rollback_timer import Commitment
+from kthw_routes.events import Emit, Event, EventKind, HostState, Phase, discard
+from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.options import Options
 from kthw_routes.record.run import Run
-from kthw_routes.rollback import Fate
+from kthw_routes.rollback import RollbackState
 from kthw_routes.workflow.connect import connect, linode_source
 from kthw_routes.workflow.results import Report
-from kthw_routes.workflow.workflow import Walk
+from kthw_routes.workflow.workflow import Workflow
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, pod_routes, state
 from tests.journeys.stage import WORKERS, Stage
@@ -104,19 +104,19 @@ def test_a_folder_that_goes_after_the_last_host_is_said_too(stage: Stage, faults
 
 
 @contextlib.contextmanager
-def walking(stage: Stage, emit: Emit = discard, **options: Any) -> Iterator[Walk]:
+def walking(stage: Stage, emit: Emit = discard, **options: Any) -> Iterator[Workflow]:
     """A walk through the steps, of one host after the other."""
     connections, folder = connect(stage.settings, TerminalAsker(), default_host_keys="accept-new")
-    walk = Walk(connections, Options(probe=False, parallel=1, **options), folder, emit)
+    workflow = Workflow(connections, Options(probe=False, parallel=1, **options), folder, emit)
     try:
-        yield walk
+        yield workflow
     finally:
-        walk.close()
+        workflow.close()
         connections.close()
 
 
-def run(walk: Walk, stage: Stage) -> Report:
-    return walk.run(walk.review(walk.inspect(walk.find(linode_source(stage.settings)).cluster)))
+def run(workflow: Workflow, stage: Stage) -> Report:
+    return workflow.run(workflow.review(workflow.inspect(workflow.find(linode_source(stage.settings)).cluster)))
 
 
 @pytest.fixture
@@ -152,9 +152,9 @@ def test_a_disk_that_fills_between_the_two_records_of_a_host(
 ) -> None:
     """It was changed, and that is said; the next host is not."""
     full_from(b'"host": "worker-1", "state"')
-    with walking(stage) as walk:
-        report = run(walk, stage)
-        walk.finish(report, None)
+    with walking(stage) as workflow:
+        report = run(workflow, stage)
+        workflow.finish(report, None)
     states = {name: outcome.state for name, outcome in report.outcomes.items()}
     assert [states[name] for name in WORKERS] == [HostState.DONE, HostState.DONE, HostState.FAILED]
     assert report.outcomes["worker-1"].sentence == (
@@ -163,10 +163,10 @@ def test_a_disk_that_fills_between_the_two_records_of_a_host(
     assert report.outcomes["worker-2"].sentence.endswith(f"cannot be written: No space left on device. {NOTHING}")
     assert is_done(stage, "worker-0", "worker-1")
     assert pod_routes(stage, "worker-2") == {}
-    assert walk.record is not None
-    assert walk.record.problem.endswith("cannot be written: No space left on device.")
-    assert not walk.record.is_gone
-    assert walk.record.transcript_problem.startswith("The transcript lacks ")
+    assert workflow.record is not None
+    assert workflow.record.problem.endswith("cannot be written: No space left on device.")
+    assert not workflow.record.is_gone
+    assert workflow.record.transcript_problem.startswith("The transcript lacks ")
     assert {row["host"] for row in journal(stage) if "do" in row} == {"worker-0", "worker-1"}, "and no torn line"
     assert stage.tool("undo", "--yes").code == 0
     assert all(pod_routes(stage, worker) == {} for worker in WORKERS)
@@ -176,9 +176,9 @@ def test_a_disk_that_is_full_before_a_host_leaves_it_as_it_is(
     stage: Stage, full_from: Callable[[bytes], threading.Event]
 ) -> None:
     full_from(b'"host": "worker-1", "table"')
-    with walking(stage) as walk:
-        report = run(walk, stage)
-        walk.finish(report, None)
+    with walking(stage) as workflow:
+        report = run(workflow, stage)
+        workflow.finish(report, None)
     assert report.outcomes["worker-0"].state is HostState.DONE
     for name in others("worker-0"):
         assert report.outcomes[name].state is HostState.FAILED
@@ -191,9 +191,9 @@ def test_a_switch_that_cannot_be_recorded_is_not_left_set(
     stage: Stage, full_from: Callable[[bytes], threading.Event]
 ) -> None:
     full_from(b'"dead_man": "armed"')
-    with walking(stage, commit_within=86400) as walk:
-        report = run(walk, stage)
-        assert walk.commit(report, None) == ()
+    with walking(stage, commit_within=86400) as workflow:
+        report = run(workflow, stage)
+        assert workflow.commit(report, None) == ()
     assert report.outcomes["worker-0"].sentence.endswith(NOTHING)
     assert stage.run("worker-0", "ls -1 /run | grep kthw-routes-undo || true") == ""
     assert pod_routes(stage, "worker-0") == {}
@@ -203,13 +203,13 @@ def test_what_became_of_every_switch_is_told_though_none_can_be_recorded(
     stage: Stage, full_from: Callable[[bytes], threading.Event]
 ) -> None:
     full_from(b'"dead_man": "kept"')
-    with walking(stage, commit_within=86400) as walk:
-        report = run(walk, stage)
-        told: tuple[Commitment, ...] = walk.commit(report, None)
-        walk.finish(report, None)
-    assert {one.node: one.fate for one in told} == dict.fromkeys(report.outcomes, Fate.KEPT)
-    assert walk.record is not None
-    assert walk.record.problem
+    with walking(stage, commit_within=86400) as workflow:
+        report = run(workflow, stage)
+        told: tuple[RollbackTimer, ...] = workflow.commit(report, None)
+        workflow.finish(report, None)
+    assert {one.node: one.rollback for one in told} == dict.fromkeys(report.outcomes, RollbackState.CONFIRMED)
+    assert workflow.record is not None
+    assert workflow.record.problem
 
 
 def test_a_transcript_that_cannot_be_written_ends_nothing_and_is_told_once(
@@ -223,14 +223,14 @@ def test_a_transcript_that_cannot_be_written_ends_nothing_and_is_told_once(
         return real(handle, data)
 
     monkeypatch.setattr(os, "write", write)
-    with walking(stage) as walk:
-        report = run(walk, stage)
-        walk.finish(report, None)
+    with walking(stage) as workflow:
+        report = run(workflow, stage)
+        workflow.finish(report, None)
     assert not report.unfinished
     assert is_done(stage, *NODES)
-    assert walk.record is not None
-    assert walk.record.problem == ""
-    assert walk.record.transcript_problem.endswith(" parts that could not be written: No space left on device.")
+    assert workflow.record is not None
+    assert workflow.record.problem == ""
+    assert workflow.record.transcript_problem.endswith(" parts that could not be written: No space left on device.")
     assert "end" in journal(stage)[-1]
 
 
@@ -241,17 +241,17 @@ def test_whoever_listens_can_end_no_host(stage: Stage, error: BaseException) -> 
     """It raises at each event, in the threads of the hosts and in the main thread."""
 
     def listen(event: Event) -> None:
-        if event.step is Step.RUN:
+        if event.step is Phase.RUN:
             raise error
 
-    with walking(stage, listen) as walk:
-        report = run(walk, stage)
-        walk.finish(report, None)
+    with walking(stage, listen) as workflow:
+        report = run(workflow, stage)
+        workflow.finish(report, None)
     if not isinstance(error, KeyboardInterrupt):  # in the main thread it is somebody's wish to stop
         assert not report.unfinished
         assert is_done(stage, *NODES)
     assert all(outcome.state in (HostState.DONE, HostState.NOT_STARTED) for outcome in report.outcomes.values())
-    assert type(error).__name__ in walk.listener_problem
+    assert type(error).__name__ in workflow.listener_problem
     assert {row["host"] for row in journal(stage) if "do" in row} == {
         name for name, outcome in report.outcomes.items() if outcome.state is HostState.DONE
     }
@@ -268,9 +268,9 @@ def test_a_fault_after_the_change_does_not_say_that_nothing_was_changed(
         if event.kind is EventKind.STATE and event.state is HostState.READING_BACK:
             changed.add(event.host)
 
-    with walking(stage, watch) as walk:
-        inspection = walk.inspect(walk.find(linode_source(stage.settings)).cluster)
-        review = walk.review(inspection)
+    with walking(stage, watch) as workflow:
+        inspection = workflow.inspect(workflow.find(linode_source(stage.settings)).cluster)
+        review = workflow.review(inspection)
         planner = review.planner
 
         def plan(node: Any, facts: Any) -> Any:
@@ -279,8 +279,8 @@ def test_a_fault_after_the_change_does_not_say_that_nothing_was_changed(
             return planner(node, facts)
 
         object.__setattr__(review, "planner", plan)
-        report = walk.run(review)
-        walk.finish(report, None)
+        report = workflow.run(review)
+        workflow.finish(report, None)
     outcome = report.outcomes["worker-1"]
     assert outcome.state is HostState.NOT_CONFIRMED
     assert outcome.changes_sent == 2
@@ -292,9 +292,9 @@ def test_a_fault_after_the_change_does_not_say_that_nothing_was_changed(
 
 def test_a_run_that_is_over_is_recorded_by_nobody(stage: Stage) -> None:
     """A host that ends later finds the files closed, and its change is not made."""
-    with walking(stage) as walk:
-        report = run(walk, stage)
-        record: Run | None = walk._run  # nobody else has it
-        walk.finish(report, None)
+    with walking(stage) as workflow:
+        report = run(workflow, stage)
+        record: Run | None = workflow._run  # nobody else has it
+        workflow.finish(report, None)
     assert record is not None
     assert not record.note({"host": "worker-9", "do": []})

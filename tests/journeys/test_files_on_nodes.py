@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.events import Step
+from kthw_routes.events import Phase
 from kthw_routes.facts import HostFile, HostKey, NetworkSetup, Privilege
 from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import read_network, write_files
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence.managers import MODULES
-from kthw_routes.persistence.model import HeldRoute, Manager
+from kthw_routes.persistence.model import Manager, PersistedRoute
 from kthw_routes.plan.changes import ChangeKind, FileChange
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.session import OnLine
@@ -68,12 +68,12 @@ class Inside:
         return Result(done.returncode, done.stdout.encode(), done.stderr.encode())
 
 
-def visit(node: Node) -> Visit:
-    return Visit(Inside(node), Step.RUN, lambda _: None)
+def task(node: Node) -> HostTask:
+    return HostTask(Inside(node), Phase.RUN, lambda _: None)
 
 
 def setup_of(node: Node) -> NetworkSetup:
-    return read_network.read(visit(node), ["eth0"])
+    return read_network.read(task(node), ["eth0"])
 
 
 @pytest.fixture
@@ -82,12 +82,12 @@ def node(flavour_lab: NodeLab) -> Node:
 
 
 @pytest.fixture
-def route(flavour_lab: NodeLab) -> HeldRoute:
-    return HeldRoute(POD_CIDR, flavour_lab.node("worker-1").spec.private, "eth0")
+def route(flavour_lab: NodeLab) -> PersistedRoute:
+    return PersistedRoute(POD_CIDR, flavour_lab.node("worker-1").spec.private, "eth0")
 
 
-def texts(node: Node, manager: Manager, *routes: HeldRoute) -> tuple[HostFile, ...]:
-    return MODULES[manager].files(routes, setup_of(node))
+def texts(node: Node, manager: Manager, *routes: PersistedRoute) -> tuple[HostFile, ...]:
+    return MODULES[manager].render(routes, setup_of(node))
 
 
 def additions(node: Node, files: Sequence[HostFile]) -> list[FileChange]:
@@ -99,8 +99,8 @@ def additions(node: Node, files: Sequence[HostFile]) -> list[FileChange]:
 
 
 def write(node: Node, changes: Sequence[FileChange]) -> dict[str, str]:
-    at = visit(node)
-    return dict(write_files.before(at, changes)) | dict(write_files.write(at, changes))
+    at = task(node)
+    return dict(write_files.pause_timer(at, changes)) | dict(write_files.write(at, changes))
 
 
 def changed_since(node: Node, before: Files) -> list[str]:
@@ -127,7 +127,7 @@ RULED: dict[Flavour, tuple[str, str, bool]] = {
 
 
 def test_who_rules_a_flavour_is_read_with_few_commands(node: Node, flavour: Flavour) -> None:
-    at = visit(node)
+    at = task(node)
     setup = read_network.read(at, ["eth0"])
     link = setup.link("eth0")
     assert link is not None
@@ -140,7 +140,9 @@ def test_who_rules_a_flavour_is_read_with_few_commands(node: Node, flavour: Flav
 
 
 @OF_EACH
-def test_a_file_is_written_read_back_survives_a_boot_and_goes(node: Node, manager: Manager, route: HeldRoute) -> None:
+def test_a_file_is_written_read_back_survives_a_boot_and_goes(
+    node: Node, manager: Manager, route: PersistedRoute
+) -> None:
     before, files, net = node.snapshot(), texts(node, manager, route), generated(node)
     adding = additions(node, files)
     table = node.run("ip route show")
@@ -163,14 +165,14 @@ def test_a_file_is_written_read_back_survives_a_boot_and_goes(node: Node, manage
 
 
 @OF_EACH
-def test_a_file_is_replaced_and_a_left_over_is_no_obstacle(node: Node, manager: Manager, route: HeldRoute) -> None:
+def test_a_file_is_replaced_and_a_left_over_is_no_obstacle(node: Node, manager: Manager, route: PersistedRoute) -> None:
     files = texts(node, manager, route)
     adding = additions(node, files)
     assert write(node, adding) == {}
     for file in files:
         node.run(f"echo half > {own_paths.beside(file.path)}; chmod 666 {own_paths.beside(file.path)}")
         node.run(f"chmod 666 {file.path}")
-    others = texts(node, manager, route, HeldRoute(IPv4Network("10.200.2.0/24"), route.next_hop + 1, "eth0"))
+    others = texts(node, manager, route, PersistedRoute(IPv4Network("10.200.2.0/24"), route.next_hop + 1, "eth0"))
     replacing = [
         FileChange(ChangeKind.REPLACE, new.path, old.content, new.content, new.mode, "", 0o666)
         for old, new in zip(files, others, strict=True)
@@ -195,7 +197,7 @@ FAULTS: dict[str, tuple[Callable[[Node, PurePosixPath], object], str]] = {
 @pytest.mark.parametrize(
     ("fault", "stands"), [*((fault, True) for fault in FAULTS), ("full disk", False), ("read-only root", False)]
 )
-def test_what_cannot_be_written_is_as_it_was(node: Node, route: HeldRoute, fault: str, stands: bool) -> None:
+def test_what_cannot_be_written_is_as_it_was(node: Node, route: PersistedRoute, fault: str, stands: bool) -> None:
     make, words = FAULTS[fault]
     (file,) = texts(node, Manager.NETWORKD, route)
     adding = additions(node, [file])
@@ -213,7 +215,7 @@ def test_what_cannot_be_written_is_as_it_was(node: Node, route: HeldRoute, fault
 
 @ON_LINODE
 @pytest.mark.parametrize("fault", ["read-only root", "immutable", "bind mount"])
-def test_what_cannot_be_removed_is_told(node: Node, route: HeldRoute, fault: str) -> None:
+def test_what_cannot_be_removed_is_told(node: Node, route: PersistedRoute, fault: str) -> None:
     adding = additions(node, texts(node, Manager.NETWORKD, route))
     assert write(node, adding) == {}
     FAULTS[fault][0](node, adding[0].path)
@@ -231,7 +233,7 @@ BROKEN = {
 
 @ON_NETPLAN
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_base_that_netplan_does_not_read_is_not_made_worse(node: Node, route: HeldRoute, fault: str) -> None:
+def test_a_base_that_netplan_does_not_read_is_not_made_worse(node: Node, route: PersistedRoute, fault: str) -> None:
     (file,) = texts(node, Manager.NETPLAN, route)
     adding = additions(node, [file])
     base = "/etc/netplan/50-cloud-init.yaml"
@@ -248,7 +250,7 @@ def test_a_base_that_netplan_does_not_read_is_not_made_worse(node: Node, route: 
 
 
 @ON_NETPLAN
-def test_a_wrong_id_would_lock_the_host_out_and_is_refused(node: Node, route: HeldRoute) -> None:
+def test_a_wrong_id_would_lock_the_host_out_and_is_refused(node: Node, route: PersistedRoute) -> None:
     (file,) = texts(node, Manager.NETPLAN, route)
     wrong = HostFile(file.path, file.mode, file.content.replace(b"eth0:", b"eth7:").replace(b"id0:", b"eth0:"))
     assert wrong.content != file.content
@@ -261,7 +263,7 @@ def test_a_wrong_id_would_lock_the_host_out_and_is_refused(node: Node, route: He
 
 
 @ON_NETPLAN
-def test_the_timer_goes_on_where_netplans_file_is_refused(node: Node, route: HeldRoute) -> None:
+def test_the_timer_goes_on_where_netplans_file_is_refused(node: Node, route: PersistedRoute) -> None:
     unit = additions(node, texts(node, Manager.UNIT, route))
     assert write(node, unit) == {}
     (file,) = texts(node, Manager.NETPLAN, route)
@@ -275,7 +277,7 @@ def test_the_timer_goes_on_where_netplans_file_is_refused(node: Node, route: Hel
 
 
 @ON_NETPLAN
-def test_a_route_in_netplans_own_files_may_agree_and_not_differ(node: Node, route: HeldRoute) -> None:
+def test_a_route_in_netplans_own_files_may_agree_and_not_differ(node: Node, route: PersistedRoute) -> None:
     (file,) = texts(node, Manager.NETPLAN, route)
     base = node.path("/etc/netplan/50-cloud-init.yaml")
     text = base.read_text()

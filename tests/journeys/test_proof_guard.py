@@ -13,7 +13,7 @@ from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.events import discard
 from kthw_routes.options import Options
 from kthw_routes.workflow.connect import connect, linode_source
-from kthw_routes.workflow.workflow import Walk
+from kthw_routes.workflow.workflow import Workflow
 from tests.journeys.faults import Faults
 from tests.journeys.looking import comes_true, tables
 from tests.journeys.model_faults import ModelFaults
@@ -105,20 +105,20 @@ def test_a_host_that_is_cut_off_in_the_probe_keeps_no_address_for_long(stage: St
 def seconds_of_proof(stage: Stage, limit: float, *, failed: int) -> float:
     """Make all routes, and time the proof alone; three tries to be below the limit, on machines with other work."""
     connections, state = connect(stage.settings, TerminalAsker(), default_host_keys="accept-new")
-    walk = Walk(connections, Options(), state, discard)
+    workflow = Workflow(connections, Options(), state, discard)
     took = []
     try:
-        inspection = walk.inspect(walk.find(linode_source(stage.settings)).cluster)
-        assert not walk.run(walk.review(inspection)).unfinished
+        inspection = workflow.inspect(workflow.find(linode_source(stage.settings)).cluster)
+        assert not workflow.run(workflow.review(inspection)).unfinished
         for _ in range(3):
             begun = time.monotonic()
-            proof = walk.prove(inspection)
+            proof = workflow.prove(inspection)
             took.append(time.monotonic() - begun)
             assert len(proof.failed) == failed, proof.headline
             if took[-1] < limit:
                 break
     finally:
-        walk.close()
+        workflow.close()
         connections.close()
     return min(took)
 

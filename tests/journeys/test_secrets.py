@@ -15,7 +15,7 @@ from kthw_routes.demo.api.account import DEMO_TOKEN
 from kthw_routes.events import Event
 from kthw_routes.ssh.session import NewHostKey
 from kthw_routes.workflow.connect import connect, linode_source
-from kthw_routes.workflow.workflow import Walk
+from kthw_routes.workflow.workflow import Workflow
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done
 from tests.journeys.stage import Model, RealNodes, Stage
@@ -155,24 +155,26 @@ def test_no_object_shows_a_secret(stage: Stage, faults: Faults, encrypted: Path,
     settings = replace(stage.settings, identity=encrypted, user="learner")
     events: list[Event] = []
     connections, state = connect(settings, Answers(), default_host_keys="accept-new")
-    walk = Walk(connections, settings.options, state, events.append)
+    workflow = Workflow(connections, settings.options, state, events.append)
     source = linode_source(settings)
     try:
-        inspection = walk.inspect(walk.find(source).cluster)
-        review = walk.review(inspection)
-        report = walk.run(review)
-        walk.finish(report, walk.prove(inspection))
+        inspection = workflow.inspect(workflow.find(source).cluster)
+        review = workflow.review(inspection)
+        report = workflow.run(review)
+        workflow.finish(report, workflow.prove(inspection))
         assert not report.unfinished
         errors: list[BaseException] = []
         for broken in (replace(settings, user="guest"), replace(settings, identity=unknown_key(tmp_path))):
             other, _ = connect(broken, Answers(wrong=True), default_host_keys="accept-new")
-            errors += Walk(other, broken.options, state, events.append).inspect(inspection.cluster).troubles.values()
+            errors += (
+                Workflow(other, broken.options, state, events.append).inspect(inspection.cluster).troubles.values()
+            )
             shown = shown_by(other)
             assert not [secret for secret in secrets(stage) if secret in shown]
         assert len(errors) == 2 * len(inspection.facts)
-        shown = shown_by(settings, source, connections, walk, review, report, events, errors)
+        shown = shown_by(settings, source, connections, workflow, review, report, events, errors)
     finally:
-        walk.close()
+        workflow.close()
         connections.close()
     assert b"LinodeSource" in shown
     assert b"SshSession" in shown

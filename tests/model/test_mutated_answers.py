@@ -31,7 +31,7 @@ from kthw_routes.record.transcript import head
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import HostError
 from kthw_routes.ssh.session import OnLine
-from kthw_routes.workflow.workflow import Walk
+from kthw_routes.workflow.workflow import Workflow
 from tests.unit.answering import said
 from tests.unit.builders import ip
 
@@ -92,7 +92,7 @@ class Hosts:
 
     def tell_to(self, tell: object) -> None: ...
 
-    def settle_privilege(self, session: object) -> None: ...
+    def detect_privilege(self, session: object) -> None: ...
 
     @property
     def described(self) -> Mapping[str, str | int | None]:
@@ -117,7 +117,7 @@ def nodes() -> Cluster:
 def walk(hosts: Hosts, members: Cluster, *, to_the_end: bool = True) -> None:
     """Inspect, review, and to the end: run, prove; every document is made that is made of it."""
     with tempfile.TemporaryDirectory() as state:
-        walk = Walk(hosts, replace(OPTIONS), Path(state), lambda _: None)
+        walk = Workflow(hosts, replace(OPTIONS), Path(state), lambda _: None)
         inspection = walk.inspect(members)
         assert all(isinstance(error, HostError) for error in inspection.troubles.values()), inspection.troubles
         assert inspection.troubles.keys() <= {HOSTILE}

@@ -29,7 +29,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
-def visit(bench: Bench, policy: SudoPolicy, access: Access, node: str = "worker-0") -> SshSession:
+def task(bench: Bench, policy: SudoPolicy, access: Access, node: str = "worker-0") -> SshSession:
     """An open session of `learner` on a modelled host with this sudo."""
     host = ModelHost(node)
     host.add_user("learner", sudo=policy, password="s3cret")
@@ -42,7 +42,7 @@ def visit(bench: Bench, policy: SudoPolicy, access: Access, node: str = "worker-
 
 
 def test_root_needs_nothing(bench: Bench) -> None:
-    session = visit(bench, SudoPolicy.ABSENT, bench.access(user="root"))
+    session = task(bench, SudoPolicy.ABSENT, bench.access(user="root"))
     assert probe_privilege(session) is Privilege.ROOT
     assert session.run(_CAT).stdout == b"first\nsecond\n"
 
@@ -58,7 +58,7 @@ def test_sudo_is_found_out_and_stdin_stays_whole(
     bench: Bench, policy: SudoPolicy, privilege: Privilege, asked: int
 ) -> None:
     answers = Answers(sudo="s3cret")
-    session = visit(bench, policy, bench.access(user="learner", asker=answers))
+    session = task(bench, policy, bench.access(user="learner", asker=answers))
     assert probe_privilege(session) is privilege
     assert len(answers.questions) == asked
     for _ in range(3):
@@ -84,7 +84,7 @@ def test_sudo_is_found_out_and_stdin_stays_whole(
 def test_without_a_way_to_root_its_words_are_told(
     bench: Bench, policy: SudoPolicy, answer: str | None, words: str
 ) -> None:
-    session = visit(bench, policy, bench.access(user="learner", asker=Answers(sudo=answer)))
+    session = task(bench, policy, bench.access(user="learner", asker=Answers(sudo=answer)))
     with pytest.raises(NoRoot) as caught:
         probe_privilege(session)
     assert caught.value.sentence.startswith(f"worker-0: learner is not root there, and {words}")
@@ -96,7 +96,7 @@ def test_without_a_way_to_root_its_words_are_told(
 def test_a_wrong_password_is_tried_once_on_one_host(bench: Bench) -> None:
     answers = Answers(sudo="hunter2")
     access = bench.access(user="learner", asker=answers)
-    sessions = [visit(bench, SudoPolicy.PASSWORD, access, f"worker-{n}") for n in range(4)]
+    sessions = [task(bench, SudoPolicy.PASSWORD, access, f"worker-{n}") for n in range(4)]
     tries: list[str] = []
     for server in bench.servers:
         host = server.host
@@ -127,7 +127,7 @@ def test_a_wrong_password_is_tried_once_on_one_host(bench: Bench) -> None:
 def test_a_right_password_is_asked_for_once(bench: Bench) -> None:
     answers = Answers(sudo="s3cret")
     access = bench.access(user="learner", asker=answers)
-    sessions = [visit(bench, SudoPolicy.PASSWORD, access, f"worker-{n}") for n in range(4)]
+    sessions = [task(bench, SudoPolicy.PASSWORD, access, f"worker-{n}") for n in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(probe_privilege, sessions)) == {Privilege.SUDO_PASSWORD}
     assert len(answers.questions) == 1

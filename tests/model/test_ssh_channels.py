@@ -53,13 +53,13 @@ def test_one_session_at_a_time_is_enough(bench: Bench) -> None:
     with openssh(bench, MaxSessions="1", PermitTTY="no") as port:
         access = bench.access(user=me())
 
-        def visit(node: int) -> list[str]:
+        def task(node: int) -> list[str]:
             session = bench.session(port, access, f"worker-{node}")
             session.open()
             return [session.run(Command(("echo", str(n)))).out.strip() for n in range(15)]
 
         with ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(visit, range(4))) == [[str(n) for n in range(15)]] * 4
+            assert list(pool.map(task, range(4))) == [[str(n) for n in range(15)]] * 4
 
 
 @needs_sshd

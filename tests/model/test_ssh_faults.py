@@ -16,13 +16,13 @@ from kthw_routes.demo.ssh.keys import new_key
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import (
     CannotConnect,
+    ConnectionRefused,
     ConnectTimedOut,
     HostKeyChanged,
     HostKeyUnknown,
     KeyRejected,
     NotSsh,
     PassphraseNeeded,
-    Refused,
     Unreachable,
 )
 from kthw_routes.ssh.keys import Keys
@@ -54,7 +54,7 @@ def nothing_left() -> Iterator[None]:
 def test_nobody_listens(bench: Bench, nothing_left: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ConnectionRefused) as caught:
         bench.session(port).open()
     assert caught.value.sentence == (
         f"worker-0: 127.0.0.1:{port} refuses the connection: nothing listens on that port."

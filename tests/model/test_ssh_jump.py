@@ -45,7 +45,7 @@ def test_fifty_hosts_through_one_jump_host(bench: Bench, jump: int) -> None:
     targets = [bench.server() for _ in range(5)]
     access = through(bench, jump)
 
-    def visit(number: int) -> str:
+    def task(number: int) -> str:
         session = access.session(f"worker-{number}", Endpoint("127.0.0.1", "root", targets[number % 5].port))
         answers = []
         for round_ in range(2):  # every close races with what the others send
@@ -55,7 +55,7 @@ def test_fifty_hosts_through_one_jump_host(bench: Bench, jump: int) -> None:
         return "".join(answers)
 
     with ThreadPoolExecutor(32) as pool:
-        assert list(pool.map(visit, range(50))) == [f"{n}.0\n{n}.1\n" for n in range(50)]
+        assert list(pool.map(task, range(50))) == [f"{n}.0\n{n}.1\n" for n in range(50)]
     assert len(access._jumps) == 1
 
 

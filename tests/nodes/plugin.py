@@ -36,7 +36,7 @@ def image() -> Path | None:
     return Path(found.stdout.strip()) if found.returncode == 0 else None
 
 
-def why_not() -> str | None:
+def unsupported_reason() -> str | None:
     """Why real nodes cannot run on this machine; None where they can."""
     if not Path("/proc/self/ns/net").exists():
         return "real nodes need Linux"
@@ -61,7 +61,7 @@ def why_not() -> str | None:
 
 def _require_image() -> Path:
     """The nodes' image; the test is skipped, or fails, where nodes cannot run."""
-    reason = why_not()
+    reason = unsupported_reason()
     if reason is not None:
         if is_required():
             pytest.fail(f"{reason}, and they must run here", pytrace=False)

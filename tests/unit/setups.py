@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence import unit
-from kthw_routes.persistence.model import HeldRoute, Manager
+from kthw_routes.persistence.model import Manager, PersistedRoute
 
 from .builders import ip, net
 
@@ -67,10 +67,10 @@ ALL = {
 }
 
 
-def held(number: int, *, via: int | None = None, device: str = "eth0") -> HeldRoute:
+def held(number: int, *, via: int | None = None, device: str = "eth0") -> PersistedRoute:
     """The route to worker-`number`'s pods."""
     hop = ip("192.168.128.10") + (number if via is None else via)
-    return HeldRoute(net(f"10.200.{number}.0/24"), hop, device)
+    return PersistedRoute(net(f"10.200.{number}.0/24"), hop, device)
 
 
 def standing(network: NetworkSetup, *files: HostFile) -> NetworkSetup:

@@ -17,7 +17,7 @@ import pytest
 from kthw_routes.ssh.agent import MAX_IDENTITIES, MAX_REPLY, Agent, LoginKey
 from kthw_routes.ssh.config_options import NO_AGENT
 from kthw_routes.ssh.errors import KeyUnusable
-from kthw_routes.ssh.keys import MOST_KEYS, Keys
+from kthw_routes.ssh.keys import MAX_KEYS, Keys
 from tests.unit.test_keys import make, names
 
 pytestmark = pytest.mark.skipif(which("ssh-keygen") is None, reason="there is no ssh-keygen to make keys with")
@@ -208,7 +208,7 @@ def test_hundreds_of_keys_are_read_and_bad_ones_passed_over(
     held = Agent(agent.path, 5.0, pytest.fail)
     assert len(held.identities()) == 953 < MAX_IDENTITIES
     monkeypatch.setenv("SSH_AUTH_SOCK", str(agent.path))
-    assert len(names(Keys(home=tmp_path, folder=tmp_path))) == MOST_KEYS
+    assert len(names(Keys(home=tmp_path, folder=tmp_path))) == MAX_KEYS
     only_bad = bad_agent(lambda s, *_: send(s, 12, listing(*bad)))
     monkeypatch.setenv("SSH_AUTH_SOCK", str(only_bad.path))
     names(Keys(home=tmp_path, folder=tmp_path))

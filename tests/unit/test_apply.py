@@ -6,13 +6,13 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from kthw_routes.events import Event, HostOutcome, HostState, Step
+from kthw_routes.events import Event, HostOutcome, HostState, Phase
 from kthw_routes.facts import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Privilege, Route
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.apply import ChangedSinceReview
 from kthw_routes.hosts.probe import verdicts
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
@@ -100,8 +100,8 @@ def apply(host: Host, journal: list[HostPlan], *, again: bool = False) -> HostOu
         journal.append(todo)
 
     plan = planning.planner(CLUSTER, Options())
-    visit = Visit(host, Step.RUN, events.append)
-    return applying.apply(visit, NODE, reviewed, read, plan, note, again=again)
+    task = HostTask(host, Phase.RUN, events.append)
+    return applying.apply(task, NODE, reviewed, read, plan, note, again=again)
 
 
 def test_the_journal_is_written_before_the_change_and_the_table_read_back() -> None:
@@ -201,8 +201,8 @@ def test_the_hosts_file_is_copied_with_its_attributes_filled_and_renamed() -> No
         ],
     )
     plan = planning.planner(CLUSTER, Options())
-    visit = Visit(host, Step.RUN, lambda _: None)
-    outcome = applying.apply(visit, control, reviewed, read, plan, lambda *_: None)
+    task = HostTask(host, Phase.RUN, lambda _: None)
+    outcome = applying.apply(task, control, reviewed, read, plan, lambda *_: None)
     assert outcome.state is HostState.DONE
     assert BEGIN in after
 
@@ -227,7 +227,7 @@ def test_only_the_right_next_hop_is_a_verdict_for_forwarding(answer: Result, for
     two = cluster(2)
     host = Host("worker-0", [("ip route get 10.200.1.2 from 10.200.0.2 iif cnio0", answer)])
     (verdict,) = verdicts(
-        Visit(host, Step.PROOF, lambda _: None), two, two.node("worker-0"), facts(NODE, bridge=bridge)
+        HostTask(host, Phase.PROOF, lambda _: None), two, two.node("worker-0"), facts(NODE, bridge=bridge)
     )
     assert verdict.forwards is forwards
 
@@ -237,7 +237,7 @@ def test_without_a_bridge_the_packet_is_said_to_come_from_another_node() -> None
         "worker-0",
         [(f"ip route get 10.200.{n}.2 from {internal(2 if n == 1 else 1)} iif eth0", said()) for n in (1, 2)],
     )
-    assert len(verdicts(Visit(host, Step.PROOF, lambda _: None), CLUSTER, NODE, facts(NODE))) == 2
+    assert len(verdicts(HostTask(host, Phase.PROOF, lambda _: None), CLUSTER, NODE, facts(NODE))) == 2
     assert ip("192.168.128.11") == internal(1)
 
 
@@ -247,7 +247,7 @@ SCRIPT = f"/run/kthw-routes-undo-{SWITCH}.sh"
 
 def with_switch(*, is_there: bool, left: str = "") -> tuple[HostOutcome, Host, list[str]]:
     """A host on which all is right, but for the switch of an earlier run. With the runs that were called off."""
-    called_off: list[str] = []
+    cancelled: list[str] = []
     host = Host(
         "worker-0",
         [
@@ -262,25 +262,25 @@ def with_switch(*, is_there: bool, left: str = "") -> tuple[HostOutcome, Host, l
             ("find ", said(left)),
         ],
     )
-    read = facts(NODE, RIGHT, network=NetworkSetup(switches=(SWITCH,)))
+    read = facts(NODE, RIGHT, network=NetworkSetup(rollbacks=(SWITCH,)))
     reviewed = planning.make(CLUSTER, {NODE.name: read}).hosts[0]
 
-    def arm(*_: object) -> None:
+    def start(*_: object) -> None:
         raise AssertionError("there is nothing that a switch of this run could take back")
 
-    visit = Visit(host, Step.RUN, lambda _: None)
+    task = HostTask(host, Phase.RUN, lambda _: None)
     plan = planning.planner(CLUSTER, Options())
-    outcome = applying.apply(visit, NODE, reviewed, read, plan, lambda *_: None, arm=arm, called_off=called_off.append)
-    return outcome, host, called_off
+    outcome = applying.apply(task, NODE, reviewed, read, plan, lambda *_: None, start=start, cancelled=cancelled.append)
+    return outcome, host, cancelled
 
 
 def test_an_earlier_runs_switch_is_called_off_where_all_else_is_right() -> None:
-    outcome, host, called_off = with_switch(is_there=True)
+    outcome, host, cancelled = with_switch(is_there=True)
     assert outcome.state is HostState.DONE, outcome.sentence
     assert outcome.changes_sent == 1
     assert f"mv -fT {SCRIPT} {SCRIPT}.claimed" in host.ran
     assert not any("batch" in line for line in host.ran)
-    assert called_off == [SWITCH]
+    assert cancelled == [SWITCH]
 
 
 def test_a_switch_that_is_there_still_is_no_success() -> None:
@@ -316,21 +316,21 @@ class Steps:
                 *zip(commands, answers, strict=False),
             ],
         )
-        self.visit = Visit(self.host, Step.RUN, lambda _: None)
+        self.task = HostTask(self.host, Phase.RUN, lambda _: None)
         self.steps: list[str] = []
         self.arming = arming
 
-    def arm(self, *_: object) -> None:
+    def start(self, *_: object) -> None:
         self.steps.append("arm")
         if self.arming is not None:
             raise self.arming
 
     def apply(self) -> HostOutcome:
-        read = facts(NODE, network=NetworkSetup(switches=(SWITCH, OTHER)))
+        read = facts(NODE, network=NetworkSetup(rollbacks=(SWITCH, OTHER)))
         plan = planning.planner(CLUSTER, Options())
         reviewed = plan(NODE, read)
         return applying.apply(
-            self.visit, NODE, reviewed, read, plan, lambda *_: None, arm=self.arm, called_off=self.steps.append
+            self.task, NODE, reviewed, read, plan, lambda *_: None, start=self.start, cancelled=self.steps.append
         )
 
 
@@ -338,7 +338,7 @@ def test_where_a_second_switch_worked_meanwhile_it_is_told_that_the_first_is_off
     run = Steps(said(), said(), said(), said(), said(status=1))
     with pytest.raises(ChangedSinceReview) as caught:
         run.apply()
-    outcome = applying.ended("worker-0", caught.value, run.visit.sent)
+    outcome = applying.ended("worker-0", caught.value, run.task.sent)
     assert outcome.sentence == (
         f"worker-0: changed since the review: it took back by itself what run {OTHER} had done. "
         f"Nothing was changed there, but the timed undo of run {SWITCH} is called off."
@@ -353,7 +353,7 @@ def test_where_none_can_be_armed_it_is_told_which_are_off() -> None:
     with pytest.raises(HostError) as caught:
         run.apply()
     words = f"Nothing was changed there, but the timed undo of run {SWITCH} and of run {OTHER} is called off."
-    outcome = applying.ended("worker-0", caught.value, run.visit.sent)
+    outcome = applying.ended("worker-0", caught.value, run.task.sent)
     assert (outcome.sentence, outcome.hint) == (f"worker-0: it has no room. {words}", "Make room.")
     assert run.steps == [SWITCH, OTHER, "arm"]
 
@@ -390,7 +390,7 @@ def test_a_switch_that_was_not_reached_is_not_called_off(
     run = Steps(*answers)
     with pytest.raises(ConnectionLost) as caught:
         run.apply()
-    outcome = applying.ended("worker-0", caught.value, run.visit.sent)
+    outcome = applying.ended("worker-0", caught.value, run.task.sent)
     assert (outcome.state, outcome.sentence) == (state, f"worker-0: the connection ended. {words}")
     assert (outcome.hint, outcome.changes_sent) == ("Try again: the host is read anew then.", 0)
     assert run.steps == ([SWITCH] if len(answers) == 4 else [])

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from kthw_routes.cluster import Cluster, Selection
-from kthw_routes.events import HostOutcome, HostState, Step
+from kthw_routes.events import HostOutcome, HostState, Phase
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import apply as applying
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import Manager, Persist
@@ -65,9 +65,9 @@ def applied(
         "systemctl is-active": said("active\n"),
     }
     host = _Host(usual | answers, facts)
-    visit = Visit(host, Step.RUN, lambda _: None)
+    task = HostTask(host, Phase.RUN, lambda _: None)
     todo = plan(facts, options, of)
-    outcome = applying.apply(visit, NODE, todo, facts, planning.planner(of, options), lambda *_: None)
+    outcome = applying.apply(task, NODE, todo, facts, planning.planner(of, options), lambda *_: None)
     return outcome, host.ran
 
 

@@ -6,14 +6,14 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.events import Step
+from kthw_routes.events import Phase
 from kthw_routes.hosts import write_files
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.plan.changes import FileChange, HostPlan, Leftover
 from kthw_routes.wizard.text.manual_commands import on_host
 
 from .answering import Answering, said
-from .test_own_files import BATCH, DROP_IN, NETPLAN, RIGHT, SCRATCH, SERVICE, TIMER, YAML, change
+from .test_write_files import BATCH, DROP_IN, NETPLAN, RIGHT, SCRATCH, SERVICE, TIMER, YAML, change
 
 UNIT = (BATCH, SERVICE, TIMER)
 _STEP = re.compile(
@@ -36,9 +36,9 @@ def sent(*changes: FileChange) -> list[str]:
     """What a run sends for these files."""
     files = {str(c.path): c.before for c in changes if c.before is not None}
     host = Answering({"systemctl is-enabled": said("enabled\n"), **RIGHT}, files=files)
-    visit = Visit(host, Step.RUN, lambda _: None)
-    write_files.before(visit, changes)
-    write_files.write(visit, changes)
+    task = HostTask(host, Phase.RUN, lambda _: None)
+    write_files.pause_timer(task, changes)
+    write_files.write(task, changes)
     return [line for line in host.ran if SCRATCH not in line]
 
 
@@ -85,7 +85,7 @@ def test_what_a_killed_run_left_goes_by_hand_too() -> None:
 
 def test_what_goes_back_by_itself_is_called_off_first() -> None:
     run = "20261122T101500Z-1abc"
-    lines = list(on_host(HostPlan("worker-0", files=(change(BATCH, None, b"x"),), switches=(run,))))
+    lines = list(on_host(HostPlan("worker-0", files=(change(BATCH, None, b"x"),), rollbacks=(run,))))
     assert lines[:2] == [
         f"sudo systemctl stop kthw-routes-undo-{run}.timer",
         f"sudo rm /run/kthw-routes-undo-{run}.sh",

@@ -6,11 +6,11 @@ import pytest
 
 from kthw_routes.cli.apply import after_reboot
 from kthw_routes.events import HostOutcome, HostState
-from kthw_routes.hosts.rollback_timer import Commitment
+from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.options import Options
 from kthw_routes.persistence.model import Persist
 from kthw_routes.plan import compare as planning
-from kthw_routes.rollback import Fate
+from kthw_routes.rollback import RollbackState
 from kthw_routes.workflow.results import Inspection, Report, Review
 from tests.unit.builders import cluster, facts
 from tests.unit.setups import LINODE
@@ -28,21 +28,21 @@ def report(**states: HostState) -> Report:
     return Report(review, outcomes, Path("/runs/one"))
 
 
-def fates(*given: Fate) -> tuple[Commitment, ...]:
-    return tuple(Commitment(f"worker-{n}", fate, "") for n, fate in enumerate(given))
+def fates(*given: RollbackState) -> tuple[RollbackTimer, ...]:
+    return tuple(RollbackTimer(f"worker-{n}", rollback, "") for n, rollback in enumerate(given))
 
 
 @pytest.mark.parametrize(
-    ("commitments", "where"),
+    ("timers", "where"),
     [
         (fates(), "all 3 nodes"),
-        (fates(Fate.KEPT, Fate.KEPT, Fate.KEPT), "all 3 nodes"),
-        (fates(Fate.KEPT, Fate.ARMED, Fate.FIRED), "worker-0"),
-        (fates(Fate.ARMED, Fate.ARMED, Fate.FIRED), ""),
+        (fates(RollbackState.CONFIRMED, RollbackState.CONFIRMED, RollbackState.CONFIRMED), "all 3 nodes"),
+        (fates(RollbackState.CONFIRMED, RollbackState.PENDING, RollbackState.ROLLED_BACK), "worker-0"),
+        (fates(RollbackState.PENDING, RollbackState.PENDING, RollbackState.ROLLED_BACK), ""),
     ],
 )
-def test_no_routes_survive_a_reboot_that_go_back_by_themselves(commitments: tuple[Commitment, ...], where: str) -> None:
-    words = after_reboot(report(), commitments)
+def test_no_routes_survive_a_reboot_that_go_back_by_themselves(timers: tuple[RollbackTimer, ...], where: str) -> None:
+    words = after_reboot(report(), timers)
     assert words == (f"These routes survive a reboot, by networkd on {where}." if where else "")
 
 

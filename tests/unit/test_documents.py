@@ -31,7 +31,7 @@ NETWORK = NetworkSetup(
     timer_is_enabled=True,
     timer_is_active=True,
     hosts_template=TEMPLATE,
-    switches=("20261122T094345Z-767b",),
+    rollbacks=("20261122T094345Z-767b",),
     leftovers=(PurePosixPath("/etc/netplan/.90-kthw-routes.yaml.new"),),
 )
 BRIDGE = InterfaceAddress("cnio0", IPv4Interface("10.200.0.1/24"))

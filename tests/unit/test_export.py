@@ -15,10 +15,10 @@ import yaml
 from kthw_routes import __version__
 from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Selection
 from kthw_routes.errors import UsageError
-from kthw_routes.export.desired import Reach, desired
+from kthw_routes.export.desired import SshAccess, desired
 from kthw_routes.export.document import Document, together
 from kthw_routes.export.formats import FORMATS
-from kthw_routes.export.required import assumed
+from kthw_routes.export.required import from_option
 from kthw_routes.facts import NetworkSetup
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Manager, Persist
@@ -40,8 +40,8 @@ def made(name: str, of: Cluster | None = None, options: Options | None = None, *
     """A format's documents. `interface` where it goes by one."""
     of, options, form = of or some(), options or Options(), FORMATS[name]
     interface = given.pop("interface", {"netplan": "eth0", "networkd": "05-eth0.network"}.get(name))
-    networks = assumed(of, form, interface, options.routes_on) if interface else None
-    given.setdefault("reach", Reach(Path("kubernetes.ed25519"), folder=Path("/home/learner/kthw")))
+    networks = from_option(of, form, interface, options.routes_on) if interface else None
+    given.setdefault("reach", SshAccess(Path("kubernetes.ed25519"), folder=Path("/home/learner/kthw")))
     return form.render(desired(of, options, networks=networks, **given))
 
 
@@ -223,11 +223,11 @@ def test_files_per_host_are_the_renderers_own() -> None:
 
     for name, manager in (("netplan", Manager.NETPLAN), ("networkd", Manager.NETWORKD)):
         interface = {"netplan": "id0", "networkd": "10-netplan-id0.network"}[name]
-        networks = assumed(some(), FORMATS[name], interface, RoutesOn.WORKERS)
+        networks = from_option(some(), FORMATS[name], interface, RoutesOn.WORKERS)
         found = {str(d.path): d for d in made(name, interface=interface)}
         for host in ("worker-0", "worker-1", "worker-2"):
             held, network = networks[host]
-            for file in MODULES[manager].files(held, network):
+            for file in MODULES[manager].render(held, network):
                 document = found.pop(f"{host}{file.path}")
                 assert (document.text.encode(), document.mode) == (file.content, file.mode)
         assert not found
@@ -237,7 +237,7 @@ def test_a_host_whose_network_is_ruled_otherwise_is_named() -> None:
     with pytest.raises(UsageError, match="networkd cannot hold") as caught:
         FORMATS["networkd"].render(desired(some()))
     assert caught.value.hint.startswith("worker-0: it is not known through which interface the routes lead.")
-    networks = dict(assumed(some(), FORMATS["networkd"], "05-eth0.network", RoutesOn.WORKERS))
+    networks = dict(from_option(some(), FORMATS["networkd"], "05-eth0.network", RoutesOn.WORKERS))
     held, _ = networks["worker-1"]
     networks["worker-1"] = held, NetworkSetup()
     with pytest.raises(UsageError) as caught:

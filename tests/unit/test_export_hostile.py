@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from kthw_routes.cluster import Cluster, Endpoint
 from kthw_routes.errors import UsageError
 from kthw_routes.export import hosts_block, shell
-from kthw_routes.export.desired import Login, Reach, desired
+from kthw_routes.export.desired import Login, SshAccess, desired
 from kthw_routes.export.document import Document
 from kthw_routes.export.formats import FORMATS
-from kthw_routes.export.required import assumed
+from kthw_routes.export.required import from_option
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.plan.etc_hosts import edit
@@ -30,12 +30,12 @@ WORDS = st.text(st.sampled_from(sorted(set(EVIL + "abcwork019.-_"))), min_size=1
 EVERYWHERE = Options(routes_on=RoutesOn.ALL, names_on=NamesOn.ALL)
 
 
-def documents(of: Cluster, reach: Reach | None = None) -> dict[str, tuple[Document, ...]]:
+def documents(of: Cluster, reach: SshAccess | None = None) -> dict[str, tuple[Document, ...]]:
     """What every format makes; those that refuse are left out."""
     made: dict[str, tuple[Document, ...]] = {}
     for name, form in FORMATS.items():
         interface = {"netplan": "eth0", "networkd": "05-eth0.network"}.get(name)
-        networks = assumed(of, form, interface, RoutesOn.ALL) if interface else None
+        networks = from_option(of, form, interface, RoutesOn.ALL) if interface else None
         try:
             made[name] = form.render(desired(of, EVERYWHERE, reach=reach, networks=networks))
         except UsageError:
@@ -64,7 +64,7 @@ def test_a_name_that_is_no_host_name_is_in_no_document(name: str) -> None:
 @settings(max_examples=150)
 def test_ssh_gets_these_words_and_no_others(user: str, host: str, port: int | None, identity: str) -> None:
     node = worker(0, ssh=Endpoint(host, user, port))
-    made = documents(Cluster((node, worker(1))), Reach(Path(identity)))
+    made = documents(Cluster((node, worker(1))), SshAccess(Path(identity)))
     if "shell" not in made:
         return
     (line,) = [x for x in made["shell"][0].text.splitlines() if x.startswith("ssh ") and f"@{host}" in x]
@@ -91,7 +91,7 @@ def test_the_script_runs_no_word_from_outside(identity: str, tmp_path: Path) -> 
     programs.mkdir()
     (programs / "ssh").write_text(FAKE_SSH)
     (programs / "ssh").chmod(0o755)
-    (document,) = shell.render(desired(cluster(), reach=Reach(Path(identity))))
+    (document,) = shell.render(desired(cluster(), reach=SshAccess(Path(identity))))
     seen = tmp_path / "seen"
     environment = {"PATH": f"{programs}:/usr/bin:/bin", "SEEN": str(seen)}
     work = tmp_path / "work"
@@ -106,13 +106,13 @@ def test_the_script_runs_no_word_from_outside(identity: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("path", ["a\nb", "a\x1b[0mb", "a\u202eb"])
 def test_a_path_that_cannot_be_shown_is_refused(path: str) -> None:
     with pytest.raises(UsageError, match="cannot be exported"):
-        desired(cluster(), reach=Reach(Path(path)))
+        desired(cluster(), reach=SshAccess(Path(path)))
 
 
 def test_ansible_takes_no_path_for_a_template() -> None:
     for path in ("{{ 1 }}", "{% x %}", "{# x #}"):
         with pytest.raises(UsageError, match="for a template"):
-            FORMATS["ansible"].render(desired(cluster(), reach=Reach(Path(path))))
+            FORMATS["ansible"].render(desired(cluster(), reach=SshAccess(Path(path))))
 
 
 def test_a_login_is_checked_too() -> None:

@@ -11,7 +11,7 @@ from kthw_routes.findings.model import Finding, Level
 from kthw_routes.findings.plan import ends_at_reboot, of_plan
 from kthw_routes.options import Options
 from kthw_routes.persistence.managers import MODULES
-from kthw_routes.persistence.model import HeldRoute, Manager, Persist
+from kthw_routes.persistence.model import Manager, Persist, PersistedRoute
 from kthw_routes.plan import compare as planning
 
 from . import setups
@@ -30,8 +30,8 @@ def found(network: NetworkSetup, options: Options = Options()) -> dict[str, Find
     return {f.code: f for f in of_plan(planning.make(CLUSTER, {"worker-0": host}, options))}
 
 
-def with_files(manager: Manager, network: NetworkSetup, routes: Iterable[HeldRoute] = RIGHT) -> NetworkSetup:
-    return standing(network, *MODULES[manager].files(tuple(routes), network))
+def with_files(manager: Manager, network: NetworkSetup, routes: Iterable[PersistedRoute] = RIGHT) -> NetworkSetup:
+    return standing(network, *MODULES[manager].render(tuple(routes), network))
 
 
 def test_routes_that_no_file_holds_end_at_the_next_reboot() -> None:
@@ -74,7 +74,7 @@ def test_what_should_go_from_a_file() -> None:
 
 
 def test_a_file_that_the_host_does_not_read() -> None:
-    unread = standing(LINODE, *MODULES[Manager.NETPLAN].files(RIGHT, NETPLAN))
+    unread = standing(LINODE, *MODULES[Manager.NETPLAN].render(RIGHT, NETPLAN))
     (host,) = planning.make(CLUSTER, {"worker-0": facts(NODE, network=unread)}).hosts
     assert ends_at_reboot(host)
     made = found(unread)

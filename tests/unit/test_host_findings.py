@@ -148,7 +148,7 @@ def test_a_controller_without_routes_was_rebooted_only_where_another_has_some() 
 
 def test_what_goes_back_by_itself_is_told_once_for_all_hosts() -> None:
     run = "20261122T101500Z-1abc"
-    read = {n.name: facts(n, network=NetworkSetup(switches=(run,))) for n in CLUSTER.workers}
+    read = {n.name: facts(n, network=NetworkSetup(rollbacks=(run,))) for n in CLUSTER.workers}
     made = planning.make(CLUSTER, bare_facts(CLUSTER) | read)
     told = [f for f in of_plan(made) if f.code == "armed-switch"]
     assert [f.sentence for f in told] == [

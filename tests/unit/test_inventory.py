@@ -10,7 +10,7 @@ import pytest
 
 from kthw_routes.cluster import AddressKind, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
-from kthw_routes.events import Event, Step, discard
+from kthw_routes.events import Event, Phase, discard
 from kthw_routes.findings.cluster import of_cluster
 from kthw_routes.findings.model import Level
 from kthw_routes.sources import Source
@@ -152,7 +152,7 @@ def test_the_source_gives_the_nodes_and_what_there_is_to_say() -> None:
     assert found.cluster.nodes == source.inventory.nodes
     assert [f.code for f in found.findings] == ["inventory-kind", "inventory-ignored"]
     assert (found.others, found.token_scopes) == (1, None)
-    assert [(n.step, n.text) for n in notes] == [(Step.FIND, found.findings[0].sentence)]
+    assert [(n.step, n.text) for n in notes] == [(Phase.FIND, found.findings[0].sentence)]
     stop = threading.Event()
     stop.set()
     with pytest.raises(Cancelled):

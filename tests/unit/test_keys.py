@@ -12,7 +12,7 @@ import pytest
 
 from kthw_routes.ssh.errors import KeyUnusable, PassphraseNeeded
 from kthw_routes.ssh.key_files import is_encrypted
-from kthw_routes.ssh.keys import MOST_KEYS, Keys
+from kthw_routes.ssh.keys import MAX_KEYS, Keys
 from kthw_routes.ssh.session import NewHostKey
 
 pytestmark = pytest.mark.skipif(which("ssh-keygen") is None, reason="there is no ssh-keygen to make keys with")
@@ -172,11 +172,11 @@ def test_a_bad_key_that_nobody_named_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_an_agent_s_keys_are_offered_and_not_too_many(tmp_path: Path, agent: Path) -> None:
-    for number in range(MOST_KEYS + 2):
+    for number in range(MAX_KEYS + 2):
         subprocess.run(["ssh-add", "-q", make(tmp_path / f"key-{number}")], check=True, capture_output=True)
     keys = Keys(home=tmp_path, folder=tmp_path)
     offered = list(keys.offered("worker-0"))
-    assert len(offered) == MOST_KEYS
+    assert len(offered) == MAX_KEYS
     assert all(key.name.startswith("agent: ") for key in offered)
     first = names(keys, [tmp_path / "key-6"])
     assert first[0] == "key-6"

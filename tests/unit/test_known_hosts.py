@@ -14,7 +14,7 @@ import pytest
 
 from kthw_routes.ssh.config import Resolved
 from kthw_routes.ssh.errors import HostKeyChanged, HostKeyUnknown
-from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts, Verdict, fingerprint, read_known_hosts
+from kthw_routes.ssh.known_hosts import HostKeyMode, HostKeyStatus, KnownHosts, fingerprint, read_known_hosts
 from kthw_routes.ssh.login import HostKeyCheck
 
 ED25519 = "ssh-ed25519"
@@ -32,14 +32,14 @@ def line(names: str, number: int, key_type: str = ED25519) -> str:
 def test_an_added_key_is_known_and_survives(tmp_path: Path) -> None:
     file = tmp_path / "state" / "known_hosts"
     known = KnownHosts(file)
-    assert known.look_up("a", ED25519, blob(1)).verdict is Verdict.UNKNOWN
+    assert known.look_up("a", ED25519, blob(1)).verdict is HostKeyStatus.UNKNOWN
     assert known.add("a", ED25519, blob(1)).is_new
     assert known.look_up("a", ED25519, blob(1)).is_new
     again = KnownHosts(file)
-    assert again.look_up("a", ED25519, blob(1)).verdict is Verdict.KNOWN
+    assert again.look_up("a", ED25519, blob(1)).verdict is HostKeyStatus.KNOWN
     assert not again.look_up("a", ED25519, blob(1)).is_new
-    assert again.look_up("a", ED25519, blob(2)).verdict is Verdict.CHANGED
-    assert again.look_up("b", ED25519, blob(1)).verdict is Verdict.UNKNOWN
+    assert again.look_up("a", ED25519, blob(2)).verdict is HostKeyStatus.CHANGED
+    assert again.look_up("b", ED25519, blob(1)).verdict is HostKeyStatus.UNKNOWN
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
@@ -47,8 +47,8 @@ def test_an_added_key_is_known_and_survives(tmp_path: Path) -> None:
 def test_without_a_file_keys_hold_for_the_run(tmp_path: Path) -> None:
     known = KnownHosts(None)
     known.add("a", ED25519, blob(1))
-    assert known.look_up("a", ED25519, blob(1)).verdict is Verdict.KNOWN
-    assert known.look_up("a", ED25519, blob(2)).verdict is Verdict.CHANGED
+    assert known.look_up("a", ED25519, blob(1)).verdict is HostKeyStatus.KNOWN
+    assert known.look_up("a", ED25519, blob(2)).verdict is HostKeyStatus.CHANGED
 
 
 def test_the_key_of_a_rebuilt_node_is_forgotten_and_that_of_no_other(tmp_path: Path) -> None:
@@ -57,14 +57,14 @@ def test_the_key_of_a_rebuilt_node_is_forgotten_and_that_of_no_other(tmp_path: P
     others.write_text(line("a,c", 1))
     known = KnownHosts(file, [others])
     known.forget("a")
-    assert known.look_up("a", ED25519, blob(3)).verdict is Verdict.UNKNOWN
+    assert known.look_up("a", ED25519, blob(3)).verdict is HostKeyStatus.UNKNOWN
     assert known.add("a", ED25519, blob(3)).is_new
     assert file.read_text() == "# kept\n" + line("b", 2) + line("a", 3)
     assert others.read_text() == line("a,c", 1)
-    assert known.look_up("c", ED25519, blob(4)).verdict is Verdict.CHANGED
+    assert known.look_up("c", ED25519, blob(4)).verdict is HostKeyStatus.CHANGED
     again = KnownHosts(file, [others])
-    assert again.look_up("a", ED25519, blob(3)).verdict is Verdict.KNOWN
-    assert again.look_up("a", ED25519, blob(5)).verdict is Verdict.CHANGED
+    assert again.look_up("a", ED25519, blob(3)).verdict is HostKeyStatus.KNOWN
+    assert again.look_up("a", ED25519, blob(5)).verdict is HostKeyStatus.CHANGED
 
 
 def test_only_a_node_that_was_named_may_come_with_another_key(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_key_of_another_type_only_is_a_change(tmp_path: Path) -> None:
     known = KnownHosts(tmp_path / "known_hosts")
     known.add("a", "ssh-rsa", blob(1, "ssh-rsa"))
     assert known.types("a") == ("ssh-rsa",)
-    assert known.look_up("a", ED25519, blob(1)).verdict is Verdict.CHANGED
+    assert known.look_up("a", ED25519, blob(1)).verdict is HostKeyStatus.CHANGED
 
 
 def test_the_file_of_the_person_is_read_and_never_written(tmp_path: Path) -> None:
@@ -96,8 +96,8 @@ def test_the_file_of_the_person_is_read_and_never_written(tmp_path: Path) -> Non
     theirs.write_text("# mine\n\nhalf a line\nx ssh-ed25519 !!!!\n@cert-authority * " + line("", 9) + line("a,b", 1))
     before = theirs.read_bytes()
     known = KnownHosts(tmp_path / "ours", [theirs])
-    assert known.look_up("b", ED25519, blob(1)).verdict is Verdict.KNOWN
-    assert known.look_up("b", ED25519, blob(2)).verdict is Verdict.CHANGED
+    assert known.look_up("b", ED25519, blob(1)).verdict is HostKeyStatus.KNOWN
+    assert known.look_up("b", ED25519, blob(2)).verdict is HostKeyStatus.CHANGED
     known.add("c", ED25519, blob(3))
     assert theirs.read_bytes() == before
 
@@ -107,32 +107,32 @@ def test_another_file_can_stand_in_for_one_host(tmp_path: Path) -> None:
     theirs.write_text(line("a", 1))
     other.write_text(line("a", 2))
     known = KnownHosts(tmp_path / "ours", [theirs])
-    assert known.look_up("a", ED25519, blob(2), [other]).verdict is Verdict.KNOWN
-    assert known.look_up("a", ED25519, blob(2)).verdict is Verdict.CHANGED
+    assert known.look_up("a", ED25519, blob(2), [other]).verdict is HostKeyStatus.KNOWN
+    assert known.look_up("a", ED25519, blob(2)).verdict is HostKeyStatus.CHANGED
 
 
 def test_a_match_in_one_file_outweighs_another_key_in_the_next(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.write_text(line("a", 1) + line("a", 2))
-    assert KnownHosts(None, [theirs]).look_up("a", ED25519, blob(2)).verdict is Verdict.KNOWN
+    assert KnownHosts(None, [theirs]).look_up("a", ED25519, blob(2)).verdict is HostKeyStatus.KNOWN
 
 
 def test_a_revoked_key_is_refused_even_where_it_is_known(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.write_text("@revoked " + line("*", 1) + line("a", 1))
-    assert KnownHosts(None, [theirs]).look_up("a", ED25519, blob(1)).verdict is Verdict.REVOKED
+    assert KnownHosts(None, [theirs]).look_up("a", ED25519, blob(1)).verdict is HostKeyStatus.REVOKED
     # a revoked key says nothing about other keys
-    assert KnownHosts(None, [theirs]).look_up("z", ED25519, blob(2)).verdict is Verdict.UNKNOWN
+    assert KnownHosts(None, [theirs]).look_up("z", ED25519, blob(2)).verdict is HostKeyStatus.UNKNOWN
 
 
 def test_patterns_and_ports(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.write_text(line("*.example.org,!bad.example.org", 1) + line("[10.0.0.1]:2222", 2))
     known = KnownHosts(None, [theirs])
-    assert known.look_up("a.example.org", ED25519, blob(1)).verdict is Verdict.KNOWN
-    assert known.look_up("bad.example.org", ED25519, blob(1)).verdict is Verdict.UNKNOWN
-    assert known.look_up("[10.0.0.1]:2222", ED25519, blob(2)).verdict is Verdict.KNOWN
-    assert known.look_up("10.0.0.1", ED25519, blob(2)).verdict is Verdict.UNKNOWN
+    assert known.look_up("a.example.org", ED25519, blob(1)).verdict is HostKeyStatus.KNOWN
+    assert known.look_up("bad.example.org", ED25519, blob(1)).verdict is HostKeyStatus.UNKNOWN
+    assert known.look_up("[10.0.0.1]:2222", ED25519, blob(2)).verdict is HostKeyStatus.KNOWN
+    assert known.look_up("10.0.0.1", ED25519, blob(2)).verdict is HostKeyStatus.UNKNOWN
 
 
 @pytest.mark.skipif(which("ssh-keygen") is None, reason="there is no ssh-keygen to make hashed names with")
@@ -144,9 +144,9 @@ def test_hashed_names_and_fingerprints_are_those_of_ssh(tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-Hf", theirs], capture_output=True, check=True)
     assert "|1|" in theirs.read_text()
     known = KnownHosts(None, [theirs])
-    assert known.look_up("a", ED25519, blob(1)).verdict is Verdict.KNOWN
-    assert known.look_up("[b]:7", ED25519, blob(1)).verdict is Verdict.CHANGED
-    assert known.look_up("b", ED25519, blob(2)).verdict is Verdict.UNKNOWN
+    assert known.look_up("a", ED25519, blob(1)).verdict is HostKeyStatus.KNOWN
+    assert known.look_up("[b]:7", ED25519, blob(1)).verdict is HostKeyStatus.CHANGED
+    assert known.look_up("b", ED25519, blob(2)).verdict is HostKeyStatus.UNKNOWN
 
 
 def test_a_file_cut_off_in_a_line_does_not_swallow_the_next(tmp_path: Path) -> None:
@@ -159,10 +159,10 @@ def test_a_file_cut_off_in_a_line_does_not_swallow_the_next(tmp_path: Path) -> N
 def test_a_key_recorded_meanwhile_by_another_is_seen(tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     one, two = KnownHosts(file), KnownHosts(file)
-    assert two.look_up("a", ED25519, blob(2)).verdict is Verdict.UNKNOWN
+    assert two.look_up("a", ED25519, blob(2)).verdict is HostKeyStatus.UNKNOWN
     one.add("a", ED25519, blob(1))
-    assert two.add("a", ED25519, blob(2)).verdict is Verdict.CHANGED
-    assert two.add("a", ED25519, blob(1)).verdict is Verdict.KNOWN
+    assert two.add("a", ED25519, blob(2)).verdict is HostKeyStatus.CHANGED
+    assert two.add("a", ED25519, blob(1)).verdict is HostKeyStatus.KNOWN
     assert len(read_known_hosts(file)) == 1
 
 
@@ -222,7 +222,7 @@ def test_what_is_forgotten_meanwhile_takes_no_line_along(tmp_path: Path) -> None
 def test_a_writer_waits_for_another_and_sees_what_it_wrote(tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     known = KnownHosts(file)
-    readings: list[Verdict] = []
+    readings: list[HostKeyStatus] = []
     with file.open("a") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         thread = threading.Thread(target=lambda: readings.append(known.add("a", ED25519, blob(1)).verdict))
@@ -231,7 +231,7 @@ def test_a_writer_waits_for_another_and_sees_what_it_wrote(tmp_path: Path) -> No
         assert thread.is_alive()
         other.write(line("a", 2))
     thread.join(5)
-    assert readings == [Verdict.CHANGED]
+    assert readings == [HostKeyStatus.CHANGED]
     assert file.read_text() == line("a", 2)
 
 

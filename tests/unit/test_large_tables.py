@@ -9,12 +9,12 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from kthw_routes.cluster import Cluster
-from kthw_routes.events import Step
+from kthw_routes.events import Phase
 from kthw_routes.facts import HostFacts, HostFile, NetworkSetup, Route
 from kthw_routes.findings import hosts as host_findings
 from kthw_routes.findings.plan import of_plan, of_routes
 from kthw_routes.hosts.read_facts import MAX_ADDRESSES, MAX_ALIKE, MAX_ROUTES, TooMuch, look
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.persistence import ifupdown
 from kthw_routes.plan import compare as plan
@@ -107,7 +107,7 @@ def read(routes: str, addresses: int = 1) -> HostFacts:
         },
         otherwise=MISSING,
     )
-    return look(Visit(host, Step.CHECKS, lambda _: None), worker(0))
+    return look(HostTask(host, Phase.CHECKS, lambda _: None), worker(0))
 
 
 def test_as_many_routes_as_are_handled_are_read_and_as_many_more_as_there_are_outside_of_the_cluster_cidr() -> None:

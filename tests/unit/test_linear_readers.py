@@ -8,11 +8,11 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.events import Step
+from kthw_routes.events import Phase
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import netplan_says, read_network
 from kthw_routes.hosts.read_facts import look
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import failed_lines, parse_addresses
 from kthw_routes.persistence import ifupdown, netplan, networkd
 from kthw_routes.plan import etc_hosts
@@ -70,11 +70,11 @@ HOSTILE = [
 def _facts(text: str) -> None:
     answer = said(text)
     plain = {"ip": said("[]"), "ip -V": said("ip utility, iproute2-6.1.0\n")}
-    look(Visit(Answering(plain, otherwise=answer), Step.CHECKS, lambda _: None), worker(0))
+    look(HostTask(Answering(plain, otherwise=answer), Phase.CHECKS, lambda _: None), worker(0))
 
 
 def _network(text: str) -> None:
-    read_network.read(Visit(Answering({}, otherwise=said(text)), Step.CHECKS, lambda _: None), ("eth0",))
+    read_network.read(HostTask(Answering({}, otherwise=said(text)), Phase.CHECKS, lambda _: None), ("eth0",))
 
 
 def _names(text: str) -> None:
@@ -85,9 +85,9 @@ def _names(text: str) -> None:
 
 
 def _held(text: str) -> None:
-    networkd.entries(HostFile(networkd.FOLDER / "x.network.d/90-kthw-routes.conf", 0o644, f"[Route]\n{text}".encode()))
-    ifupdown.entries(HostFile(PurePosixPath("/x"), 0o755, f"ip route replace {text}".encode()))
-    netplan.entries(HostFile(netplan.PATH, 0o600, b"x" * 50_000 + text.encode()))
+    networkd.parse(HostFile(networkd.FOLDER / "x.network.d/90-kthw-routes.conf", 0o644, f"[Route]\n{text}".encode()))
+    ifupdown.parse(HostFile(PurePosixPath("/x"), 0o755, f"ip route replace {text}".encode()))
+    netplan.parse(HostFile(netplan.PATH, 0o600, b"x" * 50_000 + text.encode()))
 
 
 def _addresses(text: str) -> None:
@@ -107,7 +107,7 @@ def _addresses(text: str) -> None:
         _addresses,
         failed_lines,
         inline,
-        lambda text: netplan_says.complaint(Result(1, b"", text.encode())),
+        lambda text: netplan_says.summarize_errors(Result(1, b"", text.encode())),
         lambda text: of_answer(Answer(400, reasons=(text, text)), "api.linode.com", "here"),
     ],
 )

@@ -27,7 +27,7 @@ from kthw_routes.cluster import AddressKind, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.demo.api.account import Account, LinodeInstance, lab_account
 from kthw_routes.demo.api.server import FIRST_ID, Fault, LinodeApi
 from kthw_routes.errors import Cancelled
-from kthw_routes.events import Event, Step, discard
+from kthw_routes.events import Event, Phase, discard
 from kthw_routes.findings.cluster import of_cluster
 from kthw_routes.findings.model import Level
 from kthw_routes.node_names import is_host_name
@@ -113,7 +113,7 @@ def test_the_lab_is_found_with_two_requests(api: LinodeApi) -> None:
         "asking Linode for the nodes, 1 of 2",
         "asking Linode for the regions, 2 of 2",
     ]
-    assert {n.step for n in notes} == {Step.FIND}
+    assert {n.step for n in notes} == {Phase.FIND}
 
 
 def test_it_is_a_source(api: LinodeApi) -> None:
@@ -603,7 +603,7 @@ def test_retry_after_is_shown_and_honoured(api: LinodeApi) -> None:
 
 
 def test_retry_after_is_capped(monkeypatch: pytest.MonkeyPatch, api: LinodeApi) -> None:
-    monkeypatch.setattr(tries, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(tries, "MAX_WAIT", 0.01)
     notes: list[Event] = []
     api.faults = [Fault(503, b"{}", {"Retry-After": "21600"})]
     find(api, notes.append)

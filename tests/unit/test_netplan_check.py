@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from kthw_routes.hosts.netplan_check import fault_in
+from kthw_routes.hosts.netplan_check import unexpected_change
 
 ETH0 = "run/systemd/network/10-netplan-eth0.network"
 KEYFILE = "run/NetworkManager/system-connections/netplan-eth0.nmconnection"
@@ -17,7 +17,7 @@ PROFILE = ("[connection]", "id=netplan-eth0", "", "[ipv4]", "method=manual", "ad
 
 
 def in_networkd(before: tuple[str, ...], after: tuple[str, ...]) -> str:
-    return fault_in({ETH0: before}, {ETH0: after}, HELD)
+    return unexpected_change({ETH0: before}, {ETH0: after}, HELD)
 
 
 def test_our_routes_may_come_and_nothing_else() -> None:
@@ -55,21 +55,21 @@ def test_another_next_hop_in_netplans_own_files_is_a_fault() -> None:
 
 def test_a_new_file_is_a_fault_and_one_that_goes() -> None:
     wrong = "run/systemd/network/10-netplan-eth7.network"
-    assert fault_in({ETH0: BASE}, {ETH0: BASE, wrong: ("[Match]", "Name=eth7", *OURS)}, HELD).startswith(
+    assert unexpected_change({ETH0: BASE}, {ETH0: BASE, wrong: ("[Match]", "Name=eth7", *OURS)}, HELD).startswith(
         "netplan would make a new 10-netplan-eth7.network of it"
     )
-    assert fault_in({ETH0: BASE, wrong: BASE}, {ETH0: BASE + OURS}, HELD) == (
+    assert unexpected_change({ETH0: BASE, wrong: BASE}, {ETH0: BASE + OURS}, HELD) == (
         "netplan would no longer make 10-netplan-eth7.network"
     )
 
 
 def test_a_drop_in_that_is_not_understood_is_a_fault() -> None:
-    assert fault_in({ETH0: BASE}, {ETH0: BASE}, frozenset()) == "it holds no route that could be understood"
+    assert unexpected_change({ETH0: BASE}, {ETH0: BASE}, frozenset()) == "it holds no route that could be understood"
 
 
 @pytest.mark.parametrize("line", ["route1=10.200.1.0/24,192.168.8.21", "route2=10.200.1.0/24,192.168.8.21,0"])
 def test_in_a_profile_of_networkmanager_a_route_is_a_line(line: str) -> None:
-    assert fault_in({KEYFILE: PROFILE}, {KEYFILE: (*PROFILE, line)}, HELD) == ""
-    assert fault_in({KEYFILE: PROFILE}, {KEYFILE: (*PROFILE, line, "method=auto")}, HELD) == (
+    assert unexpected_change({KEYFILE: PROFILE}, {KEYFILE: (*PROFILE, line)}, HELD) == ""
+    assert unexpected_change({KEYFILE: PROFILE}, {KEYFILE: (*PROFILE, line, "method=auto")}, HELD) == (
         "netplan would change more of netplan-eth0.nmconnection than our routes"
     )

@@ -4,10 +4,10 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.events import Step
+from kthw_routes.events import Phase
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.hosts import read_network
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.ssh.command import TIMED_OUT, Result
 from kthw_routes.ssh.errors import ConnectionLost, HostError
 
@@ -45,7 +45,7 @@ def read(
     answers: dict[str, Result | HostError | list[Result | HostError]], *devices: str
 ) -> tuple[NetworkSetup, Answering]:
     host = Answering(answers, otherwise=MISSING)
-    return read_network.read(Visit(host, Step.CHECKS, lambda _: None), devices or ("eth0",)), host
+    return read_network.read(HostTask(host, Phase.CHECKS, lambda _: None), devices or ("eth0",)), host
 
 
 def link(answers: dict[str, Result | HostError | list[Result | HostError]]) -> LinkSetup:
@@ -318,6 +318,6 @@ def test_a_dead_mans_switch_of_a_run_is_found_and_nothing_else_by_such_a_name() 
         f"/run/kthw-routes-undo-{run}.sh.bak",
     ]
     setup, host = read({"find": said("\n".join(found), status=1)})
-    assert setup.switches == (run,)
+    assert setup.rollbacks == (run,)
     assert (setup.files, setup.leftovers) == ((), ())
     assert any(line.startswith("find ") and " /run " in line for line in host.ran)

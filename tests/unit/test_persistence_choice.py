@@ -58,7 +58,7 @@ MIXED = setups.with_links(LINODE, (ruled(), LinkSetup("eth1", nm_connection="lan
 def test_auto_goes_by_what_was_observed(network: NetworkSetup, manager: Manager, reason: str) -> None:
     made = choose(Persist.AUTO, network, ROUTES)
     assert (made.manager, made.reason, made.problem) == (manager, reason, "")
-    assert MODULES[manager].files(ROUTES, network)
+    assert MODULES[manager].render(ROUTES, network)
 
 
 def test_interfaces_of_several_managers_are_left_to_a_timer() -> None:
@@ -135,7 +135,7 @@ def test_a_manager_asked_for_by_name_works_or_is_refused_with_a_sentence(name: s
     if asked in WORKS[name]:
         assert (made.manager, made.problem) == (asked.manager, "")
         assert made.reason
-        assert MODULES[Manager(asked.value)].files(ROUTES, setups.ALL[name])
+        assert MODULES[Manager(asked.value)].render(ROUTES, setups.ALL[name])
     else:
         assert made.manager is None
         assert made.problem.endswith(".")
@@ -169,7 +169,7 @@ def test_a_refusal_says_why_and_what_would_work(asked: Persist, network: Network
 
 
 def test_nothing_asked_leaves_it_to_who_holds_routes_already() -> None:
-    (file,) = MODULES[Manager.NETWORKD].files(ROUTES, LINODE)
+    (file,) = MODULES[Manager.NETWORKD].render(ROUTES, LINODE)
     assert choose(Persist.NONE, standing(LINODE, file), ROUTES).manager is Manager.NETWORKD
     made = choose(Persist.NONE, LINODE, ROUTES)
     assert (made.manager, made.reason, made.problem) == (None, NOT_ASKED, "")

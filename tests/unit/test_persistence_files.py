@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence import ifupdown, netplan, networkd, unit
-from kthw_routes.persistence.managers import MODULES, entries, held_in, manager_of, why_unread
-from kthw_routes.persistence.model import HeldRoute, Manager
+from kthw_routes.persistence.managers import MODULES, ignored_reason, manager_of, parse, persisted_in
+from kthw_routes.persistence.model import Manager, PersistedRoute
 
 from . import setups
 from .setups import ALMA, BARE, BIONIC, DEBIAN, DESKTOP, FITTING, LINODE, NETPLAN, SET_NAME, held, ruled, standing
@@ -27,8 +27,8 @@ HEAD = (
 )
 
 
-def made(manager: Manager, network: NetworkSetup, routes: Sequence[HeldRoute] = ROUTES) -> dict[str, HostFile]:
-    return {str(f.path): f for f in MODULES[manager].files(routes, network)}
+def made(manager: Manager, network: NetworkSetup, routes: Sequence[PersistedRoute] = ROUTES) -> dict[str, HostFile]:
+    return {str(f.path): f for f in MODULES[manager].render(routes, network)}
 
 
 def text(file: HostFile) -> str:
@@ -58,7 +58,7 @@ def test_one_drop_in_per_interface() -> None:
     other = PurePosixPath("/etc/systemd/network/06-eth1.network")
     network = setups.with_links(LINODE, (ruled(), ruled("eth1", other)))
     files = made(Manager.NETWORKD, network, (held(1), held(2, device="eth1")))
-    assert [entries(f, network) for f in files.values()] == [(held(1),), (held(2, device="eth1"),)]
+    assert [parse(f, network) for f in files.values()] == [(held(1),), (held(2, device="eth1"),)]
     assert [PurePosixPath(p).parent.name for p in files] == ["05-eth0.network.d", "06-eth1.network.d"]
 
 
@@ -94,7 +94,7 @@ def test_an_id_that_yaml_takes_for_something_else_is_quoted(name: str) -> None:
     network = setups.with_links(BIONIC, (ruled(file=path),))
     (file,) = made(Manager.NETPLAN, network).values()
     assert list(yaml.safe_load(text(file))["network"]["ethernets"]) == [name]
-    assert entries(file, network) == tuple(sorted(ROUTES))
+    assert parse(file, network) == tuple(sorted(ROUTES))
 
 
 def test_the_script_of_ifupdown() -> None:
@@ -187,12 +187,12 @@ def test_the_files_of_the_unit() -> None:
 
 @pytest.mark.parametrize("manager", Manager)
 def test_no_route_needs_no_file(manager: Manager) -> None:
-    assert MODULES[manager].files((), FITTING[manager]) == ()
+    assert MODULES[manager].render((), FITTING[manager]) == ()
 
 
 @pytest.mark.parametrize("manager", Manager)
 def test_every_file_says_whose_it_is_and_how_it_goes(manager: Manager) -> None:
-    for file in MODULES[manager].files(ROUTES, FITTING[manager]):
+    for file in MODULES[manager].render(ROUTES, FITTING[manager]):
         assert "kthw-routes undo" in text(file)
         assert "kthw-routes" in file.path.name or file.path.parent == unit.FOLDER
         assert manager_of(file.path) is manager
@@ -238,13 +238,13 @@ networks = st.builds(
 addresses = st.builds(IPv4Address, st.integers(1, 2**32 - 2))
 
 
-@given(st.lists(st.builds(HeldRoute, networks, addresses, st.just("eth0")), max_size=12), st.sampled_from(Manager))
-def test_what_a_file_holds_is_what_was_put_into_it(routes: list[HeldRoute], manager: Manager) -> None:
-    files = MODULES[manager].files(routes, FITTING[manager])
-    found = [route for file in files for route in entries(file, FITTING[manager])]
+@given(st.lists(st.builds(PersistedRoute, networks, addresses, st.just("eth0")), max_size=12), st.sampled_from(Manager))
+def test_what_a_file_holds_is_what_was_put_into_it(routes: list[PersistedRoute], manager: Manager) -> None:
+    files = MODULES[manager].render(routes, FITTING[manager])
+    found = [route for file in files for route in parse(file, FITTING[manager])]
     device = "" if manager is Manager.UNIT else "eth0"
     assert found == sorted({replace(r, device=device) for r in routes})
-    assert MODULES[manager].files(list(reversed(routes)), FITTING[manager]) == files
+    assert MODULES[manager].render(list(reversed(routes)), FITTING[manager]) == files
 
 
 _SCRAPS = """[Route]
@@ -278,23 +278,23 @@ _WORDS = st.sampled_from(_SCRAPS.splitlines())
 )
 def test_a_file_that_is_not_understood_holds_nothing_and_breaks_nothing(manager: Manager, content: bytes) -> None:
     network = FITTING[manager]
-    for file in MODULES[manager].files(ROUTES, network):
+    for file in MODULES[manager].render(ROUTES, network):
         broken = replace(file, content=content)
-        assert isinstance(entries(broken, network), tuple)
-        assert isinstance(why_unread(broken, standing(network, broken)), str)
-        assert isinstance(held_in([broken]), dict)
+        assert isinstance(parse(broken, network), tuple)
+        assert isinstance(ignored_reason(broken, standing(network, broken)), str)
+        assert isinstance(persisted_in([broken]), dict)
 
 
 @given(st.text(max_size=300))
 def test_whatever_netplan_prints_is_survived(printed: str) -> None:
     network = replace(NETPLAN, netplan=printed)
-    assert isinstance(netplan.why_not(["eth0"], network), str)
-    assert netplan.files(ROUTES, network)
+    assert isinstance(netplan.unsupported_reason(["eth0"], network), str)
+    assert netplan.render(ROUTES, network)
 
 
 def test_netplans_configuration_may_be_too_deep_or_too_long_to_look_into() -> None:
     for printed in ("[" * 50_000, "#" * 2_000_000, "a: &a [1]\n" + "b: [*a, *a]\n" * 1000):
-        assert netplan.why_not(["eth0"], replace(NETPLAN, netplan=printed)) == ""
+        assert netplan.unsupported_reason(["eth0"], replace(NETPLAN, netplan=printed)) == ""
 
 
 def test_what_people_wrote_into_a_file_of_ours_does_not_hide_the_rest() -> None:
@@ -304,20 +304,22 @@ def test_what_people_wrote_into_a_file_of_ours_does_not_hide_the_rest() -> None:
         b"[Network]\nDNS=1.1.1.1\nGateway=10.0.0.1\n; a note\n[Route]\ngateway = 192.168.128.11\n"
         b"Destination=10.200.1.0/24\n[Route]\nDestination=10.200.2.0/24\n[Route]\n#Gateway=1.2.3.4\n",
     )
-    assert entries(drop_in, LINODE) == (held(1),)
+    assert parse(drop_in, LINODE) == (held(1),)
     script = HostFile(
         ifupdown.PATH,
         0o755,
         b"# ip route replace 10.200.3.0/24 via 192.168.128.13\n ip route replace 10.200.1.0/24 via 192.168.128.11\n",
     )
-    assert entries(script) == (held(1, device=""),)
+    assert parse(script) == (held(1, device=""),)
 
 
 def test_what_makes_a_route_ours() -> None:
     (file,) = made(Manager.NETPLAN, NETPLAN).values()
     (other,) = made(Manager.NETWORKD, LINODE, (held(2), held(3))).values()
     forwarding = HostFile(PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf"), 0o644, b"net.ipv4.ip_forward = 1\n")
-    assert {str(prefix): (str(hop), name) for (prefix, hop), name in held_in([file, other, forwarding]).items()} == {
+    assert {
+        str(prefix): (str(hop), name) for (prefix, hop), name in persisted_in([file, other, forwarding]).items()
+    } == {
         "10.200.1.0/24": ("192.168.128.11", "netplan/90-kthw-routes.yaml"),
         "10.200.2.0/24": ("192.168.128.12", "netplan/90-kthw-routes.yaml"),
         "10.200.3.0/24": ("192.168.128.13", "05-eth0.network.d/90-kthw-routes.conf"),
@@ -343,8 +345,8 @@ def test_a_path_that_no_module_makes_is_none_of_ours(path: str) -> None:
 
 @pytest.mark.parametrize("manager", Manager)
 def test_a_host_reads_what_was_made_for_it(manager: Manager) -> None:
-    files = MODULES[manager].files(ROUTES, FITTING[manager])
-    assert [why_unread(f, standing(FITTING[manager], *files)) for f in files] == [""] * len(files)
+    files = MODULES[manager].render(ROUTES, FITTING[manager])
+    assert [ignored_reason(f, standing(FITTING[manager], *files)) for f in files] == [""] * len(files)
 
 
 @pytest.mark.parametrize(
@@ -362,8 +364,8 @@ def test_a_host_reads_what_was_made_for_it(manager: Manager) -> None:
     ],
 )
 def test_a_host_that_reads_another_file(manager: Manager, network: NetworkSetup, words: str) -> None:
-    files = MODULES[manager].files(ROUTES, FITTING[manager])
-    assert words in why_unread(files[0], standing(network, *files))
+    files = MODULES[manager].render(ROUTES, FITTING[manager])
+    assert words in ignored_reason(files[0], standing(network, *files))
 
 
 @pytest.mark.parametrize(
@@ -376,15 +378,17 @@ def test_a_host_that_reads_another_file(manager: Manager, network: NetworkSetup,
     ],
 )
 def test_a_mode_with_which_a_file_is_passed_over(manager: Manager, mode: int, words: str) -> None:
-    (file,) = MODULES[manager].files(ROUTES, FITTING[manager])
-    assert words in why_unread(replace(file, mode=mode), FITTING[manager])
+    (file,) = MODULES[manager].render(ROUTES, FITTING[manager])
+    assert words in ignored_reason(replace(file, mode=mode), FITTING[manager])
 
 
 def test_a_timer_that_is_not_enabled_or_not_whole() -> None:
-    files = unit.files(ROUTES, BARE)
+    files = unit.render(ROUTES, BARE)
     whole = standing(BARE, *files)
-    assert "does not start kthw-routes.timer" in unit.why_unread(files[0], replace(whole, timer_is_enabled=False))
-    assert "no /etc/systemd/system/kthw-routes.service" in unit.why_unread(files[0], standing(BARE, files[0], files[2]))
+    assert "does not start kthw-routes.timer" in unit.ignored_reason(files[0], replace(whole, timer_is_enabled=False))
+    assert "no /etc/systemd/system/kthw-routes.service" in unit.ignored_reason(
+        files[0], standing(BARE, files[0], files[2])
+    )
 
 
 # --- what a manager cannot do -----------------------------------------------------------------------------------
@@ -404,25 +408,25 @@ def test_a_timer_that_is_not_enabled_or_not_whole() -> None:
     ],
 )
 def test_a_manager_that_does_not_rule_says_so(manager: Manager, network: NetworkSetup) -> None:
-    assert MODULES[manager].why_not(["eth0"], network)
+    assert MODULES[manager].unsupported_reason(["eth0"], network)
 
 
 def test_netplan_under_networkmanager_is_known_by_the_name_of_the_connection() -> None:
-    assert netplan.why_not(["eth0"], DESKTOP) == ""
+    assert netplan.unsupported_reason(["eth0"], DESKTOP) == ""
     (file,) = made(Manager.NETPLAN, DESKTOP).values()
     assert "    eth0:\n" in text(file)
 
 
 def test_two_interfaces_ruled_by_one_file_cannot_have_routes_of_their_own() -> None:
     shared = (ruled("eth0"), ruled("eth1"))
-    assert "rules eth0 and eth1 alike" in networkd.why_not(["eth0"], setups.with_links(LINODE, shared))
+    assert "rules eth0 and eth1 alike" in networkd.unsupported_reason(["eth0"], setups.with_links(LINODE, shared))
     generated = (ruled("eth0", setups.GENERATED), ruled("eth1", setups.GENERATED))
-    assert "stands for eth0 and eth1" in netplan.why_not(["eth0"], setups.with_links(NETPLAN, generated))
+    assert "stands for eth0 and eth1" in netplan.unsupported_reason(["eth0"], setups.with_links(NETPLAN, generated))
 
 
 def test_a_complaint_of_netplan_against_our_own_file_is_no_reason_to_leave_it() -> None:
     ours = replace(NETPLAN, netplan_problem="/etc/netplan/90-kthw-routes.yaml:4:3: unknown key", netplan="")
-    assert netplan.why_not(["eth0"], ours) == ""
+    assert netplan.unsupported_reason(["eth0"], ours) == ""
 
 
 @pytest.mark.parametrize("device", ["*", "eth0;reboot", "eth 0", "$x", "", "-x", "eth0\n", "ünder"])
@@ -430,23 +434,23 @@ def test_a_complaint_of_netplan_against_our_own_file_is_no_reason_to_leave_it() 
 def test_a_strange_interface_name_gets_into_no_file(manager: Manager, device: str) -> None:
     link = LinkSetup(device, setups.NETWORK_HELPER, "routable (configured)", "netplan-eth0", by_ifupdown=True)
     network = setups.with_links(NETPLAN, (link,))
-    assert "characters that no file" in MODULES[manager].why_not([device], network)
+    assert "characters that no file" in MODULES[manager].unsupported_reason([device], network)
     with pytest.raises(ValueError, match="not a plain interface name"):
-        MODULES[manager].files([held(1, device=device)], network)
+        MODULES[manager].render([held(1, device=device)], network)
 
 
 @pytest.mark.parametrize("name", ["..network", "-x.network", "a b.network", "a\n.network"])
 def test_a_strange_file_name_gets_into_no_path(name: str) -> None:
     network = setups.with_links(LINODE, (ruled(file=PurePosixPath("/etc/systemd/network") / name),))
-    assert networkd.why_not(["eth0"], network)
+    assert networkd.unsupported_reason(["eth0"], network)
     with pytest.raises(ValueError, match="does not rule"):
-        networkd.files(ROUTES, network)
+        networkd.render(ROUTES, network)
 
 
 def test_systemd_itself_finds_no_fault_with_the_units(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("needs systemd-analyze")
-    for file in unit.files(ROUTES, BARE)[1:]:
+    for file in unit.render(ROUTES, BARE)[1:]:
         (tmp_path / file.path.name).write_bytes(file.content)
     done = subprocess.run(
         ["systemd-analyze", "verify", *(str(tmp_path / p.name) for p in (unit.SERVICE, unit.TIMER))],

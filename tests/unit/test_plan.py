@@ -110,7 +110,7 @@ def test_an_own_pod_cidr_that_is_routed_away_is_drift_and_not_touched() -> None:
     host = made.hosts[0]
     assert host.is_empty
     assert host.is_drift
-    assert host.own_cidr_routed_away == away
+    assert host.own_cidr_overridden_by == away
     assert {c.kind for c in host.routes} == {ChangeKind.KEEP, ChangeKind.FOREIGN}
 
 
@@ -120,7 +120,7 @@ def test_an_own_pod_cidr_that_ends_nowhere_is_drift_too(kind: str) -> None:
     host = planning.make(CLUSTER, {"worker-0": facts(NODE, [hole, pod_route(1), pod_route(2)])}).hosts[0]
     assert host.is_empty
     assert host.is_drift
-    assert host.own_cidr_routed_away == hole
+    assert host.own_cidr_overridden_by == hole
 
 
 def test_a_foreign_route_for_a_part_of_a_workers_pods_says_so() -> None:

@@ -14,8 +14,8 @@ from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetu
 from kthw_routes.hosts import paths as own_paths
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan
-from kthw_routes.persistence.managers import MODULES, entries
-from kthw_routes.persistence.model import Choice, HeldRoute, Manager, Persist
+from kthw_routes.persistence.managers import MODULES, parse
+from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan
 from kthw_routes.plan.files import FORWARDING_FILE
@@ -49,11 +49,11 @@ def kinds(network: NetworkSetup, options: Options = ASKED, of: Cluster = CLUSTER
     return [f.kind for f in rows(network, options, of).values()]
 
 
-def files(manager: Manager, network: NetworkSetup, routes: Iterable[HeldRoute] = RIGHT) -> tuple[HostFile, ...]:
-    return MODULES[manager].files(tuple(routes), network)
+def files(manager: Manager, network: NetworkSetup, routes: Iterable[PersistedRoute] = RIGHT) -> tuple[HostFile, ...]:
+    return MODULES[manager].render(tuple(routes), network)
 
 
-def with_files(manager: Manager, network: NetworkSetup, routes: Iterable[HeldRoute] = RIGHT) -> NetworkSetup:
+def with_files(manager: Manager, network: NetworkSetup, routes: Iterable[PersistedRoute] = RIGHT) -> NetworkSetup:
     return standing(network, *files(manager, network, routes))
 
 
@@ -159,7 +159,7 @@ def test_what_a_file_holds_besides_moves_with_the_rest() -> None:
 
 
 def test_what_cannot_be_reached_does_not_move() -> None:
-    lost = HeldRoute(net("10.200.7.0/24"), ip("172.31.0.1"), "eth0")
+    lost = PersistedRoute(net("10.200.7.0/24"), ip("172.31.0.1"), "eth0")
     there = replace(with_files(Manager.NETPLAN, NETPLAN, (*RIGHT, lost)), links=LINODE.links)
     drop_in = rows(there, AUTO)["/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf"]
     assert len(held_by(drop_in)) == 2
@@ -172,7 +172,7 @@ def test_what_cannot_be_reached_does_not_move() -> None:
 
 def held_by(change: FileChange) -> list[tuple[str, str]]:
     assert change.after is not None
-    return [(str(r.prefix), str(r.next_hop)) for r in entries(HostFile(change.path, change.mode, change.after))]
+    return [(str(r.prefix), str(r.next_hop)) for r in parse(HostFile(change.path, change.mode, change.after))]
 
 
 # --- nothing was asked for --------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ def test_a_file_that_cannot_be_kept_right_says_so() -> None:
     eth1 = InterfaceAddress("eth1", IPv4Interface("10.9.0.10/24"))
     of = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), internal=ip("10.9.0.12")))
     network = setups.with_links(DEBIAN, (DEBIAN.links[0], replace(ruled("eth1"), device="eth1")))
-    there = standing(network, *ifupdown.files(RIGHT, DEBIAN))
+    there = standing(network, *ifupdown.render(RIGHT, DEBIAN))
     host = read(there)
     host = replace(host, addresses=(*host.addresses, eth1))
     (row,) = plan(host, of=of).files
@@ -357,7 +357,11 @@ _HELD = st.lists(st.builds(held, st.integers(0, 8), via=st.integers(1, 9)), max_
     st.booleans(),
 )
 def test_what_was_carried_out_stays_and_holds_the_wanted_routes(
-    network: NetworkSetup, there: dict[Manager, list[HeldRoute]], persist: Persist | None, prune: bool, forward: bool
+    network: NetworkSetup,
+    there: dict[Manager, list[PersistedRoute]],
+    persist: Persist | None,
+    prune: bool,
+    forward: bool,
 ) -> None:
     found = [file for manager, routes in there.items() for file in files(manager, FITTING[manager], routes)]
     host = read(standing(network, *found))
@@ -370,7 +374,7 @@ def test_what_was_carried_out_stays_and_holds_the_wanted_routes(
     if persist in (None, Persist.NONE):
         assert {f.path for f in made.files if f.kind is ChangeKind.ADD} <= {FORWARDING_FILE.path}
     elif made.persistence is not None and made.persistence.manager and not made.persistence.problem:
-        holds = {(r.prefix, r.next_hop) for f in after.network.files for r in entries(f)}
+        holds = {(r.prefix, r.next_hop) for f in after.network.files for r in parse(f)}
         assert {(r.prefix, r.next_hop) for r in RIGHT} <= holds
         assert not [f for f in again.files if f.kind is ChangeKind.STALE]
 

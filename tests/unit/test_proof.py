@@ -10,7 +10,7 @@ from kthw_routes.facts import Pod, Route
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, of_verdict
-from kthw_routes.proof.readings import Counters, Evidence, PairReading, Proof, Verdict, rounds
+from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof, rounds
 from kthw_routes.words import explanations
 
 from .builders import bare_facts, cluster, facts, ip, net, pod_route
@@ -141,7 +141,7 @@ def test_counts_in_words() -> None:
     ],
 )
 def test_what_a_kernel_that_says_no_means(words: str, expected: str) -> None:
-    assert expected in of_verdict(Verdict("worker-0", "worker-1", net("10.200.1.0/24"), False, words))
+    assert expected in of_verdict(ForwardingCheck("worker-0", "worker-1", net("10.200.1.0/24"), False, words))
 
 
 def astray(route: Route | None) -> str:

@@ -41,7 +41,7 @@ def whole_record() -> dict[str, Any]:
         edit(b"127.0.0.1 localhost\n", {"worker-1": hop}),
         files=(FileChange(ChangeKind.REPLACE, TIMER, b"old", b"new", 0o644, "another", 0o644),),
         forwarding=True,
-        switches=(SECOND,),
+        rollbacks=(SECOND,),
     )
     record: dict[str, Any] = json.loads(json.dumps(host_record(todo, facts(worker(0), [sent]))))
     return record

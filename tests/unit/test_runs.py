@@ -205,8 +205,8 @@ def test_the_list_tells_which_cluster_and_which_hosts(tmp_path: Path, capsys: py
     assert re.search(r"  apply  inventory nodes\.toml +worker-0, worker-1 +2 ", rows[-1])
 
 
-def dead_man(host: str, fate: str, at: str | None = None) -> str:
-    return json.dumps({"host": host, "dead_man": fate} | ({"fires_at": at} if at else {}))
+def dead_man(host: str, rollback: str, at: str | None = None) -> str:
+    return json.dumps({"host": host, "dead_man": rollback} | ({"fires_at": at} if at else {}))
 
 
 PAST, AHEAD = "2026-11-21T10:15:20+00:00", "2999-01-01T00:00:00+00:00"
@@ -238,15 +238,15 @@ def test_what_the_hosts_did_by_themselves_is_told(tmp_path: Path, lines: list[st
 
 def test_a_switch_that_a_later_run_called_off_is_no_news(tmp_path: Path) -> None:
     write_run(tmp_path, FIRST, *BOTH, dead_man("worker-0", "armed", PAST), dead_man("worker-1", "armed", PAST))
-    todo = json.dumps(host_record(HostPlan("worker-0", switches=(FIRST,)), FACTS["worker-0"]))
+    todo = json.dumps(host_record(HostPlan("worker-0", rollbacks=(FIRST,)), FACTS["worker-0"]))
     later = write_run(tmp_path, SECOND, todo)
     told = f"interrupted; was to go back by itself at {clock(PAST)} on "
     assert outcomes(tmp_path)[1] == f"{told}worker-0, worker-1", "nobody knows how far that run came"
     (later / "journal.jsonl").write_text(f"{todo}\n{ended('worker-0', 'not confirmed')}\n")
     assert outcomes(tmp_path)[1] == f"{told}worker-0, worker-1", "the connection broke before it was reached"
-    called_off = json.dumps({"host": "worker-0", "called_off": FIRST})
-    (later / "journal.jsonl").write_text(f"{todo}\n{called_off}\n{ended('worker-0', 'not confirmed')}\n")
+    cancelled = json.dumps({"host": "worker-0", "called_off": FIRST})
+    (later / "journal.jsonl").write_text(f"{todo}\n{cancelled}\n{ended('worker-0', 'not confirmed')}\n")
     runs = read_runs(tmp_path)
     assert runs.outcome(runs[1]) == f"{told}worker-1"
-    assert [one.fate for one in runs.switches(runs[1]).values()] == ["kept", "armed"]
+    assert [one.rollback for one in runs.rollbacks(runs[1]).values()] == ["kept", "armed"]
     assert '"by_itself": "kept"' in json.dumps(run_json(runs[1], runs))

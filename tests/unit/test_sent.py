@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.events import Step
+from kthw_routes.events import Phase
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.sent import Sent
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import ConnectionLost, HostError, NoRoot, TookTooLong
 
@@ -57,27 +57,27 @@ def test_every_program_that_changes_something_says_so() -> None:
     ],
 )
 def test_a_change_counts_unless_it_is_certain_that_it_never_ran(answer: Result | HostError, counted: int) -> None:
-    visit = Visit(Answering({"rm": answer}), Step.RUN, lambda _: None)
-    visit.run(READ)
-    assert visit.sent.words == "Nothing was changed there."
+    task = HostTask(Answering({"rm": answer}), Phase.RUN, lambda _: None)
+    task.run(READ)
+    assert task.sent.words == "Nothing was changed there."
     with contextlib.suppress(ConnectionLost, NoRoot, TookTooLong):
-        visit.run(CHANGE)
-    assert visit.sent.changes == counted
-    assert visit.sent.words.startswith("Changes were sent" if counted else "Nothing was changed")
+        task.run(CHANGE)
+    assert task.sent.changes == counted
+    assert task.sent.words.startswith("Changes were sent" if counted else "Nothing was changed")
 
 
 def test_once_it_is_said_how_a_host_ended_nothing_is_sent_any_more() -> None:
     """A thread that nobody waits for may still be at work, here and in what is counted beside it."""
     session = Answering({})
-    visit = Visit(session, Step.RUN, lambda _: None)
-    aside = Visit(session, Step.RUN, lambda _: None, Sent(beside=visit.sent))
-    visit.sent.end()
-    for one in (visit, aside):
+    task = HostTask(session, Phase.RUN, lambda _: None)
+    aside = HostTask(session, Phase.RUN, lambda _: None, Sent(beside=task.sent))
+    task.sent.end()
+    for one in (task, aside):
         with pytest.raises(HostError, match="stopped before `rm -f /etc/hosts` was sent"):
             one.run(CHANGE)
         one.run(READ)
     assert session.ran == [str(READ)] * 2
-    assert visit.sent.words == "Nothing was changed there."
+    assert task.sent.words == "Nothing was changed there."
 
 
 def test_what_is_counted_beside_is_no_change() -> None:

@@ -183,9 +183,9 @@ def stored(path: PurePosixPath | str, before: bytes | None, mode: int = 0o644, *
 @pytest.mark.parametrize("manager", Manager)
 def test_every_file_that_is_written_comes_back(manager: Manager, setup: NetworkSetup) -> None:
     routes = [held(1), held(2)]
-    if managers.MODULES[manager].why_not(["eth0"], setup):
+    if managers.MODULES[manager].unsupported_reason(["eth0"], setup):
         pytest.skip("this manager does not hold routes there")
-    for file in managers.MODULES[manager].files(routes, setup):
+    for file in managers.MODULES[manager].render(routes, setup):
         (row,) = stored(file.path, file.content, file.mode).files
         assert (row.kind, row.after) == (ChangeKind.ADD, file.content)
         other_version = file.content.replace(b"# Written by kthw-routes", b"# Written by another version")
@@ -193,7 +193,7 @@ def test_every_file_that_is_written_comes_back(manager: Manager, setup: NetworkS
 
 
 def test_the_files_of_earlier_versions_come_back() -> None:
-    (script,) = ifupdown.files([held(1)], DEBIAN)
+    (script,) = ifupdown.render([held(1)], DEBIAN)
     former = script.content.replace(b"${ADDRFAM:-inet}", b"$ADDRFAM")
     assert former != script.content
     assert stored(script.path, former, script.mode).files[0].after == former
@@ -203,7 +203,7 @@ def test_the_files_of_earlier_versions_come_back() -> None:
 WRITTEN = {
     file.path: file
     for manager in Manager
-    for file in managers.MODULES[manager].files([held(1), held(2)], FITTING[manager])
+    for file in managers.MODULES[manager].render([held(1), held(2)], FITTING[manager])
 } | {FORWARDING_FILE.path: FORWARDING_FILE}
 CHANGED: list[tuple[bytes, bytes]] = [
     (b"192.168.128.11", b"192.168.128.11; reboot"),

@@ -47,9 +47,9 @@ class Driver:
         self.pilot = pilot
 
     @property
-    def journey(self) -> Controller:
+    def controller(self) -> Controller:
         """What was chosen and what came of it."""
-        return self.app.journey
+        return self.app.controller
 
     @property
     def step(self) -> StepScreen:
@@ -109,7 +109,7 @@ class Driver:
 
     async def answer(self, persist: Persist) -> None:
         """Answer the question whether the routes shall survive a reboot, with the keys, where it stands unanswered."""
-        options = self.journey.choices.options
+        options = self.controller.choices.options
         if self.step.title_word != "Routes" or options.persist is not None:
             return
         answers = self.step.query_one("#persist", ChoiceList)
@@ -164,4 +164,4 @@ async def driving(
             await driver.settle()
             yield driver
     finally:
-        app.journey.close()
+        app.controller.close()

@@ -29,8 +29,8 @@ async def test_hosts_that_have_begun_come_to_their_end_and_the_end_is_recorded(
         await wizard.answer(Persist.NONE)
         await wizard.press("ctrl+n")
         await wizard.until(hold.reached.is_set)
-        stop = wizard.journey._stop
-        thread = threading.Thread(target=lambda: wizard.journey.end(SECONDS))
+        stop = wizard.controller._stop
+        thread = threading.Thread(target=lambda: wizard.controller.end(SECONDS))
         thread.start()
         assert stop.soft.wait(SECONDS)
         hold.release()

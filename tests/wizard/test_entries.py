@@ -38,7 +38,7 @@ def test_an_endpoint_is_read(text: str, expected: Endpoint) -> None:
     ],
 )
 def test_an_endpoint_is_refused_with_its_reason(text: str, reason: str) -> None:
-    with pytest.raises(entries.Refused, match=reason):
+    with pytest.raises(entries.InvalidInput, match=reason):
         entries.endpoint(text)
 
 
@@ -47,7 +47,7 @@ def test_an_endpoint_is_refused_with_its_reason(text: str, reason: str) -> None:
     [("", "Enter the address"), ("192.168.1", "no IPv4 address"), ("127.0.0.1", "not an address"), ("::1", "no IPv4")],
 )
 def test_an_address_is_refused_with_its_reason(text: str, reason: str) -> None:
-    with pytest.raises(entries.Refused, match=reason):
+    with pytest.raises(entries.InvalidInput, match=reason):
         entries.address(text)
 
 
@@ -68,7 +68,7 @@ def test_an_address_is_read() -> None:
     ],
 )
 def test_a_pod_cidr_is_refused_with_its_reason(text: str, reason: str) -> None:
-    with pytest.raises(entries.Refused, match=reason):
+    with pytest.raises(entries.InvalidInput, match=reason):
         entries.pod_cidr(text, CLUSTER)
 
 

@@ -77,8 +77,8 @@ async def test_a_host_that_is_down_is_skipped_and_the_others_go_on(lab: Embedded
         assert driver.rows("#hosts")[2][1] == "✗ skipped"
         assert "1 skipped" in driver.status()
         await driver.go("Run")
-        assert driver.journey.report is not None
-        assert "worker-2" not in driver.journey.report.outcomes
+        assert driver.controller.report is not None
+        assert "worker-2" not in driver.controller.report.outcomes
         await driver.pilot.press("ctrl+q")
         await driver.pilot.pause()
     assert driver.app.return_value is ExitCode.FAILED
@@ -152,15 +152,15 @@ async def test_a_run_is_stopped_once_asked_and_then_ended(lab: EmbeddedLab, sett
         await driver.pilot.press("s")
         await driver.until(lambda: not step.busy, "the end")
         await driver.settle()
-        report = driver.journey.report
+        report = driver.controller.report
         assert report is not None
         assert report.unfinished == ("worker-1",)
         assert "Retry runs only these" in driver.status()
         go.set()
         await driver.press("t")
         await driver.at("Run")
-        assert driver.journey.report is not None
-        assert driver.journey.report.unfinished == ()
+        assert driver.controller.report is not None
+        assert driver.controller.report.unfinished == ()
         await driver.go("Proof")
         assert "gets through" in driver.static("#headline")
 
@@ -181,10 +181,10 @@ async def test_leaving_in_the_middle_says_what_is_done_and_takes_no_second(
         await driver.until(lambda: not driver.app.is_running or driver.app.return_value is not None, "the end")
     assert time.monotonic() - start < 1.0
     assert driver.app.return_value is ExitCode.INTERRUPTED
-    words = "\n".join(driver.journey.last_words)
+    words = "\n".join(driver.controller.last_words)
     assert "Done: worker-0, worker-2" in words
     assert "worker-1: " in words
-    report = driver.journey.report
+    report = driver.controller.report
     assert report is not None
     assert report.folder is not None
     assert "## Result" in (report.folder / "transcript.md").read_text()
@@ -199,7 +199,7 @@ async def test_a_host_that_hangs_does_not_hold_the_way_out(lab: EmbeddedLab, set
         start = time.monotonic()
         await driver.pilot.press("ctrl+q")
         await driver.until(lambda: not driver.app.is_running or driver.app.return_value is not None, "the end")
-    driver.journey.close()
+    driver.controller.close()
     assert time.monotonic() - start < 1.0
 
 
@@ -209,7 +209,7 @@ async def test_a_host_changed_since_the_review_is_left_alone_and_said_so(lab: Em
         host = lab.topology.hosts["worker-0"]
         host.execute("ip route add 10.200.1.0/24 via 192.168.145.107", stdout=lambda _: None, stderr=lambda _: None)
         await driver.go("Run")
-        report = driver.journey.report
+        report = driver.controller.report
         assert report is not None
         assert report.outcomes["worker-0"].state is HostState.FAILED
         driver.step.query_one("#hosts").focus()
@@ -227,7 +227,7 @@ async def test_what_hosts_say_is_no_markup_and_no_escape(lab: EmbeddedLab, setti
             await driver.go(step.title_word)
             assert not set("\x1b\x07\x9b") & set(driver.text())
             if step.title_word == "Routes":
-                assert any("[/foo]" in finding.sentence for finding in driver.journey.review().findings)
+                assert any("[/foo]" in finding.sentence for finding in driver.controller.review().findings)
         await driver.press("f2")
         assert not set("\x1b\x07\x9b") & set(driver.text())
 
@@ -264,7 +264,7 @@ async def test_the_names_can_be_left_out(lab: EmbeddedLab, settings: Settings) -
 async def test_another_look_after_the_run_begins_a_new_review(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Proof")
-        report = driver.journey.report
+        report = driver.controller.report
         assert report is not None
         folder = report.folder
         for title in ("Run", "Routes", "Checks"):
@@ -272,7 +272,7 @@ async def test_another_look_after_the_run_begins_a_new_review(lab: EmbeddedLab, 
             await driver.at(title)
         await driver.press("r")
         await driver.at("Checks")
-        assert driver.journey.report is None
+        assert driver.controller.report is None
         await driver.go("Routes")
         assert driver.step.next_label() == "Prove"
         assert folder is not None
@@ -288,7 +288,7 @@ async def test_the_proof_can_be_cancelled_and_made_again(lab: EmbeddedLab, setti
         await driver.settle()
         await driver.pilot.click("#cancel")
         await driver.at("Proof")
-        assert driver.journey.proof is None
+        assert driver.controller.proof is None
         assert "Stopped before all was seen" in driver.static("#error")
         go.set()
         await driver.press("r")
@@ -302,7 +302,7 @@ async def test_a_run_that_may_not_begin_says_so_and_is_no_success(lab: EmbeddedL
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
         await driver.answer(Persist.NONE)
-        nodes = [f"{node.name} {node.ssh}" for node in driver.journey.cluster]
+        nodes = [f"{node.name} {node.ssh}" for node in driver.controller.cluster]
         with ClusterLock(settings.state, nodes):
             await driver.pilot.press("ctrl+n")
             await driver.at("Run")
@@ -310,4 +310,4 @@ async def test_a_run_that_may_not_begin_says_so_and_is_no_success(lab: EmbeddedL
             assert driver.step.error.sentence.startswith("Another run on this cluster is under way")
             assert "Another run" in driver.text()
             assert {row[1] for row in driver.rows("#hosts")[1:]} == {"not started"}
-            assert driver.journey.exit_code is ExitCode.FAILED
+            assert driver.controller.exit_code is ExitCode.FAILED

@@ -10,15 +10,15 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from kthw_routes.events import Event, EventKind, Step
+from kthw_routes.events import Event, EventKind, Phase
 from kthw_routes.wizard.background import Jobs
-from kthw_routes.wizard.widgets.host_log import MOST_LINES, HostLog, LogBuffer
+from kthw_routes.wizard.widgets.host_log import MAX_LINES, HostLog, LogBuffer
 
 pytestmark = pytest.mark.wizard
 
 
 def line(text: str) -> Event:
-    return Event(Step.RUN, EventKind.OUTPUT, text, "worker-0")
+    return Event(Phase.RUN, EventKind.OUTPUT, text, "worker-0")
 
 
 class LogApp(App[None]):
@@ -70,7 +70,7 @@ def shown(app: LogApp) -> list[str]:
 async def test_it_follows_the_end_and_keeps_so_many_lines_only() -> None:
     async with logging_app(20_000) as (app, _):
         assert shown(app)[-1].endswith("line 19999") or shown(app)[-2].endswith("line 19999")
-        assert len(app.buffer.lines) <= MOST_LINES + 500
+        assert len(app.buffer.lines) <= MAX_LINES + 500
 
 
 async def test_a_reader_who_scrolled_back_is_not_yanked_even_when_old_lines_go() -> None:

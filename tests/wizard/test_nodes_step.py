@@ -60,7 +60,7 @@ async def test_a_node_is_corrected_in_a_form_that_says_why_it_refuses(lab: Embed
         await fill(driver, "internal", "192.168.145.108")
         await fill(driver, "pod_cidr", "10.200.9.0/24")
         await confirm(driver, "enter")
-        node = driver.journey.cluster.node("worker-1")
+        node = driver.controller.cluster.node("worker-1")
         assert node.ssh == Endpoint("203.0.113.21", "ubuntu", 2222)
         assert node.internal == IPv4Address("192.168.145.108")
         assert node.pod_cidr == IPv4Network("10.200.9.0/24")
@@ -71,11 +71,11 @@ async def test_a_node_is_corrected_in_a_form_that_says_why_it_refuses(lab: Embed
 async def test_escape_changes_nothing(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
-        before = driver.journey.cluster
+        before = driver.controller.cluster
         await open_form(driver)
         await fill(driver, "pod_cidr", "10.200.9.0/24")
         await confirm(driver, "escape")
-        assert driver.journey.cluster == before
+        assert driver.controller.cluster == before
 
 
 async def test_a_stop_stands_in_its_cell_and_holds_next(lab: EmbeddedLab, settings: Settings) -> None:
@@ -100,18 +100,18 @@ async def test_left_out_and_removed_are_two_things(lab: EmbeddedLab, settings: S
         await driver.go("Nodes")
         driver.step.query_one("#nodes").focus()
         await driver.press("down", "l")
-        assert driver.journey.cluster.node("worker-1").selection is Selection.LEFT_OUT
+        assert driver.controller.cluster.node("worker-1").selection is Selection.LEFT_OUT
         assert driver.rows("#nodes")[1][0] == "worker-1 left out"
         assert "1 node will not be visited" in driver.status()
         await driver.press("l")
-        assert driver.journey.cluster.node("worker-1").is_visited
+        assert driver.controller.cluster.node("worker-1").is_visited
         await driver.press("x")
         assert "Remove worker-1 for good?" in driver.text()
         await confirm(driver, "escape")
-        assert driver.journey.cluster.node("worker-1").is_member
+        assert driver.controller.cluster.node("worker-1").is_member
         await driver.press("x")
         await confirm(driver, "tab", "tab", "enter")
-        assert driver.journey.cluster.node("worker-1").selection is Selection.REMOVED
+        assert driver.controller.cluster.node("worker-1").selection is Selection.REMOVED
         assert driver.rows("#nodes")[1][0] == "worker-1 removed"
 
 
@@ -168,7 +168,7 @@ async def test_two_nodes_of_one_label_are_a_stop_and_told_apart(lab: EmbeddedLab
         driver.app.screen.query_one("#remove", Button).press()
         await driver.until(lambda: driver.app.screen is driver.step, "the dialog closed")
         await driver.settle()
-        assert [n.selection for n in driver.journey.cluster if n.name == "worker-1"] == [
+        assert [n.selection for n in driver.controller.cluster if n.name == "worker-1"] == [
             Selection.VISIT,
             Selection.REMOVED,
         ]

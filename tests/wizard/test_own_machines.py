@@ -47,8 +47,8 @@ def account_less(settings: Settings) -> Settings:
 async def choose(driver: Driver, kind: SourceKind) -> None:
     """Move to a source with the keys."""
     driver.step.query_one("#source").focus()
-    for _ in driver.journey.sources:
-        if driver.journey.choices.source.kind is kind:
+    for _ in driver.controller.sources:
+        if driver.controller.choices.source.kind is kind:
             return
         await driver.press("down")
     raise AssertionError(driver.text())
@@ -68,7 +68,7 @@ async def test_a_bad_file_shows_all_its_problems_and_a_good_one_its_kind(lab: Em
     bad = MACHINES.replace("10.200.1.0/24", "10.200.1.0/99") + "192.168.8.300 a.b worker-9 10.200.9.0/24\nnonsense\n"
     Path("machines.txt").write_text(bad)
     async with driving(None, account_less(settings)) as driver:
-        assert driver.journey.choices.source.kind is SourceKind.ACCOUNT
+        assert driver.controller.choices.source.kind is SourceKind.ACCOUNT
         await choose(driver, SourceKind.INVENTORY)
         assert driver.step.query_one("#path", Input).value == "machines.txt", "the likely file is filled in"
         await driver.pilot.press("enter")
@@ -87,7 +87,7 @@ async def test_a_bad_file_shows_all_its_problems_and_a_good_one_its_kind(lab: Em
         await driver.pilot.press("ctrl+n")
         await driver.at("Nodes")
         assert "recognised as KTHW machines.txt: 3 workers" in driver.static("#purpose")
-        assert driver.journey.place == "machines.txt · 3 workers"
+        assert driver.controller.place == "machines.txt · 3 workers"
         await driver.press("ctrl+b")
         await driver.at("Source")
         assert "Next keeps your corrections" in driver.static("#found")
@@ -96,14 +96,14 @@ async def test_a_bad_file_shows_all_its_problems_and_a_good_one_its_kind(lab: Em
 async def test_a_file_changed_since_is_read_again(lab: EmbeddedLab, settings: Settings) -> None:
     path = lab_inventory(Path("nodes.toml"))
     async with driving(None, replace(account_less(settings), inventory=path)) as driver:
-        assert driver.journey.choices.source.kind is SourceKind.INVENTORY, "--inventory is chosen at once"
+        assert driver.controller.choices.source.kind is SourceKind.INVENTORY, "--inventory is chosen at once"
         await driver.go("Nodes")
         driver.step.query_one("#nodes").focus()
         await driver.press("l")
         await driver.press("ctrl+b")
         await driver.at("Source")
         await driver.go("Nodes")
-        assert not driver.journey.cluster.node("worker-0").is_visited, "corrections are kept"
+        assert not driver.controller.cluster.node("worker-0").is_visited, "corrections are kept"
         await driver.press("ctrl+b")
         await driver.at("Source")
         path.write_text(path.read_text().replace("worker-2", "worker-7"))
@@ -150,7 +150,7 @@ async def test_nodes_are_typed_in_corrected_taken_away_and_saved(lab: EmbeddedLa
         await add(driver, "192.168.8.21")
         await add(driver, "192.168.8.10", "shift+tab", "right", "tab")
         assert [row[0] for row in driver.rows("#nodes")] == ["worker-0", "worker-1", "controller-0"]
-        node = driver.journey.cluster.node("worker-1")
+        node = driver.controller.cluster.node("worker-1")
         assert (node.internal, node.pod_cidr) == (IPv4Address("192.168.8.21"), IPv4Network("10.200.1.0/24"))
         assert node.pod_cidr_source is PodCidrSource.LABEL, "what its own CNI configuration says counts more"
         assert not driver.is_disabled("next")
@@ -178,7 +178,9 @@ async def test_nodes_are_typed_in_corrected_taken_away_and_saved(lab: EmbeddedLa
 
         await add(driver, "192.168.8.29")
         await driver.press("x")
-        assert [n.name for n in driver.journey.cluster] == ["node-5", "worker-0", "controller-0"], "gone, not removed"
+        assert [n.name for n in driver.controller.cluster] == ["node-5", "worker-0", "controller-0"], (
+            "gone, not removed"
+        )
 
         await driver.press("s")
         await driver.until(lambda: isinstance(driver.app.screen, SaveForm), "the dialog")
@@ -188,7 +190,7 @@ async def test_nodes_are_typed_in_corrected_taken_away_and_saved(lab: EmbeddedLa
         assert "kthw-routes --inventory nodes.toml" in driver.status()
         saved = read(Path("nodes.toml")).cluster
         assert [(n.name, n.role, n.ssh, n.internal, n.pod_cidr) for n in saved] == [
-            (n.name, n.role, n.ssh, n.internal, n.pod_cidr) for n in driver.journey.cluster
+            (n.name, n.role, n.ssh, n.internal, n.pod_cidr) for n in driver.controller.cluster
         ]
 
 
@@ -219,7 +221,7 @@ async def test_what_the_hosts_said_of_their_pod_cidrs_is_saved(lab: EmbeddedLab,
     add_worker_files(lab.topology.hosts["worker-2"], IPv4Network("10.200.9.0/24"))
 
     def saved() -> dict[str, PodCidrSource]:
-        cluster = parse(driver.journey.inventory_text().encode(), Path("nodes.toml")).cluster
+        cluster = parse(driver.controller.inventory_text().encode(), Path("nodes.toml")).cluster
         return {f"{w.name} {w.pod_cidr}": w.pod_cidr_source for w in cluster.workers}
 
     guessed = {f"worker-{n} 10.200.{n}.0/24": PodCidrSource.LABEL for n in range(3)}
@@ -229,7 +231,7 @@ async def test_what_the_hosts_said_of_their_pod_cidrs_is_saved(lab: EmbeddedLab,
         await driver.go("Checks")
         read_there = ("worker-0 10.200.0.0/24", "worker-1 10.200.1.0/24", "worker-2 10.200.9.0/24")
         assert saved() == dict.fromkeys(read_there, PodCidrSource.TYPED)
-        driver.journey.leave_out(driver.journey.cluster.node("worker-2"))
+        driver.controller.leave_out(driver.controller.cluster.node("worker-2"))
         assert saved() == guessed, "the nodes are others now than those that were looked at"
 
 
@@ -240,15 +242,15 @@ async def test_of_a_file_s_nodes_one_typed_beside_vanishes_and_one_read_is_remov
     async with driving(None, replace(account_less(settings), inventory=path)) as driver:
         await driver.go("Nodes")
         await add(driver, "192.168.8.40")
-        assert driver.journey.cluster.node("worker-3").role is Role.WORKER
+        assert driver.controller.cluster.node("worker-3").role is Role.WORKER
         await driver.press("x")
-        assert "worker-3" not in {n.name for n in driver.journey.cluster}
+        assert "worker-3" not in {n.name for n in driver.controller.cluster}
         driver.step.query_one("#nodes").focus()
         await driver.press("up", "up", "up", "up", "x")
         await driver.until(lambda: driver.app.screen is not driver.step, "the question")
         await driver.press("tab", "tab", "enter")
         await driver.until(lambda: driver.app.screen is driver.step, "the dialog closed")
-        assert driver.journey.cluster.node("worker-0").selection is Selection.REMOVED
+        assert driver.controller.cluster.node("worker-0").selection is Selection.REMOVED
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
@@ -257,8 +259,8 @@ async def test_from_a_file_to_the_proof(lab: EmbeddedLab, settings: Settings, si
     async with driving(None, replace(account_less(settings), inventory=path), size) as driver:
         await driver.go("Proof")
         assert "✓ Traffic between all pod CIDRs gets through." in driver.static("#headline")
-        assert driver.journey.report is not None
-        assert set(driver.journey.report.outcomes) == {"worker-0", "worker-1", "worker-2", "controller-0"}
+        assert driver.controller.report is not None
+        assert set(driver.controller.report.outcomes) == {"worker-0", "worker-1", "worker-2", "controller-0"}
 
 
 async def test_leaving_with_nodes_that_stand_nowhere_else_asks(settings: Settings) -> None:

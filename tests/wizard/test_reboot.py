@@ -23,7 +23,7 @@ DROP_IN = "/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf"
 
 def chosen(driver: Driver) -> Persist | None:
     """The answer as it is now."""
-    return driver.journey.choices.options.persist
+    return driver.controller.choices.options.persist
 
 
 async def to_row(driver: Driver, *cells: str) -> None:
@@ -152,7 +152,7 @@ async def test_forwarding_and_names_are_choices_beside_it(lab: EmbeddedLab, sett
         await driver.settle()
         assert "net.ipv4.ip_forward is 0 on worker-0, worker-1, worker-2" in driver.static("#detail")
         await driver.press("space")
-        assert driver.journey.choices.options.ip_forward
+        assert driver.controller.choices.options.ip_forward
         assert [row[0] for row in driver.rows("#changes") if row[2] == "ip_forward"] == [
             "worker-0",
             "worker-1",
@@ -161,10 +161,10 @@ async def test_forwarding_and_names_are_choices_beside_it(lab: EmbeddedLab, sett
         names = driver.step.query_one("#names", LineSelect)
         names.focus()
         await driver.press("right")
-        assert driver.journey.choices.options.names_on is NamesOn.WORKERS
+        assert driver.controller.choices.options.names_on is NamesOn.WORKERS
         assert {row[0] for row in driver.rows("#changes") if row[2] == "name worker-1"} == {"worker-0", "worker-2"}
         await driver.go("Proof")
-        report = driver.journey.report
+        report = driver.controller.report
         assert report is not None
         assert {o.state for o in report.outcomes.values()} <= {HostState.DONE, HostState.NOTHING_TO_DO}
     assert "net.ipv4.ip_forward = 1" in said(lab, "worker-0", "cat /etc/sysctl.d/90-kthw-routes.conf")
@@ -173,7 +173,7 @@ async def test_forwarding_and_names_are_choices_beside_it(lab: EmbeddedLab, sett
 async def test_names_chosen_on_the_command_line_stay(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, replace(settings, no_hosts_file=True)) as driver:
         await driver.go("Routes")
-        assert driver.journey.choices.options.names_on is NamesOn.NONE
+        assert driver.controller.choices.options.names_on is NamesOn.NONE
         assert "/etc/hosts of none" in driver.text()
         assert not [row for row in driver.rows("#changes") if row[2].startswith("name ")]
 
@@ -189,7 +189,7 @@ async def test_an_own_pod_cidr_routed_away_is_mended_when_asked_for(lab: Embedde
         assert "ip route del 10.200.1.0/24" in driver.text()
         await driver.press("escape")
         await driver.until(lambda: driver.app.screen is driver.step, "closed")
-        assert not driver.journey.choices.options.marked
+        assert not driver.controller.choices.options.marked
         await driver.press("space")
         await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
         await driver.settle()
@@ -198,7 +198,7 @@ async def test_an_own_pod_cidr_routed_away_is_mended_when_asked_for(lab: Embedde
         await driver.settle()
         row = next(r for r in driver.rows("#changes") if r[0] == "worker-1" and r[2] == "10.200.1.0/24")
         assert row[1] == "[x] replace"
-        changes = [c for h in driver.journey.review().plan.hosts for c in h.routes if c.worker == h.node]
+        changes = [c for h in driver.controller.review().plan.hosts for c in h.routes if c.worker == h.node]
         assert [c.kind for c in changes] == [ChangeKind.REPLACE]
         await driver.go("Run")
     assert "192.168.138.48" not in said(lab, "worker-1", "ip route show 10.200.1.0/24")

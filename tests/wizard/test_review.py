@@ -41,7 +41,7 @@ def test_what_a_killed_run_left_has_a_row() -> None:
 
 
 def test_a_switch_that_is_called_off_has_a_row() -> None:
-    host = HostPlan("worker-0", switches=("20261122T101500Z-1abc",))
+    host = HostPlan("worker-0", rollbacks=("20261122T101500Z-1abc",))
     review = Review(Inspection(Cluster(()), {}), Options(), Plan((host,)), (), lambda *_: host, undoes="a run")
     (row,) = review_rows.rows_of(review)
     assert review.plan.changes == 1
@@ -57,7 +57,7 @@ async def test_what_is_stale_goes_where_it_is_marked(lab: EmbeddedLab, settings:
     lab.topology.hosts["controller-0"].files.put("/etc/hosts", hosts)
     async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Routes")
-        before = driver.journey.review().plan.changes
+        before = driver.controller.review().plan.changes
         assert "--prune" not in driver.text(), "nobody can type that here"
         for host, what in (("worker-0", "10.200.9.0/24"), ("controller-0", "name worker-9")):
             await to_row(driver, host, what, "[ ] stale")
@@ -66,9 +66,9 @@ async def test_what_is_stale_goes_where_it_is_marked(lab: EmbeddedLab, settings:
             await driver.press("space")
             await to_row(driver, host, what, "[x] remove")
             assert "Space unmarks it" in driver.static("#detail").replace("\n", " ")
-        assert driver.journey.review().plan.changes == before + 2
+        assert driver.controller.review().plan.changes == before + 2
         await driver.press("space")
-        assert driver.journey.review().plan.changes == before + 1
+        assert driver.controller.review().plan.changes == before + 1
         await driver.press("space")
         await driver.go("Run")
     assert said(lab, "worker-0", "ip route show 10.200.9.0/24") == ""
@@ -108,20 +108,20 @@ async def test_the_controllers_get_routes_too_where_that_is_chosen_here(lab: Emb
     async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Routes")
         nodes = [row[0] for row in driver.rows("#matrix")]
-        changes = driver.journey.review().plan.changes
+        changes = driver.controller.review().plan.changes
         await driver.press("o")
         matrix = driver.rows("#matrix")
         assert [row[0] for row in matrix] == [*nodes, "controller-0", "controller-1", "controller-2"]
         assert matrix[3] == ["controller-0", "+ add", "+ add", "+ add"]
-        assert driver.journey.review().plan.changes == changes + 9
+        assert driver.controller.review().plan.changes == changes + 9
         await driver.press("o")
         assert [row[0] for row in driver.rows("#matrix")] == nodes
-        assert driver.journey.review().plan.changes == changes
+        assert driver.controller.review().plan.changes == changes
         await driver.press("o")
         await driver.go("Run")
         await driver.press("ctrl+b", "o")  # what was run is not chosen anew
         assert driver.step.title_word == "Routes"
-        assert driver.journey.choices.options.routes_on is RoutesOn.ALL
+        assert driver.controller.choices.options.routes_on is RoutesOn.ALL
     assert "10.200.2.0/24 via 192.168.152.166" in said(lab, "controller-0", "ip route show proto 200")
 
 

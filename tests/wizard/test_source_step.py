@@ -23,11 +23,11 @@ def account(settings: Settings, token: str | None) -> Settings:
 
 async def test_the_account_is_offered_with_the_place_of_its_token(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(None, settings) as driver:
-        assert driver.journey.choices.source.kind is SourceKind.ACCOUNT
+        assert driver.controller.choices.source.kind is SourceKind.ACCOUNT
         assert "token from LINODE_TOKEN" in driver.text()
         assert not driver.step.query_one("#token").display
         await driver.go("Nodes")
-        assert driver.journey.place == "Linode · ca-central · 3 workers"
+        assert driver.controller.place == "Linode · ca-central · 3 workers"
 
 
 async def test_without_a_token_a_masked_field_asks_for_one(lab: EmbeddedLab, settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import threading
 
 from kthw_routes.errors import KthwRoutesError, OwnFault
-from kthw_routes.events import Event, EventKind, Step
+from kthw_routes.events import Event, EventKind, Phase
 from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.prompts import HostKeysQuestion, Question, SecretQuestion, WizardAsker
 
@@ -26,7 +26,7 @@ def test_a_result_comes_after_the_events_before_it() -> None:
 
     def work() -> int:
         for number in range(5000):
-            jobs.emit(Event(Step.RUN, EventKind.NOTE, str(number)))
+            jobs.emit(Event(Phase.RUN, EventKind.NOTE, str(number)))
         return 7
 
     jobs.start(work, lambda value: seen.append((value, len(events))), seen.append)

@@ -8,7 +8,7 @@ import threading
 from typing import Final
 
 from kthw_routes.errors import Cancelled
-from kthw_routes.events import Emit, Event, EventKind, Step, now
+from kthw_routes.events import Emit, Event, EventKind, Phase, now
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.discovery import Discovery
 from kthw_routes.sources.inventory.model import Inventory, InventoryKind
@@ -30,5 +30,5 @@ class InventorySource:
         if cancel.is_set():
             raise Cancelled("Stopped reading the inventory.")
         found = self.inventory
-        emit(Event(Step.FIND, EventKind.NOTE, found.findings[0].sentence, time=now()))
+        emit(Event(Phase.FIND, EventKind.NOTE, found.findings[0].sentence, time=now()))
         return Discovery(found.cluster, found.findings, found.others)

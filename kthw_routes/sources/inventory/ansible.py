@@ -17,7 +17,7 @@ from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import OwnSettings
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory import values
-from kthw_routes.sources.inventory.nodes import Draft, Reading
+from kthw_routes.sources.inventory.nodes import Draft, ParsedInventory
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong, quoted
 
 T = TypeVar("T")
@@ -25,11 +25,11 @@ T = TypeVar("T")
 WORKERS: Final = ("workers", "worker", "kube_node")
 CONTROLLERS: Final = ("controllers", "controller", "kube_control_plane")
 ALL: Final = "all"
-MOST_HOSTS: Final = 1000
-_MOST_GROUPS: Final = 1000
-_MOST_VARIABLES: Final = 200_000
+MAX_HOSTS: Final = 1000
+_MAX_GROUPS: Final = 1000
+_MAX_VARIABLES: Final = 200_000
 """How often a variable may be stated for a host; ranges state it for many at once."""
-_MOST_CHILDREN: Final = 2000
+_MAX_CHILDREN: Final = 2000
 
 HOST, USER, PORT, KEY = "ansible_host", "ansible_user", "ansible_port", "ansible_ssh_private_key_file"
 READ: Final = frozenset({HOST, USER, PORT, KEY, "internal_ip", "pod_cidr"})
@@ -78,33 +78,33 @@ class Inventories:
 
     def group(self, name: str) -> Group:
         """The group of this name, a new one if need be."""
-        if name not in self.groups and len(self.groups) >= _MOST_GROUPS:
-            raise TooMany(f"is more than the {_MOST_GROUPS} groups that are read")
+        if name not in self.groups and len(self.groups) >= _MAX_GROUPS:
+            raise TooMany(f"is more than the {_MAX_GROUPS} groups that are read")
         return self.groups.setdefault(name, Group())
 
     def host(self, name: Stated[str], group: str) -> Host:
         """The host of this name, from now on in `group` too."""
-        if name.value not in self.hosts and len(self.hosts) >= MOST_HOSTS:
-            raise TooMany(f"is more than the {MOST_HOSTS} hosts that are read")
+        if name.value not in self.hosts and len(self.hosts) >= MAX_HOSTS:
+            raise TooMany(f"is more than the {MAX_HOSTS} hosts that are read")
         self.group(group).hosts[name.value] = None
         return self.hosts.setdefault(name.value, Host(name))
 
     def child(self, group: str, name: str, place: Place) -> None:
         """The group `name` is below `group`."""
         self._children += 1
-        if self._children > _MOST_CHILDREN:
-            raise TooMany(f"is more than the {_MOST_CHILDREN} groups below others that are read")
+        if self._children > _MAX_CHILDREN:
+            raise TooMany(f"is more than the {_MAX_CHILDREN} groups below others that are read")
         self.group(group).children.setdefault(name, place)
 
     def state(self, variables: dict[str, Stated[str]], name: str, text: str, place: Place) -> None:
         """Set a variable; a later one wins. Names of old are read as the new ones."""
         self._variables += 1
-        if self._variables > _MOST_VARIABLES:
-            raise TooMany(f"is more than the {_MOST_VARIABLES} variables that are read")
+        if self._variables > _MAX_VARIABLES:
+            raise TooMany(f"is more than the {_MAX_VARIABLES} variables that are read")
         variables[_OLD_NAMES.get(name, name)] = Stated(text, place, name)
 
 
-def reading_of(found: Inventories, folder: Path, problems: Problems) -> Reading:
+def reading_of(found: Inventories, folder: Path, problems: Problems) -> ParsedInventory:
     """The nodes among the hosts. `folder`: where the file lies."""
     above = _Above(found, problems)
     drafts: list[Draft] = []
@@ -131,7 +131,7 @@ def reading_of(found: Inventories, folder: Path, problems: Problems) -> Reading:
     identity = keys[0] if len(keys) == 1 else None
     where = next((g.place for n in WORKERS if (g := found.groups.get(n)) and g.place), Place(1, 1))
     notices = (*_of_hosts(others, both), *_of_variables(found, len(keys)))
-    return Reading(
+    return ParsedInventory(
         tuple(drafts), OwnSettings(user=user, identity=identity), notices, len(others), where, found.is_whole
     )
 

@@ -9,7 +9,7 @@ from typing import Final
 from kthw_routes.sources.inventory import ansible
 from kthw_routes.sources.inventory.ansible import ALL, WORKERS, Inventories, TooMany, reading_of
 from kthw_routes.sources.inventory.ansible_ranges import expand
-from kthw_routes.sources.inventory.nodes import Reading
+from kthw_routes.sources.inventory.nodes import ParsedInventory
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong, quoted
 from kthw_routes.sources.inventory.values import expected
 
@@ -30,7 +30,7 @@ class _Section:
     """`children` or `vars`; empty where hosts stand; `unknown` where nobody knows what stands."""
 
 
-def read_ansible_ini(text: str, folder: Path, problems: Problems) -> Reading:
+def read_ansible_ini(text: str, folder: Path, problems: Problems) -> ParsedInventory:
     """What the file states; see `ansible` for what counts."""
     found = Inventories()
     section = _Section()

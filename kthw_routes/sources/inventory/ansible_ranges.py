@@ -10,7 +10,7 @@ from kthw_routes.sources.inventory.problems import Wrong
 _RANGE: Final = re.compile(r"\[([^\[\]]*)\]")
 _NUMBERS: Final = re.compile(r"(\d{1,9}):(\d{1,9})(?::(\d{1,9}))?", re.ASCII)
 _LETTERS: Final = re.compile(r"([a-z]):([a-z])(?::(\d{1,9}))?|([A-Z]):([A-Z])(?::(\d{1,9}))?", re.ASCII)
-_MOST: Final = 1000
+_MAX: Final = 1000
 
 
 def expand(pattern: str) -> tuple[str, ...]:
@@ -19,8 +19,8 @@ def expand(pattern: str) -> tuple[str, ...]:
     if "[" in "".join(parts[::2]) or "]" in "".join(parts[::2]):
         raise Wrong("is no range of hosts; expected such as worker-[0:2]")
     counts = [_members(text) for text in parts[1::2]]
-    if prod(map(len, counts)) > _MOST:
-        raise Wrong(f"stands for more than {_MOST} hosts")
+    if prod(map(len, counts)) > _MAX:
+        raise Wrong(f"stands for more than {_MAX} hosts")
     members = [[m] if n % 2 == 0 else counts[n // 2] for n, m in enumerate(parts)]
     return tuple("".join(combined) for combined in product(*members))
 
@@ -39,7 +39,7 @@ def _members(text: str) -> list[str]:
         raise Wrong("is no range of hosts; expected such as worker-[0:2] or worker-[a:c]")
     if first > last or step < 1:
         raise Wrong("has a range that runs backwards; expected such as [0:2]")
-    if (last - first) // step >= _MOST:
-        raise Wrong(f"stands for more than {_MOST} hosts")
+    if (last - first) // step >= _MAX:
+        raise Wrong(f"stands for more than {_MAX} hosts")
     steps = range(first, last + 1, step)
     return [chr(n) for n in steps] if letters else [str(n).zfill(width) for n in steps]

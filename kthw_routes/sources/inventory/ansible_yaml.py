@@ -16,25 +16,25 @@ from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory import ansible
 from kthw_routes.sources.inventory.ansible import ALL, Inventories, TooMany, reading_of
 from kthw_routes.sources.inventory.ansible_ranges import expand
-from kthw_routes.sources.inventory.nodes import Reading
+from kthw_routes.sources.inventory.nodes import ParsedInventory
 from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated, quoted
 from kthw_routes.sources.inventory.values import expected
 
-_MOST_NODES: Final = 50_000
-_MOST_VISITS: Final = 50_000
+_MAX_NODES: Final = 50_000
+_MAX_VISITS: Final = 50_000
 _DEEPEST: Final = 40
 _KEYS: Final = ("hosts", "children", "vars")
 _NULL: Final = "tag:yaml.org,2002:null"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
-def read_ansible_yaml(text: str, folder: Path, problems: Problems) -> Reading:
+def read_ansible_yaml(text: str, folder: Path, problems: Problems) -> ParsedInventory:
     """What the file states; see `ansible` for what counts."""
     try:
         root = yaml.compose(text, Loader=_Bounded)
         if not isinstance(root, yaml.MappingNode):
             problems.add(Place(1, 1), "this holds no groups; expected workers: at the beginning of a line")
-            return Reading((), is_whole=False)
+            return ParsedInventory((), is_whole=False)
         return reading_of(_Walk(problems).through(root), folder, problems)
     except _TooMuch as error:
         problems.add(_place(error.mark), str(error))
@@ -47,7 +47,7 @@ def read_ansible_yaml(text: str, folder: Path, problems: Problems) -> Reading:
         problems.add(_place(error.problem_mark or error.context_mark), f"this is no YAML: {clean_line(why)[:160]}")
     except RecursionError:
         problems.add(Place(1, 1), "this is nested too deeply; expected an inventory")
-    return Reading((), is_whole=False)
+    return ParsedInventory((), is_whole=False)
 
 
 class _TooMuch(Exception):
@@ -68,7 +68,7 @@ class _Bounded(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self._nodes += 1
         self._depth += 1
-        if self._nodes > _MOST_NODES or self._depth > _DEEPEST:
+        if self._nodes > _MAX_NODES or self._depth > _DEEPEST:
             what = "nested too deeply" if self._depth > _DEEPEST else "too long"
             raise _TooMuch(f"this is {what}; expected an inventory", parent.start_mark if parent else None)
         try:
@@ -173,5 +173,5 @@ class _Walk:
 
     def _count(self, node: yaml.Node) -> None:
         self.visits += 1
-        if self.visits > _MOST_VISITS:
+        if self.visits > _MAX_VISITS:
             raise _TooMuch("aliases refer to this again and again; expected an inventory", node.start_mark)

@@ -30,13 +30,13 @@ _OF_SUFFIX: Final = {
 }
 _SURE: Final = (".toml", ".yml", ".yaml", ".json")
 """Suffixes that are given to no other kind of file; of those a line without a mark says nothing else."""
-_MOST_LINES: Final = 2000
-_LONGEST_LINE: Final = 300
+_MAX_LINES: Final = 2000
+_MAX_LINE_LENGTH: Final = 300
 
 
 def kind_of(text: str, suffix: str) -> InventoryKind | None:
     """The kind to which most lines look as if they belonged; of equals, and of none, the suffix says. None: no kind."""
-    lines = [line[:_LONGEST_LINE] for line in text.split("\n", _MOST_LINES)[:_MOST_LINES]]
+    lines = [line[:_MAX_LINE_LENGTH] for line in text.split("\n", _MAX_LINES)[:_MAX_LINES]]
     votes = {kind: sum(1 for line in lines if mark.match(line)) for kind, mark in _MARKS}
     hinted = _OF_SUFFIX.get(suffix.casefold())
     most = max(votes.values())

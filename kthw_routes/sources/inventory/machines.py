@@ -12,7 +12,7 @@ from kthw_routes.cluster import Endpoint, Role
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.node_names import is_host_name
 from kthw_routes.sources.inventory import values
-from kthw_routes.sources.inventory.nodes import Draft, Reading
+from kthw_routes.sources.inventory.nodes import Draft, ParsedInventory
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong
 
 _EXAMPLE: Final = "192.168.8.20 node-0.kubernetes.local node-0 10.200.0.0/24"
@@ -22,7 +22,7 @@ _CONTROLLER: Final = re.compile(r"server|(?:controller|control-plane|master)(?:-
 _WORKER: Final = re.compile(r"(?:node|worker)-?\d+", re.IGNORECASE)
 
 
-def read_machines(text: str, problems: Problems) -> Reading:
+def read_machines(text: str, problems: Problems) -> ParsedInventory:
     """What the file states."""
     drafts: list[Draft] = []
     ignored: list[Finding] = []
@@ -41,7 +41,7 @@ def read_machines(text: str, problems: Problems) -> Reading:
             sentence = f"{host} (line {line}) is neither a worker nor a controller, and left alone."
             hint = "A worker's line ends with its SUBNET; a controller is called server or controller-0."
             ignored.append(Finding("inventory-ignored", Level.NOTICE, sentence, hint))
-    return Reading(tuple(drafts), notices=tuple(ignored), others=len(ignored), is_whole=whole)
+    return ParsedInventory(tuple(drafts), notices=tuple(ignored), others=len(ignored), is_whole=whole)
 
 
 def _lines_of(text: str) -> Iterator[list[Stated[str]]]:

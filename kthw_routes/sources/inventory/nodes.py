@@ -37,7 +37,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedInventory:
     """What was read from a file."""
 
     drafts: tuple[Draft, ...]
@@ -53,7 +53,7 @@ class Reading:
     """Whether it is known which cluster CIDR the file states, if any."""
 
 
-def nodes_of(reading: Reading, cidr: IPv4Network, problems: Problems) -> tuple[Node, ...]:
+def nodes_of(reading: ParsedInventory, cidr: IPv4Network, problems: Problems) -> tuple[Node, ...]:
     """The nodes: workers first, each role in natural order. To be used only if there are no problems then."""
     drafts = reading.drafts
     _check_twice((d.name for d in drafts), "name", str.casefold, problems)

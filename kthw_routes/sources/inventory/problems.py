@@ -10,11 +10,11 @@ from kthw_routes.sanitize import clean_line
 
 T = TypeVar("T")
 
-_MOST_SHOWN: Final = 200
+_MAX_SHOWN: Final = 200
 """Problems that an error lists; a file with more is no inventory."""
 _WIDEST: Final = 100
 """Characters of an offending line that are shown."""
-_LONGEST_VALUE: Final = 60
+_MAX_VALUE_LENGTH: Final = 60
 _SECRET: Final = re.compile(r"pass|secret|token|vault", re.IGNORECASE)
 _QUOTED: Final = re.compile(r'".*"')
 _PRINTABLE: Final = re.compile(r"[ -~]*", re.ASCII)
@@ -81,14 +81,14 @@ class InventoryError(UsageError):
     def lines(self) -> tuple[str, ...]:
         """The problems for people: `nodes.toml:12:8: …` each, the offending line and a caret below it."""
         found: list[str] = []
-        for problem in self.problems[:_MOST_SHOWN]:
+        for problem in self.problems[:_MAX_SHOWN]:
             found.append(f"{self.name}:{problem.line}:{problem.column}: {problem.sentence}")
             if problem.shown:
                 found.append(f"    {problem.shown}")
             if problem.shown and problem.caret is not None:
                 found.append(f"    {' ' * problem.caret}^")
-        if len(self.problems) > _MOST_SHOWN:
-            found.append(f"… and {len(self.problems) - _MOST_SHOWN} more.")
+        if len(self.problems) > _MAX_SHOWN:
+            found.append(f"… and {len(self.problems) - _MAX_SHOWN} more.")
         return tuple(found)
 
 
@@ -151,5 +151,5 @@ class Problems:
 
 def quoted(text: str) -> str:
     """`"text"`, on one line, shortened, safe to show."""
-    shown = clean_line(text[: 4 * _LONGEST_VALUE])
-    return f'"{shown[:_LONGEST_VALUE]}…"' if len(shown) > _LONGEST_VALUE else f'"{shown}"'
+    shown = clean_line(text[: 4 * _MAX_VALUE_LENGTH])
+    return f'"{shown[:_MAX_VALUE_LENGTH]}…"' if len(shown) > _MAX_VALUE_LENGTH else f'"{shown}"'

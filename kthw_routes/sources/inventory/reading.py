@@ -14,7 +14,7 @@ from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory.kinds import kind_of
 from kthw_routes.sources.inventory.machines import read_machines
 from kthw_routes.sources.inventory.model import Inventory, InventoryKind
-from kthw_routes.sources.inventory.nodes import Reading, nodes_of
+from kthw_routes.sources.inventory.nodes import ParsedInventory, nodes_of
 from kthw_routes.sources.inventory.problems import InventoryError, Problems
 from kthw_routes.sources.inventory.toml import read_toml
 
@@ -113,7 +113,7 @@ def _text_of(data: bytes, name: str) -> str:
     return text
 
 
-def _read_as(kind: InventoryKind, text: str, folder: Path, problems: Problems) -> Reading:
+def _read_as(kind: InventoryKind, text: str, folder: Path, problems: Problems) -> ParsedInventory:
     if kind is InventoryKind.TOML:
         return read_toml(text, folder, problems)
     if kind is InventoryKind.MACHINES:
@@ -127,7 +127,7 @@ def _read_as(kind: InventoryKind, text: str, folder: Path, problems: Problems) -
     return read_ansible_yaml(text, folder, problems)
 
 
-def _with_findings(found: Inventory, reading: Reading, name: str) -> Inventory:
+def _with_findings(found: Inventory, reading: ParsedInventory, name: str) -> Inventory:
     return replace(found, findings=(_recognised(found, name), *reading.notices, *_beside(found)))
 
 

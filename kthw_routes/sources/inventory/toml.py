@@ -11,7 +11,7 @@ from kthw_routes.cluster import Role
 from kthw_routes.options import NamesOn, OwnSettings, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.sources.inventory import values
-from kthw_routes.sources.inventory.nodes import Draft, Reading
+from kthw_routes.sources.inventory.nodes import Draft, ParsedInventory
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated, quoted
 from kthw_routes.sources.inventory.toml_positions import Positions, positions_in
 from kthw_routes.sources.inventory.toml_syntax import parse
@@ -39,14 +39,14 @@ _EXAMPLES: Final = {
 }
 
 
-def read_toml(text: str, folder: Path, problems: Problems) -> Reading:
+def read_toml(text: str, folder: Path, problems: Problems) -> ParsedInventory:
     """What the file states. `folder`: where it lies, from which a relative `identity` is taken.
 
     `ssh = ""` and `internal_ip = ""` state that none is known, which is a finding later and no problem of the file.
     """
     parsed = parse(text, problems)
     if parsed is None:
-        return Reading((), is_whole=False)
+        return ParsedInventory((), is_whole=False)
     table = _Table(parsed.document, (), positions_in(parsed.text), problems)
     table.check_keys((*SETTINGS, "nodes"), "no setting of this file")
     given = table.fields.get("nodes", [])
@@ -57,7 +57,7 @@ def read_toml(text: str, folder: Path, problems: Problems) -> Reading:
     whole = parsed.is_whole and listed is given and all(d.role for d in drafts) and len(drafts) == len(listed)
     settings = _settings(table, folder)
     known = settings.cluster_cidr is not None or (parsed.is_whole and "cluster_cidr" not in table.fields)
-    return Reading(drafts, settings, is_whole=whole, is_cidr_known=known)
+    return ParsedInventory(drafts, settings, is_whole=whole, is_cidr_known=known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory.problems import Place, Problems
 from kthw_routes.sources.inventory.toml_positions import positions_in
 
-_MOST_REPAIRS: Final = 50
-_MOST_WORK: Final = 5_000_000
+_MAX_REPAIRS: Final = 50
+_MAX_WORK: Final = 5_000_000
 """Characters that are parsed again for repairs: a large broken file is not read fifty times."""
 
-_MOST_DOTS: Final = 64
+_MAX_DOTS: Final = 64
 """In one key: the time that tomllib takes grows with the square of them."""
 
 _KEY_ENDS: Final = re.compile(r"[=,{}\[\]]")
@@ -77,7 +77,7 @@ class _SyntaxWrong(Exception):
 
 def _loads(text: str) -> dict[str, object]:
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.count(".") > _MOST_DOTS and any(part.count(".") > _MOST_DOTS for part in _KEY_ENDS.split(line)):
+        if line.count(".") > _MAX_DOTS and any(part.count(".") > _MAX_DOTS for part in _KEY_ENDS.split(line)):
             raise _SyntaxWrong("this line is nested too deeply; expected an inventory", Place(number, 1))
     try:
         return tomllib.loads(text)
@@ -102,7 +102,7 @@ def _repaired(text: str, problems: Problems) -> Parsed | None:
             place = Place(number, len(match[1]) + 1)
             problems.add(place, "[nodes] is one table; expected [[nodes]] before each node")
             lines[number - 1] = "[[nodes]]"
-    for _ in range(1 + min(_MOST_REPAIRS, _MOST_WORK // (len(text) + 1))):
+    for _ in range(1 + min(_MAX_REPAIRS, _MAX_WORK // (len(text) + 1))):
         repaired = "\n".join(lines)
         try:
             return Parsed(_loads(repaired), repaired, is_whole=False)

@@ -21,8 +21,8 @@ _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]{0,63}\$?", re.ASCII)
 _ALIAS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)
 _NETWORK: Final = re.compile(r"[0-9.]{7,15}/[0-9]{1,2}", re.ASCII)
 _REGION: Final = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+){1,3}", re.ASCII)
-_MOST_WORDS: Final = 8
-_MOST_COMPARED: Final = 50
+_MAX_WORDS: Final = 8
+_MAX_COMPARED: Final = 50
 _LARGEST_PREFIX: Final = 30  # smaller networks have no room for a bridge and a pod
 
 
@@ -56,8 +56,8 @@ def one_of(text: str, words: Iterable[str]) -> str:
 def expected(text: str, known: Iterable[str]) -> str:
     """The known words, and the one of them that was meant, if that is clear."""
     words = list(known)
-    near = get_close_matches(text[:64].casefold(), words[:_MOST_COMPARED], n=1)
-    shown = words if len(words) <= _MOST_WORDS else [*words[:_MOST_WORDS], "others"]
+    near = get_close_matches(text[:64].casefold(), words[:_MAX_COMPARED], n=1)
+    shown = words if len(words) <= _MAX_WORDS else [*words[:_MAX_WORDS], "others"]
     listed = f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
     return f"{listed}; did you mean {near[0]}?" if near else listed
 

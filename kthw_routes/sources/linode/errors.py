@@ -20,8 +20,8 @@ _ASK_AGAIN: Final = frozenset({429, 502, 503, 504})
 _ONLINE: Final = "Is this machine online, and LINODE_URL right if it is set? Then try again."
 _URL: Final = "Is LINODE_URL right? A network's login page, or a proxy, may also answer like this."
 _LATER: Final = "Try again in a minute; https://status.linode.com tells of outages."
-_LONGEST_REASON: Final = 200
-_MOST_REASONS: Final = 5
+_MAX_REASON_LENGTH: Final = 200
+_MAX_REASONS: Final = 5
 
 # by name, as this module does not know the HTTP library
 _BAD_ADDRESS: Final = frozenset({"InvalidURL", "InvalidSchema", "MissingSchema", "LocationParseError", "UnicodeError"})
@@ -88,7 +88,7 @@ def reasons_of(texts: Sequence[str], token: Secret) -> tuple[str, ...]:
 
     It is masked before the cut, which might leave a part of it, and again once it cannot hide between control bytes.
     """
-    cut = (token.hidden_in(text)[: 4 * _LONGEST_REASON] for text in texts[:_MOST_REASONS])
+    cut = (token.hidden_in(text)[: 4 * _MAX_REASON_LENGTH] for text in texts[:_MAX_REASONS])
     return tuple(token.hidden_in(clean_line(text)) for text in cut)
 
 
@@ -147,7 +147,7 @@ def of_exception(error: BaseException, host: str, seconds: float) -> LinodeError
     tls = next((e for e in chain if isinstance(e, ssl.SSLError) and not isinstance(e, lost)), None)
     if tls is not None:
         text = getattr(tls, "verify_message", "") or tls.reason or "the handshake failed"
-        sentence = f"No safe connection to {host}: {clean_line(str(text))[:_LONGEST_REASON]}."
+        sentence = f"No safe connection to {host}: {clean_line(str(text))[:_MAX_REASON_LENGTH]}."
         hint = "Is this machine's clock right? LINODE_CA names a file with further certificates to trust."
         return LinodeError(Trouble.TLS_FAILED, sentence, hint)
     names = {type(e).__name__ for e in chain}
@@ -204,7 +204,7 @@ def _phrase(status: int) -> str:
 def _reason(answer: Answer) -> str:
     """What Linode gave as reasons, to be put before the full stop of a sentence."""
     text = "; ".join(answer.reasons).rstrip(".")
-    return f" (it says: {text[:_LONGEST_REASON]})" if text else ""
+    return f" (it says: {text[:_MAX_REASON_LENGTH]})" if text else ""
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

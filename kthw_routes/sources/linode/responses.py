@@ -16,7 +16,7 @@ from kthw_routes.sources.linode.errors import malformed
 PRIVATE_RANGES: Final = (IPv4Network("10.0.0.0/8"), IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16"))
 """RFC 1918. (`ipaddress.is_private` also counts documentation ranges and more.)"""
 
-_LONGEST: Final = 64  # a label's greatest length in the API's description
+_MAX_LENGTH: Final = 64  # a label's greatest length in the API's description
 _ALTERED: Final = "\N{REPLACEMENT CHARACTER}"
 
 PAGE_SIZE: Final = 500
@@ -194,5 +194,5 @@ def _text(value: object) -> str | None:
 
 def _visible(text: str) -> str:
     """`text` on one line and safe to show; marked at its end where that is not what was sent."""
-    safe = clean_line(text[: 4 * _LONGEST])[:_LONGEST]
+    safe = clean_line(text[: 4 * _MAX_LENGTH])[:_MAX_LENGTH]
     return safe if safe == text else safe + _ALTERED

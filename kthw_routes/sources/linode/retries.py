@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol, TypeVar
 
 from kthw_routes.errors import Cancelled
-from kthw_routes.events import Emit, Event, EventKind, Step, now
+from kthw_routes.events import Emit, Event, EventKind, Phase, now
 from kthw_routes.sources.linode.errors import LinodeError
 
 TRIES: Final = 3
-LONGEST_WAIT: Final = 30.0
+MAX_WAIT: Final = 30.0
 """Seconds; what Linode may ask for has no limit of its own."""
 
 _LOOK_EVERY: Final = 0.05  # seconds between looks at `cancel`: two events cannot be waited for at once
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 def note(emit: Emit, text: str) -> None:
     """Tell of progress in finding the nodes."""
-    emit(Event(Step.FIND, EventKind.NOTE, text, time=now()))
+    emit(Event(Phase.FIND, EventKind.NOTE, text, time=now()))
 
 
 class HasSocket(Protocol):
@@ -136,11 +136,11 @@ def persistently(work: Callable[[], T], *, emit: Emit, cancel: threading.Event, 
                 error.hint = f"Tried {TRIES} times. {error.hint}"
                 raise
             asked = error.retry_after
-            wait = min(backoff * number if asked is None else asked, LONGEST_WAIT)
+            wait = min(backoff * number if asked is None else asked, MAX_WAIT)
             which = f"(try {number + 1} of {TRIES})"
             if asked is None:
                 note(emit, f"{error.sentence} Trying again in {wait:.0f} s {which}")
-            elif asked > LONGEST_WAIT:
+            elif asked > MAX_WAIT:
                 note(emit, f"Linode asks to wait {asked:.0f} s; trying again in {wait:.0f} s {which}")
             else:
                 note(emit, f"Linode asks to wait {wait:.0f} s {which}")

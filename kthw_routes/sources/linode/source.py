@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 MAX_ANSWERS: Final = 64 * 1024 * 1024
 """Bytes of all answers to one search."""
-_LONGEST_SCOPES: Final = 4096  # characters of the header that tells them
+_MAX_SCOPES_LENGTH: Final = 4096  # characters of the header that tells them
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,7 @@ class _Api:
             raise linode_errors.too_large(heads[-1], self._host(), MAX_ANSWERS)
         scopes = headers.get("X-OAuth-Scopes")
         if scopes is not None:
-            self.scopes = frozenset(filter(None, re.split(r"[\s,]+", clean_line(scopes[:_LONGEST_SCOPES]))))
+            self.scopes = frozenset(filter(None, re.split(r"[\s,]+", clean_line(scopes[:_MAX_SCOPES_LENGTH]))))
 
     def _host(self) -> str:
         return urlsplit(self.url).netloc

@@ -116,7 +116,7 @@ class OwnNodeForm(Dialog[Node]):
             return ""
         try:
             self._read_field(name)
-        except entries.Refused as error:
+        except entries.InvalidInput as error:
             if quietly:
                 field.say_hint()
             else:

@@ -95,7 +95,7 @@ class NodeForm(Dialog[Node]):
             return ""
         try:
             self._read(name)
-        except entries.Refused as error:
+        except entries.InvalidInput as error:
             field.say(f"✗ {error}", Tone.BAD)
             return str(error)
         field.say("✓ can be used", Tone.GOOD)

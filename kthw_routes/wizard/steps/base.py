@@ -30,7 +30,7 @@ class Wizard(Protocol):
     """What a step knows of the application."""
 
     @property
-    def journey(self) -> Controller:
+    def controller(self) -> Controller:
         """What was chosen and what came of it."""
 
     @property
@@ -49,7 +49,7 @@ class Wizard(Protocol):
     def is_quitting(self) -> bool:
         """Whether the person wants to leave."""
 
-    def walk(self, by: int) -> None:
+    def go(self, by: int) -> None:
         """Go on (1) or back (-1)."""
 
     def redraw(self) -> None:
@@ -168,9 +168,9 @@ class StepScreen(Screen[None]):
     # --- the frame ---
 
     @property
-    def journey(self) -> Controller:
+    def controller(self) -> Controller:
         """What was chosen and what came of it."""
-        return self.wizard.journey
+        return self.wizard.controller
 
     def compose(self) -> ComposeResult:
         """The frame around the step's own widgets."""
@@ -198,7 +198,7 @@ class StepScreen(Screen[None]):
     async def draw_all(self) -> None:
         """The frame and the step."""
         await self.draw()
-        self._header.show(self.journey.place)
+        self._header.show(self.controller.place)
         self._purpose.show(self.purpose_words())
         refusal = self.refusal()
         go_on, back, cancel = self._buttons.next, self._buttons.back, self._buttons.cancel
@@ -227,7 +227,7 @@ class StepScreen(Screen[None]):
     def work(self, words: str, work: Callable[[], T], done: Callable[[T], None]) -> None:
         """Do something that blocks, saying so in words at once; errors are shown at their place."""
         self.error, self.busy = None, words
-        run = self.journey.begin()
+        run = self.controller.begin()
         self.wizard.asker.welcome()
 
         def finished(value: T) -> None:
@@ -250,7 +250,7 @@ class StepScreen(Screen[None]):
         """End what is under way."""
         if self.busy:
             self.busy = "stopping"
-            self.journey.stop(now=True)
+            self.controller.stop(now=True)
             self.wizard.asker.withdraw()
             self.redraw()
 
@@ -269,7 +269,7 @@ class StepScreen(Screen[None]):
             self.app.bell()
             return
         if self.commit():
-            self.wizard.walk(1)
+            self.wizard.go(1)
 
     def action_back(self) -> None:
         """Go back, if nothing refuses."""
@@ -277,7 +277,7 @@ class StepScreen(Screen[None]):
             self.app.bell()
             return
         self.abandon_work()
-        self.wizard.walk(-1)
+        self.wizard.go(-1)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
         """Grey out in the footer what would refuse."""
@@ -295,5 +295,5 @@ class StepScreen(Screen[None]):
 
     @on(FindingView.Acknowledged)
     def _acknowledged(self, event: FindingView.Acknowledged) -> None:
-        self.journey.acknowledge(event.finding, event.known)
+        self.controller.acknowledge(event.finding, event.known)
         self.redraw()

@@ -12,7 +12,7 @@ from textual.widgets import Button
 
 from kthw_routes.cluster import Node
 from kthw_routes.errors import Cancelled
-from kthw_routes.events import Event, EventKind, HostState, Step
+from kthw_routes.events import Event, EventKind, HostState, Phase
 from kthw_routes.facts import HostFacts, Privilege
 from kthw_routes.findings.model import Finding, stops
 from kthw_routes.ssh.errors import HostKeyChanged
@@ -24,7 +24,7 @@ from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
 from kthw_routes.wizard.widgets.table import KeyedTable
-from kthw_routes.words import RESTS_ON, Tone, Words, count, state_tone
+from kthw_routes.words import CIDR_SOURCE_LABELS, Tone, Words, count, state_tone
 from kthw_routes.workflow.results import Inspection
 
 _ACCESS = {
@@ -86,25 +86,25 @@ class ChecksStep(StepScreen):
 
     def entered(self) -> None:
         """Look by itself where nothing was read, or the nodes were changed since."""
-        if self.journey.is_stale and not self.busy:
+        if self.controller.is_stale and not self.busy:
             self.action_look()
 
     def action_look(self) -> None:
         """Visit all hosts (again)."""
         if self.busy:
             return
-        cluster = self.journey.cluster
+        cluster = self.controller.cluster
         waiting = Words(f"{GLYPHS[HostState.WAITING]} {HostState.WAITING}", Tone.QUIET)
         self._states = {n.name: waiting for n in cluster.visited}
-        self.journey.commands.pop(Step.CHECKS, None)
+        self.controller.commands.pop(Phase.CHECKS, None)
 
         def done(looked: Looked) -> None:
-            if self.journey.is_stopping:
+            if self.controller.is_stopping:
                 self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.", "Look again.")
             else:
-                self.journey.take_inspection(looked)
+                self.controller.take_inspection(looked)
 
-        self.work(f"looking at {count(len(cluster.visited), 'host')}", self.journey.inspect, done)
+        self.work(f"looking at {count(len(cluster.visited), 'host')}", self.controller.inspect, done)
 
     def action_rebuilt(self) -> None:
         """Take the changed key of the host under the cursor for a new one, if the person says that it was rebuilt."""
@@ -114,7 +114,7 @@ class ChecksStep(StepScreen):
 
         def sure(answer: str | None) -> None:
             if answer:
-                self.journey.walk.was_rebuilt(name)
+                self.controller.workflow.was_rebuilt(name)
                 self.action_look()
 
         words = (
@@ -132,28 +132,28 @@ class ChecksStep(StepScreen):
 
     def heard(self, event: Event) -> None:
         """Where a host stands."""
-        if event.step is Step.CHECKS and event.kind is EventKind.STATE and event.host and event.state:
+        if event.step is Phase.CHECKS and event.kind is EventKind.STATE and event.host and event.state:
             glyph = GLYPHS.get(event.state, "▸")
             self._states[event.host] = Words(f"{glyph} {event.state}", state_tone(event.state))
 
     async def draw(self) -> None:
         """From what was read so far."""
-        if self.journey.found is None:
+        if self.controller.found is None:
             return
         self._look.disabled = bool(self.busy)
         self._table.show((n.name, self._cells(n)) for n in self._hosts)
         self._draw_detail()
         self._error_box.show_error(self.error)
-        await self._finding_list.show(self._findings, self.journey.choices.acknowledged)
+        await self._finding_list.show(self._findings, self.controller.choices.acknowledged)
 
     @property
     def _inspection(self) -> Inspection | None:
-        return None if self.busy or self.journey.is_stale else self.journey.inspection
+        return None if self.busy or self.controller.is_stale else self.controller.inspection
 
     @property
     def _hosts(self) -> tuple[Node, ...]:
         inspection = self._inspection
-        return (inspection.cluster if inspection else self.journey.cluster).visited
+        return (inspection.cluster if inspection else self.controller.cluster).visited
 
     @property
     def _findings(self) -> tuple[Finding, ...]:
@@ -161,8 +161,8 @@ class ChecksStep(StepScreen):
         inspection = self._inspection
         if inspection is None:
             return ()
-        before = set(self.journey.node_findings)
-        return tuple(f for f in self.journey.host_findings if f not in before)
+        before = set(self.controller.node_findings)
+        return tuple(f for f in self.controller.host_findings if f not in before)
 
     def _cells(self, node: Node) -> tuple[Words | str, ...]:
         name = cut_middle(node.name, 16 if self.size.width < 100 else 40)
@@ -179,7 +179,7 @@ class ChecksStep(StepScreen):
             state,
             _ACCESS[facts.privilege],
             str(node.pod_cidr or "not known"),
-            RESTS_ON[node.pod_cidr_source],
+            CIDR_SOURCE_LABELS[node.pod_cidr_source],
             forwarding,
             _pods(facts),
         )
@@ -198,7 +198,7 @@ class ChecksStep(StepScreen):
 
     @on(KeyedTable.RowHighlighted, "#hosts")
     def _moved(self) -> None:
-        if self.journey.found is not None:
+        if self.controller.found is not None:
             self._draw_detail()
 
     def refusal(self) -> str:
@@ -206,13 +206,13 @@ class ChecksStep(StepScreen):
         inspection = self._inspection
         if inspection is None:
             return "the hosts were not looked at yet. Look again reads them."
-        found = stops(self.journey.host_findings)
+        found = stops(self.controller.host_findings)
         if found:
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             return f"{found[0].sentence}{more}"
         if not inspection.facts:
             return "no host could be read. r looks again."
-        unknown = self.journey.unacknowledged(self._findings)
+        unknown = self.controller.unacknowledged(self._findings)
         return f"tick “I know” at {count(len(unknown), 'warning')} above." if unknown else ""
 
     def status(self) -> Words | str:
@@ -226,9 +226,9 @@ class ChecksStep(StepScreen):
 
     def by_hand(self) -> Iterable[str]:
         """What was run."""
-        journey, title = self.journey, "What is read on each host; nothing is changed"
-        commands = journey.commands.get(Step.CHECKS, {})
-        return manual_commands.ran(title, commands, journey.cluster, journey.settings_of_source)
+        controller, title = self.controller, "What is read on each host; nothing is changed"
+        commands = controller.commands.get(Phase.CHECKS, {})
+        return manual_commands.ran(title, commands, controller.cluster, controller.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
         """Look again."""

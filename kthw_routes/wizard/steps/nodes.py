@@ -75,10 +75,10 @@ class NodesStep(StepScreen):
 
     def purpose_words(self) -> str:
         """What kind of file it was; or that the table is still empty."""
-        found = self.journey.found
+        found = self.controller.found
         if found is None or not found.source.is_own:
             return self.purpose
-        if not self.journey.cluster.nodes:
+        if not self.controller.cluster.nodes:
             return "No nodes yet. Press a to add the first: its SSH address is enough."
         kind = next((f.sentence for f in found.discovery.findings if f.code == "inventory-kind"), "")
         return f"{kind or 'Your own machines.'} Correct what is wrong, confirm the addresses."
@@ -96,17 +96,17 @@ class NodesStep(StepScreen):
 
     async def draw(self) -> None:
         """From the nodes as chosen."""
-        if self.journey.found is None:
+        if self.controller.found is None:
             return
-        findings = self.journey.node_findings
+        findings = self.controller.node_findings
         stopped = {(f.node, _column(f)) for f in findings if f.level is Level.STOP}
-        nodes = enumerate(self.journey.cluster)
+        nodes = enumerate(self.controller.cluster)
         self._table.show((str(place), self._cells(n, stopped)) for place, n in nodes)
-        self._table.display = bool(self.journey.cluster.nodes)
+        self._table.display = bool(self.controller.cluster.nodes)
         self._add.display, self._save.display = self._can_add, self._can_save
         self._draw_detail()
-        is_begun = bool(self.journey.cluster.nodes) or not self._is_own
-        await self._findings.show(findings if is_begun else (), self.journey.choices.acknowledged)
+        is_begun = bool(self.controller.cluster.nodes) or not self._is_own
+        await self._findings.show(findings if is_begun else (), self.controller.choices.acknowledged)
 
     def _cells(self, node: Node, stopped: set[tuple[str | None, str]]) -> tuple[Words | str, ...]:
         def shown(column: str, text: str) -> Words | str:
@@ -143,7 +143,7 @@ class NodesStep(StepScreen):
         if further:
             parts.append(f"also {', '.join(further)}")
         keys = f"Enter edit   l {'leave out' if node.is_visited else 'take in'}"
-        if self.journey.is_typed(node):
+        if self.controller.is_typed(node):
             keys += "   x take away"
         elif node.selection is not Selection.REMOVED:
             keys += "   x remove for good"
@@ -154,36 +154,36 @@ class NodesStep(StepScreen):
     @property
     def _node(self) -> Node | None:
         place = self._table.key  # not its name: two nodes of one name are a finding, no fault
-        return self.journey.cluster.nodes[int(place)] if place is not None else None
+        return self.controller.cluster.nodes[int(place)] if place is not None else None
 
     @on(KeyedTable.RowHighlighted, "#nodes")
     def _moved(self) -> None:
-        if self.journey.found is not None:
+        if self.controller.found is not None:
             self._draw_detail()
 
     @on(KeyedTable.RowSelected, "#nodes")
     def _edit(self) -> None:
-        node, cluster = self._node, self.journey.cluster
+        node, cluster = self._node, self.controller.cluster
         if node is not None:
-            form = OwnNodeForm(node, cluster) if self.journey.is_typed(node) else NodeForm(node, cluster)
+            form = OwnNodeForm(node, cluster) if self.controller.is_typed(node) else NodeForm(node, cluster)
             self.app.push_screen(form, lambda new: self._edited(node, new))
 
     def _edited(self, old: Node, new: Node | None) -> None:
         if new is None:
             return
-        if self.journey.is_typed(old):  # it may have another name or role, and so another place
-            self.journey.take_away(old)
-            self.journey.add_node(new)
+        if self.controller.is_typed(old):  # it may have another name or role, and so another place
+            self.controller.take_away(old)
+            self.controller.add_node(new)
             self._move_to(new)
         else:
-            self.journey.change_node(old, new)
+            self.controller.change_node(old, new)
         self.redraw()
 
     # --- machines of one's own ---
 
     @property
     def _is_own(self) -> bool:
-        return self.journey.found is not None and self.journey.found.source.is_own
+        return self.controller.found is not None and self.controller.found.source.is_own
 
     @property
     def _can_add(self) -> bool:
@@ -191,20 +191,20 @@ class NodesStep(StepScreen):
 
     @property
     def _can_save(self) -> bool:
-        found = self.journey.found
+        found = self.controller.found
         is_lab = found is None or found.source.kind is SourceKind.LAB
-        return not is_lab and bool(self.journey.cluster.workers)
+        return not is_lab and bool(self.controller.cluster.workers)
 
     def action_add(self) -> None:
         """Type a node in."""
         if self._can_add:
-            self.app.push_screen(OwnNodeForm(None, self.journey.cluster), self._added)
+            self.app.push_screen(OwnNodeForm(None, self.controller.cluster), self._added)
         else:
             self.app.bell()
 
     def _added(self, node: Node | None) -> None:
         if node is not None:
-            self.journey.add_node(node)
+            self.controller.add_node(node)
             self._move_to(node)
             self.redraw()
 
@@ -212,8 +212,8 @@ class NodesStep(StepScreen):
         """Draw the table, with the cursor on this node."""
         table = self._table
         table.display = True
-        table.show((str(place), self._cells(n, set())) for place, n in enumerate(self.journey.cluster))
-        table.move_cursor(row=next(place for place, n in enumerate(self.journey.cluster) if n is node))
+        table.show((str(place), self._cells(n, set())) for place, n in enumerate(self.controller.cluster))
+        table.move_cursor(row=next(place for place, n in enumerate(self.controller.cluster) if n is node))
         table.focus()
 
     def action_save(self) -> None:
@@ -222,23 +222,23 @@ class NodesStep(StepScreen):
             self.app.bell()
             return
         try:
-            text = self.journey.inventory_text()
+            text = self.controller.inventory_text()
         except KthwRoutesError as error:
             words = f"{error.sentence}\n\n{error.hint}"
             self.app.push_screen(Confirm("Not saved yet", words, "Close"))
             return
         own = "" if self._is_own else ", and needs no API token then"
         why = f"The next run reads them from there ({_WITH_FILE}){own}. No secret is written into it."
-        path = self.journey.choices.path if self.journey.choices.path.endswith(".toml") else ""
+        path = self.controller.choices.path if self.controller.choices.path.endswith(".toml") else ""
         self.app.push_screen(SaveForm(text, why, path or "nodes.toml"), self._was_saved)
 
     @property
     def _has_unsaved(self) -> bool:
         """Whether nodes were typed in that stand nowhere else yet."""
-        typed = self.journey.choices.source.kind is SourceKind.TYPED and self.journey.found is not None
-        if not typed or not self.journey.cluster.nodes or self.journey.report is not None:
+        typed = self.controller.choices.source.kind is SourceKind.TYPED and self.controller.found is not None
+        if not typed or not self.controller.cluster.nodes or self.controller.report is not None:
             return False
-        return self._saved is None or self._saved[1] is not self.journey.cluster
+        return self._saved is None or self._saved[1] is not self.controller.cluster
 
     def quit_question(self) -> Confirm | None:
         """Nodes that were typed in would be lost."""
@@ -249,20 +249,20 @@ class NodesStep(StepScreen):
 
     def _was_saved(self, path: str | None) -> None:
         if path is not None:
-            self._saved = path, self.journey.cluster
+            self._saved = path, self.controller.cluster
             self.redraw()
 
     def action_leave_out(self) -> None:
         """Leave the node out, or take it in again."""
         if (node := self._node) is not None:
-            self.journey.leave_out(node)
+            self.controller.leave_out(node)
             self.redraw()
 
     def action_remove(self) -> None:
         """Ask, then remove the node for good."""
         node = self._node
-        if node is not None and self.journey.is_typed(node):
-            self.journey.take_away(node)
+        if node is not None and self.controller.is_typed(node):
+            self.controller.take_away(node)
             self.redraw()
             return
         if node is None or not node.is_member:
@@ -280,10 +280,10 @@ class NodesStep(StepScreen):
 
         def removed(answer: str | None) -> None:
             if answer == "remove":
-                self.journey.remove(node)
+                self.controller.remove(node)
                 self.redraw()
             elif answer == "leave":
-                self.journey.change_node(node, replace(node, selection=Selection.LEFT_OUT))
+                self.controller.change_node(node, replace(node, selection=Selection.LEFT_OUT))
                 self.redraw()
 
         self.app.push_screen(
@@ -295,21 +295,21 @@ class NodesStep(StepScreen):
 
         def sure(answer: str | None) -> None:
             if answer:
-                journey = self.journey
-                source, token = journey.choices.source, journey.found_token
-                self.work("asking again for the nodes", lambda: journey.find(source, token), journey.take_found)
+                controller = self.controller
+                source, token = controller.choices.source, controller.found_token
+                self.work("asking again for the nodes", lambda: controller.find(source, token), controller.take_found)
 
         words = "The nodes are taken as the source tells them now. Your corrections here are lost."
         self.app.push_screen(Confirm("Find the nodes again?", words, "Keep these", again="Find again"), sure)
 
     def refusal(self) -> str:
         """A stop, or a warning that nobody ticked."""
-        findings = self.journey.node_findings
+        findings = self.controller.node_findings
         found = stops(findings)
         if found:
             more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
             return f"{found[0].sentence}{more}"
-        unknown = self.journey.unacknowledged(findings)
+        unknown = self.controller.unacknowledged(findings)
         if unknown:
             return f"tick “I know” at {count(len(unknown), 'warning')} above."
         return ""
@@ -318,14 +318,14 @@ class NodesStep(StepScreen):
         """How many there are, where they were saved, or what went wrong."""
         if self.error is not None:
             return Words(f"✗ {self.error.sentence} {self.error.hint}", Tone.BAD)
-        if self._saved is not None and self._saved[1] is self.journey.cluster:
+        if self._saved is not None and self._saved[1] is self.controller.cluster:
             return Words(f"✓ Saved. The next time: kthw-routes --inventory {clean_line(self._saved[0])}", Tone.GOOD)
-        out = sum(1 for n in self.journey.cluster if not n.is_visited)
+        out = sum(1 for n in self.controller.cluster if not n.is_visited)
         return dim(f"{count(out, 'node')} will not be visited.") if out else ""
 
     def by_hand(self) -> Iterable[str]:
         """How to log in."""
-        return manual_commands.nodes(self.journey.cluster, self.journey.settings_of_source)
+        return manual_commands.nodes(self.controller.cluster, self.controller.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
         """What a row can do."""

@@ -11,13 +11,13 @@ from textual.containers import VerticalScroll
 from textual.widgets import Button, Collapsible
 
 from kthw_routes.errors import Cancelled
-from kthw_routes.events import Step
+from kthw_routes.events import Phase
 from kthw_routes.plan.changes import describe
 from kthw_routes.proof.readings import Proof
-from kthw_routes.undo.by_hand import ways_back
+from kthw_routes.undo.by_hand import manual_undo
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen, Wizard
-from kthw_routes.wizard.steps.routes import WIDEST_MATRIX
+from kthw_routes.wizard.steps.routes import MAX_MATRIX
 from kthw_routes.wizard.text import manual_commands
 from kthw_routes.wizard.text import summaries as telling
 from kthw_routes.wizard.themes import cut_middle, dim
@@ -27,7 +27,7 @@ from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, undo_summary
 from kthw_routes.workflow.results import Review
 
-_MOST_LEFT: Final = 8
+_MAX_LEFT: Final = 8
 """Lines that the question lists; all of them stand in the transcript."""
 
 
@@ -70,46 +70,46 @@ class ProofStep(StepScreen):
     @property
     def is_skipped(self) -> bool:
         """Whether the run was an undo: what was taken back cannot be proved."""
-        return self.journey.is_undo
+        return self.controller.is_undo
 
     def entered(self) -> None:
         """By itself, after the run."""
-        if self.journey.proof is None and not self.busy:
+        if self.controller.proof is None and not self.busy:
             self.action_prove()
 
     def action_prove(self) -> None:
         """Look at the tables and send test traffic."""
         if not self.busy:
-            self.journey.commands.pop(Step.PROOF, None)
-            self.work("reading the tables, sending test traffic", self.journey.prove, self._proved)
+            self.controller.commands.pop(Phase.PROOF, None)
+            self.work("reading the tables, sending test traffic", self.controller.prove, self._proved)
 
     def _proved(self, proof: Proof) -> None:
-        if self.journey.is_stopping:
+        if self.controller.is_stopping:
             self.error = Cancelled("Stopped before all was seen.", "Prove again begins anew.")
         else:
-            self.journey.take_proof(proof)
+            self.controller.take_proof(proof)
 
     # --- taking it back ---
 
     @property
     def _can_undo(self) -> bool:
-        return bool(self.journey.run_id) and not self.journey.is_undo and not self.busy
+        return bool(self.controller.run_id) and not self.controller.is_undo and not self.busy
 
     def action_undo(self) -> None:
         """Read what stands on the hosts now, and ask."""
         if self._can_undo:
-            self.work("reading what stands on the hosts now", self.journey.prepare_undo, self._ask_to_undo)
+            self.work("reading what stands on the hosts now", self.controller.prepare_undo, self._ask_to_undo)
         else:
             self.app.bell()
 
     def _ask_to_undo(self, review: Review) -> None:
-        if self.journey.is_stopping:
+        if self.controller.is_stopping:
             self.error = Cancelled("Stopped before all was read. Nothing was changed.")
             return
         words = [undo_summary(review) if review.plan.is_empty else f"To be taken back: {undo_summary(review)}."]
         left = telling.left_alone(review)
-        words += ["", "Left as it is:", *(f"  {line}" for line in left[:_MOST_LEFT])] if left else []
-        words += [f"  and {len(left) - _MOST_LEFT} more"] if len(left) > _MOST_LEFT else []
+        words += ["", "Left as it is:", *(f"  {line}" for line in left[:_MAX_LEFT])] if left else []
+        words += [f"  and {len(left) - _MAX_LEFT} more"] if len(left) > _MAX_LEFT else []
         if review.plan.is_empty:
             self.app.push_screen(Confirm("Undo this run", "\n".join(words), "Close"))
             return
@@ -117,19 +117,19 @@ class ProofStep(StepScreen):
 
         def answered(answer: str | None) -> None:
             if answer:
-                self.journey.begin_undo(review)
-                self.wizard.walk(-1)
+                self.controller.begin_undo(review)
+                self.wizard.go(-1)
 
         self.app.push_screen(Confirm("Undo this run?", "\n".join(words), "Keep it", undo="Undo it"), answered)
 
     async def draw(self) -> None:
         """From what was seen."""
-        journey, proof = self.journey, self.journey.proof
+        controller, proof = self.controller, self.controller.proof
         self._prove.disabled = bool(self.busy)
         self._take_back.display = self._can_undo
         self._error_box.show_error(self.error)
         self._explained.display = self._fold_tables.display = proof is not None
-        self._pairs.display = proof is not None and 0 < len(_sources(proof)) <= WIDEST_MATRIX
+        self._pairs.display = proof is not None and 0 < len(_sources(proof)) <= MAX_MATRIX
         if proof is None:
             self._headline.show(dim("Nothing was seen yet."))
         else:
@@ -141,12 +141,12 @@ class ProofStep(StepScreen):
             width = self.body.size.width - 2
             self._explained.show("\n".join(_hanging(line, width) for line in lines))
             self._tables.show(_tables(proof))
-        warnings = [f for f in journey.review().findings if f.acknowledge] if journey.inspection else []
+        warnings = [f for f in controller.review().findings if f.acknowledge] if controller.inspection else []
         await self._findings.show(warnings if proof is None or not proof.is_proved else [])
         self._draw_rest()
 
     def _draw_pairs(self, proof: Proof) -> None:
-        workers = _sources(proof) if len(_sources(proof)) <= WIDEST_MATRIX else []
+        workers = _sources(proof) if len(_sources(proof)) <= MAX_MATRIX else []
         width = 14 if self.size.width < 100 else 24
         columns = ("from \\ to", *(cut_middle(w, width) for w in workers))
         rows: list[tuple[str, tuple[Words | str, ...]]] = [
@@ -155,8 +155,8 @@ class ProofStep(StepScreen):
         self._pairs.show(rows, columns)
 
     def _draw_rest(self) -> None:
-        report = self.journey.report
-        ways = ways_back(report.review.plan, report.outcomes) if report else ()
+        report = self.controller.report
+        ways = manual_undo(report.review.plan, report.outcomes) if report else ()
         self._fold_undo.display = bool(ways)
         self._undo.show(
             "\n".join(line for way in ways for line in (f"# on {way.host}, as root:", *way.lines, "")).rstrip()
@@ -164,8 +164,8 @@ class ProofStep(StepScreen):
         parts: list[Words | str] = []
         if report is not None and report.folder is not None:
             parts += [dim("transcript\n"), f"  {_short(report.folder / 'transcript.md')}\n"]
-            parts += [Words(f"{self.journey.end_problem}\n", Tone.BAD)] if self.journey.end_problem else []
-            later = "" if self.journey.is_lab else f"; later: kthw-routes undo {self.journey.run_id}"
+            parts += [Words(f"{self.controller.end_problem}\n", Tone.BAD)] if self.controller.end_problem else []
+            later = "" if self.controller.is_lab else f"; later: kthw-routes undo {self.controller.run_id}"
             parts += [dim("undo      "), f"u takes it back{later or ', and asks first'}\n"]
         width = self.body.size.width - 12
         for number, line in enumerate(self._after_reboot):
@@ -177,8 +177,8 @@ class ProofStep(StepScreen):
     @property
     def _after_reboot(self) -> tuple[str, ...]:
         """Whether the routes survive a reboot, and by which files."""
-        journey = self.journey
-        return telling.after_reboot(journey.report, journey.review().plan) if journey.inspection else ()
+        controller = self.controller
+        return telling.after_reboot(controller.report, controller.review().plan) if controller.inspection else ()
 
     def refusal(self) -> str:
         """It ends when it was proved, or tried."""
@@ -195,7 +195,7 @@ class ProofStep(StepScreen):
 
     def status(self) -> Words | str:
         """What is left to do."""
-        report = self.journey.report
+        report = self.controller.report
         if report is not None and report.unfinished:
             return Words(f"Not done on {count(len(report.unfinished), 'host')}: Back, and Retry.", Tone.WARNING)
         reboot = self._after_reboot[:1]
@@ -203,10 +203,10 @@ class ProofStep(StepScreen):
 
     def by_hand(self) -> Iterable[str]:
         """What was run."""
-        journey = self.journey
-        commands = journey.commands.get(Step.PROOF, {})
+        controller = self.controller
+        commands = controller.commands.get(Phase.PROOF, {})
         return manual_commands.ran(
-            "What Proof runs on each worker", commands, journey.cluster, journey.settings_of_source
+            "What Proof runs on each worker", commands, controller.cluster, controller.settings_of_source
         )
 
     def palette(self) -> Iterable[SystemCommand]:

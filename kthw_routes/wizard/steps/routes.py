@@ -29,7 +29,7 @@ from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
 from kthw_routes.workflow.results import Review
 
-WIDEST_MATRIX: Final = 12
+MAX_MATRIX: Final = 12
 """Workers; a wider matrix is no picture any more, and the rows below it say the same."""
 
 
@@ -85,20 +85,20 @@ class RoutesStep(StepScreen):
     @property
     def review(self) -> Review:
         """The comparison, with what is chosen now."""
-        return self.journey.review()
+        return self.controller.review()
 
     def purpose_words(self) -> str:
         """The question is asked in the largest letters that there are."""
-        if self.journey.is_undo:
+        if self.controller.is_undo:
             return f"This takes run {self.review.undoes} back. What was changed since is left alone."
-        if self.journey.inspection is None or self.journey.report is not None:
+        if self.controller.inspection is None or self.controller.report is not None:
             return self.purpose
         asked = persist_question.is_applicable(self.review)
         return "Nothing has been changed yet. Shall these routes survive a reboot?" if asked else self.purpose
 
     def entered(self) -> None:
         """The eye falls on the question while it wants an answer, else on what changes."""
-        if self.journey.inspection is None:
+        if self.controller.inspection is None:
             return
         if persist_question.wants_answer(self.review):
             self._persist.focus()
@@ -108,11 +108,11 @@ class RoutesStep(StepScreen):
 
     async def draw(self) -> None:
         """From the comparison."""
-        if self.journey.inspection is None:
+        if self.controller.inspection is None:
             return
         review = self.review
         cluster, plan = review.inspection.cluster, review.plan
-        workers = [w.name for w in cluster.workers] if len(cluster.workers) <= WIDEST_MATRIX else []
+        workers = [w.name for w in cluster.workers] if len(cluster.workers) <= MAX_MATRIX else []
         width = 14 if self.size.width < 100 else 24
         columns = ("from \\ to", *(cut_middle(w, width) for w in workers))
         self._matrix.display = bool(workers)
@@ -132,7 +132,7 @@ class RoutesStep(StepScreen):
 
     def _draw_choices(self, review: Review) -> None:
         """The question and the further choices, each only where it applies."""
-        options, over = review.options, self.journey.report is not None
+        options, over = review.options, self.controller.report is not None
         self._persist.show(persist_question.answers(review), persist_question.index_of(options.persist))
         self._persist.display = persist_question.is_applicable(review)
         self._names.show(options.names_on)
@@ -178,7 +178,7 @@ class RoutesStep(StepScreen):
     def _row_detail(self, row: Row, review: Review) -> Iterable[Words | str]:
         match row.change:
             case Finding() as finding:
-                known = finding in self.journey.choices.acknowledged
+                known = finding in self.controller.choices.acknowledged
                 return review_rows.finding_detail(finding, known=known, ticks=self._box(row) is not None)
             case RouteChange() as route:
                 return review_rows.route_detail(row, route, review, self._options, can_mark=self._can_mark(row))
@@ -189,7 +189,7 @@ class RoutesStep(StepScreen):
             case review_rows.RemovalRow() as left:
                 return review_rows.removal_detail(row, left)
             case switch:
-                return review_rows.switch_detail(row, switch)
+                return review_rows.rollback_detail(row, switch)
 
     def _about(self, topic: Widget, review: Review) -> str:
         """What one of the further choices is."""
@@ -214,23 +214,23 @@ class RoutesStep(StepScreen):
     def _focused(self, event: DescendantFocus) -> None:
         if event.widget in (self._persist, self._names, self._forward, self._template, self._changes):
             self._topic = event.widget
-            if self.journey.inspection is not None:
+            if self.controller.inspection is not None:
                 self._draw_detail()
 
     @on(KeyedTable.RowHighlighted, "#changes")
     @on(OptionList.OptionHighlighted, "#persist")
     def _moved(self) -> None:
-        if self.journey.inspection is not None:
+        if self.controller.inspection is not None:
             self._draw_detail()
 
     # --- the choices ---
 
     @property
     def _options(self) -> Options:
-        return self.journey.choices.options
+        return self.controller.choices.options
 
     def _choose(self, options: Options) -> None:
-        self.journey.choose(options)
+        self.controller.choose(options)
         self.redraw()
 
     def action_question(self) -> None:
@@ -270,7 +270,7 @@ class RoutesStep(StepScreen):
 
     def action_routes_on(self) -> None:
         """Routes on the controllers too, or on the workers only."""
-        if self.journey.inspection is None or self.journey.report is not None or self.journey.is_undo:
+        if self.controller.inspection is None or self.controller.report is not None or self.controller.is_undo:
             self.app.bell()
             return
         other = RoutesOn.WORKERS if self._options.routes_on is RoutesOn.ALL else RoutesOn.ALL
@@ -282,14 +282,17 @@ class RoutesStep(StepScreen):
         """Whether the row's box is ticked; None where it has none."""
         change = row.change
         if isinstance(change, Finding):
-            is_new = change.acknowledge and change not in (*self.journey.node_findings, *self.journey.host_findings)
-            return change in self.journey.choices.acknowledged if is_new else None
+            is_new = change.acknowledge and change not in (
+                *self.controller.node_findings,
+                *self.controller.host_findings,
+            )
+            return change in self.controller.choices.acknowledged if is_new else None
         if review_rows.is_marked(row, self._options):
             return True
         return False if self._can_mark(row) else None
 
     def _can_mark(self, row: Row) -> bool:
-        return self.journey.report is None and review_rows.can_be_marked(row)
+        return self.controller.report is None and review_rows.can_be_marked(row)
 
     @property
     def _row(self) -> Row | None:
@@ -299,11 +302,11 @@ class RoutesStep(StepScreen):
     def action_mark(self) -> None:
         """Mark what is foreign or stale under the cursor, or unmark it; tick the warning there."""
         row = self._row
-        if row is None or self.journey.report is not None:
+        if row is None or self.controller.report is not None:
             return
         if isinstance(row.change, Finding):
             if (known := self._box(row)) is not None:
-                self.journey.acknowledge(row.change, not known)
+                self.controller.acknowledge(row.change, not known)
                 self.redraw()
         elif (box := self._box(row)) is not None:
             marked = review_rows.toggled(row, self._options)
@@ -314,7 +317,7 @@ class RoutesStep(StepScreen):
 
     def _ask_for_repair(self, row: Row, change: RouteChange, marked: Options) -> None:
         """Show what mending an own pod CIDR does before it is marked."""
-        host = self.journey.review_with(marked).plan.host(row.host)
+        host = self.controller.review_with(marked).plan.host(row.host)
         mended = next((c for c in host.routes if c.prefix == change.prefix), None) if host else None
         commands = "\n".join(f"  {c}" for c in mended.commands) if mended else ""
         words = (
@@ -341,11 +344,11 @@ class RoutesStep(StepScreen):
 
     def refusal(self) -> str:
         """A stop, the question, or a warning that nobody ticked."""
-        if self.journey.inspection is None:
+        if self.controller.inspection is None:
             return "the hosts were not looked at yet."
         if found := self.review.stops:
             return found[0].sentence
-        if self.journey.report is not None:
+        if self.controller.report is not None:
             return ""
         if persist_question.wants_answer(self.review):
             return persist_question.REFUSAL
@@ -354,14 +357,14 @@ class RoutesStep(StepScreen):
 
     def next_label(self) -> str:
         """What the button does, in numbers."""
-        if self.journey.inspection is None or self.journey.report is not None:
+        if self.controller.inspection is None or self.controller.report is not None:
             return "Next"
         plan = self.review.plan
         return "Prove" if plan.is_empty else f"Run {count(plan.changes, 'change')}"
 
     def status(self) -> Words | str:
         """The counts."""
-        if self.journey.report is not None and not self.review.plan.is_empty:
+        if self.controller.report is not None and not self.review.plan.is_empty:
             return dim("This was run. For a new review: Back, and Look again.")
         if stale := review_rows.only_stale(self.review):
             return stale
@@ -370,17 +373,17 @@ class RoutesStep(StepScreen):
 
     def commit(self) -> bool:
         """Where there is nothing to do, that is how the run ended."""
-        if self.journey.report is None and self.review.plan.is_empty:
-            self.journey.begin()
-            self.journey.take_report(self.journey.run(self.review))
+        if self.controller.report is None and self.review.plan.is_empty:
+            self.controller.begin()
+            self.controller.take_report(self.controller.run(self.review))
         return True
 
     def by_hand(self) -> Iterable[str]:
         """The plan's commands."""
-        journey = self.journey
-        if journey.inspection is None:
+        controller = self.controller
+        if controller.inspection is None:
             return ()
-        return manual_commands.planned(self.review, journey.report, journey.settings_of_source)
+        return manual_commands.planned(self.review, controller.report, controller.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
         """What can be chosen here."""

@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button
 
 from kthw_routes.errors import KthwRoutesError
-from kthw_routes.events import Event, EventKind, HostState, Step
+from kthw_routes.events import Event, EventKind, HostState, Phase
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen, Wizard
 from kthw_routes.wizard.steps.checks import GLYPHS
@@ -77,7 +77,7 @@ class RunStep(StepScreen):
     @property
     def is_skipped(self) -> bool:
         """Whether there is nothing to do."""
-        return self.journey.inspection is not None and self.journey.review().plan.is_empty
+        return self.controller.inspection is not None and self.controller.review().plan.is_empty
 
     @property
     def is_changing_hosts(self) -> bool:
@@ -86,20 +86,20 @@ class RunStep(StepScreen):
 
     def entered(self) -> None:
         """The button of the review was the start."""
-        if self.journey.report is None and not self.busy:
+        if self.controller.report is None and not self.busy:
             self._start()
 
     def _start(self) -> None:
-        review = self.journey.review()
+        review = self.controller.review()
         self._states = {h.node: (HostState.WAITING, "") for h in review.plan.hosts}
         self._all.clear()
         self._logs.clear()
         self._stopping = False
         words = f"taking back run {review.undoes}" if review.undoes else "running"
-        self.work(words, lambda: self.journey.run(review), self._ended)
+        self.work(words, lambda: self.controller.run(review), self._ended)
 
     def _ended(self, report: Report) -> None:
-        self.journey.take_report(report)
+        self.controller.take_report(report)
         for name, outcome in report.outcomes.items():
             self._states[name] = (outcome.state, outcome.sentence)
         self._stopping = False
@@ -108,8 +108,8 @@ class RunStep(StepScreen):
     def failed(self, error: KthwRoutesError) -> None:
         """The run did not begin."""
         self._stopping = False
-        self.journey.run_refused = error
-        if self.journey.report is None:
+        self.controller.run_refused = error
+        if self.controller.report is None:
             self._states = dict.fromkeys(self._states, (HostState.NOT_STARTED, ""))
         self.wizard.run_ended()
 
@@ -117,7 +117,7 @@ class RunStep(StepScreen):
 
     def heard(self, event: Event) -> None:
         """A line for the logs, perhaps a state."""
-        if event.step is not Step.RUN:
+        if event.step is not Phase.RUN:
             return
         self._all.add(event)
         if event.host is None:
@@ -165,7 +165,7 @@ class RunStep(StepScreen):
         state = self._states.get(chosen)
         outcome = self._outcome
         text = state[1] if state and state[0].is_final else ""
-        report = self.journey.report
+        report = self.controller.report
         hint = report.outcomes[chosen].hint if report and chosen in report.outcomes else ""
         outcome.display = bool(text)
         if chosen == _ALL and report is not None and (told := self._told_of_undo(report)):
@@ -182,7 +182,7 @@ class RunStep(StepScreen):
         parts: list[Words | str] = [Words(telling.undone(report), Tone.GOOD)]
         parts += [Words("\nLeft as it is:", Tone.WARNING)] if left else []
         parts += [f"\n  {line}" for line in left]
-        if report.folder is not None and not self.journey.is_lab:
+        if report.folder is not None and not self.controller.is_lab:
             parts.append(dim(f"\nTo take this back in turn: kthw-routes undo {report.folder.name}"))
         return parts
 
@@ -198,7 +198,7 @@ class RunStep(StepScreen):
             return
         if self._stopping:
             self.busy = "ending the hosts that have begun"
-            self.journey.stop(now=True)
+            self.controller.stop(now=True)
             self.redraw()
             return
 
@@ -207,7 +207,7 @@ class RunStep(StepScreen):
                 self._stopping = True
                 now = answer == "now"
                 self.busy = "ending now" if now else "stopping: hosts that have begun are finished; Stop ends them now"
-                self.journey.stop(now=now)
+                self.controller.stop(now=now)
                 self.redraw()
 
         words = (
@@ -218,20 +218,20 @@ class RunStep(StepScreen):
 
     @property
     def _can_retry(self) -> bool:
-        report = self.journey.report
+        report = self.controller.report
         return bool(report.unfinished) if report is not None else self.error is not None
 
     def action_retry(self) -> None:
         """Run what is not done, and only that."""
         if self.busy or not self._can_retry:
             return
-        report = self.journey.report
+        report = self.controller.report
         if report is None:
             self._start()
             return
         for name in report.unfinished:
             self._states[name] = (HostState.WAITING, "")
-        self.work("running what is not done", lambda: self.journey.retry(report), self._ended)
+        self.work("running what is not done", lambda: self.controller.retry(report), self._ended)
 
     def quit_question(self) -> Confirm | None:
         """What is done and what is not, for those who want to quit now."""
@@ -255,7 +255,7 @@ class RunStep(StepScreen):
 
     def refusal(self) -> str:
         """The run is under way, or never began."""
-        if self.journey.report is None:
+        if self.controller.report is None:
             return "the run did not begin. Retry tries again."
         return ""
 
@@ -265,23 +265,23 @@ class RunStep(StepScreen):
 
     def next_label(self) -> str:
         """What comes next; after an undo there is nothing to prove."""
-        return "Finish" if self.journey.is_undo else "Next"
+        return "Finish" if self.controller.is_undo else "Next"
 
     def purpose_words(self) -> str:
         """What is run."""
-        run = self.journey.review().undoes if self.journey.is_undo else ""
+        run = self.controller.review().undoes if self.controller.is_undo else ""
         return f"Taking back run {run}: what was changed since is left alone." if run else self.purpose
 
     def commit(self) -> bool:
         """An undo is the end."""
-        if self.journey.is_undo:
+        if self.controller.is_undo:
             self.wizard.leave()
             return False
         return True
 
     def status(self) -> Words | str:
         """How it ended."""
-        report = self.journey.report
+        report = self.controller.report
         if report is None:
             return ""
         if report.unfinished:
@@ -295,8 +295,8 @@ class RunStep(StepScreen):
 
     def by_hand(self) -> Iterable[str]:
         """The plan's commands, and what takes them back."""
-        journey = self.journey
-        return manual_commands.planned(journey.review(), journey.report, journey.settings_of_source)
+        controller = self.controller
+        return manual_commands.planned(controller.review(), controller.report, controller.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
         """Stop or retry."""

@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input, OptionList, Static
 
 from kthw_routes.errors import KthwRoutesError, UsageError
-from kthw_routes.events import Event, EventKind, Step
+from kthw_routes.events import Event, EventKind, Phase
 from kthw_routes.sources.inventory.problems import InventoryError
 from kthw_routes.sources.linode.token import WHERE_TO_MAKE_ONE, NoToken, token_of
 from kthw_routes.wizard.sources import Found
@@ -88,7 +88,7 @@ class SourceStep(StepScreen):
 
     def compose_body(self) -> ComposeResult:
         """The choice, the token or the path, what went wrong."""
-        self._path.value = self.journey.choices.path  # not earlier: its completion asks the running application
+        self._path.value = self.controller.choices.path  # not earlier: its completion asks the running application
         with self._scroll:
             yield from (self._sources, self._source_words, *self._token_field)
             yield from (self._path_title, self._path, self._path_words)
@@ -103,7 +103,7 @@ class SourceStep(StepScreen):
         if source.kind is SourceKind.TYPED:
             return "Type them in", "machines of your own; an address each is enough"
         try:
-            return "Linode account", f"token from {self.journey.token().origin}"
+            return "Linode account", f"token from {self.controller.token().origin}"
         except NoToken:
             return "Linode account", "needs an API token"
         except UsageError as error:
@@ -111,7 +111,7 @@ class SourceStep(StepScreen):
 
     async def draw(self) -> None:
         """The fields only where they are wanted."""
-        sources, source = self.journey.sources, self.journey.choices.source
+        sources, source = self.controller.sources, self.controller.choices.source
         self._sources.show([self._row(row) for row in sources], sources.index(source))
         self._source_words.display = bool(_WORDS[source.kind])
         self._source_words.show(dim(_WORDS[source.kind]))
@@ -120,8 +120,8 @@ class SourceStep(StepScreen):
         for widget in (self._path_title, self._path, self._path_words):
             widget.display = source.kind is SourceKind.INVENTORY
         self._draw_error()
-        self._found_box.display = self.journey.is_found and not self.busy and self.error is None
-        if self.journey.is_found:
+        self._found_box.display = self.controller.is_found and not self.busy and self.error is None
+        if self.controller.is_found:
             self._found_box.show(Words(f"✓ {self._found_words()}", Tone.GOOD))
 
     def _draw_error(self) -> None:
@@ -139,26 +139,26 @@ class SourceStep(StepScreen):
             self._error_box.show_error(self.error)
 
     def _found_words(self) -> str:
-        findings = self.journey.found.discovery.findings if self.journey.found else ()
+        findings = self.controller.found.discovery.findings if self.controller.found else ()
         kind = next((f.sentence for f in findings if f.code == "inventory-kind"), "")
-        number = count(len(self.journey.cluster.nodes), "node")
-        if self.journey.choices.source.kind is SourceKind.TYPED:
+        number = count(len(self.controller.cluster.nodes), "node")
+        if self.controller.choices.source.kind is SourceKind.TYPED:
             return f"{number} typed in so far. Next goes on with them."
         return f"{kind or f'{number} were found here.'} Next keeps your corrections."
 
     @property
     def _wants_token(self) -> bool:
-        return self.journey.choices.source.kind is SourceKind.ACCOUNT and (
-            self.journey.lacks_token or self.error is not None
+        return self.controller.choices.source.kind is SourceKind.ACCOUNT and (
+            self.controller.lacks_token or self.error is not None
         )
 
     @on(OptionList.OptionHighlighted, "#source")
     def _chosen(self, event: OptionList.OptionHighlighted) -> None:
-        source = self.journey.sources[event.option_index]
-        if source != self.journey.choices.source:
+        source = self.controller.sources[event.option_index]
+        if source != self.controller.choices.source:
             self.abandon_work()
             self.error = None
-            self.journey.choices.source = source
+            self.controller.choices.source = source
             self.redraw()
 
     @on(Input.Changed, "#token")
@@ -167,7 +167,7 @@ class SourceStep(StepScreen):
 
     @on(Input.Changed, "#path")
     def _path_typed(self, event: Input.Changed) -> None:
-        choices = self.journey.choices
+        choices = self.controller.choices
         path = event.value.strip()
         if path == choices.path:
             return
@@ -196,9 +196,9 @@ class SourceStep(StepScreen):
 
     def _empty_field(self) -> Input | None:
         """The field that has to be filled in first."""
-        if self._wants_token and self.journey.lacks_token:
+        if self._wants_token and self.controller.lacks_token:
             field: Input = self._token
-        elif self.journey.choices.source.kind is SourceKind.INVENTORY:
+        elif self.controller.choices.source.kind is SourceKind.INVENTORY:
             field = self._path
         else:
             return None
@@ -206,7 +206,7 @@ class SourceStep(StepScreen):
 
     def heard(self, event: Event) -> None:
         """Progress, in words."""
-        if event.step is Step.FIND and event.kind is EventKind.NOTE and self.busy:
+        if event.step is Phase.FIND and event.kind is EventKind.NOTE and self.busy:
             self.busy = event.text
 
     def refusal(self) -> str:
@@ -222,17 +222,17 @@ class SourceStep(StepScreen):
 
     def commit(self) -> bool:
         """Find the nodes, unless they are known."""
-        choices = self.journey.choices
+        choices = self.controller.choices
         text = self._token.value
         try:
             if self._wants_token and text.strip():
                 choices.token = token_of(text, "the field above")
-            token = self.journey.token() if choices.source.kind is SourceKind.ACCOUNT else None
+            token = self.controller.token() if choices.source.kind is SourceKind.ACCOUNT else None
         except UsageError as error:
             self.error = error
             self.redraw()
             return False
-        if self.journey.is_found and self.journey.found_token == token and not self.journey.is_file_changed:
+        if self.controller.is_found and self.controller.found_token == token and not self.controller.is_file_changed:
             return True
         source = choices.source
         words = {
@@ -241,12 +241,12 @@ class SourceStep(StepScreen):
             SourceKind.TYPED: "getting ready",
             SourceKind.LAB: "starting the practice lab",
         }
-        self.work(words[source.kind], lambda: self.journey.find(source, token), self._found)
+        self.work(words[source.kind], lambda: self.controller.find(source, token), self._found)
         return False
 
     def _found(self, found: Found) -> None:
-        self.journey.take_found(found)
-        self.wizard.walk(1)
+        self.controller.take_found(found)
+        self.wizard.go(1)
 
     def _make_room(self) -> None:
         """Scroll the problems to where most of them can be seen."""
@@ -254,7 +254,7 @@ class SourceStep(StepScreen):
 
     def by_hand(self) -> Iterable[str]:
         """The API's requests."""
-        return manual_commands.finding(self.journey.choices.source)
+        return manual_commands.finding(self.controller.choices.source)
 
 
 def _token_words() -> str:

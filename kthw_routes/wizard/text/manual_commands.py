@@ -14,7 +14,7 @@ from kthw_routes.persistence.model import Manager
 from kthw_routes.plan.changes import FileChange, HostPlan
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.linode.token import DEFAULT_URL
-from kthw_routes.undo.by_hand import here_document, ways_back
+from kthw_routes.undo.by_hand import here_document, manual_undo
 from kthw_routes.wizard.state import SourceChoice, SourceKind
 from kthw_routes.workflow.results import Report, Review
 
@@ -93,7 +93,7 @@ def planned(review: Review, report: Report | None, settings: Settings) -> Iterat
     if report is not None:
         if report.folder is not None:
             yield f"kthw-routes undo {report.folder.name}"
-        for way in ways_back(report.review.plan, report.outcomes):
+        for way in manual_undo(report.review.plan, report.outcomes):
             yield f"# To undo on {way.host}, as root:"
             yield from way.lines
             yield ""
@@ -101,12 +101,14 @@ def planned(review: Review, report: Report | None, settings: Settings) -> Iterat
 
 def on_host(host: HostPlan) -> Iterator[str]:
     """The commands on one host, in the order in which the run sends them."""
-    for run in host.switches:
-        yield f"sudo systemctl stop {own_paths.switch_unit(run)}.timer"
-        yield f"sudo rm {own_paths.switch_script(run)}"
-    written, removed = write_files.in_order(host.files)
+    for run in host.rollbacks:
+        yield f"sudo systemctl stop {own_paths.rollback_unit(run)}.timer"
+        yield f"sudo rm {own_paths.rollback_script(run)}"
+    written, removed = write_files.ordered(host.files)
     timer = next((f for f in host.files if f.path == unit.TIMER), None)
-    if write_files.has_to_rest(host.files):  # while its files are there: of a unit without one systemd knows nothing
+    if write_files.timer_must_pause(
+        host.files
+    ):  # while its files are there: of a unit without one systemd knows nothing
         goes = timer is not None and (timer.after is None or not timer.is_enabled)
         yield f"sudo systemctl {'disable --now' if goes else 'stop'} {unit.TIMER.name}"
     yield from (str(command) for command in host.commands)

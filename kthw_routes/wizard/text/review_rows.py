@@ -10,7 +10,7 @@ from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import Options
 from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, ChangeKind, FileChange, NameChange, RouteChange, describe
 from kthw_routes.wizard.themes import cut_middle, dim
-from kthw_routes.words import KIND_TONE, Tone, Words, count, failed_wish, level_tone, level_word, text_lines
+from kthw_routes.words import KIND_TONE, Tone, Words, count, level_tone, level_word, text_lines, unmet_request
 from kthw_routes.workflow.results import Review
 
 _SAID_ELSEWHERE: Final = frozenset(
@@ -22,7 +22,7 @@ Parts = Iterator[Words | str]
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class ForwardingRow:
     """The kernel's switch of forwarding, turned now."""
 
     on: bool
@@ -45,7 +45,7 @@ class Row:
     """One row of the review."""
 
     host: str
-    change: RouteChange | NameChange | FileChange | Switch | RemovalRow | Finding
+    change: RouteChange | NameChange | FileChange | ForwardingRow | RemovalRow | Finding
 
     @property
     def key(self) -> str:
@@ -59,7 +59,7 @@ class Row:
                 what = f"name {name}"
             case FileChange(path=path):
                 what = f"file {path}"
-            case Switch():
+            case ForwardingRow():
                 what = "forwarding"
             case RemovalRow(detail=detail):
                 what = f"goes {detail}"
@@ -74,17 +74,17 @@ def rows_of(review: Review) -> Iterable[Row]:
         if finding.acknowledge or finding.level is not Level.NOTICE:
             yield Row(finding.node or finding.region or "", finding)
     for host in review.plan.hosts:
-        switch = () if host.forwarding is None else (Switch(host.forwarding),)
+        switch = () if host.forwarding is None else (ForwardingRow(host.forwarding),)
         left = (RemovalRow(x.path.name, f"{x.path.parent}: left by a killed run", str(x.path)) for x in host.leftovers)
-        armed = (_called_off(run) for run in host.switches)
-        changes = (*armed, *host.routes, *host.names, *host.files, *switch, *left)
+        pending = (_cancelled(run) for run in host.rollbacks)
+        changes = (*pending, *host.routes, *host.names, *host.files, *switch, *left)
         yield from (Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
     for finding in of_plan:
         if finding.code not in _SAID_ELSEWHERE and not finding.acknowledge:
             yield Row(finding.node or "", finding)
 
 
-def _called_off(run: str) -> RemovalRow:
+def _cancelled(run: str) -> RemovalRow:
     why = "called off: what that run did stays, and is not taken back by this host itself (--commit-within)"
     return RemovalRow("timed undo", why, f"the timed undo of run {run}")
 
@@ -111,7 +111,7 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
             return host, kind, f"name {change.name}", dim(cut(_why(change), room))
         case FileChange():
             return host, kind, cut_middle(change.path.name, 19), dim(cut(f"{change.path.parent}", room))
-        case Switch():
+        case ForwardingRow():
             return host, kind, "ip_forward", dim(cut(f"{int(change.on)} from now on", room))
         case RemovalRow():
             return host, kind, cut_middle(change.what, 19), dim(cut(change.why, room))
@@ -198,7 +198,7 @@ def file_heading(row: Row, change: FileChange) -> str:
     return f"{row.host} {change.path}" + (", which goes" if change.after is None else "")
 
 
-def switch_detail(row: Row, change: Switch) -> Parts:
+def rollback_detail(row: Row, change: ForwardingRow) -> Parts:
     """The switch of forwarding in full."""
     yield f"{row.host} net.ipv4.ip_forward   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
@@ -217,7 +217,7 @@ def only_stale(review: Review) -> str:
     """What can be done where all that is left is stale; empty where there is more to do, or nothing to mark."""
     changes = (row.change for row in rows_of(review) if can_be_marked(row))
     is_any = any(not isinstance(c, Finding) and c.kind is ChangeKind.STALE for c in changes)
-    if not is_any or not review.plan.is_empty or failed_wish(review.plan):
+    if not is_any or not review.plan.is_empty or unmet_request(review.plan):
         return ""
     unread = len(review.inspection.troubles)
     but = f"; {count(unread, 'node')} not read" if unread else ""

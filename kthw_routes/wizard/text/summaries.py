@@ -11,7 +11,7 @@ from kthw_routes.plan.changes import ChangeKind, Plan
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sanitize import clean_line
 from kthw_routes.wizard.state import SourceChoice
-from kthw_routes.words import survival
+from kthw_routes.words import reboot_summary
 from kthw_routes.workflow.results import Report, Review
 
 
@@ -60,7 +60,7 @@ def after_reboot(report: Report | None, plan: Plan) -> tuple[str, ...]:
                 by_file.setdefault(short_name(file.path), []).append(host.node)
     number = sum(1 for h in plan.hosts if any(c.next_hop is not None for c in h.routes))
     lines = (f"  {name} on {names_of(hosts, number, 'nodes')}" for name, hosts in by_file.items())
-    return (survival(plan), *lines)
+    return (reboot_summary(plan), *lines)
 
 
 def left_alone(review: Review) -> tuple[str, ...]:
@@ -70,8 +70,8 @@ def left_alone(review: Review) -> tuple[str, ...]:
         rows = [(str(c.prefix), c.kind, c.reason) for c in host.routes]
         rows += [(f"name {n.name}", n.kind, n.reason) for n in host.names]
         rows += [(short_name(f.path), f.kind, f.reason) for f in host.files]
-        quiet = (ChangeKind.FOREIGN, ChangeKind.STALE)
-        left += [f"{host.node} {what}: {reason}" for what, kind, reason in rows if kind in quiet]
+        dim = (ChangeKind.FOREIGN, ChangeKind.STALE)
+        left += [f"{host.node} {what}: {reason}" for what, kind, reason in rows if kind in dim]
         left += [f"{host.node} /etc/hosts: {host.hosts_file_problem}"] if host.hosts_file_problem else []
     return (*left, *(f.sentence for f in review.findings))
 

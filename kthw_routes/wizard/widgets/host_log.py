@@ -17,7 +17,7 @@ from kthw_routes.events import Event
 from kthw_routes.wizard.themes import style_of
 from kthw_routes.words import Words, event_line
 
-MOST_LINES: Final = 5000
+MAX_LINES: Final = 5000
 """Lines kept in memory per log; the transcript has all."""
 
 _SLACK: Final = 500
@@ -41,8 +41,8 @@ class LogBuffer:
         text = f"{event.time.astimezone():%H:%M:%S} {host}{words.text}".expandtabs(4)
         self.lines.append(Words(text, words.tone))
         self.width = max(self.width, len(text))
-        if len(self.lines) >= MOST_LINES + _SLACK:
-            spare = len(self.lines) - MOST_LINES
+        if len(self.lines) >= MAX_LINES + _SLACK:
+            spare = len(self.lines) - MAX_LINES
             del self.lines[:spare]
             self.dropped += spare
 

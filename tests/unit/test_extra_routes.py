@@ -10,7 +10,7 @@ from kthw_routes.cluster import Cluster, PodCidrSource, Selection
 from kthw_routes.facts import HostFile, Route
 from kthw_routes.findings.cluster import of_cluster
 from kthw_routes.findings.model import Level
-from kthw_routes.hosts.read_facts import settled
+from kthw_routes.hosts.read_facts import with_observed_pod_cidrs
 from kthw_routes.options import Options
 from kthw_routes.persistence import networkd
 from kthw_routes.plan import compare as planning
@@ -29,7 +29,7 @@ SHIFTED = {f"worker-{n}": net(f"10.200.{n + 1}.0/24") for n in range(3)}
 def shifted(*read: str, of: Cluster = ALL) -> Cluster:
     """The cluster after these workers were read."""
     labelled = replace(of, nodes=tuple(replace(n, pod_cidr_source=PodCidrSource.LABEL) for n in of))
-    return settled(labelled, {n: replace(facts(of.node(n)), cni_cidr=SHIFTED[n]) for n in read})
+    return with_observed_pod_cidrs(labelled, {n: replace(facts(of.node(n)), cni_cidr=SHIFTED[n]) for n in read})
 
 
 def plan(of: Cluster, routes: Sequence[Route], *files: HostFile, **wishes: object) -> HostPlan:

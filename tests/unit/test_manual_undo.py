@@ -9,7 +9,7 @@ from kthw_routes.persistence.unit import BATCH, PATHS, TIMER
 from kthw_routes.plan import etc_hosts
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
 from kthw_routes.record.transcript import head, tail
-from kthw_routes.undo.by_hand import ways_back
+from kthw_routes.undo.by_hand import manual_undo
 from tests.unit.builders import cluster, ip
 
 ADDED = tuple(FileChange(ChangeKind.ADD, p, None, b"new\n", 0o644, "holds", folder_is_ours=p == BATCH) for p in PATHS)
@@ -19,13 +19,13 @@ def shown(host: HostPlan) -> tuple[list[str], list[str]]:
     """The transcript before the log, and behind it."""
     outcome = HostOutcome(host.node, HostState.DONE, changes_sent=host.changes)
     outcomes = {host.node: outcome}
-    by_hand = {way.host: way.lines for way in ways_back(Plan((host,)), outcomes)}
+    by_hand = {way.host: way.lines for way in manual_undo(Plan((host,)), outcomes)}
     return list(head(cluster(), Plan((host,)), ())), list(tail(outcomes, None, "R", by_hand))
 
 
 def back(host: HostPlan) -> list[str]:
     """The lines that take it back."""
-    (way,) = ways_back(Plan((host,)), {host.node: HostOutcome(host.node, HostState.DONE, changes_sent=host.changes)})
+    (way,) = manual_undo(Plan((host,)), {host.node: HostOutcome(host.node, HostState.DONE, changes_sent=host.changes)})
     return list(way.lines)
 
 
@@ -71,7 +71,7 @@ def test_all_that_was_sent_to_a_host_goes_back_and_nothing_elsewhere() -> None:
         "controller-1": HostOutcome("controller-1", HostState.NOT_CONFIRMED),
         "controller-2": HostOutcome("controller-2", HostState.FAILED),
     }
-    ways = ways_back(Plan(tuple(hosts)), outcomes)
+    ways = manual_undo(Plan(tuple(hosts)), outcomes)
     assert [way.host for way in ways] == ["controller-0", "controller-1"]
     for way in ways:
         assert "rm -f /etc/kthw-routes/routes.batch" in way.lines

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from kthw_routes.events import Emit, Event, EventKind, HostState, Step
+from kthw_routes.events import Emit, Event, EventKind, HostState, Phase
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.ssh.command import KILLED, TIMED_OUT, Command, Result
 from kthw_routes.ssh.errors import HostError, OutputCut, TookTooLong
@@ -11,11 +11,11 @@ from kthw_routes.ssh.streams import MAX_LINES
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class HostTask:
     """One host within one step of the work."""
 
     session: Session
-    step: Step
+    step: Phase
     emit: Emit
     sent: Sent = field(default_factory=Sent)
     """What was sent to the host so far."""
@@ -44,7 +44,7 @@ class Visit:
             result = self.session.run(command, None if silent else self._line)
         except HostError as error:
             if error.nothing_ran:
-                self.sent.take_back(command)
+                self.sent.retract(command)
             raise
         if result.untold:
             self.note(f"{result.untold} bytes of the output of `{command}` were not shown, nor recorded")

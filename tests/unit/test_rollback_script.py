@@ -46,20 +46,20 @@ def test_a_timer_that_was_added_goes_and_is_not_started_again() -> None:
     assert not any("enable --now" in line and "disable" not in line for line in said)
 
 
-@pytest.mark.parametrize("called_off", [False, True])
-def test_it_runs_only_where_nobody_renamed_it_before(tmp_path: Path, called_off: bool) -> None:
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_it_runs_only_where_nobody_renamed_it_before(tmp_path: Path, cancelled: bool) -> None:
     """systemd may have started it already when it is called off: then the shell has it open."""
     here, target = PurePosixPath(tmp_path / "undo.sh"), tmp_path / "file"
     target.write_bytes(b"new")
     made = HostPlan("worker-0", files=(file(PurePosixPath(target), b"old", b"new"),))
     Path(here).write_bytes(script(made, here, None))
     with Path(here).open("rb") as opened:
-        if called_off:
+        if cancelled:
             Path(here).rename(own_paths.claimed(here))
         subprocess.run(["sh"], stdin=opened, check=True)
-    assert target.read_bytes() == (b"new" if called_off else b"old")
+    assert target.read_bytes() == (b"new" if cancelled else b"old")
     assert not Path(here).exists()
-    assert Path(own_paths.claimed(here)).exists() == called_off
+    assert Path(own_paths.claimed(here)).exists() == cancelled
 
 
 @pytest.mark.parametrize("was_enabled", [True, False])

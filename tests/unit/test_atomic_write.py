@@ -4,9 +4,9 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.events import Event, EventKind, Step
+from kthw_routes.events import Event, EventKind, Phase
 from kthw_routes.hosts import atomic_write, hosts_file, programs
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.plan.etc_hosts import BEGIN, edit, has_block, lines_with
@@ -23,13 +23,13 @@ OLD, WANTED = b"127.0.0.1 localhost\n", b"127.0.0.1 localhost\n192.0.2.1 x\n"
 CUT = Result(0, b"x", b"", is_cut=True)
 
 
-def visit(host: Answering, events: list[Event] | None = None) -> Visit:
-    return Visit(host, Step.RUN, events.append if events is not None else lambda _: None)
+def task(host: Answering, events: list[Event] | None = None) -> HostTask:
+    return HostTask(host, Phase.RUN, events.append if events is not None else lambda _: None)
 
 
 def put(answers: dict[str, Result | HostError | list[Result | HostError]], now: bytes = OLD) -> tuple[str, Answering]:
     host = Answering({"stat -c %F": said("regular file\n"), **answers}, files={str(PATH): now})
-    return hosts_file.write(visit(host), OLD, WANTED), host
+    return hosts_file.write(task(host), OLD, WANTED), host
 
 
 def test_size_and_digest_are_compared_before_the_rename() -> None:
@@ -88,7 +88,7 @@ def test_a_file_that_was_edited_since_it_was_read_stays(now: bytes) -> None:
 def test_a_file_that_came_to_be_since_it_was_looked_for_stays() -> None:
     path = PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf")
     host = Answering({"stat -c %F": said("regular file\n")}, files={str(path): b"theirs\n"})
-    problem = atomic_write.put(visit(host), path, path.with_name(".new"), b"ours\n", 0o644, None)
+    problem = atomic_write.replace(task(host), path, path.with_name(".new"), b"ours\n", 0o644, None)
     assert "was made by somebody else just now" in problem
     assert host.files == {str(path): b"theirs\n"}
 
@@ -96,7 +96,7 @@ def test_a_file_that_came_to_be_since_it_was_looked_for_stays() -> None:
 @pytest.mark.parametrize("size", [MAX_FILE + 1, 10**18])
 def test_a_file_that_is_too_large_is_not_even_read(size: int) -> None:
     host = Answering({"stat -L": said(f"{size}\n")})
-    assert hosts_file.read(visit(host)) == (
+    assert hosts_file.read(task(host)) == (
         None,
         f"{PATH} has {size} bytes; no file of more than 64 MiB is read",
     )
@@ -107,16 +107,16 @@ def test_a_file_that_is_too_large_is_not_even_read(size: int) -> None:
 def test_a_file_that_grows_or_tells_no_size_is_cut_and_then_not_used(told: str) -> None:
     host = Answering({"stat -L": said(told), "cat": CUT})
     with pytest.raises(FileTooLarge, match=f"more than {MAX_FILE} bytes"):
-        atomic_write.read(visit(host), PATH)
+        atomic_write.read(task(host), PATH)
     host = Answering({"stat -L": said(told), "cat": said("content")})
-    assert atomic_write.read(visit(host), PATH) == b"content"
+    assert atomic_write.read(task(host), PATH) == b"content"
     assert host.commands[-1].capture == MAX_FILE
 
 
 def test_a_cut_answer_is_refused_and_the_stdout_of_a_change_is_none() -> None:
     with pytest.raises(OutputCut, match=f"`ip -json route show` wrote more than {MAX_CAPTURE} bytes"):
-        visit(Answering({}, otherwise=CUT)).run(programs.routes(), silent=True)
-    assert visit(Answering({}, otherwise=CUT)).run(programs.remove_file(PATH)) is CUT
+        task(Answering({}, otherwise=CUT)).run(programs.routes(), silent=True)
+    assert task(Answering({}, otherwise=CUT)).run(programs.remove_file(PATH)) is CUT
 
 
 def test_what_is_not_told_of_output_and_input_is_counted() -> None:
@@ -124,7 +124,7 @@ def test_what_is_not_told_of_output_and_input_is_counted() -> None:
     host = Answering({}, otherwise=Result(0, b"", b"", untold=1_800_000_000))
     route = pod_route(1)
     commands = [RouteCommand(Verb.ADD, route)] * (MAX_LINES + 5)
-    visit(host, events).run(programs.change_routes(commands))
+    task(host, events).run(programs.change_routes(commands))
     notes = [e.text for e in events if e.kind is EventKind.NOTE]
     assert notes == [
         "5 further lines of its input are not shown",

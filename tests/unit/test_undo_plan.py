@@ -138,7 +138,7 @@ def test_a_block_that_somebody_edited_since_is_left_alone_and_told() -> None:
 
 # --- files, forwarding ------------------------------------------------------------------------------------------
 
-((PATH, _, OLD),) = ((f.path, f.mode, f.content) for f in networkd.files([held(1)], LINODE))
+((PATH, _, OLD),) = ((f.path, f.mode, f.content) for f in networkd.render([held(1)], LINODE))
 OURS_TIMER = unit.fixed()[1].content
 
 

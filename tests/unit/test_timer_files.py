@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from kthw_routes.events import Event, Step
+from kthw_routes.events import Event, Phase
 from kthw_routes.hosts import write_files
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.ssh.command import Result
 
 from .answering import MISSING, Answering, said
-from .test_own_files import BATCH, HANGS, NETPLAN, SCRIPT, SERVICE, TIMER, change, write
+from .test_write_files import BATCH, HANGS, NETPLAN, SCRIPT, SERVICE, TIMER, change, write
 
 
 def renamed(ran: list[str]) -> list[str]:
@@ -36,7 +36,7 @@ def test_a_timer_that_rested_is_started_again_though_only_the_batch_changed() ->
     timer = change(TIMER, b"same\n", b"same\n")
     batch = change(BATCH, b"old\n")
     host = Answering({})
-    assert write_files.before(Visit(host, Step.RUN, lambda _: None), [batch, timer]) == {}
+    assert write_files.pause_timer(HostTask(host, Phase.RUN, lambda _: None), [batch, timer]) == {}
     assert host.ran == ["systemctl stop kthw-routes.timer kthw-routes.service"]
     assert write({}, batch, timer)[1][-1] == "systemctl enable --now kthw-routes.timer"
 
@@ -46,7 +46,7 @@ def test_a_timer_of_which_nothing_is_planned_rests_too_and_is_started_if_it_was_
     """As where a run is taken back that changed the batch alone."""
     batch = change(BATCH, b"old\n")
     host = Answering({})
-    assert write_files.before(Visit(host, Step.RUN, lambda _: None), [batch]) == {}
+    assert write_files.pause_timer(HostTask(host, Phase.RUN, lambda _: None), [batch]) == {}
     assert host.ran == ["systemctl stop kthw-routes.timer kthw-routes.service"]
     answer = said("enabled\n") if is_enabled else said("disabled\n", status=1)
     ran = write({"systemctl is-enabled": answer}, batch)[1]
@@ -56,7 +56,7 @@ def test_a_timer_of_which_nothing_is_planned_rests_too_and_is_started_if_it_was_
 def test_what_a_host_no_longer_has_does_not_keep_a_file_there() -> None:
     gone = [change(TIMER, b"c", None), change(NETPLAN, b"d", None)]
     answers = {"systemctl": MISSING, "netplan": MISSING}
-    assert write_files.before(Visit(Answering(answers), Step.RUN, lambda _: None), gone) == {}
+    assert write_files.pause_timer(HostTask(Answering(answers), Phase.RUN, lambda _: None), gone) == {}
     assert write(answers, *gone)[0] == {}
     assert set(write(answers, change(TIMER))[0]) == {str(TIMER)}
 
@@ -64,7 +64,7 @@ def test_what_a_host_no_longer_has_does_not_keep_a_file_there() -> None:
 def test_a_timer_is_disabled_before_it_goes() -> None:
     gone = [change(BATCH, b"a", None, folder_is_ours=True), change(SERVICE, b"b", None), change(TIMER, b"c", None)]
     host = Answering({})
-    assert write_files.before(Visit(host, Step.RUN, lambda _: None), gone) == {}
+    assert write_files.pause_timer(HostTask(host, Phase.RUN, lambda _: None), gone) == {}
     assert host.ran == ["systemctl stop kthw-routes.timer kthw-routes.service"]
     ran = [line for line in write({}, *gone)[1] if not line.startswith("sync")]
     assert ran == [
@@ -79,8 +79,8 @@ def test_a_timer_is_disabled_before_it_goes() -> None:
 
 def test_a_unit_that_systemd_does_not_know_rests_already() -> None:
     unknown = said(status=5, err="Failed to stop kthw-routes.service: Unit kthw-routes.service not loaded.")
-    visit = Visit(Answering({"systemctl stop": unknown}), Step.RUN, lambda _: None)
-    assert write_files.before(visit, [change(SERVICE), change(TIMER, b"x", b"x")]) == {}
+    task = HostTask(Answering({"systemctl stop": unknown}), Phase.RUN, lambda _: None)
+    assert write_files.pause_timer(task, [change(SERVICE), change(TIMER, b"x", b"x")]) == {}
 
 
 @pytest.mark.parametrize(
@@ -93,15 +93,15 @@ def test_a_unit_that_systemd_does_not_know_rests_already() -> None:
 def test_that_systemd_does_not_know_the_service_says_nothing_of_the_timer(complaints: list[str], rests: bool) -> None:
     service = "Failed to stop kthw-routes.service: Unit kthw-routes.service not loaded."
     err = "\n".join(complaints).format(service=service)
-    visit = Visit(Answering({"systemctl stop": said(status=5, err=err)}), Step.RUN, lambda _: None)
-    problems = write_files.before(visit, [change(SERVICE, b"old\n"), change(TIMER, b"x", b"x")])
+    task = HostTask(Answering({"systemctl stop": said(status=5, err=err)}), Phase.RUN, lambda _: None)
+    problems = write_files.pause_timer(task, [change(SERVICE, b"old\n"), change(TIMER, b"x", b"x")])
     assert problems == {} if rests else "Connection timed out" in problems[str(TIMER)]
 
 
 def test_no_timer_rests_where_none_stood_or_nothing_of_it_changes() -> None:
     for changes in ([change(BATCH), change(TIMER)], [change(TIMER, b"x", b"x"), change(SCRIPT)], [change(SCRIPT)]):
         host = Answering({})
-        assert write_files.before(Visit(host, Step.RUN, lambda _: None), changes) == {}
+        assert write_files.pause_timer(HostTask(host, Phase.RUN, lambda _: None), changes) == {}
         assert not host.ran
 
 
@@ -110,8 +110,8 @@ def test_no_timer_rests_where_none_stood_or_nothing_of_it_changes() -> None:
 )
 def test_what_systemd_refuses_is_told(answer: Result, words: str) -> None:
     events: list[Event] = []
-    stopped = write_files.before(
-        Visit(Answering({"systemctl stop": answer}), Step.RUN, events.append), [change(TIMER, b"old\n")]
+    stopped = write_files.pause_timer(
+        HostTask(Answering({"systemctl stop": answer}), Phase.RUN, events.append), [change(TIMER, b"old\n")]
     )
     assert words in stopped[str(TIMER)]
     assert words in write({"systemctl enable": answer}, change(TIMER))[0][str(TIMER)]
@@ -131,7 +131,7 @@ REFUSED = {"netplan generate": said(status=1, err="no")}
 def test_a_timer_goes_on_where_the_file_of_the_next_manager_is_refused(is_enabled: bool) -> None:
     answer = said("enabled\n") if is_enabled else said("disabled\n", status=1)
     changes = [change(NETPLAN), *GONE]
-    assert write_files.before(Visit(Answering({}), Step.RUN, lambda _: None), changes) == {}
+    assert write_files.pause_timer(HostTask(Answering({}), Phase.RUN, lambda _: None), changes) == {}
     problems, ran = write({**REFUSED, "systemctl is-enabled": answer}, *changes)
     assert set(problems) == {str(NETPLAN), str(BATCH), str(SERVICE), str(TIMER)}
     assert not any(line.startswith(("systemctl disable", f"rm -f {TIMER}")) for line in ran)

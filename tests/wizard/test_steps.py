@@ -22,12 +22,12 @@ async def test_a_learner_gets_from_source_to_proof(lab: EmbeddedLab, settings: S
         assert driver.step.next_label() == "Run 15 changes"
         assert driver.rows("#matrix")[0] == ["worker-0", "own pod CIDR", "+ add", "+ add"]
         await driver.go("Run")
-        assert driver.journey.report is not None
-        assert {o.state for o in driver.journey.report.outcomes.values()} == {HostState.DONE}
+        assert driver.controller.report is not None
+        assert {o.state for o in driver.controller.report.outcomes.values()} == {HostState.DONE}
         await driver.go("Proof")
         assert "✓ Traffic between all pod CIDRs gets through." in driver.static("#headline")
-        assert driver.journey.report.folder is not None
-        transcript = (driver.journey.report.folder / "transcript.md").read_text()
+        assert driver.controller.report.folder is not None
+        transcript = (driver.controller.report.folder / "transcript.md").read_text()
         assert "## How to undo" in transcript
         await driver.pilot.press("ctrl+n")
         await driver.pilot.pause()
@@ -67,31 +67,31 @@ async def test_back_through_all_steps_loses_nothing(lab: EmbeddedLab, settings: 
         await driver.go("Nodes")
         driver.step.query_one("#nodes").focus()
         await driver.press("down", "l")
-        left_out = driver.journey.cluster
+        left_out = driver.controller.cluster
         assert not left_out.node("worker-1").is_visited
         await driver.go("Routes")
         await driver.press("h")
-        assert driver.journey.choices.options.names_on is NamesOn.NONE
-        inspection = driver.journey.inspection
+        assert driver.controller.choices.options.names_on is NamesOn.NONE
+        inspection = driver.controller.inspection
         for title in ("Checks", "Nodes", "Source"):
             await driver.press("ctrl+b")
             await driver.at(title)
         await driver.go("Routes")
-        assert driver.journey.cluster == left_out
-        assert driver.journey.inspection is inspection, "nothing changed, so nothing was read again"
-        assert driver.journey.choices.options.names_on is NamesOn.NONE
+        assert driver.controller.cluster == left_out
+        assert driver.controller.inspection is inspection, "nothing changed, so nothing was read again"
+        assert driver.controller.choices.options.names_on is NamesOn.NONE
 
 
 async def test_a_change_of_a_node_makes_the_checks_stale(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Checks")
-        first = driver.journey.inspection
+        first = driver.controller.inspection
         await driver.press("ctrl+b")
         await driver.at("Nodes")
         driver.step.query_one("#nodes").focus()
         await driver.press("l")
         await driver.go("Checks")
-        assert driver.journey.inspection is not first
+        assert driver.controller.inspection is not first
         assert "worker-0" not in [row[0] for row in driver.rows("#hosts")]
 
 
@@ -116,10 +116,10 @@ async def test_another_region_is_another_lab(lab: EmbeddedLab, settings: Setting
         await driver.at("Source")
         driver.step.query_one("#source").focus()
         await driver.press("down")
-        assert "eu-west" in driver.journey.place
+        assert "eu-west" in driver.controller.place
         await driver.pilot.press("ctrl+n")
         await driver.at("Nodes")
-        assert {n.region for n in driver.journey.cluster} == {"eu-west"}
+        assert {n.region for n in driver.controller.cluster} == {"eu-west"}
 
 
 async def test_quitting_before_the_run_is_success(lab: EmbeddedLab, settings: Settings) -> None:
@@ -128,4 +128,4 @@ async def test_quitting_before_the_run_is_success(lab: EmbeddedLab, settings: Se
         await driver.pilot.press("ctrl+q")
         await driver.pilot.pause()
     assert driver.app.return_value is ExitCode.DONE
-    assert driver.journey.last_words == ()
+    assert driver.controller.last_words == ()

@@ -11,20 +11,20 @@ from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.linux.pods import add_pod
 from kthw_routes.demo.net.links import LinkAddress
 from kthw_routes.demo.shell.pipes import reading
-from kthw_routes.events import Step
+from kthw_routes.events import Phase
 from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import rollback_timer
 from kthw_routes.hosts.rollback_script import script
 from kthw_routes.hosts.rollback_timer import StillSet
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.plan.changes import ChangeKind, HostPlan
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.session import OnLine
 from tests.model.test_plan_on_model import NODE, _mess, look, messy_host, plan, run, send
 
 RUN = "20261122T101500Z-1abc"
-HERE = own_paths.switch_script(RUN)
+HERE = own_paths.rollback_script(RUN)
 ROUTE = "10.200.1.0/24"
 
 
@@ -97,7 +97,7 @@ def test_a_host_is_told_in_time_or_goes_back_and_nothing_between(begins: str) ->
         host.execute("sh", stdin=reading(text), stdout=lambda _: None, stderr=lambda _: None)
 
     shell = Shell(host, fire if begins == "before it is called off" else lambda: None)
-    stays = rollback_timer.disarm(Visit(shell, Step.PROOF, lambda _: None), RUN)
+    stays = rollback_timer.cancel(HostTask(shell, Phase.PROOF, lambda _: None), RUN)
     if begins == "while it is called off":
         fire()  # the shell had opened it by then
     assert stays is (begins != "before it is called off")
@@ -110,7 +110,7 @@ def test_a_switch_that_cannot_be_taken_away_is_not_told_to_be_off() -> None:
     host.files.put(str(HERE), b"")
     host.files.directory(str(own_paths.claimed(HERE)))
     with pytest.raises(StillSet, match="could not be taken away: mv: cannot overwrite directory"):
-        rollback_timer.disarm(Visit(Shell(host, lambda: None), Step.PROOF, lambda _: None), RUN)
+        rollback_timer.cancel(HostTask(Shell(host, lambda: None), Phase.PROOF, lambda _: None), RUN)
 
 
 FORWARDS = "cat /proc/sys/net/ipv4/ip_forward"

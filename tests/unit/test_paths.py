@@ -27,7 +27,7 @@ def searched(path: PurePosixPath) -> bool:
 
 
 def test_what_every_manager_writes_is_ours() -> None:
-    written = {file.path for manager in Manager for file in MODULES[manager].files(ROUTES, FITTING[manager])}
+    written = {file.path for manager in Manager for file in MODULES[manager].render(ROUTES, FITTING[manager])}
     assert written | {FORWARDING_FILE.path} == set(OWN)
     for path in OWN:
         assert own_paths.is_own(path)
@@ -42,8 +42,8 @@ def test_what_every_manager_writes_is_ours() -> None:
 )
 def test_a_drop_in_is_ours_whatever_the_file_is_called_that_networkd_goes_by(path: PurePosixPath) -> None:
     network = replace(LINODE, links=(ruled(file=path),))
-    if own_paths.is_network_file(path) and not networkd.why_not(["eth0"], network):
-        (file,) = networkd.files(ROUTES, network)
+    if own_paths.is_network_file(path) and not networkd.unsupported_reason(["eth0"], network):
+        (file,) = networkd.render(ROUTES, network)
         assert own_paths.is_own(file.path)
         assert manager_of(file.path) is Manager.NETWORKD
 

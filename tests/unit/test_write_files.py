@@ -5,9 +5,9 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kthw_routes.events import Event, Step
+from kthw_routes.events import Event, Phase
 from kthw_routes.hosts import write_files
-from kthw_routes.hosts.visit import Visit
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.plan.changes import ChangeKind, FileChange
 from kthw_routes.ssh.command import TIMED_OUT, Command, Result
 from kthw_routes.ssh.errors import ConnectionLost, HostError
@@ -46,7 +46,7 @@ def change(
 
 def write(answers: Answers, *changes: FileChange) -> tuple[dict[str, str], list[str]]:
     host = Answering(answers, files={str(c.path): c.before for c in changes if c.before is not None})
-    return dict(write_files.write(Visit(host, Step.RUN, lambda _: None), changes)), [
+    return dict(write_files.write(HostTask(host, Phase.RUN, lambda _: None), changes)), [
         line for line in host.ran if not line.startswith(("stat", "cat /proc", "sha256sum"))
     ]
 
@@ -322,10 +322,10 @@ def test_the_line_of_somebody_elses_file_that_netplan_prints_is_told_to_nobody()
     """It may hold the password of a Wi-Fi."""
     err = "/etc/netplan/50-wifi.yaml:7:13: Error in network definition: unknown key 'pasword'\n  pasword: s3cret\n  ^"
     events: list[Event] = []
-    visit = Visit(
-        _Loud({"netplan generate": said(status=1, err=err)}, files={str(NETPLAN): b"old\n"}), Step.RUN, events.append
+    task = HostTask(
+        _Loud({"netplan generate": said(status=1, err=err)}, files={str(NETPLAN): b"old\n"}), Phase.RUN, events.append
     )
-    problems = write_files.write(visit, [change(NETPLAN, b"old\n", None)])
+    problems = write_files.write(task, [change(NETPLAN, b"old\n", None)])
     assert "/etc/netplan/50-wifi.yaml:7:13: Error in network definition: unknown key" in problems[str(NETPLAN)]
     told = [e.text for e in events] + list(problems.values())
     assert "netplan generate" in told, "that it is run is no secret"

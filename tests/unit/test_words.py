@@ -4,7 +4,7 @@ from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
-from kthw_routes.words import failed_wish, matrix_sources, summary
+from kthw_routes.words import matrix_sources, summary, unmet_request
 
 from .builders import cluster, facts, pod_route
 
@@ -25,8 +25,8 @@ def test_a_wish_that_cannot_be_is_not_called_as_it_should_be() -> None:
         "Nothing that can be done. Not as asked for: nothing can hold the routes over a reboot that way on all 2 "
         "nodes; why stands above."
     )
-    assert not failed_wish(plan(Options()))
-    assert failed_wish(Plan(done.hosts[:1])).endswith("on worker-0; why stands above.")
+    assert not unmet_request(plan(Options()))
+    assert unmet_request(Plan(done.hosts[:1])).endswith("on worker-0; why stands above.")
 
 
 def test_the_routes_of_a_controller_that_gets_none_now_are_not_called_as_they_should_be() -> None:

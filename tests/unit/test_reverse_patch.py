@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kthw_routes.plan import etc_hosts
-from kthw_routes.undo.reverse_patch import take_back
+from kthw_routes.undo.reverse_patch import reverse
 from tests.unit.builders import ip
 
 ADDRESSES = {f"worker-{n}": ip(f"192.168.128.{10 + n}") for n in range(3)}
@@ -22,8 +22,8 @@ _added = st.lists(st.tuples(st.integers(0, 20), st.sampled_from([b"10.9.9.9 prin
 @given(_text)
 def test_without_other_edits_it_is_exact(before: bytes) -> None:
     after = etc_hosts.edit(before, ADDRESSES).after
-    assert take_back(after, (before, after)).content == before
-    assert take_back(before, (before, after)).content == before
+    assert reverse(after, (before, after)).content == before
+    assert reverse(before, (before, after)).content == before
 
 
 @given(_text, _added)
@@ -33,16 +33,16 @@ def test_lines_of_others_stay_and_doing_it_twice_changes_nothing(before: bytes, 
     for at, line in added:
         lines.insert(min(at, len(lines)), line)
     now = b"".join(line if line.endswith(b"\n") else line + b"\n" for line in lines)
-    back = take_back(now, (before, after))
+    back = reverse(now, (before, after))
     for line in {line for _, line in added}:
         assert back.content.splitlines().count(line.strip()) >= sum(1 for _, one in added if one == line)
-    assert take_back(back.content, (before, after)).content == back.content
+    assert reverse(back.content, (before, after)).content == back.content
 
 
 @given(_text, _text)
 def test_a_line_that_neither_wrote_is_never_lost(before: bytes, now: bytes) -> None:
     after = etc_hosts.edit(before, ADDRESSES).after
-    kept = take_back(now, (before, after)).content.splitlines()
+    kept = reverse(now, (before, after)).content.splitlines()
     written = set(after.splitlines())
     assert all(line in kept for line in now.splitlines() if line not in written)
 
@@ -58,12 +58,12 @@ def test_a_line_that_neither_wrote_is_never_lost(before: bytes, now: bytes) -> N
     ],
 )
 def test_parts_that_others_changed_are_left_and_told(now: bytes, content: bytes, left: tuple[bytes, ...]) -> None:
-    back = take_back(now, (b"a\nold\nb\n", b"a\nNEW\nb\n"))
+    back = reverse(now, (b"a\nold\nb\n", b"a\nNEW\nb\n"))
     assert (back.content, back.left) == (content, left)
 
 
 def test_two_lines_never_become_one() -> None:
-    assert take_back(b"a\nNEW\nb", (b"a", b"a\nNEW\n")).content == b"a\nb"
+    assert reverse(b"a\nNEW\nb", (b"a", b"a\nNEW\n")).content == b"a\nb"
 
 
 @pytest.mark.timeout(120)
@@ -74,5 +74,5 @@ def test_a_long_file_with_the_same_lines_over_and_over_is_no_hour_of_work() -> N
     after = before + b"# BEGIN kthw-routes\n192.168.128.10 worker-0\n# END kthw-routes\n"
     now = b"10.0.0.7 printer\n" + after.replace(b"ads7.", b"ads-7.") + b"# since\n"
     back = b"10.0.0.7 printer\n" + before.replace(b"ads7.", b"ads-7.") + b"# since\n"
-    assert take_back(now, (before, after)).content == back
-    assert take_back(b"# more\n" * 20_000, (before, after)).content == b"# more\n" * 20_000
+    assert reverse(now, (before, after)).content == back
+    assert reverse(b"# more\n" * 20_000, (before, after)).content == b"# more\n" * 20_000
