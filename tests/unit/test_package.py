@@ -131,9 +131,9 @@ def test_the_readme_shows_pictures_that_are_there_where_their_matter_is_told() -
     assert len(shown) == len(set(shown))
     assert all((ROOT / path).is_file() for path in shown)
     for begin, end, name in (
-        ("## A walk on your own machines", "### Routes that survive", "2-nodes-own"),
-        ("All faults of a file", "**`kthw-routes --inventory", "1-source-inventory"),
-        ("### Routes that survive", "## A month later", "4-persistence"),
+        ("## A walk on your own machines", "### Keep the routes", "2-nodes-own"),
+        ("All errors in a file", "**`kthw-routes --inventory", "1-source-inventory"),
+        ("### Keep the routes", "## A month later", "4-persistence"),
         ("**Undo.**", "**Export.**", "6-undo"),
     ):
         assert f"screenshots/{name}.svg" in readme[readme.index(begin) : readme.index(end)]
