@@ -1,4 +1,4 @@
-"""The wizard: the same steps as the command line, one screen each, in Textual. Only this package imports textual."""
+"""The wizard: the steps of the command line, one screen each, in Textual. Only this package imports textual."""
 
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,12 @@ def run_wizard(settings: Settings, lab: "EmbeddedLab | None" = None) -> ExitCode
     """Walk the person through the steps, in this terminal.
 
     Args:
-        settings: what the command line said; the wizard starts from it.
+        settings: the options of the command line; the wizard starts from them.
         lab: a started practice lab, where it is the only source to offer. It is closed where another region is chosen,
-            else by whoever gave it.
+            else by the caller.
 
-    Returns what `apply` would; 0 where the person left before anything was run. Does not return after SIGTERM or
-    SIGHUP, or where the terminal is gone: the process ends with 130 then.
+    Returns what `apply` would; 0 where the person quit before anything was run. Does not return after SIGTERM or
+    SIGHUP, or where the terminal is gone: the process then ends with 130.
     """
     from kthw_routes.wizard.app import WizardApp
     from kthw_routes.wizard.ending import Ending, write_last_words

@@ -1,4 +1,4 @@
-"""The wizard as an application: walks the list of steps, fetches what threads left, asks what they want to know."""
+"""The wizard as an application: moves through the steps, collects what threads left, asks their questions."""
 
 import os
 import threading
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
 
 _TICK = 0.05
-"""Seconds between two looks at what threads left."""
+"""Seconds between two collections of what threads left."""
 
-_PATIENCE = 0.6
-"""Seconds that quitting waits for a run to say how its hosts ended."""
+_QUIT_SECONDS = 0.6
+"""How long quitting waits for a run to report how its hosts ended."""
 
 
 def _warm_up() -> None:
-    """Import what the next step needs while the first one is read: both take a quarter of a second each."""
-    import kthw_routes.sources.linode.source  # noqa: F401 - for the next to find it there
+    """Import what the next step needs while the person reads the first: it takes a quarter of a second."""
+    import kthw_routes.sources.linode.source  # noqa: F401 - kept for the next step
 
 
 class WizardApp(App[ExitCode]):
-    """One person, one walk through the steps."""
+    """One person going through the steps once."""
 
     CSS_PATH = Path(__file__).with_name("wizard.tcss")
     TITLE = "kthw-routes"
@@ -69,12 +69,12 @@ class WizardApp(App[ExitCode]):
             self.theme = NIGHT.name
 
     async def on_mount(self) -> None:
-        """The first step, and the one timer."""
+        """Show the first step, and start the one timer."""
         for number, step in enumerate(self.steps):
             self.install_screen(step, str(number))
         await self.push_screen("0")
         self.theme_changed_signal.subscribe(self, lambda _theme: self.redraw())
-        self.step.entered()
+        self.step.enter()
         self._focus_first()
         self.set_interval(_TICK, self.tick)
         self.call_after_refresh(threading.Thread(target=_warm_up, name="warm-up", daemon=True).start)
@@ -83,22 +83,22 @@ class WizardApp(App[ExitCode]):
 
     @property
     def step(self) -> StepScreen:
-        """The step that one is at, also while a dialog lies over it."""
+        """The current step, also while a dialog is over it."""
         return self.steps[self.here]
 
     def go(self, by: int) -> None:
-        """Go on (1) or back (-1), past steps in which there is nothing to do."""
+        """Go to the next step (1) or back (-1), past steps with nothing to do."""
         target = self.here + by
         while 0 <= target < len(self.steps) and self.steps[target].is_skipped:
             target += by
         if 0 <= target < len(self.steps):
-            self.run_worker(self._go_to(target), exclusive=True, group="go")
+            self.run_worker(self._show_step(target), exclusive=True, group="go")
 
-    async def _go_to(self, number: int) -> None:
+    async def _show_step(self, number: int) -> None:
         self.here = number
         first = not self.step.is_mounted
         await self.switch_screen(str(number))
-        self.step.entered()
+        self.step.enter()
         self.redraw()
         if first:
             self._focus_first()
@@ -111,19 +111,19 @@ class WizardApp(App[ExitCode]):
     # --- what threads left ---
 
     def redraw(self) -> None:
-        """Have the step drawn again soon."""
+        """Draw the step again soon."""
         self._dirty = True
         self.call_later(self.tick)
 
     async def tick(self) -> None:
-        """Fetch events, results and questions; draw the step if anything changed."""
+        """Collect events, results and questions; draw the step if anything changed."""
         if self._ticking or not self.screen_stack:
             return
         self._ticking = True
         try:
-            moved = self.jobs.drain(self._hear)
+            changed = self.jobs.drain(self._handle_event)
             self._drop_question()
-            if (moved or self._dirty) and self.step.is_mounted and self.step.is_attached:
+            if (changed or self._dirty) and self.step.is_mounted and self.step.is_attached:
                 self._dirty = False
                 await self.step.draw_all()
             self.ticked()
@@ -131,20 +131,20 @@ class WizardApp(App[ExitCode]):
             self._ticking = False
 
     def ticked(self) -> None:
-        """After each tick. For tests, which wait for it instead of for time."""
+        """Do nothing, after each tick: tests wait for it instead of for time."""
 
-    def _hear(self, event: Event) -> None:
+    def _handle_event(self, event: Event) -> None:
         self.controller.note(event)
         for step in self.steps:
-            step.heard(event)
+            step.handle_event(event)
 
-    # --- what threads want to know ---
+    # --- questions of threads ---
 
     def _put_question(self, question: Question) -> None:
         self.jobs.call(lambda: self._ask(question))
 
     def _ask(self, question: Question) -> None:
-        """Put a question to the person; one at a time."""
+        """Ask the person, one question at a time."""
         self._questions.append(question)
         if len(self._questions) == 1:
             self._ask_next()
@@ -172,7 +172,7 @@ class WizardApp(App[ExitCode]):
         self.push_screen(self._question_screen, answered)
 
     def _drop_question(self) -> None:
-        """Take a question away that nobody waits for any more."""
+        """Close a question that no thread waits for."""
         screen = self._question_screen
         if screen is None or screen is not self.screen or not self._questions:
             return
@@ -180,11 +180,11 @@ class WizardApp(App[ExitCode]):
             self._question_screen = None
             screen.dismiss(None)
 
-    # --- beside the steps ---
+    # --- help ---
 
     @property
     def is_why_open(self) -> bool:
-        """Whether *Why?* is shown: as the person wants it, else where there is room beside the step."""
+        """Whether *Why?* is shown: as the person chose, else where the terminal is wide."""
         chosen = self.controller.choices.why_open
         return self.size.width >= 100 if chosen is None else chosen
 
@@ -199,40 +199,40 @@ class WizardApp(App[ExitCode]):
             self.action_why()
 
     def on_resize(self) -> None:
-        """There may be more or less room now."""
+        """Redraw for the new size."""
         self.redraw()
 
     def action_commands(self) -> None:
-        """What one would type by hand."""
+        """Show the commands to type by hand."""
         from kthw_routes.wizard.modals.text import ShowCommands  # its text area is slow to import
 
-        self.push_screen(ShowCommands(self.step.title_word, self.step.by_hand()))
+        self.push_screen(ShowCommands(self.step.title_word, self.step.list_commands()))
 
     def action_keys(self) -> None:
-        """The keys."""
+        """Show the keys."""
         self.push_screen(ShowKeys(self.step.title_word, self.step.keys))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """Every action by its name, for the palette."""
+        """Yield every action by its name, for the palette."""
         step = self.step
-        yield SystemCommand(f"Next: {step.next_label()}", "Go on to the next step", step.action_next)
-        yield SystemCommand("Back", "Go back a step; nothing is lost", step.action_back)
+        yield SystemCommand(f"Next: {step.next_label}", "Go on to the next step", step.action_next)
+        yield SystemCommand("Back", "Go back one step; nothing is lost", step.action_back)
         yield SystemCommand("Why", "What this step is for", self.action_why)
-        yield SystemCommand("Commands", "What one would type by hand", self.action_commands)
-        yield SystemCommand("Help", "The keys of this step and of all", self.action_keys)
+        yield SystemCommand("Commands", "What you would type by hand", self.action_commands)
+        yield SystemCommand("Help", "The keys of this step, and those of all steps", self.action_keys)
         if step.busy and step.can_cancel:
-            yield SystemCommand("Cancel", "End what is under way", step.cancel_work)
+            yield SystemCommand("Cancel", "Stop the work under way", step.cancel_work)
         yield from step.palette()
         for command in super().get_system_commands(screen):
             if command.title == "Quit":
-                yield SystemCommand("Quit", "Leave; always safe", self.action_quit)
+                yield SystemCommand("Quit", "Quit; always safe", self.action_quit)
             elif command.title != "Keys":
                 yield command
 
     # --- the end ---
 
     async def action_quit(self) -> None:
-        """Leave. Where a step has something to ask first, ask; whoever wants to quit once more has answered."""
+        """Quit; ask first where a step has a question. Quitting again answers it."""
         questions = (step.quit_question() for step in (self.step, *self.steps))
         question = next((q for q in questions if q is not None), None)
         if question is None or self._quit_question is not None:
@@ -248,34 +248,34 @@ class WizardApp(App[ExitCode]):
         self.push_screen(question, answered)
 
     def leave(self) -> None:
-        """End what is under way and go; never waits for a host."""
+        """End the work under way and quit; never waits for a host."""
         if self._quitting:
             return
         self._quitting = True
         running = self.step.is_changing_hosts
-        self.controller.stop(now=True)
+        self.controller.work.stop(now=True)
         self.asker.withdraw()
         if running:
             self.step.busy = "ending"
-            self.set_timer(_PATIENCE, self._go)  # should the run not say in time how its hosts ended
+            self.set_timer(_QUIT_SECONDS, self._quit_now)  # in case the run does not report in time
             return
-        self._go()
+        self._quit_now()
 
     @property
     def is_quitting(self) -> bool:
-        """Whether the person wants to leave."""
+        """Whether the person is quitting."""
         return self._quitting
 
-    def run_ended(self) -> None:
-        """The run has said how its hosts ended."""
+    def note_run_ended(self) -> None:
+        """Note that the run has reported how its hosts ended."""
         if self._quitting:
-            self._go()
+            self._quit_now()
 
-    def _go(self) -> None:
+    def _quit_now(self) -> None:
         self.exit(self.controller.exit_code)
 
     async def end(self) -> None:
-        """Leave because of a signal; the work has ended."""
+        """Quit because of a signal, once the work has ended."""
         self._quitting = True
         await self.tick()
         self.exit(ExitCode.INTERRUPTED)

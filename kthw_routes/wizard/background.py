@@ -1,7 +1,7 @@
-"""Blocking work beside the interface: daemon threads of our own, whose results and events wait until they are fetched.
+"""Blocking work in daemon threads of our own, whose results and events wait until the interface collects them.
 
-Threads of Textual's own pool would keep the program from ending while a host hangs (measured), and a message per line
-would stall the screen; so events gather in a deque, and one timer fetches them.
+Threads of Textual's pool would keep the program from ending while a host hangs (measured), and a message per line
+would stall the screen: so events go into a deque, and one timer collects them.
 """
 
 import threading
@@ -19,7 +19,7 @@ _EVENTS_AT_ONCE: Final = 2000
 
 
 class Job:
-    """One piece of work. Once `abandoned`, nobody hears of its result."""
+    """One piece of work. Once `abandoned`, its result is dropped."""
 
     __slots__ = ("abandoned",)
 
@@ -28,7 +28,7 @@ class Job:
 
 
 class Jobs:
-    """Starts work, and hands over what it left when `drain` is called, in the caller's thread."""
+    """Starts work; `drain` hands over what it left, in the caller's thread."""
 
     def __init__(self) -> None:
         self._results: Final[deque[Callable[[], None]]] = deque()
@@ -39,42 +39,42 @@ class Jobs:
         self._events.append(event)
 
     def call(self, what: Callable[[], None]) -> None:
-        """Have something called by the next `drain`, from any thread."""
+        """Let the next `drain` call something, from any thread."""
         self._results.append(what)
 
     def start(self, work: Callable[[], T], done: Callable[[T], None], failed: Callable[[KthwRoutesError], None]) -> Job:
-        """Do `work` in a thread; its value goes to `done`, or its error to `failed`, by way of `drain`."""
+        """Run `work` in a thread; `drain` passes its value to `done`, or its error to `failed`."""
         job = Job()
 
         def finish(call: Callable[[], None]) -> None:
             self._results.append(lambda: None if job.abandoned else call())
 
-        def labour() -> None:
+        def run() -> None:
             try:
                 value = work()
             except KthwRoutesError as error:
                 known = error
                 finish(lambda: failed(known))
-            except Exception as error:  # whatever it is, the person must hear of it and the screen must live
+            except Exception as error:  # the person must see it, whatever it is, and the screen must go on
                 fault = OwnFault(error)
                 finish(lambda: failed(fault))
             else:
                 finish(lambda: done(value))
 
-        threading.Thread(target=labour, name="wizard-job", daemon=True).start()
+        threading.Thread(target=run, name="wizard-job", daemon=True).start()
         return job
 
     def drain(self, listen: Callable[[Event], None]) -> bool:
         """Hand over events in their order, then results. Returns whether there was anything.
 
-        Results wait until all events are told: a step's end is never shown before its lines.
+        Results wait for all events: a step's end is never shown before its lines.
         """
-        told = 0
-        while self._events and told < _EVENTS_AT_ONCE:
+        handed = 0
+        while self._events and handed < _EVENTS_AT_ONCE:
             listen(self._events.popleft())
-            told += 1
+            handed += 1
         called = 0
         while self._results and not self._events:
             self._results.popleft()()
             called += 1
-        return bool(told or called)
+        return bool(handed or called)

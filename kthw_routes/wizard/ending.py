@@ -1,12 +1,12 @@
-"""The end that comes from outside: SIGTERM, SIGHUP, or a terminal that is gone.
+"""The end from outside: SIGTERM, SIGHUP, or a terminal that is gone.
 
-Nothing here waits for the interface. Its thread may be blocked: Textual queues a few writes for a thread that writes
-them, and waits once that cannot, because the terminal is gone or nobody reads. So a thread of ours hears of the end,
-ends the work, and has the interface leave where there is a terminal to restore; MAX_ENDING after it heard of it the
-process ends, whatever it waits for.
+Nothing here waits for the interface, whose thread may be blocked: Textual queues a few writes for a writer thread, and
+waits once that cannot write because the terminal is gone or nobody reads. So a thread of our own learns of the end,
+ends the work, and lets the interface quit where there is a terminal to restore. After MAX_ENDING the process ends,
+whatever it waits for.
 
-A terminal that only reads nothing is not gone: screen's copy mode and a network that stalls look the same, and the run
-goes on meanwhile. It counts only in that it cannot hold up the end.
+A terminal that reads nothing is not gone: screen's copy mode and a stalled network look the same, and the run goes on
+meanwhile. Such a terminal only must not delay the end.
 """
 
 import os
@@ -29,7 +29,7 @@ MAX_ENDING: Final = 1.6
 """Seconds from the signal to the end of the process."""
 
 MAX_FINISHING: Final = 0.8
-"""Seconds of these that hosts have which have begun, before they are cut off."""
+"""How many of these seconds hosts that have started get, before they are cut off."""
 
 _GONE: Final = select.POLLHUP | select.POLLERR
 
@@ -39,7 +39,7 @@ _RESTORE: Final = (
     b"\x1b[?2004l\x1b[?2048l\x1b[?1004l\x1b[<u"  # no marks around what is pasted, no reports, keys as ever
     b"\x1b[?1049l\x1b[?7h\x1b[?25h"  # the screen from before, lines wrapped, the cursor shown
 )
-"""What takes back all that Textual asks of a terminal."""
+"""Resets everything that Textual sets in a terminal."""
 
 
 class Ending:
@@ -65,7 +65,7 @@ class Ending:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop watching; where the end has begun, wait until the work has ended (at most until the process does)."""
+        """Stop watching; where the end has begun, wait for the work to end (at most until the process does)."""
         if self._is_gone():  # which may be why the interface left
             self.has_begun = True
         os.write(self._wake, b"\0")
@@ -115,30 +115,30 @@ class Ending:
         return any(event & _GONE for _, event in poll.poll(0))
 
     def _is_ours(self) -> bool:
-        """Whether there is a terminal that shows the interface now: not gone, and no shell's in the foreground."""
+        """Return whether a terminal shows the interface: it is not gone, and no shell is in the foreground."""
         if self._is_gone():
             return False
         try:
             return os.tcgetpgrp(0) == os.getpgrp()
-        except OSError:  # it is nobody's controlling terminal
+        except OSError:  # not a controlling terminal
             return True
 
     def leave(self) -> NoReturn:
-        """End the process, from whichever thread; the kernel lets the locks go.
+        """End the process, from any thread; the kernel releases the locks.
 
-        The interpreter is not asked: it would wait for threads, and for output that nobody takes (seconds, measured).
+        The interpreter is bypassed: it would wait for threads, and for output that nobody reads (seconds, measured).
         """
         self._app.controller.discard_labs()
         os._exit(ExitCode.INTERRUPTED)
 
     def _leave_now(self) -> None:
-        """The same where the interface does not leave, or cannot."""
+        """End the process where the interface does not quit, or cannot."""
         if self._is_ours():
             self._restore_terminal()
         self.leave()
 
     def _restore_terminal(self) -> None:
-        """Never waits: what the terminal has not taken by now is thrown away."""
+        """Reset the terminal without waiting: output that it has not read by now is discarded."""
         with suppress(OSError, termios.error):
             if self._before is not None:
                 termios.tcsetattr(0, termios.TCSANOW, self._before)
@@ -147,7 +147,7 @@ class Ending:
 
 
 def write_last_words(lines: tuple[str, ...], *, is_ending: bool) -> None:
-    """Leave lines on the terminal. `is_ending`: it may be going away just now, which is no matter then."""
+    """Write lines to the terminal. `is_ending`: the terminal may be gone, which is not an error then."""
     try:
         for line in lines:
             sys.stdout.write(f"{line}\n")

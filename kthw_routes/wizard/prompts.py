@@ -1,7 +1,7 @@
-"""Questions that come up on the way to a host, put to the person by the wizard, whichever thread wants to know.
+"""Questions of worker threads about a host, which the wizard asks the person.
 
-The thread waits as long as the person thinks. Once the questions are `withdrawn` (cancelled, quit), every one that
-waits and every later one is answered with nothing, at once.
+The thread waits as long as the person thinks. Once the questions are withdrawn (cancelled, quit), every waiting and
+every later one is answered with None at once.
 """
 
 import queue
@@ -14,7 +14,7 @@ from kthw_routes.ssh.session import NewHostKey
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something that a worker thread waits to know."""
+    """A question that a worker thread waits for."""
 
     answer: "queue.SimpleQueue[str | None]" = field(default_factory=queue.SimpleQueue, repr=False, kw_only=True)
 
@@ -25,7 +25,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class SecretQuestion(Question):
-    """Asks for something that must not be shown."""
+    """Asks for something secret."""
 
     title: str
     words: str
@@ -33,13 +33,13 @@ class SecretQuestion(Question):
 
 @dataclass(frozen=True, slots=True)
 class HostKeysQuestion(Question):
-    """Asks whether these keys may be trusted; any answer but None is a yes."""
+    """Asks whether to trust these keys; any answer but None is a yes."""
 
     keys: tuple[NewHostKey, ...]
 
 
 class WizardAsker:
-    """Asks by way of the interface. `put` hands a question to it, from any thread."""
+    """Asks through the interface. `put` hands it a question, from any thread."""
 
     def __init__(self, put: Callable[[Question], None]) -> None:
         self._put = put
@@ -48,20 +48,20 @@ class WizardAsker:
         self._withdrawn = False
 
     def passphrase(self, key_file: str) -> str | None:
-        """The passphrase of an encrypted private key."""
+        """Ask for the passphrase of an encrypted private key."""
         return self._ask(SecretQuestion("Passphrase", f"The private key {key_file} is encrypted."))
 
     def sudo_password(self, user: str, node: str) -> str | None:
-        """The password that sudo wants."""
-        words = f"sudo on {node} wants the password of {user}. It is tried there first, then used on all hosts."
+        """Ask for the password of sudo."""
+        words = f"sudo on {node} asks for the password of {user}. It is tried there first, then used on all hosts."
         return self._ask(SecretQuestion("sudo password", words))
 
     def accept_host_keys(self, keys: Sequence[NewHostKey]) -> bool:
-        """Whether keys never seen before may be trusted."""
+        """Ask whether to trust new host keys."""
         return self._ask(HostKeysQuestion(tuple(keys))) is not None
 
     def withdraw(self) -> None:
-        """Answer everything that is asked, and will be, with nothing."""
+        """Answer every waiting and every later question with None."""
         with self._lock:
             self._withdrawn = True
             waiting, self._waiting = self._waiting, []
@@ -74,7 +74,7 @@ class WizardAsker:
             self._withdrawn = False
 
     def is_waiting(self, question: Question) -> bool:
-        """Whether somebody still waits for the answer."""
+        """Return whether a thread still waits for the answer."""
         with self._lock:
             return any(q is question for q in self._waiting)
 

@@ -1,4 +1,4 @@
-"""The wizard's own two themes, and what the tones of words look like in whichever theme is chosen."""
+"""The wizard's two themes, and how the tones of words look in the theme that is chosen."""
 
 from typing import Final
 
@@ -82,28 +82,28 @@ _VARIABLE: Final = {
 
 
 _STYLES: Final[dict[tuple[str, Tone], Style]] = {}
-"""Theme and tone -> style: colours are slow to work out, and a big table has thousands of cells."""
+"""Theme and tone -> style: colours are slow to compute, and a big table has thousands of cells."""
 
 
 def dim(text: str) -> Words:
-    """Text of second rank."""
+    """Return secondary text."""
     return Words(text, Tone.QUIET)
 
 
-def content(*parts: Words | str) -> Content:
-    """Styled text for a widget; nothing in it is read as markup."""
+def style_content(*parts: Words | str) -> Content:
+    """Return styled text for a widget; nothing in it is read as markup."""
     pieces = [p if isinstance(p, Words) else Words(p) for p in parts]
     return Content.assemble(*((p.text, _VARIABLE[p.tone]) for p in pieces))
 
 
-def cell(app: App[object], words: Words | str) -> Text:
-    """Styled text for a cell of a table, which wants colours instead of variables."""
+def style_cell(app: App[object], words: Words | str) -> Text:
+    """Return styled text for a cell of a table, which needs colours instead of variables."""
     piece = words if isinstance(words, Words) else Words(words)
-    return Text(piece.text, style_of(app, piece.tone), no_wrap=True, end="")
+    return Text(piece.text, find_style(app, piece.tone), no_wrap=True, end="")
 
 
-def style_of(app: App[object], tone: Tone) -> Style:
-    """A tone in the theme that is chosen now."""
+def find_style(app: App[object], tone: Tone) -> Style:
+    """Return the style of a tone in the current theme."""
     key = (app.theme, tone)
     if key not in _STYLES:
         _STYLES[key] = Style(color=_colour(app, tone))
@@ -121,7 +121,7 @@ def _colour(app: App[object], tone: Tone) -> str | None:
 
 
 def cut_middle(text: str, width: int) -> str:
-    """`text` in at most `width` characters, its middle replaced by `…`."""
+    """Return `text` in at most `width` characters, its middle replaced by `…`."""
     if len(text) <= width or width < 3:
         return text[:width] if width < 3 else text
     left = (width - 1 + 1) // 2

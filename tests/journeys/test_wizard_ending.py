@@ -20,14 +20,14 @@ from tests.journeys.stage import WORKERS, Model, Stage, free_environment
 from tests.journeys.wizard_terminal import NEXT, WAYS, WizardTerminal
 
 SOURCE = "Where do the nodes come from"
-RUN = "All hosts are worked on"
+RUN = "The hosts are changed in parallel"
 PATH = (
     ("", SOURCE),
     (NEXT, "These nodes were found"),
-    (NEXT, "Host keys never seen before"),
+    (NEXT, "New host keys"),
     ("\r" + NEXT, "This will change"),
     (NEXT, RUN),
-    (NEXT, "Three requests go"),
+    (NEXT, "Each worker sends three pings"),
 )
 """The keys that lead from step to step, and what is shown there. Checks asks for the host keys."""
 
@@ -104,7 +104,7 @@ def test_it_ends_while_hosts_are_read(stage: Stage, faults: Faults, tmp_path: Pa
     before = tables(stage)
     hold = faults.hold("worker-1", "ip", "-V", "before")
     wizard = start(stage, tmp_path, way)
-    walk(wizard, "Host keys never seen before")
+    walk(wizard, "New host keys")
     wizard.wait_for("connecting", typing="\r")
     hold.wait()
     assert wizard.end(way) == 130

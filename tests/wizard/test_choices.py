@@ -14,7 +14,7 @@ from kthw_routes.wizard.widgets.choices import ChoiceList, LineSelect, PickList,
 
 pytestmark = pytest.mark.wizard
 
-ROWS = (("No", ""), ("Yes, as found", "networkd on all 3 hosts"), ("Yes, by name", "a very long reason " * 9))
+ROWS = (("No", ""), ("Yes, in a file", "networkd on all 3 hosts"), ("Yes, by name", "a very long reason " * 9))
 
 
 class Controls(App[None]):

@@ -29,7 +29,7 @@ async def test_hosts_that_have_begun_come_to_their_end_and_the_end_is_recorded(
         await wizard.answer(Persist.NONE)
         await wizard.press("ctrl+n")
         await wizard.until(hold.reached.is_set)
-        stop = wizard.controller._stop
+        stop = wizard.controller.work.signal
         thread = threading.Thread(target=lambda: wizard.controller.end(SECONDS))
         thread.start()
         assert stop.soft.wait(SECONDS)
@@ -45,7 +45,7 @@ def test_nothing_begins_once_the_end_has_begun(lab: EmbeddedLab) -> None:
     jobs = Jobs()
     controller = Controller(lab.settings, lab, WizardAsker(lambda _: None), jobs.emit)
     controller.end(SECONDS)
-    run = controller.begin()
-    controller._turn.release()
+    run = controller.work.begin()
+    controller.work._turn.release()
     with pytest.raises(Cancelled):
         run(lambda: None)

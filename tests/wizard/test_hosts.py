@@ -77,8 +77,8 @@ async def test_a_host_that_is_down_is_skipped_and_the_others_go_on(lab: Embedded
         assert driver.rows("#hosts")[2][1] == "✗ skipped"
         assert "1 skipped" in driver.status()
         await driver.go("Run")
-        assert driver.controller.report is not None
-        assert "worker-2" not in driver.controller.report.outcomes
+        assert driver.controller.last_run.report is not None
+        assert "worker-2" not in driver.controller.last_run.report.outcomes
         await driver.pilot.press("ctrl+q")
         await driver.pilot.pause()
     assert driver.app.return_value is ExitCode.FAILED
@@ -96,7 +96,7 @@ async def test_a_changed_host_key_is_taken_only_when_the_person_says_that_the_no
             assert driver.rows("#hosts")[1][1] == "✗ skipped"
             driver.step.query_one("#hosts", KeyedTable).move_cursor(row=1)
             await driver.settle()
-            assert "k it was rebuilt" in driver.text()
+            assert "k trusts its new key" in driver.text()
             await driver.press("k")
             assert isinstance(driver.app.screen, Confirm)
             assert driver.text().count("SHA256:") == 2
@@ -146,21 +146,21 @@ async def test_a_run_is_stopped_once_asked_and_then_ended(lab: EmbeddedLab, sett
         await driver.press("s")
         await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
         await driver.press("tab", "enter")
-        await driver.until(lambda: "hosts that have begun are finished" in driver.status(), "the answer")
+        await driver.until(lambda: "hosts that have started are finishing" in driver.status(), "the answer")
         await driver.until(lambda: driver.app.screen is step, "the dialog closed")
         assert step.busy
         await driver.pilot.press("s")
         await driver.until(lambda: not step.busy, "the end")
         await driver.settle()
-        report = driver.controller.report
+        report = driver.controller.last_run.report
         assert report is not None
         assert report.unfinished == ("worker-1",)
         assert "Retry runs only these" in driver.status()
         go.set()
         await driver.press("t")
         await driver.at("Run")
-        assert driver.controller.report is not None
-        assert driver.controller.report.unfinished == ()
+        assert driver.controller.last_run.report is not None
+        assert driver.controller.last_run.report.unfinished == ()
         await driver.go("Proof")
         assert "gets through" in driver.static("#headline")
 
@@ -175,7 +175,7 @@ async def test_leaving_in_the_middle_says_what_is_done_and_takes_no_second(
         await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
         await driver.settle()
         assert "Done: worker-0" in driver.text()
-        assert "Begun, ended where they are: worker-1." in driver.text()
+        assert "Started, cut off: worker-1." in driver.text()
         start = time.monotonic()
         await driver.pilot.press("tab", "enter")
         await driver.until(lambda: not driver.app.is_running or driver.app.return_value is not None, "the end")
@@ -184,7 +184,7 @@ async def test_leaving_in_the_middle_says_what_is_done_and_takes_no_second(
     words = "\n".join(driver.controller.last_words)
     assert "Done: worker-0, worker-2" in words
     assert "worker-1: " in words
-    report = driver.controller.report
+    report = driver.controller.last_run.report
     assert report is not None
     assert report.folder is not None
     assert "## Result" in (report.folder / "transcript.md").read_text()
@@ -209,7 +209,7 @@ async def test_a_host_changed_since_the_review_is_left_alone_and_said_so(lab: Em
         host = lab.topology.hosts["worker-0"]
         host.execute("ip route add 10.200.1.0/24 via 192.168.145.107", stdout=lambda _: None, stderr=lambda _: None)
         await driver.go("Run")
-        report = driver.controller.report
+        report = driver.controller.last_run.report
         assert report is not None
         assert report.outcomes["worker-0"].state is HostState.FAILED
         driver.step.query_one("#hosts").focus()
@@ -244,9 +244,9 @@ async def test_a_foreign_route_is_left_alone_until_it_is_marked(lab: EmbeddedLab
         assert "Space marks it for removal" in driver.static("#detail")
         await driver.press("space")
         assert "[x] remove" in [row[1] for row in driver.rows("#changes")]
-        assert driver.step.next_label() == "Run 16 changes"
+        assert driver.step.next_label == "Run 16 changes"
         await driver.press("enter")
-        assert driver.step.next_label() == "Run 15 changes"
+        assert driver.step.next_label == "Run 15 changes"
         await driver.press("space")
         await driver.go("Run")
     assert not [r for r in host.kernel.routes() if str(r.prefix) == "10.200.77.0/24"]
@@ -256,15 +256,15 @@ async def test_the_names_can_be_left_out(lab: EmbeddedLab, settings: Settings) -
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
         await driver.press("h")
-        assert driver.step.next_label() == "Run 6 changes"
+        assert driver.step.next_label == "Run 6 changes"
         await driver.press("h", "h", "h")
-        assert driver.step.next_label() == "Run 15 changes"
+        assert driver.step.next_label == "Run 15 changes"
 
 
 async def test_another_look_after_the_run_begins_a_new_review(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Proof")
-        report = driver.controller.report
+        report = driver.controller.last_run.report
         assert report is not None
         folder = report.folder
         for title in ("Run", "Routes", "Checks"):
@@ -272,9 +272,9 @@ async def test_another_look_after_the_run_begins_a_new_review(lab: EmbeddedLab, 
             await driver.at(title)
         await driver.press("r")
         await driver.at("Checks")
-        assert driver.controller.report is None
+        assert driver.controller.last_run.report is None
         await driver.go("Routes")
-        assert driver.step.next_label() == "Prove"
+        assert driver.step.next_label == "Prove"
         assert folder is not None
         assert (folder / "transcript.md").read_text().count("## Result") == 1
 
@@ -288,8 +288,8 @@ async def test_the_proof_can_be_cancelled_and_made_again(lab: EmbeddedLab, setti
         await driver.settle()
         await driver.pilot.click("#cancel")
         await driver.at("Proof")
-        assert driver.controller.proof is None
-        assert "Stopped before all was seen" in driver.static("#error")
+        assert driver.controller.last_run.proof is None
+        assert "Stopped before the proof was complete" in driver.static("#error")
         go.set()
         await driver.press("r")
         await driver.at("Proof")

@@ -102,7 +102,7 @@ async def test_left_out_and_removed_are_two_things(lab: EmbeddedLab, settings: S
         await driver.press("down", "l")
         assert driver.controller.cluster.node("worker-1").selection is Selection.LEFT_OUT
         assert driver.rows("#nodes")[1][0] == "worker-1 left out"
-        assert "1 node will not be visited" in driver.status()
+        assert "1 node will be skipped" in driver.status()
         await driver.press("l")
         assert driver.controller.cluster.node("worker-1").is_visited
         await driver.press("x")

@@ -41,15 +41,15 @@ async def test_the_question_wants_an_answer_and_auto_says_what_it_found(
 ) -> None:
     async with driving(lab, settings, size) as driver:
         await driver.go("Routes")
-        assert "Shall these routes survive a reboot?" in driver.text()
+        assert "Keep these routes after a reboot?" in driver.text()
         answers = driver.step.query_one("#persist", ChoiceList)
         assert answers.has_focus, "the eye falls on the question"
         assert "(●)" not in driver.text()
-        assert "say whether the routes shall survive a reboot" in driver.status()
+        assert "To continue: keep the routes after a reboot, or not?" in driver.status()
         assert driver.is_disabled("next")
         await driver.press("ctrl+n")
         assert driver.step.title_word == "Routes"
-        assert "At the next reboot the routes are gone" in driver.static("#detail").replace("\n", " ")
+        assert "The next reboot deletes the routes" in driver.static("#detail").replace("\n", " ")
         await driver.press("down")
         assert "(●)" not in driver.text(), "moving ticks nothing"
         assert "networkd on all 3 hosts: systemd-networkd rules eth0" in driver.static("#detail")
@@ -57,7 +57,7 @@ async def test_the_question_wants_an_answer_and_auto_says_what_it_found(
         await driver.press("space")
         assert chosen(driver) is Persist.AUTO
         assert not driver.is_disabled("next")
-        assert driver.step.next_label() == "Run 18 changes"
+        assert driver.step.next_label == "Run 18 changes"
 
         await to_row(driver, "worker-1", "90-kthw-routes.conf")
         assert DROP_IN in driver.static("#detail")
@@ -84,7 +84,7 @@ async def test_no_is_an_answer_and_is_said_to_the_end(lab: EmbeddedLab, settings
         await driver.go("Routes")
         await driver.press("enter")
         assert chosen(driver) is Persist.NONE
-        assert driver.step.next_label() == "Run 15 changes"
+        assert driver.step.next_label == "Run 15 changes"
         await driver.go("Proof")
         assert "These routes end at the next reboot." in driver.status()
         assert "These routes end at the next reboot." in driver.static("#rest")
@@ -103,9 +103,9 @@ async def test_another_manager_is_chosen_by_name_and_one_that_cannot_wants_a_tic
         await driver.until(lambda: driver.app.screen is driver.step, "chosen")
         await driver.settle()
         assert chosen(driver) is Persist.IFUPDOWN
-        assert "Yes, by ifupdown on every host" in driver.text()
+        assert "Yes, with ifupdown on every host" in driver.text()
         assert "✗" in driver.static("#detail")
-        assert "tick 3 warnings above" in driver.status()
+        assert "press Space on 3 warnings above" in driver.status()
         for worker in ("worker-0", "worker-1", "worker-2"):
             await to_row(driver, worker, "[ ] warning")
             await driver.press("space")
@@ -119,7 +119,7 @@ async def test_another_manager_is_chosen_by_name_and_one_that_cannot_wants_a_tic
 async def test_what_was_given_on_the_command_line_is_the_answer(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, replace(settings, persist="auto")) as driver:
         await driver.go("Routes")
-        assert "(●) Yes, as found on each host (auto)" in driver.text()
+        assert "(●) Yes, in a file on each host" in driver.text()
         assert driver.step.query_one("#changes").has_focus
         assert not driver.is_disabled("next")
 
@@ -133,13 +133,13 @@ async def test_where_all_is_held_nothing_is_asked_and_where_nothing_changes_neit
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
         assert chosen(driver) is None
-        assert driver.step.next_label() == "Run 1 change"
+        assert driver.step.next_label == "Run 1 change"
         assert not driver.is_disabled("next"), "a file holds it already"
         await driver.go("Proof")
         assert "survive a reboot" in driver.status()
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
-        assert driver.step.next_label() == "Prove"
+        assert driver.step.next_label == "Prove"
         assert not driver.is_disabled("next")
 
 
@@ -164,7 +164,7 @@ async def test_forwarding_and_names_are_choices_beside_it(lab: EmbeddedLab, sett
         assert driver.controller.choices.options.names_on is NamesOn.WORKERS
         assert {row[0] for row in driver.rows("#changes") if row[2] == "name worker-1"} == {"worker-0", "worker-2"}
         await driver.go("Proof")
-        report = driver.controller.report
+        report = driver.controller.last_run.report
         assert report is not None
         assert {o.state for o in report.outcomes.values()} <= {HostState.DONE, HostState.NOTHING_TO_DO}
     assert "net.ipv4.ip_forward = 1" in said(lab, "worker-0", "cat /etc/sysctl.d/90-kthw-routes.conf")
@@ -216,7 +216,7 @@ async def test_where_cloud_init_writes_the_hosts_file_its_template_is_offered(
         assert tick.display
         tick.focus()
         await driver.settle()
-        assert "anew at each boot on controller-0" in driver.static("#detail").replace("\n", " ")
+        assert "rewrites /etc/hosts at each boot on controller-0" in driver.static("#detail").replace("\n", " ")
         await driver.press("space")
         await to_row(driver, "controller-0", "hosts.debian.tmpl")
         assert "192.168.138.48 worker-0" in driver.static("#detail")

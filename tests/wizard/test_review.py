@@ -129,8 +129,8 @@ async def test_next_hops_of_controllers_are_judged_once_they_get_routes(lab: Emb
     said(lab, "controller-1", "ip address del 192.168.164.83/17 dev eth0; ip address add 192.168.164.83/32 dev eth0")
     async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Routes")
-        assert driver.step.refusal() == ""
+        assert driver.step.refusal is None
         await driver.press("o")
-        assert "controller-1" in driver.step.refusal()
+        assert "controller-1" in str(driver.step.refusal)
         await driver.press("o")
-        assert driver.step.refusal() == ""
+        assert driver.step.refusal is None

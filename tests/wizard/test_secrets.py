@@ -31,7 +31,7 @@ async def to_the_question(driver: Driver) -> None:
     await driver.go("Nodes")
     for node in driver.controller.cluster:
         assert node.ssh is not None
-        driver.controller.change_node(node, replace(node, ssh=Endpoint(node.ssh.host, "ubuntu")))
+        driver.controller.choices.change_node(node, replace(node, ssh=Endpoint(node.ssh.host, "ubuntu")))
     await driver.pilot.press("ctrl+n")
     await driver.until(lambda: isinstance(driver.app.screen, AskSecret), "the question")
     await driver.settle()
@@ -53,8 +53,10 @@ async def test_a_sudo_password_is_asked_once_masked_and_kept_nowhere(sudoers: Em
         await driver.at("Checks")
         assert [row[1] for row in driver.rows("#hosts")] == ["✓ read"] * 6
         await driver.go("Run")
-        assert driver.controller.report is not None
-        assert not driver.controller.report.unfinished, [o.sentence for o in driver.controller.report.outcomes.values()]
+        assert driver.controller.last_run.report is not None
+        assert not driver.controller.last_run.report.unfinished, [
+            o.sentence for o in driver.controller.last_run.report.outcomes.values()
+        ]
         assert PASSWORD not in driver.app.export_screenshot()
         assert PASSWORD not in repr(driver.controller.choices)
     assert settings.state is not None

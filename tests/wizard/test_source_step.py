@@ -34,7 +34,7 @@ async def test_without_a_token_a_masked_field_asks_for_one(lab: EmbeddedLab, set
     token = settings.environment["LINODE_TOKEN"]
     async with driving(None, account(settings, None)) as driver:
         assert "linodes:read_only" in driver.text()
-        assert "an API token is needed" in driver.status()
+        assert "enter an API token" in driver.status()
         assert driver.is_disabled("next")
         field = driver.step.query_one("#token", Input)
         assert field.password
@@ -56,7 +56,7 @@ async def test_a_wrong_token_is_said_there_and_can_be_corrected(lab: EmbeddedLab
         await driver.until(lambda: driver.step.error is not None and not driver.step.busy, "an error")
         await driver.settle()
         assert "✗" in driver.static("#error")
-        assert driver.step.next_label() == "Try again"
+        assert driver.step.next_label == "Try again"
         driver.step.query_one("#token", Input).value = token
         await driver.settle()
         await driver.pilot.press("ctrl+n")

@@ -19,15 +19,15 @@ async def test_a_learner_gets_from_source_to_proof(lab: EmbeddedLab, settings: S
         await driver.go("Checks")
         assert [row[1] for row in driver.rows("#hosts")] == ["✓ read"] * 6
         await driver.go("Routes")
-        assert driver.step.next_label() == "Run 15 changes"
+        assert driver.step.next_label == "Run 15 changes"
         assert driver.rows("#matrix")[0] == ["worker-0", "own pod CIDR", "+ add", "+ add"]
         await driver.go("Run")
-        assert driver.controller.report is not None
-        assert {o.state for o in driver.controller.report.outcomes.values()} == {HostState.DONE}
+        assert driver.controller.last_run.report is not None
+        assert {o.state for o in driver.controller.last_run.report.outcomes.values()} == {HostState.DONE}
         await driver.go("Proof")
         assert "✓ Traffic between all pod CIDRs gets through." in driver.static("#headline")
-        assert driver.controller.report.folder is not None
-        transcript = (driver.controller.report.folder / "transcript.md").read_text()
+        assert driver.controller.last_run.report.folder is not None
+        transcript = (driver.controller.last_run.report.folder / "transcript.md").read_text()
         assert "## How to undo" in transcript
         await driver.pilot.press("ctrl+n")
         await driver.pilot.pause()
@@ -46,7 +46,7 @@ async def test_in_eu_west_the_warning_wants_a_tick_and_the_proof_says_why_it_fai
         await driver.pilot.press("ctrl+n")
         await driver.at("Nodes")
         assert driver.is_disabled("next")
-        assert "tick “I know” at 1 warning" in driver.status()
+        assert "To continue: tick “I know” at 1 warning above." in driver.status()
         await driver.press("ctrl+n")
         assert driver.step.title_word == "Nodes"
         await driver.acknowledge()
@@ -101,7 +101,7 @@ async def test_the_second_walk_has_nothing_to_do_and_skips_the_run(lab: Embedded
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
         assert "Nothing to do" in driver.status()
-        assert driver.step.next_label() == "Prove"
+        assert driver.step.next_label == "Prove"
         await driver.press("ctrl+n")
         await driver.at("Proof")
         assert "gets through" in driver.static("#headline")

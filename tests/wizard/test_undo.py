@@ -33,21 +33,21 @@ async def test_a_run_is_taken_back_and_what_was_changed_since_is_left(
     before = {name: said(lab, name, "cat /etc/hosts") for name in lab.topology.hosts}
     async with driving(lab, settings, size) as driver:
         await driver.go("Proof")
-        run = driver.controller.run_id
+        run = driver.controller.last_run.run_id
         said(lab, "worker-0", "ip route replace 10.200.1.0/24 via 192.168.152.166")
         await ask(driver)
-        assert "To be taken back: 5 route changes" in driver.text().replace("\n", " ")
+        assert "This undoes: 5 route changes" in driver.text().replace("\n", " ")
         assert "worker-0 10.200.1.0/24: changed since" in driver.text()
         await driver.pilot.press("tab", "enter")
         await driver.at("Run")
         assert driver.controller.review().undoes == run
-        assert "Taken back: 14 changes" in driver.status()
+        assert "Undone: 14 changes" in driver.status()
         assert f"as before run {run}" in driver.static("#outcome").replace("\n", " ")
-        assert "Left as it is:" in driver.static("#outcome")
-        assert driver.step.next_label() == "Finish"
+        assert "Left untouched:" in driver.static("#outcome")
+        assert driver.step.next_label == "Finish"
         await driver.press("ctrl+b")
         await driver.at("Routes")
-        assert f"This takes run {run} back." in driver.static("#purpose").replace("\n", " ")
+        assert f"This undoes run {run}." in driver.static("#purpose").replace("\n", " ")
         await driver.press("ctrl+b")
         await driver.at("Checks")
         await driver.until(lambda: not driver.controller.is_stale, "the hosts were looked at again")
@@ -75,7 +75,7 @@ async def test_who_thinks_better_of_it_can_prove_again(lab: EmbeddedLab, setting
         await driver.pilot.press("ctrl+n")
         await driver.pilot.pause()
     assert driver.app.return_value is ExitCode.DONE
-    assert any("Taken back run" in line for line in driver.controller.last_words)
+    assert any("Undone: run" in line for line in driver.controller.last_words)
 
 
 async def test_without_a_run_there_is_nothing_to_take_back(lab: EmbeddedLab, settings: Settings) -> None:
@@ -83,7 +83,7 @@ async def test_without_a_run_there_is_nothing_to_take_back(lab: EmbeddedLab, set
         await driver.go("Run")
     async with driving(lab, settings) as driver:
         await driver.go("Proof")
-        assert not driver.step.query_one("#take-back").display
+        assert not driver.step.query_one("#undo-run").display
         await driver.press("u")
         assert driver.app.screen is driver.step
 
@@ -91,7 +91,7 @@ async def test_without_a_run_there_is_nothing_to_take_back(lab: EmbeddedLab, set
 async def test_where_nothing_is_left_of_a_run_it_counts_as_taken_back(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, replace(settings, no_hosts_file=True)) as driver:
         await driver.go("Proof")
-        run = driver.controller.run_id
+        run = driver.controller.last_run.run_id
         for host in lab.topology.workers:
             for route in [r for r in host.kernel.routes() if r.protocol == 200]:
                 said(lab, host.name, f"ip route del {route.prefix}")

@@ -1,1 +1,1 @@
-"""What is asked or shown over a step."""
+"""Dialogs over a step."""

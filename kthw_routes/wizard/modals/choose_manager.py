@@ -1,4 +1,4 @@
-"""One manager by its name, for all hosts: what each of them would hold the routes in."""
+"""Chooses one program that keeps the routes on all hosts, and shows where each would keep them."""
 
 from typing import Final
 
@@ -12,21 +12,21 @@ from kthw_routes.wizard.widgets.choices import PickList
 
 _WHAT: Final = {
     Manager.NETPLAN: str(netplan.PATH),
-    Manager.NETWORKD: "a drop-in beside the interface's .network file",
+    Manager.NETWORKD: "a drop-in next to the interface's .network file",
     Manager.IFUPDOWN: f"a script in {ifupdown.PATH.parent}",
     Manager.NETWORKMANAGER: "a dispatcher script",
-    Manager.UNIT: "a systemd timer of our own; works beside all others",
+    Manager.UNIT: "a systemd timer; works next to all others",
 }
 _WHY: Final = (
-    "On every host, whatever rules its interfaces. A host on which that manager does not rule is refused, and said: "
-    "its routes end at the next reboot then."
+    "This program keeps the routes on every host. A host that it does not manage gets no file, and is reported: the "
+    "next reboot deletes its routes."
 )
 
 
 class ChooseManager(Dialog[Manager]):
     """Gives the manager; None: no answer."""
 
-    heading = "Held over a reboot by one manager, by name"
+    heading = "Which program keeps the routes after a reboot?"
 
     def __init__(self, chosen: Manager | None) -> None:
         super().__init__()
@@ -34,27 +34,27 @@ class ChooseManager(Dialog[Manager]):
         self._show(list(Manager).index(chosen or Manager.NETPLAN))
 
     def compose_body(self) -> ComposeResult:
-        """What that means, and the managers."""
+        """Yield what that means, and the managers."""
         yield Static(_WHY, markup=False)
         yield Static()
         yield self._managers
 
     def compose_buttons(self) -> ComposeResult:
-        """Take it or not."""
+        """Yield OK and Cancel."""
         yield Button("Cancel", id="cancel", compact=True)
         yield Button("OK", id="ok", variant="primary", compact=True)
 
     def on_mount(self) -> None:
-        """Choose at once."""
+        """Focus the list."""
         self._managers.focus()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """The cursor chooses."""
+        """Choose the row under the cursor."""
         event.stop()
         self._show(event.option_index)
 
     def on_pick_list_submitted(self, event: PickList.Submitted) -> None:
-        """Enter takes it."""
+        """Answer with the row under the cursor."""
         event.stop()
         self.answer("ok")
 
@@ -62,5 +62,5 @@ class ChooseManager(Dialog[Manager]):
         self._managers.show([(str(m), _WHAT[m]) for m in Manager], chosen)
 
     def answer(self, _button: str) -> None:
-        """The one that is chosen."""
+        """Return the manager that is chosen."""
         self.dismiss(list(Manager)[self._managers.highlighted or 0])

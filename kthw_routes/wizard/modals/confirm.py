@@ -1,4 +1,4 @@
-"""A question with a safe answer and one that goes ahead."""
+"""A question with a safe answer and others that go ahead."""
 
 from textual.app import ComposeResult
 from textual.widgets import Button, Static
@@ -18,15 +18,15 @@ class Confirm(Dialog[str]):
         self._choices = choices
 
     def compose_body(self) -> ComposeResult:
-        """What would happen."""
+        """Yield what would happen."""
         yield Static(self._words, markup=False)
 
     def compose_buttons(self) -> ComposeResult:
-        """The safe answer comes first, and has the focus."""
+        """Yield the safe answer first: it has the focus."""
         yield Button(self._safe, id="cancel", compact=True)
         for name, label in self._choices.items():
             yield Button(label, id=name, variant="warning", compact=True)
 
     def answer(self, button: str) -> None:
-        """Go ahead."""
+        """Return the answer."""
         self.dismiss(button)

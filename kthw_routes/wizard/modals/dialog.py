@@ -1,4 +1,4 @@
-"""The common shape of what is shown over a step: a title, a body, buttons in a row; Escape gives no answer."""
+"""The common shape of all dialogs: a title, a body, buttons in a row; Escape gives no answer."""
 
 from typing import ClassVar, Generic, TypeVar
 
@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from kthw_routes.wizard.themes import content
+from kthw_routes.wizard.themes import style_content
 from kthw_routes.words import Tone, Words
 
 T = TypeVar("T")
@@ -47,9 +47,9 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         self._body = VerticalScroll(id="dialog-body", can_focus=False)
 
     def compose(self) -> ComposeResult:
-        """Title, body, buttons."""
+        """Yield title, body and buttons."""
         with Vertical(id="dialog"):
-            yield Static(content(Words(self.heading, Tone.NEW)), id="dialog-title")
+            yield Static(style_content(Words(self.heading, Tone.NEW)), id="dialog-title")
             with self._body:
                 yield from self.compose_body()
             with Horizontal(id="dialog-buttons"):
@@ -59,11 +59,11 @@ class Dialog(ModalScreen[T | None], Generic[T]):
                 yield from buttons
 
     def compose_body(self) -> ComposeResult:
-        """What is asked."""
+        """Yield the body."""
         yield from ()
 
     def compose_buttons(self) -> ComposeResult:
-        """The answers; `cancel` is the one that Escape gives too."""
+        """Yield the answers; Escape gives `cancel` too."""
         yield Button("Close", id="cancel", compact=True)
 
     def action_scroll_body(self, by: int) -> None:
@@ -71,11 +71,11 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         self._body.scroll_relative(y=by, animate=False)
 
     def action_cancel(self) -> None:
-        """No answer."""
+        """Close without an answer."""
         self.dismiss(None)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Cancel, or whatever the dialog makes of the button."""
+        """Cancel, or answer with the button."""
         event.stop()
         if event.button.id == "cancel":
             self.action_cancel()
@@ -83,4 +83,4 @@ class Dialog(ModalScreen[T | None], Generic[T]):
             self.answer(event.button.id or "")
 
     def answer(self, button: str) -> None:
-        """A button other than Cancel was pressed."""
+        """React to a button other than Cancel."""

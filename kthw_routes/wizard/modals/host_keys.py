@@ -1,4 +1,4 @@
-"""Asks once, for all hosts, whether keys that were never seen before may be trusted."""
+"""Asks once, for all hosts, whether to trust new host keys."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from textual.widgets import Button, Static
 
 from kthw_routes.ssh.session import NewHostKey
 from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.themes import content
+from kthw_routes.wizard.themes import style_content
 from kthw_routes.words import Tone, Words
 
 
 class AskHostKeys(Dialog[str]):
-    """Gives an answer where the keys may be trusted; None where not."""
+    """Gives an answer if the keys are trusted; None if not."""
 
-    heading = "Host keys never seen before"
+    heading = "New host keys"
 
     def __init__(self, keys: Sequence[NewHostKey]) -> None:
         super().__init__()
@@ -22,10 +22,11 @@ class AskHostKeys(Dialog[str]):
         self._trust = Button("Trust them", id="trust", variant="primary", compact=True)
 
     def compose_body(self) -> ComposeResult:
-        """The keys, and how to compare them."""
+        """Yield the keys, and how to compare them."""
         yield Static(
-            "Trust these from now on? To be sure that nobody stands in between, compare them with what this says on "
-            "each node's own console:\n  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+            "This program has not seen these keys before. Trust them from now on? To rule out that somebody intercepts "
+            "the connection, compare them with the output of this command on each node's console:\n"
+            "  ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
             markup=False,
         )
         width = max(len(k.node) for k in self._keys)
@@ -33,17 +34,17 @@ class AskHostKeys(Dialog[str]):
         for key in self._keys:
             where = "" if key.node in key.host else f"\n  at {key.host}"
             kind = key.type.removeprefix("ssh-")
-            yield Static(content(f"{key.node:<{width}}  ", Words(f"{kind} {key.fingerprint}", Tone.NEW), where))
+            yield Static(style_content(f"{key.node:<{width}}  ", Words(f"{kind} {key.fingerprint}", Tone.NEW), where))
 
     def compose_buttons(self) -> ComposeResult:
-        """Without trust, these hosts are skipped."""
+        """Yield both answers; without trust, these hosts are skipped."""
         yield Button("Skip these hosts", id="cancel", compact=True)
         yield self._trust
 
     def on_mount(self) -> None:
-        """The usual answer is one key away."""
+        """Focus the usual answer."""
         self._trust.focus()
 
     def answer(self, button: str) -> None:
-        """They are trusted."""
+        """Return that they are trusted."""
         self.dismiss(button)

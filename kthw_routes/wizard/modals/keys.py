@@ -1,21 +1,21 @@
-"""The keys, listed."""
+"""The list of keys."""
 
 from textual.app import ComposeResult
 from textual.widgets import Static
 
 from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.themes import content
+from kthw_routes.wizard.themes import style_content
 from kthw_routes.words import Tone, Words
 
 Keys = tuple[tuple[str, str], ...]
 
 EVERYWHERE: Keys = (
-    ("^n", "Next: go on"),
+    ("^n", "Next: go to the next step"),
     ("^b", "Back: nothing is lost"),
     ("F1", "Why: what this step is for"),
-    ("F2", "Commands: what one would type by hand"),
+    ("F2", "Commands: what you would type by hand"),
     ("F3", "this list"),
-    ("^p", "palette: every action by its name, themes too"),
+    ("^p", "palette: every action by its name, and themes"),
     ("^q", "quit: always safe"),
     ("Tab  Shift+Tab", "to the next field or button"),
     ("arrows  Page keys", "move and scroll"),
@@ -25,7 +25,7 @@ EVERYWHERE: Keys = (
 
 
 class ShowKeys(Dialog[None]):
-    """The keys of this step and those of all."""
+    """The keys of this step, and those of all steps."""
 
     heading = "Keys"
 
@@ -35,9 +35,9 @@ class ShowKeys(Dialog[None]):
         self._keys = keys
 
     def compose_body(self) -> ComposeResult:
-        """Two columns."""
+        """Yield two columns."""
         groups = ((self._step, self._keys), ("Everywhere", EVERYWHERE)) if self._keys else (("Everywhere", EVERYWHERE),)
         for title, keys in groups:
-            yield Static(content(Words(title, Tone.QUIET)), classes="key-title")
+            yield Static(style_content(Words(title, Tone.QUIET)), classes="key-title")
             for key, words in keys:
-                yield Static(content(Words(f"  {key:<19}", Tone.NEW), words))
+                yield Static(style_content(Words(f"  {key:<19}", Tone.NEW), words))

@@ -1,4 +1,4 @@
-"""Asks for a passphrase or password; what is typed is masked and kept in memory only."""
+"""Asks for a passphrase or password, which is masked and kept in memory only."""
 
 from textual.app import ComposeResult
 from textual.widgets import Button, Input, Static
@@ -16,24 +16,24 @@ class AskSecret(Dialog[str]):
         self._secret = Input(password=True, id="secret", compact=True)
 
     def compose_body(self) -> ComposeResult:
-        """The question and a masked field."""
+        """Yield the question and a masked field."""
         yield Static(self._words, markup=False)
         yield self._secret
-        yield Static("It is kept in memory only, and never written anywhere.", classes="hint")
+        yield Static("It stays in memory and is never written anywhere.", classes="hint")
 
     def compose_buttons(self) -> ComposeResult:
-        """Without an answer, the hosts that need it are skipped."""
+        """Yield OK and Skip; without an answer, the hosts that need it are skipped."""
         yield Button("Skip", id="cancel", compact=True)
         yield Button("OK", id="ok", variant="primary", compact=True)
 
     def on_mount(self) -> None:
-        """Type at once."""
+        """Focus the field."""
         self._secret.focus()
 
     def on_input_submitted(self) -> None:
-        """Enter answers."""
+        """Answer on Enter."""
         self.answer("ok")
 
     def answer(self, _button: str) -> None:
-        """An empty answer is none."""
+        """Return what was typed; an empty answer is none."""
         self.dismiss(self._secret.value or None)

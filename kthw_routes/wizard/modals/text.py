@@ -1,4 +1,4 @@
-"""A text to read, select and copy: what one would type by hand for a step, or a file that would be written."""
+"""A text to read, select and copy: the commands to type by hand, or a file to be written."""
 
 from collections.abc import Iterable
 
@@ -24,20 +24,20 @@ class WholeText(Dialog[None]):
         self.area = TextArea(text, read_only=True, soft_wrap=False, compact=True, show_cursor=False)
 
     def compose_body(self) -> ComposeResult:
-        """The text."""
+        """Yield the text."""
         yield self.area
 
     def compose_buttons(self) -> ComposeResult:
-        """Nothing but to close it."""
+        """Yield Close."""
         yield Button("Close", id="cancel", variant="primary", compact=True)
 
     def on_mount(self) -> None:
-        """Read and scroll at once."""
+        """Focus the text."""
         self.area.focus()
 
 
 class ShowCommands(WholeText):
-    """Commands; selecting copies with ctrl+c, a button copies all."""
+    """Commands; ctrl+c copies a selection, a button copies all."""
 
     DEFAULT_CSS = """
     ShowCommands {
@@ -48,19 +48,19 @@ class ShowCommands(WholeText):
 
     def __init__(self, step: str, lines: Iterable[str]) -> None:
         super().__init__(f"By hand: {step}", "\n".join(lines).strip("\n"))
-        self._copied = Static("Mark with the mouse and ^c, or copy all.", id="copied")
+        self._copied = Static("Select with the mouse and press ^c, or copy all.", id="copied")
 
     def compose_body(self) -> ComposeResult:
-        """The commands."""
+        """Yield the commands."""
         yield from super().compose_body()
         yield self._copied
 
     def compose_buttons(self) -> ComposeResult:
-        """Copy and close."""
+        """Yield Copy all and Close."""
         yield Button("Copy all", id="copy", compact=True)
         yield from super().compose_buttons()
 
     def answer(self, _button: str) -> None:
-        """Copy. The terminal gives no answer, so the words are careful."""
+        """Copy everything. The terminal does not confirm, so the words are careful."""
         self.app.copy_to_clipboard(self.area.text)
-        self._copied.update("Sent to the terminal's clipboard. Nothing there? Mark with Shift and mouse.")
+        self._copied.update("Sent to the terminal's clipboard. Nothing there? Select with Shift and the mouse.")

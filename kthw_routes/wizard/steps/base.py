@@ -1,7 +1,7 @@
-"""What every step's screen has in common: the frame, going on and back, work beside it. A step knows no neighbours."""
+"""What all steps share: the frame, Next and Back, work in a thread. A step does not know its neighbours."""
 
-from collections.abc import Callable, Iterable
-from typing import ClassVar, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -13,57 +13,23 @@ from textual.widgets import Button, Footer
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event
-from kthw_routes.wizard.background import Job, Jobs
+from kthw_routes.findings.model import Finding, stops
+from kthw_routes.wizard.background import Job
 from kthw_routes.wizard.controller import Controller
-from kthw_routes.wizard.lessons import lesson
+from kthw_routes.wizard.last_run import LastRun
+from kthw_routes.wizard.lessons import read_lesson
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.prompts import WizardAsker
+from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import ButtonRow, Header, Status, StepRail, WhyPanel, relabel
 from kthw_routes.wizard.widgets.paragraph import Paragraph
-from kthw_routes.words import Tone, Words
+from kthw_routes.words import Tone, Words, count
 
 T = TypeVar("T")
 
 
-class Wizard(Protocol):
-    """What a step knows of the application."""
-
-    @property
-    def controller(self) -> Controller:
-        """What was chosen and what came of it."""
-
-    @property
-    def jobs(self) -> Jobs:
-        """Work beside the interface."""
-
-    @property
-    def asker(self) -> WizardAsker:
-        """Puts the questions of that work to the person."""
-
-    @property
-    def is_why_open(self) -> bool:
-        """Whether *Why?* is shown."""
-
-    @property
-    def is_quitting(self) -> bool:
-        """Whether the person wants to leave."""
-
-    def go(self, by: int) -> None:
-        """Go on (1) or back (-1)."""
-
-    def redraw(self) -> None:
-        """Have the step drawn again soon."""
-
-    def leave(self) -> None:
-        """End what is under way and go."""
-
-    def run_ended(self) -> None:
-        """The run has said how its hosts ended."""
-
-
 class StepScreen(Screen[None]):
-    """One step. All that it shows comes from the `Controller`, by `draw`; what is typed goes there by `commit`."""
+    """One step. `draw` shows what the `Controller` knows; `commit` hands over what was typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+n", "next", "Next"),
@@ -74,12 +40,12 @@ class StepScreen(Screen[None]):
         Binding("escape", "app.close_why", "Close", show=False),
     ]
     title_word: ClassVar[str]
-    """In the rail."""
+    """The name in the rail."""
     purpose: ClassVar[str]
-    """One sentence that says what the screen is for."""
+    """One sentence on what the screen is for."""
     lesson_name: ClassVar[str]
     keys: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """Keys of this step's own, for the help."""
+    """The keys of this step only, for the help."""
     first_focus: Widget | None = None
     """What has the focus at first."""
 
@@ -98,57 +64,63 @@ class StepScreen(Screen[None]):
         self.busy = ""
         """What is under way, in words; empty while nothing is."""
         self.error: KthwRoutesError | None = None
-        """What went wrong last, shown at its place."""
+        """What went wrong last."""
 
     # --- for each step ---
 
     def compose_body(self) -> ComposeResult:
-        """The step's own widgets."""
+        """Yield the step's own widgets."""
         yield from ()
 
+    @property
     def extra_buttons(self) -> Iterable[Button]:
-        """Buttons of this step's own, beside Quit."""
+        """The step's own buttons, next to Quit."""
         return ()
 
     async def draw(self) -> None:
-        """Show what the journey knows. Called whenever something changed; cheap where nothing did."""
+        """Show what the controller knows. Called after every change; cheap where nothing changed."""
 
-    def entered(self) -> None:
-        """The person came to this step."""
+    def enter(self) -> None:
+        """React to the person coming to this step."""
 
-    def heard(self, event: Event) -> None:
-        """Something happened on a host or at the API."""
+    def handle_event(self, event: Event) -> None:
+        """React to an event on a host or at the API."""
 
-    def purpose_words(self) -> str:
+    @property
+    def purpose_text(self) -> str:
         """What the screen is for, now."""
         return self.purpose
 
-    def refusal(self) -> str:
-        """Why *Next* does not go on; empty where it does."""
-        return ""
+    @property
+    def refusal(self) -> str | None:
+        """What stops *Next*: `Cannot continue: …` or `To continue: …`; None where nothing does."""
+        return None
 
-    def back_refusal(self) -> str:
-        """Why *Back* does not; empty where it does."""
-        return ""
+    @property
+    def back_refusal(self) -> str | None:
+        """What stops *Back*; None where nothing does."""
+        return None
 
+    @property
     def next_label(self) -> str:
-        """What *Next* is called here."""
+        """The label of *Next* here."""
         return "Next"
 
     def commit(self) -> bool:
-        """Take over what was typed. Returns whether to go on now (or the step goes on by itself later)."""
+        """Take over what was typed. Returns whether to go on now; else the step does so later."""
         return True
 
-    def by_hand(self) -> Iterable[str]:
-        """What one would type."""
+    def list_commands(self) -> Iterable[str]:
+        """Return the commands to type by hand."""
         return ()
 
+    @property
     def status(self) -> Words | str:
-        """What stands above the buttons while nothing refuses."""
+        """The line above the buttons while nothing stops *Next*."""
         return ""
 
     def palette(self) -> Iterable[SystemCommand]:
-        """Actions of this step's own, for the palette."""
+        """Yield the step's own actions, for the palette."""
         return ()
 
     @property
@@ -158,11 +130,11 @@ class StepScreen(Screen[None]):
 
     @property
     def is_changing_hosts(self) -> bool:
-        """Whether a run is under way, whose hosts have to be heard before the end."""
+        """Whether a run is under way, so that quitting waits for what its hosts report."""
         return False
 
     def quit_question(self) -> Confirm | None:
-        """What to ask a person who wants to quit; None where nothing would be lost."""
+        """Return what to ask before quitting; None where nothing would be lost."""
         return None
 
     # --- the frame ---
@@ -172,8 +144,13 @@ class StepScreen(Screen[None]):
         """What was chosen and what came of it."""
         return self.wizard.controller
 
+    @property
+    def last_run(self) -> LastRun:
+        """What came of the last run."""
+        return self.wizard.controller.last_run
+
     def compose(self) -> ComposeResult:
-        """The frame around the step's own widgets."""
+        """Yield the frame around the step's own widgets."""
         yield self._header
         yield self._rail
         with Horizontal(id="middle"):
@@ -181,38 +158,38 @@ class StepScreen(Screen[None]):
                 yield self._purpose
                 with self.body:
                     yield from self.compose_body()
-            yield WhyPanel(lesson(self.lesson_name))
+            yield WhyPanel(read_lesson(self.lesson_name))
         yield self._status
         with self._buttons:
-            yield from self._buttons.around(self.extra_buttons())
+            yield from self._buttons.compose_around(self.extra_buttons)
         yield Footer(show_command_palette=False)
 
     def on_screen_resume(self) -> None:
-        """Entered, or come back to from a dialog."""
+        """Redraw when entered, and after a dialog."""
         self.redraw()
 
     def redraw(self) -> None:
-        """Have everything drawn again soon."""
+        """Draw everything again soon."""
         self.wizard.redraw()
 
     async def draw_all(self) -> None:
-        """The frame and the step."""
+        """Draw the frame and the step."""
         await self.draw()
         self._header.show(self.controller.place)
-        self._purpose.show(self.purpose_words())
-        refusal = self.refusal()
+        self._purpose.show(self.purpose_text)
+        refusal = self.refusal
         go_on, back, cancel = self._buttons.next, self._buttons.back, self._buttons.cancel
-        relabel(go_on, self.next_label())
+        relabel(go_on, self.next_label)
         go_on.disabled = bool(refusal or self.busy)
-        back.disabled = bool(self.back_refusal())
+        back.disabled = bool(self.back_refusal)
         back.display = self._here > 0
         cancel.display = bool(self.busy) and self.can_cancel
         if self.busy:
             self._status.show(Words(f"… {self.busy}", Tone.NEW))
         elif refusal:
-            self._status.show(Words(f"Next waits: {refusal}", Tone.WARNING))
+            self._status.show(Words(refusal, Tone.WARNING))
         else:
-            self._status.show(self.status())
+            self._status.show(self.status)
         self.set_class(self.wizard.is_why_open, "-why")
         shut = (go_on.disabled, back.disabled)
         if shut != self._shut:
@@ -220,14 +197,14 @@ class StepScreen(Screen[None]):
             self.refresh_bindings()
 
     can_cancel: ClassVar[bool] = True
-    """Whether work under way here is ended by *Cancel*."""
+    """Whether *Cancel* ends the work of this step."""
 
-    # --- work beside the interface ---
+    # --- work in a thread ---
 
-    def work(self, words: str, work: Callable[[], T], done: Callable[[T], None]) -> None:
-        """Do something that blocks, saying so in words at once; errors are shown at their place."""
+    def start_work(self, words: str, work: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Run blocking work in a thread. `words` are shown meanwhile; an error is put in `error`."""
         self.error, self.busy = None, words
-        run = self.controller.begin()
+        run = self.controller.work.begin()
         self.wizard.asker.welcome()
 
         def finished(value: T) -> None:
@@ -244,48 +221,48 @@ class StepScreen(Screen[None]):
         self.redraw()
 
     def failed(self, error: KthwRoutesError) -> None:
-        """The work ended in an error; it is in `error`."""
+        """React to an error of the work; it is in `error`."""
 
     def cancel_work(self) -> None:
-        """End what is under way."""
+        """Stop the work under way."""
         if self.busy:
             self.busy = "stopping"
-            self.controller.stop(now=True)
+            self.controller.work.stop(now=True)
             self.wizard.asker.withdraw()
             self.redraw()
 
     def abandon_work(self) -> None:
-        """End what is under way, and never hear of it again."""
+        """Stop the work under way and drop its result."""
         if self.job is not None:
             self.cancel_work()
             self.job.abandoned = True
             self.job, self.busy = None, ""
 
-    # --- going on and back ---
+    # --- next and back ---
 
     def action_next(self) -> None:
-        """Go on, if nothing refuses."""
-        if self.busy or self.refusal():
+        """Go on, if nothing stops it."""
+        if self.busy or self.refusal:
             self.app.bell()
             return
         if self.commit():
             self.wizard.go(1)
 
     def action_back(self) -> None:
-        """Go back, if nothing refuses."""
-        if self._here == 0 or self.back_refusal():
+        """Go back, if nothing stops it."""
+        if self._here == 0 or self.back_refusal:
             self.app.bell()
             return
         self.abandon_work()
         self.wizard.go(-1)
 
     def check_action(self, action: str, _parameters: tuple[object, ...]) -> bool | None:
-        """Grey out in the footer what would refuse."""
+        """Grey out what cannot be done, in the footer."""
         if not self.is_mounted:
             return True
-        if action == "next" and (self.busy or self.refusal()):
+        if action == "next" and (self.busy or self.refusal):
             return None
-        if action == "back" and (self._here == 0 or self.back_refusal()):
+        if action == "back" and (self._here == 0 or self.back_refusal):
             return None
         return True
 
@@ -295,5 +272,19 @@ class StepScreen(Screen[None]):
 
     @on(FindingView.Acknowledged)
     def _acknowledged(self, event: FindingView.Acknowledged) -> None:
-        self.controller.acknowledge(event.finding, event.known)
+        self.controller.choices.acknowledge(event.finding, event.known)
         self.redraw()
+
+
+def refuse_stops(findings: Iterable[Finding]) -> str | None:
+    """Return what stops *Next*: the first *stop* among the findings, and how many more there are."""
+    found = stops(findings)
+    if not found:
+        return None
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"Cannot continue: {found[0].sentence}{more}"
+
+
+def refuse_unticked(findings: Sequence[object], how: str = "tick “I know” at") -> str | None:
+    """Return what stops *Next*: warnings without a tick. `how`: what to do with each."""
+    return f"To continue: {how} {count(len(findings), 'warning')} above." if findings else None

@@ -1,4 +1,4 @@
-"""Step 3: one read-only visit to each host."""
+"""Step 3: each host is read, nothing is changed."""
 
 import re
 from collections.abc import Iterable
@@ -14,11 +14,12 @@ from kthw_routes.cluster import Node
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, EventKind, HostState, Phase
 from kthw_routes.facts import HostFacts, Privilege
-from kthw_routes.findings.model import Finding, stops
+from kthw_routes.findings.model import Finding
 from kthw_routes.ssh.errors import HostKeyChanged
-from kthw_routes.wizard.controller import Looked
+from kthw_routes.wizard.controller import InspectionResult
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.steps.base import StepScreen, Wizard
+from kthw_routes.wizard.steps.base import StepScreen, refuse_stops, refuse_unticked
+from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import manual_commands
 from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.findings import FindingList
@@ -43,54 +44,55 @@ GLYPHS = {
     HostState.SKIPPED: "✗",
     HostState.NOT_STARTED: "–",
 }
-"""One character per state; the word always stands beside it. Others are under way: `▸`."""
+"""One character per state, next to its word. Other states are under way: `▸`."""
 
 
 class ChecksStep(StepScreen):
-    """A row per host, live; then what there is to say."""
+    """A row per host, live; then the findings."""
 
     title_word = "Checks"
-    purpose = "Each host is visited once, to read. Nothing is changed there."
+    purpose = "Each host is read over SSH. Nothing is changed."
     lesson_name = "checks"
     keys = (
-        ("r", "look again at all hosts"),
+        ("r", "read all hosts again"),
         ("Up  Down", "details of another host"),
-        ("k", "a host's key has changed: say that it was rebuilt"),
+        ("k", "trust a rebuilt host's new key (asks first)"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "look", "Look again", show=False),
+        Binding("r", "read", "Read again", show=False),
         Binding("k", "rebuilt", "It was rebuilt", show=False),
     ]
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
-        columns = ("host", "state", "as", "pod CIDR", "rests on", "forwards", "pods")
+        columns = ("host", "state", "access", "pod CIDR", "read from", "forwarding", "pods")
         self._table = self.first_focus = KeyedTable(*columns, id="hosts")
         self._detail = Paragraph(id="detail")
         self._error_box = ErrorBox(id="error")
         self._finding_list = FindingList(tickable=True, id="findings")
-        self._look = Button("Look again", id="look", compact=True, action="screen.look")
+        self._read = Button("Read again", id="read", compact=True, action="screen.read")
         self._states: dict[str, Words] = {}
 
     def compose_body(self) -> ComposeResult:
-        """The table with its detail lines, then the findings."""
+        """Yield the table with its detail lines, then the findings."""
         with VerticalScroll(can_focus=False):
             yield self._table
             yield self._detail
             yield self._error_box
             yield self._finding_list
 
+    @property
     def extra_buttons(self) -> Iterable[Button]:
-        """Look again."""
-        return (self._look,)
+        """Read again."""
+        return (self._read,)
 
-    def entered(self) -> None:
-        """Look by itself where nothing was read, or the nodes were changed since."""
+    def enter(self) -> None:
+        """Read the hosts where nothing was read yet, or the nodes were changed since."""
         if self.controller.is_stale and not self.busy:
-            self.action_look()
+            self.action_read()
 
-    def action_look(self) -> None:
-        """Visit all hosts (again)."""
+    def action_read(self) -> None:
+        """Read all hosts (again)."""
         if self.busy:
             return
         cluster = self.controller.cluster
@@ -98,16 +100,16 @@ class ChecksStep(StepScreen):
         self._states = {n.name: waiting for n in cluster.visited}
         self.controller.commands.pop(Phase.CHECKS, None)
 
-        def done(looked: Looked) -> None:
-            if self.controller.is_stopping:
-                self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.", "Look again.")
+        def done(result: InspectionResult) -> None:
+            if self.controller.work.is_stopping:
+                self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.", "Press Read again.")
             else:
-                self.controller.take_inspection(looked)
+                self.controller.take_inspection(result)
 
-        self.work(f"looking at {count(len(cluster.visited), 'host')}", self.controller.inspect, done)
+        self.start_work(f"reading {count(len(cluster.visited), 'host')}", self.controller.inspect, done)
 
     def action_rebuilt(self) -> None:
-        """Take the changed key of the host under the cursor for a new one, if the person says that it was rebuilt."""
+        """Trust the changed key of the host under the cursor, if the person confirms that it was rebuilt."""
         name, trouble = self._changed_key
         if trouble is None or name is None or self.busy:
             return
@@ -115,32 +117,32 @@ class ChecksStep(StepScreen):
         def sure(answer: str | None) -> None:
             if answer:
                 self.controller.workflow.was_rebuilt(name)
-                self.action_look()
+                self.action_read()
 
         words = (
-            f"Known:      {trouble.old}\nPresented:  {trouble.new}\n\nOnly if you built {name} anew yourself since: "
-            "else something between you and it may answer in its place. Compare with the node's own console."
+            f"Known:      {trouble.old}\nPresented:  {trouble.new}\n\nTrust the new key only if you rebuilt {name}. "
+            "Otherwise somebody may be answering in its place: compare it with the key on the node's console."
         )
         self.app.push_screen(Confirm(f"Was {name} rebuilt?", words, "No", rebuilt="It was rebuilt"), sure)
 
     @property
     def _changed_key(self) -> tuple[str | None, HostKeyChanged | None]:
-        """The host under the cursor, and the trouble with its key, if it has that."""
+        """The host under the cursor, and the error about its key, if there is one."""
         name, inspection = self._table.key, self._inspection
         trouble = inspection.troubles.get(name) if inspection and name else None
         return name, trouble if isinstance(trouble, HostKeyChanged) else None
 
-    def heard(self, event: Event) -> None:
-        """Where a host stands."""
+    def handle_event(self, event: Event) -> None:
+        """Note the state of a host."""
         if event.step is Phase.CHECKS and event.kind is EventKind.STATE and event.host and event.state:
             glyph = GLYPHS.get(event.state, "▸")
             self._states[event.host] = Words(f"{glyph} {event.state}", state_tone(event.state))
 
     async def draw(self) -> None:
-        """From what was read so far."""
+        """Draw what was read so far."""
         if self.controller.found is None:
             return
-        self._look.disabled = bool(self.busy)
+        self._read.disabled = bool(self.busy)
         self._table.show((n.name, self._cells(n)) for n in self._hosts)
         self._draw_detail()
         self._error_box.show_error(self.error)
@@ -157,7 +159,7 @@ class ChecksStep(StepScreen):
 
     @property
     def _findings(self) -> tuple[Finding, ...]:
-        """What is new since the nodes were confirmed."""
+        """The findings that *Nodes* did not show."""
         inspection = self._inspection
         if inspection is None:
             return ()
@@ -178,7 +180,7 @@ class ChecksStep(StepScreen):
             name,
             state,
             _ACCESS[facts.privilege],
-            str(node.pod_cidr or "not known"),
+            str(node.pod_cidr or "unknown"),
             CIDR_SOURCE_LABELS[node.pod_cidr_source],
             forwarding,
             _pods(facts),
@@ -190,7 +192,7 @@ class ChecksStep(StepScreen):
         if name is not None and inspection is not None:
             facts, trouble = inspection.facts.get(name), inspection.troubles.get(name)
             if trouble is not None:
-                rebuilt = "k it was rebuilt: take its new key\n" if isinstance(trouble, HostKeyChanged) else ""
+                rebuilt = "Was it rebuilt? k trusts its new key.\n" if isinstance(trouble, HostKeyChanged) else ""
                 text = (Words(f"✗ {trouble.sentence}\n", Tone.BAD), Words(rebuilt, Tone.NEW), dim(trouble.hint))
             elif facts is not None:
                 text = (dim(_detail(facts)),)
@@ -201,41 +203,40 @@ class ChecksStep(StepScreen):
         if self.controller.found is not None:
             self._draw_detail()
 
-    def refusal(self) -> str:
-        """Nothing was read, a stop, or a new warning that nobody ticked."""
+    @property
+    def refusal(self) -> str | None:
+        """Why it cannot go on: nothing was read, a stop, or a warning without a tick."""
         inspection = self._inspection
         if inspection is None:
-            return "the hosts were not looked at yet. Look again reads them."
-        found = stops(self.controller.host_findings)
-        if found:
-            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-            return f"{found[0].sentence}{more}"
+            return "To continue: read the hosts; r does."
+        if stopped := refuse_stops(self.controller.host_findings):
+            return stopped
         if not inspection.facts:
-            return "no host could be read. r looks again."
-        unknown = self.controller.unacknowledged(self._findings)
-        return f"tick “I know” at {count(len(unknown), 'warning')} above." if unknown else ""
+            return "Cannot continue: no host could be read. r tries again."
+        return refuse_unticked(self.controller.choices.unacknowledged(self._findings))
 
+    @property
     def status(self) -> Words | str:
-        """What was read."""
+        """How many hosts were read."""
         inspection = self._inspection
         if inspection is None:
             return ""
         skipped = len(inspection.troubles)
         words = f"{count(len(inspection.facts), 'host')} read"
-        return Words(f"{words}, {skipped} skipped: the others go on without.", Tone.WARNING) if skipped else ""
+        return Words(f"{words}, {skipped} skipped. Next goes on without.", Tone.WARNING) if skipped else ""
 
-    def by_hand(self) -> Iterable[str]:
-        """What was run."""
-        controller, title = self.controller, "What is read on each host; nothing is changed"
+    def list_commands(self) -> Iterable[str]:
+        """Return what was run."""
+        controller, title = self.controller, "What is read on each host (nothing is changed)"
         commands = controller.commands.get(Phase.CHECKS, {})
         return manual_commands.ran(title, commands, controller.cluster, controller.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
-        """Look again."""
+        """Yield what can be done with the hosts."""
         if not self.busy:
-            yield SystemCommand("Look again", "Read all hosts again", self.action_look)
+            yield SystemCommand("Read again", "Read all hosts again", self.action_read)
             yield SystemCommand(
-                "It was rebuilt", "Take the host's changed key for a new one; asks", self.action_rebuilt
+                "It was rebuilt", "Trust the changed key of the host under the cursor (asks first)", self.action_rebuilt
             )
 
 
@@ -250,7 +251,8 @@ def _detail(facts: HostFacts) -> str:
     version = re.search(r"iproute2-[\w.]+", facts.iproute2)
     how = "root" if facts.privilege is Privilege.ROOT else f"{facts.user}, {facts.privilege}"
     new = ", new" if key.is_new else ""
+    program = version[0] if version else facts.iproute2
     return (
-        f"{facts.node} calls itself {facts.hostname or '?'}; as {how}; {version[0] if version else facts.iproute2}\n"
+        f"{facts.node}: hostname {facts.hostname or '?'}, logged in as {how}, {program}\n"
         f"host key {key.fingerprint} ({key.type.removeprefix('ssh-')}{new})"
     )

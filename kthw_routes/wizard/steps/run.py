@@ -1,4 +1,4 @@
-"""Step 5: the run, started by the button of the review: hosts with their state, a live log, stop, retry."""
+"""Step 5: the run, started by the button of the review: state of each host, live log, stop, retry."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -12,10 +12,10 @@ from textual.widgets import Button
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Phase
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.steps.base import StepScreen, Wizard
+from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.checks import GLYPHS
-from kthw_routes.wizard.text import manual_commands
-from kthw_routes.wizard.text import summaries as telling
+from kthw_routes.wizard.steps.wizard import Wizard
+from kthw_routes.wizard.text import manual_commands, summaries
 from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
@@ -24,20 +24,20 @@ from kthw_routes.words import Tone, Words, count, state_tone
 from kthw_routes.workflow.results import Report
 
 _ALL = "*"
-"""The key of the row of all hosts; no node has this name, as it is no host name."""
+"""The key of the row of all hosts; not a valid hostname, so no node has it."""
 
 
 class RunStep(StepScreen):
     """Hosts on the left, the log of the chosen one on the right."""
 
     title_word = "Run"
-    purpose = "All hosts are worked on side by side; a failure stops only its own host."
+    purpose = "The hosts are changed in parallel. A failure stops only its own host."
     lesson_name = "run"
     can_cancel = False
     keys = (
         ("Up  Down", "the log of another host"),
-        ("Tab", "into the log: scroll with arrows, Page and End keys"),
-        ("s", "stop"),
+        ("Tab", "into the log; arrows, Page keys and End scroll"),
+        ("s", "stop (asks first)"),
         ("t", "retry what is not done"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,7 +60,7 @@ class RunStep(StepScreen):
         self._stopping = False
 
     def compose_body(self) -> ComposeResult:
-        """The two columns."""
+        """Yield the two columns."""
         with Horizontal(id="run"):
             with Vertical(id="run-hosts"):
                 yield self._table
@@ -70,6 +70,7 @@ class RunStep(StepScreen):
                 yield self._log
                 yield self._outcome
 
+    @property
     def extra_buttons(self) -> Iterable[Button]:
         """Stop and retry."""
         return self._stop, self._retry
@@ -81,12 +82,12 @@ class RunStep(StepScreen):
 
     @property
     def is_changing_hosts(self) -> bool:
-        """Whether hosts are worked on."""
+        """Whether hosts are being changed."""
         return bool(self.busy)
 
-    def entered(self) -> None:
-        """The button of the review was the start."""
-        if self.controller.report is None and not self.busy:
+    def enter(self) -> None:
+        """Start the run: the button of the review asked for it."""
+        if self.last_run.report is None and not self.busy:
             self._start()
 
     def _start(self) -> None:
@@ -95,28 +96,28 @@ class RunStep(StepScreen):
         self._all.clear()
         self._logs.clear()
         self._stopping = False
-        words = f"taking back run {review.undoes}" if review.undoes else "running"
-        self.work(words, lambda: self.controller.run(review), self._ended)
+        words = f"undoing run {review.undoes}" if review.undoes else "running"
+        self.start_work(words, lambda: self.controller.run(review), self._ended)
 
     def _ended(self, report: Report) -> None:
         self.controller.take_report(report)
         for name, outcome in report.outcomes.items():
             self._states[name] = (outcome.state, outcome.sentence)
         self._stopping = False
-        self.wizard.run_ended()
+        self.wizard.note_run_ended()
 
     def failed(self, error: KthwRoutesError) -> None:
-        """The run did not begin."""
+        """Note that the run did not start."""
         self._stopping = False
-        self.controller.run_refused = error
-        if self.controller.report is None:
+        self.last_run.refused = error
+        if self.last_run.report is None:
             self._states = dict.fromkeys(self._states, (HostState.NOT_STARTED, ""))
-        self.wizard.run_ended()
+        self.wizard.note_run_ended()
 
-    # --- what is seen ---
+    # --- what is shown ---
 
-    def heard(self, event: Event) -> None:
-        """A line for the logs, perhaps a state."""
+    def handle_event(self, event: Event) -> None:
+        """Add a line to the logs, and note a state."""
         if event.step is not Phase.RUN:
             return
         self._all.add(event)
@@ -127,7 +128,7 @@ class RunStep(StepScreen):
             self._states[event.host] = (event.state, event.text if event.text != event.state else "")
 
     async def draw(self) -> None:
-        """States, progress, the chosen log."""
+        """Draw states, progress and the chosen log."""
         rows: list[tuple[str, tuple[Words | str, ...]]] = [(_ALL, ("  all hosts", ""))]
         rows += [(name, self._cells(name, state)) for name, (state, _) in self._states.items()]
         self._table.show(rows)
@@ -140,11 +141,8 @@ class RunStep(StepScreen):
 
     def _cells(self, name: str, state: HostState) -> tuple[Words | str, ...]:
         width = 14 if self.size.width < 100 else 24
-        word = f"{state}"
-        return (
-            Words(f"{GLYPHS.get(state, '▸')} {cut_middle(name, width)}", state_tone(state)),
-            Words(word, state_tone(state)),
-        )
+        glyph, tone = GLYPHS.get(state, "▸"), state_tone(state)
+        return Words(f"{glyph} {cut_middle(name, width)}", tone), Words(str(state), tone)
 
     def _progress(self) -> Iterable[Words | str]:
         ended = sum(1 for state, _ in self._states.values() if state.is_final)
@@ -165,26 +163,15 @@ class RunStep(StepScreen):
         state = self._states.get(chosen)
         outcome = self._outcome
         text = state[1] if state and state[0].is_final else ""
-        report = self.controller.report
+        report = self.last_run.report
         hint = report.outcomes[chosen].hint if report and chosen in report.outcomes else ""
         outcome.display = bool(text)
-        if chosen == _ALL and report is not None and (told := self._told_of_undo(report)):
+        undo = summaries.describe_undo(report, is_lab=self.controller.is_lab) if report and chosen == _ALL else []
+        if undo:
             outcome.display = True
-            outcome.show(*told)
+            outcome.show(*undo)
         elif state and text:
             outcome.show(Words(text, state_tone(state[0])), dim(f" {hint}"))
-
-    def _told_of_undo(self, report: Report) -> list[Words | str]:
-        """What was taken back, what was left, and how to have it again."""
-        if not report.review.undoes:
-            return []
-        left = telling.left_alone(report.review)
-        parts: list[Words | str] = [Words(telling.undone(report), Tone.GOOD)]
-        parts += [Words("\nLeft as it is:", Tone.WARNING)] if left else []
-        parts += [f"\n  {line}" for line in left]
-        if report.folder is not None and not self.controller.is_lab:
-            parts.append(dim(f"\nTo take this back in turn: kthw-routes undo {report.folder.name}"))
-        return parts
 
     @on(KeyedTable.RowHighlighted, "#hosts")
     def _moved(self) -> None:
@@ -193,12 +180,12 @@ class RunStep(StepScreen):
     # --- stop, retry ---
 
     def action_stop(self) -> None:
-        """Stop: asked once; pressed again, hosts that have begun are ended too."""
+        """Ask once, then stop; pressed again, end the hosts that have started too."""
         if not self.busy:
             return
         if self._stopping:
-            self.busy = "ending the hosts that have begun"
-            self.controller.stop(now=True)
+            self.busy = "ending the hosts that have started"
+            self.controller.work.stop(now=True)
             self.redraw()
             return
 
@@ -206,101 +193,102 @@ class RunStep(StepScreen):
             if answer and self.busy:
                 self._stopping = True
                 now = answer == "now"
-                self.busy = "ending now" if now else "stopping: hosts that have begun are finished; Stop ends them now"
-                self.controller.stop(now=now)
+                finishing = "stopping: hosts that have started are finishing. Stop again ends them now"
+                self.busy = "ending now" if now else finishing
+                self.controller.work.stop(now=now)
                 self.redraw()
 
         words = (
-            "Stop: hosts that have begun are finished and read back, no other host is begun. Retry goes on later.\n\n"
-            "End now: hosts that have begun are cut off; what was sent there is read again on Retry."
+            "Stop: hosts that have started finish and are read back; no other host starts. Retry continues later.\n\n"
+            "End now: hosts that have started are cut off. Retry reads them again first."
         )
         self.app.push_screen(Confirm("Stop the run?", words, "Keep running", stop="Stop", now="End now"), answered)
 
     @property
     def _can_retry(self) -> bool:
-        report = self.controller.report
+        report = self.last_run.report
         return bool(report.unfinished) if report is not None else self.error is not None
 
     def action_retry(self) -> None:
         """Run what is not done, and only that."""
         if self.busy or not self._can_retry:
             return
-        report = self.controller.report
+        report = self.last_run.report
         if report is None:
             self._start()
             return
         for name in report.unfinished:
             self._states[name] = (HostState.WAITING, "")
-        self.work("running what is not done", lambda: self.controller.retry(report), self._ended)
+        self.start_work("running what is not done", lambda: self.controller.retry(report), self._ended)
 
     def quit_question(self) -> Confirm | None:
-        """What is done and what is not, for those who want to quit now."""
+        """Ask before the run is ended, with what is done and what is not."""
         if not self.busy:
             return None
         done = [n for n, (s, _) in self._states.items() if s in (HostState.DONE, HostState.NOTHING_TO_DO)]
         begun = [n for n, (s, _) in self._states.items() if not s.is_final and s is not HostState.WAITING]
         rest = [n for n, (s, _) in self._states.items() if s is HostState.WAITING]
         failed = [n for n, (s, _) in self._states.items() if s.is_final and n not in done]
-        parts = [
-            ("Done", done),
-            ("Begun, ended where they are", begun),
-            ("Not started, nothing changed there", rest),
-            ("Not done", failed),
-        ]
+        parts = (("Done", done), ("Started, cut off", begun), ("Not started, unchanged", rest), ("Not done", failed))
         lines = [f"{title}: {', '.join(names)}." for title, names in parts if names]
-        words = "\n".join([*lines, "", "The transcript says what takes each change back."])
+        words = "\n".join([*lines, "", "The transcript lists the undo command of each change."])
         return Confirm("Quit in the middle of the run?", words, "Keep running", quit="End it and quit")
 
     # --- going on ---
 
-    def refusal(self) -> str:
-        """The run is under way, or never began."""
-        if self.controller.report is None:
-            return "the run did not begin. Retry tries again."
-        return ""
+    @property
+    def refusal(self) -> str | None:
+        """Why it cannot go on: the run never started."""
+        if self.last_run.report is None:
+            return "Cannot continue: the run did not start. Retry tries again."
+        return None
 
-    def back_refusal(self) -> str:
-        """The run is under way."""
-        return "the run is under way: stop it first." if self.busy else ""
+    @property
+    def back_refusal(self) -> str | None:
+        """Why it cannot go back: the run is under way."""
+        return "the run is under way: stop it first." if self.busy else None
 
+    @property
     def next_label(self) -> str:
         """What comes next; after an undo there is nothing to prove."""
-        return "Finish" if self.controller.is_undo else "Next"
+        return "Finish" if self.last_run.is_undo else "Next"
 
-    def purpose_words(self) -> str:
+    @property
+    def purpose_text(self) -> str:
         """What is run."""
-        run = self.controller.review().undoes if self.controller.is_undo else ""
-        return f"Taking back run {run}: what was changed since is left alone." if run else self.purpose
+        run = self.controller.review().undoes if self.last_run.is_undo else ""
+        return f"Undoing run {run}. Later changes stay untouched." if run else self.purpose
 
     def commit(self) -> bool:
-        """An undo is the end."""
-        if self.controller.is_undo:
+        """Quit after an undo, else go on."""
+        if self.last_run.is_undo:
             self.wizard.leave()
             return False
         return True
 
+    @property
     def status(self) -> Words | str:
         """How it ended."""
-        report = self.controller.report
+        report = self.last_run.report
         if report is None:
             return ""
         if report.unfinished:
             number = count(len(report.unfinished), "host")
             return Words(f"Not done on {number}: {', '.join(report.unfinished)}. Retry runs only these.", Tone.WARNING)
         if report.review.undoes:
-            return Words(f"Taken back: {count(report.changed, 'change')}. Back looks at the hosts again.", Tone.GOOD)
+            return Words(f"Undone: {count(report.changed, 'change')}. Back reads the hosts again.", Tone.GOOD)
         words = f"Done: {count(report.changed, 'change')} made and read back."
-        whole = " ".join((words, *telling.after_reboot(report, report.review.plan)[:1]))
+        whole = " ".join((words, *summaries.describe_reboot(report, report.review.plan)[:1]))
         return Words(whole if len(whole) < self.size.width - 1 else words, Tone.GOOD)
 
-    def by_hand(self) -> Iterable[str]:
-        """The plan's commands, and what takes them back."""
+    def list_commands(self) -> Iterable[str]:
+        """Return the plan's commands, and those that undo them."""
         controller = self.controller
-        return manual_commands.planned(controller.review(), controller.report, controller.settings_of_source)
+        return manual_commands.planned(controller.review(), controller.last_run.report, controller.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
-        """Stop or retry."""
+        """Yield stop or retry."""
         if self.busy:
-            yield SystemCommand("Stop", "Let begun hosts finish, begin no other", self.action_stop)
+            yield SystemCommand("Stop", "Let started hosts finish, start no other", self.action_stop)
         elif self._can_retry:
             yield SystemCommand("Retry", "Run what is not done", self.action_retry)

@@ -1,4 +1,4 @@
-"""Step 1: where the nodes come from, and finding them there."""
+"""Step 1: choose where the nodes come from, and find them there."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,7 +16,8 @@ from kthw_routes.sources.inventory.problems import InventoryError
 from kthw_routes.sources.linode.token import WHERE_TO_MAKE_ONE, NoToken, token_of
 from kthw_routes.wizard.sources import Found
 from kthw_routes.wizard.state import SourceChoice, SourceKind
-from kthw_routes.wizard.steps.base import StepScreen, Wizard
+from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import manual_commands
 from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.choices import PickList
@@ -25,40 +26,40 @@ from kthw_routes.wizard.widgets.path_input import PathInput
 from kthw_routes.words import Tone, Words, count
 
 _LABS = {
-    "ca-central": "inside this program; pods get through",
-    "eu-west": "the same; here the provider drops their packets",
+    "ca-central": "simulated here; pod traffic gets through",
+    "eu-west": "simulated here; the provider drops pod traffic",
 }
 _LAB_WORDS = (
-    "Three workers and three controllers as they stand before lab 11, played by this program: real HTTP and SSH, on "
-    "this machine's loopback only. No account, no root; all of it is gone at the end."
+    "Three workers and three controllers as they are before lab 11, simulated by this program with real HTTP and SSH "
+    "on this machine only. It needs no account and no root, and is deleted at the end."
 )
 _WORDS = {
-    SourceKind.ACCOUNT: "The account's Linodes are read; nothing in the account is ever changed.",
+    SourceKind.ACCOUNT: "Reads the Linodes of your account. Nothing in the account is ever changed.",
     SourceKind.INVENTORY: "",
     SourceKind.TYPED: (
-        "Machines with fixed addresses, such as on Proxmox, libvirt or bare metal. The next step starts with an empty "
-        "table, and can save it as a file for the next time."
+        "Machines with fixed addresses, for example on Proxmox, libvirt or bare metal. The next step starts with an "
+        "empty table, and can save it to a file for next time."
     ),
     SourceKind.LAB: _LAB_WORDS,
 }
 _FIT = 3
-"""Problems of a file that fit on a screen of 24 lines."""
+"""Errors of a file that fit on a screen of 24 lines."""
 _PATH_WORDS = (
     "A TOML inventory, the tutorial's machines.txt, or an Ansible inventory (INI or YAML). Tab completes the path. "
-    "No machine is contacted before all of the file is right."
+    "No machine is contacted until the whole file is valid."
 )
 
 
 class SourceStep(StepScreen):
-    """Account, inventory file, typed in, or practice lab; the token or the path, where there is none yet."""
+    """Account, inventory file, typed in, or practice lab; then the token or the path, where it is missing."""
 
     title_word = "Source"
-    purpose = "Where do the nodes come from? Nothing is asked of anybody before Next."
+    purpose = "Where do the nodes come from? Nothing is contacted before you press Next."
     lesson_name = "source"
     keys = (
         ("Up  Down", "choose the source"),
-        ("Tab", "to the field; in a path, complete it"),
-        ("Page keys", "scroll, where a file has many problems"),
+        ("Tab", "to the field; completes a path"),
+        ("Page keys", "scroll the errors of a file"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "scroll_step(-1)", "Up", show=False),
@@ -87,7 +88,7 @@ class SourceStep(StepScreen):
         self._scrolled_for: KthwRoutesError | None = None
 
     def compose_body(self) -> ComposeResult:
-        """The choice, the token or the path, what went wrong."""
+        """Yield the choice, the token or the path, the errors."""
         self._path.value = self.controller.choices.path  # not earlier: its completion asks the running application
         with self._scroll:
             yield from (self._sources, self._source_words, *self._token_field)
@@ -95,13 +96,13 @@ class SourceStep(StepScreen):
             yield from (self._error_box, self._problems, self._found_box)
 
     def _row(self, source: SourceChoice) -> tuple[str, str]:
-        """A title, and what to say beside it."""
+        """Return a title, and the words next to it."""
         if source.kind is SourceKind.LAB:
             return f"Practice lab, {source.lab_region}", _LABS[source.lab_region]
         if source.kind is SourceKind.INVENTORY:
             return "Inventory file", cut_middle(source.path, 40) if source.path else "TOML, machines.txt, Ansible"
         if source.kind is SourceKind.TYPED:
-            return "Type them in", "machines of your own; an address each is enough"
+            return "Type them in", "your own machines; an address each is enough"
         try:
             return "Linode account", f"token from {self.controller.token().origin}"
         except NoToken:
@@ -110,7 +111,7 @@ class SourceStep(StepScreen):
             return "Linode account", error.sentence
 
     async def draw(self) -> None:
-        """The fields only where they are wanted."""
+        """Draw the fields, each only where it is needed."""
         sources, source = self.controller.sources, self.controller.choices.source
         self._sources.show([self._row(row) for row in sources], sources.index(source))
         self._source_words.display = bool(_WORDS[source.kind])
@@ -125,11 +126,11 @@ class SourceStep(StepScreen):
             self._found_box.show(Words(f"✓ {self._found_words()}", Tone.GOOD))
 
     def _draw_error(self) -> None:
-        """All that is wrong with a file, with its places; else the error."""
+        """Draw all errors of a file with their places; else the one error."""
         listed = isinstance(self.error, InventoryError) and bool(self.error.problems)
         self._problems.display = listed
         if isinstance(self.error, InventoryError) and listed:
-            hint = "Page keys scroll." if len(self.error.problems) > _FIT else "Correct the file, and try again."
+            hint = "Page keys scroll." if len(self.error.problems) > _FIT else "Correct the file, then try again."
             self._error_box.show_error(InventoryError(self.error.sentence, hint))
             self._problems.show(*problem_words(self.error.problems, self.body.size.width - 6))
             if self._scrolled_for is not self.error:
@@ -143,8 +144,8 @@ class SourceStep(StepScreen):
         kind = next((f.sentence for f in findings if f.code == "inventory-kind"), "")
         number = count(len(self.controller.cluster.nodes), "node")
         if self.controller.choices.source.kind is SourceKind.TYPED:
-            return f"{number} typed in so far. Next goes on with them."
-        return f"{kind or f'{number} were found here.'} Next keeps your corrections."
+            return f"{number} typed in so far. Next goes on with these."
+        return f"{kind or f'{number} found.'} Next keeps your corrections."
 
     @property
     def _wants_token(self) -> bool:
@@ -184,18 +185,18 @@ class SourceStep(StepScreen):
         self.action_next()
 
     def action_scroll_step(self, by: int) -> None:
-        """Scroll, where there is more than fits."""
+        """Scroll what does not fit."""
         self._scroll.scroll_relative(y=by, animate=False)
 
     def action_next(self) -> None:
-        """Go on; to the field that is still empty, if that is what refuses."""
+        """Go on, or to the field that is still empty."""
         empty = next((f for f in (self._empty_field(),) if f is not None and not f.has_focus), None)
         if empty is not None and not self.busy:
             empty.focus()
         super().action_next()
 
     def _empty_field(self) -> Input | None:
-        """The field that has to be filled in first."""
+        """Return the field that has to be filled in first."""
         if self._wants_token and self.controller.lacks_token:
             field: Input = self._token
         elif self.controller.choices.source.kind is SourceKind.INVENTORY:
@@ -204,20 +205,23 @@ class SourceStep(StepScreen):
             return None
         return None if field.value.strip() else field
 
-    def heard(self, event: Event) -> None:
-        """Progress, in words."""
+    def handle_event(self, event: Event) -> None:
+        """Show progress, in words."""
         if event.step is Phase.FIND and event.kind is EventKind.NOTE and self.busy:
             self.busy = event.text
 
-    def refusal(self) -> str:
-        """A token is needed, or a file."""
+    @property
+    def refusal(self) -> str | None:
+        """Why it cannot go on: a token or a file is missing."""
         field = self._empty_field()
         if field is None:
-            return ""
-        return "an API token is needed to ask Linode." if field is self._token else "name the inventory file."
+            return None
+        what = "an API token for Linode" if field is self._token else "the path of the inventory file"
+        return f"To continue: enter {what}."
 
+    @property
     def next_label(self) -> str:
-        """After an error, the same is tried again."""
+        """What the button does; after an error, the same again."""
         return "Try again" if self.error is not None else "Next"
 
     def commit(self) -> bool:
@@ -232,7 +236,7 @@ class SourceStep(StepScreen):
             self.error = error
             self.redraw()
             return False
-        if self.controller.is_found and self.controller.found_token == token and not self.controller.is_file_changed:
+        if self.controller.is_found_with(token):
             return True
         source = choices.source
         words = {
@@ -241,7 +245,7 @@ class SourceStep(StepScreen):
             SourceKind.TYPED: "getting ready",
             SourceKind.LAB: "starting the practice lab",
         }
-        self.work(words[source.kind], lambda: self.controller.find(source, token), self._found)
+        self.start_work(words[source.kind], lambda: self.controller.find(source, token), self._found)
         return False
 
     def _found(self, found: Found) -> None:
@@ -249,14 +253,14 @@ class SourceStep(StepScreen):
         self.wizard.go(1)
 
     def _make_room(self) -> None:
-        """Scroll the problems to where most of them can be seen."""
+        """Scroll to where most of the errors can be seen."""
         self._path_title.scroll_visible(top=True, animate=False)
 
-    def by_hand(self) -> Iterable[str]:
-        """The API's requests."""
+    def list_commands(self) -> Iterable[str]:
+        """Return how to find the nodes by hand."""
         return manual_commands.finding(self.controller.choices.source)
 
 
 def _token_words() -> str:
     make, _, _ = WHERE_TO_MAKE_ONE.partition(" and put it")
-    return f"{make}. That scope suffices. What you paste stays in memory and goes to Linode only."
+    return f"{make}. It needs no other scope. The token stays in memory and is sent to Linode only."

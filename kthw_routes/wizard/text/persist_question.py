@@ -1,4 +1,4 @@
-"""The question of the review, whether the routes shall survive a reboot: its answers, and what stands behind each."""
+"""The question of the review: keep the routes after a reboot? Its answers, and what each means."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -13,36 +13,36 @@ from kthw_routes.workflow.results import Review
 
 NO, AUTO, BY_NAME = range(3)
 """The answers, in their order."""
-REFUSAL: Final = "say whether the routes shall survive a reboot; Space chooses."
+REFUSAL: Final = "To continue: keep the routes after a reboot, or not? Space chooses."
 
 _NO: Final = (
-    "Nothing new is written. At the next reboot the routes are gone, and pods on different workers no longer reach "
-    "each other. A file of ours that stands on a host already is kept right all the same."
+    "No new file is written. The next reboot deletes the routes, and pods on different workers no longer reach each "
+    "other. A kthw-routes file from an earlier run is still kept up to date."
 )
-_BY_NAME: Final = "One manager for all hosts. Where it does not rule, it is refused, and said. Enter chooses it."
-_HELD: Final = "On each host a file is written that fits what rules its network: its row shows all of its text."
+_BY_NAME: Final = "Enter chooses one program for all hosts. A host that it does not manage is reported."
+_KEPT: Final = "Each host gets a file for the program that manages its network. Its row below shows the whole text."
 
 
-def index_of(persist: Persist | None) -> int | None:
-    """The answer that is ticked; None: none is."""
+def find_index(persist: Persist | None) -> int | None:
+    """Return the answer that is ticked; None: none is."""
     if persist is None:
         return None
     return {Persist.NONE: NO, Persist.AUTO: AUTO}.get(persist, BY_NAME)
 
 
 def is_applicable(review: Review) -> bool:
-    """Whether there are any routes to hold."""
+    """Return whether there are any routes to keep."""
     return any(c.next_hop is not None for h in review.plan.hosts for c in h.routes)
 
 
 def wants_answer(review: Review) -> bool:
-    """Whether the question must be answered before the run: routes would end at a reboot, and something is run."""
+    """Return whether the run needs the answer: routes would end at a reboot, and something is run."""
     unanswered = review.options.persist is None
     return unanswered and not review.plan.is_empty and any(ends_at_reboot(h) for h in review.plan.hosts)
 
 
-def found(review: Review) -> Mapping[str, Choice]:
-    """Host -> what `auto` takes there, of the hosts that get routes."""
+def find_choices(review: Review) -> Mapping[str, Choice]:
+    """Return what `auto` chooses on each host that gets routes."""
     facts = review.inspection.facts
     return {
         h.node: planning.what_auto_takes(h, facts[h.node])
@@ -51,22 +51,22 @@ def found(review: Review) -> Mapping[str, Choice]:
     }
 
 
-def answers(review: Review) -> tuple[tuple[str, str], ...]:
-    """The answers: a title and what to say beside it."""
+def list_answers(review: Review) -> tuple[tuple[str, str], ...]:
+    """Return the answers: a title, and the words next to it."""
     persist = review.options.persist
     manager = persist.manager if persist else None
-    by_name = f"Yes, by {manager} on every host" if manager else "Yes, by another manager …"
+    by_name = f"Yes, with {manager} on every host" if manager else "Yes, with a program that I choose …"
     return (
-        ("No, they end at the next reboot", ""),
-        ("Yes, as found on each host (auto)", _in_short(found(review))),
+        ("No, a reboot deletes them", ""),
+        ("Yes, in a file on each host", _count_managers(find_choices(review))),
         (by_name, "Enter chooses another" if manager else ""),
     )
 
 
-def _in_short(choices: Mapping[str, Choice]) -> str:
+def _count_managers(choices: Mapping[str, Choice]) -> str:
     numbers: dict[str, int] = {}
     for choice in choices.values():
-        word = str(choice.manager) if choice.manager else "✗ cannot"
+        word = str(choice.manager) if choice.manager else "✗ not possible"
         numbers[word] = numbers.get(word, 0) + 1
     if len(numbers) == 1:
         word = next(iter(numbers))
@@ -74,8 +74,8 @@ def _in_short(choices: Mapping[str, Choice]) -> str:
     return ", ".join(f"{word} on {number}" for word, number in numbers.items())
 
 
-def detail(review: Review, answer: int) -> Iterator[Words | str]:
-    """What stands behind one of the answers."""
+def explain(review: Review, answer: int) -> Iterator[Words | str]:
+    """Explain one of the answers."""
     if answer == NO:
         yield dim(_NO)
         return
@@ -85,12 +85,12 @@ def detail(review: Review, answer: int) -> Iterator[Words | str]:
         if persist is not None and persist.manager is not None:
             yield from _of({h.node: h.persistence for h in review.plan.hosts if h.persistence}, "\n")
         return
-    yield from _of(found(review), "")
-    yield dim(f"\n{_HELD}" if index_of(review.options.persist) == AUTO else "")
+    yield from _of(find_choices(review), "")
+    yield dim(f"\n{_KEPT}" if find_index(review.options.persist) == AUTO else "")
 
 
 def _of(choices: Mapping[str, Choice], before: str) -> Iterator[Words | str]:
-    """What was found, hosts with the same finding together."""
+    """Explain what was chosen, hosts with the same choice together."""
     same: dict[Choice, list[str]] = {}
     for host, choice in choices.items():
         same.setdefault(choice, []).append(host)

@@ -1,4 +1,4 @@
-"""Textual's own controls, with marks that do without colour: a box to tick, one of several in rows or on one line."""
+"""Textual's own controls with marks that need no colour: a tick box, a list of choices, a choice on one line."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -27,18 +27,18 @@ class TickBox(Checkbox):
         super().__init__(Content(words), value, id=id, compact=True)
 
     def watch_value(self) -> None:
-        """Change the mark: Textual's own has the same sign in another colour."""
+        """Change the mark: Textual's own differs by colour only."""
         self.BUTTON_INNER = "[x]" if self.value else "[ ]"
         super().watch_value()
 
     def show(self, value: bool) -> None:
-        """Show it ticked or not, without a message."""
+        """Tick or clear it, without a message."""
         with self.prevent(self.Changed):
             self.value = value
 
 
 class ChoiceList(OptionList):
-    """Rows `( ) title   words`, of which one can be chosen: the cursor moves; Space, Enter or a click chooses."""
+    """Rows `( ) title   words` of which one can be chosen: arrows move; Space, Enter or a click chooses."""
 
     DEFAULT_CSS = """
     ChoiceList {
@@ -61,7 +61,7 @@ class ChoiceList(OptionList):
         self._prompts: list[Content] = []
 
     def show(self, rows: Sequence[tuple[str, str]], chosen: int | None) -> None:
-        """Show these titles and words; the cursor stays, and begins at the row that is chosen."""
+        """Show these titles and words; the cursor starts at the row that is chosen, and stays."""
         width = max(len(title) for title, _ in rows)
         prompts = [
             Content.assemble(
@@ -80,12 +80,12 @@ class ChoiceList(OptionList):
                 self.replace_option_prompt_at_index(number, new)
 
     def action_cursor_up(self) -> None:
-        """Go up; the first row is the end of it."""
+        """Move up, but not past the first row."""
         if self.highlighted:
             super().action_cursor_up()
 
     def action_cursor_down(self) -> None:
-        """Go down; the last row is the end of it."""
+        """Move down, but not past the last row."""
         if self.highlighted != self.option_count - 1:
             super().action_cursor_down()
 
@@ -102,12 +102,12 @@ class PickList(ChoiceList):
         pick_list: "PickList"
 
     def action_submit(self) -> None:
-        """The choice is made."""
+        """Report that the choice is made."""
         self.post_message(self.Submitted(self))
 
 
 class LineSelect(Select[T]):
-    """One of several on one line: Left and Right choose the next, Space or Enter opens the list of all."""
+    """A choice on one line: Left and Right choose the next, Space or Enter opens the list."""
 
     DEFAULT_CSS = """
     LineSelect {
@@ -131,11 +131,11 @@ class LineSelect(Select[T]):
         self.styles.width = max(len(str(v)) for v in values) + 4
 
     def action_turn(self, by: int) -> None:
-        """Choose the next or the one before; after the last comes the first."""
+        """Choose the next or the previous one; the first follows the last."""
         if self.selection is not None:
             self.value = self._values[(self._values.index(self.selection) + by) % len(self._values)]
 
     def show(self, value: T) -> None:
-        """Show this one as chosen, without a message."""
+        """Choose this one, without a message."""
         with self.prevent(self.Changed):
             self.value = value

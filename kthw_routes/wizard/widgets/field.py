@@ -1,4 +1,4 @@
-"""A field of a form: its title, the text, and below it what there is to say of the text."""
+"""A field of a form: its title, the text, and a line of hint or error below it."""
 
 from typing import Final
 
@@ -10,16 +10,16 @@ from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.words import Tone, Words
 
 FIELD_TITLES: Final = {"name": "name", "ssh": "SSH", "internal": "internal address", "pod_cidr": "pod CIDR"}
-"""What the fields of a node are called."""
+"""Titles of the fields of a node."""
 
 
 class Field(Vertical):
-    """A titled input; its hint, or why its text is refused, stands below it."""
+    """A titled input, with its hint or its error below."""
 
     DEFAULT_CSS = "Field { height: auto; }"
 
     def __init__(self, name: str, title: str, field: Input, hint: str) -> None:
-        """`name`: of the line below, as an id: `NAME-says`."""
+        """`name`: the line below has the id `NAME-says`."""
         super().__init__(name=name)
         self.input = field
         self._title = title
@@ -28,7 +28,7 @@ class Field(Vertical):
         self.say_hint()
 
     def compose(self) -> ComposeResult:
-        """Title and input on one line."""
+        """Yield title and input on one line, and the line below."""
         with Horizontal(classes="field"):
             yield Static(self._title, classes="field-title", markup=False)
             yield self.input
@@ -36,13 +36,13 @@ class Field(Vertical):
 
     @property
     def text(self) -> str:
-        """What is typed."""
+        """The text as typed."""
         return self.input.value
 
     def say(self, text: str, tone: Tone) -> None:
-        """Say something of the text."""
+        """Show something about the text below it."""
         self._says.show(Words(text, tone))
 
     def say_hint(self) -> None:
-        """Say what the field is for."""
+        """Show what the field is for."""
         self.say(self._hint, Tone.QUIET)

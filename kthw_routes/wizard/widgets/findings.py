@@ -1,4 +1,4 @@
-"""The findings of a step: level, sentence, hint; warnings with a box of their own to tick."""
+"""The findings of a step: level, sentence, hint; each warning with a box to tick."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from kthw_routes.findings.model import Finding, Level
-from kthw_routes.wizard.themes import content
+from kthw_routes.wizard.themes import style_content
 from kthw_routes.wizard.widgets.choices import TickBox
 from kthw_routes.words import Tone, Words, level_tone, level_word
 
@@ -33,7 +33,7 @@ class FindingView(Vertical):
 
     @dataclass
     class Acknowledged(Message):
-        """The person ticked a warning, or took the tick away."""
+        """The person ticked a warning, or cleared it."""
 
         finding: Finding
         known: bool
@@ -45,26 +45,26 @@ class FindingView(Vertical):
         self.box = None if known is None else TickBox("I know", known)
 
     def compose(self) -> ComposeResult:
-        """The mark stands out to the left; what belongs to the finding is below it."""
+        """Yield the mark to the left, the sentence, the box, and the hint below."""
         mark, _, word = level_word(self.finding).partition(" ")
         tone = level_tone(self.finding)
         with Horizontal(classes="sentence"):
-            yield Static(content(Words(mark, tone)), classes="mark")
+            yield Static(style_content(Words(mark, tone)), classes="mark")
             lead = Words("" if word == "notice" else f"{word}: ", tone)
-            yield Static(content(lead, self.finding.sentence), classes="words")
+            yield Static(style_content(lead, self.finding.sentence), classes="words")
             if self.box is not None:
                 yield self.box
         if self.finding.hint:
-            yield Static(content(Words(self.finding.hint, Tone.QUIET)), classes="hint")
+            yield Static(style_content(Words(self.finding.hint, Tone.QUIET)), classes="hint")
 
     def on_checkbox_changed(self, event: TickBox.Changed) -> None:
-        """Say which warning it was."""
+        """Report which warning it was."""
         event.stop()
         self.post_message(self.Acknowledged(self.finding, event.value))
 
 
 class FindingList(Vertical):
-    """All findings, the gravest first; those that want a tick before the mere notices."""
+    """All findings, the most severe first; warnings to tick before notices."""
 
     DEFAULT_CSS = "FindingList { height: auto; margin-top: 1; }"
 
@@ -75,7 +75,7 @@ class FindingList(Vertical):
         self._shown: tuple[tuple[Finding, bool | None], ...] = ()
 
     async def show(self, findings: Iterable[Finding], known: frozenset[Finding] = frozenset()) -> None:
-        """Draw them; those that stay are left in place, so that nothing jumps and the focus stays."""
+        """Draw them; those that stay keep their place, so that nothing jumps and the focus stays."""
         unique = dict.fromkeys(findings)
         order = sorted(unique, key=lambda f: _ORDER.get(f.level, 2 if f.acknowledge else 3))
         fresh = tuple((f, (f in known) if self._tickable and f.acknowledge else None) for f in order)

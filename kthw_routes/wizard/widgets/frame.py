@@ -1,4 +1,4 @@
-"""What stands around every step: where one is, how far one is, the sentence, why it does not go on, the buttons."""
+"""The frame of every step: header, step rail, *Why?*, status line, buttons."""
 
 from collections.abc import Iterable
 
@@ -8,13 +8,13 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from kthw_routes.wizard.themes import content, cut_middle
+from kthw_routes.wizard.themes import cut_middle, style_content
 from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.words import Tone, Words
 
 
 class Header(Widget):
-    """The first line: the program, and where one is."""
+    """The first line: the program, the source and the region."""
 
     DEFAULT_CSS = "Header { height: 1; padding: 0 1; }"
 
@@ -23,13 +23,13 @@ class Header(Widget):
         self._place = ""
 
     def show(self, place: str) -> None:
-        """Say where one is."""
+        """Show source and region."""
         if place != self._place:
             self._place = place
             self.refresh()
 
     def render(self) -> Content:
-        """The name on the left, the place on the right."""
+        """Return the name on the left, the place on the right."""
         room = max(0, self.size.width - len("kthw-routes") - 2)
         place = cut_middle(self._place, room)
         gap = " " * max(1, self.size.width - len("kthw-routes") - len(place))
@@ -37,7 +37,7 @@ class Header(Widget):
 
 
 class StepRail(Widget):
-    """The steps: done, this one, to come. Where there is little room, this one and the count only."""
+    """The steps: done, current, to come. On a narrow terminal only the current one and the count."""
 
     DEFAULT_CSS = "StepRail { height: 2; padding: 0 1; border-bottom: solid $foreground 20%; }"
 
@@ -47,7 +47,7 @@ class StepRail(Widget):
         self._here = here
 
     def render(self) -> Content:
-        """Glyphs tell the state, colour only repeats it."""
+        """Return the steps; glyphs show the state, colour only repeats it."""
         number = f"{self._here + 1}/{len(self._titles)}"
         parts: list[tuple[str, str]] = []
         for index, title in enumerate(self._titles):
@@ -65,27 +65,27 @@ class StepRail(Widget):
 
 
 class WhyPanel(VerticalScroll):
-    """Why this step: beside it where there is room, else over it."""
+    """Why this step: next to it on a wide terminal, else over it."""
 
     def __init__(self, text: str) -> None:
         super().__init__(id="why", can_focus=False)
         self._text = text
 
     def compose(self) -> ComposeResult:
-        """A heading and the lesson's paragraphs."""
-        yield Static(content(Words("Why?", Tone.NEW)), id="why-title")
+        """Yield a heading and the lesson's paragraphs."""
+        yield Static(style_content(Words("Why?", Tone.NEW)), id="why-title")
         yield Static(self._text, id="why-text", markup=False)
         yield Static("F1 closes this", id="why-close")
 
 
 class Status(Paragraph):
-    """One line above the buttons: why it does not go on, or what is happening."""
+    """The line above the buttons: what stops *Next*, or what is happening."""
 
     DEFAULT_CSS = "Status { height: auto; max-height: 3; min-height: 1; padding: 0 1; }"
 
 
 class ButtonRow(Horizontal):
-    """Quit, what the step offers beside, Back, Next."""
+    """Quit, the step's own buttons, Back, Next."""
 
     DEFAULT_CSS = """
     ButtonRow {
@@ -103,8 +103,8 @@ class ButtonRow(Horizontal):
         self.back = Button("Back", id="back", compact=True, action="screen.back")
         self.next = Button("Next", id="next", variant="primary", compact=True, action="screen.next")
 
-    def around(self, extra: Iterable[Button]) -> ComposeResult:
-        """The buttons, with the step's own between Quit and Back."""
+    def compose_around(self, extra: Iterable[Button]) -> ComposeResult:
+        """Yield the buttons, with the step's own between Quit and Back."""
         yield Button("Quit", id="quit", compact=True, action="app.quit")
         yield from extra
         yield self.cancel
@@ -114,7 +114,7 @@ class ButtonRow(Horizontal):
 
 
 def relabel(button: Button, text: str) -> None:
-    """Give a button another label, and the width for it."""
+    """Change a button's label, and its width."""
     if str(button.label) != text:
         button.label = text
         button.refresh(layout=True)

@@ -1,7 +1,7 @@
-"""The live log of a host, or of all: drawn line by line from a bounded list, so that a flood costs nothing.
+"""The live log of a host, or of all: drawn line by line from a bounded list, so that a flood of lines costs nothing.
 
 Lines can be selected and copied. The view follows the end only while the reader is at the end; a reader who scrolled
-back stays with the lines they read, also when old lines are dropped.
+back keeps the same lines in view, also when old lines are dropped.
 """
 
 from typing import Final
@@ -14,28 +14,28 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from kthw_routes.events import Event
-from kthw_routes.wizard.themes import style_of
+from kthw_routes.wizard.themes import find_style
 from kthw_routes.words import Words, event_line
 
 MAX_LINES: Final = 5000
 """Lines kept in memory per log; the transcript has all."""
 
 _SLACK: Final = 500
-"""How many more may gather before the oldest are dropped together."""
+"""How many more may be added before the oldest are dropped together."""
 
 
 class LogBuffer:
     """The newest lines of one log, and how many came before them."""
 
     def __init__(self, *, names: bool = False) -> None:
-        """`names`: whether each line says its host."""
+        """`names`: whether each line begins with its host."""
         self.lines: list[Words] = []
         self.dropped = 0
         self.width = 0
         self._names = names
 
     def add(self, event: Event) -> None:
-        """One more line."""
+        """Add the line of an event."""
         words = event_line(event)
         host = f"{event.host or 'run':<12} " if self._names else ""
         text = f"{event.time.astimezone():%H:%M:%S} {host}{words.text}".expandtabs(4)
@@ -47,7 +47,7 @@ class LogBuffer:
             self.dropped += spare
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all lines."""
         self.lines.clear()
         self.dropped = self.width = 0
 
@@ -65,21 +65,21 @@ class HostLog(ScrollView, can_focus=True):
 
     @property
     def buffer(self) -> LogBuffer:
-        """What is shown."""
+        """The log that is shown."""
         return self._buffer
 
     @property
     def follows(self) -> bool:
-        """Whether the view goes with the newest line: so it does until the reader scrolls back."""
+        """Whether the view follows the newest line: it does until the reader scrolls back."""
         return self._follows
 
     def watch_scroll_y(self, old: float, new: float) -> None:
-        """At the end again, or no more."""
+        """Follow the end while the view is there."""
         super().watch_scroll_y(old, new)
         self._follows = round(new) >= self.max_scroll_y
 
     def on_resize(self) -> None:
-        """The end stays in view."""
+        """Keep the end in view."""
         if self._follows:
             self.scroll_end(animate=False, immediate=True, x_axis=False)
 
@@ -109,13 +109,13 @@ class HostLog(ScrollView, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One line of the view."""
+        """Return one line of the view."""
         left, top = self.scroll_offset
         width, number, base = self.size.width, top + y, self.rich_style
         if number >= len(self._buffer.lines):
             return Strip.blank(width, base)
         words = self._buffer.lines[number]
-        style = base + style_of(self.app, words.tone)
+        style = base + find_style(self.app, words.tone)
         segments = self._segments(words.text, number, style)
         return Strip(segments).crop_extend(left, left + width, base).apply_offsets(left, number)
 
@@ -130,7 +130,7 @@ class HostLog(ScrollView, can_focus=True):
         return [Segment(piece, look) for piece, look in pieces if piece]
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The text that was selected."""
+        """Return the selected text."""
         return selection.extract("\n".join(words.text for words in self._buffer.lines)), "\n"
 
     def selection_updated(self, _selection: Selection | None) -> None:

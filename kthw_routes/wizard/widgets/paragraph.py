@@ -1,4 +1,4 @@
-"""Text that changes: drawn anew only if it did, and never read as markup."""
+"""Text that changes: drawn again only if it did, and never read as markup."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,7 +7,7 @@ from textual.widgets import Static
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.sources.inventory.problems import Problem
-from kthw_routes.wizard.themes import content
+from kthw_routes.wizard.themes import style_content
 from kthw_routes.words import Tone, Words
 
 
@@ -17,20 +17,20 @@ class Paragraph(Static):
     _shown = Content("")
 
     def show(self, *parts: Words | str) -> None:
-        """Say this from now on."""
-        fresh = content(*parts)
+        """Show this from now on."""
+        fresh = style_content(*parts)
         if not fresh.is_same(self._shown):
             self._shown = fresh
             self.update(fresh)
 
 
 class ErrorBox(Paragraph):
-    """What went wrong, where it went wrong: the sentence and what to do now."""
+    """An error: the sentence and what to do now."""
 
     DEFAULT_CSS = "ErrorBox { height: auto; display: none; margin-top: 1; }"
 
     def show_error(self, error: KthwRoutesError | None) -> None:
-        """Show it, or nothing."""
+        """Show the error, or nothing."""
         self.display = error is not None
         if error is not None:
             hint = f"\n{error.hint}".replace("\n", "\n  ") if error.hint else ""
@@ -38,7 +38,7 @@ class ErrorBox(Paragraph):
 
 
 def problem_words(problems: Iterable[Problem], width: int) -> Iterator[Words | str]:
-    """Each problem of a file with its place, the offending line and a caret below it, in `width` columns."""
+    """Yield each error of a file with its place, the offending line and a caret below it, in `width` columns."""
     for number, problem in enumerate(problems):
         yield Words(f"{'' if number == 0 else chr(10)}line {problem.line}, column {problem.column}", Tone.WARNING)
         yield f"  {problem.sentence}"

@@ -1,4 +1,4 @@
-"""A field for a path, completed by what is there: Tab takes the completion over, or goes on where there is none."""
+"""A field for a path: Tab takes the completion, or goes to the next field where there is none."""
 
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ class PathInput(Input):
         super().__init__(value, id=id, placeholder=placeholder, compact=True, suggester=PathSuggester())
 
     def action_complete(self) -> None:
-        """Take the completion over; where nothing is shown, on to the next field."""
+        """Take the completion; where there is none, go to the next field."""
         before = self.value
         if self.cursor_at_end:
             self.action_cursor_right()

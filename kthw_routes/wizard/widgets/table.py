@@ -1,21 +1,21 @@
-"""A table of rows with stable keys that can be filled again without losing the place."""
+"""A table of rows with stable keys, which can be filled again without losing the cursor."""
 
 from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 from textual.widgets import DataTable
 
-from kthw_routes.wizard.themes import cell
+from kthw_routes.wizard.themes import style_cell
 from kthw_routes.words import Words
 
 _AT_ONCE = 200
-"""Rows; a table of thousands is filled over several turns of the loop."""
+"""Rows; a table of thousands is filled in several turns of the event loop."""
 
 Cells = Sequence[Words | str]
 
 
 class KeyedTable(DataTable[Text]):
-    """Rows of words; the row under the cursor is known by its key, never by its number."""
+    """Rows of words; the row under the cursor is identified by its key, never by its number."""
 
     DEFAULT_CSS = """
     KeyedTable {
@@ -36,7 +36,7 @@ class KeyedTable(DataTable[Text]):
             self.can_focus = False
 
     def on_mount(self) -> None:
-        """The columns, once; the colours are in the cells, so another theme fills them again."""
+        """Add the columns; the cells hold the colours, so another theme fills them again."""
         if self._titles:
             self.add_columns(*(Text(t, no_wrap=True) for t in self._titles))
         self.app.theme_changed_signal.subscribe(self, self._repaint)
@@ -49,7 +49,7 @@ class KeyedTable(DataTable[Text]):
         return self._rows[self.cursor_row][0]
 
     def show(self, rows: Iterable[tuple[str, Cells]], columns: Sequence[str] | None = None) -> None:
-        """Fill the table; the cursor stays on its row, as far as there still is one."""
+        """Fill the table; the cursor stays on its row where that still exists."""
         fresh = [(key, tuple(cells)) for key, cells in rows]
         if columns is not None and tuple(columns) == self._titles:
             columns = None
@@ -70,10 +70,10 @@ class KeyedTable(DataTable[Text]):
         self._fill(keys.index(before) if before in keys else min(row, len(keys) - 1))
 
     def _fill(self, cursor: int) -> None:
-        """Add the next rows; so many at once that the screen never stalls."""
+        """Add the next rows; few enough at once that the screen never stalls."""
         for _ in range(min(_AT_ONCE, len(self._unfilled))):
             key, cells = self._unfilled.pop()
-            self.add_row(*(cell(self.app, c) for c in cells), key=key)
+            self.add_row(*(style_cell(self.app, c) for c in cells), key=key)
         if 0 <= cursor < self.row_count:
             self.move_cursor(row=cursor)
             cursor = -1
@@ -85,7 +85,7 @@ class KeyedTable(DataTable[Text]):
         for (key, cells), (_, were) in zip(self._rows, old, strict=True):
             for name, now, was in zip(names, cells, were, strict=True):
                 if now != was:
-                    self.update_cell(key, name, cell(self.app, now), update_width=True)
+                    self.update_cell(key, name, style_cell(self.app, now), update_width=True)
 
     def _repaint(self, _theme: object) -> None:
         rows, self._rows = self._rows, []
