@@ -22,12 +22,12 @@ from unittest import mock
 import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.ssh.keys import private_text
-from kthw_routes.demo.topology import ADDRESSES
+from kthw_routes.demo.ssh.server import SshServer
 from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
+from tests.model.clock import FastClock
 from tests.wizard.driver import Driver, driving
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
@@ -62,8 +62,14 @@ class PictureLab(EmbeddedLab):
     """The embedded lab with fixed keys, and a state folder that looks like a person's own."""
 
     def __init__(self, region: str, state: Path) -> None:
-        super().__init__(region, clock=FastClock(), keys={name: _key(name) for name in ADDRESSES})
+        super().__init__(region, clock=FastClock())
         self._state = state
+
+    def make_server(self, name: str) -> SshServer:
+        """Make a server with the same host key each time."""
+        server = super().make_server(name)
+        server.key = _key(name)
+        return server
 
     @property
     def settings(self) -> Settings:

@@ -86,13 +86,9 @@ class ModelHost:
     def reboot(self) -> None:
         """Go down and come up: connections break, what runs ends, and what no file brings back is gone."""
         with self.network.lock:  # whoever connects meanwhile waits until it has its network again
-            self._go_down()
+            self.go_down()
             come_up(self)
         start(self)
-
-    def power_cut(self) -> None:
-        """The same without a word before: in the model everything written is on the disk at once."""
-        self.reboot()
 
     @contextlib.contextmanager
     def living(self, ended: threading.Event) -> Iterator[None]:
@@ -104,12 +100,8 @@ class ModelHost:
         finally:
             self._live.discard(ended)
 
-    def power_off(self) -> None:
-        """Go down and stay down: nothing answers for its addresses any more."""
-        self._go_down()
-        self.network.unplug(self.kernel)
-
-    def _go_down(self) -> None:
+    def go_down(self) -> None:
+        """Go down: what runs ends, connections break."""
         go_down(self)
         for tell in self.went_down:
             tell()

@@ -75,40 +75,6 @@ class Topology:
         self.hosts[name], self.addresses[name] = host, (public, private)
         return host
 
-    def remove(self, name: str) -> ModelHost:
-        """Switch a host off for good."""
-        host = self.hosts.pop(name)
-        del self.addresses[name]
-        host.power_off()
-        return host
-
-    def rebuild(self, name: str, *, private: str | None = None, public: str | None = None) -> ModelHost:
-        """Put a fresh host in the place of one, with other addresses or the same."""
-        names = list(self.hosts)
-        old = self.addresses[name]
-        cidr = configured_cidr(self.hosts[name]) if name.startswith("worker-") else None
-        self.remove(name)
-        host = self.add(name, public or old[0], private or old[1], cidr=cidr)
-        self.hosts = {key: self.hosts[key] for key in names}
-        return host
-
-    def rename(self, old: str, new: str) -> None:
-        """Give a host another name, as `hostnamectl` does: nothing else on it changes."""
-        self.hosts = {new if key == old else key: host for key, host in self.hosts.items()}
-        self.addresses = {new if key == old else key: value for key, value in self.addresses.items()}
-        host = self.hosts[new]
-        host.name = new
-        host.files.put("/etc/hostname", f"{new}\n")
-
-
-def next_addresses(name: str) -> tuple[str, str]:
-    """Public and private address of a node that is added, by its role and number."""
-    role, _, digits = name.rpartition("-")
-    number = int(digits)
-    if role == "worker":
-        return f"203.0.113.{20 + number}", f"192.168.{138 + 7 * number}.{(48 + 59 * number) % 256}"
-    return f"203.0.113.{10 + number}", f"192.168.{200 + 7 * number}.{(10 + 59 * number) % 256}"
-
 
 def provider_filter(region: str) -> Filter | None:
     """What the provider does to packets in a region: a source-address filter in eu-west, nothing elsewhere."""

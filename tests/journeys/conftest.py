@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from kthw_routes.demo.api.server import LinodeApi
-from kthw_routes.demo.lab import EmbeddedLab
 from tests.journeys.faults import Faults
 from tests.journeys.forked import ensure_server
 from tests.journeys.model_faults import ModelFaults
 from tests.journeys.node_faults import NodeFaults
 from tests.journeys.stage import Model, RealNodes, Stage, account_of
+from tests.model.lab import BreakableLab
 from tests.nodes.lab import NodeLab
 
 STAGES = ["embedded lab", pytest.param("real nodes", marks=pytest.mark.nodes)]
@@ -25,7 +25,7 @@ def _tool_is_loaded() -> None:
 
 def _stage(request: pytest.FixtureRequest, home: Path, region: str) -> Iterator[Stage]:
     if request.param == "embedded lab":
-        with EmbeddedLab(region) as lab:
+        with BreakableLab(region) as lab:
             yield Model(lab, home)
         return
     nodes: NodeLab = request.getfixturevalue("inside_lab")

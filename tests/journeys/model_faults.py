@@ -12,10 +12,11 @@ from kthw_routes.demo.linux.files import Node
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.demo.ssh.keys import new_key
-from kthw_routes.demo.ssh.server import Executes, Manners, Shell, SshServer
+from kthw_routes.demo.ssh.server import Executes, Shell
 from kthw_routes.demo.ssh.terminal import Output, Readable
 from tests.journeys.faults import PATIENCE, Hold
 from tests.journeys.stage import Model
+from tests.model.ssh_server import FaultyServer, Manners
 from tests.nodes.spec import SUDO_PASSWORD, USERS
 
 
@@ -270,7 +271,8 @@ class ModelFaults:
     def _serve(self, node: str) -> None:
         old = self._lab.servers[node]
         old.close()
-        self._lab.servers[node] = SshServer(old.host, old.authorized, manners=old.manners, key=old.key, port=old.port)
+        new = FaultyServer(old.host, old.authorized, manners=old.manners, key=old.key, port=old.port)
+        self._lab.servers[node] = new
 
     def _around(self, node: str, program: str, around: Callable[[Process, Program], int]) -> None:
         host = self._lab.topology.hosts[node]

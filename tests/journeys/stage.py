@@ -10,9 +10,10 @@ import pytest
 
 from kthw_routes.demo.api.account import DEMO_TOKEN, Account, LinodeInstance
 from kthw_routes.demo.api.server import LinodeApi
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.options import Settings
 from tests.journeys.running import Answer, Running
+from tests.model.api import renamed
+from tests.model.lab import BreakableLab
 from tests.nodes.lab import NodeLab
 
 WORKERS = ("worker-0", "worker-1", "worker-2")
@@ -156,7 +157,7 @@ class RealNodes:
         self.lab.run(old, f"echo {new} >/etc/hostname && hostname {new} && sed -i s/{old}/{new}/ /etc/hosts")
         self._first_names[new] = old
         assert self._api is not None
-        self._api.account = self._api.account.renamed(old, new)
+        self._api.account = renamed(self._api.account, old, new)
 
     def _tell_account(self) -> None:
         """Let the account have the nodes that there are."""
@@ -169,7 +170,7 @@ class Model:
 
     name = "embedded lab"
 
-    def __init__(self, lab: EmbeddedLab, home: Path) -> None:
+    def __init__(self, lab: BreakableLab, home: Path) -> None:
         self.lab = lab
         self._home = home
 

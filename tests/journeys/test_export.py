@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from kthw_routes.cli.export import export
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 from kthw_routes.options import Settings
 from tests.journeys.looking import comes_true, names_block, pod_routes, tables, wanted
 from tests.journeys.stage import WORKERS, Model, OwnMachines, RealNodes, Stage
+from tests.model.lab import BreakableLab
 from tests.nodes.flavours import Flavour
 from tests.nodes.lab import NodeLab
 
@@ -103,7 +103,7 @@ def test_hosts_are_asked_only_for_what_the_format_needs(stage: Stage, tmp_path: 
 
 def test_a_worker_that_cannot_be_asked_is_told(tmp_path: Path) -> None:
     """What its number says stands in the script all the same, and the exit code says that something was wrong."""
-    with EmbeddedLab("ca-central") as lab:
+    with BreakableLab("ca-central") as lab:
         stage = Model(lab, tmp_path)
         lab.servers["worker-1"].close()
         answer = stage.tool("export", "shell")

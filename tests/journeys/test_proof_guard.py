@@ -9,7 +9,6 @@ import pytest
 
 from kthw_routes.cli.prompts import TerminalAsker
 from kthw_routes.demo.clock import RealClock
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.events import discard
 from kthw_routes.options import Options
 from kthw_routes.workflow.connect import connect, linode_source
@@ -18,6 +17,7 @@ from tests.journeys.faults import Faults
 from tests.journeys.looking import comes_true, tables
 from tests.journeys.model_faults import ModelFaults
 from tests.journeys.stage import WORKERS, Model, Stage
+from tests.model.lab import BreakableLab
 
 LIFETIME = 23
 """Seconds that a probe address lives with three workers."""
@@ -78,7 +78,7 @@ class Hurried(RealClock):
 def test_the_modelled_kernel_does_so_too(tmp_path: Path) -> None:
     """The same on the model, whose time can leap."""
     clock = Hurried()
-    with EmbeddedLab("ca-central", clock=clock) as lab:
+    with BreakableLab("ca-central", clock=clock) as lab:
         stage = Model(lab, tmp_path)
         killed_in_the_probe(stage, ModelFaults(stage))
         assert probes(stage) != NONE

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from kthw_routes.demo.lab import EmbeddedLab
 from tests.journeys.looking import is_done, pod_routes, tables
 from tests.journeys.running import Answer, Running
 from tests.journeys.stage import Model, Stage, free_environment
 from tests.journeys.test_undo import APPLY, UNDO, runs
+from tests.model.lab import BreakableLab
 
 # --- the ways to the hosts --------------------------------------------------------------------------------------
 
@@ -35,13 +35,13 @@ def table(name: str, ssh: str, address: str) -> str:
     return f'[[nodes]]\nname = "{name}"\nrole = "{role}"\nssh = "{ssh}"\ninternal_ip = "{address}"\n'
 
 
-def machines(lab: EmbeddedLab, folder: Path, head: str = "", user: str = "root@") -> None:
+def machines(lab: BreakableLab, folder: Path, head: str = "", user: str = "root@") -> None:
     """An inventory that says where each server listens."""
     nodes = (table(n, f"{user}127.0.0.1:{s.port}", lab.topology.addresses[n][1]) for n, s in lab.servers.items())
     (folder / "nodes.toml").write_text(head + "".join(nodes))
 
 
-def one_machine(lab: EmbeddedLab, folder: Path) -> str:
+def one_machine(lab: BreakableLab, folder: Path) -> str:
     """An inventory of worker-0 and another, without ports; worker-0's."""
     nodes = (table(f"worker-{n}", f"127.0.0.{n + 1}", lab.topology.addresses[f"worker-{n}"][1]) for n in (0, 1))
     (folder / "nodes.toml").write_text("".join(nodes))
@@ -51,17 +51,17 @@ def one_machine(lab: EmbeddedLab, folder: Path) -> str:
 INVENTORY = ("--inventory", "nodes.toml")
 
 
-def by_configuration(lab: EmbeddedLab, folder: Path) -> Way:
+def by_configuration(lab: BreakableLab, folder: Path) -> Way:
     shutil.copy(lab.ssh_config, folder / "config")
     return Way(("-F", "config"), {"LINODE_URL": lab.api.url, "LINODE_TOKEN": lab.api.account.token})
 
 
-def by_environment(lab: EmbeddedLab, folder: Path) -> Way:
+def by_environment(lab: BreakableLab, folder: Path) -> Way:
     way = by_configuration(lab, folder)
     return Way((), way.env | {"KTHW_ROUTES_SSH_CONFIG": "config"})
 
 
-def by_a_relative_key_in_the_configuration(lab: EmbeddedLab, folder: Path) -> Way:
+def by_a_relative_key_in_the_configuration(lab: BreakableLab, folder: Path) -> Way:
     shutil.copy(lab.identity, folder / "key")
     text = (
         lab.ssh_config.read_text().replace(str(lab.identity), "key").replace(str(lab.folder / "known_hosts"), "known")
@@ -70,53 +70,53 @@ def by_a_relative_key_in_the_configuration(lab: EmbeddedLab, folder: Path) -> Wa
     return Way(("-F", "config"), {"LINODE_URL": lab.api.url, "LINODE_TOKEN": lab.api.account.token})
 
 
-def without_configuration(lab: EmbeddedLab, folder: Path) -> Way:
+def without_configuration(lab: BreakableLab, folder: Path) -> Way:
     machines(lab, folder)
     return Way((*INVENTORY, "-F", "/dev/null", "-i", str(lab.identity)))
 
 
-def without_configuration_said_again(lab: EmbeddedLab, folder: Path) -> Way:
+def without_configuration_said_again(lab: BreakableLab, folder: Path) -> Way:
     way = without_configuration(lab, folder)
     return Way(way.arguments, again=("-F", "/dev/null"))
 
 
-def with_none(lab: EmbeddedLab, folder: Path) -> Way:
+def with_none(lab: BreakableLab, folder: Path) -> Way:
     way = without_configuration(lab, folder)
     return Way(tuple("none" if word == "/dev/null" else word for word in way.arguments), again=("-F", "none"))
 
 
-def by_a_relative_key(lab: EmbeddedLab, folder: Path) -> Way:
+def by_a_relative_key(lab: BreakableLab, folder: Path) -> Way:
     machines(lab, folder)
     shutil.copy(lab.identity, folder / "key")
     return Way((*INVENTORY, "-i", "key"))
 
 
-def by_the_tutorials_key(lab: EmbeddedLab, folder: Path) -> Way:
+def by_the_tutorials_key(lab: BreakableLab, folder: Path) -> Way:
     machines(lab, folder)
     shutil.copy(lab.identity, folder / "kubernetes.ed25519")
     return Way(INVENTORY)
 
 
-def by_the_inventorys_settings(lab: EmbeddedLab, folder: Path) -> Way:
+def by_the_inventorys_settings(lab: BreakableLab, folder: Path) -> Way:
     shutil.copy(lab.identity, folder / "key")
     machines(lab, folder, 'user = "root"\nidentity = "key"\n', user="")
     (folder / "config").write_text("Host *\n    User nobody\n")
     return Way((*INVENTORY, "-F", "config"))
 
 
-def by_user_and_port(lab: EmbeddedLab, folder: Path) -> Way:
+def by_user_and_port(lab: BreakableLab, folder: Path) -> Way:
     port = one_machine(lab, folder)
     (folder / "config").write_text("Host *\n    User nobody\n    Port 1\n")
     told = ("--user", "root", "--port", port, "--only", "worker-0")
     return Way((*INVENTORY, "-F", "config", "-i", str(lab.identity), *told))
 
 
-def by_host_key_modes(lab: EmbeddedLab, folder: Path) -> Way:
+def by_host_key_modes(lab: BreakableLab, folder: Path) -> Way:
     way = without_configuration(lab, folder)
     return Way((*way.arguments, "--host-keys", "off"))
 
 
-def by_a_strict_mode(lab: EmbeddedLab, folder: Path) -> Way:
+def by_a_strict_mode(lab: BreakableLab, folder: Path) -> Way:
     """The keys are known from a file that the configuration names; nothing else is trusted, by the run or its undo."""
     way = by_configuration(lab, folder)
     keys = "".join(
@@ -128,7 +128,7 @@ def by_a_strict_mode(lab: EmbeddedLab, folder: Path) -> Way:
     return Way((*way.arguments, "--host-keys", "strict"), way.env)
 
 
-def by_a_jump_host(lab: EmbeddedLab, folder: Path) -> Way:
+def by_a_jump_host(lab: BreakableLab, folder: Path) -> Way:
     """The workers are reached through a controller only."""
     way = by_configuration(lab, folder)
     lab.servers["controller-0"].forward = lambda destination: destination
@@ -137,7 +137,7 @@ def by_a_jump_host(lab: EmbeddedLab, folder: Path) -> Way:
     return way
 
 
-def by_options_that_undo_names_anew(lab: EmbeddedLab, folder: Path) -> Way:
+def by_options_that_undo_names_anew(lab: BreakableLab, folder: Path) -> Way:
     way = by_a_relative_key(lab, folder)
     (folder / "later").write_text("Host *\n    User nobody\n")
     return Way(way.arguments, again=("-i", str(lab.identity), "-F", str(folder / "later"), "--host-keys", "accept-new"))
@@ -162,14 +162,14 @@ WAYS = [
 
 
 @pytest.fixture(scope="module")
-def embedded() -> Iterator[EmbeddedLab]:
-    with EmbeddedLab("ca-central") as lab:
+def embedded() -> Iterator[BreakableLab]:
+    with BreakableLab("ca-central") as lab:
         yield lab
 
 
 @pytest.mark.parametrize("make", WAYS)
 def test_a_run_is_taken_back_from_another_folder_by_the_way_it_took(
-    embedded: EmbeddedLab, tmp_path: Path, make: Callable[[EmbeddedLab, Path], Way]
+    embedded: BreakableLab, tmp_path: Path, make: Callable[[BreakableLab, Path], Way]
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
@@ -188,7 +188,7 @@ def test_a_run_is_taken_back_from_another_folder_by_the_way_it_took(
     assert pod_routes(stage, "worker-0") == before
 
 
-def test_what_undo_is_told_counts_before_what_was_recorded(embedded: EmbeddedLab, tmp_path: Path) -> None:
+def test_what_undo_is_told_counts_before_what_was_recorded(embedded: BreakableLab, tmp_path: Path) -> None:
     way = without_configuration(embedded, tmp_path)
     env = free_environment(tmp_path / "home")
     assert Running((*APPLY, *way.arguments), env, tmp_path).wait().code == 0

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.record.history import PastRun, read_runs
 from kthw_routes.wizard import ending
 from tests.journeys.faults import Faults
 from tests.journeys.looking import is_done, pod_routes, tables
 from tests.journeys.stage import WORKERS, Model, Stage, free_environment
 from tests.journeys.wizard_terminal import NEXT, WAYS, WizardTerminal
+from tests.model.lab import BreakableLab
 
 SOURCE = "Where do the nodes come from"
 RUN = "The hosts are changed in parallel"
@@ -35,7 +35,7 @@ PATH = (
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """The embedded lab alone: no node has a part in how the wizard ends."""
-    with EmbeddedLab("ca-central") as lab:
+    with BreakableLab("ca-central") as lab:
         yield Model(lab, tmp_path)
 
 

@@ -3,10 +3,10 @@
 import threading
 from dataclasses import dataclass
 
-from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import Topology, build_cluster
+from tests.model.clock import FastClock
 
 EPOCH = 1_795_000_000
 
@@ -37,3 +37,11 @@ def lone_host(name: str = "worker-0") -> ModelHost:
 def cluster(region: str = "ca-central") -> Topology:
     """The lab's cluster."""
     return build_cluster(region, clock=FastClock(), epoch=EPOCH)
+
+
+def power_off(host: ModelHost) -> None:
+    """Let a host go down and stay down: nothing answers for its addresses any more."""
+    host.go_down()
+    with host.network.lock:
+        for segment in host.network.segments:
+            segment.ports = [(kernel, device) for kernel, device in segment.ports if kernel is not host.kernel]

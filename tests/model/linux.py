@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.net.fib import RouteTable
 from kthw_routes.demo.net.kernel import Kernel
+from tests.model.clock import FastClock
 
 MACS = {"eth0": "f2:3c:00:00:00:01", "eth1": "f2:3c:00:00:00:02"}
 TABLE = ["ip", "route", "show"]

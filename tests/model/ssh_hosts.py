@@ -18,13 +18,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.demo.ssh.keys import private_text
-from kthw_routes.demo.ssh.server import Manners, Shell, SshServer
+from kthw_routes.demo.ssh.server import Shell
 from kthw_routes.demo.ssh.terminal import Output, Readable
 from kthw_routes.ssh.config import SshConfig
 from kthw_routes.ssh.fabric_session import Access, SshSession
 from kthw_routes.ssh.keys import Keys
 from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from kthw_routes.ssh.session import Asker, NewHostKey
+from tests.model.ssh_server import FaultyServer, Manners
 
 SSHD = which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
@@ -111,7 +112,7 @@ class Bench:
     """A key that may log in, servers to log in to, and sessions; all of it is closed at the end."""
 
     folder: Path
-    servers: list[SshServer] = field(default_factory=list)
+    servers: list[FaultyServer] = field(default_factory=list)
     accesses: list[Access] = field(default_factory=list)
     sessions: list[SshSession] = field(default_factory=list)
 
@@ -124,9 +125,9 @@ class Bench:
         self.blob = base64.b64decode(public.split()[1])
         self.known_hosts = self.folder / "known_hosts"
 
-    def server(self, host: object = None, **options: object) -> SshServer:
+    def server(self, host: object = None, **options: object) -> FaultyServer:
         """A server of the lab in front of `host` (by default this machine's shell)."""
-        server = SshServer(host or LocalShell(), [self.blob], **options)  # type: ignore[arg-type] # tests pass what fits
+        server = FaultyServer(host or LocalShell(), [self.blob], **options)  # type: ignore[arg-type] # tests pass what fits
         self.servers.append(server)
         return server
 

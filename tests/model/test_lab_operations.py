@@ -7,21 +7,21 @@ from collections.abc import Iterator
 import pytest
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.clock import FastClock
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.config import SshConfig
 from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyChanged
 from kthw_routes.ssh.fabric_session import Access, SshSession
 from kthw_routes.ssh.keys import Keys
 from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
+from tests.model.clock import FastClock
 from tests.model.hosts import run
+from tests.model.lab import BreakableLab
 
 
 class Person:
     """Somebody with the lab's key and a file of known hosts, who connects anew each time."""
 
-    def __init__(self, lab: EmbeddedLab) -> None:
+    def __init__(self, lab: BreakableLab) -> None:
         self.lab = lab
         self.sessions: list[SshSession] = []
 
@@ -53,14 +53,14 @@ class Person:
 
 
 @pytest.fixture
-def lab() -> Iterator[EmbeddedLab]:
+def lab() -> Iterator[BreakableLab]:
     """The lab on a clock that does not wait."""
-    with EmbeddedLab("ca-central", clock=FastClock()) as lab:
+    with BreakableLab("ca-central", clock=FastClock()) as lab:
         yield lab
 
 
 @pytest.fixture
-def person(lab: EmbeddedLab) -> Iterator[Person]:
+def person(lab: BreakableLab) -> Iterator[Person]:
     """See Person."""
     person = Person(lab)
     yield person
@@ -68,7 +68,7 @@ def person(lab: EmbeddedLab) -> Iterator[Person]:
         session.close()
 
 
-def test_a_reboot_breaks_connections_and_the_node_answers_again(lab: EmbeddedLab, person: Person) -> None:
+def test_a_reboot_breaks_connections_and_the_node_answers_again(lab: BreakableLab, person: Person) -> None:
     """With the same host key, and without its routes."""
     session = person.connect("worker-0")
     added = session.run(Command(("ip", "route", "add", "10.200.1.0/24", "via", "192.168.145.107")))
@@ -79,7 +79,7 @@ def test_a_reboot_breaks_connections_and_the_node_answers_again(lab: EmbeddedLab
     assert "10.200.1.0" not in person.run("worker-0", "ip", "route")
 
 
-def test_a_node_without_its_network_cannot_be_reached(lab: EmbeddedLab, person: Person) -> None:
+def test_a_node_without_its_network_cannot_be_reached(lab: BreakableLab, person: Person) -> None:
     """As after a boot with a file that networkd cannot read; nothing answers then."""
     host = lab.topology.hosts["worker-0"]
     host.files.put("/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf", "[Route]\n", mode=0o600)
@@ -99,7 +99,7 @@ def test_who_types_reboot_is_cut_off(person: Person) -> None:
     assert person.run("worker-1", "hostname") == "worker-1\n"
 
 
-def test_a_rebuilt_worker(lab: EmbeddedLab, person: Person) -> None:
+def test_a_rebuilt_worker(lab: BreakableLab, person: Person) -> None:
     """Another private address, which the API tells; another host key; everything as it was before lab 11."""
     before = person.instances()
     session = person.connect("worker-1")
@@ -129,7 +129,7 @@ def test_a_rebuilt_worker(lab: EmbeddedLab, person: Person) -> None:
     assert "src 192.168.160.5" in person.run("worker-1", "ip", "route")
 
 
-def test_an_added_worker(lab: EmbeddedLab, person: Person) -> None:
+def test_an_added_worker(lab: BreakableLab, person: Person) -> None:
     """It has a pod network of its own, a server, and a place in the account."""
     before = person.instances()
     lab.add("worker-3")
@@ -143,7 +143,7 @@ def test_an_added_worker(lab: EmbeddedLab, person: Person) -> None:
     assert "10.200.3.0/24 dev cnio0" in person.run("worker-3", "ip", "route")
 
 
-def test_a_removed_worker(lab: EmbeddedLab, person: Person) -> None:
+def test_a_removed_worker(lab: BreakableLab, person: Person) -> None:
     """Gone from the account, the network and the configuration; the others keep their ids."""
     before = person.instances()
     session = person.connect("worker-2")
@@ -158,7 +158,7 @@ def test_a_removed_worker(lab: EmbeddedLab, person: Person) -> None:
     assert person.run("worker-0", "ping", "-c", "1", "-W", "1", "192.168.152.166").count(" 0 received") == 1
 
 
-def test_a_renamed_worker(lab: EmbeddedLab, person: Person) -> None:
+def test_a_renamed_worker(lab: BreakableLab, person: Person) -> None:
     """The same machine: same id, addresses, host key, routes and pod network; and so after a reboot."""
     before = person.instances()
     session = person.connect("worker-2")
@@ -177,7 +177,7 @@ def test_a_renamed_worker(lab: EmbeddedLab, person: Person) -> None:
     assert person.run("worker-7", "hostname") == "worker-7\n"
 
 
-def test_one_after_the_other(lab: EmbeddedLab, person: Person) -> None:
+def test_one_after_the_other(lab: BreakableLab, person: Person) -> None:
     """Ids stay with their instances; a name that was free again can be used again."""
     lab.remove("worker-1")
     lab.add("worker-1", private="192.168.170.9")

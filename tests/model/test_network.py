@@ -5,9 +5,8 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from kthw_routes.demo.net.network import drops_addresses_of
 from kthw_routes.demo.topology import Topology
-from tests.model.hosts import cluster, run
+from tests.model.hosts import cluster, power_off, run
 
 PROBE = {0: "10.200.0.254", 1: "10.200.1.254", 2: "10.200.2.254"}
 VIA = {0: "192.168.138.48", 1: "192.168.145.107", 2: "192.168.152.166"}
@@ -97,7 +96,8 @@ def test_the_provider_filter_of_eu_west(filtered: str) -> None:
     """A source filter drops the request of a pod address where it leaves the sender; so does one on both."""
     topology = cluster("eu-west")
     if filtered == "both":
-        topology.ethernet.filter = drops_addresses_of(IPv4Network("10.200.0.0/16"))
+        pods = IPv4Network("10.200.0.0/16")
+        topology.ethernet.filter = lambda packet: packet.source in pods or packet.destination in pods
     add_probes(topology)
     add_route(topology, on=0, to=1)
     add_route(topology, on=1, to=0)
@@ -238,7 +238,7 @@ def test_a_probe_address_goes_by_itself() -> None:
 def test_a_host_that_is_down_does_not_answer() -> None:
     """Its neighbours find nobody at its address."""
     topology = cluster()
-    topology.network.unplug(topology.hosts["worker-1"].kernel)
+    power_off(topology.hosts["worker-1"])
     status, text = worker(topology, 0, f"ping -n -c 1 {VIA[1]}; ip neigh")
     assert "From 192.168.138.48 icmp_seq=1 Destination Host Unreachable\n" in text
     assert f"{VIA[1]} dev eth0 FAILED \n" in text

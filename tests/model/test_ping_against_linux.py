@@ -10,10 +10,10 @@ from ipaddress import IPv4Interface
 
 import pytest
 
-from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.net.links import LinkAddress
 from kthw_routes.demo.net.network import Network
+from tests.model.clock import FastClock
 from tests.model.hosts import EPOCH, run
 from tests.model.linux import unavailable
 

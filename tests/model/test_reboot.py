@@ -7,7 +7,7 @@ import pytest
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import Topology
-from tests.model.hosts import Ran, cluster, run
+from tests.model.hosts import Ran, cluster, power_off, run
 
 WAYS = (("worker-0", "192.168.145.107 10.200.1.0/24"), ("worker-1", "192.168.138.48 10.200.0.0/24"))
 BOOTED = """\
@@ -63,7 +63,7 @@ def test_the_others_still_reach_it(topology: Topology, host: ModelHost) -> None:
     other = topology.hosts["worker-1"]
     host.reboot()
     assert run(other, "ping -n -c 1 192.168.138.48").status == 0
-    host.power_off()
+    power_off(host)
     assert run(other, "ping -n -c 1 -W 1 192.168.138.48").status == 1
 
 
@@ -74,7 +74,7 @@ def test_settings_come_back_from_their_files(host: ModelHost) -> None:
     host.reboot()
     assert run(host, "sysctl -n net.ipv4.ip_forward").out == "1\n"
     run(host, "rm /etc/sysctl.d/90-kthw-routes.conf")
-    host.power_cut()
+    host.reboot()
     assert run(host, "sysctl -n net.ipv4.ip_forward").out == "0\n"
     run(host, "sysctl -q -w net.ipv4.ip_forward=1")
     assert run(host, "sysctl --system; cat /proc/sys/net/ipv4/ip_forward").out == "net.ipv4.ip_forward = 0\n0\n"

@@ -14,7 +14,6 @@ from paramiko.common import (
 )
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.ssh import server as ssh_server
 from kthw_routes.ssh import fabric_session as ssh
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import (
@@ -26,6 +25,7 @@ from kthw_routes.ssh.errors import (
     Unreachable,
 )
 from kthw_routes.ssh.fabric_session import SshSession
+from tests.model import ssh_server
 from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
 
 needs_sshd = pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
@@ -93,7 +93,7 @@ def test_no_session_at_all_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch
 )
 def test_a_refused_channel_is_asked_for_again(session: SshSession, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     answers = iter([code, OPEN_SUCCEEDED, code, code, code, OPEN_SUCCEEDED])
-    monkeypatch.setattr(ssh_server._Client, "check_channel_request", lambda *_: next(answers))
+    monkeypatch.setattr(ssh_server.FaultyClient, "check_channel_request", lambda *_: next(answers))
     for word in ("one", "two"):
         assert session.run(Command(("echo", word))).out == f"{word}\n"
     assert next(answers, None) is None
@@ -112,7 +112,7 @@ def test_a_channel_that_stays_refused_is_not_a_lost_connection(
 ) -> None:
     monkeypatch.setattr(ssh, "REFUSED_PATIENCE", 0.3)
     with monkeypatch.context() as patch:
-        patch.setattr(ssh_server._Client, "check_channel_request", lambda *_: code)
+        patch.setattr(ssh_server.FaultyClient, "check_channel_request", lambda *_: code)
         with pytest.raises(ChannelRefused, match=words):
             session.run(Command(("true",)))
     assert session.is_open
@@ -121,7 +121,7 @@ def test_a_channel_that_stays_refused_is_not_a_lost_connection(
 
 def test_a_command_that_is_refused_is_said(session: SshSession, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(ssh_server._Client, "check_channel_exec_request", lambda *_: False)
+        patch.setattr(ssh_server.FaultyClient, "check_channel_exec_request", lambda *_: False)
         with pytest.raises(CommandRefused, match="refuses to run commands for root: nothing was run") as caught:
             session.run(Command(("true",)))
     assert "--user" in caught.value.hint
@@ -132,11 +132,11 @@ def test_a_command_that_is_refused_is_said(session: SshSession, monkeypatch: pyt
 def test_a_connection_that_ends_before_the_command_is_sent_is_told_apart(
     session: SshSession, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hang_up(client: ssh_server._Client, *_: object) -> int:
+    def hang_up(client: ssh_server.FaultyClient, *_: object) -> int:
         client.transport.close()
         return OPEN_SUCCEEDED
 
-    monkeypatch.setattr(ssh_server._Client, "check_channel_request", hang_up)
+    monkeypatch.setattr(ssh_server.FaultyClient, "check_channel_request", hang_up)
     with pytest.raises(ConnectionLost, match=r"the connection ended before the command was sent\."):
         session.run(Command(("true",)))
 
@@ -144,11 +144,11 @@ def test_a_connection_that_ends_before_the_command_is_sent_is_told_apart(
 def test_a_connection_that_ends_at_the_command_may_have_run_it(
     session: SshSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hang_up(client: ssh_server._Client, *_: object) -> bool:
+    def hang_up(client: ssh_server.FaultyClient, *_: object) -> bool:
         client.transport.close()
         return True
 
-    monkeypatch.setattr(ssh_server._Client, "check_channel_exec_request", hang_up)
+    monkeypatch.setattr(ssh_server.FaultyClient, "check_channel_exec_request", hang_up)
     with pytest.raises(ConnectionLost, match=r"the connection ended while a command ran\.") as caught:
         session.run(Command(("true",)))
     assert "unknown" in caught.value.hint
@@ -161,7 +161,7 @@ def test_a_server_that_never_answers_the_request_is_silent(bench: Bench, monkeyp
         over.wait(60)
         return False
 
-    monkeypatch.setattr(ssh_server._Client, "check_channel_exec_request", wait)
+    monkeypatch.setattr(ssh_server.FaultyClient, "check_channel_exec_request", wait)
     session = bench.session(bench.server().port, bench.access(silence=0.5))
     session.open()
     with pytest.raises(CommandTimedOut, match="nothing was heard"):

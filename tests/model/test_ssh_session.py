@@ -296,7 +296,7 @@ def test_it_does_however_late_a_busy_machine_grants_the_request(bench: Bench, mo
             time.sleep(1)
         paramiko.Transport._send_user_message(self, message)  # type: ignore[attr-defined] # private, so not in the stubs
 
-    monkeypatch.setattr(ssh_server._ServerTransport, "_send_user_message", late, raising=False)
+    monkeypatch.setattr(ssh_server.ServerTransport, "_send_user_message", late, raising=False)
     session = bench.session(bench.server(Instant()).port)
     session.open()
     assert session.run(Command(("true",))).status == 3

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from kthw_routes.demo.clock import FastClock
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.linux.ini_files import command_line, parse, span
+from tests.model.clock import FastClock
 from tests.model.hosts import Ran, cluster, run
 
 TIMER = """\

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from kthw_routes.demo.api.account import lab_account
-from kthw_routes.demo.api.server import Fault, LinodeApi
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import discard
 from kthw_routes.secret import Secret
@@ -24,6 +23,7 @@ from kthw_routes.sources.linode import source as linode
 from kthw_routes.sources.linode.errors import LinodeError, Trouble
 from kthw_routes.sources.linode.source import LinodeSource, Patience
 from kthw_routes.sources.linode.token import Token
+from tests.model.api import Fault, FaultyApi
 
 PATIENT = Patience(connect=60.0, read=60.0, whole=60.0, backoff=0.01)
 SHORT = Patience(connect=60.0, read=60.0, whole=1.0, backoff=0.0)
@@ -37,17 +37,17 @@ Send = Callable[[bytes], object]
 
 
 @pytest.fixture
-def api() -> Iterator[LinodeApi]:
-    with LinodeApi(lab_account()) as api:
+def api() -> Iterator[FaultyApi]:
+    with FaultyApi(lab_account()) as api:
         yield api
 
 
-def find(api: LinodeApi, patience: Patience = PATIENT, **options: Any) -> Discovery:
+def find(api: FaultyApi, patience: Patience = PATIENT, **options: Any) -> Discovery:
     token = Token(Secret(api.account.token), "LINODE_TOKEN")
     return LinodeSource(token, api.url, patience=patience, **options).find(emit=discard, cancel=threading.Event())
 
 
-def failure(api: LinodeApi, *faults: Fault, patience: Patience = PATIENT, **options: Any) -> LinodeError:
+def failure(api: FaultyApi, *faults: Fault, patience: Patience = PATIENT, **options: Any) -> LinodeError:
     api.faults = list(faults)
     with pytest.raises(LinodeError) as caught:
         find(api, patience, **options)
@@ -116,7 +116,7 @@ def bombs() -> dict[str, bytes]:
 @pytest.mark.parametrize("status", [200, 401, 404, 500])
 @pytest.mark.parametrize("packing", ["gzip", "X-GZip", "deflate", "gzip, gzip", "deflate, gzip", "identity"])
 def test_a_body_takes_no_more_memory_than_its_limit(
-    api: LinodeApi, bombs: dict[str, bytes], packing: str, status: int
+    api: FaultyApi, bombs: dict[str, bytes], packing: str, status: int
 ) -> None:
     find(api)  # loads what is loaded once
     answer = Fault(writes=once(bombs[packing], status, headers=b"Content-Encoding: %s\r\n" % packing.encode()))
@@ -136,7 +136,7 @@ def test_a_body_takes_no_more_memory_than_its_limit(
 
 @pytest.mark.parametrize("status", [200, 204, 302, 401, 500])
 @pytest.mark.parametrize("kind", [JSON, HTML])
-def test_a_body_without_an_end_is_hung_up_on(api: LinodeApi, status: int, kind: bytes) -> None:
+def test_a_body_without_an_end_is_hung_up_on(api: FaultyApi, status: int, kind: bytes) -> None:
     for head, piece in (
         (b"", b" " * 65536),
         (b"Transfer-Encoding: chunked\r\n", b"10000\r\n" + b" " * 65536 + b"\r\n"),
@@ -151,12 +151,12 @@ def test_a_body_without_an_end_is_hung_up_on(api: LinodeApi, status: int, kind: 
             assert ("a web page" in error.sentence) is (kind == HTML)
 
 
-def test_all_answers_of_a_search_have_a_limit(api: LinodeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_answers_of_a_search_have_a_limit(api: FaultyApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linode, "MAX_ANSWERS", 100)
     assert failure(api).trouble is Trouble.TOO_LARGE
 
 
-def test_an_error_with_a_long_text_is_cut_before_it_is_cleaned(api: LinodeApi) -> None:
+def test_an_error_with_a_long_text_is_cut_before_it_is_cleaned(api: FaultyApi) -> None:
     for reason in ("\x9d" * 20_000, "x" * 60_000, "\x1b]" * 10_000):
         body = json.dumps({"errors": [{"reason": reason}] * 3}).encode()
         assert len(failure(api, Fault(400, body[: linode_http.MAX_ERROR_BODY])).sentence) < 400
@@ -169,9 +169,9 @@ def test_an_error_with_a_long_text_is_cut_before_it_is_cleaned(api: LinodeApi) -
 # Packing and text
 
 
-def right(api: LinodeApi, path: str = "/v4/linode/instances") -> bytes:
+def right(api: FaultyApi, path: str = "/v4/linode/instances") -> bytes:
     """The right body of the list of Linodes."""
-    return json.dumps(api.answer(path, f"Bearer {api.account.token}", None)).encode()
+    return json.dumps(api.answer(path, f"Bearer {api.account.token}")).encode()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def right(api: LinodeApi, path: str = "/v4/linode/instances") -> bytes:
         ("identity", bytes),
     ],
 )
-def test_a_body_may_be_packed_once(api: LinodeApi, packing: str, pack: Callable[[bytes], bytes]) -> None:
+def test_a_body_may_be_packed_once(api: FaultyApi, packing: str, pack: Callable[[bytes], bytes]) -> None:
     api.faults = [Fault(body=pack(right(api)), headers={"Content-Encoding": packing})]
     assert len(find(api).cluster.nodes) == 6
 
@@ -207,7 +207,7 @@ def test_a_body_may_be_packed_once(api: LinodeApi, packing: str, pack: Callable[
         ("deflate", lambda body: zlib.compress(body)[2:-4]),
     ],
 )
-def test_a_body_that_is_packed_in_another_way(api: LinodeApi, packing: str, pack: Callable[[bytes], bytes]) -> None:
+def test_a_body_that_is_packed_in_another_way(api: FaultyApi, packing: str, pack: Callable[[bytes], bytes]) -> None:
     body, headers = pack(right(api)), {"Content-Encoding": packing}
     assert failure(api, Fault(body=body, headers=headers)).trouble is Trouble.NOT_JSON
     assert failure(api, Fault(401, body, headers)).trouble is Trouble.TOKEN_REFUSED
@@ -217,7 +217,7 @@ def test_a_body_that_is_packed_in_another_way(api: LinodeApi, packing: str, pack
     "charset",
     ["utf-8", "latin-1", "utf-16", "utf-7", "idna", "punycode", "unicode_escape", "zlib", "no-such", '"', "\xff"],
 )
-def test_json_is_utf_8_whatever_is_said(api: LinodeApi, charset: str) -> None:
+def test_json_is_utf_8_whatever_is_said(api: FaultyApi, charset: str) -> None:
     for body in (right(api), b"\xef\xbb\xbf" + right(api)):
         api.faults = [Fault(body=body, headers={"Content-Type": f"text/plain; charset={charset}"})]
         assert len(find(api).cluster.nodes) == 6
@@ -235,12 +235,12 @@ def test_json_is_utf_8_whatever_is_said(api: LinodeApi, charset: str) -> None:
         b'{"data": [], "pages": ',
     ],
 )
-def test_json_that_is_none(api: LinodeApi, body: bytes) -> None:
+def test_json_that_is_none(api: FaultyApi, body: bytes) -> None:
     assert failure(api, Fault(body=body)).trouble is Trouble.NOT_JSON
 
 
 @pytest.mark.parametrize("pages", [b"1e400", b"NaN", b"1.0", b"1" + b"0" * 4000, b"101", b"1000000000"])
-def test_numbers_of_pages_that_make_no_sense(api: LinodeApi, pages: bytes) -> None:
+def test_numbers_of_pages_that_make_no_sense(api: FaultyApi, pages: bytes) -> None:
     error = failure(api, Fault(body=b'{"data": [], "pages": ' + pages + b"}"))
     assert error.trouble is Trouble.MALFORMED
     assert len(error.sentence) < 200
@@ -256,18 +256,18 @@ def test_numbers_of_pages_that_make_no_sense(api: LinodeApi, pages: bytes) -> No
         b"Content-Length: 1000000000000\r\n",
     ],
 )
-def test_a_head_that_makes_no_sense(api: LinodeApi, head: bytes) -> None:
+def test_a_head_that_makes_no_sense(api: FaultyApi, head: bytes) -> None:
     fault = Fault(writes=once(b"{}", headers=head))
     assert failure(api, fault, fault, fault).trouble in (Trouble.CONNECTION_FAILED, Trouble.MALFORMED)
 
 
-def test_a_length_that_is_too_small(api: LinodeApi) -> None:
+def test_a_length_that_is_too_small(api: FaultyApi) -> None:
     fault = Fault(writes=once(right(api), headers=b"Content-Length: 100\r\n"))
     assert failure(api, fault).trouble is Trouble.NOT_JSON
 
 
 @pytest.mark.parametrize("length", [b"-1", b"none", b""])
-def test_a_length_that_is_none(api: LinodeApi, length: bytes) -> None:
+def test_a_length_that_is_none(api: FaultyApi, length: bytes) -> None:
     api.faults = [Fault(writes=once(right(api), headers=b"Content-Length: " + length + b"\r\n"))]
     assert len(find(api).cluster.nodes) == 6
 
@@ -287,7 +287,7 @@ NEVER_ENDING = {
 
 
 @pytest.mark.parametrize("what", NEVER_ENDING)
-def test_a_request_without_an_end_is_given_up_and_ends(api: LinodeApi, what: str) -> None:
+def test_a_request_without_an_end_is_given_up_and_ends(api: FaultyApi, what: str) -> None:
     head, piece = NEVER_ENDING[what]
     streams = [Stream(head, lambda: repeat(piece), pause=0.02) for _ in range(tries.TRIES)]
     error = failure(api, *(Fault(writes=s) for s in streams), patience=SHORT)
@@ -298,14 +298,14 @@ def test_a_request_without_an_end_is_given_up_and_ends(api: LinodeApi, what: str
     assert no_request_runs()
 
 
-def test_after_a_request_that_was_given_up_the_next_one_has_a_line_of_its_own(api: LinodeApi) -> None:
+def test_after_a_request_that_was_given_up_the_next_one_has_a_line_of_its_own(api: FaultyApi) -> None:
     stream = Stream(HEAD % (200, JSON, b""), lambda: repeat(b" "), pause=0.02)
     api.faults = [Fault(writes=stream)]
     assert len(find(api, Patience(60.0, 60.0, whole=5.0, backoff=0.0)).cluster.nodes) == 6
     assert stream.was_hung_up.wait(30)
 
 
-def test_a_silent_listener_is_given_up_and_hung_up_on(api: LinodeApi) -> None:
+def test_a_silent_listener_is_given_up_and_hung_up_on(api: FaultyApi) -> None:
     for scheme in ("http", "https"):
         with socket.create_server(("127.0.0.1", 0)) as server:
             url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/v4"
@@ -318,7 +318,7 @@ def test_a_silent_listener_is_given_up_and_hung_up_on(api: LinodeApi) -> None:
             assert no_request_runs()
 
 
-def test_a_request_that_was_cancelled_ends_too(api: LinodeApi) -> None:
+def test_a_request_that_was_cancelled_ends_too(api: FaultyApi) -> None:
     cancel = threading.Event()
 
     def pieces() -> Iterator[bytes]:
@@ -333,7 +333,7 @@ def test_a_request_that_was_cancelled_ends_too(api: LinodeApi) -> None:
     assert no_request_runs()
 
 
-def test_who_is_late_opens_no_connection(api: LinodeApi) -> None:
+def test_who_is_late_opens_no_connection(api: FaultyApi) -> None:
     class Connection:
         sock: socket.socket | None = None
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from kthw_routes.demo.api.account import lab_account
-from kthw_routes.demo.api.server import Fault, LinodeApi
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.events import discard
 from kthw_routes.secret import Secret
@@ -22,6 +21,7 @@ from kthw_routes.sources.linode import source as linode
 from kthw_routes.sources.linode.errors import LinodeError, Trouble
 from kthw_routes.sources.linode.source import LinodeSource, Patience
 from kthw_routes.sources.linode.token import ALLOW_HTTP, Token
+from tests.model.api import Fault, FaultyApi
 
 OTHER_MACHINES = (
     "http://192.0.2.1:8080/v4",
@@ -32,8 +32,8 @@ OTHER_MACHINES = (
 
 
 @pytest.fixture
-def api() -> Iterator[LinodeApi]:
-    with LinodeApi(lab_account()) as api:
+def api() -> Iterator[FaultyApi]:
+    with FaultyApi(lab_account()) as api:
         yield api
 
 
@@ -82,7 +82,7 @@ def test_a_proxy_is_no_way_around(connected: list[object], monkeypatch: pytest.M
     assert set(connected) == {("127.0.0.1", 2)}
 
 
-def test_localhost_that_is_another_machine_gets_nothing(api: LinodeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_localhost_that_is_another_machine_gets_nothing(api: FaultyApi, monkeypatch: pytest.MonkeyPatch) -> None:
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -100,7 +100,7 @@ def test_localhost_that_is_another_machine_gets_nothing(api: LinodeApi, monkeypa
     assert received == [b""]
 
 
-def test_what_was_allowed_is_pointed_out(api: LinodeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_allowed_is_pointed_out(api: FaultyApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(linode, "is_loopback", lambda _: False)
     assert [f.code for f in find(api.url, allow_http=True).findings] == ["token-unencrypted"]
@@ -108,8 +108,8 @@ def test_what_was_allowed_is_pointed_out(api: LinodeApi, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("target", ["{other}/regions", "//{host}/v4/regions", "/v4/regions"])
-def test_no_redirection_is_followed(api: LinodeApi, status: int, target: str) -> None:
-    with LinodeApi(lab_account()) as other:
+def test_no_redirection_is_followed(api: FaultyApi, status: int, target: str) -> None:
+    with FaultyApi(lab_account()) as other:
         location = target.format(other=other.url, host=other.url.split("/")[2])
         api.faults = [Fault(status, b"{}", {"Location": location})]
         with pytest.raises(LinodeError) as caught:

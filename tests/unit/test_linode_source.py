@@ -24,8 +24,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kthw_routes.cluster import AddressKind, Endpoint, Node, PodCidrSource, Role
-from kthw_routes.demo.api.account import Account, LinodeInstance, lab_account
-from kthw_routes.demo.api.server import FIRST_ID, Fault, LinodeApi
+from kthw_routes.demo.api.account import FIRST_ID, Account, LinodeInstance, lab_account
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Event, Phase, discard
 from kthw_routes.findings.cluster import of_cluster
@@ -38,6 +37,7 @@ from kthw_routes.sources.linode import retries as tries
 from kthw_routes.sources.linode.errors import LinodeError, Trouble, seconds_to_wait
 from kthw_routes.sources.linode.source import LinodeSource, Patience
 from kthw_routes.sources.linode.token import Token
+from tests.model.api import Fault, FaultyApi
 
 AS_SHIPPED = Patience(backoff=0.01)
 """Waits as the product does, so that a busy machine is never taken for a silent Linode; tries again at once."""
@@ -47,24 +47,24 @@ HTML = b"<!doctype html><title>502 Bad Gateway</title>"
 
 
 @pytest.fixture
-def api() -> Iterator[LinodeApi]:
-    with LinodeApi(lab_account()) as api:
+def api() -> Iterator[FaultyApi]:
+    with FaultyApi(lab_account()) as api:
         yield api
 
 
-def token_for(api: LinodeApi) -> Token:
+def token_for(api: FaultyApi) -> Token:
     return Token(Secret(api.account.token), "LINODE_TOKEN")
 
 
-def source(api: LinodeApi, **options: Any) -> LinodeSource:
+def source(api: FaultyApi, **options: Any) -> LinodeSource:
     return LinodeSource(token_for(api), api.url, **{"patience": AS_SHIPPED, **options})
 
 
-def find(api: LinodeApi, emit: Callable[[Event], None] = discard, **options: Any) -> Discovery:
+def find(api: FaultyApi, emit: Callable[[Event], None] = discard, **options: Any) -> Discovery:
     return source(api, **options).find(emit=emit, cancel=threading.Event())
 
 
-def failure(api: LinodeApi, *faults: Fault, **options: Any) -> LinodeError:
+def failure(api: FaultyApi, *faults: Fault, **options: Any) -> LinodeError:
     api.faults = list(faults)
     with pytest.raises(LinodeError) as caught:
         find(api, **options)
@@ -83,7 +83,7 @@ def worker(number: int = 0, **fields: Any) -> LinodeInstance:
 # What is found
 
 
-def test_the_lab_is_found_with_two_requests(api: LinodeApi) -> None:
+def test_the_lab_is_found_with_two_requests(api: FaultyApi) -> None:
     notes: list[Event] = []
     found = find(api, notes.append)
     assert [n.name for n in found.cluster] == [
@@ -116,14 +116,14 @@ def test_the_lab_is_found_with_two_requests(api: LinodeApi) -> None:
     assert {n.step for n in notes} == {Phase.FIND}
 
 
-def test_it_is_a_source(api: LinodeApi) -> None:
+def test_it_is_a_source(api: FaultyApi) -> None:
     a_source: Source = source(api)
     assert a_source.title == "Linode"
 
 
 def test_one_request_per_500_instances() -> None:
     crowd = tuple(LinodeInstance(f"web-{n}") for n in range(998))
-    with LinodeApi(account_of(worker(0), *crowd, worker(1), worker(2))) as api:
+    with FaultyApi(account_of(worker(0), *crowd, worker(1), worker(2))) as api:
         found = find(api)
         assert [r.partition("/v4")[2] for r in api.requests] == [
             *(f"/linode/instances?page_size=500&page={n}" for n in (1, 2, 3)),
@@ -134,7 +134,7 @@ def test_one_request_per_500_instances() -> None:
 
 def test_natural_order_and_roles() -> None:
     labels = ("worker-10", "controller-1", "worker-2", "controller-0", "worker-1")
-    with LinodeApi(account_of(*(LinodeInstance(label) for label in labels))) as api:
+    with FaultyApi(account_of(*(LinodeInstance(label) for label in labels))) as api:
         names = [n.name for n in find(api).cluster]
         both = find(api, workers="*-1*", controllers="*")
     assert names == ["worker-1", "worker-2", "worker-10", "controller-0", "controller-1"]
@@ -156,13 +156,13 @@ def test_narrowing(options: dict[str, Any], names: list[str]) -> None:
     account = account_of(
         worker(0, tags=("blue", "x")), worker(1, tags=("blue",), region="eu-west"), worker(2, region="eu-west")
     )
-    with LinodeApi(account) as api:
+    with FaultyApi(account) as api:
         found = find(api, **options)
     assert [n.name for n in found.cluster] == names
     assert found.others == 3 - len(names)
 
 
-def test_nothing_matches_is_said_with_the_pattern(api: LinodeApi) -> None:
+def test_nothing_matches_is_said_with_the_pattern(api: FaultyApi) -> None:
     (finding,) = find(api, workers="node-*", controllers="x", tag="t", region="eu-west").findings
     assert finding.sentence == "None of the account's other Linodes (9) is one tagged t in eu-west labelled node-*."
     api.account = account_of()
@@ -185,13 +185,13 @@ def test_addresses_are_told_apart_by_their_network_and_never_guessed(
     public: tuple[str, ...], private: tuple[str, ...], ssh: str | None, internal: str | None
 ) -> None:
     for order in ((public, private), (private, public)):  # the list has no order that counts
-        with LinodeApi(account_of(worker(0, public=order[0], private=order[1]))) as api:
+        with FaultyApi(account_of(worker(0, public=order[0], private=order[1]))) as api:
             node = find(api).cluster.node("worker-0")
         assert node.ssh == (Endpoint(ssh) if ssh else None)
         assert node.internal == (IPv4Address(internal) if internal else None)
 
 
-def test_another_cluster_cidr(api: LinodeApi) -> None:
+def test_another_cluster_cidr(api: FaultyApi) -> None:
     found = find(api, cluster_cidr=IPv4Network("10.99.0.0/23"))
     assert [n.pod_cidr for n in found.cluster.workers] == [
         IPv4Network("10.99.0.0/24"),
@@ -209,7 +209,7 @@ def test_over_a_vlan_each_worker_costs_one_request() -> None:
         LinodeInstance("controller-0", ("203.0.113.9",)),
     )
     notes: list[Event] = []
-    with LinodeApi(account) as api:
+    with FaultyApi(account) as api:
         found = find(api, notes.append, via="vlan").cluster
         assert [r.partition("?")[0].removeprefix("/v4/") for r in api.requests] == [
             "linode/instances",
@@ -238,7 +238,7 @@ def test_of_several_configurations_the_active_one_counts() -> None:
         assert isinstance(rows, list)
         return {**body, "data": [inactive, {"interfaces": None}, *rows, None, "x"]}
 
-    with LinodeApi(account_of(worker(0, vlan="10.0.0.1/24"))) as api:
+    with FaultyApi(account_of(worker(0, vlan="10.0.0.1/24"))) as api:
         api.faults = [Fault(path="configs", edit=add)]
         assert find(api, via="vlan").cluster.node("worker-0").internal == IPv4Address("10.0.0.1")
 
@@ -256,7 +256,7 @@ def test_of_several_configurations_the_active_one_counts() -> None:
     ],
 )
 def test_a_token_that_may_do_more_is_pointed_out(scopes: str, sentence: str | None) -> None:
-    with LinodeApi(replace(lab_account(), scopes=scopes)) as api:
+    with FaultyApi(replace(lab_account(), scopes=scopes)) as api:
         found = find(api)
     assert [f.sentence for f in found.findings] == ([sentence] if sentence else [])
     assert all(f.level is Level.NOTICE for f in found.findings)
@@ -279,7 +279,7 @@ def linode(number: int, label: str, **fields: object) -> dict[str, object]:
     return {"id": number, "label": label, "region": "ca-central", "status": "running", "tags": [], "ipv4": [], **fields}
 
 
-def test_one_linode_on_two_pages_is_one_node(api: LinodeApi) -> None:
+def test_one_linode_on_two_pages_is_one_node(api: FaultyApi) -> None:
     first, second, web = linode(1, "worker-0"), linode(2, "worker-1"), linode(3, "web")
     api.faults = pages([first, web], [first, first, second, web, linode(4, "db")])
     found = find(api)
@@ -287,7 +287,7 @@ def test_one_linode_on_two_pages_is_one_node(api: LinodeApi) -> None:
     assert "duplicate-name" not in [f.code for f in of_cluster(found.cluster)]
 
 
-def test_of_one_linode_on_two_pages_the_later_entry_counts(api: LinodeApi) -> None:
+def test_of_one_linode_on_two_pages_the_later_entry_counts(api: FaultyApi) -> None:
     api.faults = pages(
         [linode(1, "worker-0", ipv4=["192.168.140.1"]), linode(2, "worker-1"), linode(3, "web"), linode(5, "x")],
         [linode(1, "worker-0", ipv4=["192.168.140.9"]), linode(2, "retired"), linode(3, "worker-2")],
@@ -299,7 +299,7 @@ def test_of_one_linode_on_two_pages_the_later_entry_counts(api: LinodeApi) -> No
     assert found.others == 1
 
 
-def test_two_linodes_with_one_label_stay_two(api: LinodeApi) -> None:
+def test_two_linodes_with_one_label_stay_two(api: FaultyApi) -> None:
     api.faults = pages([linode(1, "worker-0")], [linode(2, "worker-0")])
     found = find(api)
     assert [n.name for n in found.cluster] == ["worker-0", "worker-0"]
@@ -317,12 +317,12 @@ def test_two_linodes_with_one_label_stay_two(api: LinodeApi) -> None:
         (pages([linode(1, "worker-0", ipv4=["192.0.2.1"] * 1001)]), "worker-0 has more than 1000 addresses"),
     ],
 )
-def test_pages_that_make_no_sense(api: LinodeApi, faults: list[Fault], what: str) -> None:
+def test_pages_that_make_no_sense(api: FaultyApi, faults: list[Fault], what: str) -> None:
     error = failure(api, *faults)
     assert (error.trouble, error.sentence) == (Trouble.MALFORMED, f"Linode's answer makes no sense: {what}.")
 
 
-def test_a_list_that_grows_with_each_page_ends(api: LinodeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_grows_with_each_page_ends(api: FaultyApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kthw_routes.sources.linode.responses.MAX_PAGES", 5)
     faults = [pages([], [], [], [], [], [], [], pages=n + 1)[n - 1] for n in range(1, 7)]
     assert failure(api, *faults).sentence.endswith("the list of nodes has more than 5 pages.")
@@ -339,7 +339,7 @@ def test_a_hostile_label_is_shown_safely_and_never_becomes_another_name(label: s
     hostile = worker(9, region="r\x1b]0;x\x07", tags=("\x1b[2J",), status="\x1b[5mrunning")
     account = account_of(worker(0), worker(1), worker(2), replace(hostile, label=label))
     notes: list[Event] = []
-    with LinodeApi(account) as api:
+    with FaultyApi(account) as api:
         found = find(api, notes.append, workers="worker*", via="vlan").cluster
     shown = [*(n.text for n in notes), *(f.sentence + f.hint for f in of_cluster(found))]
     shown += [text or "" for n in found for text in (n.name, n.region, n.status)]
@@ -380,7 +380,7 @@ def edit_first(**fields: object) -> Fault:
     ],
 )
 def test_nulls_and_unknown_values_are_borne(fields: dict[str, object]) -> None:
-    with LinodeApi(account_of(worker(0), worker(1))) as api:
+    with FaultyApi(account_of(worker(0), worker(1))) as api:
         api.faults = [edit_first(**fields)]
         found = find(api)
         assert "worker-1" in [n.name for n in found.cluster]
@@ -388,7 +388,7 @@ def test_nulls_and_unknown_values_are_borne(fields: dict[str, object]) -> None:
             assert "not-running" in [f.code for f in of_cluster(found.cluster)]
 
 
-def test_an_unknown_capability_and_region_status_are_kept(api: LinodeApi) -> None:
+def test_an_unknown_capability_and_region_status_are_kept(api: FaultyApi) -> None:
     regions = tuple(
         replace(r, capabilities=("Time Travel",), status="odd") if r.id == "ca-central" else r
         for r in api.account.regions
@@ -411,7 +411,7 @@ def test_an_unknown_capability_and_region_status_are_kept(api: LinodeApi) -> Non
     ],
 )
 def test_what_cannot_be_done_without_is_an_error(fields: dict[str, object], what: str) -> None:
-    with LinodeApi(account_of(worker(0), worker(1))) as api:
+    with FaultyApi(account_of(worker(0), worker(1))) as api:
         error = failure(api, edit_first(**fields))
     assert error.sentence == f"Linode's answer makes no sense: {what}."
     assert error.trouble is Trouble.MALFORMED
@@ -434,14 +434,14 @@ def test_what_cannot_be_done_without_is_an_error(fields: dict[str, object], what
         b'{"data": [], "pages": -1}',
     ],
 )
-def test_json_of_another_shape(api: LinodeApi, body: bytes) -> None:
+def test_json_of_another_shape(api: FaultyApi, body: bytes) -> None:
     for path in ("instances", "regions"):
         error = failure(api, Fault(body=body, path=path))
         assert error.trouble is Trouble.MALFORMED
         assert error.sentence.startswith("Linode's answer makes no sense: ")
 
 
-def test_entries_that_are_none_are_passed_over(api: LinodeApi) -> None:
+def test_entries_that_are_none_are_passed_over(api: FaultyApi) -> None:
     def edit(body: dict[str, object]) -> object:
         rows = body["data"]
         assert isinstance(rows, list)
@@ -455,7 +455,7 @@ def test_entries_that_are_none_are_passed_over(api: LinodeApi) -> None:
 @pytest.mark.parametrize("body", [b"null", b'{"interfaces": null}', b'{"data": null}'])
 def test_interfaces_of_another_shape(path: str, body: bytes) -> None:
     generation = "linode" if path == "interfaces" else "legacy_config"
-    with LinodeApi(account_of(worker(0, interface_generation=generation))) as api:
+    with FaultyApi(account_of(worker(0, interface_generation=generation))) as api:
         assert failure(api, Fault(body=body, path=path), via="vlan").trouble is Trouble.MALFORMED
 
 
@@ -470,7 +470,7 @@ def test_interfaces_of_another_shape(path: str, body: bytes) -> None:
     ],
 )
 def test_interfaces_without_an_address_give_none(interface: object) -> None:
-    with LinodeApi(account_of(worker(0, interface_generation="linode"))) as api:
+    with FaultyApi(account_of(worker(0, interface_generation="linode"))) as api:
         api.faults = [Fault(path="interfaces", edit=lambda _: {"interfaces": [interface]})]
         assert find(api, via="vlan").cluster.node("worker-0").internal is None
 
@@ -526,7 +526,7 @@ REASON = b'{"errors": [{"reason": "Because \\u001b[31mI say so.", "field": null}
         (Fault(204, b""), Trouble.MALFORMED, "Linode's answer makes no sense: there is no list of nodes in it."),
     ],
 )
-def test_what_is_asked_once(api: LinodeApi, fault: Fault, trouble: Trouble, sentence: str) -> None:
+def test_what_is_asked_once(api: FaultyApi, fault: Fault, trouble: Trouble, sentence: str) -> None:
     error = failure(api, fault)
     assert error.trouble is trouble
     assert error.sentence == sentence.format(host=api.url.split("/")[2])
@@ -537,7 +537,7 @@ def test_what_is_asked_once(api: LinodeApi, fault: Fault, trouble: Trouble, sent
 @pytest.mark.parametrize(
     "body", [b'{"errors": 3}', b'{"errors": [3]}', b'{"errors": [{"field": 3}]}', b'{"errors": null}', b"3"]
 )
-def test_errors_of_another_shape_keep_their_status(api: LinodeApi, body: bytes) -> None:
+def test_errors_of_another_shape_keep_their_status(api: FaultyApi, body: bytes) -> None:
     assert failure(api, Fault(401, body)).trouble is Trouble.TOKEN_REFUSED
 
 
@@ -557,7 +557,7 @@ def test_errors_of_another_shape_keep_their_status(api: LinodeApi, body: bytes) 
         (Fault(hangs=True), Trouble.TIMED_OUT, "{host} did not answer within 1 s."),
     ],
 )
-def test_what_is_tried_three_times(api: LinodeApi, fault: Fault, trouble: Trouble, sentence: str) -> None:
+def test_what_is_tried_three_times(api: FaultyApi, fault: Fault, trouble: Trouble, sentence: str) -> None:
     host = api.url.split("/")[2]
     patience = IMPATIENT if fault.hangs else AS_SHIPPED
     error = failure(api, fault, fault, fault, patience=patience)
@@ -572,7 +572,7 @@ def test_what_is_tried_three_times(api: LinodeApi, fault: Fault, trouble: Troubl
     ]
 
 
-def test_each_try_is_judged_by_itself(api: LinodeApi) -> None:
+def test_each_try_is_judged_by_itself(api: FaultyApi) -> None:
     busy, gone = Fault(503, b"{}"), Fault(drops=True)
     assert failure(api, busy, busy, gone).trouble is Trouble.CONNECTION_FAILED
     assert failure(api, busy, gone, Fault(401, b"{}")).trouble is Trouble.TOKEN_REFUSED
@@ -585,7 +585,7 @@ def test_requests_run_in_threads_that_do_not_keep_the_program_alive() -> None:
         run(lambda: 1 // 0)
 
 
-def test_an_answer_that_never_ends_is_given_up(api: LinodeApi) -> None:
+def test_an_answer_that_never_ends_is_given_up(api: FaultyApi) -> None:
     api.faults = [Fault(hangs=True)]
     slow = Patience(connect=60.0, read=60.0, whole=1.0, backoff=0.0)
     begun = time.monotonic()
@@ -593,7 +593,7 @@ def test_an_answer_that_never_ends_is_given_up(api: LinodeApi) -> None:
     assert time.monotonic() - begun < 4
 
 
-def test_retry_after_is_shown_and_honoured(api: LinodeApi) -> None:
+def test_retry_after_is_shown_and_honoured(api: FaultyApi) -> None:
     notes: list[Event] = []
     api.faults = [Fault(429, b"{}", {"Retry-After": "1"})]
     begun = time.monotonic()
@@ -602,7 +602,7 @@ def test_retry_after_is_shown_and_honoured(api: LinodeApi) -> None:
     assert "Linode asks to wait 1 s (try 2 of 3)" in [n.text for n in notes]
 
 
-def test_retry_after_is_capped(monkeypatch: pytest.MonkeyPatch, api: LinodeApi) -> None:
+def test_retry_after_is_capped(monkeypatch: pytest.MonkeyPatch, api: FaultyApi) -> None:
     monkeypatch.setattr(tries, "MAX_WAIT", 0.01)
     notes: list[Event] = []
     api.faults = [Fault(503, b"{}", {"Retry-After": "21600"})]
@@ -674,13 +674,13 @@ def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nowhere("https://api.linode.invalid/v4").trouble is Trouble.PROXY_FAILED
 
 
-def test_the_lab_is_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch, api: LinodeApi) -> None:
+def test_the_lab_is_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch, api: FaultyApi) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.delenv("no_proxy", raising=False)
     assert len(find(api).cluster.nodes) == 6
 
 
-def test_no_tls_where_tls_is_wanted(api: LinodeApi) -> None:
+def test_no_tls_where_tls_is_wanted(api: FaultyApi) -> None:
     error = nowhere(api.url.replace("http:", "https:"))
     assert error.trouble is Trouble.TLS_FAILED
     assert error.sentence.startswith(f"No safe connection to {api.url.split('/')[2]}: ")
@@ -699,7 +699,7 @@ def test_hanging_up_within_the_handshake_is_no_matter_of_certificates() -> None:
     assert error.trouble is Trouble.CONNECTION_FAILED
 
 
-def test_a_certificate_nobody_vouches_for(api: LinodeApi, certificate: tuple[Path, Path]) -> None:
+def test_a_certificate_nobody_vouches_for(api: FaultyApi, certificate: tuple[Path, Path]) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     api._server.socket = context.wrap_socket(api._server.socket, server_side=True)
@@ -753,7 +753,7 @@ class CancelsWhen:
             self.cancel.set()
 
 
-def test_cancelling_a_wait_takes_less_than_a_fifth_of_a_second(api: LinodeApi) -> None:
+def test_cancelling_a_wait_takes_less_than_a_fifth_of_a_second(api: FaultyApi) -> None:
     api.faults = [Fault(429, b"{}", {"Retry-After": "30"})]
     watcher = CancelsWhen("asks to wait 30 s (try 2 of 3)")
     with pytest.raises(Cancelled):
@@ -761,7 +761,7 @@ def test_cancelling_a_wait_takes_less_than_a_fifth_of_a_second(api: LinodeApi) -
     assert time.monotonic() - watcher.at < 0.2
 
 
-def test_cancelling_a_request_in_flight_takes_less_than_a_fifth_of_a_second(api: LinodeApi) -> None:
+def test_cancelling_a_request_in_flight_takes_less_than_a_fifth_of_a_second(api: FaultyApi) -> None:
     cancel = threading.Event()
     at: list[float] = []
 
@@ -777,7 +777,7 @@ def test_cancelling_a_request_in_flight_takes_less_than_a_fifth_of_a_second(api:
     assert time.monotonic() - at[0] < 0.2
 
 
-def test_nothing_is_asked_once_cancelled(api: LinodeApi) -> None:
+def test_nothing_is_asked_once_cancelled(api: FaultyApi) -> None:
     cancel = threading.Event()
     cancel.set()
     with pytest.raises(Cancelled):
@@ -786,7 +786,7 @@ def test_nothing_is_asked_once_cancelled(api: LinodeApi) -> None:
 
 
 @pytest.mark.parametrize("faults", [[], [Fault(401, b"{}")]])
-def test_a_search_hangs_up_at_its_end(api: LinodeApi, faults: list[Fault], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_hangs_up_at_its_end(api: FaultyApi, faults: list[Fault], monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[requests.Session] = []
     monkeypatch.setattr(requests.Session, "close", lambda session: closed.append(session))
     with nullcontext() if not faults else pytest.raises(LinodeError):
@@ -798,7 +798,7 @@ def test_a_search_hangs_up_at_its_end(api: LinodeApi, faults: list[Fault], monke
 # The secret
 
 
-def test_the_token_is_nowhere_to_be_seen(api: LinodeApi, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_token_is_nowhere_to_be_seen(api: FaultyApi, caplog: pytest.LogCaptureFixture) -> None:
     token = api.account.token
     seen: list[object] = [source(api), vars(source(api))]
     caplog.set_level(logging.DEBUG)
@@ -822,7 +822,7 @@ def test_the_token_is_nowhere_to_be_seen(api: LinodeApi, caplog: pytest.LogCaptu
 
 
 def test_a_netrc_file_does_not_replace_the_token(
-    api: LinodeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: FaultyApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("default login somebody password else\n")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.options import Settings
+from tests.model.lab import BreakableLab
 
 
 @pytest.fixture(autouse=True)
@@ -31,13 +31,13 @@ def region(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def lab(region: str) -> Iterator[EmbeddedLab]:
+def lab(region: str) -> Iterator[BreakableLab]:
     """A running practice lab."""
-    with EmbeddedLab(region) as running:
+    with BreakableLab(region) as running:
         yield running
 
 
 @pytest.fixture
-def settings(lab: EmbeddedLab) -> Settings:
+def settings(lab: BreakableLab) -> Settings:
     """Settings that lead to the lab; new host keys are accepted, as other tests ask about those."""
     return replace(lab.settings, host_keys="accept-new")

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import Cancelled
 from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
@@ -15,11 +14,12 @@ from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.prompts import WizardAsker
 from tests.journeys.model_faults import ModelFaults, ModelHold
 from tests.journeys.stage import Model
+from tests.model.lab import BreakableLab
 from tests.wizard.driver import SECONDS, driving
 
 
 async def test_hosts_that_have_begun_come_to_their_end_and_the_end_is_recorded(
-    lab: EmbeddedLab, settings: Settings, tmp_path: Path
+    lab: BreakableLab, settings: Settings, tmp_path: Path
 ) -> None:
     stage = Model(lab, tmp_path)
     hold = ModelFaults(stage).hold("worker-1", "ip", "-batch", "before")
@@ -41,7 +41,7 @@ async def test_hosts_that_have_begun_come_to_their_end_and_the_end_is_recorded(
         assert run.journal.states["worker-1"] == "done"
 
 
-def test_nothing_begins_once_the_end_has_begun(lab: EmbeddedLab) -> None:
+def test_nothing_begins_once_the_end_has_begun(lab: BreakableLab) -> None:
     jobs = Jobs()
     controller = Controller(lab.settings, lab, WizardAsker(lambda _: None), jobs.emit)
     controller.end(SECONDS)

@@ -7,9 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.linux.process import Process
-from kthw_routes.demo.ssh.server import Manners
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import HostState
 from kthw_routes.options import Settings
@@ -19,12 +17,14 @@ from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.steps.run import RunStep
 from kthw_routes.wizard.widgets.table import KeyedTable
+from tests.model.lab import BreakableLab
+from tests.model.ssh_server import Manners
 from tests.wizard.driver import Driver, driving
 
 pytestmark = pytest.mark.wizard
 
 
-def hold(lab: EmbeddedLab, name: str, when: Callable[[Process], bool]) -> threading.Event:
+def hold(lab: BreakableLab, name: str, when: Callable[[Process], bool]) -> threading.Event:
     """Let a host wait in the middle of a program until the event is set, or its session ends."""
     go = threading.Event()
 
@@ -41,7 +41,7 @@ def is_change(process: Process) -> bool:
     return process.argv[:1] == ["ip"] and "-batch" in process.argv
 
 
-async def test_host_keys_are_asked_for_once_and_may_be_declined(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_host_keys_are_asked_for_once_and_may_be_declined(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, replace(settings, host_keys=None)) as driver:
         await driver.go("Nodes")
         await driver.pilot.press("ctrl+n")
@@ -60,7 +60,7 @@ async def test_host_keys_are_asked_for_once_and_may_be_declined(lab: EmbeddedLab
         assert [row[1] for row in driver.rows("#hosts")] == ["✓ read"] * 6
 
 
-async def test_cancelling_the_checks_answers_their_question(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_cancelling_the_checks_answers_their_question(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, replace(settings, host_keys=None)) as driver:
         await driver.go("Nodes")
         await driver.pilot.press("ctrl+n")
@@ -70,7 +70,7 @@ async def test_cancelling_the_checks_answers_their_question(lab: EmbeddedLab, se
         assert driver.app.screen is driver.step
 
 
-async def test_a_host_that_is_down_is_skipped_and_the_others_go_on(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_host_that_is_down_is_skipped_and_the_others_go_on(lab: BreakableLab, settings: Settings) -> None:
     lab.servers["worker-2"].close()
     async with driving(lab, settings) as driver:
         await driver.go("Checks")
@@ -85,7 +85,7 @@ async def test_a_host_that_is_down_is_skipped_and_the_others_go_on(lab: Embedded
 
 
 async def test_a_changed_host_key_is_taken_only_when_the_person_says_that_the_node_was_rebuilt(
-    lab: EmbeddedLab, settings: Settings
+    lab: BreakableLab, settings: Settings
 ) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Checks")
@@ -105,7 +105,7 @@ async def test_a_changed_host_key_is_taken_only_when_the_person_says_that_the_no
         assert [row[1] for row in driver.rows("#hosts")] == ["✓ read"] * 6
 
 
-async def test_the_checks_can_be_cancelled_and_begun_again(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_the_checks_can_be_cancelled_and_begun_again(lab: BreakableLab, settings: Settings) -> None:
     go = hold(lab, "worker-1", lambda p: p.argv[:1] == ["ip"])
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
@@ -136,7 +136,7 @@ def _ended(step: RunStep) -> int:
     return sum(1 for state, _ in step._states.values() if state.is_final)
 
 
-async def test_a_run_is_stopped_once_asked_and_then_ended(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_run_is_stopped_once_asked_and_then_ended(lab: BreakableLab, settings: Settings) -> None:
     go = hold(lab, "worker-1", is_change)
     async with driving(lab, settings) as driver:
         step = await _running(driver)
@@ -166,7 +166,7 @@ async def test_a_run_is_stopped_once_asked_and_then_ended(lab: EmbeddedLab, sett
 
 
 async def test_leaving_in_the_middle_says_what_is_done_and_takes_no_second(
-    lab: EmbeddedLab, settings: Settings
+    lab: BreakableLab, settings: Settings
 ) -> None:
     hold(lab, "worker-1", is_change)
     async with driving(lab, settings) as driver:
@@ -190,7 +190,7 @@ async def test_leaving_in_the_middle_says_what_is_done_and_takes_no_second(
     assert "## Result" in (report.folder / "transcript.md").read_text()
 
 
-async def test_a_host_that_hangs_does_not_hold_the_way_out(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_host_that_hangs_does_not_hold_the_way_out(lab: BreakableLab, settings: Settings) -> None:
     lab.servers["worker-0"].manners = Manners(hangs=True)
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
@@ -203,7 +203,7 @@ async def test_a_host_that_hangs_does_not_hold_the_way_out(lab: EmbeddedLab, set
     assert time.monotonic() - start < 1.0
 
 
-async def test_a_host_changed_since_the_review_is_left_alone_and_said_so(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_host_changed_since_the_review_is_left_alone_and_said_so(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
         host = lab.topology.hosts["worker-0"]
@@ -217,7 +217,7 @@ async def test_a_host_changed_since_the_review_is_left_alone_and_said_so(lab: Em
         assert "changed since the review" in driver.static("#outcome")
 
 
-async def test_what_hosts_say_is_no_markup_and_no_escape(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_what_hosts_say_is_no_markup_and_no_escape(lab: BreakableLab, settings: Settings) -> None:
     host = lab.topology.hosts["worker-0"]
     host.bashrc = b"[/foo] \x1b]52;c;aGVsbG8=\x07 [bold]\x9b31m\n"
     controller = lab.topology.hosts["controller-0"]
@@ -232,7 +232,7 @@ async def test_what_hosts_say_is_no_markup_and_no_escape(lab: EmbeddedLab, setti
         assert not set("\x1b\x07\x9b") & set(driver.text())
 
 
-async def test_a_foreign_route_is_left_alone_until_it_is_marked(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_foreign_route_is_left_alone_until_it_is_marked(lab: BreakableLab, settings: Settings) -> None:
     host = lab.topology.hosts["worker-0"]
     host.execute("ip route add 10.200.77.0/24 via 192.168.145.107", stdout=lambda _: None, stderr=lambda _: None)
     async with driving(lab, settings) as driver:
@@ -252,7 +252,7 @@ async def test_a_foreign_route_is_left_alone_until_it_is_marked(lab: EmbeddedLab
     assert not [r for r in host.kernel.routes() if str(r.prefix) == "10.200.77.0/24"]
 
 
-async def test_the_names_can_be_left_out(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_the_names_can_be_left_out(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
         await driver.press("h")
@@ -261,7 +261,7 @@ async def test_the_names_can_be_left_out(lab: EmbeddedLab, settings: Settings) -
         assert driver.step.next_label == "Run 15 changes"
 
 
-async def test_another_look_after_the_run_begins_a_new_review(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_another_look_after_the_run_begins_a_new_review(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Proof")
         report = driver.controller.last_run.report
@@ -279,7 +279,7 @@ async def test_another_look_after_the_run_begins_a_new_review(lab: EmbeddedLab, 
         assert (folder / "transcript.md").read_text().count("## Result") == 1
 
 
-async def test_the_proof_can_be_cancelled_and_made_again(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_the_proof_can_be_cancelled_and_made_again(lab: BreakableLab, settings: Settings) -> None:
     go = hold(lab, "worker-1", lambda p: p.argv[:1] == ["ping"])
     async with driving(lab, settings) as driver:
         await driver.go("Run")
@@ -296,7 +296,7 @@ async def test_the_proof_can_be_cancelled_and_made_again(lab: EmbeddedLab, setti
         assert "gets through" in driver.static("#headline")
 
 
-async def test_a_run_that_may_not_begin_says_so_and_is_no_success(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_run_that_may_not_begin_says_so_and_is_no_success(lab: BreakableLab, settings: Settings) -> None:
     """Another run on the same cluster is under way."""
     assert settings.state is not None
     async with driving(lab, settings) as driver:

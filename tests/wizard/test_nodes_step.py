@@ -7,10 +7,10 @@ import pytest
 from textual.widgets import Button, Input, Static
 
 from kthw_routes.cluster import Endpoint, PodCidrSource, Selection
-from kthw_routes.demo.api.server import Fault
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.options import Settings
 from kthw_routes.wizard.modals.node_form import NodeForm
+from tests.model.api import Fault
+from tests.model.lab import BreakableLab
 from tests.wizard.driver import Driver, driving
 
 pytestmark = pytest.mark.wizard
@@ -43,7 +43,7 @@ async def open_form(driver: Driver, *keys: str) -> None:
     await driver.until(lambda: isinstance(driver.app.screen, NodeForm), "the form")
 
 
-async def test_a_node_is_corrected_in_a_form_that_says_why_it_refuses(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_node_is_corrected_in_a_form_that_says_why_it_refuses(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
         await open_form(driver, "down")
@@ -68,7 +68,7 @@ async def test_a_node_is_corrected_in_a_form_that_says_why_it_refuses(lab: Embed
         assert driver.rows("#nodes")[1][3] == "10.200.9.0/24"
 
 
-async def test_escape_changes_nothing(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_escape_changes_nothing(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
         before = driver.controller.cluster
@@ -78,7 +78,7 @@ async def test_escape_changes_nothing(lab: EmbeddedLab, settings: Settings) -> N
         assert driver.controller.cluster == before
 
 
-async def test_a_stop_stands_in_its_cell_and_holds_next(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_stop_stands_in_its_cell_and_holds_next(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
         await open_form(driver, "down")
@@ -95,7 +95,7 @@ async def test_a_stop_stands_in_its_cell_and_holds_next(lab: EmbeddedLab, settin
         assert not driver.is_disabled("next")
 
 
-async def test_left_out_and_removed_are_two_things(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_left_out_and_removed_are_two_things(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
         driver.step.query_one("#nodes").focus()
@@ -115,7 +115,7 @@ async def test_left_out_and_removed_are_two_things(lab: EmbeddedLab, settings: S
         assert driver.rows("#nodes")[1][0] == "worker-1 removed"
 
 
-async def test_without_any_node_nothing_goes_on(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_without_any_node_nothing_goes_on(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
         driver.step.query_one("#nodes").focus()
@@ -125,7 +125,7 @@ async def test_without_any_node_nothing_goes_on(lab: EmbeddedLab, settings: Sett
         assert driver.is_disabled("next")
 
 
-async def test_a_removed_worker_takes_its_routes_along(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_removed_worker_takes_its_routes_along(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Run")
     async with driving(lab, settings) as driver:
@@ -139,7 +139,7 @@ async def test_a_removed_worker_takes_its_routes_along(lab: EmbeddedLab, setting
 
 
 async def test_a_typed_pod_cidr_that_the_host_contradicts_is_a_stop_in_the_checks(
-    lab: EmbeddedLab, settings: Settings
+    lab: BreakableLab, settings: Settings
 ) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
@@ -151,7 +151,7 @@ async def test_a_typed_pod_cidr_that_the_host_contradicts_is_a_stop_in_the_check
         assert driver.is_disabled("next")
 
 
-async def test_two_nodes_of_one_label_are_a_stop_and_told_apart(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_two_nodes_of_one_label_are_a_stop_and_told_apart(lab: BreakableLab, settings: Settings) -> None:
     def rename(body: Any) -> Any:
         spare = next(instance for instance in body["data"] if instance["label"] == "worker-2")
         spare["label"] = "worker-1"

@@ -7,11 +7,11 @@ import pytest
 from textual.widgets import Input
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.linux.users import SudoPolicy
-from kthw_routes.demo.ssh.server import Manners
 from kthw_routes.options import Settings
 from kthw_routes.wizard.modals.secret import AskSecret
+from tests.model.lab import BreakableLab
+from tests.model.ssh_server import Manners
 from tests.wizard.driver import Driver, driving
 
 pytestmark = pytest.mark.wizard
@@ -19,7 +19,7 @@ PASSWORD = "correct-horse-4711"
 
 
 @pytest.fixture
-def sudoers(lab: EmbeddedLab) -> EmbeddedLab:
+def sudoers(lab: BreakableLab) -> BreakableLab:
     """A lab whose nodes let in `ubuntu`, who needs a password for sudo."""
     for name, host in lab.topology.hosts.items():
         host.add_user("ubuntu", sudo=SudoPolicy.PASSWORD, password=PASSWORD)
@@ -41,7 +41,7 @@ def files_below(folder: Path) -> str:
     return "\n".join(f.read_text(errors="replace") for f in folder.rglob("*") if f.is_file())
 
 
-async def test_a_sudo_password_is_asked_once_masked_and_kept_nowhere(sudoers: EmbeddedLab, settings: Settings) -> None:
+async def test_a_sudo_password_is_asked_once_masked_and_kept_nowhere(sudoers: BreakableLab, settings: Settings) -> None:
     async with driving(sudoers, settings) as driver:
         await to_the_question(driver)
         assert "sudo password" in driver.text()
@@ -63,7 +63,7 @@ async def test_a_sudo_password_is_asked_once_masked_and_kept_nowhere(sudoers: Em
     assert PASSWORD not in files_below(settings.state)
 
 
-async def test_no_answer_skips_the_hosts_and_they_can_be_asked_again(sudoers: EmbeddedLab, settings: Settings) -> None:
+async def test_no_answer_skips_the_hosts_and_they_can_be_asked_again(sudoers: BreakableLab, settings: Settings) -> None:
     async with driving(sudoers, settings) as driver:
         await to_the_question(driver)
         await driver.pilot.press("escape")

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Input
 
-from kthw_routes.demo.api.server import Fault
-from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 from kthw_routes.options import Settings
 from kthw_routes.wizard.state import SourceKind
+from tests.model.api import Fault
+from tests.model.lab import BreakableLab
 from tests.wizard.driver import driving
 
 pytestmark = pytest.mark.wizard
@@ -21,7 +21,7 @@ def account(settings: Settings, token: str | None) -> Settings:
     return replace(settings, environ=environ | ({"LINODE_TOKEN": token} if token else {}))
 
 
-async def test_the_account_is_offered_with_the_place_of_its_token(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_the_account_is_offered_with_the_place_of_its_token(lab: BreakableLab, settings: Settings) -> None:
     async with driving(None, settings) as driver:
         assert driver.controller.choices.source.kind is SourceKind.ACCOUNT
         assert "token from LINODE_TOKEN" in driver.text()
@@ -30,7 +30,7 @@ async def test_the_account_is_offered_with_the_place_of_its_token(lab: EmbeddedL
         assert driver.controller.place == "Linode · ca-central · 3 workers"
 
 
-async def test_without_a_token_a_masked_field_asks_for_one(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_without_a_token_a_masked_field_asks_for_one(lab: BreakableLab, settings: Settings) -> None:
     token = settings.environment["LINODE_TOKEN"]
     async with driving(None, account(settings, None)) as driver:
         assert "linodes:read_only" in driver.text()
@@ -49,7 +49,7 @@ async def test_without_a_token_a_masked_field_asks_for_one(lab: EmbeddedLab, set
         await driver.go("Nodes")
 
 
-async def test_a_wrong_token_is_said_there_and_can_be_corrected(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_a_wrong_token_is_said_there_and_can_be_corrected(lab: BreakableLab, settings: Settings) -> None:
     token = settings.environment["LINODE_TOKEN"]
     async with driving(None, account(settings, "wrong")) as driver:
         await driver.pilot.press("ctrl+n")
@@ -63,7 +63,7 @@ async def test_a_wrong_token_is_said_there_and_can_be_corrected(lab: EmbeddedLab
         await driver.at("Nodes")
 
 
-async def test_text_that_cannot_be_a_token_is_refused_without_showing_it(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_text_that_cannot_be_a_token_is_refused_without_showing_it(lab: BreakableLab, settings: Settings) -> None:
     async with driving(None, account(settings, None)) as driver:
         driver.step.query_one("#token", Input).value = "two words"
         await driver.settle()
@@ -80,7 +80,7 @@ async def test_text_that_cannot_be_a_token_is_refused_without_showing_it(lab: Em
     ],
 )
 async def test_where_the_token_would_not_be_safe_it_is_said_there(
-    lab: EmbeddedLab, settings: Settings, name: str, value: str, sentence: str
+    lab: BreakableLab, settings: Settings, name: str, value: str, sentence: str
 ) -> None:
     async with driving(None, replace(settings, environ=dict(settings.environment) | {name: value})) as driver:
         await driver.pilot.press("ctrl+n")
@@ -95,7 +95,7 @@ async def test_where_the_token_would_not_be_safe_it_is_said_there(
     [Fault(status=500, body=b"<html>[/foo]", headers={"Content-Type": "text/html"}), Fault(status=403, body=b"{}")],
 )
 async def test_an_error_of_the_api_is_a_sentence_and_a_second_try(
-    lab: EmbeddedLab, settings: Settings, fault: Fault
+    lab: BreakableLab, settings: Settings, fault: Fault
 ) -> None:
     lab.api.faults += [fault] * 3
     async with driving(None, settings) as driver:
@@ -108,7 +108,7 @@ async def test_an_error_of_the_api_is_a_sentence_and_a_second_try(
         await driver.at("Nodes")
 
 
-async def test_progress_is_said_and_can_be_cancelled(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_progress_is_said_and_can_be_cancelled(lab: BreakableLab, settings: Settings) -> None:
     lab.api.faults.append(Fault(hangs=True))
     async with driving(None, settings) as driver:
         await driver.pilot.press("ctrl+n")
@@ -123,7 +123,7 @@ async def test_progress_is_said_and_can_be_cancelled(lab: EmbeddedLab, settings:
         await driver.at("Nodes")
 
 
-async def test_quitting_while_it_asks(lab: EmbeddedLab, settings: Settings) -> None:
+async def test_quitting_while_it_asks(lab: BreakableLab, settings: Settings) -> None:
     lab.api.faults.append(Fault(hangs=True))
     async with driving(None, settings) as driver:
         await driver.pilot.press("ctrl+n")

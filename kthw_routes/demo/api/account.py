@@ -1,8 +1,7 @@
-"""The Linode account of the embedded lab: plain data, so that tests can make up other accounts."""
+"""The Linode account of the embedded lab, as plain data."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -52,7 +51,7 @@ class LinodeRegion:
 
 @cache
 def recorded_regions() -> tuple[LinodeRegion, ...]:
-    """All regions, as the API listed them in May 2026."""
+    """Read all regions, as the API listed them in May 2026."""
     text = files("kthw_routes.demo").joinpath("regions.json").read_text(encoding="utf-8")
     return tuple(LinodeRegion(**{**r, "capabilities": tuple(r["capabilities"])}) for r in json.loads(text))
 
@@ -72,35 +71,9 @@ class Account:
         """The instances by their id."""
         return {linode.number or n: linode for n, linode in enumerate(self.instances, start=FIRST_ID)}
 
-    def with_node(self, name: str, public: str, private: str, region: str) -> "Account":
-        """The same account with one more node, made last."""
-        last = max(self.numbered, default=FIRST_ID - 1)
-        node = LinodeInstance(name, (public,), (private,), region, (name.rpartition("-")[0],), number=last + 1)
-        return replace(self, instances=(*self._fixed(), node))
-
-    def without(self, name: str) -> "Account":
-        """The same account without the instance of that label."""
-        return replace(self, instances=tuple(linode for linode in self._fixed() if linode.label != name))
-
-    def moved(self, name: str, public: str, private: str) -> "Account":
-        """The same account with other addresses of the instance of that label."""
-        return self._edited(name, lambda linode: replace(linode, public=(public,), private=(private,)))
-
-    def renamed(self, old: str, new: str) -> "Account":
-        """The same account with another label of one instance."""
-        return self._edited(old, lambda linode: replace(linode, label=new))
-
-    def _edited(self, name: str, edit: Callable[[LinodeInstance], LinodeInstance]) -> "Account":
-        instances = tuple(edit(linode) if linode.label == name else linode for linode in self._fixed())
-        return replace(self, instances=instances)
-
-    def _fixed(self) -> list[LinodeInstance]:
-        """The instances with the ids that they have, whatever goes from between them."""
-        return [replace(linode, number=number) for number, linode in self.numbered.items()]
-
 
 def lab_account(region: str = DEMO_REGIONS[0]) -> Account:
-    """The account of the lab: three workers and three controllers in `region`, and what else people have."""
+    """Make the account of the lab: three workers and three controllers in `region`, and what else people have."""
     nodes = tuple(
         LinodeInstance(name, (public,), (private,), region, (name.rpartition("-")[0],))
         for name, (public, private) in ADDRESSES.items()

@@ -1,46 +1,22 @@
 """The Linode API of the embedded lab: real HTTP on the loopback interface, with Linode's errors, pages and headers."""
 
+import itertools
 import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 
 from kthw_routes.demo.api import documents as linode_json
-from kthw_routes.demo.api.account import FIRST_ID as FIRST_ID
 from kthw_routes.demo.api.account import Account, LinodeInstance
 from kthw_routes.demo.api.documents import Json
 
 _PAGE_SIZES: Final = range(25, 501)
 _RATE_LIMIT: Final = 1840  # what recorded answers had most often
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One answer that is served in place of the right one."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Content-Type is `application/json` unless it is among these."""
-    path: str = ""
-    """Only for requests whose path has this in it."""
-    hangs: bool = False
-    """Nothing is ever answered."""
-    drops: bool = False
-    """The connection is closed without an answer."""
-    cuts: int | None = None
-    """Only so many bytes of the body are sent, of those that were announced."""
-    edit: Callable[[Json], object] | None = None
-    """Takes the right answer and returns what is sent in its place."""
-    writes: Callable[[Callable[[bytes], object]], object] | None = None
-    """Sends all of the answer, its head included, with the function that it is given."""
 
 
 class _ApiError(Exception):
@@ -53,19 +29,10 @@ class _ApiError(Exception):
 
 
 class LinodeApi:
-    """Serves an account until it is closed. `requests` and `faults` are for tests.
-
-    `with LinodeApi(account) as api:` starts it and closes it.
-    """
+    """Serves an account until it is closed; `with LinodeApi(account) as api:` starts it and closes it."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
-        self.faults: list[Fault] = []
-        """Served first, each once, in this order."""
-        self.requests: list[str] = []
-        """Path and query of each request so far."""
-        self._closing = threading.Event()
-        self._lock = threading.Lock()
         self._server = _Server(self)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="demo-linode-api", daemon=True
@@ -82,14 +49,13 @@ class LinodeApi:
 
     def close(self) -> None:
         """Stop, and hang up on whoever is connected."""
-        self._closing.set()
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
         self._server.hang_up()
 
-    def __enter__(self) -> "LinodeApi":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -98,21 +64,12 @@ class LinodeApi:
     ) -> None:
         self.close()
 
-    def wait_until_closing(self) -> None:
-        """Blocks a hanging answer."""
-        self._closing.wait()
+    def serve(self, request: "Request") -> None:
+        """Answer one GET request."""
+        request.send(*request.right_answer())
 
-    def note(self, target: str) -> tuple[Fault | None, int]:
-        """Count a request. Returns the fault to serve, and how many requests there were so far."""
-        with self._lock:
-            self.requests.append(target)
-            fault = next((f for f in self.faults if f.path in target), None)
-            if fault is not None:
-                self.faults.remove(fault)
-            return fault, len(self.requests)
-
-    def answer(self, target: str, authorization: str | None, filter_text: str | None) -> Json:
-        """The body for a request. Raises _ApiError."""
+    def answer(self, target: str, authorization: str | None) -> Json:
+        """Make the body for a request. Raises _ApiError."""
         url = urlsplit(target)
         path = url.path.rstrip("/").split("/")[1:]
         if path[:1] != ["v4"]:
@@ -124,8 +81,7 @@ class LinodeApi:
         query = parse_qs(url.query)
         match path[1:]:
             case ["linode", "instances"]:
-                chosen = {n: i for n, i in instances.items() if _passes(n, i, filter_text)}
-                return _page([linode_json.instance(n, i) for n, i in chosen.items()], query)
+                return _page([linode_json.instance(n, i) for n, i in instances.items()], query)
             case ["linode", "instances", number]:
                 return linode_json.instance(*_find(instances, number))
             case ["linode", "instances", number, "configs"]:
@@ -158,7 +114,8 @@ class _Server(ThreadingHTTPServer):
         self.api = api
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        self.requests = itertools.count(1)
+        super().__init__(("127.0.0.1", 0), Request)
 
     def server_bind(self) -> None:
         """As the base class, but for its look-up of this machine's name, which takes seconds offline."""
@@ -194,7 +151,9 @@ class _Server(ThreadingHTTPServer):
                 continue  # the client was faster
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Request(BaseHTTPRequestHandler):
+    """One connection of a client, and the request that it made last."""
+
     server: _Server
     protocol_version = "HTTP/1.1"
     server_version = "embedded-lab"
@@ -205,56 +164,51 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing is logged: the terminal belongs to the wizard."""
 
     def do_GET(self) -> None:
-        """Answer a request, with a fault if one is due."""
-        fault, count = self.server.api.note(self.path)
-        if fault and fault.hangs:
-            self.server.api.wait_until_closing()
-        if fault and fault.writes:
-            fault.writes(self.wfile.write)
-        if fault and (fault.hangs or fault.drops or fault.writes):
-            self.close_connection = True
-            return
-        if fault and fault.edit is None and (fault.body or fault.status != HTTPStatus.OK):
-            self._send(fault.status, fault.body, count, fault.headers, fault.cuts)
-            return
-        status, body = self._right_answer()
-        answer: object = fault.edit(body) if fault and fault.edit else body
-        headers, cuts = (fault.headers, fault.cuts) if fault else ({}, None)
-        self._send(status, json.dumps(answer).encode(), count, headers, cuts)
+        """Answer a request."""
+        self.server.api.serve(self)
 
     def do_POST(self) -> None:
-        """The account of the lab cannot be changed."""
+        """Refuse: the account of the lab cannot be changed."""
         self.close_connection = True  # its body is not read
-        body = json.dumps(_ApiError(405, "Method Not Allowed").body).encode()
-        self._send(405, body, self.server.api.note(self.path)[1], {}, None)
+        self.send(405, _ApiError(405, "Method Not Allowed").body)
 
     do_PUT = do_DELETE = do_POST  # noqa: N815 - the base class's names
 
-    def _right_answer(self) -> tuple[int, Json]:
-        headers = self.headers
+    def right_answer(self) -> tuple[int, Json]:
+        """Make the status and the body that Linode would answer with."""
         try:
-            return 200, self.server.api.answer(self.path, headers["Authorization"], headers["X-Filter"])
+            return 200, self.server.api.answer(self.path, self.headers["Authorization"])
         except _ApiError as error:
             return error.status, error.body
 
-    def _send(self, status: int, body: bytes, count: int, headers: Mapping[str, str], cuts: int | None) -> None:
+    def send(
+        self, status: int, body: object, headers: Mapping[str, str] | None = None, *, cut: int | None = None
+    ) -> None:
+        """Send an answer.
+
+        Args:
+            body: bytes are sent as they are, anything else as JSON.
+            headers: go over the usual ones.
+            cut: hang up after so many bytes of the body.
+        """
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
         parts = urlsplit(self.path).path.split("/")
         every = {
             "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
+            "Content-Length": str(len(content)),
             "X-OAuth-Scopes": self.server.api.account.scopes,
             "X-Accepted-OAuth-Scopes": "linodes:read_only" if "linode" in parts else "*",
             "X-RateLimit-Limit": str(_RATE_LIMIT),
-            "X-RateLimit-Remaining": str(max(0, _RATE_LIMIT - count)),
+            "X-RateLimit-Remaining": str(max(0, _RATE_LIMIT - next(self.server.requests))),
             "X-RateLimit-Reset": str(int(time.time()) + 120),
-            **headers,
+            **(headers or {}),
         }
         self.send_response(status)
         for name, value in every.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body[:cuts])
-        self.close_connection = self.close_connection or cuts is not None
+        self.wfile.write(content[:cut])
+        self.close_connection = self.close_connection or cut is not None
 
 
 def _find(instances: Mapping[int, LinodeInstance], number: str) -> tuple[int, LinodeInstance]:
@@ -279,30 +233,3 @@ def _number(query: Mapping[str, list[str]], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise _ApiError(400, "Must be a number", name)
     return int(text)
-
-
-def _passes(number: int, linode: LinodeInstance, filter_text: str | None) -> bool:
-    """Whether an X-Filter lets an instance through: equality, and `+contains`, of the fields that people filter by."""
-    if not filter_text:
-        return True
-    try:
-        wanted = json.loads(filter_text)
-    except ValueError:
-        raise _ApiError(400, "Cannot parse filter", "X-Filter") from None
-    has: dict[str, tuple[object, ...]] = {
-        "id": (number,),
-        "label": (linode.label,),
-        "region": (linode.region,),
-        "tags": linode.tags,
-    }
-    if not isinstance(wanted, dict):
-        raise _ApiError(400, "Cannot parse filter", "X-Filter")
-    for name, value in wanted.items():
-        if name not in has:
-            raise _ApiError(400, f"Cannot filter on {name}", "X-Filter")
-        if isinstance(value, dict) and list(value) == ["+contains"]:
-            if not any(str(value["+contains"]) in str(h) for h in has[name]):
-                return False
-        elif value not in has[name]:
-            return False
-    return True

@@ -76,11 +76,6 @@ def drops_sources_outside(*networks: IPv4Network) -> Filter:
     return lambda packet: not any(packet.source in network for network in networks)
 
 
-def drops_addresses_of(network: IPv4Network) -> Filter:
-    """A filter on both addresses: nothing that comes from or goes to `network` passes."""
-    return lambda packet: packet.source in network or packet.destination in network
-
-
 @dataclass(slots=True)
 class Segment:
     """One Ethernet: everything that is plugged in reaches everything else directly."""
@@ -135,12 +130,6 @@ class Network:
         segment = Segment(name, filter=filter_)
         self.segments.append(segment)
         return segment
-
-    def unplug(self, kernel: Kernel) -> None:
-        """Take a namespace off every segment: its host is down."""
-        with self.lock:
-            for segment in self.segments:
-                segment.ports = [(k, device) for k, device in segment.ports if k is not kernel]
 
     def _is_silent(self, kernel: Kernel) -> bool:
         return any(silent is kernel for silent in self.silent)

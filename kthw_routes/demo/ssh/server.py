@@ -15,11 +15,9 @@ from typing import ClassVar, Final, Protocol, cast
 import paramiko
 from paramiko.common import (
     AUTH_FAILED,
-    AUTH_PARTIALLY_SUCCESSFUL,
     AUTH_SUCCESSFUL,
     MSG_CHANNEL_REQUEST,
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
-    OPEN_FAILED_CONNECT_FAILED,
     OPEN_SUCCEEDED,
 )
 
@@ -30,10 +28,6 @@ from kthw_routes.ssh.transport import QuietTransport
 LOOPBACK: Final = "127.0.0.1"
 _WATCH: Final = 0.1
 """Seconds between two looks at whether the client of a running command has gone."""
-
-Destination = tuple[str, int]
-Forward = Callable[[Destination], Destination | None]
-"""Where a jump host really connects to for a destination that a client names; None: it may not."""
 
 
 class Shell(Protocol):
@@ -72,29 +66,8 @@ class Executes(Protocol):
         """Run a line of shell and return its status; soon after `cancelled` is set, whatever it was doing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Manners:
-    """How a server behaves; the defaults are a healthy node."""
-
-    users: frozenset[str] = frozenset({"root"})
-    banner: str = ""
-    """Shown before the login."""
-    takes_no_key: bool = False
-    """Keys are refused, all of them."""
-    methods: str = "publickey"
-    """What the server says may be tried."""
-    second_factor: bool = False
-    """Whether a key is not enough."""
-    hangs: bool = False
-    """Whether it accepts connections and then says nothing."""
-    hangs_up: bool = False
-    """Whether it closes connections at once."""
-    max_sessions: int | None = None
-    """How many commands may run at once on one connection; each counts until its channel is closed."""
-
-
 @dataclass(slots=True)
-class _Running:
+class Running:
     """A channel with a command or a shell."""
 
     channel: paramiko.Channel
@@ -106,10 +79,10 @@ def _handle_request(channel: paramiko.Channel, request: paramiko.Message) -> Non
     try:
         channel._handle_request(request)  # type: ignore[attr-defined] # private, so not in the stubs
     finally:
-        cast(_ServerTransport, channel.get_transport()).answered.set()
+        cast(ServerTransport, channel.get_transport()).answered.set()
 
 
-class _ServerTransport(QuietTransport):
+class ServerTransport(QuietTransport):
     """Tells when a request was answered: a command that ends sooner would close its channel before the answer."""
 
     _channel_handler_table: ClassVar[dict[int, Callable[[paramiko.Channel, paramiko.Message], None]]] = {
@@ -122,16 +95,62 @@ class _ServerTransport(QuietTransport):
         self.answered = threading.Event()
 
 
+@dataclass(slots=True)
+class Client(paramiko.ServerInterface):
+    """Decides what one client may do. Called by its transport's thread."""
+
+    server: "SshServer"
+    transport: ServerTransport
+    user: str = ""
+    terminals: set[int] = field(default_factory=set)
+
+    def get_allowed_auths(self, _username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        if key.asbytes() not in self.server.authorized or username != "root":
+            return AUTH_FAILED
+        self.user = username
+        return AUTH_SUCCESSFUL
+
+    def check_channel_request(self, kind: str, _chanid: int) -> int:
+        return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+    def check_channel_pty_request(self, channel: paramiko.Channel, *_terminal: object) -> bool:
+        self.terminals.add(channel.get_id())
+        return True
+
+    def check_channel_window_change_request(self, *_size: object) -> bool:
+        return True
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self._begin(channel, command.decode("utf-8", "surrogateescape"))
+        return True
+
+    def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
+        self._begin(channel, None)
+        return True
+
+    def _begin(self, channel: paramiko.Channel, command: str | None) -> None:
+        terminal = Terminal(channel, has_keyboard=channel.get_id() in self.terminals)
+        host, user = self.server.host, self.user
+        answered = self.transport.answered = threading.Event()
+        if command is None:
+            self.server.watch(channel, terminal, answered, lambda: _converse(host, user, terminal))
+        else:
+            self.server.watch(channel, terminal, answered, lambda: _execute(host, user, terminal, command))
+
+
 class SshServer:
     """One node's server. It listens as soon as it is made; `close` ends it and everything that it runs."""
+
+    client_type: ClassVar[type[Client]] = Client
 
     def __init__(
         self,
         host: Executes,
         authorized: Collection[bytes],
         *,
-        manners: Manners | None = None,
-        forward: Forward | None = None,
         key: paramiko.PKey | None = None,
         port: int = 0,
         is_up: Callable[[], bool] | None = None,
@@ -140,20 +159,16 @@ class SshServer:
         Args:
             host: runs the commands.
             authorized: the public keys (wire format) that may log in.
-            manners: how it behaves.
-            forward: makes it a jump host.
             key: its host key; a new one by default.
             port: the loopback port; by default one that the system hands out.
             is_up: whether the host has its network; while not, nothing answers. By default it always has.
         """
         self.host = host
         self.authorized = frozenset(authorized)
-        self.manners = manners or Manners()
-        self.forward = forward
         self.key = key or new_key()
-        self._is_up = is_up
+        self.is_up = is_up
         self.lock = threading.Lock()
-        self._running: list[_Running] = []
+        self.running: list[Running] = []
         self._transports: list[paramiko.Transport] = []
         self._silent: list[socket.socket] = []
         self._wake_end, self._wake = os.pipe()
@@ -163,11 +178,6 @@ class SshServer:
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, name=f"ssh-server-{self.port}", daemon=True)
         self._thread.start()
-
-    @property
-    def known_hosts_line(self) -> str:
-        """The line of a known_hosts file for this server, without a newline."""
-        return f"[{LOOPBACK}]:{self.port} {self.key.get_name()} {self.key.get_base64()}"
 
     def close(self) -> None:
         """Stop listening, hang up on every client, end every command, and wait for the threads."""
@@ -180,7 +190,7 @@ class SshServer:
         self._listener.close()
         self.hang_up()
         with self.lock:
-            running = list(self._running)
+            running = list(self.running)
         for command in running:
             command.terminal.hang_up()
         for command in running:
@@ -218,18 +228,13 @@ class SshServer:
                 with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                     channel.close()
                 with self.lock:
-                    self._running = [r for r in self._running if r.channel is not channel]
+                    self.running = [r for r in self.running if r.channel is not channel]
 
         thread = threading.Thread(target=run, name=f"ssh-command-{self.port}", daemon=True)
         with self.lock:
-            self._running.append(_Running(channel, terminal, thread))
+            self.running.append(Running(channel, terminal, thread))
         thread.start()
         self.poke()
-
-    def running_on(self, transport: paramiko.Transport) -> int:
-        """How many commands run for one client."""
-        with self.lock:
-            return sum(running.channel.get_transport() is transport for running in self._running)
 
     def poke(self) -> None:
         """Wake the waiting thread."""
@@ -241,7 +246,7 @@ class SshServer:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._wake_end, selectors.EVENT_READ)
             while not self._closing:
-                for key, _ in selector.select(_WATCH if self._running else None):
+                for key, _ in selector.select(_WATCH if self.running else None):
                     if key.fileobj is self._listener:
                         self._accept()
                     else:
@@ -250,7 +255,7 @@ class SshServer:
 
     def _sweep(self) -> None:
         with self.lock:
-            running = list(self._running)
+            running = list(self.running)
             self._transports = [t for t in self._transports if t.is_alive()]
         for command in running:
             if command.channel.closed:
@@ -261,110 +266,25 @@ class SshServer:
             sock, _ = self._listener.accept()
         except OSError:  # the client has gone again
             return
-        if self.manners.hangs_up:
-            sock.close()
-        elif self.manners.hangs or (self._is_up and not self._is_up()):
-            with self.lock:
-                self._silent.append(sock)
-        else:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transport = _ServerTransport(sock)
-            transport.add_server_key(self.key)
-            with self.lock:
-                self._transports.append(transport)
-            # With an event it does not wait for the client, who may be slow or no SSH client at all.
-            transport.start_server(threading.Event(), _Client(self, transport))
+        self.greet(sock)
 
+    def greet(self, sock: socket.socket) -> None:
+        """Begin to talk to a client, or keep silent while the host is down."""
+        if self.is_up and not self.is_up():
+            self.leave_silent(sock)
+            return
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport = ServerTransport(sock)
+        transport.add_server_key(self.key)
+        with self.lock:
+            self._transports.append(transport)
+        # With an event it does not wait for the client, who may be slow or no SSH client at all.
+        transport.start_server(threading.Event(), self.client_type(self, transport))
 
-@dataclass(slots=True)
-class _Client(paramiko.ServerInterface):
-    """What one client may do. Called by its transport's thread."""
-
-    server: SshServer
-    transport: _ServerTransport
-    user: str = ""
-    terminals: set[int] = field(default_factory=set)
-    forwards: dict[int, socket.socket] = field(default_factory=dict)
-
-    def get_allowed_auths(self, _username: str) -> str:
-        return (
-            "keyboard-interactive" if self.user and self.server.manners.second_factor else self.server.manners.methods
-        )
-
-    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        manners = self.server.manners
-        known = key.asbytes() in self.server.authorized and username in manners.users
-        if not known or manners.takes_no_key or "publickey" not in manners.methods:
-            return AUTH_FAILED
-        self.user = username
-        return AUTH_PARTIALLY_SUCCESSFUL if manners.second_factor else AUTH_SUCCESSFUL
-
-    def get_banner(self) -> tuple[str | None, str | None]:
-        return (self.server.manners.banner, "en-US") if self.server.manners.banner else (None, None)
-
-    def check_channel_request(self, kind: str, _chanid: int) -> int:
-        if kind != "session":
-            return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
-        most = self.server.manners.max_sessions
-        if most is not None and self.server.running_on(self.transport) >= most:
-            return OPEN_FAILED_CONNECT_FAILED
-        return OPEN_SUCCEEDED
-
-    def check_channel_pty_request(self, channel: paramiko.Channel, *_terminal: object) -> bool:
-        self.terminals.add(channel.get_id())
-        return True
-
-    def check_channel_window_change_request(self, *_size: object) -> bool:
-        return True
-
-    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        self._begin(channel, command.decode("utf-8", "surrogateescape"))
-        return True
-
-    def check_channel_shell_request(self, channel: paramiko.Channel) -> bool:
-        self._begin(channel, None)
-        return True
-
-    def check_channel_direct_tcpip_request(self, chanid: int, _origin: Destination, destination: Destination) -> int:
-        target = self.server.forward(destination) if self.server.forward else None
-        if target is None:
-            return OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
-        try:
-            self.forwards[chanid] = socket.create_connection(target, timeout=2)
-        except OSError:
-            return OPEN_FAILED_CONNECT_FAILED
-        threading.Thread(target=self._carry, name=f"ssh-forward-{chanid}", daemon=True).start()
-        return OPEN_SUCCEEDED
-
-    def _begin(self, channel: paramiko.Channel, command: str | None) -> None:
-        terminal = Terminal(channel, has_keyboard=channel.get_id() in self.terminals)
-        host, user = self.server.host, self.user
-        answered = self.transport.answered = threading.Event()
-        if command is None:
-            self.server.watch(channel, terminal, answered, lambda: _converse(host, user, terminal))
-        else:
-            self.server.watch(channel, terminal, answered, lambda: _execute(host, user, terminal, command))
-
-    def _carry(self) -> None:
-        """Carry bytes between some forwarding channel that waits for it and its socket."""
-        channel = None
-        while channel is None or channel.get_id() not in self.forwards:  # a session's is not waited for here
-            if not self.forwards or not self.transport.is_active():
-                return
-            channel = self.transport.accept(1)  # None as well when another thread was quicker
-        sock = self.forwards.pop(channel.get_id())
-        sock.settimeout(None)
-        with contextlib.closing(sock), contextlib.suppress(OSError, EOFError), selectors.DefaultSelector() as selector:
-            selector.register(sock, selectors.EVENT_READ)
-            selector.register(channel, selectors.EVENT_READ)
-            while True:
-                for key, _ in selector.select():
-                    source, sink = (sock, channel) if key.fileobj is sock else (channel, sock)
-                    received = source.recv(65536)
-                    if not received:
-                        channel.close()
-                        return
-                    sink.sendall(received)
+    def leave_silent(self, sock: socket.socket) -> None:
+        """Keep a connection on which nothing is ever said."""
+        with self.lock:
+            self._silent.append(sock)
 
 
 def _execute(host: Executes, user: str, terminal: Terminal, command: str) -> int:
