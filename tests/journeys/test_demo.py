@@ -80,7 +80,7 @@ def test_kept_it_serves_other_commands_and_ssh(home: Path) -> None:
                 "-F",
                 exports["KTHW_ROUTES_SSH_CONFIG"],
                 "worker-1",
-                "ip route show proto 200 | head -1; hostname",
+                "ip route show proto 200 | grep 10.200.0.0; hostname",
             ]
             done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=30, check=False)
             assert done.stdout == "10.200.0.0/24 via 192.168.138.48 dev eth0 \nworker-1\n", done.stderr

@@ -31,7 +31,7 @@ def test_each_worker_knows_its_pod_network() -> None:
 def test_one_controller_has_a_stale_line() -> None:
     """Left by an earlier `tee -a`; the others have Ubuntu's own file."""
     topology = cluster()
-    assert run(topology.hosts["controller-1"], "tail -n 1 /etc/hosts").out == "192.168.177.9 worker-1\n"
+    assert run(topology.hosts["controller-1"], "cat /etc/hosts").out.endswith("\n192.168.177.9 worker-1\n")
     assert "worker" not in run(topology.hosts["controller-0"], "cat /etc/hosts").out
 
 

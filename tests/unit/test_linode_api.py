@@ -102,14 +102,9 @@ def ask(api: LinodeApi, path: str, token: str | None = ACCOUNT.token, **headers:
     [
         ("/linode/instances", "/linode/instances"),
         ("/linode/instances?page_size=500", "/linode/instances"),
-        (f"/linode/instances/{OLD}", "/linode/instances/{linodeId}"),
-        (f"/linode/instances/{OLD}/ips", "/linode/instances/{linodeId}/ips"),
-        (f"/linode/instances/{NEW}/ips", "/linode/instances/{linodeId}/ips"),
         (f"/linode/instances/{OLD}/configs", "/linode/instances/{linodeId}/configs"),
         (f"/linode/instances/{NEW}/configs", "/linode/instances/{linodeId}/configs"),
         ("/regions", "/regions"),
-        ("/regions/eu-west", "/regions/{regionId}"),
-        ("/profile", "/profile"),
     ],
 )
 def test_answers_are_as_described_and_complete(api: LinodeApi, path: str, described: str) -> None:
@@ -142,9 +137,8 @@ def test_the_check_against_the_description_can_fail(api: LinodeApi) -> None:
         ("/linode/instances", None, 401, "Invalid Token"),
         ("/linode/instances", "wrong", 401, "Invalid Token"),
         ("/regions", "wrong", 401, "Invalid Token"),
-        ("/linode/instances/1", ACCOUNT.token, 404, "Not found"),
-        ("/linode/instances/none", ACCOUNT.token, 404, "Not found"),
-        ("/regions/xx-none", ACCOUNT.token, 404, "Not found"),
+        ("/linode/instances/1/configs", ACCOUNT.token, 404, "Not found"),
+        ("/linode/instances/none/configs", ACCOUNT.token, 404, "Not found"),
         ("/nothing", ACCOUNT.token, 404, "Not found"),
         ("/linode/instances?page_size=24", ACCOUNT.token, 400, "Must be 25-500"),
         ("/linode/instances?page=2", ACCOUNT.token, 404, "Not found"),
@@ -187,7 +181,7 @@ def test_the_lab_stands_in_one_region_that_the_api_knows(region: str) -> None:
 def test_a_closed_api_leaves_nothing_listening() -> None:
     api = LinodeApi(ACCOUNT)
     api.start()
-    assert ask(api, "/profile")[0] == 200
+    assert ask(api, "/regions")[0] == 200
     api.close()
     with pytest.raises(urllib.error.URLError):
-        ask(api, "/profile")
+        ask(api, "/regions")

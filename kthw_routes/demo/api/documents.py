@@ -1,6 +1,5 @@
 """What the Linode API says of an account, as JSON values with every field that its description names."""
 
-from ipaddress import IPv4Interface
 from typing import Final
 
 from kthw_routes.demo.api.account import LinodeInstance, LinodeRegion
@@ -104,28 +103,6 @@ def interfaces(number: int, linode: LinodeInstance) -> list[Json]:
     return rows
 
 
-def ips(number: int, linode: LinodeInstance) -> Json:
-    """`/linode/instances/{id}/ips`."""
-    common: Json = {"linode_id": number, "region": linode.region}
-    link_local = {**common, "address": f"fe80::f03c:91ff:fe00:{number:x}", "gateway": "fe80::1", "prefix": 64}
-    slaac = {**common, "address": f"2001:db8::f03c:91ff:fe00:{number:x}", "gateway": "fe80::1", "prefix": 64}
-    ipv6: Json = {"subnet_mask": "ffff:ffff:ffff:ffff::", "type": "ipv6", "rdns": None}
-    return {
-        "ipv4": {
-            "public": [{**_ip(a, 24), **common, "interface_id": None} for a in linode.public],
-            "private": [{**_ip(a, 17), **common} for a in linode.private],
-            "shared": [],
-            "reserved": [],
-            "vpc": [_vpc_ip(number, linode, linode.vpc)] if linode.vpc else [],
-        },
-        "ipv6": {
-            "link_local": {**link_local, **ipv6, "public": False},
-            "slaac": {**slaac, **ipv6, "public": True},
-            "global": [],
-        },
-    }
-
-
 def region(of: LinodeRegion) -> Json:
     """An entry of `/regions`."""
     return {
@@ -141,25 +118,6 @@ def region(of: LinodeRegion) -> Json:
             "maximum_linodes_per_pg": 5,
             "maximum_linodes_per_flexible_pg": 20,
         },
-    }
-
-
-def profile() -> Json:
-    """`/profile`."""
-    return {
-        "username": "learner",
-        "email": "learner@example.com",
-        "uid": 1,
-        "timezone": "Etc/UTC",
-        "restricted": False,
-        "email_notifications": True,
-        "two_factor_auth": True,
-        "ip_whitelist_enabled": False,
-        "lish_auth_method": "keys_only",
-        "authentication_type": "password",
-        "authorized_keys": None,
-        "verified_phone_number": None,
-        "referrals": {"code": "", "url": "", "total": 0, "completed": 0, "pending": 0, "credit": 0},
     }
 
 
@@ -188,37 +146,4 @@ def _interface(number: int, position: int) -> Json:
         "public": None,
         "vlan": None,
         "vpc": None,
-    }
-
-
-def _ip(address: str, prefix: int) -> Json:
-    """What Linode tells of one address; a private one (a /17) has no gateway."""
-    network = IPv4Interface(f"{address}/{prefix}").network
-    is_public = prefix == 24
-    return {
-        "address": address,
-        "gateway": str(network.network_address + 1) if is_public else None,
-        "subnet_mask": str(network.netmask),
-        "prefix": prefix,
-        "type": "ipv4",
-        "public": is_public,
-        "rdns": None,
-    }
-
-
-def _vpc_ip(number: int, linode: LinodeInstance, address: str) -> Json:
-    network = IPv4Interface(f"{address}/24").network
-    return {
-        "address": address,
-        "address_range": None,
-        "active": True,
-        "vpc_id": _VPC,
-        "subnet_id": _VPC_SUBNET,
-        "config_id": number * 10 if linode.interface_generation == "legacy_config" else None,
-        "interface_id": number * 10 + 2,
-        "linode_id": number,
-        "region": linode.region,
-        "gateway": str(network.network_address + 1),
-        "prefix": 24,
-        "subnet_mask": str(network.netmask),
     }

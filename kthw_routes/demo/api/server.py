@@ -82,8 +82,6 @@ class LinodeApi:
         match path[1:]:
             case ["linode", "instances"]:
                 return _page([linode_json.instance(n, i) for n, i in instances.items()], query)
-            case ["linode", "instances", number]:
-                return linode_json.instance(*_find(instances, number))
             case ["linode", "instances", number, "configs"]:
                 key, linode = _find(instances, number)
                 old = linode.interface_generation == "legacy_config"
@@ -93,16 +91,8 @@ class LinodeApi:
                 if linode.interface_generation != "linode":
                     raise _ApiError(400, "This Linode uses configuration profile interfaces.")
                 return {"interfaces": linode_json.interfaces(key, linode)}
-            case ["linode", "instances", number, "ips"]:
-                return linode_json.ips(*_find(instances, number))
             case ["regions"]:
                 return _page([linode_json.region(r) for r in self.account.regions], query)
-            case ["regions", name]:
-                for region in self.account.regions:
-                    if region.id == name:
-                        return linode_json.region(region)
-            case ["profile"]:
-                return linode_json.profile()
         raise _ApiError(404, "Not found")
 
 

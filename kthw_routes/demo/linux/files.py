@@ -206,27 +206,18 @@ class FileTree:
         self._require(node, who, 4)
         return sorted(node.children)
 
-    def may(self, path: str, who: Visitor, bit: int) -> bool:
-        """Whether the account has this permission (4 read, 2 write, 1 execute) on what stands there."""
+    def may_enter(self, path: str, who: Visitor) -> bool:
+        """Whether the account may search a directory."""
         try:
-            node = self.node(path, who)
-            self._require(node, who, bit)
+            self._require(self.node(path, who), who, 1)
         except FileError:
             return False
-        if bit == 2:
-            return not self._is_read_only(self.resolve(path, who)) and not node.immutable
-        return bit != 1 or node.type == "directory" or bool(node.mode & 0o111)
+        return True
 
     # changing
 
-    def writer(
-        self, path: str, who: Visitor, *, append: bool = False, over: bool = False, mode: int = 0o644
-    ) -> Callable[[bytes], None]:
-        """Open a file for writing, made if missing; returns what takes the bytes.
-
-        Args:
-            append: whether they go behind what is there; else it is emptied,
-            over: unless they go over it from its beginning, and what is longer stays.
+    def writer(self, path: str, who: Visitor, *, append: bool = False, mode: int = 0o644) -> Callable[[bytes], None]:
+        """Open a file for writing, made if missing and emptied unless they `append`; returns what takes the bytes.
 
         Raises:
             FileError: now, or from the returned function when the disk is full.
@@ -244,17 +235,9 @@ class FileTree:
                 raise FileError(errno.EPERM)
         if node.sink:
             return node.sink
-        if not append and not over:
+        if not append:
             self._resize(node, b"")
-        at = 0 if over else None
-
-        def write(data: bytes) -> None:
-            nonlocal at
-            start = len(node.data) if at is None else at
-            self._resize(node, node.data[:start] + data + node.data[start + len(data) :])
-            at = None if at is None else at + len(data)
-
-        return write
+        return lambda data: self._resize(node, node.data + data)
 
     def write(self, path: str, data: bytes, who: Visitor, *, append: bool = False) -> None:
         """Write a whole file. Raises FileError."""

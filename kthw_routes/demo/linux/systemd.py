@@ -226,14 +226,6 @@ class Systemd:
         self.stop(name)
         return self.start(name)
 
-    def reset_failed(self, name: str) -> None:
-        """Forget that a unit failed. Raises UnitError where it is not loaded."""
-        unit = self._known(name, "not loaded")
-        if unit.state == "failed":
-            unit.set("inactive", self._host.clock)
-            if unit.transient:
-                self._unload(unit)
-
     def run_later(self, name: str, timer: str, service: str) -> None:
         """Make a transient timer and its service of these texts, and start the timer (`systemd-run --on-active`).
 

@@ -10,18 +10,16 @@ Program = Callable[[Process], int]
 """Runs to its end and returns the exit status."""
 
 FAMILIES: Final = (
-    "conditions",
     "control",
     "copying",
     "encoding",
     "files",
-    "find",
-    "grep",
     "identity",
     "ip",
     "making",
     "networkctl",
     "ping",
+    "search",
     "services",
     "sysctl",
     "systemd_run",

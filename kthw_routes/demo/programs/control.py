@@ -1,4 +1,4 @@
-"""Programs that run others or let time pass: sh, env, timeout, sleep, true, false, help."""
+"""Programs that run others, decide, or let time pass: sh, env, timeout, sleep, test, true, false, help."""
 
 import re
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 from kthw_routes.demo.linux.files import FileError
 from kthw_routes.demo.linux.process import Expired, Process
 from kthw_routes.demo.programs import program, registry
+from kthw_routes.demo.programs.words import found, quoted, try_help
 from kthw_routes.demo.shell.shell import Shell
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -13,15 +14,12 @@ _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 @program("sh", "bash", "dash")
 def sh(process: Process) -> int:
-    """A shell: `-c TEXT [NAME [ARGUMENTS]]`, a script file, or a script on stdin."""
+    """Run a shell: `-c TEXT [NAME]`, a script file, or a script on stdin; knows -e."""
     kind = "bash" if process.name.endswith("bash") else "sh"
     words = process.arguments
     letters = ""
-    while words and words[0][:1] in ("-", "+") and len(words[0]) > 1:
-        option, words = words[0], words[1:]
-        if option == "--":
-            break
-        letters += option[1:] if not option.startswith("--") else ""
+    while words and words[0].startswith("-"):
+        letters, words = letters + words[0][1:], words[1:]
     shell = Shell(process, kind)
     shell.arg0 = process.name
     shell.errexit = "e" in letters
@@ -30,56 +28,32 @@ def sh(process: Process) -> int:
             return process.fail("0: -c requires an argument" if kind == "sh" else "-c: option requires an argument", 2)
         text = words[0]
         shell.arg0 = words[1] if len(words) > 1 else shell.arg0
-        shell.parameters = words[2:]
-    elif words and "s" not in letters:
+    elif words:
         try:
             text = process.host.files.read(words[0], process).decode("utf-8", "surrogateescape")
         except FileError as error:
             return process.fail(f"0: cannot open {words[0]}: {error.reason}", 2)
-        shell.arg0, shell.parameters = words[0], words[1:]
+        shell.arg0 = words[0]
     else:
         text = process.read().decode("utf-8", "surrogateescape")
-        shell.parameters = words
     return shell.run_text(text)
 
 
-@program("env", "printenv")
+@program("env")
 def env(process: Process) -> int:
     """Run a command with other variables, or print them."""
     words = process.arguments
     environment = dict(process.env)
-    if process.name.endswith("printenv") and words:
-        value = environment.get(words[0])
-        process.out(f"{value}\n" if value is not None else "")
-        return int(value is None)
-    while words and words[0].startswith("-"):
-        option, words = words[0], words[1:]
-        if option in ("-i", "-", "--ignore-environment"):
-            environment = {}
-        elif option == "-u" and words:
-            environment.pop(words.pop(0), None)
-        elif option == "--":
-            break
-    while words and "=" in words[0] and not words[0].startswith("="):
-        name, _, value = words[0].partition("=")
-        environment[name] = value
+    while words and "=" in words[0]:
+        name, _, environment[name] = words[0].partition("=")
         words = words[1:]
     if not words:
         process.out("".join(f"{name}={value}\n" for name, value in environment.items()))
         return 0
     if not process.host.has_program(words[0]):
-        return process.fail(
-            f"‘{words[0]}’: No such file or directory"
-            if _utf8(environment)
-            else f"'{words[0]}': No such file or directory",
-            127,
-        )
+        process.env = environment
+        return process.fail(f"{quoted(process, words[0])}: No such file or directory", 127)
     return process.run(words, env=environment)
-
-
-def _utf8(environment: dict[str, str]) -> bool:
-    locale = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or "C"
-    return "utf-8" in locale.lower() and not locale.startswith("C.")
 
 
 def seconds(text: str) -> float | None:
@@ -90,28 +64,17 @@ def seconds(text: str) -> float | None:
 
 @program("timeout")
 def timeout(process: Process) -> int:
-    """End a command when its time is over: status 124."""
+    """End a command when its time is over, with status 124: `timeout [-k SECONDS] SECONDS COMMAND`."""
     words = process.arguments
-    preserve = False
-    while words and words[0].startswith("-"):
-        option, words = words[0], words[1:]
-        if option in ("-k", "-s") and words:
-            words = words[1:]
-        preserve |= option == "--preserve-status"
-    if not words:
-        process.err("timeout: missing operand\nTry 'timeout --help' for more information.\n")
-        return 125
+    if words[:1] == ["-k"]:
+        words = words[2:]
+    if len(words) < 2:
+        return try_help(process, "missing operand", 125)
     limit = seconds(words[0])
     if limit is None:
-        process.err(f"timeout: invalid time interval '{words[0]}'\nTry 'timeout --help' for more information.\n")
-        return 125
-    if len(words) < 2:
-        process.err("timeout: missing operand\nTry 'timeout --help' for more information.\n")
-        return 125
+        return try_help(process, f"invalid time interval '{words[0]}'", 125)
     if not process.host.has_program(words[1]):
-        return process.fail(f"failed to run command '{words[1]}': No such file or directory", 127)
-    if not limit:
-        return process.run(words[1:])
+        return process.fail(f"failed to run command {quoted(process, words[1])}: No such file or directory", 127)
     deadline = process.host.clock.now() + limit
     if process.deadline is not None and process.deadline <= deadline:
         return process.run(words[1:])
@@ -120,22 +83,58 @@ def timeout(process: Process) -> int:
     except Expired as expired:
         if expired.deadline != deadline:
             raise
-        return 143 if preserve else 124
+        return 124
 
 
 @program("sleep")
 def sleep(process: Process) -> int:
     """Let time pass."""
-    durations = [seconds(word) for word in process.arguments]
-    if not durations:
-        process.err("sleep: missing operand\nTry 'sleep --help' for more information.\n")
-        return 1
-    for word, duration in zip(process.arguments, durations, strict=True):
-        if duration is None:
-            process.err(f"sleep: invalid time interval '{word}'\nTry 'sleep --help' for more information.\n")
-            return 1
-    process.sleep(sum(duration or 0.0 for duration in durations))
+    if not process.arguments:
+        return try_help(process, "missing operand")
+    duration = seconds(process.arguments[0])
+    if duration is None:
+        return try_help(process, f"invalid time interval '{process.arguments[0]}'")
+    process.sleep(duration)
     return 0
+
+
+@program("test", "[")
+def test(process: Process) -> int:
+    """Conditions on files, strings and numbers."""
+    words = process.arguments
+    if process.name == "[":
+        if not words or words[-1] != "]":
+            return process.fail("missing ]", 2)
+        words = words[:-1]
+    return int(not _condition(process, words))
+
+
+def _condition(process: Process, words: list[str]) -> bool:
+    match words:
+        case []:
+            return False
+        case [word]:
+            return bool(word)
+        case ["!", *rest]:
+            return not _condition(process, rest)
+        case ["-n", text]:
+            return bool(text)
+        case ["-z", text]:
+            return not text
+        case [flag, name] if re.fullmatch("-[a-zA-Z]", flag):
+            return _file_condition(process, flag[1], name)
+        case [one, "=" | "==", other]:
+            return one == other
+        case [one, "!=", other]:
+            return one != other
+        case _:
+            return False
+
+
+def _file_condition(process: Process, flag: str, name: str) -> bool:
+    node = found(process, name, follow=flag not in "hL")
+    kinds = {"e": None, "f": "file", "d": "directory", "h": "link", "L": "link"}
+    return node is not None and flag in kinds and kinds[flag] in (None, node.type)
 
 
 @program("true")

@@ -1,4 +1,4 @@
-"""Who and where one is: id, whoami, hostname, uname, pwd, and sudo, which changes it."""
+"""Who and where one is: id, hostname, pwd, and sudo, which changes it."""
 
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.linux.users import SudoPolicy
@@ -7,58 +7,23 @@ from kthw_routes.demo.programs import program
 
 @program("id")
 def identity(process: Process) -> int:
-    """`id`, `id -u`, `id -un`, `id -g`, `id -gn`."""
-    user = process.user
-    letters = "".join(word[1:] for word in process.arguments if word.startswith("-"))
-    name, number = user.name, user.uid
-    if "u" in letters or "g" in letters:
-        number = user.gid if "g" in letters else user.uid
-        process.out(f"{name if 'n' in letters else number}\n")
+    """Print who one is: `id`, `id -u`, `id -un`."""
+    user, options = process.user, process.arguments
+    if not options:
+        process.out(f"uid={user.uid}({user.name}) gid={user.gid}({user.name}) groups={user.gid}({user.name})\n")
     else:
-        process.out(f"uid={user.uid}({name}) gid={user.gid}({name}) groups={user.gid}({name})\n")
-    return 0
-
-
-@program("whoami")
-def whoami(process: Process) -> int:
-    """The account's name."""
-    process.out(f"{process.user.name}\n")
+        process.out(f"{user.name if options == ['-un'] else user.uid}\n")
     return 0
 
 
 @program("hostname")
 def hostname(process: Process) -> int:
-    """The host's name; `-I` its addresses, `-s` the short name."""
+    """Print the host's name; with `-I` its addresses."""
     if "-I" in process.arguments:
         addresses = [str(a.local) for link, a in process.net.addresses() if not link.is_loopback]
         process.out("".join(f"{address} " for address in addresses) + "\n")
-        return 0
-    names = [word for word in process.arguments if not word.startswith("-")]
-    if names:
-        if not process.user.is_root:
-            return process.fail("you must be root to change the host name")
-        process.host.name = names[0]
-        return 0
-    name = process.host.name
-    process.out(f"{name.partition('.')[0] if '-s' in process.arguments else name}\n")
-    return 0
-
-
-@program("uname")
-def uname(process: Process) -> int:
-    """`uname`, `-a`, `-r`, `-n`, `-m`."""
-    parts = {
-        "s": "Linux",
-        "n": process.host.name,
-        "r": "5.15.0-122-generic",
-        "v": "#132-Ubuntu SMP Thu Aug 29 13:45:52 UTC 2024",
-        "m": "x86_64",
-    }
-    letters = "".join(word[1:] for word in process.arguments if word.startswith("-")) or "s"
-    if "a" in letters:
-        process.out(f"{' '.join(parts.values())} x86_64 x86_64 GNU/Linux\n")
-        return 0
-    process.out(" ".join(value for letter, value in parts.items() if letter in letters) + "\n")
+    else:
+        process.out(f"{process.host.name}\n")
     return 0
 
 
@@ -71,36 +36,25 @@ def pwd(process: Process) -> int:
 
 @program("sudo")
 def sudo(process: Process) -> int:
-    """Run a command as root, as far as the account's policy lets it; knows -n, -k, -S, -p, -v, -u root, -E, -H."""
+    """Run a command as root, as far as the account's policy lets it; knows -n, -k, -S, -p."""
     words = process.arguments
     letters, prompt = "", f"[sudo] password for {process.user.name}: "
     while words and words[0].startswith("-"):
         option, words = words[0], words[1:]
-        if option == "--":
-            break
-        if option in ("-p", "-u", "-g"):
-            value, words = (words[0], words[1:]) if words else ("", [])
-            prompt = value if option == "-p" else prompt
+        if option == "-p" and words:
+            prompt, words = words[0], words[1:]
         else:
             letters += option[1:]
-    environment = dict(process.env)
-    while words and "=" in words[0] and not words[0].startswith("="):
-        name, _, value = words.pop(0).partition("=")
-        environment[name] = value
-    if not words and not set(letters) & set("kKvl"):
-        process.err(
-            "usage: sudo -h | -K | -k | -V\nusage: sudo [-ABbEHnPS] [-p prompt] [-u user] [command [arg ...]]\n"
-        )
+    if not words:
+        process.err("usage: sudo [-knS] [-p prompt] command [arg ...]\n")
         return 1
-    refusal = _authenticate(process, letters, prompt) if words or "v" in letters else None
+    refusal = _authenticate(process, letters, prompt)
     if refusal is not None:
         return refusal
-    if not words:
-        return 0
     if not process.host.has_program(words[0]):
         return process.fail(f"{words[0]}: command not found")
     root = process.host.users["root"]
-    environment |= {"USER": "root", "LOGNAME": "root", "HOME": "/root", "SUDO_USER": process.user.name}
+    environment = process.env | {"USER": "root", "LOGNAME": "root", "HOME": "/root", "SUDO_USER": process.user.name}
     return process.run(words, user=root, env=environment)
 
 

@@ -1,7 +1,7 @@
-"""Programs that make files and take them away: mkdir, rmdir, rm, touch, chmod, install, ln, mktemp, sync."""
+"""Programs that make files and take them away: mkdir, rmdir, rm, touch, chmod, install, mktemp, sync."""
 
-import contextlib
 import errno
+import itertools
 import posixpath
 import re
 import zlib
@@ -73,26 +73,17 @@ def rm(process: Process) -> int:
 
 @program("touch")
 def touch(process: Process) -> int:
-    """Make files, or set their time; `-c` makes none."""
-    letters, _, names = options(process)
-    files = process.host.files
+    """Make files, or set their time."""
+    files, names = process.host.files, options(process)[2]
     if not names:
         return try_help(process, "missing file operand")
     status = 0
     for name in names:
         try:
-            node = files.node(name, process)
-        except FileError as error:
-            if "c" in letters and error.reason == "No such file or directory":
-                continue
-        else:
-            files.touch(node)
-            continue
-        try:
             files.write(name, b"", process, append=True)
+            files.touch(files.node(name, process))
         except FileError as error:
-            verb = "setting times of" if "c" in letters else "cannot touch"
-            status = process.fail(f"{verb} '{name}': {error.reason}")
+            status = process.fail(f"cannot touch '{name}': {error.reason}")
     return status
 
 
@@ -119,14 +110,12 @@ def chmod(process: Process) -> int:
 
 @program("install")
 def install(process: Process) -> int:
-    """`install [-m OCTAL] [-D] [-T] SOURCE TARGET`, `install -d [-m OCTAL] DIRECTORIES`. What it makes is root's."""
+    """Copy a file: `install [-m OCTAL] [-T] SOURCE TARGET`. What it makes is root's."""
     letters, values, names = options(process, "m")
     text = values[0] if "m" in letters and values else "755"
     if not re.fullmatch("[0-7]{1,4}", text):
         return process.fail(f"invalid mode {quoted(process, text)}")
     files, mode = process.host.files, int(text, 8)
-    if "d" in letters and names:
-        return _install_directories(process, names, mode)
     if len(names) < 2:
         return lacks_operand(process, names)
     source, target = names[0], names[-1]
@@ -141,11 +130,6 @@ def install(process: Process) -> int:
         return process.fail(f"cannot stat '{source}': {error.reason}")
     if is_directory(process, target):
         return process.fail(f"cannot overwrite directory '{target}' with non-directory")
-    try:
-        if "D" in letters and posixpath.dirname(target):
-            _make_above(process, target)
-    except FileError as error:
-        return process.fail(f"cannot create directory '{posixpath.dirname(target)}': {error.reason}")
     try:
         there = files.node(target, process, follow=False)
     except FileError as error:
@@ -168,81 +152,30 @@ def install(process: Process) -> int:
     return 0
 
 
-def _install_directories(process: Process, names: list[str], mode: int) -> int:
-    status = 0
-    for name in names:
-        try:
-            _make_above(process, name.rstrip("/"))
-            process.host.files.make_directory(name, process, parents=True)
-            process.host.files.node(name, process).mode = mode
-        except FileError as error:
-            status = process.fail(f"cannot create directory '{name}': {error.reason}")
-    return status
-
-
-def _make_above(process: Process, path: str) -> None:
-    parts = path.split("/")[:-1]
-    for i in range(len(parts)):
-        if parts[i] and not is_directory(process, "/".join(parts[: i + 1])) and _exists(process, parts[: i + 1]):
-            raise FileError(errno.ENOTDIR)
-        process.host.files.make_directory("/".join(parts[: i + 1]) or "/", process, parents=True)
-
-
-def _exists(process: Process, parts: list[str]) -> bool:
-    return process.host.files.may("/".join(parts), process, 0)
-
-
-@program("ln")
-def ln(process: Process) -> int:
-    """`ln -s [-f] [-n] TARGET [LINK]`; the model has no hard links."""
-    letters, _, names = options(process)
-    if "s" not in letters or not names:
-        return try_help(process, "only symbolic links are known here" if names else "missing file operand")
-    target = names[0]
-    link = names[1] if len(names) > 1 else posixpath.basename(target)
-    if is_directory(process, link) and not set(letters) & set("nT"):
-        link = posixpath.join(link, posixpath.basename(target))
-    try:
-        if "f" in letters:
-            with contextlib.suppress(FileError):
-                process.host.files.remove(link, process)
-        process.host.files.make_link(link, target, process)
-    except FileError as error:
-        return process.fail(f"failed to create symbolic link '{link}': {error.reason}")
-    return 0
-
-
 @program("mktemp")
 def mktemp(process: Process) -> int:
-    """`mktemp [-d] [TEMPLATE]`: a new file or directory that nobody else may look into."""
+    """Make a directory that nobody else may look into: `mktemp -d TEMPLATE`."""
     letters, _, names = options(process)
-    template = names[0] if names else "/tmp/tmp.XXXXXXXXXX"  # noqa: S108 - a directory of the model
-    match = re.fullmatch(r"(.*?)(X{3,})([^X/]*)", template)
+    if letters != "d" or len(names) != 1:
+        return try_help(process, "only mktemp -d TEMPLATE is known here")
+    template, files = names[0], process.host.files
+    match = re.fullmatch(r"(.*?)(X{3,})", template)
     if not match:
         return process.fail(f"too few X's in template {quoted(process, template)}")
-    files, kind = process.host.files, "directory" if "d" in letters else "file"
-    before, marks, after = match.groups()
-    for attempt in range(1000):
+    before, marks = match.groups()
+    for attempt in itertools.count():
         # Nobody has to guess it here, and pictures and tests like it to be the same each time.
         number = zlib.crc32(f"{process.host.name} {template} {attempt}".encode()) ** 3
-        chosen = "".join(_LETTERS[number // len(_LETTERS) ** i % len(_LETTERS)] for i in range(len(marks)))
-        path = before + chosen + after
+        path = before + "".join(_LETTERS[number // len(_LETTERS) ** i % len(_LETTERS)] for i in range(len(marks)))
         try:
-            files.node(path, process, follow=False)
-            continue
-        except FileError:
-            pass  # nothing stands there, or nothing can: that is said below
-        try:
-            if kind == "directory":
-                files.make_directory(path, process, mode=0o700)
-            else:
-                files.write(path, b"", process)
-                files.node(path, process).mode = 0o600
+            files.make_directory(path, process, mode=0o700)
         except FileError as error:
-            return process.fail(f"failed to create {kind} via template {quoted(process, template)}: {error.reason}")
+            if error.errno == errno.EEXIST:
+                continue
+            return process.fail(f"failed to create directory via template {quoted(process, template)}: {error.reason}")
         process.out(f"{path}\n")
-        return 0
-    return process.fail(f"failed to create {kind} via template {quoted(process, template)}: File exists")
+        break
+    return 0
 
 
 @program("sync")

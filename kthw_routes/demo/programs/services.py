@@ -141,10 +141,6 @@ def _restart(process: Process, units: list[str], _options: frozenset[str]) -> in
     return _each(process, "restart", units, process.host.systemd.restart)
 
 
-def _reset_failed(process: Process, units: list[str], _options: frozenset[str]) -> int:
-    return _each(process, "reset failed state of unit", units, process.host.systemd.reset_failed)
-
-
 def _is_enabled(process: Process, units: list[str], options: frozenset[str]) -> int:
     found = False
     for unit in units:
@@ -164,12 +160,6 @@ def _is_active(process: Process, units: list[str], options: frozenset[str]) -> i
     if not options & {"--quiet", "-q"}:
         process.out("".join(f"{state}\n" for state in states))
     return 0 if "active" in states else 3
-
-
-def _is_failed(process: Process, units: list[str], _options: frozenset[str]) -> int:
-    states = [process.host.systemd.state(unit) for unit in units]
-    process.out("".join(f"{state}\n" for state in states))
-    return 0 if "failed" in states else 1
 
 
 def _status(process: Process, names: list[str], _options: frozenset[str]) -> int:
@@ -219,9 +209,7 @@ _VERBS: Final[dict[str, Verb]] = {
     "enable": _enable,
     "is-active": _is_active,
     "is-enabled": _is_enabled,
-    "is-failed": _is_failed,
     "reboot": _reboot,
-    "reset-failed": _reset_failed,
     "restart": _restart,
     "start": _start,
     "status": _status,

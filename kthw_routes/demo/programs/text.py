@@ -1,7 +1,6 @@
 """Programs that read and write text: cat, echo, printf, head, tail, wc, sort, tee, cmp."""
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from kthw_routes.demo.linux.files import FileError
@@ -152,119 +151,6 @@ def cat(process: Process) -> int:
     return status
 
 
-def _count_option(process: Process, default: int) -> tuple[str, list[str]]:
-    words = process.arguments
-    count = str(default)
-    names: list[str] = []
-    while words:
-        word, words = words[0], words[1:]
-        if word in ("-n", "-c", "--lines") and words:
-            count, words = words[0], words[1:]
-        elif re.fullmatch(r"-n?[+-]?[0-9]+", word):
-            count = word.lstrip("-").lstrip("n")
-        elif not word.startswith("-") or word == "-":
-            names.append(word)
-    return count, names
-
-
-def _sections(process: Process, names: list[str]) -> Iterator[bytes | None]:
-    """Each file's bytes, its name printed before it where there are several."""
-    for i, name in enumerate(names or ["-"]):
-        data = _content_named(process, name)
-        if data is not None and len(names) > 1:
-            process.out(f"{chr(10) if i else ''}==> {name} <==\n")
-        yield data
-
-
-def _content_named(process: Process, name: str) -> bytes | None:
-    if name == "-":
-        return process.read()
-    try:
-        return process.host.files.read(name, process)
-    except FileError as error:
-        if error.reason == "Is a directory":
-            process.fail(f"error reading '{name}': {error.reason}")
-        else:
-            process.fail(f"cannot open '{name}' for reading: {error.reason}")
-        return None
-
-
-@program("head")
-def head(process: Process) -> int:
-    """The first lines."""
-    count, names = _count_option(process, 10)
-    status = 0
-    for data in _sections(process, names):
-        if data is None:
-            status = 1
-            continue
-        lines = data.splitlines(keepends=True)
-        process.stdout(b"".join(lines[: int(count)]))
-    return status
-
-
-@program("tail")
-def tail(process: Process) -> int:
-    """The last lines, or with `-n +N` those from line N on."""
-    count, names = _count_option(process, 10)
-    status = 0
-    for data in _sections(process, names):
-        if data is None:
-            status = 1
-            continue
-        lines = data.splitlines(keepends=True)
-        number = abs(int(count))
-        if count.startswith("+"):
-            process.stdout(b"".join(lines[max(number - 1, 0) :]))
-        elif number:
-            process.stdout(b"".join(lines[-number:]))
-    return status
-
-
-@program("wc")
-def wc(process: Process) -> int:
-    """Count lines, words and bytes."""
-    letters = "".join(word[1:] for word in process.arguments if word.startswith("-") and len(word) > 1) or "lwc"
-    names = _operands(process)
-    rows: list[tuple[list[int], str]] = []
-    status = 0
-    for name in names or ["-"]:
-        data = _content(process, name)
-        if data is None:
-            status = 1
-            continue
-        counts = {"l": data.count(b"\n"), "w": len(data.split()), "c": len(data)}
-        rows.append(([counts[letter] for letter in "lwc" if letter in letters], name if names else ""))
-    if len(rows) > 1:
-        rows.append(([sum(column) for column in zip(*(row for row, _ in rows), strict=True)], "total"))
-    width = 7 if not names and len(letters) > 1 else max((len(str(n)) for row, _ in rows for n in row), default=1)
-    for row, name in rows:
-        process.out(" ".join(f"{number:>{width}}" for number in row) + (f" {name}" if name else "") + "\n")
-    return status
-
-
-@program("sort")
-def sort(process: Process) -> int:
-    """Sort lines; -r, -u, -n."""
-    letters = "".join(word[1:] for word in process.arguments if word.startswith("-") and len(word) > 1)
-    lines: list[bytes] = []
-    for name in _operands(process) or ["-"]:
-        data = _content(process, name)
-        if data is None:
-            return 2
-        lines += data.splitlines()
-
-    def key(line: bytes) -> tuple[float, bytes]:
-        match = re.match(rb"\s*(-?[0-9]+)", line)
-        return (float(match[1]) if match and "n" in letters else 0.0), line
-
-    lines.sort(key=key, reverse="r" in letters)
-    if "u" in letters:
-        lines = list(dict.fromkeys(lines))
-    process.stdout(b"".join(line + b"\n" for line in lines))
-    return 0
-
-
 @program("tee")
 def tee(process: Process) -> int:
     """Copy stdin to stdout and to files; `-a` appends."""
@@ -285,26 +171,3 @@ def tee(process: Process) -> int:
                 status = process.fail(f"{name}: {error.reason}")
                 writers.remove((name, write))
     return status
-
-
-@program("cmp")
-def cmp(process: Process) -> int:
-    """Compare two files; `-s` without a word."""
-    names = _operands(process)
-    if len(names) < 2:
-        process.err("cmp: missing operand\n")
-        return 2
-    one, other = (_content(process, name) for name in names[:2])
-    if one is None or other is None:
-        return 2
-    if one == other:
-        return 0
-    if "-s" not in process.arguments:
-        at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-        if at is None:
-            short = names[0] if len(one) < len(other) else names[1]
-            process.err(f"cmp: EOF on {short} after byte {min(len(one), len(other))}\n")
-        else:
-            line = one.count(b"\n", 0, at) + 1
-            process.out(f"{names[0]} {names[1]} differ: byte {at + 1}, line {line}\n")
-    return 1

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from kthw_routes.demo.linux.files import FileError, FileTree, Visitor
-from kthw_routes.demo.shell.lexer import here_word
 from kthw_routes.demo.shell.syntax import Literal, Parameter, Part, Substitution, Word
 
 _PATTERN = "*?["
@@ -15,10 +14,6 @@ _BLANK = " \t\n"
 
 class Scope(Protocol):
     """Where the values come from: a shell."""
-
-    @property
-    def parameters(self) -> list[str]:
-        """`$1`, `$2`, …"""
 
     def value(self, name: str) -> str | None:
         """A variable or a special parameter; None if unset."""
@@ -60,24 +55,7 @@ def _text(part: Part, scope: Scope) -> str:
         case Substitution():
             return scope.substitute(part.script)
         case Parameter():
-            return _parameter(part, scope)
-
-
-def _parameter(part: Parameter, scope: Scope) -> str:
-    value = " ".join(scope.parameters) if part.name in ("@", "*") else scope.value(part.name)
-    match part.operator:
-        case "#":
-            return str(len(value or ""))
-        case ":-":
-            return value or expand_one(here_word(part.word), scope)
-        case "-":
-            return expand_one(here_word(part.word), scope) if value is None else value
-        case ":+":
-            return expand_one(here_word(part.word), scope) if value else ""
-        case "+":
-            return "" if value is None else expand_one(here_word(part.word), scope)
-        case _:
-            return value or ""
+            return scope.value(part.name) or ""
 
 
 def _split(word: Word, scope: Scope) -> list[list[Piece]]:
@@ -85,13 +63,6 @@ def _split(word: Word, scope: Scope) -> list[list[Piece]]:
     fields: list[list[Piece]] = []
     current: list[Piece] | None = None
     for part in _tilde(word, scope):
-        if isinstance(part, Parameter) and part.quoted and part.name == "@" and not part.operator:
-            for i, value in enumerate(scope.parameters):
-                if i and current is not None:
-                    fields.append(current)
-                    current = None
-                current = [*(current or []), (value, True)]
-            continue
         text = _text(part, scope)
         if isinstance(part, Literal) or part.quoted:
             current = [*(current or []), (text, part.quoted)]

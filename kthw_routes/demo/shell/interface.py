@@ -4,7 +4,6 @@ from typing import Protocol
 
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.shell.expansion import Scope
-from kthw_routes.demo.shell.syntax import Script
 
 
 class RunningShell(Scope, Protocol):
@@ -13,7 +12,6 @@ class RunningShell(Scope, Protocol):
     process: Process
     kind: str
     arg0: str
-    parameters: list[str]
     variables: dict[str, str]
     status: int
     errexit: bool
@@ -24,11 +22,5 @@ class RunningShell(Scope, Protocol):
     def complain(self, message: str, line: int, status: int) -> int:
         """Write a complaint to stderr and return `status`."""
 
-    def run_script(self, script: Script) -> int:
-        """Run a parsed script and return its status."""
-
     def run_program(self, process: Process, line: int) -> int:
         """Run a program and return its status; 127 where there is none."""
-
-    def path_of(self, name: str) -> str | None:
-        """Where a program is; None where there is none."""

@@ -15,8 +15,7 @@ from kthw_routes.demo.shell.syntax import (
     Word,
 )
 
-_SPECIAL: Final = "?$#@*!-0123456789"
-_ENDS_WORD: Final = " \t\n;&|<>()"
+_ENDS_WORD: Final = " \t\n;&|<>()`"
 
 
 class Lexer:
@@ -87,7 +86,7 @@ class Lexer:
                 else:
                     self.line += 1
                 self.at += 2
-            elif char in "$`":
+            elif char == "$":
                 parts.append(self._dollar(quoted=False))
             else:
                 self._add(parts, char, quoted=False)
@@ -110,7 +109,7 @@ class Lexer:
                 if self.text[self.at + 1] != "\n":
                     self._add(parts, self.text[self.at + 1], quoted=True)
                 self.at += 2
-            elif char in "$`":
+            elif char == "$":
                 parts.append(self._dollar(quoted=True))
             else:
                 self.line += char == "\n"
@@ -126,19 +125,15 @@ class Lexer:
             parts.append(Literal(text, quoted))
 
     def _dollar(self, *, quoted: bool) -> Part:
-        if self.text[self.at] == "`":
-            end = self.text.find("`", self.at + 1)
-            if end < 0:
-                raise ShellSyntaxError("EOF in backquote substitution", self.line)
-            script = self.text[self.at + 1 : end].replace("\\`", "`")
-            self.at = end + 1
-            return Substitution(script, quoted)
         following = self.text[self.at + 1 : self.at + 2]
         if following == "(":
             return Substitution(self._balanced("(", ")"), quoted)
         if following == "{":
-            return self._braces(self._balanced("{", "}"), quoted)
-        if following and following in _SPECIAL:
+            name = self._balanced("{", "}")
+            if not name.isidentifier():
+                raise ShellSyntaxError("Bad substitution", self.line)
+            return Parameter(name, quoted)
+        if following == "?":
             self.at += 2
             return Parameter(following, quoted)
         end = self.at + 1
@@ -171,21 +166,6 @@ class Lexer:
             at += 1
         raise ShellSyntaxError('end of file unexpected (expecting ")")', self.line)
 
-    def _braces(self, inner: str, quoted: bool) -> Parameter:
-        if len(inner) > 1 and inner.startswith("#"):
-            return Parameter(inner[1:], quoted, "#")
-        end = 0
-        while end < len(inner) and (inner[end].isalnum() or inner[end] == "_"):
-            end += 1
-        name = inner[:end] or inner[:1]
-        rest = inner[len(name) :]
-        for operator in (":-", ":+", "-", "+"):
-            if rest.startswith(operator):
-                return Parameter(name, quoted, operator, rest[len(operator) :])
-        if rest or not name:
-            raise ShellSyntaxError("Bad substitution", self.line)
-        return Parameter(name, quoted)
-
     def _read_here_documents(self) -> None:
         for document in self.waiting:
             lines: list[str] = []
@@ -195,19 +175,17 @@ class Lexer:
                 line = self.text[self.at : end]
                 self.at = min(end + 1, len(self.text))
                 self.line += 1
-                if document.strip_tabs:
-                    line = line.lstrip("\t")
                 if line == document.delimiter:
                     break
                 lines.append(line + "\n")
             body = "".join(lines)
-            word: Word = (Literal(body, True),) if document.quoted else here_word(body)
+            word: Word = (Literal(body, True),) if document.quoted else _here_word(body)
             old = document.redirections[document.index]
             document.redirections[document.index] = Redirection(old.fd, "<<", word)
         self.waiting = []
 
 
-def here_word(body: str) -> Word:
+def _here_word(body: str) -> Word:
     """The body of an unquoted here-document: like double quotes, but quotes are plain characters."""
     parts: list[Part] = []
     Lexer(body)._double_quoted(parts, "")

@@ -20,7 +20,6 @@ from kthw_routes.demo.shell.syntax import (
     ShellSyntaxError,
     Simple,
     Token,
-    While,
     Word,
 )
 
@@ -119,10 +118,6 @@ class _Parser:
                     return self._if()
                 case "for":
                     return self._for()
-                case "while" | "until":
-                    until = self._advance().text == "until"
-                    condition = self.script(frozenset({"do"}))
-                    return While(condition, self._do_group(), until, self._redirections())
                 case text if text in RESERVED and text != "in":
                     raise self.unexpected()
         return self._simple()
@@ -202,20 +197,15 @@ class _Parser:
         if self.token.kind != "word":
             raise self.unexpected()
         fd = fd if fd is not None else 0 if operator.startswith("<") else 1
-        if operator in ("<<", "<<-"):
+        if operator == "<<":
             word = self.token.word
             delimiter = "".join(part.text for part in word if isinstance(part, Literal))
             quoted = any(isinstance(part, Literal) and part.quoted for part in word)
             found.append(Redirection(fd, "<<", ()))
-            document = HereDocument(found, len(found) - 1, delimiter, quoted, operator == "<<-")
-            self._lexer.waiting.append(document)
+            self._lexer.waiting.append(HereDocument(found, len(found) - 1, delimiter, quoted))
             self._advance()
             return True
-        word = self._advance().word
-        if operator == "<<<":
-            found.append(Redirection(fd, "<<", (*word, Literal("\n", True))))
-        else:
-            found.append(Redirection(fd, ">" if operator == ">|" else operator, word))
+        found.append(Redirection(fd, operator, self._advance().word))
         return True
 
 

@@ -17,7 +17,6 @@ class RedirectionError(Exception):
 def redirected(shell: RunningShell, redirections: list[Redirection]) -> Process:
     """The process with its streams redirected, in order. Raises RedirectionError."""
     process = replace(shell.process)
-    extra: dict[int, Write] = {}
     for redirection in redirections:
         target = expand_one(redirection.word, shell)
         match redirection.operator:
@@ -25,25 +24,16 @@ def redirected(shell: RunningShell, redirections: list[Redirection]) -> Process:
                 process.stdin = reading(target.encode("utf-8", "surrogateescape"))
             case "<":
                 process.stdin = reading(_open_to_read(shell, target))
-            case "<&":
-                if target == "-":
-                    process.stdin = reading(b"")
-            case ">&" if target.isdigit() or target == "-":
-                _set_output(process, extra, redirection.fd, _output(process, extra, target))
-            case "&>" | "&>>" | ">&":
-                write = _open_to_write(shell, target, append=redirection.operator == "&>>")
-                process.stdout = process.stderr = write
+            case ">&" if target in ("1", "2"):
+                _set_output(process, redirection.fd, process.stdout if target == "1" else process.stderr)
+            case "&>" | ">&":
+                process.stdout = process.stderr = _open_to_write(shell, target, append=False)
             case operator:
-                write = _open_to_write(shell, target, append=operator == ">>")
-                _set_output(process, extra, redirection.fd, write)
+                _set_output(process, redirection.fd, _open_to_write(shell, target, append=operator == ">>"))
     return process
 
 
 def _open_to_read(shell: RunningShell, path: str) -> bytes:
-    if path == "/dev/null":
-        return b""
-    if path in ("/dev/stdin", "/dev/fd/0"):
-        return shell.process.stdin.read()
     try:
         return shell.process.host.files.read(path, shell.process)
     except FileError as error:
@@ -51,18 +41,10 @@ def _open_to_read(shell: RunningShell, path: str) -> bytes:
 
 
 def _open_to_write(shell: RunningShell, path: str, *, append: bool) -> Write:
-    match path:
-        case "/dev/null":
-            return _discard
-        case "/dev/stdout" | "/dev/fd/1":
-            return shell.process.stdout
-        case "/dev/stderr" | "/dev/fd/2":
-            return shell.process.stderr
     try:
-        write = shell.process.host.files.writer(path, shell.process, append=append)
+        return shell.process.host.files.writer(path, shell.process, append=append)
     except FileError as error:
         raise _cannot(shell, "create", path, error) from None
-    return write
 
 
 def _cannot(shell: RunningShell, verb: str, path: str, error: FileError) -> RedirectionError:
@@ -76,26 +58,8 @@ def _cannot(shell: RunningShell, verb: str, path: str, error: FileError) -> Redi
     return RedirectionError(path)
 
 
-def _discard(_data: bytes) -> None:
-    """/dev/null."""
-
-
-def _output(process: Process, extra: dict[int, Write], target: str) -> Write:
-    match target:
-        case "-":
-            return _discard
-        case "1":
-            return process.stdout
-        case "2":
-            return process.stderr
-        case _:
-            return extra.get(int(target), _discard)
-
-
-def _set_output(process: Process, extra: dict[int, Write], fd: int, write: Write) -> None:
+def _set_output(process: Process, fd: int, write: Write) -> None:
     if fd == 1:
         process.stdout = write
     elif fd == 2:
         process.stderr = write
-    else:
-        extra[fd] = write

@@ -1,13 +1,12 @@
 """The shell: runs a parsed script, one program after the other. `sh` and `bash` differ in their complaints only."""
 
-import posixpath
 import threading
 from dataclasses import replace
 from typing import Final
 
 from kthw_routes.demo.linux.files import FileError
 from kthw_routes.demo.linux.process import BrokenPipe, Expired, Interrupted, Process, Readable
-from kthw_routes.demo.shell.builtins import BUILTINS, ExitShell, LoopControl
+from kthw_routes.demo.shell.builtins import BUILTINS, ExitShell
 from kthw_routes.demo.shell.expansion import expand_one, expand_words
 from kthw_routes.demo.shell.parser import parse
 from kthw_routes.demo.shell.pipes import Pipe
@@ -22,7 +21,6 @@ from kthw_routes.demo.shell.syntax import (
     Script,
     ShellSyntaxError,
     Simple,
-    While,
 )
 
 NOT_FOUND: Final = 127
@@ -38,10 +36,9 @@ class Shell:
         variables: set and not exported; exported ones are in `process.env`.
     """
 
-    def __init__(self, process: Process, kind: str = "sh", *, parameters: list[str] | None = None) -> None:
+    def __init__(self, process: Process, kind: str = "sh") -> None:
         self.process = process
         self.kind = kind
-        self.parameters = parameters or []
         self.arg0 = kind
         self.variables: dict[str, str] = {}
         self.status = 0
@@ -54,20 +51,8 @@ class Shell:
 
     def value(self, name: str) -> str | None:
         """A variable or a special parameter; None if unset."""
-        match name:
-            case "?":
-                return str(self.status)
-            case "$":
-                return "4242"
-            case "#":
-                return str(len(self.parameters))
-            case "0":
-                return self.arg0
-            case "-":
-                return "e" if self.errexit else ""
-        if name.isdigit():
-            index = int(name) - 1
-            return self.parameters[index] if index < len(self.parameters) else None
+        if name == "?":
+            return str(self.status)
         return self.variables.get(name, self.process.env.get(name))
 
     def assign(self, name: str, value: str) -> None:
@@ -89,7 +74,7 @@ class Shell:
         process = replace(self.process, env=dict(self.process.env))
         for name, stream in streams.items():
             setattr(process, name, stream)
-        child = Shell(process, self.kind, parameters=list(self.parameters))
+        child = Shell(process, self.kind)
         child.variables = dict(self.variables)
         child.status, child.errexit, child.arg0 = self.status, self.errexit, self.arg0
         return child
@@ -115,8 +100,6 @@ class Shell:
             return self.run_script(script)
         except ExitShell as ending:
             return ending.status
-        except LoopControl:
-            return self.status
 
     def _not_parsed(self, error: ShellSyntaxError) -> int:
         if self.kind == "sh":
@@ -198,8 +181,6 @@ class Shell:
             return self._command(command)
         except ExitShell as ending:
             return ending.status
-        except LoopControl:
-            return self.status
 
     def _command(self, command: Command) -> int:
         if isinstance(command, Simple):
@@ -219,10 +200,10 @@ class Shell:
         finally:
             saved.stdin, saved.stdout, saved.stderr = old
 
-    def _compound(self, command: Group | If | For | While) -> int:
+    def _compound(self, command: Group | If | For) -> int:
         match command:
             case Group(subshell=True):
-                return self.subshell()._run_body(command.body)
+                return self.subshell().run_body(command.body)
             case Group():
                 return self.run_script(command.body)
             case If():
@@ -231,20 +212,17 @@ class Shell:
                 values = expand_words(command.words, self, self.process.host.files, self.process)
                 self.status = 0
                 for value in values:
+                    self.process.check()
                     self.assign(command.name, value)
-                    if not self._loop_body(command.body):
-                        break
+                    self.run_script(command.body)
                 return self.status
-            case While():
-                return self._while(command)
 
-    def _run_body(self, body: Script) -> int:
+    def run_body(self, body: Script) -> int:
+        """Run the body of a subshell: `exit` ends it."""
         try:
             return self.run_script(body)
         except ExitShell as ending:
             return ending.status
-        except LoopControl:
-            return self.status
 
     def _if(self, command: If) -> int:
         for condition, body in command.branches:
@@ -252,26 +230,6 @@ class Shell:
                 return self.run_script(body) if body.items else 0
         self.status = 0
         return self.run_script(command.otherwise) if command.otherwise else 0
-
-    def _while(self, command: While) -> int:
-        result = 0
-        while (self._without_errexit(command.condition) == 0) is not command.until:
-            self.process.check()
-            if not self._loop_body(command.body):
-                break
-            result = self.status
-        self.status = result
-        return result
-
-    def _loop_body(self, body: Script) -> bool:
-        """Run a loop's body once; False when `break` ends the loop."""
-        try:
-            self.run_script(body)
-        except LoopControl as control:
-            if control.levels > 1:
-                raise LoopControl(control.levels - 1, again=control.again) from None
-            return control.again
-        return True
 
     # simple commands
 
@@ -327,11 +285,6 @@ class Shell:
 
     def _exec(self, process: Process, assigned: list[tuple[str, str]], line: int) -> int:
         if len(process.argv) == 1:
-            self.process.stdin, self.process.stdout, self.process.stderr = (
-                process.stdin,
-                process.stdout,
-                process.stderr,
-            )
             return 0
         process.argv = process.argv[1:]
         process.env = dict(self.process.env) | dict(assigned)
@@ -339,14 +292,6 @@ class Shell:
         if "/" not in name and not process.host.has_program(name):
             raise ExitShell(self.complain(f"exec: {name}: not found", line, NOT_FOUND))
         raise ExitShell(self.run_program(process, line))
-
-    def path_of(self, name: str) -> str | None:
-        """Where a program is, as `command -v` prints it."""
-        if name in BUILTINS or name == "exec":
-            return name
-        if not self.process.host.has_program(name):
-            return None
-        return name if "/" in name else posixpath.join(self.process.host.program_directory(name), name)
 
 
 def _run_stage(stage: Shell, command: Command, before: Pipe | None, after: Pipe) -> None:

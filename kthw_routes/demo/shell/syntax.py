@@ -1,7 +1,7 @@
 """The shell's grammar: text to words, words to commands. Nothing is run or expanded here.
 
-What it knows of POSIX sh: quotes, expansions, here-documents, redirections, lists, pipelines, groups, subshells,
-`if`, `for`, `while`, `until`. Background jobs, functions and `case` are refused as a syntax error.
+What it knows of POSIX sh: quotes, `$NAME`, `$(…)`, here-documents, redirections, lists, pipelines, groups,
+subshells, `if`, `for`. Anything else is refused as a syntax error.
 """
 
 from dataclasses import dataclass, field
@@ -27,13 +27,10 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`$NAME` or `${NAME:-word}`."""
+    """`$NAME` or `${NAME}`."""
 
     name: str
     quoted: bool
-    operator: str = ""
-    """`:-`, `-`, `:+`, `+`, `#` (the length), or nothing."""
-    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class Redirection:
 
     fd: int
     operator: str
-    """`<`, `>`, `>>`, `>&`, `<&`, `&>` or `<<`."""
+    """`<`, `>`, `>>`, `>&`, `&>` or `<<`."""
     word: Word
 
 
@@ -66,7 +63,6 @@ class HereDocument:
     index: int
     delimiter: str
     quoted: bool
-    strip_tabs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +103,7 @@ class For:
     redirections: list[Redirection]
 
 
-@dataclass(frozen=True, slots=True)
-class While:
-    """`while … do … done`, or `until`."""
-
-    condition: "Script"
-    body: "Script"
-    until: bool
-    redirections: list[Redirection]
-
-
-Command = Simple | Group | If | For | While
+Command = Simple | Group | If | For
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +141,8 @@ class Token:
 
 
 RESERVED: Final = frozenset(
-    ("if", "then", "elif", "else", "fi", "for", "in", "do", "done", "while", "until", "{", "}", "!")
+    ("if", "then", "elif", "else", "fi", "for", "in", "do", "done", "while", "until", "case", "esac", "{", "}", "!")
 )
-REDIRECTIONS: Final = ("<<<", "<<-", "&>>", "<<", ">>", ">&", "<&", "&>", ">|", "<", ">")
-OPERATORS: Final = ("&>>", "&>", "&&", "||", ";;", *REDIRECTIONS, ";", "&", "|", "(", ")", "\n")
+REDIRECTIONS: Final = ("<<", ">>", ">&", "&>", "<", ">")
+OPERATORS: Final = ("&>", "&&", "||", ";;", *REDIRECTIONS, ";", "&", "|", "(", ")", "`", "\n")
 """Longer ones first, as the first that fits is taken."""

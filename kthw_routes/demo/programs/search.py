@@ -1,40 +1,94 @@
-"""`grep`: lines that match, also of all files below a directory."""
+"""`find`: paths below directories, by name and kind; `grep`: lines that match, also of all files below a directory."""
 
 import errno
+import fnmatch
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.files import FileError, Node
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
-from kthw_routes.demo.programs.words import is_directory
+from kthw_routes.demo.programs.words import is_directory, quoted
+
+_KINDS: Final = {"f": "file", "d": "directory", "l": "link"}
 
 
-@program("grep", "egrep", "fgrep")
+@dataclass(slots=True)
+class _Search:
+    """What is looked for."""
+
+    deepest: float = float("inf")
+    tests: list[Callable[[str, Node], bool]] = field(default_factory=list)
+
+
+@program("find")
+def find(process: Process) -> int:
+    """Print paths: `find [PATHS] [-maxdepth N] [-name GLOB] [-path GLOB] [-type fdl]`."""
+    words = process.arguments
+    first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    paths, words, search = words[:first] or ["."], words[first:], _Search()
+    for option, value in zip(words[::2], [*words[1::2], None], strict=False):
+        if value is None:
+            return process.fail(f"missing argument to `{option}'")
+        if option == "-maxdepth" and value.isdigit():
+            search.deepest = int(value)
+        elif option in ("-name", "-path"):
+            search.tests.append(_pattern(option, value))
+        elif option == "-type" and value in _KINDS:
+            search.tests.append(lambda _path, node, kind=_KINDS[value]: node.type == kind)  # type: ignore[misc]
+        else:
+            return process.fail(f"unknown predicate `{option}'")
+    status = 0
+    for path in paths:
+        status |= _visit(process, search, path, 0)
+    return status
+
+
+def _pattern(option: str, pattern: str) -> Callable[[str, Node], bool]:
+    if option == "-path":
+        return lambda path, _node: fnmatch.fnmatchcase(path, pattern)
+    return lambda path, _node: fnmatch.fnmatchcase(posixpath.basename(path.rstrip("/")) or "/", pattern)
+
+
+def _visit(process: Process, search: _Search, path: str, depth: int) -> int:
+    process.check()
+    try:
+        node = process.host.files.node(path, process, follow=False)
+        if all(test(path, node) for test in search.tests):
+            process.out(f"{path}\n")
+        if node.type != "directory" or depth >= search.deepest:
+            return 0
+        names = process.host.files.names(path, process)
+    except FileError as error:
+        return process.fail(f"{quoted(process, path)}: {error.reason}")
+    status = 0
+    for name in names:
+        status |= _visit(process, search, posixpath.join(path, name), depth + 1)
+    return status
+
+
+@program("grep")
 def grep(process: Process) -> int:
-    """Lines that match; -i -v -n -c -q -l -h -H -o -r -s -E -F -w."""
-    letters, words = "", []
-    pattern: str | None = "" if not process.arguments else None
+    """Print lines that match; -i -v -n -c -q -l -h -H -r -s -E."""
+    letters, words = "", list[str]()
     arguments = process.arguments
     while arguments:
         word, arguments = arguments[0], arguments[1:]
-        if word == "-e" and arguments:
-            pattern, arguments = arguments[0], arguments[1:]
-        elif word == "--":
+        if word == "--":
             words += arguments
             break
-        elif word.startswith("-") and len(word) > 1:
+        if word.startswith("-") and len(word) > 1:
             letters += word[1:]
         else:
             words.append(word)
-    if pattern is None:
-        if not words:
-            process.err("Usage: grep [OPTION]... PATTERNS [FILE]...\n")
-            return 2
-        pattern, words = words[0], words[1:]
-    expression = re.escape(pattern) if "F" in letters else pattern if "E" in letters else _basic(pattern)
-    expression = rf"\b(?:{expression})\b" if "w" in letters else expression
+    if not words:
+        process.err("Usage: grep [OPTION]... PATTERNS [FILE]...\n")
+        return 2
+    pattern, words = words[0], words[1:]
+    expression = pattern if "E" in letters else _basic(pattern)
     try:
         compiled = re.compile(expression.encode("utf-8", "surrogateescape"), re.IGNORECASE if "i" in letters else 0)
     except re.error:
@@ -72,8 +126,7 @@ def _grep_files(process: Process, pattern: re.Pattern[bytes], letters: str, name
         else:
             for number, line in rows:
                 place = label + (f"{number}:".encode() if "n" in letters else b"")
-                hits = [match[0] for match in pattern.finditer(line)] if "o" in letters else [line]
-                process.stdout(b"".join(place + hit + b"\n" for hit in hits))
+                process.stdout(place + line + b"\n")
     if "q" in letters and found:
         return 0
     return status or int(not found)
