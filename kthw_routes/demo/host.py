@@ -36,14 +36,10 @@ class ModelHost:
         kernel: its own network namespace.
         namespaces: those below /run/netns, by name: the pods'.
         files, users: as the names say.
-        iproute2: the version that `ip -V` prints; 4.15 (`ss180129`) and older print no JSON for routes,
-            and `busybox` takes no options.
-        bashrc: what the login shell prints before each command (stdout), as a noisy .bashrc does.
         missing: programs that are not installed.
         nics: its network cards: name to MAC address.
         network_helper: writes the provider's network configuration into the files, before each boot.
         went_down: called when it goes down, as its connections break.
-        before: called before each program is run; a test makes a host slow or dying with it.
     """
 
     def __init__(
@@ -52,7 +48,6 @@ class ModelHost:
         *,
         clock: Clock | None = None,
         network: Network | None = None,
-        iproute2: str = "6.1.0, libbpf 1.1.0",
         epoch: float | None = None,
     ) -> None:
         self.name = name
@@ -61,10 +56,7 @@ class ModelHost:
         self.kernel: Kernel = self.network.kernel()
         self.namespaces: dict[str, Kernel] = {}
         self.users: dict[str, User] = {"root": ROOT}
-        self.iproute2 = iproute2
-        self.bashrc = b""
         self.missing: set[str] = set()
-        self.before: Callable[[Process], None] | None = None
         self.nics: dict[str, str] = {}
         self.network_helper: Callable[[Any], None] | None = None
         self.went_down: list[Callable[[], None]] = []
@@ -156,8 +148,6 @@ class ModelHost:
             return NOT_FOUND
         self.agenda.run_due()
         process.check()
-        if self.before:
-            self.before(process)
         return registry()[name](process)
 
     # from outside
@@ -189,8 +179,6 @@ class ModelHost:
         shell = self._login_shell(user, stdin or reading(b""), stdout, stderr, ended)
         try:
             with self.living(ended):
-                if self.bashrc:
-                    stdout(self.bashrc)
                 return shell.run_text(command)
         except (Interrupted, Expired):
             return 130

@@ -12,10 +12,11 @@ from kthw_routes.demo.linux.files import Node
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.demo.ssh.keys import new_key
-from kthw_routes.demo.ssh.server import Executes, Shell
+from kthw_routes.demo.ssh.login import Executes, Shell
 from kthw_routes.demo.ssh.terminal import Output, Readable
 from tests.journeys.faults import PATIENCE, Hold
 from tests.journeys.stage import Model
+from tests.model.hosts import Program, wrap_programs
 from tests.model.ssh_server import FaultyServer, Manners
 from tests.nodes.spec import SUDO_PASSWORD, USERS
 
@@ -47,8 +48,6 @@ _GERMAN: Final = {
     "sudo: 1 incorrect password attempt\n": "sudo: 1 Fehlversuch bei der Passwort-Eingabe\n",
 }
 """What sudo says in German, measured on Debian 12."""
-
-Program = Callable[[Process], int]
 
 
 class _Noisy:
@@ -249,10 +248,8 @@ class ModelFaults:
 
     def _watch(self, node: str) -> None:
         """Note what runs, and what sudo is told."""
-        host = self._lab.topology.hosts[node]
-        real = host.run_program
 
-        def run(process: Process) -> int:
+        def run(process: Process, real: Program) -> int:
             words, told = " ".join(process.argv), process.stderr
 
             def listen(data: bytes) -> None:
@@ -266,7 +263,7 @@ class ModelFaults:
             finally:
                 self._running[node].remove(words)
 
-        vars(host)["run_program"] = run
+        wrap_programs(self._lab.topology.hosts[node], run)
 
     def _serve(self, node: str) -> None:
         old = self._lab.servers[node]
@@ -275,12 +272,7 @@ class ModelFaults:
         self._lab.servers[node] = new
 
     def _around(self, node: str, program: str, around: Callable[[Process, Program], int]) -> None:
-        host = self._lab.topology.hosts[node]
-        real = host.run_program
+        def chosen(process: Process, real: Program) -> int:
+            return around(process, real) if process.argv[0].rpartition("/")[2] == program else real(process)
 
-        def run(process: Process) -> int:
-            if process.argv[0].rpartition("/")[2] != program:
-                return real(process)
-            return around(process, real)
-
-        vars(host)["run_program"] = run
+        wrap_programs(self._lab.topology.hosts[node], chosen)

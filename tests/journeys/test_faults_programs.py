@@ -5,6 +5,7 @@ import pytest
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, tables
 from tests.journeys.stage import WORKERS, Model, Stage
+from tests.model.hosts import use_old_ip
 
 BUSYBOX = b"BusyBox v1.36.1 (2023-07-27 17:12:24 UTC) multi-call binary.\n\nUsage: ip [OPTIONS] address|route|link\n"
 
@@ -44,7 +45,7 @@ def test_an_iproute2_that_prints_no_json_for_routes_is_read_as_text(stage: Stage
     """On the model only, which prints what 4.15 was measured to print: the real nodes have a newer one."""
     assert isinstance(stage, Model)
     for worker in WORKERS:
-        stage.lab.topology.hosts[worker].iproute2 = "ss180129"
+        use_old_ip(stage.lab.topology.hosts[worker])
     stage.run("worker-0", f"ip route add 10.200.1.0/24 via {stage.internal('worker-2')} metric 7")
     answer = stage.tool("apply", "--yes")
     assert answer.code == 0, answer.out

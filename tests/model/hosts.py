@@ -1,9 +1,12 @@
 """One modelled host or a whole cluster for a test, on a clock that does not wait."""
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 from kthw_routes.demo.host import ModelHost
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import Topology, build_cluster
 from tests.model.clock import FastClock
@@ -45,3 +48,38 @@ def power_off(host: ModelHost) -> None:
     with host.network.lock:
         for segment in host.network.segments:
             segment.ports = [(kernel, device) for kernel, device in segment.ports if kernel is not host.kernel]
+
+
+Program = Callable[[Process], int]
+
+
+def wrap_programs(host: ModelHost, around: Callable[[Process, Program], int]) -> None:
+    """Let `around` run each program, which it is given with what really runs it."""
+    real = host.run_program
+    vars(host)["run_program"] = lambda process: around(process, real)
+
+
+def use_old_ip(host: ModelHost) -> None:
+    """Install iproute2 4.15, which prints no JSON for routes, and no complaint."""
+
+    def around(process: Process, real: Program) -> int:
+        words = process.argv
+        if words[:2] == ["ip", "-V"]:
+            process.out("ip utility, iproute2-ss180129\n")
+            return 0
+        if words[0] == "ip" and "route" in words:
+            return real(replace(process, argv=[word for word in words if word != "-json"]))
+        return real(process)
+
+    wrap_programs(host, around)
+
+
+def greet(host: ModelHost, noise: bytes) -> None:
+    """Let the login shell print something before each command, as a noisy .bashrc does."""
+    real = host.execute
+
+    def execute(command: str, *, stdout: Callable[[bytes], None], **streams: Any) -> int:
+        stdout(noise)
+        return real(command, stdout=stdout, **streams)
+
+    vars(host)["execute"] = execute

@@ -17,7 +17,8 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
-from kthw_routes.demo.ssh.server import LOOPBACK, Client, Executes, SshServer
+from kthw_routes.demo.ssh.login import Executes
+from kthw_routes.demo.ssh.server import LOOPBACK, Client, SshServer
 
 Destination = tuple[str, int]
 Forward = Callable[[Destination], Destination | None]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kthw_routes.demo.host import ModelHost
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.facts import Privilege
 from kthw_routes.ssh.command import Command
@@ -16,6 +17,7 @@ from kthw_routes.ssh.errors import NoRoot, WrongSudoPassword
 from kthw_routes.ssh.fabric_session import Access, SshSession
 from kthw_routes.ssh.privilege import probe_privilege
 from kthw_routes.ssh.sudo import SudoPassword
+from tests.model.hosts import Program, wrap_programs
 from tests.model.ssh_hosts import Answers, Bench, healthy
 
 _CAT = Command(("cat",), stdin=b"first\nsecond\n", needs_root=True)
@@ -98,12 +100,16 @@ def test_a_wrong_password_is_tried_once_on_one_host(bench: Bench) -> None:
     access = bench.access(user="learner", asker=answers)
     sessions = [task(bench, SudoPolicy.PASSWORD, access, f"worker-{n}") for n in range(4)]
     tries: list[str] = []
+
+    def note(process: Process, real: Program) -> int:
+        if process.argv[0] == "sudo" and "-S" in process.argv:
+            tries.append(process.host.name)
+        return real(process)
+
     for server in bench.servers:
         host = server.host
         assert isinstance(host, ModelHost)
-        host.before = lambda process: (
-            tries.append(process.host.name) if process.argv[0] == "sudo" and "-S" in process.argv else None
-        )
+        wrap_programs(host, note)
 
     def refused(session: SshSession) -> str:
         with pytest.raises(WrongSudoPassword) as caught:

@@ -9,7 +9,7 @@ from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.demo.shell.parser import parse
 from kthw_routes.demo.shell.syntax import ShellSyntaxError
-from tests.model.hosts import Ran, lone_host, run
+from tests.model.hosts import Ran, greet, lone_host, run
 
 # script, stdout, status: as `sh -c SCRIPT` of dash 0.5.12 gives them
 SCRIPTS = [
@@ -130,7 +130,7 @@ def test_what_it_does_not_know_is_a_syntax_error(text: str) -> None:
 def test_output_before_a_marker_is_separable() -> None:
     """The way in which the tool renders a command, on a host whose .bashrc is noisy."""
     host = lone_host()
-    host.bashrc = b"Welcome!\n"
+    greet(host, b"Welcome!\n")
     ran = run(
         host,
         """exec sh -c 'printf "\\n%s\\n" N0NCE; printf "\\n%s\\n" N0NCE >&2; """

@@ -74,25 +74,6 @@ def test_the_kernel_refuses_what_the_issue_says_it_refuses() -> None:
     )
 
 
-def test_an_old_iproute2_prints_no_json_for_routes() -> None:
-    """Version 4.15, on Ubuntu 18.04: plain text and status 0."""
-    host = cluster().hosts["worker-0"]
-    host.iproute2 = "ss180129"
-    assert run(host, "ip -V").out == "ip utility, iproute2-ss180129\n"
-    assert run(host, "ip -json route show").out == run(host, "ip route show").out
-    assert run(host, "ip -json address show").out.startswith("[{")
-
-
-def test_the_ip_of_busybox_takes_no_options() -> None:
-    """Neither the version nor JSON; the tool can tell by it."""
-    host = cluster().hosts["worker-0"]
-    host.iproute2 = "busybox"
-    ran = run(host, "ip -V")
-    assert (ran.status, ran.out) == (1, "")
-    assert ran.err.startswith("BusyBox")
-    assert run(host, "ip -json address show").status == 1
-
-
 def test_it_is_up_at_once() -> None:
     """Building the cluster takes a small part of the second that the lab may take."""
     begin = time.perf_counter()

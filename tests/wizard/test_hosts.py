@@ -17,6 +17,7 @@ from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.steps.run import RunStep
 from kthw_routes.wizard.widgets.table import KeyedTable
+from tests.model.hosts import Program, greet, wrap_programs
 from tests.model.lab import BreakableLab
 from tests.model.ssh_server import Manners
 from tests.wizard.driver import Driver, driving
@@ -28,12 +29,13 @@ def hold(lab: BreakableLab, name: str, when: Callable[[Process], bool]) -> threa
     """Let a host wait in the middle of a program until the event is set, or its session ends."""
     go = threading.Event()
 
-    def before(process: Process) -> None:
+    def around(process: Process, real: Program) -> int:
         if when(process):
             while not go.wait(0.01):
                 process.check()
+        return real(process)
 
-    lab.topology.hosts[name].before = before
+    wrap_programs(lab.topology.hosts[name], around)
     return go
 
 
@@ -218,8 +220,7 @@ async def test_a_host_changed_since_the_review_is_left_alone_and_said_so(lab: Br
 
 
 async def test_what_hosts_say_is_no_markup_and_no_escape(lab: BreakableLab, settings: Settings) -> None:
-    host = lab.topology.hosts["worker-0"]
-    host.bashrc = b"[/foo] \x1b]52;c;aGVsbG8=\x07 [bold]\x9b31m\n"
+    greet(lab.topology.hosts["worker-0"], b"[/foo] \x1b]52;c;aGVsbG8=\x07 [bold]\x9b31m\n")
     controller = lab.topology.hosts["controller-0"]
     controller.files.put("/etc/hosts", "127.0.0.1 localhost\n10.0.0.1 worker-0 [/foo]\x1b]52;c;aGk=\x07 # [red\n")
     async with driving(lab, settings) as driver:

@@ -23,7 +23,6 @@ class Machine(Protocol):
     files: FileTree
     agenda: Agenda
     nics: dict[str, str]
-    iproute2: str
     missing: set[str]
     network_helper: Callable[[Any], None] | None
 

@@ -14,8 +14,9 @@ from kthw_routes.demo.programs.iproute.context import Context
 from kthw_routes.demo.programs.iproute.link_printing import LinkSelector, link_entries
 from kthw_routes.demo.programs.iproute.printing import Entry, Json, Style
 from kthw_routes.demo.programs.iproute.route import route
-from kthw_routes.demo.programs.iproute.usage import BUSYBOX_USAGE, IP_USAGE, LINK_USAGE, NETNS_USAGE
+from kthw_routes.demo.programs.iproute.usage import IP_USAGE, LINK_USAGE, NETNS_USAGE
 
+VERSION: Final = "6.1.0, libbpf 1.1.0"
 OBJECTS: Final = ("address", "route", "rule", "neighbor", "neighbour", "link", "netns", "help")
 """In iproute2's order, as the first that an abbreviation fits is taken."""
 
@@ -23,9 +24,6 @@ OBJECTS: Final = ("address", "route", "rule", "neighbor", "neighbour", "link", "
 @program("ip")
 def ip(process: Process) -> int:
     """Run `ip`; see ip(8)."""
-    if process.host.iproute2 == "busybox" and any(word.startswith("-") for word in process.arguments):
-        process.err(BUSYBOX_USAGE)
-        return 1
     try:
         return _options(process)
     except IpError as error:
@@ -51,7 +49,7 @@ def _options(process: Process) -> int:
         elif matches(option, "-oneline"):
             style = replace(style, oneline=True)
         elif option in ("-V", "-Version"):
-            process.out(f"ip utility, iproute2-{process.host.iproute2}\n")
+            process.out(f"ip utility, iproute2-{VERSION}\n")
             return 0
         elif matches(option, "-force"):
             force = True
@@ -86,8 +84,6 @@ def _object(context: Context, words: list[str]) -> int:
         case "address":
             address_command(context, rest)
         case "route":
-            if not _prints_route_json(context.process.host.iproute2):
-                context = replace(context, style=replace(context.style, json=False))
             route(context, rest)
         case "link":
             _link(context, rest)
@@ -102,11 +98,6 @@ def _object(context: Context, words: list[str]) -> int:
         case _:
             raise IpError(f'Object "{words[0]}" is unknown, try "ip help".\n', 1, ends_batch=False)
     return 0
-
-
-def _prints_route_json(version: str) -> bool:
-    """Whether this iproute2 knows JSON for routes: from v4.17 on, which calls itself ss180608."""
-    return not version.startswith("ss") or version[2:8] >= "180608"
 
 
 def _batch(context: Context, name: str, *, force: bool) -> int:

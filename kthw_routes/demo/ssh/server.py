@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Protocol, cast
+from typing import ClassVar, Final, cast
 
 import paramiko
 from paramiko.common import (
@@ -22,48 +22,13 @@ from paramiko.common import (
 )
 
 from kthw_routes.demo.ssh.keys import new_key
-from kthw_routes.demo.ssh.terminal import Output, Readable, Terminal
+from kthw_routes.demo.ssh.login import Executes, converse, execute
+from kthw_routes.demo.ssh.terminal import Terminal
 from kthw_routes.ssh.transport import QuietTransport
 
 LOOPBACK: Final = "127.0.0.1"
 _WATCH: Final = 0.1
 """Seconds between two looks at whether the client of a running command has gone."""
-
-
-class Shell(Protocol):
-    """A shell that somebody types into: it remembers its folder and variables from line to line."""
-
-    @property
-    def prompt(self) -> str:
-        """What stands before the next line."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether `exit` was typed."""
-
-    def execute(
-        self, command: str, *, stdin: Readable, stdout: Output, stderr: Output, cancelled: threading.Event
-    ) -> int:
-        """Run one line and return its status."""
-
-
-class Executes(Protocol):
-    """A host that runs commands."""
-
-    def open_shell(self, user: str) -> Shell:
-        """A shell for one interactive login."""
-
-    def execute(
-        self,
-        command: str,
-        *,
-        user: str,
-        stdin: Readable,
-        stdout: Output,
-        stderr: Output,
-        cancelled: threading.Event,
-    ) -> int:
-        """Run a line of shell and return its status; soon after `cancelled` is set, whatever it was doing."""
 
 
 @dataclass(slots=True)
@@ -136,9 +101,9 @@ class Client(paramiko.ServerInterface):
         host, user = self.server.host, self.user
         answered = self.transport.answered = threading.Event()
         if command is None:
-            self.server.watch(channel, terminal, answered, lambda: _converse(host, user, terminal))
+            self.server.watch(channel, terminal, answered, lambda: converse(host, user, terminal))
         else:
-            self.server.watch(channel, terminal, answered, lambda: _execute(host, user, terminal, command))
+            self.server.watch(channel, terminal, answered, lambda: execute(host, user, terminal, command))
 
 
 class SshServer:
@@ -285,36 +250,3 @@ class SshServer:
         """Keep a connection on which nothing is ever said."""
         with self.lock:
             self._silent.append(sock)
-
-
-def _execute(host: Executes, user: str, terminal: Terminal, command: str) -> int:
-    return host.execute(
-        command,
-        user=user,
-        stdin=terminal.stdin,
-        stdout=terminal.stdout,
-        stderr=terminal.stderr,
-        cancelled=terminal.begin(),
-    )
-
-
-def _converse(host: Executes, user: str, terminal: Terminal) -> int:
-    """A login without a command: a shell that prompts, or one that runs what it is sent."""
-    if terminal.keyboard is None:
-        script = terminal.stdin.read().decode("utf-8", "surrogateescape")
-        return _execute(host, user, terminal, script)
-    shell = host.open_shell(user)
-    status = 0
-    while not (shell.is_over or terminal.is_over):
-        line = terminal.ask(shell.prompt)
-        if not line:
-            terminal.send(b"logout\n")
-            break
-        status = shell.execute(
-            line.decode("utf-8", "surrogateescape"),
-            stdin=terminal.stdin,
-            stdout=terminal.stdout,
-            stderr=terminal.stderr,
-            cancelled=terminal.begin(),
-        )
-    return status

@@ -2,15 +2,6 @@
 
 from typing import Final
 
-BUSYBOX_USAGE: Final = """\
-BusyBox v1.35.0 multi-call binary.
-
-Usage: ip [OPTIONS] address|route|link|tunnel|neigh|rule [ARGS]
-
-OPTIONS := -f[amily] inet|inet6|link | -o[neline]
-"""
-"""What busybox answers to an option that it does not know; it has neither -V nor -json nor -batch."""
-
 IP_USAGE: Final = """\
 Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
        ip [ -force ] -batch filename
