@@ -11,8 +11,8 @@ ZERONET = IPv4Network("0.0.0.0/8")
 
 
 def connected_route(link: Link, address: LinkAddress) -> FibRoute | None:
-    """The route to an address's own network; None for one that has none (a /32, `noprefixroute`)."""
-    if address.network.network_address in ZERONET or address.no_prefix_route:
+    """The route to an address's own network; None for one that has none (a /32)."""
+    if address.network.network_address in ZERONET:
         return None
     if address.network.prefixlen == 32:
         return None
@@ -20,7 +20,6 @@ def connected_route(link: Link, address: LinkAddress) -> FibRoute | None:
         address.network,
         RouteType.UNICAST,
         (NextHop(link.name),),
-        metric=address.metric,
         protocol=KERNEL,
         scope=Scope.LINK,
         prefsrc=address.local,
@@ -42,7 +41,7 @@ def local_routes(link: Link, address: LinkAddress) -> Iterator[FibRoute]:
         yield entry(IPv4Network(address.broadcast), RouteType.BROADCAST, Scope.LINK)
     if address.secondary or address.network.network_address in ZERONET or address.network.prefixlen == 32:
         return
-    if link.is_loopback and not address.no_prefix_route:
+    if link.is_loopback:
         yield entry(address.network, RouteType.LOCAL, Scope.HOST)
     if address.network.prefixlen < 31:
         yield entry(IPv4Network(address.network.broadcast_address), RouteType.BROADCAST, Scope.LINK)

@@ -30,8 +30,6 @@ class Decision:
     cache_flags: tuple[str, ...] = ()
     """As `ip route get` prints them after `cache`."""
     metrics: tuple[tuple[str, int], ...] = ()
-    from_table: bool = True
-    """Whether a route was looked up; not for an interface that was named and a destination taken to be on it."""
 
 
 def output_route(
@@ -57,7 +55,7 @@ def output_route(
             raise KernelError(errno.ENETUNREACH)
         if int(destination) == 0:
             own = source or (select_source(kernel, device, None, Scope.HOST) if device else IPv4Address("127.0.0.1"))
-            return Decision(RouteType.LOCAL, "lo", source=own, cache_flags=("local",), from_table=False)
+            return Decision(RouteType.LOCAL, "lo", source=own, cache_flags=("local",))
         if destination == LIMITED_BROADCAST or destination.is_multicast:
             return _group_route(kernel, destination, source, device)
         try:
@@ -67,7 +65,7 @@ def output_route(
                 raise
             chosen = source or select_source(kernel, device, None, Scope.LINK)
             flags = ("local",) if kernel.link(device).is_loopback else ()
-            return Decision(RouteType.UNICAST, device, source=chosen, cache_flags=flags, from_table=False)
+            return Decision(RouteType.UNICAST, device, source=chosen, cache_flags=flags)
         return _towards(kernel, destination, route, hop, source)
 
 
@@ -81,7 +79,7 @@ def _group_route(kernel: Kernel, destination: IPv4Address, source: IPv4Address |
         device = hop.device
     chosen = source or (route.prefsrc if route else None) or select_source(kernel, device, None, Scope.GLOBAL)
     flags = ("local", "mc") if kind is RouteType.MULTICAST else ("local", "brd")
-    return Decision(kind, device, source=chosen, cache_flags=flags, from_table=route is not None)
+    return Decision(kind, device, source=chosen, cache_flags=flags)
 
 
 def _towards(
@@ -129,7 +127,7 @@ def input_route(kernel: Kernel, destination: IPv4Address, source: IPv4Address, d
         forwarding = kernel.forwards
         if destination == LIMITED_BROADCAST:
             _validate_source(kernel, source, link, None)
-            return Decision(RouteType.BROADCAST, "lo", cache_flags=("local", "brd"), from_table=False)
+            return Decision(RouteType.BROADCAST, "lo", cache_flags=("local", "brd"))
         if source in ZERONET or destination in ZERONET or destination.is_loopback or source.is_loopback:
             raise KernelError(errno.EINVAL)
         try:

@@ -8,7 +8,6 @@ import errno
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from kthw_routes.demo.clock import Clock, RealClock
@@ -69,14 +68,13 @@ class Kernel:
         kind: str = "ether",
         mac: str = "00:00:00:00:00:00",
         mtu: int = 1500,
-        carrier: bool = True,
         peer: str | None = None,
         master: str | None = None,
     ) -> Link:
         """Make an interface, up and with the next free index."""
         with self.lock:
             index = max((link.index for link in self._links.values()), default=0) + 1
-            link = Link(index, name, kind, mac, mtu, carrier=carrier, peer=peer, master=master)
+            link = Link(index, name, kind, mac, mtu, peer=peer, master=master)
             self._links[name] = link
             return link
 
@@ -133,12 +131,12 @@ class Kernel:
         """
         with self.lock:
             link = self.link(device)
-            address.label = address.label or device
             for other in link.addresses:
                 if other.interface == address.interface:
                     if not replace_:
                         raise KernelError(errno.EEXIST, "ipv4: Address already assigned")
-                    self._renew(link, other, address)
+                    # the kernel leaves scope and broadcast address as they were
+                    other.valid_until, other.preferred_until = address.valid_until, address.preferred_until
                     return
             place = 0
             for i, other in enumerate(link.addresses):
@@ -151,15 +149,6 @@ class Kernel:
             link.addresses.insert(len(link.addresses) if address.secondary else place, address)
             self._add_connected(link, address)
             self._rebuild_local()
-
-    def _renew(self, link: Link, old: LinkAddress, new: LinkAddress) -> None:
-        """Set lifetimes and metric anew; the kernel leaves scope, broadcast address and flags as they were."""
-        old.valid_until, old.preferred_until = new.valid_until, new.preferred_until
-        if old.metric != new.metric:
-            before = replace(old)
-            old.metric = new.metric
-            self._add_connected(link, old)
-            self._del_connected(link, before)
 
     def delete_address(self, device: str, interface: IPv4Interface, *, any_length: bool = False) -> None:
         """Take an address away, with its connected route and every route that prefers it as source.
@@ -260,7 +249,7 @@ class Kernel:
                 route.prefsrc,
                 route.protocol,
             )
-            return same and row.uses(link.name) and (not route.metric or row.metric == route.metric)
+            return same and row.uses(link.name)
 
         try:
             self.tables[MAIN].delete(route.prefix, 0, matches)

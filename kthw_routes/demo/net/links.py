@@ -15,10 +15,6 @@ class LinkAddress:
     broadcast: IPv4Address | None = None
     scope: int = 0
     secondary: bool = False
-    label: str = ""
-    metric: int = 0
-    """Of the connected route that comes with it."""
-    no_prefix_route: bool = False
     valid_until: float | None = None
     """On the model's clock; None for ever."""
     preferred_until: float | None = None
@@ -49,7 +45,6 @@ class Link:
     mac: str = "00:00:00:00:00:00"
     mtu: int = 1500
     up: bool = True
-    carrier: bool = True
     master: str | None = None
     peer: str | None = None
     """What stands after the `@` in the name: the other end of a veth."""
@@ -61,25 +56,17 @@ class Link:
         return self.kind == "loopback"
 
     @property
-    def running(self) -> bool:
-        """Whether packets can leave through it."""
-        return self.up and self.carrier
-
-    @property
     def flags(self) -> list[str]:
         """As `ip link` prints them, in its order."""
-        flags = ["NO-CARRIER"] if self.up and not self.carrier else []
-        flags += ["LOOPBACK"] if self.is_loopback else ["BROADCAST", "MULTICAST"]
-        if self.up:
-            flags += ["UP"] + (["LOWER_UP"] if self.carrier else [])
-        return flags
+        flags = ["LOOPBACK"] if self.is_loopback else ["BROADCAST", "MULTICAST"]
+        return [*flags, "UP", "LOWER_UP"] if self.up else flags
 
     @property
     def state(self) -> str:
         """The operational state as `ip link` prints it."""
         if self.is_loopback:
             return "UNKNOWN" if self.up else "DOWN"
-        return "UP" if self.running else "DOWN"
+        return "UP" if self.up else "DOWN"
 
     @property
     def link_local(self) -> IPv6Address:

@@ -92,7 +92,7 @@ class Segment:
         if ip in self.mute:
             return None
         for kernel, device in self.ports:
-            if (kernel, device) != asking and kernel.link(device).running and kernel.is_local(ip):
+            if (kernel, device) != asking and kernel.link(device).up and kernel.is_local(ip):
                 return kernel, device
         return None
 
@@ -190,7 +190,7 @@ class Network:
         self._arrive(holder[0], holder[1], replace(packet, hops=packet.hops + 1))
 
     def _port(self, kernel: Kernel, device: str) -> tuple[Segment, str] | None:
-        if not kernel.link(device).running:
+        if not kernel.link(device).up:
             return None
         for segment in self.segments:
             if any(k is kernel and name == device for k, name in segment.ports):

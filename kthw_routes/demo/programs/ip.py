@@ -10,9 +10,8 @@ from kthw_routes.demo.net.netlink import KernelError
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.iproute.address import address_command
 from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError, matches, network_of, number, prefix, refused
-from kthw_routes.demo.programs.iproute.context import Context
+from kthw_routes.demo.programs.iproute.context import Context, Entry, Json, Style
 from kthw_routes.demo.programs.iproute.link_printing import LinkSelector, link_entries
-from kthw_routes.demo.programs.iproute.printing import Entry, Json, Style
 from kthw_routes.demo.programs.iproute.route import route
 from kthw_routes.demo.programs.iproute.usage import IP_USAGE, LINK_USAGE, NETNS_USAGE
 
@@ -42,10 +41,6 @@ def _options(process: Process) -> int:
             style = replace(style, family={"inet": 4, "inet6": 6}.get(arguments.take()))
         elif option in ("-4", "-6"):
             style = replace(style, family=int(option[1]))
-        elif matches(option, "-stats", "-statistics"):
-            style = replace(style, statistics=True)
-        elif matches(option, "-details"):
-            style = replace(style, details=True)
         elif matches(option, "-oneline"):
             style = replace(style, oneline=True)
         elif option in ("-V", "-Version"):
@@ -59,15 +54,13 @@ def _options(process: Process) -> int:
             style = replace(style, brief=True)
         elif matches(option, "-json"):
             style = replace(style, json=True)
-        elif matches(option, "-pretty"):
-            style = replace(style, pretty=True)
         elif matches(option, "-netns"):
             name = arguments.take()
             _may_enter(process, name)
             kernel = process.host.namespaces[name]
         elif matches(option, "-help"):
             raise IpError(IP_USAGE, 255)
-        elif not matches(option, "-color", "-resolve", "-human-readable", "-timestamp", "-Numeric", "-all"):
+        elif not matches(option, "-color", "-Numeric"):
             raise IpError(f'Option "{option}" is unknown, try "ip -help".\n', 255)
     context = Context(process, kernel, style)
     if batch is not None:
@@ -198,8 +191,6 @@ def _neighbours(context: Context, words: list[str]) -> None:
         word = arguments.take()
         if word == "dev":
             on = context.known_device(arguments.take())
-        elif matches(word, "nud"):
-            arguments.take()
         else:
             ip_address, length, _ = prefix(arguments.take() if word == "to" else word)
             wanted = network_of(ip_address, length)
@@ -238,9 +229,6 @@ def _netns(context: Context, words: list[str]) -> int:
         if not process.host.has_program(words[2]):
             raise IpError(f'exec of "{words[2]}" failed: No such file or directory\n', 1)
         return process.run(words[2:], net=process.host.namespaces[words[1]])
-    if matches(verb, "identify"):
-        process.out("\n")
-        return 0
     if matches(verb, "help"):
         raise IpError(NETNS_USAGE, 255)
     raise IpError(f'Command "{verb}" is unknown, try "ip netns help".\n', 255)

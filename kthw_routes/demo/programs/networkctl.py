@@ -40,8 +40,6 @@ def _operational(link: Link) -> str:
     """The operational state of networkctl(1)."""
     if not link.up:
         return "off"
-    if not link.carrier:
-        return "no-carrier"
     return "routable" if any(not address.local.is_loopback for address in link.addresses) else "carrier"
 
 

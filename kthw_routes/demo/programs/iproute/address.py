@@ -12,9 +12,9 @@ from kthw_routes.demo.programs.iproute.arguments import (
     address,
     duplicate,
     matches,
+    named_number,
     number,
     prefix,
-    protocol_number,
     refused,
     wrong,
 )
@@ -56,11 +56,8 @@ class _Wanted:
     device: str | None = None
     broadcast: str | None = None
     scope: int | None = None
-    metric: int = 0
     valid: int = FOREVER
     preferred: int = FOREVER
-    no_prefix_route: bool = False
-    label: str = ""
 
 
 def _parse(arguments: Arguments) -> _Wanted:
@@ -71,25 +68,15 @@ def _parse(arguments: Arguments) -> _Wanted:
             wanted.broadcast = arguments.take()
         elif word == "scope":
             text = arguments.take()
-            wanted.scope = protocol_number(text, SCOPE_NAMES)
+            wanted.scope = named_number(text, SCOPE_NAMES)
             if wanted.scope is None:
                 raise wrong(text, "invalid scope value.")
         elif word == "dev":
             wanted.device = arguments.take()
-        elif word == "label":
-            wanted.label = arguments.take()
-        elif matches(word, "metric", "priority", "preference"):
-            text = arguments.take()
-            metric = number(text)
-            if metric is None:
-                raise wrong(text, '"metric" value is invalid\n')
-            wanted.metric = metric
         elif matches(word, "valid_lft"):
             wanted.valid = _lifetime(arguments.take(), "valid_lft")
         elif matches(word, "preferred_lft"):
             wanted.preferred = _lifetime(arguments.take(), "preferred_lft")
-        elif word == "noprefixroute":
-            wanted.no_prefix_route = True
         else:
             word = arguments.take() if word == "local" else word
             if matches(word, "help"):
@@ -135,9 +122,6 @@ def _modify(context: Context, arguments: Arguments, *, replace: bool) -> None:
         interface,
         broadcast=_broadcast(wanted.broadcast, interface),
         scope=scope,
-        label=wanted.label,
-        metric=wanted.metric,
-        no_prefix_route=wanted.no_prefix_route,
         valid_until=None if wanted.valid == FOREVER else now + wanted.valid,
         preferred_until=None if wanted.preferred == FOREVER else now + wanted.preferred,
     )
@@ -183,11 +167,9 @@ def _show(context: Context, arguments: Arguments) -> None:
             selector.to = ip, length
         elif word == "scope":
             text = arguments.take()
-            selector.scope = None if text == "all" else protocol_number(text, SCOPE_NAMES)
+            selector.scope = None if text == "all" else named_number(text, SCOPE_NAMES)
             if selector.scope is None and text != "all":
                 raise wrong(text, 'invalid "scope"\n')
-        elif word == "label":
-            selector.label = arguments.take()
         elif not selector.take(word, arguments):
             if matches(word, "help"):
                 raise IpError(ADDRESS_USAGE, 255)

@@ -139,18 +139,6 @@ def network_of(ip: IPv4Address, length: int) -> IPv4Network | None:
         return None
 
 
-def protocol_number(word: str, names: dict[int, str]) -> int | None:
-    """A routing protocol by number or name, or None."""
-    return _named(word, names, 255)
-
-
-def table_number(word: str, names: dict[int, str]) -> int | None:
-    """A routing table by number or name, or None."""
-    return _named(word, names, 0xFFFFFFFF)
-
-
-def _named(word: str, names: dict[int, str], limit: int) -> int | None:
-    for value, name in names.items():
-        if name == word:
-            return value
-    return number(word, limit)
+def named_number(word: str, names: dict[int, str], limit: int = 255) -> int | None:
+    """Read a protocol, scope or table by number or name; None where it is neither."""
+    return next((value for value, name in names.items() if name == word), number(word, limit))

@@ -1,12 +1,43 @@
-"""What one `ip` command runs with: the process, the namespace, the style of printing."""
+"""What one `ip` command runs with: the process, the namespace, and how things are printed."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.net.kernel import Kernel
 from kthw_routes.demo.net.netlink import KernelError
 from kthw_routes.demo.programs.iproute.arguments import IpError, no_device, refused
-from kthw_routes.demo.programs.iproute.printing import Entry, Style, render
+
+Json = str | int | float | bool | None | Sequence["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """The options that change how things are printed."""
+
+    json: bool = False
+    brief: bool = False
+    oneline: bool = False
+    family: int | None = None
+    """4 or 6; None for both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that is printed, both ways."""
+
+    text: str
+    json: dict[str, Json]
+
+
+def render(entries: Sequence[Entry], style: Style) -> str:
+    """Print all entries into one text."""
+    if style.json:
+        return json.dumps([entry.json for entry in entries], ensure_ascii=False, separators=(",", ":")) + "\n"
+    if style.oneline:
+        return "".join(entry.text.rstrip("\n").replace("\n", "\\") + "\n" for entry in entries if entry.text)
+    return "".join(entry.text for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)

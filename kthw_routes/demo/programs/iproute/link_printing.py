@@ -8,8 +8,7 @@ from kthw_routes.demo.net.kernel import Kernel
 from kthw_routes.demo.net.links import FOREVER, Link, LinkAddress
 from kthw_routes.demo.net.netlink import SCOPE_NAMES, KernelError, name_of
 from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError
-from kthw_routes.demo.programs.iproute.context import Context
-from kthw_routes.demo.programs.iproute.printing import Entry, Json
+from kthw_routes.demo.programs.iproute.context import Context, Entry, Json
 
 LEFT_OUT: Final = Entry("", {})
 """What iproute2's JSON has in place of an interface or address that was filtered out after its bracket was opened."""
@@ -21,11 +20,9 @@ class LinkSelector:
 
     device: str | None = None
     kind: str | None = None
-    master: str | None = None
     up: bool = False
     to: tuple[IPv4Address, int] | None = None
     scope: int | None = None
-    label: str | None = None
 
     def take(self, word: str, arguments: Arguments) -> bool:
         """Read a word that selects interfaces; False if it is none."""
@@ -33,8 +30,6 @@ class LinkSelector:
             self.up = True
         elif word == "type":
             self.kind = arguments.take()
-        elif word == "master":
-            self.master = arguments.take()
         else:
             return False
         return True
@@ -52,9 +47,7 @@ class LinkSelector:
         return [
             link
             for link in kernel.links
-            if (self.device is None or link.name == self.device)
-            and (self.kind is None or link.kind == self.kind)
-            and (self.master is None or link.master == self.master)
+            if (self.device is None or link.name == self.device) and (self.kind is None or link.kind == self.kind)
         ]
 
     def fits(self, address: LinkAddress) -> bool:
@@ -63,13 +56,11 @@ class LinkSelector:
             base, length = self.to
             if length and int(address.local) >> (32 - length) != int(base) >> (32 - length):
                 return False
-        return (self.scope is None or address.scope == self.scope) and (
-            self.label is None or address.label == self.label
-        )
+        return self.scope is None or address.scope == self.scope
 
     def fits_six(self, record: dict[str, Json]) -> bool:
         """Whether an IPv6 address is meant."""
-        return self.label is None and self.scope in (None, 254 if record["scope"] == "host" else 253)
+        return self.scope in (None, 254 if record["scope"] == "host" else 253)
 
     def leaves_out(self, link: Link, found: bool, family: int | None) -> bool:
         """Whether an interface is not shown, given whether it has a fitting address.
@@ -78,7 +69,7 @@ class LinkSelector:
         """
         if family:
             return not found
-        return (self.scope is not None or self.label is not None) and not found and bool(link.addresses)
+        return self.scope is not None and not found and bool(link.addresses)
 
 
 def link_entries(context: Context, selector: LinkSelector) -> list[Entry]:
@@ -89,7 +80,7 @@ def link_entries(context: Context, selector: LinkSelector) -> list[Entry]:
             entries.append(LEFT_OUT)
             continue
         head, record = _head(link, linkmode=True)
-        body, more = _hardware(link, details=context.style.details)
+        body, more = _hardware(link)
         if context.style.brief:
             flags = ",".join(link.flags)
             entries.append(Entry(f"{_full_name(link):<16} {link.state:<14} {link.mac} <{flags}> \n", _brief(link)))
@@ -111,17 +102,17 @@ def address_entries(context: Context, selector: LinkSelector) -> list[Entry]:
         six = [found for found in _six(context.kernel, link) if family != 4 and selector.fits_six(found[1])]
         if selector.leaves_out(link, bool(addresses or six), family):
             continue
-        texts = [_address_text(context.kernel, a) for a in addresses] + [text for text, _ in six]
-        shown = [_address_json(context.kernel, a) if selector.fits(a) else {} for a in link.addresses]
+        texts = [_address_text(context.kernel, link.name, a) for a in addresses] + [text for text, _ in six]
+        shown = [_address_json(context.kernel, link.name, a) if selector.fits(a) else {} for a in link.addresses]
         info: list[Json] = [*(shown if family != 6 else []), *(record for _, record in six)]
         head, record = _head(link, linkmode=False)
         hardware = ""
         if not family:
-            body, more = _hardware(link, details=style.details)
+            body, more = _hardware(link)
             hardware = f"    {body}\n"
             record |= more
         if style.brief:
-            short = "".join(_short(a) for a in addresses)
+            short = "".join(f"{a.interface.with_prefixlen} " for a in addresses)
             short += "".join(f"{item['local']}/{item['prefixlen']} " for _, item in six)
             text = f"{_full_name(link):<16} {link.state:<14} {short}\n"
             entries.append(Entry(text, _brief(link, info)))
@@ -164,28 +155,13 @@ def _head(link: Link, *, linkmode: bool) -> tuple[str, dict[str, Json]]:
     return " ".join(words), record
 
 
-def _hardware(link: Link, *, details: bool) -> tuple[str, dict[str, Json]]:
+def _hardware(link: Link) -> tuple[str, dict[str, Json]]:
     kind = "loopback" if link.is_loopback else "ether"
     broadcast = "00:00:00:00:00:00" if link.is_loopback else "ff:ff:ff:ff:ff:ff"
-    record: dict[str, Json] = {"link_type": kind, "address": link.mac, "broadcast": broadcast}
-    text = f"link/{kind} {link.mac} brd {broadcast}"
-    if not details:
-        return text, record
-    low, high = (0, 0) if link.is_loopback else (68, 65535)
-    record |= {"promiscuity": 0, "allmulti": 0, "min_mtu": low, "max_mtu": high}
-    text += f" promiscuity 0  allmulti 0 minmtu {low} maxmtu {high} "
-    if link.kind in ("bridge", "veth"):
-        data: dict[str, Json] = {"info_kind": link.kind}
-        text += f"\n    {link.kind} "
-        if link.kind == "bridge":
-            data["info_data"] = {"forward_delay": 1500, "hello_time": 200, "max_age": 2000, "stp_state": 0}
-            text += "forward_delay 1500 hello_time 200 max_age 2000 stp_state 0 "
-        record["linkinfo"] = data
-    if not link.is_loopback and link.kind != "bridge":
-        record["inet6_addr_gen_mode"] = "eui64"
-        text += "addrgenmode eui64 "
-    record |= {"num_tx_queues": 1, "num_rx_queues": 1}
-    return text + "numtxqueues 1 numrxqueues 1 ", record
+    return (
+        f"link/{kind} {link.mac} brd {broadcast}",
+        {"link_type": kind, "address": link.mac, "broadcast": broadcast},
+    )
 
 
 def _seconds(kernel: Kernel, until: float | None) -> int:
@@ -207,43 +183,32 @@ def _flags(kernel: Kernel, address: LinkAddress) -> list[str]:
         flags.append("deprecated")
     if address.valid_until is not None:
         flags.append("dynamic")
-    if address.no_prefix_route:
-        flags.append("noprefixroute")
     return flags
 
 
-def _short(address: LinkAddress) -> str:
-    metric = f"metric {address.metric} " if address.metric else ""
-    return f"{address.interface.with_prefixlen} {metric}"
-
-
-def _address_text(kernel: Kernel, address: LinkAddress) -> str:
+def _address_text(kernel: Kernel, device: str, address: LinkAddress) -> str:
     words = [f"    inet {address.interface.with_prefixlen}"]
-    if address.metric:
-        words.append(f"metric {address.metric}")
     if address.broadcast:
         words.append(f"brd {address.broadcast}")
     words.append(f"scope {name_of(address.scope, SCOPE_NAMES)}")
-    words += [*_flags(kernel, address), address.label]
+    words += [*_flags(kernel, address), device]
     valid = _life_text(_seconds(kernel, address.valid_until))
     preferred = _life_text(_preferred(kernel, address))
     return f"{' '.join(words)}\n       valid_lft {valid} preferred_lft {preferred}\n"
 
 
-def _address_json(kernel: Kernel, address: LinkAddress) -> dict[str, Json]:
+def _address_json(kernel: Kernel, device: str, address: LinkAddress) -> dict[str, Json]:
     record: dict[str, Json] = {
         "family": "inet",
         "local": str(address.local),
         "prefixlen": address.interface.network.prefixlen,
     }
-    if address.metric:
-        record["metric"] = address.metric
     if address.broadcast:
         record["broadcast"] = str(address.broadcast)
     record["scope"] = name_of(address.scope, SCOPE_NAMES)
     record |= dict.fromkeys(_flags(kernel, address), True)
     record |= {
-        "label": address.label,
+        "label": device,
         "valid_life_time": _seconds(kernel, address.valid_until),
         "preferred_life_time": _preferred(kernel, address),
     }

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 
 from kthw_routes.demo.net.forwarding import input_route, output_route
 from kthw_routes.demo.net.netlink import KernelError
-from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError, matches, number, prefix, refused, wrong
+from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError, matches, prefix, refused
 from kthw_routes.demo.programs.iproute.context import Context
 from kthw_routes.demo.programs.iproute.route_printing import decision_entry
 from kthw_routes.demo.programs.iproute.usage import ROUTE_USAGE
@@ -16,7 +16,6 @@ def get_route(context: Context, arguments: Arguments) -> None:
     source: IPv4Address | None = None
     arriving: str | None = None
     leaving: str | None = None
-    tos = 0
     while arguments.more:
         word = arguments.take()
         if word == "from":
@@ -24,18 +23,10 @@ def get_route(context: Context, arguments: Arguments) -> None:
             text = arguments.take() if matches(text, "help") else text
             source, length, _ = prefix(text, context.prefix_kind)
             source = _host_only(context, source, length)
-        elif matches(word, "tos", "dsfield"):
-            text = arguments.take()
-            value = number(text, 255)
-            if value is None:
-                raise wrong(text, "TOS value is invalid\n")
-            tos = value
         elif matches(word, "iif"):
             arriving = arguments.take()
         elif matches(word, "oif") or word == "dev":
             leaving = arguments.take()
-        elif matches(word, "notify", "connected", "fibmatch"):
-            continue
         else:
             if word == "to":
                 word = arguments.take()
@@ -52,7 +43,7 @@ def get_route(context: Context, arguments: Arguments) -> None:
         if arriving:
             decision = input_route(context.kernel, destination, source or IPv4Address(0), arriving)
         else:
-            decision = output_route(context.kernel, destination, source=source, device=leaving, tos=tos)
+            decision = output_route(context.kernel, destination, source=source, device=leaving)
     except KernelError as error:
         raise refused(error) from None
     entry = decision_entry(
@@ -61,7 +52,6 @@ def get_route(context: Context, arguments: Arguments) -> None:
         source=str(source) if source else None,
         arriving=arriving,
         uid=context.process.user.uid,
-        details=context.style.details,
     )
     context.print([entry])
 

@@ -4,21 +4,18 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from kthw_routes.demo.net.fib import FibRoute
-from kthw_routes.demo.net.netlink import LOCAL, MAIN, PROTOCOL_NAMES, SCOPE_NAMES, TABLE_NAMES, KernelError, RouteType
+from kthw_routes.demo.net.netlink import LOCAL, MAIN, PROTOCOL_NAMES, TABLE_NAMES, KernelError
 from kthw_routes.demo.programs.iproute.arguments import (
     Arguments,
     IpError,
     matches,
+    named_number,
     network_of,
-    number,
     prefix,
-    protocol_number,
     refused,
-    table_number,
     wrong,
 )
 from kthw_routes.demo.programs.iproute.context import Context
-from kthw_routes.demo.programs.iproute.printing import Entry
 from kthw_routes.demo.programs.iproute.route_printing import route_entry
 from kthw_routes.demo.programs.iproute.usage import ROUTE_USAGE
 
@@ -26,17 +23,11 @@ from kthw_routes.demo.programs.iproute.usage import ROUTE_USAGE
 @dataclass(slots=True)
 class _Selector:
     table: int = MAIN  # 0 for all
-    cache: bool = False
     root: tuple[IPv4Address, int] | None = None
     match: tuple[IPv4Address, int] | None = None
     device: str | None = None
     via: tuple[IPv4Address, int] | None = None
-    source: tuple[IPv4Address, int] | None = None
     protocol: int | None = None
-    scope: int | None = None
-    type: RouteType | None = None
-    metric: int | None = None
-    tos: int | None = None
     hidden: set[str] = field(default_factory=set)
 
     def fits(self, route: FibRoute) -> bool:
@@ -50,15 +41,8 @@ class _Selector:
             return False
         if self.via and not (single and single.gateway and _same(single.gateway, *self.via)):
             return False
-        if self.source and not (route.prefsrc and _same(route.prefsrc, *self.source)):
-            return False
-        return (
-            (self.device is None or (single is not None and single.device == self.device))
-            and (self.protocol is None or route.protocol == self.protocol)
-            and (self.scope is None or route.scope == self.scope)
-            and (self.type is None or route.type is self.type)
-            and (self.metric is None or route.metric == self.metric)
-            and (self.tos is None or route.tos == self.tos)
+        return (self.device is None or (single is not None and single.device == self.device)) and (
+            self.protocol is None or route.protocol == self.protocol
         )
 
 
@@ -70,15 +54,8 @@ def _same(one: IPv4Address, other: IPv4Address, length: int) -> bool:
 def list_routes(context: Context, arguments: Arguments) -> None:
     """Print the routes that a selector means. Raises IpError."""
     selector = _parse(context, arguments)
-    if selector.cache or context.style.family == 6:
-        entries: list[Entry] = []
-    else:
-        details = context.style.details
-        entries = [
-            route_entry(context.kernel, route, details=details, hidden=selector.hidden)
-            for route in _selected(context, selector)
-        ]
-    context.print(entries)
+    rows = [] if context.style.family == 6 else _selected(context, selector)
+    context.print([route_entry(route, hidden=selector.hidden) for route in rows])
 
 
 def flush_routes(context: Context, arguments: Arguments) -> None:
@@ -86,8 +63,6 @@ def flush_routes(context: Context, arguments: Arguments) -> None:
     if not arguments.more:
         raise IpError('"ip route flush" requires arguments.\n', 1, ends_batch=False)
     selector = _parse(context, arguments)
-    if selector.cache:
-        return
     context.need_root()
     for route in _selected(context, selector):
         try:
@@ -102,8 +77,7 @@ def _selected(context: Context, selector: _Selector) -> list[FibRoute]:
         try:
             rows = kernel.routes(selector.table)
         except KernelError as error:
-            opened = "[ " if context.style.pretty else "["
-            context.process.out(opened if context.style.json else "")
+            context.process.out("[" if context.style.json else "")
             raise IpError(f"{error.answer}\nDump terminated\n", 2, ends_batch=False) from None
     else:
         others = sorted(set(kernel.tables) - {LOCAL, MAIN})
@@ -122,35 +96,13 @@ def _parse(context: Context, arguments: Arguments) -> _Selector:
             selector.hidden.add("dev")
         elif matches(word, "protocol"):
             text = arguments.take()
-            selector.protocol = None if text == "all" else protocol_number(text, PROTOCOL_NAMES)
+            selector.protocol = None if text == "all" else named_number(text, PROTOCOL_NAMES)
             if selector.protocol is None and text != "all":
                 raise wrong(text, 'invalid "protocol"\n')
             selector.hidden.add("proto")
-        elif matches(word, "scope"):
-            text = arguments.take()
-            selector.scope = None if text == "all" else protocol_number(text, SCOPE_NAMES)
-            if selector.scope is None and text != "all":
-                raise wrong(text, 'invalid "scope"\n')
-            selector.hidden.add("scope")
-        elif matches(word, "type"):
-            text = arguments.take()
-            selector.type = next((kind for kind in RouteType if kind.label == text), None)
-            if selector.type is None:
-                raise wrong(text, "node type value is invalid\n")
-        elif matches(word, "tos", "dsfield"):
-            selector.tos = number(arguments.take(), 255)
-        elif matches(word, "metric", "priority", "preference"):
-            text = arguments.take()
-            selector.metric = number(text)
-            if selector.metric is None:
-                raise wrong(text, '"metric" value is invalid\n')
-            selector.hidden.add("metric")
         elif word == "via":
             selector.via = _prefix(context, arguments.take())
             selector.hidden.update({"via"} if selector.via and selector.via[1] == 32 else ())
-        elif word == "src":
-            selector.source = _prefix(context, arguments.take())
-            selector.hidden.update({"src"} if selector.source and selector.source[1] == 32 else ())
         else:
             _destination(context, word, arguments, selector)
     if selector.device is not None:
@@ -161,12 +113,10 @@ def _parse(context: Context, arguments: Arguments) -> _Selector:
 
 
 def _table(text: str, selector: _Selector) -> None:
-    if text == "cache":
-        selector.cache = True
-    elif text in ("all", "0"):
+    if text in ("all", "0"):
         selector.table = 0
     else:
-        table = table_number(text, TABLE_NAMES)
+        table = named_number(text, TABLE_NAMES, 0xFFFFFFFF)
         if table is None:
             raise wrong(text, "table id value is invalid\n")
         selector.table = table
@@ -179,8 +129,6 @@ def _destination(context: Context, word: str, arguments: Arguments, selector: _S
         selector.root = _prefix(context, arguments.take())
     elif matches(word, "match"):
         selector.match = _prefix(context, arguments.take())
-    elif word == "cache" or word == "cached":
-        selector.cache = True
     else:
         if matches(word, "exact"):
             word = arguments.take()

@@ -5,9 +5,8 @@ from ipaddress import IPv4Network
 
 from kthw_routes.demo.net.fib import FibRoute, NextHop
 from kthw_routes.demo.net.forwarding import Decision
-from kthw_routes.demo.net.kernel import Kernel
 from kthw_routes.demo.net.netlink import BOOT, MAIN, PROTOCOL_NAMES, SCOPE_NAMES, TABLE_NAMES, RouteType, Scope, name_of
-from kthw_routes.demo.programs.iproute.printing import Entry, Json
+from kthw_routes.demo.programs.iproute.context import Entry, Json
 
 
 def prefix_text(prefix: IPv4Network) -> str:
@@ -17,12 +16,8 @@ def prefix_text(prefix: IPv4Network) -> str:
     return str(prefix.network_address) if prefix.prefixlen == 32 else str(prefix)
 
 
-def route_entry(kernel: Kernel, route: FibRoute, *, details: bool, hidden: Container[str] = ()) -> Entry:
-    """One route of a table.
-
-    Args:
-        hidden: what is left out because the listing was filtered by it: dev, via, proto, scope, src, metric, table.
-    """
+def route_entry(route: FibRoute, *, hidden: Container[str] = ()) -> Entry:
+    """Print one route of a table, without what the listing was filtered by: dev, via, proto or table."""
     words: list[str] = []
     record: dict[str, Json] = {}
 
@@ -30,7 +25,7 @@ def route_entry(kernel: Kernel, route: FibRoute, *, details: bool, hidden: Conta
         record[key] = value
         words.extend(text)
 
-    if route.type is not RouteType.UNICAST or details:
+    if route.type is not RouteType.UNICAST:
         put("type", route.type.label, route.type.label)
     put("dst", prefix_text(route.prefix), prefix_text(route.prefix))
     if route.tos:
@@ -40,52 +35,44 @@ def route_entry(kernel: Kernel, route: FibRoute, *, details: bool, hidden: Conta
         put("gateway", str(single.gateway), "via", str(single.gateway))
     if single and single.device and "dev" not in hidden:
         put("dev", single.device, "dev", single.device)
-    if (route.table != MAIN or details) and "table" not in hidden:
+    if route.table != MAIN and "table" not in hidden:
         table = name_of(route.table, TABLE_NAMES)
         put("table", table, "table", table)
-    if (route.protocol != BOOT or details) and "proto" not in hidden:
+    if route.protocol != BOOT and "proto" not in hidden:
         protocol = name_of(route.protocol, PROTOCOL_NAMES)
         put("protocol", protocol, "proto", protocol)
-    if (route.scope != Scope.GLOBAL or details) and "scope" not in hidden:
+    if route.scope != Scope.GLOBAL:
         scope = name_of(route.scope, SCOPE_NAMES)
         put("scope", scope, "scope", scope)
-    if route.prefsrc and "src" not in hidden:
+    if route.prefsrc:
         put("prefsrc", str(route.prefsrc), "src", str(route.prefsrc))
-    if route.metric and "metric" not in hidden:
+    if route.metric:
         put("metric", route.metric, "metric", str(route.metric))
-    flags = _flags(kernel, single) if single else []
+    flags = ["onlink"] if single and single.onlink else []
     put("flags", flags, *flags)
     if route.metrics:
         put("metrics", [dict(route.metrics)])
         words.extend(f"{name} {value}" for name, value in route.metrics)
     text = "".join(f"{word} " for word in words)
     if len(route.hops) > 1:
-        record["nexthops"] = [_hop_json(kernel, hop) for hop in route.hops]
-        text += "".join(f"\n\t{_hop_text(kernel, hop)}" for hop in route.hops)
+        record["nexthops"] = [_hop_json(hop) for hop in route.hops]
+        text += "".join(f"\n\t{_hop_text(hop)}" for hop in route.hops)
     return Entry(text + "\n", record)
 
 
-def _flags(kernel: Kernel, hop: NextHop) -> list[str]:
-    flags = ["onlink"] if hop.onlink else []
-    link = next((link for link in kernel.links if link.name == hop.device), None)
-    if link and link.up and not link.carrier:
-        flags.append("linkdown")
-    return flags
-
-
-def _hop_json(kernel: Kernel, hop: NextHop) -> dict[str, Json]:
+def _hop_json(hop: NextHop) -> dict[str, Json]:
     record: dict[str, Json] = {"gateway": str(hop.gateway)} if hop.gateway else {}
-    return record | {"dev": hop.device, "weight": hop.weight, "flags": _flags(kernel, hop)}
+    return record | {"dev": hop.device, "weight": hop.weight, "flags": ["onlink"] if hop.onlink else []}
 
 
-def _hop_text(kernel: Kernel, hop: NextHop) -> str:
+def _hop_text(hop: NextHop) -> str:
     words = ["nexthop", *(["via", str(hop.gateway)] if hop.gateway else []), "dev", hop.device]
-    words += ["weight", str(hop.weight), *_flags(kernel, hop)]
+    words += ["weight", str(hop.weight), *(["onlink"] if hop.onlink else [])]
     return "".join(f"{word} " for word in words)
 
 
 def decision_entry(
-    decision: Decision, destination: str, *, source: str | None, arriving: str | None, uid: int, details: bool
+    decision: Decision, destination: str, *, source: str | None, arriving: str | None, uid: int
 ) -> Entry:
     """The answer of `ip route get`."""
     words: list[str] = []
@@ -95,7 +82,7 @@ def decision_entry(
         record[key] = value
         words.extend(text)
 
-    if decision.type is not RouteType.UNICAST or details:
+    if decision.type is not RouteType.UNICAST:
         put("type", decision.type.label, decision.type.label)
     put("dst", destination, destination)
     if source:
@@ -103,8 +90,6 @@ def decision_entry(
     if decision.gateway:
         put("gateway", str(decision.gateway), "via", str(decision.gateway))
     put("dev", decision.device, "dev", decision.device)
-    if details and decision.from_table:
-        put("table", "main", "table", "main")  # the kernel searches the local and the main table as one
     if decision.source and not arriving and source is None:
         put("prefsrc", str(decision.source), "src", str(decision.source))
     record["flags"] = []

@@ -6,18 +6,16 @@ IP_USAGE: Final = """\
 Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
        ip [ -force ] -batch filename
 where  OBJECT := { address | link | neighbour | netns | route | rule }
-       OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -j[son] | -p[retty] |
-                    -f[amily] { inet | inet6 } | -4 | -6 | -br[ief] | -o[neline] |
-                    -b[atch] [filename] | -n[etns] name | -c[olor]}
+       OPTIONS := { -V[ersion] | -j[son] | -f[amily] { inet | inet6 } | -4 | -6 |
+                    -br[ief] | -o[neline] | -b[atch] [filename] | -n[etns] name | -c[olor]}
 """
 
 ROUTE_USAGE: Final = """\
 Usage: ip route { list | flush } SELECTOR
-       ip route get ADDRESS [ from ADDRESS iif STRING ] [ oif STRING ] [ tos TOS ]
+       ip route get ADDRESS [ from ADDRESS iif STRING ] [ oif STRING ]
        ip route { add | del | change | append | replace } ROUTE
 SELECTOR := [ root PREFIX ] [ match PREFIX ] [ exact PREFIX ]
-            [ table TABLE_ID ] [ proto RTPROTO ]
-            [ type TYPE ] [ scope SCOPE ]
+            [ table TABLE_ID ] [ proto RTPROTO ] [ dev STRING ] [ via ADDRESS ]
 ROUTE := NODE_SPEC [ INFO_SPEC ]
 NODE_SPEC := [ TYPE ] PREFIX [ tos TOS ]
              [ table TABLE_ID ] [ proto RTPROTO ]
@@ -46,11 +44,10 @@ LFT := forever | SECONDS
 
 LINK_USAGE: Final = """\
 Usage: ip link set [ dev ] DEVICE { up | down } [ mtu MTU ]
-       ip link show [ DEVICE ] [ up ] [ master DEVICE ] [ type TYPE ]
+       ip link show [ DEVICE ] [ up ] [ type TYPE ]
 """
 
 NETNS_USAGE: Final = """\
 Usage:	ip netns list
 	ip netns exec NAME cmd ...
-	ip netns identify [PID]
 """
