@@ -9,11 +9,11 @@ from ipaddress import IPv4Address
 from typing import Final, Literal
 
 from kthw_routes.demo.linux.files import Node
-from kthw_routes.demo.linux.process import Process
+from kthw_routes.demo.linux.process import Process, Readable
 from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.demo.ssh.keys import new_key
 from kthw_routes.demo.ssh.login import Executes, Shell
-from kthw_routes.demo.ssh.terminal import Output, Readable
+from kthw_routes.demo.ssh.terminal import Output
 from tests.journeys.faults import PATIENCE, Hold
 from tests.journeys.stage import Model
 from tests.model.hosts import Program, wrap_programs

@@ -35,7 +35,6 @@ class Step:
 class Settings:
     """The settings of a namespace that change what commands do."""
 
-    promote_secondaries: int = 0
     ip_forward: int = 0
     rp_filter: int = 0
 
@@ -43,7 +42,6 @@ class Settings:
     def sysctls(self) -> dict[str, str]:
         """By name."""
         return {
-            "net.ipv4.conf.all.promote_secondaries": str(self.promote_secondaries),
             "net.ipv4.ip_forward": str(self.ip_forward),
             "net.ipv4.conf.all.rp_filter": str(self.rp_filter),
         }
@@ -88,7 +86,8 @@ class RealKernel:
 
     def run(self, commands: Sequence[Sequence[str]], settings: Settings) -> list[Step]:
         """Run commands one after the other on a fresh state; one Step each."""
-        lines = [f"echo {value} > /proc/sys/{name.replace('.', '/')}" for name, value in settings.sysctls.items()]
+        sysctls = settings.sysctls | {"net.ipv4.conf.all.promote_secondaries": "0"}
+        lines = [f"echo {value} > /proc/sys/{name.replace('.', '/')}" for name, value in sysctls.items()]
         for device in MACS:
             lines += [
                 f"ip link set {device} down",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kthw_routes.demo.host import ModelHost
+from kthw_routes.demo.linux.files import AS_ROOT
 from tests.model.hosts import Ran, lone_host, run
 
 REPLACE = (
@@ -24,25 +24,12 @@ def test_a_file_is_replaced_by_a_rename() -> None:
     assert ".new" not in run(host, "ls -a /etc").out
 
 
-def _root(host: ModelHost) -> "_Root":
-    return _Root(host)
-
-
-class _Root:
-    """Root, at the top."""
-
-    cwd = "/"
-
-    def __init__(self, host: ModelHost) -> None:
-        self.user = host.users["root"]
-
-
 def test_what_can_go_wrong_with_a_write() -> None:
     """Each failure's words, and that the file keeps its bytes."""
     failures = {}
     for name in ("full", "read-only", "immutable", "mounted", "denied"):
         host = lone_host()
-        node = host.files.node("/etc/hosts", _root(host))
+        node = host.files.node("/etc/hosts", AS_ROOT)
         user = "root"
         match name:
             case "full":
@@ -58,7 +45,7 @@ def test_what_can_go_wrong_with_a_write() -> None:
                 user = "learner"
         kept = node.data
         failures[name] = run(host, REPLACE, stdin=b"something new\n", user=user).err
-        assert host.files.node("/etc/hosts", _root(host)).data == kept
+        assert host.files.node("/etc/hosts", AS_ROOT).data == kept
     assert failures == {
         "full": "dd: error writing '/etc/.new': No space left on device\n",
         "read-only": "cp: cannot create regular file '/etc/.new': Read-only file system\n",
@@ -72,7 +59,7 @@ def test_a_bind_mount_is_seen_in_mountinfo() -> None:
     """Which is how one can know before trying."""
     host = lone_host()
     assert "/etc/hosts" not in run(host, "cat /proc/self/mountinfo").out
-    host.files.node("/etc/hosts", _root(host)).mounted = True
+    host.files.node("/etc/hosts", AS_ROOT).mounted = True
     assert " /etc/hosts rw," in run(host, "cat /proc/self/mountinfo").out
     assert run(host, "rm -f /etc/hosts").err == "rm: cannot remove '/etc/hosts': Device or resource busy\n"
 

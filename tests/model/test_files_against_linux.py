@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.linux.system_files import AsRoot
+from kthw_routes.demo.linux.files import AS_ROOT
 from tests.model.hosts import lone_host, run
 
 EXAMPLES = int(os.environ.get("KTHW_FILES_EXAMPLES", "60"))
@@ -152,7 +152,7 @@ def model_answers(sequence: list[str]) -> list[str]:
 
 def looked(host: ModelHost, folder: str) -> str:
     """What `LOOK` would print."""
-    below = {path.replace(folder, ".", 1): node for path, node in host.files.walk(folder, AsRoot())}
+    below = {path.replace(folder, ".", 1): node for path, node in host.files.walk(folder, AS_ROOT)}
     nodes = {".": host.files.directory(folder), **below}
     files = {path: node.data for path, node in nodes.items() if node.type == "file"}
     kinds = {"directory": "directory", "link": "symbolic link"}

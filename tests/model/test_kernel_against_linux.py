@@ -261,7 +261,6 @@ sequences = st.tuples(
 ).map(lambda both: [*both[0], *both[1]])
 namespaces = st.builds(
     Settings,
-    promote_secondaries=st.integers(0, 1),
     ip_forward=st.integers(0, 1),
     rp_filter=st.integers(0, 2),
 )

@@ -4,10 +4,9 @@ import re
 from typing import Final
 
 from kthw_routes.demo.linux import cloud_init
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.files import AS_ROOT, FileError
 from kthw_routes.demo.linux.process import Host
 from kthw_routes.demo.linux.system_files import add_runtime_files
-from kthw_routes.demo.linux.units import AsSystemd
 
 SYSCTL_FOLDERS: Final = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/lib/sysctl.d")
 
@@ -62,7 +61,7 @@ def apply_sysctl_files(host: Host) -> list[tuple[str, str]]:
     chosen: dict[str, str] = {}
     for folder in reversed(SYSCTL_FOLDERS):
         try:
-            names = host.files.names(folder, AsSystemd())
+            names = host.files.names(folder, AS_ROOT)
         except FileError:
             continue
         chosen |= {name: f"{folder}/{name}" for name in names if name.endswith(".conf")}
@@ -85,6 +84,6 @@ def apply_sysctl_text(host: Host, text: str) -> list[tuple[str, str]]:
 
 def _read(host: Host, path: str) -> str:
     try:
-        return host.files.read(path, AsSystemd()).decode("utf-8", "replace")
+        return host.files.read(path, AS_ROOT).decode("utf-8", "replace")
     except FileError:
         return ""

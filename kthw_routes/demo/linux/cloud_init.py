@@ -3,9 +3,8 @@
 import re
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.files import AS_ROOT, FileError
 from kthw_routes.demo.linux.machine import Machine
-from kthw_routes.demo.linux.units import AsSystemd
 
 CONFIG: Final = "/etc/cloud/cloud.cfg"
 TEMPLATE: Final = "/etc/cloud/templates/hosts.debian.tmpl"
@@ -25,7 +24,7 @@ def write_hosts(host: Machine) -> None:
 def _manages(host: Machine) -> bool:
     """Whether cloud-init rules the file; what is read last counts."""
     try:
-        parts = [f"{CONFIG}.d/{name}" for name in host.files.names(f"{CONFIG}.d", AsSystemd()) if name.endswith(".cfg")]
+        parts = [f"{CONFIG}.d/{name}" for name in host.files.names(f"{CONFIG}.d", AS_ROOT) if name.endswith(".cfg")]
     except FileError:
         parts = []
     found = ""
@@ -37,7 +36,7 @@ def _manages(host: Machine) -> bool:
 
 def _text(host: Machine, path: str) -> str | None:
     try:
-        return host.files.read(path, AsSystemd()).decode("utf-8", "surrogateescape")
+        return host.files.read(path, AS_ROOT).decode("utf-8", "surrogateescape")
     except FileError:
         return None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from kthw_routes.demo.clock import Clock
-from kthw_routes.demo.linux.users import User
+from kthw_routes.demo.linux.users import ROOT, User
 
 REASONS: Final = {
     errno.ENOENT: "No such file or directory",
@@ -50,6 +50,17 @@ class Visitor(Protocol):
         """The directory that relative paths start from."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlainVisitor:
+    """An account that looks from the top."""
+
+    user: User
+    cwd: str = "/"
+
+
+AS_ROOT: Final = PlainVisitor(ROOT)
+
+
 @dataclass(slots=True)
 class Node:
     """A file, a directory, a symbolic link, or a character device such as /dev/null."""
@@ -69,7 +80,6 @@ class Node:
     """`chattr +i`: nobody may change or replace it."""
     mounted: bool = False
     """Something is bind-mounted here: it cannot be renamed over or removed."""
-    xattrs: dict[str, str] = field(default_factory=dict)
     children: dict[str, "Node"] = field(default_factory=dict)
     source: Callable[[Visitor], bytes] | None = None
     """Makes the content when it is read (files of /proc)."""

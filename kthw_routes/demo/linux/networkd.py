@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.files import FileError, PlainVisitor
 from kthw_routes.demo.linux.ini_files import Section, merged, parse
 from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.users import User
@@ -26,15 +26,9 @@ STATIC: Final = 4
 ACCOUNT: Final = User("systemd-network", 998, 998, "/")
 """Who networkd is: not root."""
 
+_AS_NETWORKD: Final = PlainVisitor(ACCOUNT)
+
 _Seen = tuple[tuple[str, int, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _AsNetworkd:
-    """Looks at files as networkd does."""
-
-    user: User = ACCOUNT
-    cwd: str = "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +112,7 @@ class Networkd:
 
     def _names(self, folder: str) -> list[str]:
         try:
-            return self._host.files.names(folder, _AsNetworkd())
+            return self._host.files.names(folder, _AS_NETWORKD)
         except FileError:
             return []
 
@@ -135,13 +129,13 @@ class Networkd:
     def _look(self) -> _Seen:
         """What tells whether a file was touched."""
         paths = [path for own in self._paths() for path in (own, *self._drop_ins(own))]
-        nodes = [(path, self._host.files.node(path, _AsNetworkd())) for path in paths]
+        nodes = [(path, self._host.files.node(path, _AS_NETWORKD)) for path in paths]
         return tuple((path, node.inode, node.version, node.mode) for path, node in nodes)
 
     def _read(self, path: str) -> NetworkFile | None:
         """A file with its drop-ins; None where one of them cannot be read."""
         try:
-            texts = [self._host.files.read(own, _AsNetworkd()) for own in (path, *self._drop_ins(path))]
+            texts = [self._host.files.read(own, _AS_NETWORKD) for own in (path, *self._drop_ins(path))]
         except FileError:
             return None
         return NetworkFile(path, tuple(s for text in texts for s in parse(text.decode("utf-8", "replace"))))

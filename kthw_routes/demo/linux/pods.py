@@ -5,9 +5,9 @@ import uuid
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Final
 
+from kthw_routes.demo.linux.files import AS_ROOT
 from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.network_helper import mac_of
-from kthw_routes.demo.linux.units import AsSystemd
 from kthw_routes.demo.net.fib import ADD, FibRoute, NextHop
 from kthw_routes.demo.net.links import LinkAddress
 from kthw_routes.demo.net.netlink import BOOT
@@ -77,7 +77,7 @@ def pod_cidr(worker: str) -> IPv4Network:
 
 def configured_cidr(host: Machine) -> IPv4Network:
     """The pod network that a worker's CNI configuration names."""
-    conf = json.loads(host.files.read(CONF, AsSystemd()))
+    conf = json.loads(host.files.read(CONF, AS_ROOT))
     return IPv4Network(conf["ipam"]["ranges"][0][0]["subnet"])
 
 

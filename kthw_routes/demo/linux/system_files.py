@@ -1,13 +1,11 @@
 """The files that every modelled host has: /etc as Ubuntu ships it, and the parts of /proc that are asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from kthw_routes.demo.linux.files import Visitor
+from kthw_routes.demo.linux.files import AS_ROOT, Visitor
 from kthw_routes.demo.linux.machine import Machine
-from kthw_routes.demo.linux.users import ROOT, User
 from kthw_routes.demo.net.kernel import Kernel
 
 OS_RELEASE: Final = """\
@@ -43,14 +41,6 @@ _ICMP: Final = (
     "OutTimestamps OutTimestampReps OutAddrMasks OutAddrMaskReps"
 )
 """The columns of /proc/net/snmp, as kernel 6 prints them."""
-
-
-@dataclass(frozen=True, slots=True)
-class AsRoot:
-    """Looks at files as root from the top."""
-
-    user: User = ROOT
-    cwd: str = "/"
 
 
 def add_system_files(host: Machine) -> None:
@@ -148,7 +138,7 @@ def mountinfo(host: Machine) -> str:
     for place in sorted(host.files.read_only - {"/"}):
         lines.append(f"{number} 29 8:0 {place} {place} ro,relatime shared:1 - ext4 /dev/sda rw")
         number += 1
-    for path, node in host.files.walk("/etc", AsRoot()):
+    for path, node in host.files.walk("/etc", AS_ROOT):
         if node.mounted:
             lines.append(f"{number} 29 8:0 /var/lib/bound{path} {path} rw,relatime shared:1 - ext4 /dev/sda rw")
             number += 1

@@ -7,14 +7,14 @@ its AccuracySec= lets it: real systemd chooses some moment until then.
 import posixpath
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.files import AS_ROOT, FileError
 from kthw_routes.demo.linux.ini_files import command_line
 from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.networkd import Networkd
 from kthw_routes.demo.linux.units import (
     ETC,
+    RUNNING,
     TRANSIENT,
-    AsSystemd,
     Unit,
     UnitError,
     load,
@@ -23,21 +23,6 @@ from kthw_routes.demo.linux.units import (
     unit_path,
     version_of,
 )
-
-RUNNING: Final = frozenset(
-    {
-        "basic.target",
-        "multi-user.target",
-        "network-online.target",
-        "network.target",
-        "ssh.service",
-        "sysinit.target",
-        "systemd-journald.service",
-        "systemd-networkd.service",
-        "timers.target",
-    }
-)
-"""What runs on every host, without a file in the model."""
 
 NO_PROGRAM: Final = 203
 """The status that systemd gives a process whose program cannot be run (EXIT_EXEC)."""
@@ -133,7 +118,7 @@ class Systemd:
 
     def _names(self, folder: str) -> list[str]:
         try:
-            return self._host.files.names(folder, AsSystemd())
+            return self._host.files.names(folder, AS_ROOT)
         except FileError:
             return []
 
@@ -178,9 +163,9 @@ class Systemd:
         if not links and load(self._host.files, name) is None:
             raise UnitError(f"Unit file {name} does not exist.")
         for link in links:
-            self._host.files.remove(link, AsSystemd())
+            self._host.files.remove(link, AS_ROOT)
             if not self._names(posixpath.dirname(link)):
-                self._host.files.remove_directory(posixpath.dirname(link), AsSystemd())
+                self._host.files.remove_directory(posixpath.dirname(link), AS_ROOT)
         self.reload()
         return links
 
@@ -253,7 +238,7 @@ class Systemd:
         for name in names:
             self._units.pop(name, None)
             if name in self._names(TRANSIENT):
-                self._host.files.remove(f"{TRANSIENT}/{name}", AsSystemd())
+                self._host.files.remove(f"{TRANSIENT}/{name}", AS_ROOT)
 
     # running
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo.linux.files import FileError, FileTree
+from kthw_routes.demo.linux.files import AS_ROOT, FileError, FileTree
 from kthw_routes.demo.linux.ini_files import Section, merged, parse, span
 from kthw_routes.demo.linux.scheduler import Appointment
-from kthw_routes.demo.linux.users import ROOT, User
 
 if TYPE_CHECKING:
     from kthw_routes.demo.clock import Clock
@@ -22,6 +21,21 @@ FOLDERS: Final = (
 
 ETC: Final = FOLDERS[0]
 TRANSIENT: Final = "/run/systemd/transient"
+
+RUNNING: Final = frozenset(
+    {
+        "basic.target",
+        "multi-user.target",
+        "network-online.target",
+        "network.target",
+        "ssh.service",
+        "sysinit.target",
+        "systemd-journald.service",
+        "systemd-networkd.service",
+        "timers.target",
+    }
+)
+"""What runs on every host, without a file in the model."""
 
 ACCURACY: Final = 60.0
 """Seconds that systemd lets a timer be late, where its unit does not say otherwise (systemd.timer(5))."""
@@ -41,14 +55,6 @@ class UnitError(Exception):
         self.reason = reason
         self.status = status
         self.is_all = is_all
-
-
-@dataclass(frozen=True, slots=True)
-class AsSystemd:
-    """Looks at files as systemd does."""
-
-    user: User = ROOT
-    cwd: str = "/"
 
 
 @dataclass(slots=True)
@@ -129,7 +135,7 @@ def unit_path(files: FileTree, name: str) -> str | None:
     for folder in FOLDERS:
         path = f"{folder}/{name}"
         try:
-            if files.node(path, AsSystemd()).type == "file":
+            if files.node(path, AS_ROOT).type == "file":
                 return path
         except FileError:
             continue
@@ -148,7 +154,7 @@ def load(files: FileTree, name: str) -> Unit | None:
 def version_of(files: FileTree, path: str) -> tuple[int, int]:
     """What changes when somebody writes to a file, or puts another in its place."""
     try:
-        node = files.node(path, AsSystemd())
+        node = files.node(path, AS_ROOT)
     except FileError:
         return 0, 0
     return node.inode, node.version
@@ -156,7 +162,7 @@ def version_of(files: FileTree, path: str) -> tuple[int, int]:
 
 def sections_of(files: FileTree, path: str, name: str) -> list[Section]:
     """What the file of a unit says, and its drop-ins behind it."""
-    who = AsSystemd()
+    who = AS_ROOT
     text = files.read(path, who).decode("utf-8", "replace")
     for folder in reversed(FOLDERS):
         try:

@@ -20,7 +20,6 @@ from kthw_routes.demo.net.route_checks import check_route
 SYSCTL_DEFAULTS = {
     "net.ipv4.ip_forward": "0",
     "net.ipv4.conf.all.rp_filter": "0",
-    "net.ipv4.conf.all.promote_secondaries": "0",
     "net.ipv4.ping_group_range": "0\t2147483647",
 }
 
@@ -168,38 +167,20 @@ class Kernel:
             raise KernelError(errno.EADDRNOTAVAIL, "ipv4: Address not found")
 
     def _delete(self, link: Link, address: LinkAddress) -> None:
-        promoted: list[LinkAddress] = []
         if not address.secondary:
-            secondaries = [a for a in link.addresses if a.secondary and a.same_subnet(address)]
-            if self._flag(link.name, "promote_secondaries"):
-                promoted = secondaries
-            else:
-                for secondary in secondaries:
-                    self._unlink(link, secondary)
-        self._unlink(link, address, keep=promoted)
-        if promoted:
-            self._promote(link, promoted)
+            for secondary in [a for a in link.addresses if a.secondary and a.same_subnet(address)]:
+                self._unlink(link, secondary)
+        self._unlink(link, address)
         if not link.addresses:
             self._drop_routes(lambda route: route.uses(link.name))
         self._rebuild_local()
 
-    def _promote(self, link: Link, promoted: list[LinkAddress]) -> None:
-        first = promoted[0]
-        first.secondary = False
-        link.addresses.remove(first)
-        place = max(
-            (i + 1 for i, a in enumerate(link.addresses) if not a.secondary and first.scope <= a.scope), default=0
-        )
-        link.addresses.insert(place, first)
-        for address in promoted:
-            self._add_connected(link, address)
-
-    def _unlink(self, link: Link, address: LinkAddress, keep: list[LinkAddress] | None = None) -> None:
+    def _unlink(self, link: Link, address: LinkAddress) -> None:
         if not address.secondary:
             self._del_connected(link, address)
         link.addresses.remove(address)
         self._rebuild_local()
-        if not keep and link.addresses and any(a is not address and a.local == address.local for a in link.addresses):
+        if any(a.local == address.local for a in link.addresses):
             return
         if not self.is_local_entry(address.local):
             self._drop_routes(lambda route: route.prefsrc == address.local and route.table != LOCAL)
@@ -325,7 +306,3 @@ class Kernel:
         """The reverse path filter in force: the larger of `all` and the interface's own."""
         values = (self.sysctl.get(f"net.ipv4.conf.{where}.rp_filter", "0") for where in ("all", device))
         return max(int(value) for value in values)
-
-    def _flag(self, device: str, name: str) -> bool:
-        """A per-interface setting, where `all` switches it on for every interface."""
-        return any(self.sysctl.get(f"net.ipv4.conf.{where}.{name}", "0") != "0" for where in ("all", device))

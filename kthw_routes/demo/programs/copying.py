@@ -114,6 +114,6 @@ class _Copying:
 
     def _give_attributes(self, node: Node, target: str) -> None:
         copy = self.files.node(target, self.process)
-        copy.mode, copy.mtime, copy.xattrs = node.mode, node.mtime, dict(node.xattrs)
+        copy.mode, copy.mtime = node.mode, node.mtime
         if self.process.user.is_root:
             copy.uid, copy.gid = node.uid, node.gid

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kthw_routes.demo.linux.process import Process
-from kthw_routes.demo.linux.systemd import RUNNING
-from kthw_routes.demo.linux.units import Unit, UnitError, full_name
+from kthw_routes.demo.linux.units import RUNNING, Unit, UnitError, full_name
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import speaks_utf8
 

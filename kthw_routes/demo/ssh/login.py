@@ -3,7 +3,8 @@
 import threading
 from typing import Protocol
 
-from kthw_routes.demo.ssh.terminal import Output, Readable, Terminal
+from kthw_routes.demo.linux.process import Readable
+from kthw_routes.demo.ssh.terminal import Output, Terminal
 
 
 class Shell(Protocol):

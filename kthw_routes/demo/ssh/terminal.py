@@ -3,9 +3,11 @@
 import contextlib
 import queue
 import threading
-from typing import Final, Protocol
+from typing import Final
 
 import paramiko
+
+from kthw_routes.demo.linux.process import Readable
 
 _INTERRUPT: Final = 0x03
 _END: Final = 0x04
@@ -13,16 +15,6 @@ _ERASE: Final = (0x08, 0x7F)
 _KILL_LINE: Final = 0x15
 _ESCAPE: Final = 0x1B
 _PIECE: Final = 65536
-
-
-class Readable(Protocol):
-    """What a command reads from; both calls block until there is something, or end of file."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes, all until end of file if negative; empty at end of file."""
-
-    def readline(self) -> bytes:
-        """One line with its newline; empty at end of file."""
 
 
 class Output:
