@@ -9,7 +9,7 @@ class Clock(Protocol):
     """Where the model takes its time from."""
 
     def now(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Return seconds since some fixed moment; never goes back."""
 
     def wait(self, seconds: float, cancelled: threading.Event) -> bool:
         """Let `seconds` pass. True if `cancelled` was set before they were over."""
@@ -19,7 +19,7 @@ class RealClock:
     """Time as it passes."""
 
     def now(self) -> float:
-        """Seconds since some fixed moment."""
+        """Return seconds since some fixed moment."""
         return time.monotonic()
 
     def wait(self, seconds: float, cancelled: threading.Event) -> bool:

@@ -84,7 +84,7 @@ class ModelHost:
 
     @contextlib.contextmanager
     def living(self, ended: threading.Event) -> Iterator[None]:
-        """While a command runs that `ended` ends."""
+        """Note that a command runs that `ended` ends."""
         self.agenda.run_due()
         self._live.add(ended)
         try:
@@ -132,7 +132,7 @@ class ModelHost:
         return base in registry() and base not in self.missing
 
     def program_directory(self, name: str) -> str:
-        """Where a program is installed."""
+        """Return the folder in which a program is installed."""
         return "/usr/sbin" if name in _SBIN else "/usr/bin"
 
     def run_program(self, process: Process) -> int:
@@ -199,7 +199,7 @@ class ModelHost:
             return 141
 
     def open_shell(self, user: str) -> "LoginShell":
-        """A shell for one interactive login. Raises KeyError where there is no such account."""
+        """Open a shell for one interactive login. Raises KeyError where there is no such account."""
         # the streams are replaced by the terminal's for each line
         shell = self._login_shell(user, reading(b""), _nowhere, _nowhere, threading.Event())
         shell.interactive = True
@@ -223,7 +223,7 @@ class ModelHost:
 
 
 def _nowhere(_data: bytes) -> None:
-    """Where nobody reads."""
+    """Drop what nobody reads."""
 
 
 class LoginShell:

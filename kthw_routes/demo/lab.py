@@ -163,11 +163,11 @@ class EmbeddedLab:
         self.ssh_config.write_text("".join(self._host_block(name) for name in self.servers))
 
     def host_key_alias(self, name: str) -> str:
-        """Under which name the host key of a node is known."""
+        """Return the name under which the host key of a node is known."""
         return name
 
     def _host_block(self, name: str) -> str:
-        """How OpenSSH and we find a node: by its name, and by the address that the API tells."""
+        """Write how OpenSSH and we find a node: by its name, and by the address in the API."""
         public, _private = self.topology.addresses[name]
         return (
             f"Host {name} {public}\n"

@@ -54,7 +54,7 @@ class Topology:
         return [host for name, host in sorted(self.hosts.items()) if name.startswith("worker-")]
 
     def with_pods(self) -> "Topology":
-        """The same cluster after a pod ran on every worker: bridge, namespace, forwarding on."""
+        """Run a pod on every worker: bridge, namespace, forwarding on. Returns the same cluster."""
         for host in self.workers:
             add_pod(host, configured_cidr(host))
         return self
@@ -77,12 +77,12 @@ class Topology:
 
 
 def provider_filter(region: str) -> Filter | None:
-    """What the provider does to packets in a region: a source-address filter in eu-west, nothing elsewhere."""
+    """Return the provider's filter in a region: of source addresses in eu-west, None elsewhere."""
     return drops_sources_outside(PUBLIC, PRIVATE) if region in FILTERED_REGIONS else None
 
 
 def build_cluster(region: str, *, clock: Clock | None = None, epoch: float | None = None) -> Topology:
-    """The cluster at the beginning of lab 11.
+    """Build the cluster as it is at the beginning of lab 11.
 
     Args:
         region: decides whether the provider filters; see FILTERED_REGIONS.
@@ -101,7 +101,7 @@ def build_cluster(region: str, *, clock: Clock | None = None, epoch: float | Non
 
 
 def _add_router(network: Network, ethernet: Segment) -> None:
-    """The provider's router: answers for itself, and swallows what is not for the Internet without a word."""
+    """Add the provider's router: it answers for itself, and drops all else without a word."""
     kernel = network.kernel()
     kernel.add_link("eth0", mac="00:00:0c:9f:f0:01")
     kernel.add_address("eth0", LinkAddress(IPv4Interface((int(GATEWAY), PUBLIC.prefixlen))))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Final, Literal
 
-from kthw_routes.demo.linux.files import Node
+from kthw_routes.demo.linux.nodes import Node
 from kthw_routes.demo.linux.process import Process, Readable
 from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.demo.ssh.keys import new_key

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kthw_routes.demo.linux.files import AS_ROOT
+from kthw_routes.demo.linux.nodes import AS_ROOT
 from tests.model.hosts import Ran, lone_host, run
 
 REPLACE = (

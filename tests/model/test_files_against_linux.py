@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.linux.files import AS_ROOT
+from kthw_routes.demo.linux.nodes import AS_ROOT
 from tests.model.hosts import lone_host, run
 
 EXAMPLES = int(os.environ.get("KTHW_FILES_EXAMPLES", "60"))

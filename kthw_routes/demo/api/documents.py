@@ -12,7 +12,7 @@ _VPC: Final = 11
 
 
 def instance(number: int, linode: LinodeInstance) -> Json:
-    """An entry of `/linode/instances`. The private address comes last, as it is added later."""
+    """Make an entry of `/linode/instances`. The private address comes last, as it is added later."""
     return {
         "id": number,
         "label": linode.label,
@@ -42,7 +42,7 @@ def instance(number: int, linode: LinodeInstance) -> Json:
 
 
 def config(number: int, linode: LinodeInstance) -> Json:
-    """An entry of `/linode/instances/{id}/configs`."""
+    """Make an entry of `/linode/instances/{id}/configs`."""
     running = linode.status == "running"
     interfaces: list[Json] = [_config_interface(number * 10, "public", running)]
     if linode.vlan:
@@ -85,7 +85,7 @@ def config(number: int, linode: LinodeInstance) -> Json:
 
 
 def interfaces(number: int, linode: LinodeInstance) -> list[Json]:
-    """The interfaces of the newer generation: one per network."""
+    """List the interfaces of the newer generation: one per network."""
     public: Json = {
         "ipv4": {
             "addresses": [{"address": a, "primary": n == 0} for n, a in enumerate(linode.public)],
@@ -104,7 +104,7 @@ def interfaces(number: int, linode: LinodeInstance) -> list[Json]:
 
 
 def region(of: LinodeRegion) -> Json:
-    """An entry of `/regions`."""
+    """Make an entry of `/regions`."""
     return {
         "id": of.id,
         "label": of.label,

@@ -108,7 +108,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Request)
 
     def server_bind(self) -> None:
-        """As the base class, but for its look-up of this machine's name, which takes seconds offline."""
+        """Bind without looking up this machine's name, which takes seconds offline."""
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "localhost", self.server_address[1]
@@ -128,7 +128,7 @@ class _Server(ThreadingHTTPServer):
             request.close()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that hung up is no news."""
+        """Ignore a client that hung up."""
 
     def hang_up(self) -> None:
         """End every connection."""
@@ -151,7 +151,7 @@ class Request(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Nothing is logged: the terminal belongs to the wizard."""
+        """Log nothing: the terminal belongs to the wizard."""
 
     def do_GET(self) -> None:
         """Answer a request."""

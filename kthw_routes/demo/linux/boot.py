@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from kthw_routes.demo.linux import cloud_init
-from kthw_routes.demo.linux.files import AS_ROOT, FileError
+from kthw_routes.demo.linux.nodes import AS_ROOT, FileError
 from kthw_routes.demo.linux.process import Host
 from kthw_routes.demo.linux.system_files import add_runtime_files
 

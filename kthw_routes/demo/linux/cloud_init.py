@@ -3,8 +3,8 @@
 import re
 from typing import Final
 
-from kthw_routes.demo.linux.files import AS_ROOT, FileError
 from kthw_routes.demo.linux.machine import Machine
+from kthw_routes.demo.linux.nodes import AS_ROOT, FileError
 
 CONFIG: Final = "/etc/cloud/cloud.cfg"
 TEMPLATE: Final = "/etc/cloud/templates/hosts.debian.tmpl"
@@ -42,7 +42,7 @@ def _text(host: Machine, path: str) -> str | None:
 
 
 def render(template: str, name: str) -> str:
-    """The text that cloud-init makes of a template, whose first line may say in which language it is."""
+    """Fill in a template, whose first line may say in which language it is."""
     header = _HEADER.match(template)
     body = template[header.end() :] if header else template
     values = {"hostname": name.partition(".")[0], "fqdn": name}

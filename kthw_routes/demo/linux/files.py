@@ -5,99 +5,10 @@ It holds what the tool and a curious learner look at. Errors carry the words of 
 
 import errno
 import posixpath
-import stat as stat_bits
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Final, Protocol
 
 from kthw_routes.demo.clock import Clock
-from kthw_routes.demo.linux.users import ROOT, User
-
-REASONS: Final = {
-    errno.ENOENT: "No such file or directory",
-    errno.EACCES: "Permission denied",
-    errno.EPERM: "Operation not permitted",
-    errno.EEXIST: "File exists",
-    errno.ENOTDIR: "Not a directory",
-    errno.EISDIR: "Is a directory",
-    errno.EROFS: "Read-only file system",
-    errno.ENOSPC: "No space left on device",
-    errno.EBUSY: "Device or resource busy",
-    errno.ELOOP: "Too many levels of symbolic links",
-    errno.ENOTEMPTY: "Directory not empty",
-    errno.EINVAL: "Invalid argument",
-}
-
-
-class FileError(Exception):
-    """A file operation was refused. `reason` is what coreutils print after the colon."""
-
-    def __init__(self, number: int) -> None:
-        self.errno = number
-        self.reason = REASONS.get(number, f"error {number}")
-        super().__init__(self.reason)
-
-
-class Visitor(Protocol):
-    """Who touches a file, and from where: a process."""
-
-    @property
-    def user(self) -> User:
-        """The account."""
-
-    @property
-    def cwd(self) -> str:
-        """The directory that relative paths start from."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlainVisitor:
-    """An account that looks from the top."""
-
-    user: User
-    cwd: str = "/"
-
-
-AS_ROOT: Final = PlainVisitor(ROOT)
-
-
-@dataclass(slots=True)
-class Node:
-    """A file, a directory, a symbolic link, or a character device such as /dev/null."""
-
-    type: str = "file"
-    """`file`, `directory`, `link` or `device`."""
-    mode: int = 0o644
-    uid: int = 0
-    gid: int = 0
-    data: bytes = b""
-    target: str = ""
-    inode: int = 0
-    mtime: float = 0.0
-    version: int = 0
-    """Counts the writes; two of them may fall into one moment."""
-    immutable: bool = False
-    """`chattr +i`: nobody may change or replace it."""
-    mounted: bool = False
-    """Something is bind-mounted here: it cannot be renamed over or removed."""
-    children: dict[str, "Node"] = field(default_factory=dict)
-    source: Callable[[Visitor], bytes] | None = None
-    """Makes the content when it is read (files of /proc)."""
-    sink: Callable[[bytes], None] | None = None
-    """Takes what is written (files of /proc/sys)."""
-
-    @property
-    def full_mode(self) -> int:
-        """The mode with the type's bits, as stat(2) gives it."""
-        return _KIND_BITS[self.type] | self.mode
-
-
-_KIND_BITS: Final = {
-    "file": stat_bits.S_IFREG,
-    "directory": stat_bits.S_IFDIR,
-    "link": stat_bits.S_IFLNK,
-    "device": stat_bits.S_IFCHR,
-}
+from kthw_routes.demo.linux.nodes import FileError, Node, Visitor
 
 
 class FileTree:
@@ -138,7 +49,7 @@ class FileTree:
         return node
 
     def directory(self, path: str) -> Node:
-        """The directory, made if missing."""
+        """Return a directory, made if missing."""
         node = self.root
         for name in path.strip("/").split("/"):
             if name:
@@ -148,11 +59,11 @@ class FileTree:
     # looking
 
     def resolve(self, path: str, who: Visitor, *, follow: bool = True) -> str:
-        """The absolute path with links followed; the last part need not exist. Raises FileError."""
+        """Return the absolute path with links followed; the last part need not exist. Raises FileError."""
         return self._walk(path, who, follow)[0]
 
     def node(self, path: str, who: Visitor, *, follow: bool = True) -> Node:
-        """What stands at a path. Raises FileError."""
+        """Return what stands at a path. Raises FileError."""
         node = self._walk(path, who, follow)[1]
         if node is None:
             raise FileError(errno.ENOENT)
@@ -201,7 +112,7 @@ class FileTree:
             raise FileError(errno.EACCES)
 
     def read(self, path: str, who: Visitor) -> bytes:
-        """The content of a file. Raises FileError."""
+        """Return the content of a file. Raises FileError."""
         node = self.node(path, who)
         if node.type == "directory":
             raise FileError(errno.EISDIR)
@@ -209,7 +120,7 @@ class FileTree:
         return node.source(who) if node.source else node.data
 
     def names(self, path: str, who: Visitor) -> list[str]:
-        """The sorted names in a directory. Raises FileError."""
+        """Return the sorted names in a directory. Raises FileError."""
         node = self.node(path, who)
         if node.type != "directory":
             raise FileError(errno.ENOTDIR)
@@ -337,7 +248,7 @@ class FileTree:
             raise FileError(errno.EPERM)
 
     def rename(self, old: str, new: str, who: Visitor) -> None:
-        """rename(2): `new` is replaced at one stroke; a link there is replaced, not followed. Raises FileError."""
+        """Rename in one step as rename(2) does; a link at `new` is replaced, not followed. Raises FileError."""
         old_full, node = self._walk(old, who, False)
         new_full, taken = self._walk(new, who, False)
         if node is None:
@@ -359,7 +270,7 @@ class FileTree:
         new_parent.children[posixpath.basename(new_full)] = node
 
     def walk(self, top: str, who: Visitor) -> Iterator[tuple[str, Node]]:
-        """Every path below a directory with its node."""
+        """Yield every path below a directory with its node."""
         for name in self.names(top, who):
             path = posixpath.join(top, name)
             node = self.node(path, who, follow=False)

@@ -38,7 +38,7 @@ class Section:
     lines: list[tuple[str, str]] = field(default_factory=list)
 
     def values(self, key: str) -> list[str]:
-        """Every value of a key; an empty one takes back those before it."""
+        """Return every value of a key; an empty one takes back those before it."""
         found: list[str] = []
         for name, value in self.lines:
             if name == key:
@@ -46,12 +46,12 @@ class Section:
         return found
 
     def value(self, key: str) -> str | None:
-        """The last value of a key."""
+        """Return the last value of a key."""
         return next(iter(reversed(self.values(key))), None)
 
 
 def parse(text: str) -> list[Section]:
-    """The sections of a file, those of one name side by side as they stand; what is no such line is left out."""
+    """Parse a file into its sections, in order; what is no such line is left out."""
     sections: list[Section] = []
     for line in re.sub(r"\\\n", " ", text).splitlines():
         line = line.strip()
@@ -66,12 +66,12 @@ def parse(text: str) -> list[Section]:
 
 
 def merged(sections: list[Section], name: str) -> Section:
-    """All lines of the sections of one name."""
+    """Return all lines of the sections of one name."""
     return Section(name, [line for section in sections if section.name == name for line in section.lines])
 
 
 def span(text: str) -> float | None:
-    """Seconds of a span such as `5s`, `1min 30s` or `10`; None if it is none."""
+    """Parse a span such as `5s`, `1min 30s` or `10` into seconds; None if it is none."""
     text = text.strip()
     if not re.fullmatch(rf"(?:{_SPAN.pattern} *)+", text):
         return None
@@ -82,7 +82,7 @@ def span(text: str) -> float | None:
 
 
 def command_line(text: str) -> tuple[list[str], bool]:
-    """The words of an `ExecStart=`, and whether its failure counts (no `-` before it)."""
+    """Return the words of an `ExecStart=`, and whether its failure counts (no `-` before it)."""
     prefix = re.match(r"[-@:+!]*", text)
     marks = prefix[0] if prefix else ""
     try:

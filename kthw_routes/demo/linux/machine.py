@@ -30,7 +30,7 @@ class Machine(Protocol):
         """Whether a program of this name, or at this path, can be run."""
 
     def program_directory(self, name: str) -> str:
-        """Where a program is installed."""
+        """Return the folder in which a program is installed."""
 
     def run_as_service(self, argv: list[str]) -> int:
         """Run a program as systemd runs a service's, and return its status."""

@@ -47,5 +47,5 @@ class NetworkHelper:
 
 
 def mac_of(address: IPv4Address) -> str:
-    """A MAC address in the range that Linode's virtual machines have."""
+    """Make a MAC address in the range that Linode's virtual machines have."""
     return "f2:3c:" + ":".join(f"{octet:02x}" for octet in address.packed)

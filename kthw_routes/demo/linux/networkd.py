@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Interface, IPv4Network, NetmaskValueError
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError, PlainVisitor
 from kthw_routes.demo.linux.ini_files import Section, merged, parse
 from kthw_routes.demo.linux.machine import Machine
+from kthw_routes.demo.linux.nodes import FileError, PlainVisitor
 from kthw_routes.demo.linux.users import User
 from kthw_routes.demo.net.fib import REPLACE, FibRoute, NextHop
 from kthw_routes.demo.net.links import Link, LinkAddress
@@ -92,19 +92,19 @@ class Networkd:
             self.reconfigure(device)
 
     def network_file(self, device: str) -> str | None:
-        """The file that rules an interface; None for one that networkd leaves alone."""
+        """Return the file that manages an interface; None for one that networkd leaves alone."""
         setup = self._setups.get(device)
         return setup.path if setup else None
 
     def setup_state(self, device: str) -> str:
-        """`configured`, `configuring` or `unmanaged`."""
+        """Return `configured`, `configuring` or `unmanaged`."""
         setup = self._setups.get(device)
         if setup is None:
             return "unmanaged"
         return "configured" if setup.complete else "configuring"
 
     def gateways(self, device: str) -> list[IPv4Address]:
-        """The default gateways that the files gave an interface."""
+        """Return the default gateways that the files gave an interface."""
         setup = self._setups.get(device)
         return setup.gateways if setup else []
 
@@ -117,7 +117,7 @@ class Networkd:
             return []
 
     def _paths(self) -> list[str]:
-        """The .network files in the order in which they are tried."""
+        """Return the .network files in the order in which they are tried."""
         chosen = {name: folder for folder in reversed(FOLDERS) for name in self._names(folder)}
         return [f"{chosen[name]}/{name}" for name in sorted(chosen) if name.endswith(".network")]
 
@@ -127,13 +127,13 @@ class Networkd:
         return [f"{chosen[entry]}/{name}.d/{entry}" for entry in sorted(chosen) if entry.endswith(".conf")]
 
     def _look(self) -> _Seen:
-        """What tells whether a file was touched."""
+        """Collect what changes when a file is touched."""
         paths = [path for own in self._paths() for path in (own, *self._drop_ins(own))]
         nodes = [(path, self._host.files.node(path, _AS_NETWORKD)) for path in paths]
         return tuple((path, node.inode, node.version, node.mode) for path, node in nodes)
 
     def _read(self, path: str) -> NetworkFile | None:
-        """A file with its drop-ins; None where one of them cannot be read."""
+        """Read a file with its drop-ins; None where one of them cannot be read."""
         try:
             texts = [self._host.files.read(own, _AS_NETWORKD) for own in (path, *self._drop_ins(path))]
         except FileError:
@@ -188,7 +188,7 @@ class Networkd:
 
 
 def _addresses(file: NetworkFile) -> list[LinkAddress]:
-    """The addresses that a file names."""
+    """Return the addresses that a file names."""
     wanted: list[LinkAddress] = []
     for section in file.sections:
         for text in section.values("Address") if section.name in ("Network", "Address") else ():
@@ -218,7 +218,7 @@ def _number(text: str | None, names: dict[int, str], default: int) -> int:
 
 
 def _route(section: Section, device: str) -> FibRoute | None:
-    """The route of a [Route] section; None where it is ignored."""
+    """Return the route of a [Route] section; None where it is ignored."""
     destination, gateway_text = section.value("Destination"), section.value("Gateway")
     gateway, kind_name = _address(gateway_text), section.value("Type") or "unicast"
     source, metric = _address(section.value("PreferredSource")), section.value("Metric")

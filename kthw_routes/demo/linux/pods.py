@@ -5,9 +5,9 @@ import uuid
 from ipaddress import IPv4Interface, IPv4Network
 from typing import Final
 
-from kthw_routes.demo.linux.files import AS_ROOT
 from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.network_helper import mac_of
+from kthw_routes.demo.linux.nodes import AS_ROOT
 from kthw_routes.demo.net.fib import ADD, FibRoute, NextHop
 from kthw_routes.demo.net.links import LinkAddress
 from kthw_routes.demo.net.netlink import BOOT
@@ -64,19 +64,19 @@ tlsPrivateKeyFile: "/var/lib/kubelet/{name}-key.pem"
 
 
 def add_worker_files(host: Machine, cidr: IPv4Network) -> None:
-    """The configuration of the CNI and of the kubelet, as the tutorial writes them."""
+    """Write the configuration of the CNI and of the kubelet, as the tutorial does."""
     host.files.put(CONF, BRIDGE_CONF.format(cidr=cidr))
     host.files.put("/etc/cni/net.d/99-loopback.conf", LOOPBACK_CONF)
     host.files.put("/var/lib/kubelet/kubelet-config.yaml", KUBELET_CONFIG.format(cidr=cidr, name=host.name))
 
 
 def pod_cidr(worker: str) -> IPv4Network:
-    """The pod network that the tutorial gives a worker, by the number in its name."""
+    """Return the pod network that the tutorial gives a worker, by the number in its name."""
     return IPv4Network(f"10.200.{worker.rpartition('-')[2]}.0/24")
 
 
 def configured_cidr(host: Machine) -> IPv4Network:
-    """The pod network that a worker's CNI configuration names."""
+    """Return the pod network that a worker's CNI configuration names."""
     conf = json.loads(host.files.read(CONF, AS_ROOT))
     return IPv4Network(conf["ipam"]["ranges"][0][0]["subnet"])
 

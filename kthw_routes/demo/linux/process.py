@@ -20,10 +20,10 @@ class Readable(Protocol):
     """What a program reads from; both calls block until there is something, or end of file."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes, all until end of file if negative; empty at end of file."""
+        """Read up to `size` bytes, all until end of file if negative; empty at end of file."""
 
     def readline(self) -> bytes:
-        """One line with its newline; empty at end of file."""
+        """Read one line with its newline; empty at end of file."""
 
 
 class Interrupted(Exception):
@@ -112,11 +112,11 @@ class Process:
             raise Expired(self.deadline)
 
     def read(self) -> bytes:
-        """All of stdin, until end of file. Raises Interrupted or Expired."""
+        """Read all of stdin, until end of file. Raises Interrupted or Expired."""
         return self._limited(self.stdin.read)
 
     def readline(self) -> bytes:
-        """One line of stdin. Raises Interrupted or Expired."""
+        """Read one line of stdin. Raises Interrupted or Expired."""
         return self._limited(self.stdin.readline)
 
     def _limited(self, read: Callable[[], bytes]) -> bytes:

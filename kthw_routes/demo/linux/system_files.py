@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from kthw_routes.demo.linux.files import AS_ROOT, Visitor
 from kthw_routes.demo.linux.machine import Machine
+from kthw_routes.demo.linux.nodes import AS_ROOT, Visitor
 from kthw_routes.demo.net.kernel import Kernel
 
 OS_RELEASE: Final = """\
@@ -75,13 +75,13 @@ def add_system_files(host: Machine) -> None:
 
 
 def add_runtime_files(host: Machine) -> None:
-    """What lies in /run from the boot on; /run/systemd/system tells that systemd runs."""
+    """Make the folders in /run; /run/systemd/system tells that systemd runs."""
     for path in ("/run/netns", "/run/systemd/system", "/run/systemd/network", "/run/systemd/transient"):
         host.files.directory(path)
 
 
 def _discard(_data: bytes) -> None:
-    """What /dev/null does."""
+    """Drop what is written to /dev/null."""
 
 
 def _encoded(make: Callable[[Visitor], str], who: Visitor) -> bytes:
@@ -99,7 +99,7 @@ def _add_sysctl(host: Machine, name: str) -> None:
 
 
 def _net(host: Machine, who: Visitor) -> Kernel:
-    """The network namespace of whoever looks: these files show each process its own."""
+    """Return the network namespace of whoever looks: these files show each process its own."""
     net = getattr(who, "net", None)  # of a process; systemd and networkd look from the host's own
     return net if isinstance(net, Kernel) else host.kernel
 
@@ -111,7 +111,7 @@ def write_passwd(host: Machine) -> None:
 
 
 def snmp(kernel: Kernel) -> str:
-    """The ICMP part of /proc/net/snmp."""
+    """Write the ICMP part of /proc/net/snmp."""
     with kernel.lock:
         counters = dict(kernel.counters)
     counters["InMsgs"] = sum(value for name, value in counters.items() if name.startswith("In"))
@@ -126,7 +126,7 @@ def snmp(kernel: Kernel) -> str:
 
 
 def mountinfo(host: Machine) -> str:
-    """/proc/self/mountinfo: the disk, /proc, what is read-only, and every bind-mounted file."""
+    """Write /proc/self/mountinfo: the disk, /proc, what is read-only, and every bind-mounted file."""
     state = "ro" if "/" in host.files.read_only else "rw"
     lines = [
         f"29 1 8:0 / / {state},relatime shared:1 - ext4 /dev/sda {state},errors=remount-ro",
@@ -146,6 +146,6 @@ def mountinfo(host: Machine) -> str:
 
 
 def mounts(host: Machine) -> str:
-    """/proc/mounts, made from mountinfo."""
+    """Write /proc/mounts, made from mountinfo."""
     rows = [line.split() for line in mountinfo(host).splitlines()]
     return "".join(f"{row[-2]} {row[4]} {row[-3]} {row[5]} 0 0\n" for row in rows)

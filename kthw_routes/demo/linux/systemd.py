@@ -7,10 +7,10 @@ its AccuracySec= lets it: real systemd chooses some moment until then.
 import posixpath
 from typing import Final
 
-from kthw_routes.demo.linux.files import AS_ROOT, FileError
 from kthw_routes.demo.linux.ini_files import command_line
 from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.networkd import Networkd
+from kthw_routes.demo.linux.nodes import AS_ROOT, FileError
 from kthw_routes.demo.linux.units import (
     ETC,
     RUNNING,
@@ -69,7 +69,7 @@ class Systemd:
     # looking
 
     def find(self, name: str) -> Unit | None:
-        """A unit that is loaded, or could be; None where there is no file of it.
+        """Find a unit that is loaded, or could be; None where there is no file of it.
 
         One that is loaded is as its file was then, until a reload.
         """
@@ -99,14 +99,14 @@ class Systemd:
         return unit is not None and unit.version != version_of(self._host.files, unit.path)
 
     def state(self, name: str) -> str:
-        """`active`, `inactive` or `failed`."""
+        """Return `active`, `inactive` or `failed`."""
         if name in RUNNING:
             return "active"
         unit = self.find(name)
         return unit.state if unit else "inactive"
 
     def enablement(self, name: str) -> str:
-        """`enabled`, `disabled`, `static` or `transient`. Raises UnitError where there is no file."""
+        """Return `enabled`, `disabled`, `static` or `transient`. Raises UnitError where there is no file."""
         unit = load(self._host.files, name)
         if unit is None:
             raise UnitError("No such file or directory")
@@ -123,7 +123,7 @@ class Systemd:
             return []
 
     def _links(self, name: str) -> list[str]:
-        """The links that pull a unit in."""
+        """Return the links that pull a unit in."""
         folders = [entry for entry in self._names(ETC) if entry.endswith((".wants", ".requires"))]
         return [f"{ETC}/{folder}/{name}" for folder in folders if name in self._names(f"{ETC}/{folder}")]
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kthw_routes.demo.linux.files import AS_ROOT, FileError, FileTree
+from kthw_routes.demo.linux.files import FileTree
 from kthw_routes.demo.linux.ini_files import Section, merged, parse, span
+from kthw_routes.demo.linux.nodes import AS_ROOT, FileError
 from kthw_routes.demo.linux.scheduler import Appointment
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Unit:
         return self.name.rpartition(".")[2]
 
     def section(self, name: str) -> Section:
-        """All lines of a section."""
+        """Return all lines of a section."""
         return merged(self.sections, name)
 
     @property
@@ -125,13 +126,13 @@ def _seconds(text: str | None, default: float) -> float:
 
 
 def full_name(name: str) -> str:
-    """A unit's name with its kind; `.service` where none is given."""
+    """Complete a unit's name with its kind; `.service` where none is given."""
     kinds = ("service", "timer", "target", "socket", "path", "mount", "slice", "scope", "device")
     return name if name.rpartition(".")[2] in kinds else f"{name}.service"
 
 
 def unit_path(files: FileTree, name: str) -> str | None:
-    """Where the file of a unit lies; None where there is none."""
+    """Find the file of a unit; None where there is none."""
     for folder in FOLDERS:
         path = f"{folder}/{name}"
         try:
@@ -143,7 +144,7 @@ def unit_path(files: FileTree, name: str) -> str | None:
 
 
 def load(files: FileTree, name: str) -> Unit | None:
-    """The unit as its file and its drop-ins say; None where there is no file."""
+    """Load a unit from its file and its drop-ins; None where there is no file."""
     path = unit_path(files, name)
     if path is None:
         return None
@@ -152,7 +153,7 @@ def load(files: FileTree, name: str) -> Unit | None:
 
 
 def version_of(files: FileTree, path: str) -> tuple[int, int]:
-    """What changes when somebody writes to a file, or puts another in its place."""
+    """Return what changes when somebody writes to a file, or puts another in its place."""
     try:
         node = files.node(path, AS_ROOT)
     except FileError:
@@ -161,7 +162,7 @@ def version_of(files: FileTree, path: str) -> tuple[int, int]:
 
 
 def sections_of(files: FileTree, path: str, name: str) -> list[Section]:
-    """What the file of a unit says, and its drop-ins behind it."""
+    """Parse the file of a unit, and its drop-ins behind it."""
     who = AS_ROOT
     text = files.read(path, who).decode("utf-8", "replace")
     for folder in reversed(FOLDERS):
@@ -176,7 +177,7 @@ def sections_of(files: FileTree, path: str, name: str) -> list[Section]:
 
 
 def next_elapse(unit: Unit, service: Unit | None, now: float, booted: float) -> float | None:
-    """When a timer fires next at the earliest; None where it never does again.
+    """Compute when a timer fires next at the earliest; None where it never does again.
 
     As systemd.timer(5) has it: moments that count from an event in the past have passed once the timer has fired.
     """

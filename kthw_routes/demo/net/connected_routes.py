@@ -11,7 +11,7 @@ ZERONET = IPv4Network("0.0.0.0/8")
 
 
 def connected_route(link: Link, address: LinkAddress) -> FibRoute | None:
-    """The route to an address's own network; None for one that has none (a /32)."""
+    """Return the route to an address's own network; None for one that has none (a /32)."""
     if address.network.network_address in ZERONET:
         return None
     if address.network.prefixlen == 32:
@@ -27,7 +27,7 @@ def connected_route(link: Link, address: LinkAddress) -> FibRoute | None:
 
 
 def local_routes(link: Link, address: LinkAddress) -> Iterator[FibRoute]:
-    """What an address puts into the local table."""
+    """Yield what an address puts into the local table."""
     primary = link.primary(address.network) or address
     hop = (NextHop(link.name, scope=Scope.NOWHERE),)
 

@@ -76,12 +76,12 @@ class RouteTable:
         self._rows: dict[tuple[int, int], list[FibRoute]] = {}
 
     def __iter__(self) -> Iterator[FibRoute]:
-        """All routes in the order of a dump: by address, the longer prefix first."""
+        """Yield all routes in the order of a dump: by address, the longer prefix first."""
         for slot in sorted(self._rows, key=lambda slot: (slot[0], -slot[1])):
             yield from self._rows[slot]
 
     def at(self, address: int, length: int) -> list[FibRoute]:
-        """The routes of exactly this prefix, in order."""
+        """Return the routes of exactly this prefix, in order."""
         return self._rows.get((address, length), [])
 
     def insert(self, route: FibRoute, how: Insertion) -> None:
@@ -129,7 +129,7 @@ def look_up(
     scope: int = Scope.GLOBAL,
     tos: int = 0,
 ) -> tuple[FibRoute, NextHop]:
-    """The route for a destination: longest prefix first, then the order of `tables`, then that of the table.
+    """Find the route for a destination: longest prefix first, then the order of `tables`, then that of the table.
 
     Args:
         tables: the local table and the main one, which the kernel searches as one.
@@ -187,7 +187,7 @@ def _key(route: FibRoute) -> tuple[int, int]:
 
 
 def _find(rows: list[FibRoute], tos: int, metric: int) -> int | None:
-    """Where the key stands, or before which row it belongs; None for the end."""
+    """Find the place of a key, or before which row it belongs; None for the end."""
     for i, row in enumerate(rows):
         if row.tos > tos:
             continue

@@ -40,7 +40,7 @@ def output_route(
     device: str | None = None,
     tos: int = 0,
 ) -> Decision:
-    """The way of a packet that this host sends.
+    """Decide the way of a packet that this host sends.
 
     Raises:
         KernelError: ENETUNREACH and the errors of blackhole, unreachable and prohibit routes.
@@ -96,7 +96,7 @@ def _towards(
 
 
 def select_source(kernel: Kernel, device: str, towards: IPv4Address | None, scope: int) -> IPv4Address | None:
-    """The address that the kernel prefers on an interface: one in the next hop's network, else the first one."""
+    """Choose the source address on an interface: one in the next hop's network, else the first one."""
     first = None
     for address in kernel.link(device).addresses:
         if address.secondary or min(address.scope, Scope.HOST) > scope:
@@ -114,7 +114,7 @@ def select_source(kernel: Kernel, device: str, towards: IPv4Address | None, scop
 
 
 def input_route(kernel: Kernel, destination: IPv4Address, source: IPv4Address, device: str) -> Decision:
-    """What happens to a packet that arrives: delivered here, or forwarded.
+    """Decide what happens to a packet that arrives: delivered here, or forwarded.
 
     Raises:
         KernelError: EHOSTUNREACH where forwarding is off, EINVAL where the source may not come from there,
@@ -149,7 +149,7 @@ def input_route(kernel: Kernel, destination: IPv4Address, source: IPv4Address, d
 
 
 def _validate_source(kernel: Kernel, source: IPv4Address, link: Link, out_device: str | None) -> bool:
-    """The reverse path filter, and the refusal of packets that claim to come from this host itself.
+    """Apply the reverse path filter, and refuse packets that claim to come from this host itself.
 
     Returns:
         Whether the source is a direct neighbour on this interface (the kernel then may send a redirect).

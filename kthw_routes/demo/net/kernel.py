@@ -47,7 +47,7 @@ class Kernel:
         self.add_address("lo", LinkAddress(IPv4Interface("127.0.0.1/8"), scope=Scope.HOST))
 
     def reset(self) -> None:
-        """As after a boot: nothing is there but the loopback interface."""
+        """Become as after a boot: nothing is there but the loopback interface."""
         with self.lock:
             self.sysctl.clear()
             self.sysctl.update(SYSCTL_DEFAULTS)
@@ -85,7 +85,7 @@ class Kernel:
             return tuple(self._links.values())
 
     def link(self, name: str) -> Link:
-        """The interface of this name. Raises KernelError ENODEV."""
+        """Return the interface of this name. Raises KernelError ENODEV."""
         with self.lock:
             self._expire()
             try:
@@ -110,7 +110,7 @@ class Kernel:
     # addresses
 
     def addresses(self) -> Iterator[tuple[Link, LinkAddress]]:
-        """Every address of every interface."""
+        """Yield every address of every interface."""
         for link in self.links:
             for address in link.addresses:
                 yield link, address
@@ -190,7 +190,7 @@ class Kernel:
         return self.kind_of(ip) is RouteType.LOCAL
 
     def kind_of(self, ip: IPv4Address) -> RouteType:
-        """What the local table says of an address: LOCAL, BROADCAST, or UNICAST where it says nothing."""
+        """Return what the local table says of an address: LOCAL, BROADCAST, or UNICAST where it says nothing."""
         if ip.is_multicast:
             return RouteType.MULTICAST
         if ip == IPv4Address("255.255.255.255") or ip in ZERONET:
@@ -254,7 +254,7 @@ class Kernel:
     # routes
 
     def routes(self, table: int = MAIN) -> tuple[FibRoute, ...]:
-        """A table in the kernel's order. Raises KernelError ENOENT where there is no such table."""
+        """Return a table in the kernel's order. Raises KernelError ENOENT where there is no such table."""
         with self.lock:
             self._expire()
             try:
@@ -263,7 +263,7 @@ class Kernel:
                 raise KernelError(errno.ENOENT, "ipv4: FIB table does not exist") from None
 
     def lookup_tables(self) -> tuple[RouteTable, ...]:
-        """What a look-up searches: the local and the main table as one."""
+        """Return what a look-up searches: the local and the main table as one."""
         return self.tables[LOCAL], self.tables[MAIN]
 
     def insert_route(self, route: FibRoute, how: Insertion) -> None:
@@ -303,6 +303,6 @@ class Kernel:
         return self.sysctl["net.ipv4.ip_forward"] != "0"
 
     def rp_filter(self, device: str) -> int:
-        """The reverse path filter in force: the larger of `all` and the interface's own."""
+        """Return the reverse path filter in force: the larger of `all` and the interface's own."""
         values = (self.sysctl.get(f"net.ipv4.conf.{where}.rp_filter", "0") for where in ("all", device))
         return max(int(value) for value in values)

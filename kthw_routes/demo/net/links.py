@@ -76,5 +76,5 @@ class Link:
         return IPv6Address(b"\xfe\x80" + bytes(6) + identifier)
 
     def primary(self, network: IPv4Network) -> LinkAddress | None:
-        """The primary address of a connected network."""
+        """Return the primary address of a connected network."""
         return next((a for a in self.addresses if not a.secondary and a.network == network), None)

@@ -129,5 +129,5 @@ BOOT: Final = 3
 
 
 def name_of(number: int, names: dict[int, str]) -> str:
-    """The name of a number, or the number itself where it has none."""
+    """Return the name of a number, or the number itself where it has none."""
     return names.get(number, str(number))

@@ -68,7 +68,7 @@ Filter = Callable[[Packet], bool]
 
 
 def drops_sources_outside(*networks: IPv4Network) -> Filter:
-    """A source-address filter: what carries any other source is dropped at the sender's port.
+    """Make a source-address filter: what carries any other source is dropped at the sender's port.
 
     This is what eu-west is modelled with (the cause that the lab's author suspected). A request from a pod's own
     address never arrives; a request that the node masquerades does, and the reply is dropped at the other port.
@@ -88,7 +88,7 @@ class Segment:
     """Addresses for which nobody answers, whoever has them."""
 
     def holder(self, ip: IPv4Address, asking: tuple[Kernel, str]) -> tuple[Kernel, str] | None:
-        """Who answers for an address; a host answers for each of its addresses, as Linux does."""
+        """Find who answers for an address; a host answers for each of its addresses, as Linux does."""
         if ip in self.mute:
             return None
         for kernel, device in self.ports:
@@ -122,11 +122,11 @@ class Network:
         self._translated: dict[tuple[int, int, IPv4Address], IPv4Address] = {}
 
     def kernel(self) -> Kernel:
-        """A new network namespace."""
+        """Make a network namespace."""
         return Kernel(self.clock, self.lock)
 
     def segment(self, name: str, filter_: Filter | None = None) -> Segment:
-        """A new Ethernet."""
+        """Make an Ethernet."""
         segment = Segment(name, filter=filter_)
         self.segments.append(segment)
         return segment
@@ -275,7 +275,7 @@ class Network:
 
 
 def _round_trip(answer: Packet) -> float:
-    """Seconds that a round trip took: a quarter of a millisecond per segment, and a little that looks like chance."""
+    """Compute the seconds of a round trip: a quarter of a millisecond per segment, and a little that looks random."""
     seed = zlib.crc32(f"{answer.source} {answer.destination} {answer.sequence}".encode())
     wobble = (seed % 1000) / 1000
     if answer.hops == 0:

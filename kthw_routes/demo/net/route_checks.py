@@ -14,20 +14,20 @@ class Tables(Protocol):
     """What a check asks of a kernel."""
 
     def link(self, name: str) -> Link:
-        """The interface of this name. Raises KernelError ENODEV."""
+        """Return the interface of this name. Raises KernelError ENODEV."""
 
     def kind_of(self, ip: IPv4Address) -> RouteType:
-        """What the local table says of an address."""
+        """Return what the local table says of an address."""
 
     def is_local_entry(self, ip: IPv4Address) -> bool:
         """Whether the local table delivers this address to the host itself."""
 
     def lookup_tables(self) -> tuple[RouteTable, ...]:
-        """What a look-up searches."""
+        """Return what a look-up searches."""
 
 
 def check_route(kernel: Tables, route: FibRoute) -> FibRoute:
-    """The route as the kernel would hold it, its next hops resolved to interfaces.
+    """Check a route; return it as the kernel would hold it, its next hops resolved to interfaces.
 
     Raises:
         KernelError: with the kernel's number and words.

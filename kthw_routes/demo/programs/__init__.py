@@ -42,7 +42,7 @@ def program(*names: str) -> Callable[[Program], Program]:
 
 
 def registry() -> dict[str, Program]:
-    """All programs by name."""
+    """Return all programs by name."""
     global _loaded
     if not _loaded:
         for family in FAMILIES:

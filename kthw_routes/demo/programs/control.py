@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Expired, Process
 from kthw_routes.demo.programs import program, registry
 from kthw_routes.demo.programs.words import found, quoted, try_help
@@ -57,7 +57,7 @@ def env(process: Process) -> int:
 
 
 def seconds(text: str) -> float | None:
-    """A duration such as `5`, `0.5` or `2m`; None if it is none."""
+    """Parse a duration such as `5`, `0.5` or `2m`; None if it is none."""
     match = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)([smhd]?)", text)
     return float(match[1]) * _UNITS[match[2]] if match else None
 
@@ -100,7 +100,7 @@ def sleep(process: Process) -> int:
 
 @program("test", "[")
 def test(process: Process) -> int:
-    """Conditions on files, strings and numbers."""
+    """Judge conditions on files and strings."""
     words = process.arguments
     if process.name == "[":
         if not words or words[-1] != "]":
@@ -151,7 +151,7 @@ def false(_process: Process) -> int:
 
 @program("help")
 def show_help(process: Process) -> int:
-    """What this host can do."""
+    """Print what this host can do."""
     names = sorted(name for name in registry() if name not in process.host.missing)
     lines = [""]
     for name in names:

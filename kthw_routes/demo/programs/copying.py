@@ -2,7 +2,7 @@
 
 import posixpath
 
-from kthw_routes.demo.linux.files import FileError, Node
+from kthw_routes.demo.linux.nodes import FileError, Node
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import found, is_directory, lacks_operand, options
@@ -10,7 +10,7 @@ from kthw_routes.demo.programs.words import found, is_directory, lacks_operand, 
 
 @program("cp")
 def cp(process: Process) -> int:
-    """`cp [-a|-r|-p|--preserve=all] [-T] [--attributes-only] SOURCES TARGET`."""
+    """Copy files: `cp [-a|-r|-p|--preserve=all] [-T] [--attributes-only] SOURCES TARGET`."""
     letters, long, names = options(process)
     if len(names) < 2:
         return lacks_operand(process, names)

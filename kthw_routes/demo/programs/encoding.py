@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import re
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import options, quoted
@@ -15,7 +15,7 @@ _WIDTH = 76
 
 @program("base64")
 def base64(process: Process) -> int:
-    """`base64 [-w COLUMNS] [FILE]`, `base64 -d [FILE]`."""
+    """Encode or decode: `base64 [-w COLUMNS] [FILE]`, `base64 -d [FILE]`."""
     letters, long, names = options(process, "w")
     decode = "d" in letters or "--decode" in long
     match = re.search("w([0-9]+)", letters)
@@ -47,7 +47,7 @@ def base64(process: Process) -> int:
 
 @program("sha256sum")
 def sha256sum(process: Process) -> int:
-    """`sha256sum [FILES]`."""
+    """Print digests: `sha256sum [FILES]`."""
     status = 0
     for name in options(process)[2] or ["-"]:
         try:

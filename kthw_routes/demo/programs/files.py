@@ -6,7 +6,7 @@ import re
 import stat as stat_bits
 import time
 
-from kthw_routes.demo.linux.files import FileError, Node
+from kthw_routes.demo.linux.nodes import FileError, Node
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import found, lacks_operand, options, owner_name, try_help
@@ -122,7 +122,7 @@ def dd(process: Process) -> int:
 
 @program("mv")
 def mv(process: Process) -> int:
-    """`mv [-f] [-T] SOURCE TARGET`."""
+    """Move a file: `mv [-f] [-T] SOURCE TARGET`."""
     letters, _, names = options(process)
     if len(names) < 2:
         return lacks_operand(process, names)

@@ -29,7 +29,7 @@ def hostname(process: Process) -> int:
 
 @program("pwd")
 def pwd(process: Process) -> int:
-    """The current directory."""
+    """Print the current directory."""
     process.out(f"{process.cwd}\n")
     return 0
 
@@ -59,7 +59,7 @@ def sudo(process: Process) -> int:
 
 
 def _authenticate(process: Process, letters: str, prompt: str) -> int | None:
-    """None if the account may go on; else sudo's exit status."""
+    """Ask for the password where it is needed. None if the account may go on, else sudo's exit status."""
     user = process.user
     if user.is_root or user.sudo is SudoPolicy.NOPASSWD:
         return None

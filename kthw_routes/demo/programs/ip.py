@@ -4,7 +4,7 @@ import shlex
 from dataclasses import replace
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.net.netlink import KernelError
 from kthw_routes.demo.programs import program

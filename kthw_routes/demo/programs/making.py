@@ -7,7 +7,7 @@ import re
 import zlib
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import is_directory, lacks_operand, options, quoted, try_help
@@ -17,7 +17,7 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 @program("mkdir")
 def mkdir(process: Process) -> int:
-    """`mkdir [-p] [-m OCTAL] DIRECTORIES`."""
+    """Make directories: `mkdir [-p] [-m OCTAL] DIRECTORIES`."""
     letters, values, names = options(process, "m")
     mode = int(values[0], 8) if "m" in letters and values and re.fullmatch("[0-7]{1,4}", values[0]) else 0o755
     if not names:
@@ -40,7 +40,7 @@ def mkdir(process: Process) -> int:
 
 @program("rmdir")
 def rmdir(process: Process) -> int:
-    """`rmdir DIRECTORIES`."""
+    """Remove empty directories: `rmdir DIRECTORIES`."""
     names = options(process)[2]
     if not names:
         return try_help(process, "missing operand")
@@ -55,7 +55,7 @@ def rmdir(process: Process) -> int:
 
 @program("rm")
 def rm(process: Process) -> int:
-    """`rm [-f] [-r] FILES`."""
+    """Remove files: `rm [-f] [-r] FILES`."""
     letters, long, names = options(process)
     force = "f" in letters or "--force" in long
     if not names and not force:
@@ -89,7 +89,7 @@ def touch(process: Process) -> int:
 
 @program("chmod")
 def chmod(process: Process) -> int:
-    """`chmod OCTAL FILES`."""
+    """Set permissions: `chmod OCTAL FILES`."""
     names = options(process)[2]
     if len(names) < 2 or not re.fullmatch("[0-7]{3,4}", names[0]):
         process.err(f"chmod: invalid mode: '{names[0] if names else ''}'\n")
@@ -180,7 +180,7 @@ def mktemp(process: Process) -> int:
 
 @program("sync")
 def sync(process: Process) -> int:
-    """`sync [FILES]`: here everything is on the disk at once."""
+    """Check that files exist: `sync [FILES]`; here everything is on the disk at once."""
     status = 0
     for name in options(process)[2]:
         try:

@@ -16,7 +16,7 @@ _WIDTH: Final = 31
 
 @program("networkctl")
 def networkctl(process: Process) -> int:
-    """`networkctl [list | status [DEVICES] | reload | reconfigure DEVICES]`."""
+    """Run `networkctl [list | status [DEVICES] | reload | reconfigure DEVICES]`."""
     words = [word for word in process.arguments if not word.startswith("-")]
     verb, names = (words[0], words[1:]) if words else ("list", [])
     match verb:
@@ -37,7 +37,7 @@ def networkctl(process: Process) -> int:
 
 
 def _operational(link: Link) -> str:
-    """The operational state of networkctl(1)."""
+    """Return the operational state of networkctl(1)."""
     if not link.up:
         return "off"
     return "routable" if any(not address.local.is_loopback for address in link.addresses) else "carrier"

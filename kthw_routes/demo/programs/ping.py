@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Interrupted, Process
 from kthw_routes.demo.net.forwarding import output_route
 from kthw_routes.demo.net.netlink import STRERROR, KernelError, RouteType
@@ -222,7 +222,7 @@ class _Ping:
 
 
 def _milliseconds(value: float) -> str:
-    """As ping rounds: three digits that count."""
+    """Round as ping does: three digits that count."""
     if value >= 100:
         return f"{value:.0f}"
     if value >= 10:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError, Node
+from kthw_routes.demo.linux.nodes import FileError, Node
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.words import is_directory, quoted
@@ -97,7 +97,7 @@ def grep(process: Process) -> int:
 
 
 def _basic(pattern: str) -> str:
-    """A basic regular expression in Python's words: `+ ? | ( ) {` are plain unless escaped."""
+    """Translate a basic regular expression: `+ ? | ( ) {` are plain unless escaped."""
     return re.sub(r"\\([+?|(){}])|([+?|(){}])", lambda match: match[1] if match[1] else "\\" + match[2], pattern)
 
 
@@ -133,7 +133,7 @@ def _grep_files(process: Process, pattern: re.Pattern[bytes], letters: str, name
 
 
 def _contents(process: Process, names: list[str], letters: str) -> Iterator[tuple[str, bytes | None]]:
-    """The files with their bytes; None, with a complaint unless `-s`, where one cannot be read."""
+    """Yield the files with their bytes; None, with a complaint unless `-s`, where one cannot be read."""
     files = process.host.files
     for name in names:
         try:

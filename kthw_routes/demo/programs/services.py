@@ -20,7 +20,7 @@ Verb = Callable[[Process, list[str], frozenset[str]], int]
 
 @program("systemctl")
 def systemctl(process: Process) -> int:
-    """`systemctl VERB UNITS`; knows --now, --quiet, --no-pager."""
+    """Run `systemctl VERB UNITS`; knows --now, --quiet, --no-pager."""
     options = frozenset(word for word in process.arguments if word.startswith("-"))
     words = [word for word in process.arguments if not word.startswith("-")]
     verb = words[0] if words else "list-units"

@@ -1,7 +1,7 @@
 """`sysctl`: the few settings that matter for routing."""
 
 from kthw_routes.demo.linux.boot import apply_sysctl_files, apply_sysctl_text
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
 

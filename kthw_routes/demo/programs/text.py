@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process, Write
 from kthw_routes.demo.programs import program
 
@@ -25,7 +25,7 @@ _DIRECTIVE: Final = re.compile(r"%([-0 #+]*)([0-9]*)(?:\.([0-9]*))?([a-zA-Z%])")
 
 
 def encoded(text: str) -> bytes:
-    """Text as the bytes that it came from."""
+    """Encode text as the bytes that it came from."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -47,7 +47,7 @@ def _unescaped(text: str) -> bytes:
 
 @program("printf")
 def printf(process: Process) -> int:
-    """`printf FORMAT [ARGUMENTS]`, the format used again until the arguments are used up."""
+    """Print by a format, used again until the arguments are used up: `printf FORMAT [ARGUMENTS]`."""
     if not process.arguments:
         process.err("printf: usage: printf [-v var] format [arguments]\n")
         return 2
@@ -99,7 +99,7 @@ def _converted(process: Process, kind: str, value: str, precision: str | None) -
 
 @program("echo")
 def echo(process: Process) -> int:
-    """`echo [-n] [-e] WORDS`."""
+    """Print words: `echo [-n] [-e] WORDS`."""
     words = process.arguments
     newline, escapes = b"\n", False
     while words and re.fullmatch(r"-[neE]+", words[0]):
@@ -123,7 +123,7 @@ def _operands(process: Process) -> list[str]:
 
 
 def _content(process: Process, name: str) -> bytes | None:
-    """A file's bytes, or stdin's for `-`; None, with a complaint, where it cannot be read."""
+    """Read a file, or stdin for `-`; None, with a complaint, where it cannot be read."""
     if name == "-":
         return process.read()
     try:

@@ -1,11 +1,11 @@
 """How the programs on files read their command line, and how they write the names in it."""
 
-from kthw_routes.demo.linux.files import FileError, Node
+from kthw_routes.demo.linux.nodes import FileError, Node
 from kthw_routes.demo.linux.process import Process
 
 
 def options(process: Process, with_value: str = "") -> tuple[str, list[str], list[str]]:
-    """The single letters, the long options with the values that follow letters of `with_value`, and the operands."""
+    """Split words into letters, long options with the values that follow letters of `with_value`, and operands."""
     letters = ""
     long: list[str] = []
     names: list[str] = []
@@ -27,12 +27,12 @@ def options(process: Process, with_value: str = "") -> tuple[str, list[str], lis
 
 
 def owner_name(process: Process, uid: int) -> str:
-    """The account's name, or its number."""
+    """Return the account's name, or its number."""
     return next((user.name for user in process.host.users.values() if user.uid == uid), str(uid))
 
 
 def quoted(process: Process, text: str) -> str:
-    """A word in the quotation marks of the process's character set, as most of coreutils' complaints have it."""
+    """Quote a word with the marks of the process's character set, as most of coreutils' complaints have it."""
     return f"‘{text}’" if speaks_utf8(process) else f"'{text}'"
 
 
@@ -57,7 +57,7 @@ def lacks_operand(process: Process, names: list[str]) -> int:
 
 
 def found(process: Process, name: str, *, follow: bool = True) -> Node | None:
-    """What stands there; None for nothing, or where it cannot be looked at."""
+    """Find what is at a path; None for nothing, or where it cannot be looked at."""
     try:
         return process.host.files.node(name, process, follow=follow)
     except FileError:

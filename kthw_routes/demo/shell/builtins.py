@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.shell.interface import RunningShell
 
@@ -69,7 +69,7 @@ def _export(shell: RunningShell, process: Process) -> int:
 
 
 def _echo(shell: RunningShell, process: Process) -> int:
-    """dash's echo always takes backslash sequences, bash's only with -e."""
+    """Print words; dash's echo always takes backslash sequences, bash's only with -e."""
     if shell.kind == "sh":
         words = process.arguments
         newline = words[:1] != ["-n"]

@@ -5,7 +5,8 @@ import posixpath
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from kthw_routes.demo.linux.files import FileError, FileTree, Visitor
+from kthw_routes.demo.linux.files import FileTree
+from kthw_routes.demo.linux.nodes import FileError, Visitor
 from kthw_routes.demo.shell.syntax import Literal, Parameter, Part, Substitution, Word
 
 _PATTERN = "*?["
@@ -16,10 +17,10 @@ class Scope(Protocol):
     """Where the values come from: a shell."""
 
     def value(self, name: str) -> str | None:
-        """A variable or a special parameter; None if unset."""
+        """Look up a variable or `?`; None if unset."""
 
     def substitute(self, script: str) -> str:
-        """What a script prints, trailing newlines cut."""
+        """Run a script and return what it prints, trailing newlines cut."""
 
 
 Piece = tuple[str, bool]
@@ -27,7 +28,7 @@ Piece = tuple[str, bool]
 
 
 def expand_words(words: Iterable[Word], scope: Scope, files: FileTree, who: Visitor) -> list[str]:
-    """The arguments that words become."""
+    """Expand words into arguments."""
     fields: list[str] = []
     for word in words:
         for pieces in _split(word, scope):
@@ -36,7 +37,7 @@ def expand_words(words: Iterable[Word], scope: Scope, files: FileTree, who: Visi
 
 
 def expand_one(word: Word, scope: Scope) -> str:
-    """The one string that a word becomes where no splitting happens: assignments, file names, here-documents."""
+    """Expand a word where no splitting happens: assignments, file names, here-documents."""
     pieces = _tilde(word, scope)
     return "".join(_text(part, scope) for part in pieces)
 
@@ -59,7 +60,7 @@ def _text(part: Part, scope: Scope) -> str:
 
 
 def _split(word: Word, scope: Scope) -> list[list[Piece]]:
-    """The fields of one word, each as pieces; unquoted expansions are split at white space."""
+    """Split one word into fields, each as pieces; unquoted expansions are split at white space."""
     fields: list[list[Piece]] = []
     current: list[Piece] | None = None
     for part in _tilde(word, scope):

@@ -29,7 +29,7 @@ class Lexer:
         """Here-documents whose bodies begin after the next newline."""
 
     def next(self) -> Token:
-        """The next token. Raises ShellSyntaxError."""
+        """Read the next token. Raises ShellSyntaxError."""
         self._skip_blanks()
         line = self.line
         if self.at >= len(self.text):
@@ -144,7 +144,7 @@ class Lexer:
         return Parameter(name, quoted) if name else Literal("$", quoted)
 
     def _balanced(self, opens: str, closes: str) -> str:
-        """The text between `$(` and its `)`, quotes respected; moves behind it."""
+        """Read the text between `$(` and its `)`, quotes respected; move behind it."""
         start = self.at + 2
         at, depth, quote = start, 1, ""
         while at < len(self.text):
@@ -186,7 +186,7 @@ class Lexer:
 
 
 def _here_word(body: str) -> Word:
-    """The body of an unquoted here-document: like double quotes, but quotes are plain characters."""
+    """Read the body of an unquoted here-document: like double quotes, but quotes are plain characters."""
     parts: list[Part] = []
     Lexer(body)._double_quoted(parts, "")
     return tuple(parts)

@@ -27,7 +27,7 @@ _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 
 
 def parse(text: str) -> Script:
-    """The commands of a script. Raises ShellSyntaxError."""
+    """Parse a script. Raises ShellSyntaxError."""
     parser = _Parser(text)
     script = parser.script(frozenset())
     if parser.token.kind != "end":
@@ -46,7 +46,7 @@ class _Parser:
         return token
 
     def unexpected(self) -> ShellSyntaxError:
-        """What is wrong at this token, in dash's words."""
+        """Say what is wrong at this token, in dash's words."""
         if self.token.kind == "end":
             return ShellSyntaxError("end of file unexpected", self.token.line)
         if self.token.text == "\n":
@@ -68,7 +68,7 @@ class _Parser:
             self._advance()
 
     def script(self, ends: frozenset[str]) -> Script:
-        """A list of commands up to one of the reserved words `ends`, or the end."""
+        """Parse a list of commands up to one of the reserved words `ends`, or the end."""
         items: list[AndOr] = []
         while True:
             while self._is("\n"):

@@ -32,7 +32,7 @@ class Pipe:
             self._condition.notify_all()
 
     def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes; all until end of file if negative. Raises Interrupted."""
+        """Read up to `size` bytes; all until end of file if negative. Raises Interrupted."""
         with self._condition:
             if size < 0:
                 whole = bytearray()
@@ -43,7 +43,7 @@ class Pipe:
             return self._take(size)
 
     def readline(self) -> bytes:
-        """One line; what is left at end of file. Raises Interrupted."""
+        """Read one line; what is left at end of file. Raises Interrupted."""
         with self._condition:
             while b"\n" not in self._data and not self._writer_closed and len(self._data) < CAPACITY:
                 self._wait()
@@ -80,5 +80,5 @@ class Pipe:
 
 
 def reading(data: bytes) -> io.BytesIO:
-    """A stream that holds these bytes."""
+    """Make a stream that holds these bytes."""
     return io.BytesIO(data)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process, Write
 from kthw_routes.demo.shell.expansion import expand_one
 from kthw_routes.demo.shell.interface import RunningShell
@@ -15,7 +15,7 @@ class RedirectionError(Exception):
 
 
 def redirected(shell: RunningShell, redirections: list[Redirection]) -> Process:
-    """The process with its streams redirected, in order. Raises RedirectionError."""
+    """Redirect the streams of the process, in order. Raises RedirectionError."""
     process = replace(shell.process)
     for redirection in redirections:
         target = expand_one(redirection.word, shell)

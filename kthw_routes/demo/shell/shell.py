@@ -4,7 +4,7 @@ import threading
 from dataclasses import replace
 from typing import Final
 
-from kthw_routes.demo.linux.files import FileError
+from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import BrokenPipe, Expired, Interrupted, Process, Readable
 from kthw_routes.demo.shell.builtins import BUILTINS, ExitShell
 from kthw_routes.demo.shell.expansion import expand_one, expand_words
@@ -50,7 +50,7 @@ class Shell:
     # values
 
     def value(self, name: str) -> str | None:
-        """A variable or a special parameter; None if unset."""
+        """Look up a variable or `?`; None if unset."""
         if name == "?":
             return str(self.status)
         return self.variables.get(name, self.process.env.get(name))
@@ -63,14 +63,14 @@ class Shell:
             self.variables[name] = value
 
     def substitute(self, script: str) -> str:
-        """What a script prints in a subshell, trailing newlines cut."""
+        """Run a script in a subshell and return what it prints, trailing newlines cut."""
         output = bytearray()
         child = self.subshell(stdout=output.extend)
         self.status = child.run_text(script)
         return output.decode("utf-8", "surrogateescape").rstrip("\n")
 
     def subshell(self, **streams: object) -> "Shell":
-        """A copy whose changes stay its own."""
+        """Make a copy whose changes stay its own."""
         process = replace(self.process, env=dict(self.process.env))
         for name, stream in streams.items():
             setattr(process, name, stream)

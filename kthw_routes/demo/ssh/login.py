@@ -28,7 +28,7 @@ class Executes(Protocol):
     """A host that runs commands."""
 
     def open_shell(self, user: str) -> Shell:
-        """A shell for one interactive login."""
+        """Open a shell for one interactive login."""
 
     def execute(
         self,

@@ -34,7 +34,7 @@ class Output:
         return len(written)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is held back."""
 
 
 class Terminal:
@@ -53,7 +53,7 @@ class Terminal:
         self._running = threading.Event()
 
     def ask(self, prompt: str) -> bytes:
-        """The next line for a shell; empty at ^D. ^C there begins a new line."""
+        """Prompt, and read the next line for a shell; empty at ^D. ^C there begins a new line."""
         self.send(prompt.encode())
         self.is_at_prompt = True
         line = self.stdin.readline()
@@ -61,7 +61,7 @@ class Terminal:
         return line
 
     def begin(self) -> threading.Event:
-        """The event that ends the command which begins now: the client went, or typed ^C."""
+        """Return the event that ends the command which begins now: the client went, or typed ^C."""
         self._running = threading.Event()
         if self.is_over:
             self._running.set()
@@ -72,7 +72,7 @@ class Terminal:
         self._running.set()
 
     def hang_up(self) -> None:
-        """The client is gone: end the running command, and every later one."""
+        """End the running command, and every later one: the client is gone."""
         self.is_over = True
         self._running.set()
 
@@ -123,7 +123,7 @@ class Keyboard:
         threading.Thread(target=self._listen, name="ssh-keyboard", daemon=True).start()
 
     def readline(self) -> bytes:
-        """The next line; empty at ^D, and when the client has gone."""
+        """Read the next line; empty at ^D, and when the client has gone."""
         if self._rest:
             line, self._rest = self._rest, b""
             return line
@@ -133,7 +133,7 @@ class Keyboard:
         return line
 
     def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes, never more than a line; all lines until ^D if negative."""
+        """Read up to `size` bytes, never more than a line; all lines until ^D if negative."""
         if size < 0:
             return b"".join(iter(self.readline, b""))
         line = self.readline()

@@ -24,22 +24,22 @@ class IpError(Exception):
 
 
 def refused(error: KernelError) -> IpError:
-    """What `ip` makes of a kernel's refusal."""
+    """Make what `ip` says of a kernel's refusal."""
     return IpError(f"{error.answer}\n", 2, ends_batch=False)
 
 
 def no_device(name: str) -> IpError:
-    """An interface that does not exist."""
+    """Make the complaint about an interface that does not exist."""
     return IpError(f'Cannot find device "{name}"\n', 1, ends_batch=False)
 
 
 def wrong(argument: str, why: str) -> IpError:
-    """An argument that makes no sense. (iproute2's own texts end in a newline of theirs, most of them.)"""
+    """Make the complaint about a wrong argument. (Most of iproute2's own texts end in a newline.)"""
     return IpError(f'Error: argument "{argument}" is wrong: {why}\n', 255)
 
 
 def duplicate(key: str, argument: str) -> IpError:
-    """A word where nothing more was expected."""
+    """Make the complaint about a word where nothing more was expected."""
     return IpError(f'Error: either "{key}" is duplicate, or "{argument}" is a garbage.\n', 255)
 
 
@@ -56,18 +56,18 @@ class Arguments:
         return self._at < len(self._words)
 
     def take(self) -> str:
-        """The next word. Raises IpError where the line ends too early."""
+        """Take the next word. Raises IpError where the line ends too early."""
         if not self.more:
             raise IpError('Command line is not complete. Try option "help"\n', 255)
         self._at += 1
         return self._words[self._at - 1]
 
     def peek(self) -> str | None:
-        """The next word, left where it is."""
+        """Return the next word and leave it there."""
         return self._words[self._at] if self.more else None
 
     def rest(self) -> list[str]:
-        """All words that are left."""
+        """Return all words that are left."""
         return self._words[self._at :]
 
 
@@ -80,7 +80,7 @@ _NUMBER: Final = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 
 
 def number(word: str, limit: int = 0xFFFFFFFF) -> int | None:
-    """A number as strtoul reads it (decimal, 0x hexadecimal, 0 octal), or None."""
+    """Parse a number as strtoul does (decimal, 0x hexadecimal, 0 octal); None if it is none."""
     if not _NUMBER.fullmatch(word):
         return None
     try:
@@ -91,7 +91,7 @@ def number(word: str, limit: int = 0xFFFFFFFF) -> int | None:
 
 
 def _dotted(text: str) -> int | None:
-    """Up to four numbers with dots between; what is missing at the end is zero."""
+    """Parse up to four numbers with dots between; what is missing at the end is zero."""
     parts = text.split(".")
     if not 1 <= len(parts) <= 4:
         return None
@@ -103,7 +103,7 @@ def _dotted(text: str) -> int | None:
 
 
 def address(word: str, kind: str = "inet") -> IPv4Address:
-    """An IPv4 address. Raises IpError."""
+    """Parse an IPv4 address. Raises IpError."""
     value = _dotted(word)
     if value is None:
         raise IpError(f'Error: {kind} address is expected rather than "{word}".\n', 1)
@@ -111,7 +111,7 @@ def address(word: str, kind: str = "inet") -> IPv4Address:
 
 
 def prefix(word: str, kind: str = "any valid") -> tuple[IPv4Address, int, bool]:
-    """An address, its prefix length (32 if none is given), and whether one was given. Raises IpError."""
+    """Parse an address with its prefix length (32 if none is given), and whether one was given. Raises IpError."""
     if word in ("default", "any", "all"):
         return IPv4Address(0), 0, word == "default"
     text, slash, length_text = word.partition("/")
@@ -132,7 +132,7 @@ def _mask_length(mask: int) -> int | None:
 
 
 def network_of(ip: IPv4Address, length: int) -> IPv4Network | None:
-    """The network, or None if `ip` has bits set beyond `length`."""
+    """Make a network; None if `ip` has bits set beyond `length`."""
     try:
         return IPv4Network((int(ip), length))
     except ValueError:

@@ -63,7 +63,7 @@ class Context:
             raise refused(KernelError(1))
 
     def known_device(self, name: str) -> str:
-        """The name of an interface that exists. Raises IpError."""
+        """Check that an interface exists, and return its name. Raises IpError."""
         try:
             self.kernel.link(name)
         except KernelError:
@@ -71,5 +71,5 @@ class Context:
         return name
 
     def complain(self, text: str, status: int = 1) -> IpError:
-        """A complaint after which a forced batch goes on."""
+        """Make a complaint after which a forced batch goes on."""
         return IpError(f"{text}\n", status, ends_batch=False)

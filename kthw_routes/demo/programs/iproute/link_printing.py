@@ -43,7 +43,7 @@ class LinkSelector:
                 raise IpError(f'Device "{self.device}" does not exist.\n', 1, ends_batch=False) from None
 
     def links(self, kernel: Kernel) -> list[Link]:
-        """The interfaces that are meant."""
+        """List the interfaces that are meant."""
         return [
             link
             for link in kernel.links
@@ -73,7 +73,7 @@ class LinkSelector:
 
 
 def link_entries(context: Context, selector: LinkSelector) -> list[Entry]:
-    """What `ip link show` prints."""
+    """Make what `ip link show` prints."""
     entries = []
     for link in selector.links(context.kernel):
         if selector.up and not link.up:
@@ -90,7 +90,7 @@ def link_entries(context: Context, selector: LinkSelector) -> list[Entry]:
 
 
 def address_entries(context: Context, selector: LinkSelector) -> list[Entry]:
-    """What `ip address show` prints."""
+    """Make what `ip address show` prints."""
     style = context.style
     entries = []
     for link in selector.links(context.kernel):
@@ -169,7 +169,7 @@ def _seconds(kernel: Kernel, until: float | None) -> int:
 
 
 def _preferred(kernel: Kernel, address: LinkAddress) -> int:
-    """An address that is valid for ever is shown as preferred for ever, whatever was asked for."""
+    """Return how long an address is preferred; one that is valid for ever is shown as preferred for ever."""
     return FOREVER if address.valid_until is None else _seconds(kernel, address.preferred_until)
 
 
@@ -216,7 +216,7 @@ def _address_json(kernel: Kernel, device: str, address: LinkAddress) -> dict[str
 
 
 def _six(kernel: Kernel, link: Link) -> list[tuple[str, dict[str, Json]]]:
-    """The IPv6 address that every interface has; the model only shows it."""
+    """Show the IPv6 address that every interface has."""
     if not kernel.ipv6 or not link.up or (link.master and not link.is_loopback):
         return []
     local, length, scope = ("::1", 128, "host") if link.is_loopback else (str(link.link_local), 64, "link")

@@ -10,7 +10,7 @@ from kthw_routes.demo.programs.iproute.context import Entry, Json
 
 
 def prefix_text(prefix: IPv4Network) -> str:
-    """As `ip route` writes a destination."""
+    """Write a destination as `ip route` does."""
     if prefix.prefixlen == 0:
         return "default" if int(prefix.network_address) == 0 else str(prefix)
     return str(prefix.network_address) if prefix.prefixlen == 32 else str(prefix)
@@ -74,7 +74,7 @@ def _hop_text(hop: NextHop) -> str:
 def decision_entry(
     decision: Decision, destination: str, *, source: str | None, arriving: str | None, uid: int
 ) -> Entry:
-    """The answer of `ip route get`."""
+    """Print the answer of `ip route get`."""
     words: list[str] = []
     record: dict[str, Json] = {}
 

@@ -53,7 +53,7 @@ class RouteWords:
     """Whether a word before told that this is about IPv4; complaints differ by it."""
 
     def address(self, word: str) -> IPv4Address:
-        """An address among the words. Raises IpError."""
+        """Parse an address among the words. Raises IpError."""
         found = address(word, "inet" if self.family_known else "any valid")
         self.family_known = True
         return found
