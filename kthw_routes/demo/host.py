@@ -24,7 +24,6 @@ from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.shell.shell import NOT_FOUND, Shell
 
 PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SBIN: Final = frozenset({"ip", "sysctl"})
 _ANYWHERE: Final = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
 
@@ -95,8 +94,8 @@ class ModelHost:
     def go_down(self) -> None:
         """Go down: what runs ends, connections break."""
         go_down(self)
-        for tell in self.went_down:
-            tell()
+        for react in self.went_down:
+            react()
 
     def interrupt(self) -> None:
         """End every command that runs."""
@@ -130,10 +129,6 @@ class ModelHost:
         if directory and directory not in _ANYWHERE:
             return False
         return base in registry() and base not in self.missing
-
-    def program_directory(self, name: str) -> str:
-        """Return the folder in which a program is installed."""
-        return "/usr/sbin" if name in _SBIN else "/usr/bin"
 
     def run_program(self, process: Process) -> int:
         """Run the program that `process.argv` names and return its status; 127 where there is none.
@@ -173,7 +168,7 @@ class ModelHost:
             The exit status; 130 where it was cancelled.
 
         Raises:
-            KeyError: there is no such account.
+            KeyError: the account does not exist.
         """
         ended = cancelled or threading.Event()
         shell = self._login_shell(user, stdin or reading(b""), stdout, stderr, ended)
@@ -199,7 +194,7 @@ class ModelHost:
             return 141
 
     def open_shell(self, user: str) -> "LoginShell":
-        """Open a shell for one interactive login. Raises KeyError where there is no such account."""
+        """Open a shell for one interactive login. Raises KeyError for an unknown account."""
         # the streams are replaced by the terminal's for each line
         shell = self._login_shell(user, reading(b""), _nowhere, _nowhere, threading.Event())
         shell.interactive = True

@@ -31,7 +31,7 @@ _DISCARDS: Final = 3
 
 
 class EmbeddedLab:
-    """A cluster as it stands before lab 11. Starts with `start` or `with`, and leaves nothing behind."""
+    """A cluster before lab 11. Starts with `start` or `with`, and leaves nothing behind."""
 
     api: LinodeApi
     servers: Mapping[str, SshServer]

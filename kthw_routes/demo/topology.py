@@ -1,4 +1,4 @@
-"""The cluster of the embedded lab, as it stands when the learner comes to lab 11.
+"""The cluster of the embedded lab, as it is when the learner comes to lab 11.
 
 Three controllers and three workers on one Ethernet with two networks, as on Linode: the public one, and the
 private one that all customers of a data centre share. The kubelets are configured, nothing has been routed yet

@@ -74,7 +74,6 @@ commands = st.one_of(
     line(st.sampled_from(("cp -a", "cp -r", "cp -aT")), path, path).filter(not_below_itself),
     line("cp -a", path, path, st.sampled_from(("d", "f", "no"))).filter(not_below_itself),
     line("mktemp -d", st.sampled_from(("t.XXXXXXXX", "a/t.XXXX", "no/such/t.XXX", "tXX"))),
-    line("touch", path),
     line("sync", path),
     line("mv -fT", path, path),
     line("printf xyz | dd conv=fsync status=none", st.sampled_from(("of=f", "of=new", "of=a", "of=no/such"))),

@@ -42,7 +42,7 @@ def test_a_reload_wipes_foreign_routes_if_a_file_was_touched(host: ModelHost) ->
     run(host, f"{foreign}; ip address add 10.200.0.254/32 dev lo; ip address add 10.8.0.1/24 dev eth0")
     before = run(host, "ip route; ip address").out
     assert run(host, "networkctl reload; ip route; ip address").out == before
-    run(host, "touch /etc/systemd/network/05-eth0.network; networkctl reload")
+    run(host, "echo >> /etc/systemd/network/05-eth0.network; networkctl reload")
     assert run(host, PODS).out == ""
     left = run(host, "ip route; ip address show").out
     assert "default via 203.0.113.1 dev eth0 proto static \n192.168.128.0/17 dev eth0 proto kernel" in left

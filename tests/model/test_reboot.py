@@ -99,7 +99,7 @@ def test_what_runs_ends(host: ModelHost) -> None:
     stdin = _Blocked()
 
     def work() -> None:
-        status = host.execute("read X; echo late > /root/late", stdin=stdin, stdout=_nowhere, stderr=_nowhere)
+        status = host.execute("cat > /dev/null; echo late > /root/late", stdin=stdin, stdout=_nowhere, stderr=_nowhere)
         ended.append(status)
 
     thread = threading.Thread(target=work)
@@ -156,36 +156,6 @@ This file is only used if enabled in cloud-config.
 127.0.1.1 {{fqdn}} {{hostname}}
 127.0.0.1 localhost
 """
-
-
-@pytest.mark.parametrize(
-    ("template", "expected"),
-    [
-        (
-            HOSTS_TEMPLATE,
-            "# Your system has configured 'manage_etc_hosts' as True.\n"
-            "# As a result, if you wish for changes to this file to persist\n"
-            "# then you will need to change the template.\n"
-            "127.0.1.1 worker-0 worker-0\n127.0.0.1 localhost\n",
-        ),
-        ("127.0.1.1 $fqdn ${hostname}\n127.0.0.1 localhost\n", "127.0.1.1 worker-0 worker-0\n127.0.0.1 localhost\n"),
-    ],
-)
-def test_cloud_init_writes_etc_hosts_where_it_is_told_to(host: ModelHost, template: str, expected: str) -> None:
-    """At each boot, from its template; the setting that is read last counts."""
-    host.files.put("/etc/cloud/templates/hosts.debian.tmpl", template)
-    run(host, "echo '192.168.145.107 worker-1' >> /etc/hosts; mkdir -p /etc/cloud/cloud.cfg.d")
-    host.reboot()
-    assert "worker-1" in run(host, "cat /etc/hosts").out
-    run(host, "echo 'manage_etc_hosts: true' > /etc/cloud/cloud.cfg.d/x.cfg")
-    assert run(host, "grep -rhs manage_etc_hosts /etc/cloud/cloud.cfg /etc/cloud/cloud.cfg.d") == Ran(
-        2, "manage_etc_hosts: true\n", ""
-    )
-    host.reboot()
-    assert run(host, "cat /etc/hosts").out == expected
-    run(host, "echo 'manage_etc_hosts: false' > /etc/cloud/cloud.cfg.d/y.cfg; echo kept > /etc/hosts")
-    host.reboot()
-    assert run(host, "cat /etc/hosts").out == "kept\n"
 
 
 def test_files_can_be_pasted(host: ModelHost) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from kthw_routes.demo.topology import ADDRESSES
 
 DEMO_REGIONS: Final = ("ca-central", "eu-west")
-"""Where the lab can stand: the region in which its author saw pods reach each other, and the one where not."""
+"""The lab's regions: one in which its author saw pods reach each other, and one where not."""
 
 FIRST_ID: Final = 71001
 """The id of the account's first instance; the others follow."""

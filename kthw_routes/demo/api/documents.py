@@ -1,4 +1,4 @@
-"""What the Linode API says of an account, as JSON values with every field that its description names."""
+"""The answers of the Linode API as JSON values, with every field of its description."""
 
 from typing import Final
 

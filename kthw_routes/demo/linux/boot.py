@@ -3,7 +3,6 @@
 import re
 from typing import Final
 
-from kthw_routes.demo.linux import cloud_init
 from kthw_routes.demo.linux.nodes import AS_ROOT, FileError
 from kthw_routes.demo.linux.process import Host
 from kthw_routes.demo.linux.system_files import add_runtime_files
@@ -51,8 +50,7 @@ def come_up(host: Host) -> None:
 
 
 def start(host: Host) -> None:
-    """Finish booting: cloud-init, and what is enabled."""
-    cloud_init.write_hosts(host)
+    """Finish booting: start what is enabled."""
     host.systemd.boot()
 
 

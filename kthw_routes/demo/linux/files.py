@@ -1,6 +1,6 @@
 """A small file tree in memory: owners, modes, links, and the ways in which a write can fail.
 
-It holds what the tool and a curious learner look at. Errors carry the words of Linux's strerror.
+Errors carry the words of Linux's strerror.
 """
 
 import errno
@@ -63,7 +63,7 @@ class FileTree:
         return self._walk(path, who, follow)[0]
 
     def node(self, path: str, who: Visitor, *, follow: bool = True) -> Node:
-        """Return what stands at a path. Raises FileError."""
+        """Return what is at a path. Raises FileError."""
         node = self._walk(path, who, follow)[1]
         if node is None:
             raise FileError(errno.ENOENT)

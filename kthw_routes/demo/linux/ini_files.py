@@ -32,7 +32,7 @@ _UNITS: Final = {
 
 @dataclass(slots=True)
 class Section:
-    """A section with its lines in order; a key may stand there many times."""
+    """A section with its lines in order; a key may occur many times."""
 
     name: str
     lines: list[tuple[str, str]] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Section:
 
 
 def parse(text: str) -> list[Section]:
-    """Parse a file into its sections, in order; what is no such line is left out."""
+    """Parse a file into its sections, in order; other lines are left out."""
     sections: list[Section] = []
     for line in re.sub(r"\\\n", " ", text).splitlines():
         line = line.strip()

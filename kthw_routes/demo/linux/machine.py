@@ -29,9 +29,6 @@ class Machine(Protocol):
     def has_program(self, name: str) -> bool:
         """Whether a program of this name, or at this path, can be run."""
 
-    def program_directory(self, name: str) -> str:
-        """Return the folder in which a program is installed."""
-
     def run_as_service(self, argv: list[str]) -> int:
         """Run a program as systemd runs a service's, and return its status."""
 

@@ -41,7 +41,7 @@ class NetworkHelper:
     private: IPv4Address
 
     def __call__(self, host: Machine) -> None:
-        """Write the file, whatever stands there."""
+        """Write the file over whatever is there."""
         text = TEXT.format(gateway=GATEWAY, public=self.public, private=self.private)
         host.files.put(NETWORK_FILE, text)
 

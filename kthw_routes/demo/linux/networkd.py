@@ -17,7 +17,7 @@ from kthw_routes.demo.linux.nodes import FileError, PlainVisitor
 from kthw_routes.demo.linux.users import User
 from kthw_routes.demo.net.fib import REPLACE, FibRoute, NextHop
 from kthw_routes.demo.net.links import Link, LinkAddress
-from kthw_routes.demo.net.netlink import KERNEL, MAIN, PROTOCOL_NAMES, SCOPE_NAMES, KernelError, RouteType, Scope
+from kthw_routes.demo.net.netlink import KERNEL, MAIN, PROTOCOL_NAMES, KernelError, Scope
 
 FOLDERS: Final = ("/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network")
 """Where .network files lie; of one name the first counts, of different names the first that fits an interface."""
@@ -87,7 +87,7 @@ class Networkd:
         self._configure(self._host.kernel.link(device))
 
     def gained_carrier(self, device: str) -> None:
-        """Bring an interface that was switched on again into its state, if a file rules it."""
+        """Bring an interface that was switched on again into its state, if a file manages it."""
         if device in self._setups:
             self.reconfigure(device)
 
@@ -208,36 +208,21 @@ def _address(text: str | None) -> IPv4Address | None:
         return None
 
 
-def _number(text: str | None, names: dict[int, str], default: int) -> int:
-    if text is None:
-        return default
-    named = next((number for number, name in names.items() if name == text), None)
-    if named is not None:
-        return named
-    return int(text) if text.isascii() and text.isdigit() and int(text) < 256 else default
-
-
 def _route(section: Section, device: str) -> FibRoute | None:
     """Return the route of a [Route] section; None where it is ignored."""
-    destination, gateway_text = section.value("Destination"), section.value("Gateway")
-    gateway, kind_name = _address(gateway_text), section.value("Type") or "unicast"
-    source, metric = _address(section.value("PreferredSource")), section.value("Metric")
-    kind = next((kind for kind in RouteType if kind.label == kind_name), None)
+    destination, gateway_text, metric = (section.value(key) for key in ("Destination", "Gateway", "Metric"))
+    gateway, protocol = _address(gateway_text), section.value("Protocol") or ""
     try:
         prefix = IPv4Interface(destination or "0.0.0.0/0").network
     except (AddressValueError, NetmaskValueError):
         return None
-    if kind is None or (gateway_text and gateway is None) or not (destination or gateway):
+    if (gateway_text and gateway is None) or not (destination or gateway):
         return None
-    if kind is not RouteType.UNICAST:
-        return FibRoute(prefix, kind, protocol=_number(section.value("Protocol"), PROTOCOL_NAMES, STATIC))
-    scope = _number(section.value("Scope"), SCOPE_NAMES, Scope.GLOBAL if gateway else Scope.LINK)
-    onlink = section.value("GatewayOnLink") in ("yes", "true", "1", "on")
+    named = next((number for number, name in PROTOCOL_NAMES.items() if name == protocol), None)
     return FibRoute(
         prefix,
-        hops=(NextHop(device, gateway, onlink=onlink),),
+        hops=(NextHop(device, gateway),),
         metric=int(metric) if metric and metric.isdigit() else 0,
-        protocol=_number(section.value("Protocol"), PROTOCOL_NAMES, STATIC),
-        scope=scope,
-        prefsrc=source,
+        protocol=named or (int(protocol) if protocol.isdigit() else STATIC),
+        scope=Scope.GLOBAL if gateway else Scope.LINK,
     )

@@ -1,4 +1,4 @@
-"""What a modelled file tree is made of: files, directories, links; who looks at them, and how they refuse."""
+"""What a modelled file tree is made of: files, directories, links; who visits them, and the errors."""
 
 import errno
 import stat as stat_bits
@@ -47,7 +47,7 @@ class Visitor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlainVisitor:
-    """An account that looks from the top."""
+    """An account that visits from `/`."""
 
     user: User
     cwd: str = "/"

@@ -31,7 +31,7 @@ class Interrupted(Exception):
 
 
 class Expired(Exception):
-    """A `timeout` ran out. `deadline` tells which, where several are nested."""
+    """A `timeout` ran out. `deadline` is its own, where several are nested."""
 
     def __init__(self, deadline: float) -> None:
         super().__init__(f"deadline {deadline}")

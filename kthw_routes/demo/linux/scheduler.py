@@ -1,6 +1,6 @@
 """What is to happen on a modelled host at a later moment.
 
-Nothing waits for that moment: whoever looks at the host next makes what is due happen first, and so finds the
+Nothing waits for that moment: whoever uses the host next makes what is due happen first, and so finds the
 host as if it had happened in time. This holds for every clock, and leaves no thread behind.
 """
 

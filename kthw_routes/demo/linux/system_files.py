@@ -64,7 +64,6 @@ def add_system_files(host: Machine) -> None:
         "/proc/net/snmp": lambda who: snmp(_net(host, who)),
         "/proc/self/net/snmp": lambda who: snmp(_net(host, who)),
         "/proc/self/mountinfo": lambda _who: mountinfo(host),
-        "/proc/mounts": lambda _who: mounts(host),
         "/proc/version": lambda _who: "Linux version 5.15.0-122-generic (buildd@lcy02) #132-Ubuntu SMP\n",
         "/proc/sys/kernel/hostname": lambda _who: f"{host.name}\n",
     }
@@ -75,7 +74,7 @@ def add_system_files(host: Machine) -> None:
 
 
 def add_runtime_files(host: Machine) -> None:
-    """Make the folders in /run; /run/systemd/system tells that systemd runs."""
+    """Make the folders in /run; /run/systemd/system means that systemd runs."""
     for path in ("/run/netns", "/run/systemd/system", "/run/systemd/network", "/run/systemd/transient"):
         host.files.directory(path)
 
@@ -99,7 +98,7 @@ def _add_sysctl(host: Machine, name: str) -> None:
 
 
 def _net(host: Machine, who: Visitor) -> Kernel:
-    """Return the network namespace of whoever looks: these files show each process its own."""
+    """Return the network namespace of a visitor: these files show each process its own."""
     net = getattr(who, "net", None)  # of a process; systemd and networkd look from the host's own
     return net if isinstance(net, Kernel) else host.kernel
 
@@ -143,9 +142,3 @@ def mountinfo(host: Machine) -> str:
             lines.append(f"{number} 29 8:0 /var/lib/bound{path} {path} rw,relatime shared:1 - ext4 /dev/sda rw")
             number += 1
     return "\n".join(lines) + "\n"
-
-
-def mounts(host: Machine) -> str:
-    """Write /proc/mounts, made from mountinfo."""
-    rows = [line.split() for line in mountinfo(host).splitlines()]
-    return "".join(f"{row[-2]} {row[4]} {row[-3]} {row[5]} 0 0\n" for row in rows)

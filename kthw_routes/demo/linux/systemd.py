@@ -49,7 +49,7 @@ class Systemd:
                     try:
                         self.start(name)
                     except UnitError:
-                        continue  # a host comes up without it, and the journal tells
+                        continue  # a host comes up without it
 
     def reload(self) -> None:
         """Read all unit files again (`systemctl daemon-reload`)."""
@@ -133,10 +133,10 @@ class Systemd:
         """Make the links that pull a unit in at boot.
 
         Returns:
-            Each new link and where it leads; None where the unit has no [Install] section.
+            Each new link and its target; None where the unit has no [Install] section.
 
         Raises:
-            UnitError: there is no such file.
+            UnitError: the file is missing.
         """
         unit = load(self._host.files, name)
         if unit is None or unit.transient:
@@ -173,7 +173,7 @@ class Systemd:
         """Start a unit, and return the status of the process that made a service fail, else 0.
 
         Raises:
-            UnitError: there is no such unit.
+            UnitError: the unit is missing.
         """
         if name in RUNNING:
             return 0

@@ -91,7 +91,7 @@ class Unit:
 
     @property
     def description(self) -> str:
-        """What it says of itself, or its name."""
+        """Its description, or its name."""
         return self.section("Unit").value("Description") or self.name
 
     @property

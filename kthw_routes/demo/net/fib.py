@@ -1,6 +1,6 @@
-"""One routing table, with the kernel's rules for what stands beside what and in which order.
+"""One routing table, with the kernel's rules for which routes may coexist, and in which order.
 
-The rules are those of `fib_trie.c`: a key is (prefix, tos, metric); within one prefix the routes stand by
+The rules are those of `fib_trie.c`: a key is (prefix, tos, metric); within one prefix the routes are sorted by
 falling tos, then rising metric, then as they came; `replace` takes the first of a key, `append` goes behind
 the last of it.
 """
@@ -15,7 +15,7 @@ from kthw_routes.demo.net.netlink import BOOT, MAIN, ROUTE_ERRORS, KernelError, 
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """Where a route leads."""
+    """A next hop of a route."""
 
     device: str
     gateway: IPv4Address | None = None
@@ -41,11 +41,6 @@ class FibRoute:
     metrics: tuple[tuple[str, int], ...] = ()
     """Such as ("mtu", 1400)."""
     table: int = MAIN
-
-    @property
-    def hop(self) -> NextHop | None:
-        """The only next hop, or the first."""
-        return self.hops[0] if self.hops else None
 
     def uses(self, device: str) -> bool:
         """Whether a next hop leads through this interface."""
@@ -88,7 +83,7 @@ class RouteTable:
         """Put a route in.
 
         Raises:
-            KernelError: EEXIST (its key is taken, or the very same route stands), ENOENT (`change` of nothing).
+            KernelError: EEXIST (its key is taken, or the very same route exists), ENOENT (`change` of nothing).
         """
         slot = _slot(route.prefix)
         rows = list(self._rows.get(slot, ()))

@@ -123,7 +123,7 @@ class Kernel:
         """Put an address on an interface, with the connected route that goes with it.
 
         Args:
-            replace_: whether the same address may stand already (its lifetimes are set anew).
+            replace_: whether the same address may exist already (its lifetimes are set anew).
 
         Raises:
             KernelError: EEXIST, EINVAL (another scope than the subnet's), ENODEV.
@@ -190,7 +190,7 @@ class Kernel:
         return self.kind_of(ip) is RouteType.LOCAL
 
     def kind_of(self, ip: IPv4Address) -> RouteType:
-        """Return what the local table says of an address: LOCAL, BROADCAST, or UNICAST where it says nothing."""
+        """Return the type of an address in the local table: LOCAL, BROADCAST, or UNICAST where it has none."""
         if ip.is_multicast:
             return RouteType.MULTICAST
         if ip == IPv4Address("255.255.255.255") or ip in ZERONET:
@@ -254,7 +254,7 @@ class Kernel:
     # routes
 
     def routes(self, table: int = MAIN) -> tuple[FibRoute, ...]:
-        """Return a table in the kernel's order. Raises KernelError ENOENT where there is no such table."""
+        """Return a table in the kernel's order. Raises KernelError ENOENT where the table does not exist."""
         with self.lock:
             self._expire()
             try:

@@ -47,7 +47,7 @@ class Link:
     up: bool = True
     master: str | None = None
     peer: str | None = None
-    """What stands after the `@` in the name: the other end of a veth."""
+    """What follows the `@` in the name: the other end of a veth."""
     addresses: list[LinkAddress] = field(default_factory=list)
 
     @property

@@ -17,7 +17,7 @@ class Tables(Protocol):
         """Return the interface of this name. Raises KernelError ENODEV."""
 
     def kind_of(self, ip: IPv4Address) -> RouteType:
-        """Return what the local table says of an address."""
+        """Return the type of an address in the local table."""
 
     def is_local_entry(self, ip: IPv4Address) -> bool:
         """Whether the local table delivers this address to the host itself."""

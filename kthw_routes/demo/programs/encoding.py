@@ -1,4 +1,4 @@
-"""base64, with which the way back of a file that is no plain text is printed; sha256sum, which compares files."""
+"""base64, in which undo by hand prints files that are not plain text; sha256sum, which compares files."""
 
 import base64 as codec
 import binascii

@@ -1,4 +1,4 @@
-"""Programs that look at files, and the simple ones that move bytes: ls, stat, dd, mv."""
+"""Programs that list files and move bytes: ls, stat, dd, mv."""
 
 import contextlib
 import posixpath
@@ -24,7 +24,7 @@ def ls(process: Process) -> int:
         try:
             node = files.node(name, process, follow=False)
             if node.type == "link" and not set(letters) & set("ld"):
-                with contextlib.suppress(FileError):  # a link that leads nowhere is listed itself
+                with contextlib.suppress(FileError):  # a dangling link is listed itself
                     node = files.node(name, process)
         except FileError as error:
             process.fail(f"cannot access '{name}': {error.reason}")

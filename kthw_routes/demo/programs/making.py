@@ -1,4 +1,4 @@
-"""Programs that make files and take them away: mkdir, rmdir, rm, touch, chmod, install, mktemp, sync."""
+"""Programs that make files and take them away: mkdir, rmdir, rm, chmod, install, mktemp, sync."""
 
 import errno
 import itertools
@@ -68,22 +68,6 @@ def rm(process: Process) -> int:
             if force and error.reason in ("No such file or directory", "Not a directory"):
                 continue
             status = process.fail(f"cannot remove '{name}': {error.reason}")
-    return status
-
-
-@program("touch")
-def touch(process: Process) -> int:
-    """Make files, or set their time."""
-    files, names = process.host.files, options(process)[2]
-    if not names:
-        return try_help(process, "missing file operand")
-    status = 0
-    for name in names:
-        try:
-            files.write(name, b"", process, append=True)
-            files.touch(files.node(name, process))
-        except FileError as error:
-            status = process.fail(f"cannot touch '{name}': {error.reason}")
     return status
 
 

@@ -38,7 +38,7 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Settings:
-    """What the options said."""
+    """The options."""
 
     target: str = ""
     count: int | None = None

@@ -21,7 +21,7 @@ _ESCAPES: Final = {
     "'": b"'",
 }
 _ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{1,2}|0?[0-7]{1,3}|.)", re.DOTALL)
-_DIRECTIVE: Final = re.compile(r"%([-0 #+]*)([0-9]*)(?:\.([0-9]*))?([a-zA-Z%])")
+_DIRECTIVE: Final = re.compile("%([sdb%])")
 
 
 def encoded(text: str) -> bytes:
@@ -67,34 +67,17 @@ def _print_once(process: Process, template: str, values: list[str]) -> tuple[lis
     for match in _DIRECTIVE.finditer(template):
         out += _unescaped(template[at : match.start()])
         at = match.end()
-        flags, width, precision, kind = match.groups()
-        if kind == "%":
+        if match[1] == "%":
             out += b"%"
             continue
         value, values = (values[0], values[1:]) if values else ("", [])
-        text, failed = _converted(process, kind, value, precision)
-        status = status or failed
-        fill = b"0" if "0" in flags and "-" not in flags and kind in "dioxXu" else b" "
-        out += text.ljust(int(width or 0)) if "-" in flags else text.rjust(int(width or 0), fill)
+        if match[1] == "d" and not re.fullmatch("-?[0-9]+", value or "0"):
+            process.err(f"printf: {value}: invalid number\n")
+            value, status = "0", 1
+        out += _unescaped(value) if match[1] == "b" else encoded(value or ("0" if match[1] == "d" else ""))
     out += _unescaped(template[at:])
     process.stdout(bytes(out))
     return values, status
-
-
-def _converted(process: Process, kind: str, value: str, precision: str | None) -> tuple[bytes, int]:
-    if kind == "b":
-        return _unescaped(value), 0
-    if kind in "diuxXoc":
-        if kind == "c":
-            return encoded(value[:1]), 0
-        try:
-            number = int(value or "0", 0)
-        except ValueError:
-            process.err(f"printf: {value}: invalid number\n")
-            return b"0", 1
-        return format(number, {"x": "x", "X": "X", "o": "o"}.get(kind, "d")).encode(), 0
-    text = encoded(value)
-    return (text[: int(precision or 0)] if precision is not None else text), 0
 
 
 @program("echo")

@@ -65,6 +65,6 @@ def found(process: Process, name: str, *, follow: bool = True) -> Node | None:
 
 
 def is_directory(process: Process, name: str) -> bool:
-    """Whether a directory stands there, or a link to one."""
+    """Whether there is a directory, or a link to one."""
     node = found(process, name)
     return node is not None and node.type == "directory"

@@ -8,7 +8,7 @@ from kthw_routes.demo.linux.process import BrokenPipe, Interrupted
 
 CAPACITY: Final = 65536
 POLL: Final = 0.1
-"""Seconds between looks at the cancellation while a pipe is full or empty."""
+"""Seconds between checks of the cancellation while a pipe is full or empty."""
 
 
 class Pipe:

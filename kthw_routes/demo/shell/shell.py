@@ -105,12 +105,10 @@ class Shell:
         if self.kind == "sh":
             return self.complain(f"Syntax error: {error.message}", error.line, 2)
         words = error.message.split('"')
-        said = f"near unexpected token `{words[1]}'" if len(words) == 3 and words[2] == " unexpected" else error.message
-        arg0, self.arg0 = self.arg0, f"{self.arg0}: -c"
-        try:
-            return self.complain(f"syntax error {said}", error.line, 2)
-        finally:
-            self.arg0 = arg0
+        is_token = len(words) == 3 and words[2] == " unexpected"
+        reason = f"near unexpected token `{words[1]}'" if is_token else error.message
+        self.process.err(f"{self.arg0}: -c: line {error.line}: syntax error {reason}\n")
+        return 2
 
     def run_script(self, script: Script) -> int:
         """Run a list of commands."""
@@ -256,32 +254,31 @@ class Shell:
         return self.run_program(process, command.line)
 
     def run_program(self, process: Process, line: int) -> int:
-        """Run a program that is no builtin; 127 with a complaint where there is none."""
+        """Run a program that is not a builtin; 127 with a complaint where there is none."""
         name = process.argv[0]
         if not process.host.has_program(name):
-            saved, self.process = self.process, replace(self.process, stderr=process.stderr)
-            try:
-                if "/" in name:
-                    return self._no_such_path(process, line)
-                word = "not found" if self.kind == "sh" else "command not found"
-                message = f"{name}: {word}"
-                return self.complain(message, line, NOT_FOUND)
-            finally:
-                self.process = saved
+            return self._not_found(process, line)
         try:
             return process.host.run_program(process)
         except BrokenPipe:
             return SIGPIPE
 
-    def _no_such_path(self, process: Process, line: int) -> int:
-        name = process.argv[0]
+    def _not_found(self, process: Process, line: int) -> int:
+        """Complain, on the command's own stderr, about a program that cannot be run."""
+        name, status, is_sh = process.argv[0], NOT_FOUND, self.kind == "sh"
+        reason = "not found" if is_sh else "command not found"
+        if "/" in name:
+            try:
+                node = process.host.files.node(name, process)
+                status = 126
+                reason = "Is a directory" if node.type == "directory" and not is_sh else "Permission denied"
+            except FileError as error:
+                reason = "not found" if is_sh else error.reason
+        saved, self.process = self.process, process
         try:
-            node = process.host.files.node(name, process)
-        except FileError as error:
-            word = "not found" if self.kind == "sh" else error.reason
-            return self.complain(f"{name}: {word}", line, NOT_FOUND)
-        word = "Is a directory" if node.type == "directory" and self.kind == "bash" else "Permission denied"
-        return self.complain(f"{name}: {word}", line, 126)
+            return self.complain(f"{name}: {reason}", line, status)
+        finally:
+            self.process = saved
 
     def _exec(self, process: Process, assigned: list[tuple[str, str]], line: int) -> int:
         if len(process.argv) == 1:

@@ -9,7 +9,7 @@ from typing import Final
 
 
 class ShellSyntaxError(Exception):
-    """The text is no shell script. `line` counts from 1."""
+    """The text is not a shell script. `line` counts from 1."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -116,7 +116,7 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class AndOr:
-    """Pipelines joined by `&&` and `||`; each operator stands before its pipeline."""
+    """Pipelines joined by `&&` and `||`; each operator precedes its pipeline."""
 
     first: Pipeline
     rest: tuple[tuple[str, Pipeline], ...]

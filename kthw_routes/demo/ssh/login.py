@@ -12,7 +12,7 @@ class Shell(Protocol):
 
     @property
     def prompt(self) -> str:
-        """What stands before the next line."""
+        """The text before the next line."""
 
     @property
     def is_over(self) -> bool:

@@ -28,7 +28,7 @@ from kthw_routes.ssh.transport import QuietTransport
 
 LOOPBACK: Final = "127.0.0.1"
 _WATCH: Final = 0.1
-"""Seconds between two looks at whether the client of a running command has gone."""
+"""Seconds between two checks whether the client of a running command has gone."""
 
 
 @dataclass(slots=True)
@@ -180,7 +180,7 @@ class SshServer:
     ) -> None:
         """Run `work` in a thread and send the status it returns; end it when the client of the channel is gone.
 
-        It begins when `answered` is set: when the client was told that its request is granted, if it asked for that.
+        It begins when `answered` is set: when the client knows that its request is granted, if it asked for that.
         """
 
         def run() -> None:
@@ -247,6 +247,6 @@ class SshServer:
         transport.start_server(threading.Event(), self.client_type(self, transport))
 
     def leave_silent(self, sock: socket.socket) -> None:
-        """Keep a connection on which nothing is ever said."""
+        """Keep a connection and never reply on it."""
         with self.lock:
             self._silent.append(sock)

@@ -18,7 +18,7 @@ _PIECE: Final = 65536
 
 
 class Output:
-    """stdout or stderr of a channel, to be called or written to. What nobody reads any more is dropped."""
+    """stdout or stderr of a channel, to be called. What nobody reads any more is dropped."""
 
     def __init__(self, terminal: "Terminal", is_error: bool) -> None:
         self._terminal = terminal
@@ -27,14 +27,6 @@ class Output:
     def __call__(self, written: bytes, /) -> None:
         """Write."""
         self._terminal.send(written, self._is_error)
-
-    def write(self, written: bytes, /) -> int:
-        """Write; the number of bytes."""
-        self._terminal.send(written, self._is_error)
-        return len(written)
-
-    def flush(self) -> None:
-        """Do nothing: nothing is held back."""
 
 
 class Terminal:

@@ -24,7 +24,7 @@ class IpError(Exception):
 
 
 def refused(error: KernelError) -> IpError:
-    """Make what `ip` says of a kernel's refusal."""
+    """Make the complaint about a kernel's refusal."""
     return IpError(f"{error.answer}\n", 2, ends_batch=False)
 
 

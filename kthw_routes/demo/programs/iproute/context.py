@@ -54,7 +54,7 @@ class Context:
 
     @property
     def prefix_kind(self) -> str:
-        """What a complaint about a prefix says was expected."""
+        """What a complaint about a prefix calls it."""
         return {4: "inet", 6: "inet6"}.get(self.style.family or 0, "any valid")
 
     def need_root(self) -> None:

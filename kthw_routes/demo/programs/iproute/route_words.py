@@ -34,7 +34,7 @@ ABBREVIATED_TYPES: Final = (
 
 @dataclass(slots=True)
 class RouteWords:
-    """What the words of a command that changes a route said."""
+    """A route as the words of a command describe it."""
 
     prefix: tuple[IPv4Address, int] | None = None
     type: RouteType | None = None
@@ -50,7 +50,7 @@ class RouteWords:
     metrics: dict[str, int] = field(default_factory=dict)
     hops: list[NextHop] = field(default_factory=list)
     family_known: bool = False
-    """Whether a word before told that this is about IPv4; complaints differ by it."""
+    """Whether a word before was an IPv4 address; complaints differ by it."""
 
     def address(self, word: str) -> IPv4Address:
         """Parse an address among the words. Raises IpError."""
