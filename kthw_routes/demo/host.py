@@ -102,11 +102,9 @@ class ModelHost:
         for event in list(self._live):
             event.set()
 
-    def add_user(
-        self, name: str, *, sudo: SudoPolicy = SudoPolicy.NOPASSWD, password: str = "", uid: int | None = None
-    ) -> User:
+    def add_user(self, name: str, *, sudo: SudoPolicy = SudoPolicy.NOPASSWD, password: str = "") -> User:
         """Make an account with a home directory."""
-        number = uid if uid is not None else 1000 + len(self.users) - 1
+        number = 1000 + len(self.users) - 1
         user = User(name, number, number, f"/home/{name}", sudo, password)
         self.users[name] = user
         home = self.files.directory(user.home)

@@ -5,6 +5,7 @@ falling tos, then rising metric, then as they came; `replace` takes the first of
 the last of it.
 """
 
+import contextlib
 import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -89,6 +90,11 @@ class RouteTable:
         rows = list(self._rows.get(slot, ()))
         _insert(rows, route, how)
         self._rows[slot] = rows
+
+    def append_if_missing(self, route: FibRoute) -> None:
+        """Put a route behind its equals, unless it is there."""
+        with contextlib.suppress(KernelError):
+            self.insert(route, APPEND)
 
     def delete(self, prefix: IPv4Network, tos: int, matches: Callable[[FibRoute], bool]) -> FibRoute:
         """Take out the first route of this prefix and tos that `matches`.

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.net.connected_routes import ZERONET, connected_route, local_routes
-from kthw_routes.demo.net.fib import APPEND, FibRoute, Insertion, RouteTable, look_up
+from kthw_routes.demo.net.fib import FibRoute, Insertion, RouteTable, look_up
 from kthw_routes.demo.net.links import Link, LinkAddress
 from kthw_routes.demo.net.netlink import LOCAL, MAIN, KernelError, RouteType, Scope
 from kthw_routes.demo.net.route_checks import check_route
@@ -212,11 +212,7 @@ class Kernel:
     def _add_connected(self, link: Link, address: LinkAddress) -> None:
         route = connected_route(link, address)
         if route and link.up and not address.secondary and not link.is_loopback:
-            try:
-                self.tables[MAIN].insert(route, APPEND)
-            except KernelError as error:
-                if error.errno != errno.EEXIST:
-                    raise
+            self.tables[MAIN].append_if_missing(route)
 
     def _del_connected(self, link: Link, address: LinkAddress) -> None:
         route = connected_route(link, address)
@@ -224,13 +220,8 @@ class Kernel:
             return
 
         def matches(row: FibRoute) -> bool:
-            same = (row.type, row.scope, row.prefsrc, row.protocol) == (
-                route.type,
-                route.scope,
-                route.prefsrc,
-                route.protocol,
-            )
-            return same and row.uses(link.name)
+            key = (row.type, row.scope, row.prefsrc, row.protocol)
+            return key == (route.type, route.scope, route.prefsrc, route.protocol) and row.uses(link.name)
 
         try:
             self.tables[MAIN].delete(route.prefix, 0, matches)
@@ -244,11 +235,7 @@ class Kernel:
         for link in self._links.values():
             for address in link.addresses:
                 for route in local_routes(link, address):
-                    try:
-                        table.insert(route, APPEND)
-                    except KernelError as error:
-                        if error.errno != errno.EEXIST:
-                            raise
+                    table.append_if_missing(route)
         self.tables[LOCAL] = table
 
     # routes
@@ -267,11 +254,7 @@ class Kernel:
         return self.tables[LOCAL], self.tables[MAIN]
 
     def insert_route(self, route: FibRoute, how: Insertion) -> None:
-        """Add, replace, change or append a route, after the kernel's checks.
-
-        Raises:
-            KernelError: with the number and the words of the kernel.
-        """
+        """Add, replace, change or append a route, after the kernel's checks. Raises KernelError."""
         with self.lock:
             self._expire()
             checked = check_route(self, route)

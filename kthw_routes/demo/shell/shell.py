@@ -31,7 +31,7 @@ class Shell:
     """One shell process.
 
     Attributes:
-        process: its streams, user, directory; changed by `cd`, `exec > file` and their like.
+        process: its streams, user, directory; changed by `cd`.
         kind: `sh` or `bash`: who complains, and how.
         variables: set and not exported; exported ones are in `process.env`.
     """
@@ -96,10 +96,7 @@ class Shell:
             script = parse(text)
         except ShellSyntaxError as error:
             return self._not_parsed(error)
-        try:
-            return self.run_script(script)
-        except ExitShell as ending:
-            return ending.status
+        return self.run_alone(script)
 
     def _not_parsed(self, error: ShellSyntaxError) -> int:
         if self.kind == "sh":
@@ -165,7 +162,7 @@ class Shell:
             stdin = pipe
         last = self.subshell(stdin=stdin)
         try:
-            status = last.run_stage(commands[-1])
+            status = last.run_alone(commands[-1])
         finally:
             if pipe:
                 pipe.close_reader()
@@ -173,10 +170,10 @@ class Shell:
             thread.join()
         return status
 
-    def run_stage(self, command: Command) -> int:
-        """Run one command as a whole shell: `exit` ends it. Raises Interrupted, Expired."""
+    def run_alone(self, what: Command | Script) -> int:
+        """Run a command or a list as a whole shell: `exit` ends it. Raises Interrupted, Expired."""
         try:
-            return self._command(command)
+            return self.run_script(what) if isinstance(what, Script) else self._command(what)
         except ExitShell as ending:
             return ending.status
 
@@ -201,7 +198,7 @@ class Shell:
     def _compound(self, command: Group | If | For) -> int:
         match command:
             case Group(subshell=True):
-                return self.subshell().run_body(command.body)
+                return self.subshell().run_alone(command.body)
             case Group():
                 return self.run_script(command.body)
             case If():
@@ -214,13 +211,6 @@ class Shell:
                     self.assign(command.name, value)
                     self.run_script(command.body)
                 return self.status
-
-    def run_body(self, body: Script) -> int:
-        """Run the body of a subshell: `exit` ends it."""
-        try:
-            return self.run_script(body)
-        except ExitShell as ending:
-            return ending.status
 
     def _if(self, command: If) -> int:
         for condition, body in command.branches:
@@ -293,7 +283,7 @@ class Shell:
 
 def _run_stage(stage: Shell, command: Command, before: Pipe | None, after: Pipe) -> None:
     try:
-        stage.run_stage(command)
+        stage.run_alone(command)
     except (BrokenPipe, Interrupted, Expired):
         return  # the pipeline as a whole ends for the same reason, in the thread of its last command
     finally:
