@@ -98,3 +98,14 @@ def test_a_link_is_followed_by_reading_and_replaced_by_a_rename() -> None:
 def test_programs_say_what_coreutils_say(command: str, expected: Ran) -> None:
     """Status, stdout, stderr."""
     assert run(lone_host(), command) == expected
+
+
+def test_files_of_an_undo_by_hand_can_be_pasted() -> None:
+    """A file comes from a here-document, plain or in base64; a folder goes only where nothing is left in it."""
+    host = lone_host()
+    paste = "mkdir -p /etc/x; install -m 0640 /dev/stdin /etc/x/y <<'END'\none\nEND\n"
+    assert run(host, f"{paste}cat /etc/x/y; stat -c %a /etc/x/y") == Ran(0, "one\n640\n", "")
+    coded = "base64 -d <<'END' | install -m 0644 /dev/stdin /etc/x/z\ndHdvCg==\nEND\n"
+    assert run(host, f"{coded}cat /etc/x/z") == Ran(0, "two\n", "")
+    assert run(host, "rmdir --ignore-fail-on-non-empty /etc/x; ls /etc/x").out == "y\nz\n"
+    assert run(host, "rm -f /etc/x/y /etc/x/z; rmdir --ignore-fail-on-non-empty /etc/x; ls /etc/x").status == 2

@@ -10,7 +10,7 @@ from typing import Final
 from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
-from kthw_routes.demo.programs.words import is_directory, lacks_operand, options, quoted, try_help
+from kthw_routes.demo.programs.words import for_each, found, is_directory, lacks_operand, options, quoted, try_help
 
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -40,35 +40,35 @@ def mkdir(process: Process) -> int:
 
 @program("rmdir")
 def rmdir(process: Process) -> int:
-    """Remove empty directories: `rmdir DIRECTORIES`."""
-    names = options(process)[2]
-    if not names:
-        return try_help(process, "missing operand")
-    status = 0
-    for name in names:
+    """Remove empty directories: `rmdir [--ignore-fail-on-non-empty] DIRECTORIES`."""
+    _, long, names = options(process)
+
+    def remove(name: str) -> None:
         try:
             process.host.files.remove_directory(name, process)
         except FileError as error:
-            status = process.fail(f"failed to remove '{name}': {error.reason}")
-    return status
+            if error.errno != errno.ENOTEMPTY or "--ignore-fail-on-non-empty" not in long:
+                raise
+
+    return for_each(process, names, remove, "failed to remove") if names else try_help(process, "missing operand")
 
 
 @program("rm")
 def rm(process: Process) -> int:
     """Remove files: `rm [-f] [-r] FILES`."""
-    letters, long, names = options(process)
-    force = "f" in letters or "--force" in long
+    letters, _, names = options(process)
+    force = "f" in letters
     if not names and not force:
         return try_help(process, "missing operand")
-    status = 0
-    for name in names:
+
+    def remove(name: str) -> None:
         try:
-            process.host.files.remove(name, process, recursive=bool(set(letters) & set("rR")) or "--recursive" in long)
+            process.host.files.remove(name, process, recursive=bool(set(letters) & set("rR")))
         except FileError as error:
-            if force and error.reason in ("No such file or directory", "Not a directory"):
-                continue
-            status = process.fail(f"cannot remove '{name}': {error.reason}")
-    return status
+            if not force or error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
+
+    return for_each(process, names, remove, "cannot remove")
 
 
 @program("chmod")
@@ -105,11 +105,11 @@ def install(process: Process) -> int:
     source, target = names[0], names[-1]
     if is_directory(process, target) and "T" not in letters:
         target = posixpath.join(target, posixpath.basename(source))
+    node = found(process, source)
     try:
-        node = files.node(source, process)
-        if node.type == "directory":
+        if node is not None and node.type == "directory":
             return process.fail(f"omitting directory '{source}'")
-        data = files.read(source, process)
+        data = process.read() if source == "/dev/stdin" else files.read(source, process)
     except FileError as error:
         return process.fail(f"cannot stat '{source}': {error.reason}")
     if is_directory(process, target):
@@ -120,7 +120,7 @@ def install(process: Process) -> int:
         if error.reason == "Not a directory":
             return process.fail(f"cannot stat '{target}': {error.reason}")
         there = None
-    if there is node:
+    if there is not None and there is node:
         return process.fail(f"'{source}' and '{target}' are the same file")
     try:
         if there is not None:
@@ -165,10 +165,8 @@ def mktemp(process: Process) -> int:
 @program("sync")
 def sync(process: Process) -> int:
     """Check that files exist: `sync [FILES]`; here everything is on the disk at once."""
-    status = 0
-    for name in options(process)[2]:
-        try:
-            process.host.files.node(name, process)
-        except FileError as error:
-            status = process.fail(f"error opening '{name}': {error.reason}")
-    return status
+
+    def check(name: str) -> None:
+        process.host.files.node(name, process)
+
+    return for_each(process, options(process)[2], check, "error opening")

@@ -1,5 +1,7 @@
 """How the programs on files read their command line, and how they write the names in it."""
 
+from collections.abc import Callable
+
 from kthw_routes.demo.linux.nodes import FileError, Node
 from kthw_routes.demo.linux.process import Process
 
@@ -68,3 +70,14 @@ def is_directory(process: Process, name: str) -> bool:
     """Whether there is a directory, or a link to one."""
     node = found(process, name)
     return node is not None and node.type == "directory"
+
+
+def for_each(process: Process, names: list[str], act: Callable[[str], None], complaint: str) -> int:
+    """Do something with each of several files, whatever becomes of the others, and return the status."""
+    status = 0
+    for name in names:
+        try:
+            act(name)
+        except FileError as error:
+            status = process.fail(f"{complaint} '{name}': {error.reason}")
+    return status
