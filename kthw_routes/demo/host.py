@@ -11,11 +11,11 @@ from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.linux.boot import come_up, go_down, start
 from kthw_routes.demo.linux.files import FileTree
 from kthw_routes.demo.linux.networkd import Networkd
+from kthw_routes.demo.linux.nodes import ROOT, User
 from kthw_routes.demo.linux.process import BrokenPipe, Expired, Interrupted, Process, Readable, Write
 from kthw_routes.demo.linux.scheduler import Agenda
-from kthw_routes.demo.linux.system_files import add_system_files, write_passwd
+from kthw_routes.demo.linux.system_files import add_system_files
 from kthw_routes.demo.linux.systemd import Systemd
-from kthw_routes.demo.linux.users import ROOT, SudoPolicy, User
 from kthw_routes.demo.net.kernel import Kernel
 from kthw_routes.demo.net.network import Network
 from kthw_routes.demo.programs import registry
@@ -101,16 +101,6 @@ class ModelHost:
         """End every command that runs."""
         for event in list(self._live):
             event.set()
-
-    def add_user(self, name: str, *, sudo: SudoPolicy = SudoPolicy.NOPASSWD, password: str = "") -> User:
-        """Make an account with a home directory."""
-        number = 1000 + len(self.users) - 1
-        user = User(name, number, number, f"/home/{name}", sudo, password)
-        self.users[name] = user
-        home = self.files.directory(user.home)
-        home.uid, home.gid, home.mode = number, number, 0o750
-        write_passwd(self)
-        return user
 
     def add_namespace(self, name: str) -> Kernel:
         """Make a network namespace below /run/netns."""

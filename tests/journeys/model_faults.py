@@ -10,12 +10,12 @@ from typing import Final, Literal
 
 from kthw_routes.demo.linux.nodes import Node
 from kthw_routes.demo.linux.process import Process, Readable
-from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.demo.ssh.keys import new_key
 from kthw_routes.demo.ssh.login import Executes, Shell
 from kthw_routes.demo.ssh.terminal import Output
 from tests.journeys.faults import PATIENCE, Hold
 from tests.journeys.stage import Model
+from tests.model.accounts import SudoPolicy, add_user
 from tests.model.hosts import Program, wrap_programs
 from tests.model.ssh_server import FaultyServer, Manners
 from tests.nodes.spec import SUDO_PASSWORD, USERS
@@ -114,7 +114,7 @@ class ModelFaults:
                 ("learner", SudoPolicy.PASSWORD, SUDO_PASSWORD),
                 ("guest", SudoPolicy.DENIED, "his own"),
             ):
-                host.add_user(user, sudo=policy, password=password)
+                add_user(host, user, sudo=policy, password=password)
             self._watch(name)
 
     def cut_off(self, node: str) -> None:

@@ -19,6 +19,7 @@ from kthw_routes.workflow.workflow import Workflow
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done
 from tests.journeys.stage import Model, RealNodes, Stage
+from tests.model.accounts import SudoUser
 from tests.nodes.spec import SUDO_PASSWORD
 
 PASSPHRASE = "staple battery"
@@ -128,7 +129,9 @@ def test_data_that_holds_the_password_is_masked_or_refused(
 def test_a_password_that_is_an_ordinary_word_spoils_nothing(stage: Stage, faults: Faults, password: str) -> None:
     assert isinstance(stage, Model)
     for host in stage.lab.topology.hosts.values():
-        host.users["learner"] = replace(host.users["learner"], password=password)
+        learner = host.users["learner"]
+        assert isinstance(learner, SudoUser)
+        host.users["learner"] = replace(learner, password=password)
     tool = stage.start("apply", "--yes", "--user", "learner", terminal=True)
     tool.type(password, asked="sudo password")
     answer = tool.wait()

@@ -3,6 +3,7 @@
 import pytest
 
 from kthw_routes.demo.linux.nodes import AS_ROOT
+from tests.model.accounts import add_user
 from tests.model.hosts import Ran, lone_host, run
 
 REPLACE = (
@@ -41,7 +42,7 @@ def test_what_can_go_wrong_with_a_write() -> None:
             case "mounted":
                 node.mounted = True
             case "denied":
-                host.add_user("learner")
+                add_user(host, "learner")
                 user = "learner"
         kept = node.data
         failures[name] = run(host, REPLACE, stdin=b"something new\n", user=user).err

@@ -6,6 +6,7 @@ Each of these was seen on systemd 252.
 import pytest
 
 from kthw_routes.demo.host import ModelHost
+from tests.model.accounts import add_user
 from tests.model.hosts import Ran, cluster, run
 
 DROP_IN = "/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf"
@@ -141,7 +142,7 @@ def test_the_first_file_that_fits_rules(host: ModelHost) -> None:
 
 def test_an_ordinary_user_may_only_look(host: ModelHost) -> None:
     """Reloading is for root."""
-    host.add_user("guest")
+    add_user(host, "guest")
     ran = run(host, "networkctl reload", user="guest")
     assert ran == Ran(1, "", "Failed to reload network settings: Access denied\n")
     assert run(host, "networkctl status eth0", user="guest").status == 0

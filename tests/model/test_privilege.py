@@ -10,13 +10,13 @@ import pytest
 
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.linux.process import Process
-from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.facts import Privilege
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import NoRoot, WrongSudoPassword
 from kthw_routes.ssh.fabric_session import Access, SshSession
 from kthw_routes.ssh.privilege import probe_privilege
 from kthw_routes.ssh.sudo import SudoPassword
+from tests.model.accounts import SudoPolicy, add_user
 from tests.model.hosts import Program, wrap_programs
 from tests.model.ssh_hosts import Answers, Bench, healthy
 
@@ -34,7 +34,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def task(bench: Bench, policy: SudoPolicy, access: Access, node: str = "worker-0") -> SshSession:
     """An open session of `learner` on a modelled host with this sudo."""
     host = ModelHost(node)
-    host.add_user("learner", sudo=policy, password="s3cret")
+    add_user(host, "learner", sudo=policy, password="s3cret")
     if policy is SudoPolicy.ABSENT:
         host.missing.add("sudo")
     server = bench.server(host, manners=healthy(users=frozenset({"root", "learner"})))

@@ -7,6 +7,7 @@ import pytest
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import Topology
+from tests.model.accounts import add_user
 from tests.model.hosts import Ran, cluster, power_off, run
 
 WAYS = (("worker-0", "192.168.145.107 10.200.1.0/24"), ("worker-1", "192.168.138.48 10.200.0.0/24"))
@@ -139,7 +140,7 @@ def test_somebody_types_reboot(host: ModelHost) -> None:
     run(host, "ip route add 10.200.1.0/24 via 192.168.145.107")
     assert run(host, "reboot; echo never").out == ""
     assert run(host, "ip route").out == BOOTED
-    host.add_user("guest")
+    add_user(host, "guest")
     assert run(host, "reboot", user="guest").status == 1
     assert "sudo reboot" not in run(host, "sudo reboot; echo never", user="guest").out
 

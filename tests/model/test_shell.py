@@ -6,9 +6,9 @@ import pytest
 
 from kthw_routes.demo.clock import RealClock
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.demo.shell.parser import parse
 from kthw_routes.demo.shell.syntax import ShellSyntaxError
+from tests.model.accounts import SudoPolicy, add_user
 from tests.model.hosts import Ran, greet, lone_host, run
 
 # script, stdout, status: as `sh -c SCRIPT` of dash 0.5.12 gives them
@@ -239,7 +239,7 @@ SUDO = "exec sudo -k -S -p '' sh -c 'id -un; cat'"
 def test_sudo_follows_the_account(policy: SudoPolicy, command: str, stdin: bytes, expected: Ran) -> None:
     """With and without a password, the right and a wrong one."""
     host = lone_host()
-    host.add_user("learner", sudo=policy, password="secret")
+    add_user(host, "learner", sudo=policy, password="secret")
     if policy is SudoPolicy.ABSENT:
         host.missing.add("sudo")
     assert run(host, command, stdin=stdin, user="learner") == expected
@@ -248,7 +248,7 @@ def test_sudo_follows_the_account(policy: SudoPolicy, command: str, stdin: bytes
 def test_who_is_not_root_may_look_but_not_change() -> None:
     """The kernel's refusal, and a file's."""
     host = lone_host()
-    host.add_user("learner")
+    add_user(host, "learner")
     assert run(host, "id -u; id -un; pwd", user="learner").out == "1000\nlearner\n/home/learner\n"
     refused = run(host, "ip route add 10.200.1.0/24 dev lo", user="learner")
     assert (refused.status, refused.err) == (2, "RTNETLINK answers: Operation not permitted\n")

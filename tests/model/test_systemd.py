@@ -6,6 +6,7 @@ import pytest
 
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.linux.ini_files import command_line, parse, span
+from tests.model.accounts import add_user
 from tests.model.clock import FastClock
 from tests.model.hosts import Ran, cluster, run
 
@@ -170,7 +171,7 @@ def test_a_name_is_taken_until_it_is_done(host: ModelHost) -> None:
 
 def test_who_may_not(host: ModelHost) -> None:
     """An ordinary user is refused, and may look."""
-    host.add_user("guest")
+    add_user(host, "guest")
     assert c(host, "systemctl daemon-reload", "guest") == Ran(1, "", "Reload daemon failed: Access denied\n")
     assert c(host, "systemctl enable kthw-routes.timer", "guest").err == "Failed to enable unit: Access denied\n"
     assert c(host, "systemctl start kthw-routes.timer", "guest") == Ran(

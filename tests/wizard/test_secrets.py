@@ -7,9 +7,9 @@ import pytest
 from textual.widgets import Input
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.demo.linux.users import SudoPolicy
 from kthw_routes.options import Settings
 from kthw_routes.wizard.modals.secret import AskSecret
+from tests.model.accounts import SudoPolicy, add_user
 from tests.model.lab import BreakableLab
 from tests.model.ssh_server import Manners
 from tests.wizard.driver import Driver, driving
@@ -22,7 +22,7 @@ PASSWORD = "correct-horse-4711"
 def sudoers(lab: BreakableLab) -> BreakableLab:
     """A lab whose nodes let in `ubuntu`, who needs a password for sudo."""
     for name, host in lab.topology.hosts.items():
-        host.add_user("ubuntu", sudo=SudoPolicy.PASSWORD, password=PASSWORD)
+        add_user(host, "ubuntu", sudo=SudoPolicy.PASSWORD, password=PASSWORD)
         lab.servers[name].manners = Manners(users=frozenset({"ubuntu"}))
     return lab
 

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 from kthw_routes.demo.clock import Clock
 from kthw_routes.demo.linux.files import FileTree
+from kthw_routes.demo.linux.nodes import User
 from kthw_routes.demo.linux.scheduler import Agenda
-from kthw_routes.demo.linux.users import User
 from kthw_routes.demo.net.kernel import Kernel
 from kthw_routes.demo.net.network import Network
 

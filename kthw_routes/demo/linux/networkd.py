@@ -13,8 +13,7 @@ from typing import Final
 
 from kthw_routes.demo.linux.ini_files import Section, merged, parse
 from kthw_routes.demo.linux.machine import Machine
-from kthw_routes.demo.linux.nodes import FileError, PlainVisitor
-from kthw_routes.demo.linux.users import User
+from kthw_routes.demo.linux.nodes import FileError, PlainVisitor, User
 from kthw_routes.demo.net.fib import REPLACE, FibRoute, NextHop
 from kthw_routes.demo.net.links import Link, LinkAddress
 from kthw_routes.demo.net.netlink import KERNEL, MAIN, PROTOCOL_NAMES, KernelError, Scope

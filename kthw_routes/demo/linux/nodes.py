@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from kthw_routes.demo.linux.users import ROOT, User
-
 REASONS: Final = {
     errno.ENOENT: "No such file or directory",
     errno.EACCES: "Permission denied",
@@ -31,6 +29,24 @@ class FileError(Exception):
         self.errno = number
         self.reason = REASONS.get(number, f"error {number}")
         super().__init__(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the account may do anything."""
+        return self.uid == 0
+
+
+ROOT: Final = User("root", 0, 0, "/root")
 
 
 class Visitor(Protocol):

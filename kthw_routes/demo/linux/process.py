@@ -8,8 +8,8 @@ from typing import Protocol
 
 from kthw_routes.demo.linux.machine import Machine
 from kthw_routes.demo.linux.networkd import Networkd
+from kthw_routes.demo.linux.nodes import User
 from kthw_routes.demo.linux.systemd import Systemd
-from kthw_routes.demo.linux.users import User
 from kthw_routes.demo.net.kernel import Kernel
 
 Write = Callable[[bytes], None]
