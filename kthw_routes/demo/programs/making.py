@@ -1,4 +1,4 @@
-"""Programs that make files and take them away: mkdir, rmdir, rm, chmod, install, mktemp, sync."""
+"""Programs that make files and take them away: mkdir, rmdir, rm, chmod, install, ln, mktemp, sync."""
 
 import errno
 import itertools
@@ -133,6 +133,19 @@ def install(process: Process) -> int:
     except FileError as error:
         full = error.reason == "No space left on device"
         return process.fail(f"{'error writing' if full else 'cannot create regular file'} '{target}': {error.reason}")
+    return 0
+
+
+@program("ln")
+def ln(process: Process) -> int:
+    """Make a symbolic link: `ln -s TARGET LINK`."""
+    letters, _, names = options(process)
+    if letters != "s" or len(names) != 2:
+        return try_help(process, "only ln -s TARGET LINK is known here")
+    try:
+        process.host.files.make_link(names[1], names[0], process)
+    except FileError as error:
+        return process.fail(f"failed to create symbolic link '{names[1]}': {error.reason}")
     return 0
 
 
