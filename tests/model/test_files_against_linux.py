@@ -53,6 +53,8 @@ def line(*parts: str | st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 def not_below_itself(command: str) -> bool:
     """Whether no directory is copied below itself: how far that comes depends on the order of its names."""
     *sources, target = command.split()[2:]
+    if target == "l" and " -aT " not in command:  # it leads to a
+        target = "a"
     return not any(f"{target}/".startswith(f"{source}/") for source in [*sources, *("a" for s in sources if s == "l")])
 
 
