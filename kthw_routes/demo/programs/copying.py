@@ -61,7 +61,8 @@ class _Copying:
             if error.reason == "Not a directory":
                 return process.fail(f"cannot stat '{target}': {error.reason}")
         there = found(process, target, follow=node.type == "file")
-        if there is not None and (there is node or there is found(process, source)):
+        is_itself = node.type == "directory" and found(process, target) is node
+        if is_itself or (there is not None and (there is node or there is found(process, source))):
             return process.fail(f"'{source}' and '{target}' are the same file")
         if there is not None and node.type == "directory" != there.type:
             return process.fail(f"cannot overwrite non-directory '{target}' with directory '{source}'")
