@@ -3,11 +3,18 @@
 Addresses are `ipaddress` objects everywhere; text appears only where they are read or shown.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
-from typing import Final
+from functools import partial
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
+from typing import Final, Self, TypeVar
+
+from kthw_routes.errors import InvalidInput
+from kthw_routes.sanitize import quoted
+
+T = TypeVar("T")
 
 LINODE_PRIVATE: Final = IPv4Network("192.168.128.0/17")
 """Linode's private network: one for all customers of a data centre (Linode VPC documentation)."""
@@ -20,6 +27,15 @@ SERVICE_CIDR: Final = IPv4Network("10.32.0.0/24")
 
 DOCKER_CIDR: Final = IPv4Network("172.17.0.0/16")
 """Docker's default bridge network."""
+
+
+EXAMPLE_ADDRESS: Final = "expected, for example, 192.168.8.20"
+
+_HOME_NETWORKS: Final = IPv4Network("192.168.0.0/16")
+"""Where networks are /24s in practice (Linode's aside), so that no machine has .0 or .255. Elsewhere one may."""
+_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]{0,63}\$?", re.ASCII)
+_ALIAS: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)
+_SSH_PORT: Final = 22
 
 
 class Role(StrEnum):
@@ -79,12 +95,93 @@ class Endpoint:
     user: str | None = None
     port: int | None = None
 
+    @classmethod
+    def parse(cls, text: str, *, ipv6: bool = False) -> Self:
+        """Read `[user@]host[:port]`; with `ipv6` also `[user@][address]:port`. Raises InvalidInput."""
+        text = text.strip()
+        user, at, rest = text.rpartition("@")
+        if bracketed := re.fullmatch(r"\[([^\]]*)\](?::(.*))?", rest):
+            host, port = bracketed.groups()
+        else:
+            host, colon, port = (rest, "", None) if rest.count(":") > 1 else rest.partition(":")
+            port = port if colon else None
+        return cls(
+            host=_parse_part(text, host, partial(parse_host, ipv6=ipv6)),
+            user=_parse_part(text, user, parse_user) if at else None,
+            port=_parse_part(text, port, parse_port) if port is not None else None,
+        )
+
+    @property
+    def target(self) -> tuple[str, int]:
+        """Which machine is meant: the same of two endpoints that lead to the same one."""
+        return self.host.casefold(), self.port or _SSH_PORT
+
     def __str__(self) -> str:
         """`[user@]host[:port]`."""
         user = f"{self.user}@" if self.user else ""
         port = f":{self.port}" if self.port else ""
         host = f"[{self.host}]" if port and ":" in self.host else self.host
         return f"{user}{host}{port}"
+
+
+def parse_address(text: str) -> IPv4Address:
+    """Read an IPv4 address that a machine can have, its own loopback included. Raises InvalidInput."""
+    try:
+        ip = IPv4Address(text.strip())
+    except AddressValueError:
+        raise InvalidInput(f"is not an IPv4 address; {EXAMPLE_ADDRESS}") from None
+    network = LINODE_PRIVATE if ip in LINODE_PRIVATE else IPv4Network((int(ip), 24), strict=False)
+    for is_so, what in (
+        (ip in IPv4Network("0.0.0.0/8"), "an address that no machine has"),
+        (ip.is_multicast, "a multicast address"),
+        (ip.is_reserved, "a broadcast or reserved address"),
+        (ip in _HOME_NETWORKS and ip == network.network_address, "a network's address"),
+        (ip in _HOME_NETWORKS and ip == network.broadcast_address, "a broadcast address"),
+    ):
+        if is_so:
+            raise InvalidInput(f"is {what}; {EXAMPLE_ADDRESS}")
+    return ip
+
+
+def parse_host(text: str, *, ipv6: bool = False) -> str:
+    """Read where SSH connects to: an address, a hostname, an alias of the SSH configuration. Raises InvalidInput."""
+    if re.fullmatch(r"[0-9.]+", text):
+        return str(parse_address(text))
+    if ":" in text:
+        try:
+            ip = str(IPv6Address(text))
+        except AddressValueError:
+            raise InvalidInput(f"is not an address; {EXAMPLE_ADDRESS}") from None
+        if not ipv6:
+            raise InvalidInput(f"is an IPv6 address, which is not supported; {EXAMPLE_ADDRESS}")
+        return ip
+    if not _ALIAS.fullmatch(text):
+        raise InvalidInput(
+            'is neither an IPv4 address nor a hostname; expected, for example, "192.168.8.20" or "root@worker-0:22"'
+        )
+    return text
+
+
+def parse_user(text: str) -> str:
+    """Read the name of a user to log in as. Raises InvalidInput."""
+    if not _USER.fullmatch(text):
+        raise InvalidInput("is not a user name; expected, for example, root")
+    return text
+
+
+def parse_port(text: str) -> int:
+    """Read a TCP port. Raises InvalidInput."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise InvalidInput("is not a port; expected 1 to 65535")
+    return int(text)
+
+
+def _parse_part(whole: str, part: str, convert: Callable[[str], T]) -> T:
+    """Convert a part of a longer text: an error names the part where it is not the whole."""
+    try:
+        return convert(part)
+    except InvalidInput as error:
+        raise (error if part == whole else InvalidInput(f"cannot be used: {quoted(part)} {error}")) from None
 
 
 @dataclass(frozen=True, slots=True)

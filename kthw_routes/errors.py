@@ -50,6 +50,10 @@ class UsageError(KthwRoutesError):
     exit_code = ExitCode.USAGE
 
 
+class InvalidInput(ValueError):
+    """A text is not a valid value. The message continues after the text: `is not a port; expected 1 to 65535`."""
+
+
 class Cancelled(KthwRoutesError):
     """The person stopped the work."""
 

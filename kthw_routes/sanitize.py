@@ -41,6 +41,7 @@ _SEQUENCES: Final = re.compile(
 
 PLAIN_NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}"
 """The pattern of the names of files, interfaces and namespaces that mean nothing but themselves wherever they stand."""
+_MAX_QUOTED: Final = 60
 _PLAIN_NAME: Final = re.compile(PLAIN_NAME)
 
 
@@ -93,6 +94,12 @@ def clean_line(text: str, limit: int | None = None) -> str:
 def clean_value(text: str) -> str:
     """One value from outside on one line, cut to MAX_VALUE characters before anything is done with it."""
     return clean_line(text, MAX_VALUE)
+
+
+def quoted(text: str) -> str:
+    """Put a text into quotes, on one line, shortened, safe to show."""
+    shown = clean_line(text[: 4 * _MAX_QUOTED])
+    return f'"{shown[:_MAX_QUOTED]}…"' if len(shown) > _MAX_QUOTED else f'"{shown}"'
 
 
 def is_plain_name(name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
+from kthw_routes.errors import InvalidInput
 from kthw_routes.options import HOST_KEY_MODES, NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist
 
@@ -22,10 +23,14 @@ class Network(click.ParamType[IPv4Network]):
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> IPv4Network:
         """The network, or a sentence about what is wrong with it."""
+        if isinstance(value, IPv4Network):
+            return value
+        from kthw_routes.sources.inventory.values import cluster_cidr, read_value  # here, for the time --help takes
+
         try:
-            return value if isinstance(value, IPv4Network) else IPv4Network(str(value))
-        except ValueError as error:
-            self.fail(f"{error}. Expected a network such as 10.200.0.0/16.", param, ctx)
+            return read_value(str(value), cluster_cidr)
+        except InvalidInput as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 class SshConfigFile(click.Path):

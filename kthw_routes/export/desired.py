@@ -3,24 +3,20 @@
 Every text in it that comes from outside was checked: names are host names, users and SSH targets plain words.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Final
 
-from kthw_routes.cluster import Cluster, Node
-from kthw_routes.errors import UsageError
+from kthw_routes.cluster import Cluster, Node, parse_host, parse_user
+from kthw_routes.errors import InvalidInput, UsageError
 from kthw_routes.facts import NetworkSetup
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import DEFAULT_OPTIONS, Options
 from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.plan.wanted import Wanted, wanted_names, wanted_routes
-from kthw_routes.sanitize import clean_line
-
-_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]{0,63}\$?", re.ASCII)
-_TARGET: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", re.ASCII)
+from kthw_routes.sanitize import quoted
+from kthw_routes.sources.inventory.values import read_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +145,15 @@ def _unfit(desired: Desired) -> Iterator[str]:
     """What could not stand in a file as it is, a sentence each."""
     for node in desired.cluster:
         if node.is_member and not is_host_name(node.name):
-            yield f"{clean_line(node.name)!r} is no host name. Rename the node."
+            yield f"{quoted(node.name)} is not a valid hostname. Rename the node."
     for host in desired.hosts:
         if host.login is None:
             continue
-        if not _USER.fullmatch(host.login.user):
-            yield f"{host.name}: {clean_line(host.login.user)!r} is no plain user name."
-        if not _TARGET.fullmatch(host.login.host):
-            yield f"{host.name}: {clean_line(host.login.host)!r} is no plain SSH target."
+        try:
+            read_value(host.login.user, parse_user)
+            read_value(host.login.host, parse_host)
+        except InvalidInput as error:
+            yield f"{host.name}: {error}."
     for path in (desired.reach.whole_identity, desired.reach.whole_ssh_config):
         if path is not None and not str(path).isprintable():
-            yield f"{clean_line(str(path))!r} is no path that could be written down."
+            yield f"{quoted(str(path))} is not a path that a file can hold."

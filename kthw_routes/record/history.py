@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from kthw_routes import rollback as rollback
-from kthw_routes.cluster import Cluster, Node, PodCidrSource, Role, Selection
-from kthw_routes.errors import UsageError
+from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role, Selection
+from kthw_routes.errors import InvalidInput, UsageError
 from kthw_routes.events import HostState, now
 from kthw_routes.local_files import read_file
 from kthw_routes.options import AS_USUAL, HOST_KEY_MODES, SshOptions
@@ -23,7 +23,6 @@ from kthw_routes.record.json_values import Unfit, Value, parse
 from kthw_routes.record.run import MAX_PLAN_BYTES, RUN_NAME, Place, place_of
 from kthw_routes.rollback import Rollback, RollbackState
 from kthw_routes.sanitize import clean_line
-from kthw_routes.ssh.config import parse_endpoint
 
 _NO_NODES: Final = Cluster(())
 _WELL: Final = frozenset({HostState.DONE, HostState.NOTHING_TO_DO})
@@ -309,8 +308,8 @@ def _node(entry: Value) -> Node:
     ssh, internal = entry["ssh"].or_none(), entry["internal_ip"].or_none()
     pod_cidr, region = entry["pod_cidr"].or_none(), entry["region"].or_none()
     try:
-        endpoint = parse_endpoint(ssh.text()) if ssh else None
-    except UsageError:
+        endpoint = Endpoint.parse(ssh.text(), ipv6=True) if ssh else None
+    except InvalidInput:
         entry["ssh"].fail("is no address that ssh could reach")
     return Node(
         entry["name"].text(),

@@ -5,16 +5,15 @@ Read by us, because the libraries at hand run `Match exec`, look names up in the
 followed, is named in `Resolved.not_followed`; everything else that is not listed in `Resolved` is passed over.
 """
 
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from kthw_routes.cluster import Endpoint
-from kthw_routes.errors import UsageError
-from kthw_routes.sanitize import clean_line
+from kthw_routes.cluster import Endpoint, parse_port
+from kthw_routes.errors import InvalidInput, UsageError
+from kthw_routes.sanitize import clean_line, quoted
 from kthw_routes.ssh.config_lines import Line, LineReader, is_none
 from kthw_routes.ssh.config_options import WANTED, Options, expand, local_user
 
@@ -135,7 +134,7 @@ class SshConfig:
             return ()
         chain: list[Resolved] = []
         for index, text in enumerate(expand(value, tokens)[0].split(",")):
-            jump = parse_endpoint(text)
+            jump = parse_jump(text)
             if jump.host in seen or len(seen) > _MAX_CHAIN:
                 raise UsageError(
                     clean_line(f"The SSH configuration's ProxyJump for {seen[0]} leads in a circle ({jump.host})."),
@@ -148,18 +147,12 @@ class SshConfig:
         return tuple(chain)
 
 
-def parse_endpoint(text: str) -> Endpoint:
-    """`[user@]host[:port]`, `[user@][v6]:port` or `ssh://…`, as ProxyJump takes it. Raises UsageError."""
-    rest = text.strip().removeprefix("ssh://").rstrip("/")
-    user, at, rest = rest.rpartition("@")
-    match = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:\s]+)(?::(\d+))?|([0-9A-Fa-f:.]+)", rest)
-    if match is None or (at and not user):
-        raise UsageError(
-            clean_line(f"{text!r} is no host that ssh could reach."), "Write it as user@host or user@host:port."
-        )
-    port = match[2] or match[4]
-    host = match[1] or match[3] or match[5]
-    return Endpoint(host, user or None, _port(port, host) if port else None)
+def parse_jump(text: str) -> Endpoint:
+    """Read an endpoint as ProxyJump takes it: also with an IPv6 address, or as `ssh://…`. Raises UsageError."""
+    try:
+        return Endpoint.parse(text.strip().removeprefix("ssh://").rstrip("/"), ipv6=True)
+    except InvalidInput as error:
+        raise UsageError(f"ProxyJump {quoted(text)} {error}.") from None
 
 
 def _config_port(line: Line) -> int:
@@ -171,14 +164,6 @@ def _config_port(line: Line) -> int:
         except OSError:
             pass
     try:
-        return _port(text, "")
-    except UsageError as error:
-        raise line.fault(f"{clean_line(text)!r} is no port number") from error
-
-
-def _port(text: str, host: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65536:
-        return int(text)
-    raise UsageError(
-        clean_line(f"{text!r} is no port number (address of {host})."), "A port is a number from 1 to 65535."
-    )
+        return parse_port(text)
+    except InvalidInput as error:
+        raise line.fault(f"{quoted(text)} {error}") from error

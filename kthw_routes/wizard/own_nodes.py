@@ -36,9 +36,10 @@ def likely_pod_cidr(cluster: Cluster, name: str) -> IPv4Network | None:
     return next((n for n in cluster.cidr.subnets(new_prefix=24) if n not in taken), None)
 
 
-def typed(cluster: Cluster, old: Node, name: str, role: Role, ssh: Endpoint | None, internal: IPv4Address) -> Node:
-    """`old`, or a new node, with what was typed, and the pod CIDR that its name lets expect."""
-    node = replace(old, name=name, role=role, ssh=ssh, internal=internal, addresses=(address_of(internal),))
+def typed(cluster: Cluster, old: Node, name: str, role: Role, ssh: Endpoint, internal: IPv4Address | None) -> Node:
+    """Give `old`, or a new node, what was typed, and the pod CIDR that its name lets expect."""
+    addresses = (address_of(internal),) if internal else ()
+    node = replace(old, name=name, role=role, ssh=ssh, internal=internal, addresses=addresses)
     likely = likely_pod_cidr(cluster, name) if role is Role.WORKER else None
     return replace(node, pod_cidr=likely, pod_cidr_source=PodCidrSource.LABEL if likely else PodCidrSource.UNKNOWN)
 

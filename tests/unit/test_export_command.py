@@ -154,8 +154,8 @@ def test_a_worker_that_is_left_out_must_be_known_too(tmp_path: Path) -> None:
             {"10.200.0.0/16": "10.0.0.0/8", "10.200.1.0/24": "10.32.0.0/24"},
             r"Nothing is exported: .*worker-1: its pod CIDR 10\.32\.0\.0/24 overlaps the service network",
         ),
-        ({"10.200.1.0/24": "10.200.0.0/24"}, r'nodes\.toml:.*"10\.200\.0\.0/24" overlaps 10\.200\.0\.0/24 in line'),
-        ({"10.200.1.0/24": "10.99.1.0/24"}, r'nodes\.toml:.*"10\.99\.1\.0/24" is outside of the cluster CIDR'),
+        ({"10.200.1.0/24": "10.200.0.0/24"}, r'nodes\.toml:.*"10\.200\.0\.0/24" overlaps 10\.200\.0\.0/24 on line'),
+        ({"10.200.1.0/24": "10.99.1.0/24"}, r'nodes\.toml:.*"10\.99\.1\.0/24" is outside the cluster CIDR'),
     ],
 )
 def test_pod_cidrs_that_cannot_be_stop_an_export(changed: dict[str, str], words: str, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_machines_txt() -> None:
     ]
     assert [f.sentence for f in found.findings] == [
         "machines.txt was recognised as KTHW machines.txt: 2 workers and 1 controller.",
-        "jumpbox (line 1) is neither a worker nor a controller, and left alone.",
+        "jumpbox (line 1) is neither a worker nor a controller, so it is ignored.",
     ]
     assert {f.level for f in found.findings} == {Level.NOTICE}
     assert found.others == 1
@@ -125,7 +125,7 @@ def test_ansible_ini() -> None:
     assert (found.user, found.identity) == ("root", FILES / "good" / "kubernetes.ed25519")
     assert [f.sentence for f in found.findings] == [
         "hosts was recognised as Ansible inventory (INI): 3 workers and 1 controller.",
-        "In neither of the groups workers and controllers, and left alone: jumpbox.",
+        "In neither of the groups workers and controllers, so ignored: jumpbox.",
         "Not read: ansible_ssh_common_args.",
     ]
     assert found.others == 1
@@ -220,7 +220,7 @@ def test_the_home_folder_is_meant_by_a_tilde(monkeypatch: pytest.MonkeyPatch, tm
     assert read(Path("~/nodes.toml")).identity == tmp_path / "key"
     assert problems('identity = "~nobody-of-that-name/key"\n' + node()) == [
         '1:12: identity "~nobody-of-that-name/key" names the home folder of nobody here; '
-        "expected such as ~/.ssh/id_ed25519"
+        "expected, for example, ~/.ssh/id_ed25519"
     ]
 
 
@@ -245,7 +245,7 @@ def test_the_kind_is_told_of_bad_files_too(name: str, suffix: str) -> None:
 @pytest.mark.parametrize("text", ["hello", "<html>\n<body>\n", "#!/bin/sh\necho hello\n", "one two three\n", "\0\1\2"])
 def test_what_is_no_inventory_is_told_what_is_expected(text: str) -> None:
     error = failure(text, "notes")
-    assert error.sentence == "notes is no inventory of any kind known here."
+    assert error.sentence == "notes is not an inventory of any known kind."
     assert "machines.txt" in error.hint
     assert "Ansible" in error.hint
     assert of(error.hint[error.hint.index("[[nodes]]") :]).nodes  # the example is a right file
@@ -267,15 +267,15 @@ def test_every_problem_of_a_bad_file_is_told_at_once(name: str) -> None:
     assert error.exit_code is ExitCode.USAGE
 
 
-IPV4 = "expected such as 192.168.8.20"
-NETWORK = "is no IPv4 network; expected such as 10.200.0.0/24"
+IPV4 = "expected, for example, 192.168.8.20"
+NETWORK = "is not an IPv4 network; expected, for example, 10.200.0.0/24"
 NO_WORKER = "there is no worker in this file; expected at least one, as routes lead to workers"
 CASES = {
     "bad address": (
         node(internal_ip="192.168.8.400"),
-        [f'5:15: internal_ip "192.168.8.400" is no IPv4 address; {IPV4}'],
+        [f'5:15: internal_ip "192.168.8.400" is not an IPv4 address; {IPV4}'],
     ),
-    "no machine": (node(ssh="0.0.0.0"), [f'4:7: ssh "0.0.0.0" is an address of no machine; {IPV4}']),
+    "no machine": (node(ssh="0.0.0.0"), [f'4:7: ssh "0.0.0.0" is an address that no machine has; {IPV4}']),
     "loopback": (
         node(internal_ip="127.0.0.1"),
         [f'5:15: internal_ip "127.0.0.1" is a loopback address, at which no other node reaches it; {IPV4}'],
@@ -287,21 +287,27 @@ CASES = {
         [f'4:7: ssh "255.255.255.255" is a broadcast or reserved address; {IPV4}'],
     ),
     "network": (node(ssh="192.168.8.0"), [f'4:7: ssh "192.168.8.0" is a network\'s address; {IPV4}']),
-    "IPv6": (node(ssh="[fe80::1]:22"), [f'4:7: ssh "[fe80::1]:22" is an IPv6 address, which is not supported; {IPV4}']),
+    "IPv6": (
+        node(ssh="[fe80::1]:22"),
+        [f'4:7: ssh "[fe80::1]:22" cannot be used: "fe80::1" is an IPv6 address, which is not supported; {IPV4}'],
+    ),
     "blank": (
         node(ssh="root@my host"),
         [
-            '4:7: ssh "root@my host" cannot be used: "my host" is neither an IPv4 address nor a host name; '
-            'expected such as "192.168.8.20" or "root@worker-0:22"'
+            '4:7: ssh "root@my host" cannot be used: "my host" is neither an IPv4 address nor a hostname; '
+            'expected, for example, "192.168.8.20" or "root@worker-0:22"'
         ],
     ),
-    "user": (node(ssh="@10.0.0.1"), ['4:7: ssh "@10.0.0.1" cannot be used: "" is no user name; expected such as root']),
-    "port": (node(ssh="10.0.0.1:"), ['4:7: ssh "10.0.0.1:" cannot be used: "" is no port; expected 1 to 65535']),
+    "user": (
+        node(ssh="@10.0.0.1"),
+        ['4:7: ssh "@10.0.0.1" cannot be used: "" is not a user name; expected, for example, root'],
+    ),
+    "port": (node(ssh="10.0.0.1:"), ['4:7: ssh "10.0.0.1:" cannot be used: "" is not a port; expected 1 to 65535']),
     "only a host name": (
         node(ssh="root@pve-1"),
         [
-            '4:7: "pve-1" is no address at which other nodes reach this one; '
-            "expected an internal_ip beside it, such as 192.168.8.20"
+            '4:7: "pve-1" is not an address at which other nodes reach this one; '
+            "expected an internal address next to it, for example, 192.168.8.20"
         ],
     ),
     "no prefix": (node(pod_cidr="10.200.0.0"), [f'5:12: pod_cidr "10.200.0.0" {NETWORK}']),
@@ -309,7 +315,7 @@ CASES = {
         node(pod_cidr="10.200.0.0/32"),
         [
             '5:12: pod_cidr "10.200.0.0/32" has a prefix length that no pod network has; '
-            "expected /8 to /30, such as 10.200.0.0/24"
+            "expected /8 to /30, for example, 10.200.0.0/24"
         ],
     ),
     "no prefix length": (node(pod_cidr="10.200.0.0/33"), [f'5:12: pod_cidr "10.200.0.0/33" {NETWORK}']),
@@ -319,58 +325,59 @@ CASES = {
     ),
     "one SSH target in two words": (
         node() + node(name="worker-1", ssh="root@192.168.8.20:22"),
-        ['8:7: SSH target "root@192.168.8.20:22" stands in line 4 already; expected one of its own for each node'],
+        ['8:7: SSH target "root@192.168.8.20:22" is already on line 4; expected a different one for each node'],
     ),
     "one internal address": (
         node() + node(name="worker-1", ssh="192.168.8.20:23"),
-        ['8:7: internal address "192.168.8.20" stands in line 4 already; expected one of its own for each node'],
+        ['8:7: internal address "192.168.8.20" is already on line 4; expected a different one for each node'],
     ),
     "two of one name": (
         node() + node(name="Worker-0", ssh="192.168.8.21"),
-        ['6:8: name "Worker-0" stands in line 2 already; expected one of its own for each node'],
+        ['6:8: name "Worker-0" is already on line 2; expected a different one for each node'],
     ),
     "a node's key above": (
         'ssh = "192.168.8.20"\n' + node(),
-        ["1:1: ssh stands above the nodes; expected below a line [[nodes]]"],
+        ["1:1: ssh is above the nodes; expected below a line [[nodes]]"],
     ),
-    "nodes is a number": ("nodes = 3\n", ["1:1: nodes is no list; expected [[nodes]] before each node"]),
+    "nodes is a number": ("nodes = 3\n", ["1:1: nodes is not a list; expected [[nodes]] before each node"]),
     "a node is a number": (
         'nodes = [\n  3,\n  { name = "worker-0", role = "worker", ssh = 22 },\n]\n',
         [
-            '2:3: this is no node; expected { name = "worker-0", role = "worker", ssh = "192.168.8.20" }',
-            '3:47: ssh is no text in quotes; expected such as ssh = "192.168.8.20" or ssh = "root@192.168.8.20:22"',
+            '2:3: this is not a node; expected { name = "worker-0", role = "worker", ssh = "192.168.8.20" }',
+            "3:47: ssh is not text in quotes; "
+            'expected, for example, ssh = "192.168.8.20" or ssh = "root@192.168.8.20:22"',
         ],
     ),
     "multi-line strings do not confuse": (
         'user = """\\\n  [[nodes]]\n  ssh = "x" # ""\\"\n"""\n' + node(ssh="10.0.0.1:0"),
         [
-            '1:8: user "[[nodes]] ssh = "x" # """" is no user name; expected such as root',
-            '8:7: ssh "10.0.0.1:0" cannot be used: "0" is no port; expected 1 to 65535',
+            '1:8: user "[[nodes]] ssh = "x" # """" is not a user name; expected, for example, root',
+            '8:7: ssh "10.0.0.1:0" cannot be used: "0" is not a port; expected 1 to 65535',
         ],
     ),
     "dotted keys": (
         'user.name = "root"\n"no\\u0064es" = []\n',
-        [f"1:1: {NO_WORKER}", '1:1: user is no text in quotes; expected such as user = "root"'],
+        [f"1:1: {NO_WORKER}", '1:1: user is not text in quotes; expected, for example, user = "root"'],
     ),
     "unquoted address": (
         '[[nodes]]\nname = "worker-0"\nrole = "worker"\nssh = 192.168.8.20\ninternal_ip = 5\n',
         [
-            '4:14: the line goes on after the value; expected text in quotes, such as ssh = "192.168.8.20"',
-            '5:15: internal_ip is no text in quotes; expected such as internal_ip = "192.168.8.20"',
+            '4:14: the line continues after the value; expected quotes, for example, ssh = "192.168.8.20"',
+            '5:15: internal_ip is not text in quotes; expected, for example, internal_ip = "192.168.8.20"',
         ],
     ),
     "no sign of equality": (
         '[[nodes]]\nname "worker-0"\nrole: "worker"\nssh = "192.168.8.20"\n',
         [
-            '2:6: there is no "=" after the key; expected such as ssh = "192.168.8.20"',
-            '3:5: there is no "=" after the key; expected such as ssh = "192.168.8.20"',
+            '2:6: there is no "=" after the key; expected, for example, ssh = "192.168.8.20"',
+            '3:5: there is no "=" after the key; expected, for example, ssh = "192.168.8.20"',
         ],
     ),
     "a key twice": (
         node() + 'ssh = "192.168.8.21"\n' + 'x = 1\n',
         [
-            "5:1: this key stands in the same table already; expected each key once",
-            '6:1: "x" is no key of a node; expected name, role, ssh, internal_ip, pod_cidr or region',
+            "5:1: this key is already in the same table; expected each key once",
+            '6:1: "x" is not a key of a node; expected name, role, ssh, internal_ip, pod_cidr or region',
         ],
     ),
     "a list that does not end": (
@@ -388,23 +395,23 @@ CASES = {
         'user = "ro\0ot"\n' + node(ssh="10.0.0.1:0"),
         [
             "1:11: this control character cannot stand here; expected text",
-            '5:7: ssh "10.0.0.1:0" cannot be used: "0" is no port; expected 1 to 65535',
+            '5:7: ssh "10.0.0.1:0" cannot be used: "0" is not a port; expected 1 to 65535',
         ],
     ),
 }  # fmt: skip
 
 
-OWN = "expected one of its own for each worker"
-INSIDE = "expected a network inside of it, or another cluster CIDR"
+OWN = "expected a different one for each worker"
+INSIDE = "expected a network inside it, or another cluster CIDR"
 POD_CASES = {
     "machines.txt": (
         "192.168.8.20 node-0.kubernetes.local node-0 10.200.0.0/24\n"
         "192.168.8.300 node-1.kubernetes.local node-1 10.200.0.0/24\n"
         "192.168.8.22 node-2.kubernetes.local node-2 10.201.2.0/24\n",
         [
-            f'2:1: IP "192.168.8.300" is no IPv4 address; {IPV4}',
-            f'2:46: SUBNET "10.200.0.0/24" overlaps 10.200.0.0/24 in line 1; {OWN}',
-            f'3:45: SUBNET "10.201.2.0/24" is outside of the cluster CIDR 10.200.0.0/16; {INSIDE}',
+            f'2:1: IP "192.168.8.300" is not an IPv4 address; {IPV4}',
+            f'2:46: SUBNET "10.200.0.0/24" overlaps 10.200.0.0/24 on line 1; {OWN}',
+            f'3:45: SUBNET "10.201.2.0/24" is outside the cluster CIDR 10.200.0.0/16; {INSIDE}',
         ],
     ),
     "one within another, either way": (
@@ -412,14 +419,14 @@ POD_CASES = {
         + node(name="worker-1", ssh="192.168.8.21", pod_cidr="10.200.5.0/24")
         + node(name="worker-2", ssh="192.168.8.22", pod_cidr="10.200.0.0/20"),
         [
-            f'10:12: pod_cidr "10.200.5.0/24" overlaps 10.200.4.0/23 in line 5; {OWN}',
-            f'15:12: pod_cidr "10.200.0.0/20" overlaps 10.200.4.0/23 in line 5; {OWN}',
+            f'10:12: pod_cidr "10.200.5.0/24" overlaps 10.200.4.0/23 on line 5; {OWN}',
+            f'15:12: pod_cidr "10.200.0.0/20" overlaps 10.200.4.0/23 on line 5; {OWN}',
         ],
     ),
     "for all workers": (
         "[workers]\nworker-[0:1]\n[all:vars]\nansible_host=192.168.8.20\npod_cidr=10.200.0.0/24\n",
         [
-            '4:14: SSH target "192.168.8.20" stands in line 4 already; expected one of its own for each node',
+            '4:14: SSH target "192.168.8.20" is already on line 4; expected a different one for each node',
             f'5:10: pod_cidr "10.200.0.0/24" is stated for several workers; {OWN}',
         ],
     ),
@@ -428,8 +435,8 @@ POD_CASES = {
         + node(pod_cidr="10.9.0.0/16")
         + node(name="server", role="controller", ssh="192.168.8.10", internal_ip="10.9.7.1"),
         [
-            '6:12: pod_cidr "10.9.0.0/16" holds the address 10.9.7.1 of the node in line 11; '
-            "expected a network of their own for pods"
+            '6:12: pod_cidr "10.9.0.0/16" contains the address 10.9.7.1 of the node on line 11; '
+            "expected a separate network for pods"
         ],
     ),
     "beside a wrong cluster CIDR": (
@@ -447,7 +454,7 @@ def test_pod_cidrs_that_cannot_be_are_told_with_all_the_rest(case: str) -> None:
 
 def test_a_pod_cidr_lies_in_the_cluster_cidr_that_was_asked_for() -> None:
     text = 'cluster_cidr = "10.200.0.0/16"\n' + node(pod_cidr="10.202.0.0/24")
-    assert "is outside of the cluster CIDR 10.200.0.0/16" in problems(text)[0]
+    assert "is outside the cluster CIDR 10.200.0.0/16" in problems(text)[0]
     assert str(of(text, cluster_cidr=IPv4Network("10.202.0.0/16")).nodes[0].pod_cidr) == "10.202.0.0/24"
 
 
@@ -480,23 +487,23 @@ ANSIBLE_CASES = {
     ),
     "the same for all of a range": (
         "[workers]\nworker-[0:2] ansible_host=192.168.8.20\n",
-        ['2:27: SSH target "192.168.8.20" stands in line 2 already; expected one of its own for each node'],
+        ['2:27: SSH target "192.168.8.20" is already on line 2; expected a different one for each node'],
     ),
     "an open group": (
         "[workers\nworker-0 ansible_host=192.168.8.20\n",
-        ["1:1: this line opens no group; expected such as [workers]"],
+        ["1:1: this line does not open a group; expected, for example, [workers]"],
     ),
     "yaml: not closed": (
         "workers:\n  hosts:\n    worker-0: {ansible_host: 192.168.8.20\n",
-        ["4:1: this is no YAML: expected ',' or '}', but got '<stream end>' while parsing a flow mapping"],
+        ["4:1: this is not YAML: expected ',' or '}', but got '<stream end>' while parsing a flow mapping"],
     ),
     "yaml: a tab": (
         "workers:\n\thosts:\n",
-        [r"2:1: this is no YAML: found character '\t' that cannot start any token while scanning for the next token"],
+        [r"2:1: this is not YAML: found character '\t' that cannot start any token while scanning for the next token"],
     ),
     "yaml: two documents": (
         "workers:\n---\ncontrollers:\n",
-        ["2:1: this is no YAML: but found another document expected a single document in the stream"],
+        ["2:1: this is not YAML: but found another document expected a single document in the stream"],
     ),
     "yaml: a control character": (
         "workers:\n  hosts: \x01\n",
@@ -562,7 +569,7 @@ def test_folders_that_ansible_would_read_are_told(tmp_path: Path) -> None:
     (tmp_path / "group_vars").mkdir()
     (tmp_path / "hosts").write_bytes((FILES / "good" / "hosts").read_bytes())
     found = read(tmp_path / "hosts")
-    assert found.findings[-1].sentence == "group_vars beside hosts are not read."
+    assert found.findings[-1].sentence == "group_vars next to hosts are not read."
 
 
 def test_no_secret_is_shown() -> None:
@@ -596,9 +603,9 @@ def test_long_lines_are_cut_around_the_place() -> None:
     [
         (b"", "nodes.toml is empty."),
         (b"\xef\xbb\xbf \r\n\n", "nodes.toml is empty."),
-        (b'user = "r"\nab\xff', "nodes.toml is no UTF-8 text: byte 3 of line 2 is 0xff."),
+        (b'user = "r"\nab\xff', "nodes.toml is not UTF-8 text: byte 3 of line 2 is 0xff."),
         ("[[nodes]]".encode("utf-16"), "nodes.toml is UTF-16 text."),
-        (b"#" * 1_000_001, "nodes.toml is larger than 1 MB, and no inventory."),
+        (b"#" * 1_000_001, "nodes.toml is larger than 1 MB, too large for an inventory."),
     ],
 )
 def test_files_that_are_no_text(data: bytes, sentence: str) -> None:
@@ -609,7 +616,7 @@ def test_files_that_are_no_text(data: bytes, sentence: str) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path, sentence in (
         (tmp_path / "none.toml", f"There is no file {tmp_path}/none.toml."),
-        (tmp_path, f"{tmp_path} is a folder and no inventory file."),
+        (tmp_path, f"{tmp_path} is a folder, not an inventory file."),
         (Path("a\0b"), "ab cannot be read: embedded null byte."),
         (Path("x" * 300), f"{'x' * 300} cannot be read: File name too long."),
     ):

@@ -154,10 +154,10 @@ def test_a_pod_cidr_is_written_where_somebody_said_it_or_it_does_not_follow(
     ("nodes", "hint"),
     [
         ((), "there is no worker in this file"),
-        ((worker(0, name="worker_0"),), 'name "worker_0" is no host name'),
-        ((worker(0, name='w"\n[[nodes]]'),), "is no host name"),
-        ((worker(0), worker(1, name="worker-0")), 'name "worker-0" stands in line'),
-        ((worker(0, ssh=Endpoint("a host"), internal=None),), "neither an IPv4 address nor a host name"),
+        ((worker(0, name="worker_0"),), 'name "worker_0" is not a valid hostname'),
+        ((worker(0, name='w"\n[[nodes]]'),), "is not a valid hostname"),
+        ((worker(0), worker(1, name="worker-0")), 'name "worker-0" is already on line'),
+        ((worker(0, ssh=Endpoint("a host"), internal=None),), "neither an IPv4 address nor a hostname"),
     ],
 )
 def test_what_could_not_be_read_is_not_written(nodes: tuple[Node, ...], hint: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.errors import UsageError
-from kthw_routes.ssh.config import Resolved, SshConfig, parse_endpoint
+from kthw_routes.ssh.config import Resolved, SshConfig, parse_jump
 from kthw_routes.ssh.config_lines import name_matches
 from kthw_routes.ssh.config_options import NO_AGENT
 
@@ -286,7 +286,7 @@ def test_a_jump_in_a_circle_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("port", ["0", "65536", "nonsense", "-1", "²"])
 def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
-    with pytest.raises(UsageError, match="no port number"):
+    with pytest.raises(UsageError, match="is not a port"):
         _resolve(tmp_path, f"Port {port}\n")
 
 
@@ -307,13 +307,13 @@ def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_endpoints_are_read(text: str, expected: Endpoint) -> None:
-    assert parse_endpoint(text) == expected
+    assert parse_jump(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "@host", "host:", "ho st", "host:99999"])
 def test_what_is_no_endpoint_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        parse_endpoint(text)
+        parse_jump(text)
 
 
 def test_known_as_is_ssh_s_name() -> None:

@@ -8,7 +8,7 @@ from textual.widgets import Button, Input, Static
 
 from kthw_routes.cluster import Endpoint, PodCidrSource, Selection
 from kthw_routes.options import Settings
-from kthw_routes.wizard.modals.node_form import NodeForm
+from kthw_routes.wizard.modals.node_editor import NodeEditor
 from tests.model.api import Fault
 from tests.model.lab import BreakableLab
 from tests.wizard.driver import Driver, driving
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.wizard
 async def fill(driver: Driver, field: str, text: str) -> None:
     """Type a text into a field of the form, over what is there."""
     form = driver.app.screen
-    assert isinstance(form, NodeForm)
+    assert isinstance(form, NodeEditor)
     form.query_one(f"#{field}", Input).value = text
     await driver.settle()
 
@@ -40,7 +40,7 @@ async def open_form(driver: Driver, *keys: str) -> None:
     """The form of the row that the keys lead to."""
     driver.step.query_one("#nodes").focus()
     await driver.press(*keys, "enter")
-    await driver.until(lambda: isinstance(driver.app.screen, NodeForm), "the form")
+    await driver.until(lambda: isinstance(driver.app.screen, NodeEditor), "the form")
 
 
 async def test_a_node_is_corrected_in_a_form_that_says_why_it_refuses(lab: BreakableLab, settings: Settings) -> None:
@@ -48,14 +48,14 @@ async def test_a_node_is_corrected_in_a_form_that_says_why_it_refuses(lab: Break
         await driver.go("Nodes")
         await open_form(driver, "down")
         for field, text, reason in (
-            ("ssh", "root@", "neither an IPv4 address nor a host name"),
-            ("internal", "192.168.1", "no IPv4 address"),
+            ("ssh", "root@", "neither an IPv4 address nor a hostname"),
+            ("internal", "192.168.1", "is not an IPv4 address"),
             ("pod_cidr", "10.99.0.0/24", "outside the cluster CIDR"),
         ):
             await fill(driver, field, text)
             assert reason in says(driver, field)
         await driver.press("enter")
-        assert isinstance(driver.app.screen, NodeForm), "a refused form stays open"
+        assert isinstance(driver.app.screen, NodeEditor), "a refused form stays open"
         await fill(driver, "ssh", "ubuntu@203.0.113.21:2222")
         await fill(driver, "internal", "192.168.145.108")
         await fill(driver, "pod_cidr", "10.200.9.0/24")

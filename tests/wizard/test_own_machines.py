@@ -15,7 +15,7 @@ from kthw_routes.errors import ExitCode
 from kthw_routes.options import Settings
 from kthw_routes.sources.inventory import parse, read
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.modals.node_editor import OwnNodeForm
+from kthw_routes.wizard.modals.node_editor import OwnNodeEditor
 from kthw_routes.wizard.modals.save_form import SaveForm
 from kthw_routes.wizard.state import SourceKind
 from tests.wizard.driver import Driver, driving
@@ -57,7 +57,7 @@ async def choose(driver: Driver, kind: SourceKind) -> None:
 async def add(driver: Driver, ssh: str, *before: str) -> None:
     """Add a node with the keys; `before`: what is pressed first."""
     await driver.press("a")
-    await driver.until(lambda: isinstance(driver.app.screen, OwnNodeForm), "the form")
+    await driver.until(lambda: isinstance(driver.app.screen, OwnNodeEditor), "the form")
     await driver.settle()
     await driver.press(*before, *ssh, "enter")
     await driver.until(lambda: driver.app.screen is driver.step, "the form closed")
@@ -156,19 +156,21 @@ async def test_nodes_are_typed_in_corrected_taken_away_and_saved(lab: EmbeddedLa
         assert not driver.is_disabled("next")
 
         await driver.press("up", "enter")
-        await driver.until(lambda: isinstance(driver.app.screen, OwnNodeForm), "the form of worker-1")
+        await driver.until(lambda: isinstance(driver.app.screen, OwnNodeEditor), "the form of worker-1")
         form = driver.app.screen
         await driver.settle()
         assert form.query_one("#name", Input).value == "worker-1", "opening the form changes nothing"
         form.query_one("#name", Input).value = "worker-0"
         await driver.press("enter")
-        assert "is there already" in driver.static("#name-says")
+        assert "is already that of worker-0" in driver.static("#name-says").replace("\n", " ")
         form.query_one("#name", Input).value = "node-5"
         await driver.settle()
         assert form.query_one("#pod_cidr", Input).value == "10.200.5.0/24", "it follows the name"
         form.query_one("#ssh", Input).value = "pve.lan"
         await driver.press("enter")
-        assert "the SSH target is no address" in driver.static("#internal-says").replace("\n", " ")
+        assert "is not an address at which other nodes reach this one" in driver.static("#internal-says").replace(
+            "\n", " "
+        )
         form.query_one("#internal", Input).value = "10.0.0.5"
         form.query_one("#pod_cidr", Input).value = "10.200.9.0/24"
         await driver.press("enter")

@@ -12,13 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from kthw_routes.cluster import Endpoint, Role
+from kthw_routes.cluster import Endpoint, Role, parse_address, parse_host, parse_port, parse_user
+from kthw_routes.errors import InvalidInput
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import OwnSettings
-from kthw_routes.sanitize import clean_line
+from kthw_routes.sanitize import clean_line, quoted
 from kthw_routes.sources.inventory import values
 from kthw_routes.sources.inventory.nodes import Draft, ParsedInventory
-from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong, quoted
+from kthw_routes.sources.inventory.problems import Place, Problems, Stated
 
 T = TypeVar("T")
 
@@ -61,7 +62,7 @@ class Group:
     """Where it is defined; None where it is only named."""
 
 
-class TooMany(Wrong):
+class TooMany(InvalidInput):
     """Nobody has as many. Its text goes on after `this`."""
 
 
@@ -126,7 +127,7 @@ def reading_of(found: Inventories, folder: Path, problems: Problems) -> ParsedIn
         drafts.append(
             _draft(host, Role.WORKER if is_worker else Role.CONTROLLER, variables, shared.get(USER), problems)
         )
-    user = problems.value(shared[USER], _plain(values.user)) if USER in shared else None
+    user = problems.value(shared[USER], _plain(parse_user)) if USER in shared else None
     keys = [problems.value(stated, _plain(partial(values.identity, folder=folder))) for stated in identities.values()]
     identity = keys[0] if len(keys) == 1 else None
     where = next((g.place for n in WORKERS if (g := found.groups.get(n)) and g.place), Place(1, 1))
@@ -211,12 +212,12 @@ def _draft(
 
     if HOST in variables:
         given = variables[HOST]
-        address: str | None = problems.value(given, _plain(values.ssh_host))
+        address: str | None = problems.value(given, _plain(parse_host))
         at = given.place
     else:
         address, at = name, place
-    user = stated(USER, values.user) if variables.get(USER) is not shared_user else None
-    port = stated(PORT, values.port)
+    user = stated(USER, parse_user) if variables.get(USER) is not shared_user else None
+    port = stated(PORT, parse_port)
     endpoint = Endpoint(address, user.value if user else None, port.value if port else None) if address else None
     pods = stated("pod_cidr", values.pod_cidr) if role is Role.WORKER else None
     return Draft(
@@ -234,7 +235,7 @@ def _plain(convert: Callable[[str], T]) -> Callable[[str], T]:
 
     def converted(text: str) -> T:
         if "{{" in text:
-            raise Wrong("is a template, which only Ansible can fill in; expected the value itself")
+            raise InvalidInput("is a template, which only Ansible can fill in; expected the value itself")
         return convert(text)
 
     return converted
@@ -242,18 +243,18 @@ def _plain(convert: Callable[[str], T]) -> Callable[[str], T]:
 
 def _host_name(text: str) -> str:
     try:
-        values.ipv4(text)
-    except Wrong:
+        parse_address(text)
+    except InvalidInput:
         return values.node_name(text)
-    raise Wrong(f"is an address and no name; expected such as worker-0 with {HOST} {text}")
+    raise InvalidInput(f"is an address, not a name; expected, for example, worker-0 with {HOST} {text}")
 
 
 def _of_hosts(others: list[str], both: list[str]) -> Iterator[Finding]:
     if others:
-        sentence = f"In neither of the groups workers and controllers, and left alone: {_listed(others)}."
+        sentence = f"In neither of the groups workers and controllers, so ignored: {_listed(others)}."
         yield Finding("inventory-ignored", Level.NOTICE, sentence)
     if both:
-        sentence = f"In both of the groups workers and controllers, and taken for workers: {_listed(both)}."
+        sentence = f"In both of the groups workers and controllers, so taken as workers: {_listed(both)}."
         yield Finding(
             "inventory-in-both-groups", Level.NOTICE, sentence, "Names for /etc/hosts go to controllers only."
         )

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kthw_routes.errors import InvalidInput
+from kthw_routes.sanitize import quoted
 from kthw_routes.sources.inventory import ansible
 from kthw_routes.sources.inventory.ansible import ALL, WORKERS, Inventories, TooMany, reading_of
 from kthw_routes.sources.inventory.ansible_ranges import expand
 from kthw_routes.sources.inventory.nodes import ParsedInventory
-from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong, quoted
+from kthw_routes.sources.inventory.problems import Place, Problems, Stated
 from kthw_routes.sources.inventory.values import expected
 
 UNGROUPED: Final = "ungrouped"
@@ -68,7 +70,7 @@ def _line(line: str, place: Place, found: Inventories, section: _Section, proble
     elif section.kind == _UNKNOWN:
         found.is_whole = False
     elif line.lstrip().startswith("[") and "]" not in line:
-        problems.add_broken(place, "this line opens no group; expected such as [workers]")
+        problems.add_broken(place, "this line does not open a group; expected, for example, [workers]")
         found.is_whole = False
     else:
         _hosts(line, place, found, section.group, problems)
@@ -88,7 +90,7 @@ def _section(header: re.Match[str], place: Place, found: Inventories, problems: 
 def _variable(line: str, place: Place, found: Inventories, group: str, problems: Problems) -> None:
     key, equals, value = line.partition("=")
     if not equals or len(key.split()) != 1:
-        problems.add_broken(place, "this is no variable; expected such as ansible_user=root")
+        problems.add_broken(place, "this is not a variable; expected, for example, ansible_user=root")
         return
     at = Place(place.line, len(key) + 2 + len(value) - len(value.lstrip()))
     found.state(found.group(group).variables, key.strip(), _unquoted(_without_comment(value)), at)
@@ -106,7 +108,7 @@ def _hosts(line: str, place: Place, found: Inventories, group: str, problems: Pr
     """`name[:port] key=value …`"""
     try:
         words = list(_words(line, place.line))
-    except Wrong as error:
+    except InvalidInput as error:
         problems.add_broken(place, str(error))
         found.is_whole = False
         return
@@ -119,7 +121,9 @@ def _hosts(line: str, place: Place, found: Inventories, group: str, problems: Pr
     for word in pairs:
         key, equals, value = word.value.partition("=")
         if not equals or not key or key != _unquoted(key):
-            problems.add_broken(word.place, f"{quoted(word.value)} is no variable; expected key=value without blanks")
+            problems.add_broken(
+                word.place, f"{quoted(word.value)} is not a variable; expected key=value without blanks"
+            )
             found.is_whole = False
             break
         at = Place(place.line, word.place.column + len(key) + 1)
@@ -133,7 +137,7 @@ def _hosts(line: str, place: Place, found: Inventories, group: str, problems: Pr
 
 
 def _words(line: str, number: int) -> Iterator[Stated[str]]:
-    """The words of a line up to a comment, quotes still around them. Raises Wrong where a quote does not end."""
+    """The words of a line up to a comment, quotes still around them. Raises InvalidInput where a quote does not end."""
     at = 0
     while True:
         blanks = _BLANKS.match(line, at)
@@ -142,7 +146,7 @@ def _words(line: str, number: int) -> Iterator[Stated[str]]:
             return
         match = _WORD.match(line, at)
         if not match or (match.end() < len(line) and not line[match.end()].isspace()):
-            raise Wrong("a quote or a backslash at the end of this line has no partner; expected closing quotes")
+            raise InvalidInput("a quote or a backslash at the end of this line has no partner; expected closing quotes")
         yield Stated(match.group(), Place(number, at + 1), "host")
         at = match.end()
 

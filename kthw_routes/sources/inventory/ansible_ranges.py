@@ -5,7 +5,7 @@ from itertools import product
 from math import prod
 from typing import Final
 
-from kthw_routes.sources.inventory.problems import Wrong
+from kthw_routes.errors import InvalidInput
 
 _RANGE: Final = re.compile(r"\[([^\[\]]*)\]")
 _NUMBERS: Final = re.compile(r"(\d{1,9}):(\d{1,9})(?::(\d{1,9}))?", re.ASCII)
@@ -14,13 +14,13 @@ _MAX: Final = 1000
 
 
 def expand(pattern: str) -> tuple[str, ...]:
-    """The names that the pattern stands for. Raises Wrong where a range makes no sense, or is huge."""
+    """The names that the pattern stands for. Raises InvalidInput where a range makes no sense, or is huge."""
     parts = _RANGE.split(pattern)
     if "[" in "".join(parts[::2]) or "]" in "".join(parts[::2]):
-        raise Wrong("is no range of hosts; expected such as worker-[0:2]")
+        raise InvalidInput("is not a range of hosts; expected, for example, worker-[0:2]")
     counts = [_members(text) for text in parts[1::2]]
     if prod(map(len, counts)) > _MAX:
-        raise Wrong(f"stands for more than {_MAX} hosts")
+        raise InvalidInput(f"stands for more than {_MAX} hosts")
     members = [[m] if n % 2 == 0 else counts[n // 2] for n, m in enumerate(parts)]
     return tuple("".join(combined) for combined in product(*members))
 
@@ -31,15 +31,15 @@ def _members(text: str) -> list[str]:
         first, last, step = int(numbers[1]), int(numbers[2]), int(numbers[3] or 1)
         width = len(numbers[1]) if numbers[1].startswith("0") else 0
         if len(numbers[1]) > 1 and width and len(numbers[1]) != len(numbers[2]):
-            raise Wrong("has a range whose ends are not equally long; expected such as [01:10]")
+            raise InvalidInput("has a range whose ends are not equally long; expected, for example, [01:10]")
     elif letters:
         low, high, stride = letters.groups()[:3] if letters[1] else letters.groups()[3:]
         first, last, step, width = ord(low), ord(high), int(stride or 1), 0
     else:
-        raise Wrong("is no range of hosts; expected such as worker-[0:2] or worker-[a:c]")
+        raise InvalidInput("is not a range of hosts; expected, for example, worker-[0:2] or worker-[a:c]")
     if first > last or step < 1:
-        raise Wrong("has a range that runs backwards; expected such as [0:2]")
+        raise InvalidInput("has a range that runs backwards; expected, for example, [0:2]")
     if (last - first) // step >= _MAX:
-        raise Wrong(f"stands for more than {_MAX} hosts")
+        raise InvalidInput(f"stands for more than {_MAX} hosts")
     steps = range(first, last + 1, step)
     return [chr(n) for n in steps] if letters else [str(n).zfill(width) for n in steps]

@@ -12,12 +12,12 @@ from typing import Final
 import yaml
 from yaml.reader import ReaderError
 
-from kthw_routes.sanitize import clean_line
+from kthw_routes.sanitize import clean_line, quoted
 from kthw_routes.sources.inventory import ansible
 from kthw_routes.sources.inventory.ansible import ALL, Inventories, TooMany, reading_of
 from kthw_routes.sources.inventory.ansible_ranges import expand
 from kthw_routes.sources.inventory.nodes import ParsedInventory
-from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated, quoted
+from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated
 from kthw_routes.sources.inventory.values import expected
 
 _MAX_NODES: Final = 50_000
@@ -44,7 +44,7 @@ def read_ansible_yaml(text: str, folder: Path, problems: Problems) -> ParsedInve
         problems.add(place, "this character cannot stand in YAML; expected text")
     except yaml.MarkedYAMLError as error:
         why = " ".join(filter(None, (error.problem, error.context)))
-        problems.add(_place(error.problem_mark or error.context_mark), f"this is no YAML: {clean_line(why)[:160]}")
+        problems.add(_place(error.problem_mark or error.context_mark), f"this is not YAML: {clean_line(why)[:160]}")
     except RecursionError:
         problems.add(Place(1, 1), "this is nested too deeply; expected an inventory")
     return ParsedInventory((), is_whole=False)
@@ -149,7 +149,7 @@ class _Walk:
         if isinstance(node, yaml.MappingNode):
             yield from self._pairs(node)
         elif not (isinstance(node, yaml.ScalarNode) and node.tag == _NULL):
-            self.problems.add(_place(node.start_mark), f"{what} is no mapping; expected {wanted}")
+            self.problems.add(_place(node.start_mark), f"{what} is not a mapping; expected {wanted}")
 
     def _pairs(self, node: yaml.MappingNode) -> list[tuple[str, Place, yaml.Node]]:
         """Keys that are text, each once; the mapping's own win over those that `<<` merges in."""
@@ -165,7 +165,7 @@ class _Walk:
             elif not isinstance(key, yaml.ScalarNode):
                 self.problems.add(place, "this key is a list or a mapping; expected a name")
             elif key.value in own:
-                sentence = f"{quoted(key.value)} stands in line {own[key.value][0].line} already"
+                sentence = f"{quoted(key.value)} is already on line {own[key.value][0].line}"
                 self.problems.add(place, f"{sentence}; expected each key once")
             else:
                 own[key.value] = place, value

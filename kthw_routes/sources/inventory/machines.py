@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from kthw_routes.cluster import Endpoint, Role
+from kthw_routes.cluster import Endpoint, Role, parse_address
+from kthw_routes.errors import InvalidInput
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.node_names import is_host_name
 from kthw_routes.sources.inventory import values
 from kthw_routes.sources.inventory.nodes import Draft, ParsedInventory
-from kthw_routes.sources.inventory.problems import Place, Problems, Stated, Wrong
+from kthw_routes.sources.inventory.problems import Place, Problems, Stated
 
 _EXAMPLE: Final = "192.168.8.20 node-0.kubernetes.local node-0 10.200.0.0/24"
 _COLUMNS: Final = ("IP", "FQDN", "HOST", "SUBNET")
@@ -30,7 +31,7 @@ def read_machines(text: str, problems: Problems) -> ParsedInventory:
     for words in _lines_of(text):
         if not 3 <= len(words) <= 4:
             sentence = f"this line has {len(words)} of the columns {' '.join(_COLUMNS)}"
-            problems.add_broken(words[0].place, f"{sentence}; expected such as {_EXAMPLE}")
+            problems.add_broken(words[0].place, f"{sentence}; expected, for example, {_EXAMPLE}")
             whole = False
             continue
         draft = _draft(words, problems)
@@ -38,7 +39,7 @@ def read_machines(text: str, problems: Problems) -> ParsedInventory:
             drafts.append(draft)
         else:
             host, line = words[2].value, words[0].place.line
-            sentence = f"{host} (line {line}) is neither a worker nor a controller, and left alone."
+            sentence = f"{host} (line {line}) is neither a worker nor a controller, so it is ignored."
             hint = "A worker's line ends with its SUBNET; a controller is called server or controller-0."
             ignored.append(Finding("inventory-ignored", Level.NOTICE, sentence, hint))
     return ParsedInventory(tuple(drafts), notices=tuple(ignored), others=len(ignored), is_whole=whole)
@@ -59,13 +60,13 @@ def _draft(words: list[Stated[str]], problems: Problems) -> Draft | None:
     address, full_name, name = words[:3]
     role = Role.WORKER if len(words) == 4 or _WORKER.fullmatch(name.value) else Role.CONTROLLER
     if role is Role.CONTROLLER and not _CONTROLLER.fullmatch(name.value) and is_host_name(name.value):
-        problems.value(address, values.ipv4)
+        problems.value(address, parse_address)
         return None
     pods = None
     if len(words) == 4:
         pods = Stated(problems.value(words[3], values.pod_cidr), words[3].place, "SUBNET")
     elif role is Role.WORKER:
-        sentence = f"{name.value} has no SUBNET; expected its pod CIDR at the end of the line, such as 10.200.0.0/24"
+        sentence = f"{name.value} has no SUBNET; expected its pod CIDR after the name, for example, 10.200.0.0/24"
         problems.add(name.place, sentence)
     ip = problems.value(address, values.internal_ip)
     problems.value(full_name, _full_name)
@@ -81,5 +82,5 @@ def _draft(words: list[Stated[str]], problems: Problems) -> Draft | None:
 
 def _full_name(text: str) -> str:
     if not is_host_name(text):
-        raise Wrong("is no host name; expected such as node-0.kubernetes.local")
+        raise InvalidInput("is not a valid hostname; expected, for example, node-0.kubernetes.local")
     return text

@@ -6,16 +6,16 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
 from kthw_routes.cluster import Endpoint, Node, PodCidrSource, Role
+from kthw_routes.errors import InvalidInput
 from kthw_routes.findings.model import Finding
 from kthw_routes.node_names import expected_pod_cidr, natural_order
 from kthw_routes.options import OwnSettings
+from kthw_routes.sanitize import quoted
 from kthw_routes.sources.inventory import pod_cidrs
-from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated, Wrong, quoted
-from kthw_routes.sources.inventory.values import address_of, internal_ip
+from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated
+from kthw_routes.sources.inventory.values import ONE_EACH, address_of, internal_ip_of
 
 T = TypeVar("T")
-
-_SSH_PORT = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def nodes_of(reading: ParsedInventory, cidr: IPv4Network, problems: Problems) ->
     """The nodes: workers first, each role in natural order. To be used only if there are no problems then."""
     drafts = reading.drafts
     _check_twice((d.name for d in drafts), "name", str.casefold, problems)
-    _check_twice((d.ssh for d in drafts), "SSH target", _target, problems)
+    _check_twice((d.ssh for d in drafts), "SSH target", lambda ssh: ssh.target, problems)
     internals = [_internal_of(d, problems) for d in drafts]
     _check_twice(internals, "internal address", lambda ip: ip, problems)
     pods = sorted(_only_known(d.pod_cidr for d in drafts if d.pod_cidr), key=lambda stated: stated.place)
@@ -76,10 +76,9 @@ def _internal_of(draft: Draft, problems: Problems) -> Stated[IPv4Address | None]
     if endpoint is None:
         return Stated(None, place, "internal_ip")
     try:
-        return Stated(internal_ip(endpoint.host), place, "internal_ip")
-    except Wrong:
-        sentence = f"{quoted(endpoint.host)} is no address at which other nodes reach this one"
-        problems.add(place, f"{sentence}; expected an internal_ip beside it, such as 192.168.8.20")
+        return Stated(internal_ip_of(endpoint), place, "internal_ip")
+    except InvalidInput as error:
+        problems.add(place, str(error))
         return Stated(None, place, "internal_ip")
 
 
@@ -102,8 +101,8 @@ def _check_twice(
         if key(value) not in first:
             first[key(value)] = stated.place.line
         elif stated.place not in problems.places:  # an SSH target that stands twice is an internal address too
-            sentence = f"{what} {quoted(str(value))} stands in line {first[key(value)]} already"
-            problems.add(stated.place, f"{sentence}; expected one of its own for each node")
+            sentence = f"{what} {quoted(str(value))} is already on line {first[key(value)]}"
+            problems.add(stated.place, f"{sentence}; {ONE_EACH}")
 
 
 def _known(all_stated: Iterable[Stated[T | None]]) -> Iterator[tuple[Stated[T | None], T]]:
@@ -114,7 +113,3 @@ def _known(all_stated: Iterable[Stated[T | None]]) -> Iterator[tuple[Stated[T | 
 
 def _only_known(all_stated: Iterable[Stated[T | None]]) -> list[Stated[T]]:
     return [Stated(value, stated.place, stated.key) for stated, value in _known(all_stated)]
-
-
-def _target(endpoint: Endpoint) -> object:
-    return endpoint.host.casefold(), endpoint.port or _SSH_PORT

@@ -4,7 +4,10 @@ from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
-from kthw_routes.sources.inventory.problems import Problems, Stated, quoted
+from kthw_routes.errors import InvalidInput
+from kthw_routes.sanitize import quoted
+from kthw_routes.sources.inventory.problems import Problems, Stated
+from kthw_routes.sources.inventory.values import check_inside
 
 
 def check(
@@ -22,9 +25,10 @@ def check(
         problems: where to say so.
     """
     for stated in pods:
-        if cidr is not None and not stated.value.subnet_of(cidr):
-            sentence = f"{_shown(stated)} is outside of the cluster CIDR {cidr}"
-            problems.add(stated.place, f"{sentence}; expected a network inside of it, or another cluster CIDR")
+        try:
+            check_inside(stated.value, cidr or stated.value)
+        except InvalidInput as error:
+            problems.add(stated.place, f"{_shown(stated)} {error}")
     _check_overlaps(pods, problems)
     _check_addresses(pods, addresses, problems)
 
@@ -38,8 +42,8 @@ def _check_overlaps(pods: Sequence[Stated[IPv4Network]], problems: Problems) -> 
         other = around.get(stated.value) or next((seen[network] for network in wider if network in seen), None)
         if other is not None:
             same = other.place == stated.place
-            what = "is stated for several workers" if same else f"overlaps {other.value} in line {other.place.line}"
-            problems.add(stated.place, f"{_shown(stated)} {what}; expected one of its own for each worker")
+            what = "is stated for several workers" if same else f"overlaps {other.value} on line {other.place.line}"
+            problems.add(stated.place, f"{_shown(stated)} {what}; expected a different one for each worker")
         seen.setdefault(stated.value, stated)
         for network in wider:
             around.setdefault(network, stated)
@@ -54,8 +58,8 @@ def _check_addresses(
         first = bisect_left(values, stated.value.network_address)
         if first < len(values) and values[first] in stated.value:
             inside = ordered[first]
-            sentence = f"{_shown(stated)} holds the address {inside.value} of the node in line {inside.place.line}"
-            problems.add(stated.place, f"{sentence}; expected a network of their own for pods")
+            sentence = f"{_shown(stated)} contains the address {inside.value} of the node on line {inside.place.line}"
+            problems.add(stated.place, f"{sentence}; expected a separate network for pods")
 
 
 def _shown(stated: Stated[IPv4Network]) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from kthw_routes.errors import UsageError
+from kthw_routes.errors import InvalidInput, UsageError
 from kthw_routes.sanitize import clean_line
+from kthw_routes.sources.inventory.values import read_value
 
 T = TypeVar("T")
 
@@ -14,7 +15,6 @@ _MAX_SHOWN: Final = 200
 """Problems that an error lists; a file with more is no inventory."""
 _WIDEST: Final = 100
 """Characters of an offending line that are shown."""
-_MAX_VALUE_LENGTH: Final = 60
 _SECRET: Final = re.compile(r"pass|secret|token|vault", re.IGNORECASE)
 _QUOTED: Final = re.compile(r'".*"')
 _PRINTABLE: Final = re.compile(r"[ -~]*", re.ASCII)
@@ -53,10 +53,6 @@ class Problem:
     """The offending line; empty where it may hold a secret, or there is none."""
     caret: int | None = field(default=None, compare=False)
     """How many characters of `shown` stand before the place; None where that cannot be told."""
-
-
-class Wrong(ValueError):
-    """A value means nothing here. Its text goes on after the value: `is no port; expected …`."""
 
 
 class InventoryError(UsageError):
@@ -122,11 +118,11 @@ class Problems:
         self.broken.add(place.line)
 
     def value(self, stated: Stated[str], convert: Callable[[str], T]) -> T | None:
-        """The stated text, converted; None where `convert` raised Wrong, which is a problem then."""
+        """Convert the stated text; None where `convert` raised InvalidInput, which is a problem then."""
         try:
-            return convert(stated.value)
-        except Wrong as error:
-            self.add(stated.place, f"{stated.key} {quoted(stated.value)} {error}")
+            return read_value(stated.value, convert)
+        except InvalidInput as error:
+            self.add(stated.place, f"{stated.key} {error}")
             return None
 
     def _is_secret(self, place: Place) -> bool:
@@ -147,9 +143,3 @@ class Problems:
         caret = before - start
         plain = _PRINTABLE.fullmatch(cut) is not None
         return (cut if plain else clean_line(cut)), caret if plain and caret <= len(cut) else None
-
-
-def quoted(text: str) -> str:
-    """`"text"`, on one line, shortened, safe to show."""
-    shown = clean_line(text[: 4 * _MAX_VALUE_LENGTH])
-    return f'"{shown[:_MAX_VALUE_LENGTH]}…"' if len(shown) > _MAX_VALUE_LENGTH else f'"{shown}"'

@@ -35,9 +35,9 @@ _BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _WORDS: Final = {
     errno.ENOENT: "There is no file {}.",
     errno.ENOTDIR: "There is no file {}.",
-    errno.EISDIR: "{} is a folder and no inventory file.",
+    errno.EISDIR: "{} is a folder, not an inventory file.",
     errno.EACCES: "{} may not be read by this user.",
-    errno.EFBIG: f"{{}} is larger than {LARGEST // 1_000_000} MB, and no inventory.",
+    errno.EFBIG: f"{{}} is larger than {LARGEST // 1_000_000} MB, too large for an inventory.",
     errno.ENXIO: "{} cannot be read: it is a socket or a device, not a file.",
 }
 
@@ -69,7 +69,7 @@ def parse(data: bytes, path: Path, *, cluster_cidr: IPv4Network | None = None) -
     text = _text_of(data, name)
     kind = kind_of(text, path.suffix)
     if kind is None:
-        raise InventoryError(f"{name} is no inventory of any kind known here.", _EXPECTED, name=name)
+        raise InventoryError(f"{name} is not an inventory of any known kind.", _EXPECTED, name=name)
     problems = Problems(text.split("\n"))
     reading = _read_as(kind, text, path.parent, problems)
     cidr = cluster_cidr or reading.settings.cluster_cidr or DEFAULT_CLUSTER_CIDR
@@ -97,7 +97,7 @@ def _text_of(data: bytes, name: str) -> str:
     """The text, its lines ended by line feeds. Raises InventoryError."""
     if len(data) > LARGEST:
         raise InventoryError(
-            f"{name} is larger than {LARGEST // 1_000_000} MB, and no inventory.", _EXPECTED, name=name
+            f"{name} is larger than {LARGEST // 1_000_000} MB, too large for an inventory.", _EXPECTED, name=name
         )
     if data.startswith(_BYTE_ORDER_MARKS):
         raise InventoryError(f"{name} is UTF-16 text.", "Save it as UTF-8.", name=name)
@@ -106,7 +106,7 @@ def _text_of(data: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start]
         line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
-        sentence = f"{name} is no UTF-8 text: byte {column} of line {line} is 0x{data[error.start]:02x}."
+        sentence = f"{name} is not UTF-8 text: byte {column} of line {line} is 0x{data[error.start]:02x}."
         raise InventoryError(sentence, "Save it as UTF-8.", name=name) from None
     if not text.strip():
         raise InventoryError(f"{name} is empty.", _EXPECTED, name=name)
@@ -143,8 +143,8 @@ def _beside(found: Inventory) -> Iterator[Finding]:
         return
     names = [n for n in ("group_vars", "host_vars") if (found.path.parent / n).is_dir()]
     if names:
-        sentence = f"{' and '.join(names)} beside {clean_line(found.path.name)} are not read."
-        hint = "What counts from there must stand in the inventory file itself."
+        sentence = f"{' and '.join(names)} next to {clean_line(found.path.name)} are not read."
+        hint = "Put what is needed from there into the inventory file itself."
         yield Finding("inventory-variables-ignored", Level.NOTICE, sentence, hint)
 
 

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
-from kthw_routes.cluster import Role
+from kthw_routes.cluster import Endpoint, Role, parse_user
 from kthw_routes.options import NamesOn, OwnSettings, RoutesOn
 from kthw_routes.persistence.model import Persist
+from kthw_routes.sanitize import quoted
 from kthw_routes.sources.inventory import values
 from kthw_routes.sources.inventory.nodes import Draft, ParsedInventory
-from kthw_routes.sources.inventory.problems import Place, Problems, Stated, quoted
+from kthw_routes.sources.inventory.problems import Place, Problems, Stated
 from kthw_routes.sources.inventory.toml_positions import Positions, positions_in
 from kthw_routes.sources.inventory.toml_syntax import parse
 
@@ -48,11 +49,11 @@ def read_toml(text: str, folder: Path, problems: Problems) -> ParsedInventory:
     if parsed is None:
         return ParsedInventory((), is_whole=False)
     table = _Table(parsed.document, (), positions_in(parsed.text), problems)
-    table.check_keys((*SETTINGS, "nodes"), "no setting of this file")
+    table.check_keys((*SETTINGS, "nodes"), "not a setting of this file")
     given = table.fields.get("nodes", [])
     listed = given if isinstance(given, list) else []
     if listed is not given:
-        problems.add(table.key_place("nodes"), "nodes is no list; expected [[nodes]] before each node")
+        problems.add(table.key_place("nodes"), "nodes is not a list; expected [[nodes]] before each node")
     drafts = tuple(d for n, fields in enumerate(listed) if (d := _draft(table, n, fields)))
     whole = parsed.is_whole and listed is given and all(d.role for d in drafts) and len(drafts) == len(listed)
     settings = _settings(table, folder)
@@ -81,9 +82,9 @@ class _Table:
             if key in known:
                 continue
             if self.path and key in SETTINGS:
-                sentence = f"{key} stands below a node; expected above the first [[nodes]], as it holds for all"
+                sentence = f"{key} is below a node; expected above the first [[nodes]], as it is for all nodes"
             elif not self.path and key in NODE_KEYS:
-                sentence = f"{key} stands above the nodes; expected below a line [[nodes]]"
+                sentence = f"{key} is above the nodes; expected below a line [[nodes]]"
             else:
                 sentence = f"{quoted(key)} is {what}; expected {values.expected(key, known)}"
             self.problems.add(self.key_place(key), sentence)
@@ -92,7 +93,7 @@ class _Table:
         """The value of a key that wants text; None where the key is missing.
 
         Args:
-            convert: makes the value, or raises Wrong.
+            convert: makes the value, or raises InvalidInput.
             empty: whether an empty text states that there is none.
         """
         if key not in self.fields:
@@ -100,7 +101,7 @@ class _Table:
         place, given = self.value_place(key), self.fields[key]
         value: T | None = None
         if not isinstance(given, str):
-            self.problems.add(place, f"{key} is no text in quotes; expected such as {_EXAMPLES[key]}")
+            self.problems.add(place, f"{key} is not text in quotes; expected, for example, {_EXAMPLES[key]}")
         elif given or not empty:
             value = self.problems.value(Stated(given, place, key), convert)
         return Stated(value, place, key)
@@ -110,7 +111,7 @@ class _Table:
         stated = self.text(key, convert, empty=empty)
         if stated is None:
             place = self.positions.of_value(*self.path)
-            self.problems.add(place, f"this node has no {key}; expected such as {_EXAMPLES[key]}")
+            self.problems.add(place, f"this node has no {key}; expected, for example, {_EXAMPLES[key]}")
             return Stated(None, place, key)
         return stated
 
@@ -125,11 +126,11 @@ def _draft(top: _Table, number: int, fields: object) -> Draft | None:
     place = top.positions.of_value(*path)
     if not isinstance(fields, dict):
         top.problems.add(
-            place, 'this is no node; expected { name = "worker-0", role = "worker", ssh = "192.168.8.20" }'
+            place, 'this is not a node; expected { name = "worker-0", role = "worker", ssh = "192.168.8.20" }'
         )
         return None
     table = _Table(fields, path, top.positions, top.problems)
-    table.check_keys(NODE_KEYS, "no key of a node")
+    table.check_keys(NODE_KEYS, "not a key of a node")
     role = table.needed("role", values.role)
     pods = None
     if role.value is not Role.CONTROLLER:
@@ -141,7 +142,7 @@ def _draft(top: _Table, number: int, fields: object) -> Draft | None:
         place,
         role.value,
         table.needed("name", values.node_name),
-        table.needed("ssh", values.endpoint, empty=True),
+        table.needed("ssh", Endpoint.parse, empty=True),
         table.text("internal_ip", values.internal_ip, empty=True),
         pods,
         table.text("region", values.region),
@@ -150,7 +151,7 @@ def _draft(top: _Table, number: int, fields: object) -> Draft | None:
 
 def _settings(table: _Table, folder: Path) -> OwnSettings:
     cidr = table.text("cluster_cidr", values.cluster_cidr)
-    user = table.text("user", values.user)
+    user = table.text("user", parse_user)
     identity = table.text("identity", partial(values.identity, folder=folder))
     return OwnSettings(
         cidr.value if cidr else None,

@@ -29,11 +29,11 @@ _SENTENCES: Final = (
     ("Illegal character '\\n'", "the text in quotes does not end; expected the closing quote on the same line"),
     ("Illegal character", "this control character cannot stand here; expected text"),
     ("Expected ']", "the brackets of this line do not match; expected [[nodes]]"),
-    ("Invalid value", 'there is no value here; expected text in quotes, such as ssh = "192.168.8.20"'),
-    ("Expected '=' after a key", 'there is no "=" after the key; expected such as ssh = "192.168.8.20"'),
+    ("Invalid value", 'there is no value here; expected text in quotes, for example, ssh = "192.168.8.20"'),
+    ("Expected '=' after a key", 'there is no "=" after the key; expected, for example, ssh = "192.168.8.20"'),
     ("Invalid statement", "this means nothing here; expected key = value, [[nodes]] or a # comment"),
-    ("Expected newline", "the line goes on after the value; expected text in quotes, such as ssh = \"192.168.8.20\""),
-    ("Cannot overwrite", "this key stands in the same table already; expected each key once"),
+    ("Expected newline", "the line continues after the value; expected quotes, for example, ssh = \"192.168.8.20\""),
+    ("Cannot overwrite", "this key is already in the same table; expected each key once"),
     ("Cannot declare", "this table was opened already; expected [[nodes]] before each node, and nothing twice"),
     ("Cannot mutate", "this table is complete already; expected each key once"),
     ("Unescaped", "a backslash needs another one before it in double quotes; expected \\\\, or single quotes"),
@@ -90,7 +90,7 @@ def _loads(text: str) -> dict[str, object]:
         sentence = next((ours for theirs, ours in _SENTENCES if words.startswith(theirs)), None)
         if match and place is None:
             sentence = "what begins here does not end in this file; expected closing quotes or brackets"
-        sentence = sentence or f"this is no TOML: {clean_line(words)[:100]}"
+        sentence = sentence or f"this is not TOML: {clean_line(words)[:100]}"
         raise _SyntaxWrong(sentence, place, is_after=words.startswith("Cannot")) from None
 
 

@@ -56,8 +56,8 @@ def to_toml(
             counts from the folder that the file will lie in.
 
     Raises:
-        UsageError: an inventory cannot state these nodes (a name that is no host name, two of one name, no worker, pod
-            CIDRs that overlap).
+        UsageError: an inventory cannot state these nodes (an invalid hostname, two of one name, no worker,
+            overlapping pod CIDRs).
     """
     settings = {
         "cluster_cidr": str(cluster.cidr),

@@ -14,8 +14,7 @@ from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.sanitize import clean_line
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.modals.node_editor import OwnNodeForm
-from kthw_routes.wizard.modals.node_form import NodeForm
+from kthw_routes.wizard.modals.node_editor import NodeEditor, OwnNodeEditor
 from kthw_routes.wizard.modals.save_form import SaveForm
 from kthw_routes.wizard.state import SourceKind
 from kthw_routes.wizard.steps.base import StepScreen, refuse_stops, refuse_unticked
@@ -125,7 +124,7 @@ class NodesStep(StepScreen):
     def _edit(self) -> None:
         node, cluster = self._node, self.controller.cluster
         if node is not None:
-            form = OwnNodeForm(node, cluster) if self.controller.is_typed(node) else NodeForm(node, cluster)
+            form = OwnNodeEditor(node, cluster) if self.controller.is_typed(node) else NodeEditor(node, cluster)
             self.app.push_screen(form, lambda new: self._edited(node, new))
 
     def _edited(self, old: Node, new: Node | None) -> None:
@@ -158,7 +157,7 @@ class NodesStep(StepScreen):
     def action_add(self) -> None:
         """Open the form for a new node."""
         if self._can_add:
-            self.app.push_screen(OwnNodeForm(None, self.controller.cluster), self._added)
+            self.app.push_screen(OwnNodeEditor(None, self.controller.cluster), self._added)
         else:
             self.app.bell()
 
