@@ -51,7 +51,7 @@ class AddressKind(StrEnum):
     PRIVATE = "private"  # 192.168.128.0/17
     VLAN = "vlan"
     VPC = "vpc"
-    OTHER = "other private"  # RFC 1918, and the source could not tell VLAN from VPC
+    OTHER = "other private"  # RFC 1918, and the source could not distinguish VLAN and VPC
     PUBLIC = "public"
 
 
@@ -71,7 +71,7 @@ class PodCidrSource(StrEnum):
     KUBELET = "kubelet configuration"
     LABEL = "number in the name"
     GUESS = "number in the name, not read there"
-    """As LABEL, of a worker that could not be looked at, or was not, while others were."""
+    """As LABEL, of a worker that could not be read, or was not, while others were."""
     UNKNOWN = "unknown"
 
 
@@ -117,7 +117,7 @@ class Endpoint:
         return self.host.casefold(), self.port or _SSH_PORT
 
     def __str__(self) -> str:
-        """`[user@]host[:port]`."""
+        """Write it as `[user@]host[:port]`."""
         user = f"{self.user}@" if self.user else ""
         port = f":{self.port}" if self.port else ""
         host = f"[{self.host}]" if port and ":" in self.host else self.host
@@ -223,7 +223,7 @@ class Node:
         return self.selection is Selection.VISIT
 
     def kind_of(self, ip: IPv4Address | None) -> AddressKind | None:
-        """The kind of one of this node's addresses, as its source reported it; None if it is not among them."""
+        """Return the kind of one of this node's addresses, as its source reported it; None if it is not among them."""
         return next((a.kind for a in self.addresses if a.ip == ip), None)
 
 
@@ -244,10 +244,10 @@ class Cluster:
     nodes: tuple[Node, ...]
     cidr: IPv4Network = DEFAULT_CLUSTER_CIDR
     regions: tuple[Region, ...] = field(default=())
-    """The regions of the nodes; empty for machines of one's own."""
+    """The regions of the nodes; empty for your own machines."""
 
     def __iter__(self) -> Iterator[Node]:
-        """All nodes, workers first."""
+        """Iterate over all nodes, workers first."""
         return iter(self.nodes)
 
     @property
@@ -266,26 +266,26 @@ class Cluster:
         return tuple(n for n in self.nodes if n.is_visited)
 
     def node(self, name: str) -> Node:
-        """The node of this name. Raises KeyError where there is none."""
+        """Return the node of this name. Raises KeyError where there is none."""
         for node in self.nodes:
             if node.name == name:
                 return node
         raise KeyError(name)
 
     def region(self, region_id: str | None) -> Region | None:
-        """The region of this id, if the source told of it."""
+        """Return the region of this id, if the source knows it."""
         return next((r for r in self.regions if r.id == region_id), None)
 
     def with_node(self, name: str, node: Node) -> "Cluster":
-        """The cluster with the node `name` replaced by `node` (which may have another name)."""
+        """Replace the node `name` by `node` (which may have another name)."""
         return replace(self, nodes=tuple(node if n.name == name else n for n in self.nodes))
 
     def with_swapped(self, old: Node, new: Node) -> "Cluster":
-        """The cluster with this very node replaced: two nodes of one name are told apart."""
+        """Replace this very node: two nodes of one name are distinguished."""
         return replace(self, nodes=tuple(new if n is old else n for n in self.nodes))
 
     def with_selection(self, visited: Iterable[str]) -> "Cluster":
-        """The cluster in which, of the visited nodes, only those named here still are."""
+        """Leave out the visited nodes that are not named here."""
         keep = frozenset(visited)
         return replace(
             self,

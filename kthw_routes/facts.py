@@ -53,7 +53,7 @@ class Route:
 
 
 def by_prefix(routes: Iterable[Route]) -> dict[IPv4Network, tuple[Route, ...]]:
-    """The routes of each prefix, all in the kernel's order."""
+    """Group the routes by prefix, all in the kernel's order."""
     found: defaultdict[IPv4Network, list[Route]] = defaultdict(list)
     for route in routes:
         found[route.prefix].append(route)
@@ -102,7 +102,7 @@ class Pod:
 
 
 def device_towards(addresses: Iterable[InterfaceAddress], ip: IPv4Address) -> str | None:
-    """The interface that is up and whose connected network holds `ip` (longest prefix), or None."""
+    """Return the interface that is up and whose connected network holds `ip` (longest prefix), or None."""
     on_link = [a for a in addresses if a.is_up and ip in a.address.network and a.address.network.prefixlen < 32]
     best = max(on_link, key=lambda a: a.address.network.prefixlen, default=None)
     return best.device if best else None
@@ -120,32 +120,32 @@ class HostFile:
 
 @dataclass(frozen=True, slots=True)
 class LinkSetup:
-    """By what one interface was brought up, as its host tells. What is unknown is empty."""
+    """By what one interface was brought up, as its host reports. What is unknown is empty."""
 
     device: str
     network_file: PurePosixPath | None = None
-    """The `.network` file by which systemd-networkd rules it."""
+    """The `.network` file by which systemd-networkd manages it."""
     networkd_state: str = ""
     """Such as `routable (configured)`; `unmanaged` in it where networkd leaves it alone."""
     nm_connection: str = ""
-    """The connection by which NetworkManager rules it."""
+    """The connection by which NetworkManager manages it."""
     by_ifupdown: bool = False
     """Whether `ifup` brought it up."""
 
     @property
     def by_networkd(self) -> bool:
-        """Whether systemd-networkd rules it."""
+        """Whether systemd-networkd manages it."""
         return self.network_file is not None and "unmanaged" not in self.networkd_state
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkSetup:
-    """How a host's network is configured, and the files of ours that stand there."""
+    """How a host's network is configured, and our files there."""
 
     links: tuple[LinkSetup, ...] = ()
     """The interfaces whose networks hold next hops."""
     beside: tuple[LinkSetup, ...] = ()
-    """The other interfaces that systemd-networkd rules, also those that are down: a file may stand for them too."""
+    """The other interfaces that systemd-networkd manages, also those that are down: a file may be for them too."""
     has_systemd: bool = False
     """Whether systemd is the init."""
     has_netplan: bool = False
@@ -165,20 +165,20 @@ class NetworkSetup:
     """cloud-init's template of /etc/hosts, where cloud-init writes that file anew at each boot; None elsewhere."""
 
     leftovers: tuple[PurePosixPath, ...] = ()
-    """New files of ours beside their targets, which a run that was killed did not rename over them."""
+    """New files of ours next to their targets, which a run that was killed did not rename over them."""
     rollbacks: tuple[str, ...] = ()
     """The runs whose changes the host takes back by itself when their time has come (`--commit-within`)."""
 
     def link(self, device: str) -> LinkSetup | None:
-        """The setup of one interface, if it was read."""
+        """Return the setup of one interface, if it was read."""
         return next((link for link in self.links if link.device == device), None)
 
     def others(self, device: str) -> Iterator[LinkSetup]:
-        """Every interface that is known of but this one."""
+        """List every known interface but this one."""
         return (link for link in (*self.links, *self.beside) if link.device != device)
 
     def file(self, path: PurePosixPath) -> HostFile | None:
-        """One of the files of ours, if it stands there."""
+        """Return one of our files, if it exists."""
         return next((file for file in self.files if file.path == path), None)
 
 
@@ -218,9 +218,9 @@ class HostFacts:
         return frozenset(a.address.ip for a in self.addresses)
 
     def device_towards(self, ip: IPv4Address) -> str | None:
-        """The interface that is up and whose connected network holds `ip` (longest prefix), or None."""
+        """Return the interface that is up and whose connected network holds `ip` (longest prefix), or None."""
         return device_towards(self.addresses, ip)
 
     def device_of(self, ip: IPv4Address | None) -> str | None:
-        """The interface that holds the address `ip`, or None."""
+        """Return the interface that has the address `ip`, or None."""
         return next((a.device for a in self.addresses if a.address.ip == ip), None)

@@ -29,7 +29,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
         max_bytes: the largest size that is read.
 
     Raises:
-        OSError: it cannot be read, is no regular file, or is larger (EFBIG); `strerror` says which.
+        OSError: it cannot be read, is not a regular file, or is larger (EFBIG); `strerror` says which.
         ValueError: there is a NUL in the name.
     """
     content = read_start(path, max_bytes + 1)
@@ -65,7 +65,7 @@ def replace_file(target: Path, content: bytes, mode: int = 0o644, *, keep_mode: 
         keep_mode: whether a file that is there keeps its own bits.
 
     Raises:
-        OSError: it cannot be written; the old file stands as it was, and nothing is left of the new one.
+        OSError: it cannot be written; the old file stays as it was, and nothing is left of the new one.
         ValueError: there is a NUL in the name.
     """
     new = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.new")
@@ -89,13 +89,13 @@ _PRIVATE_FOLDER: Final = 0o700
 
 
 def state_folder() -> Path:
-    """`$XDG_STATE_HOME/kthw-routes`, by default `~/.local/state/kthw-routes`, on macOS too. Not created here."""
+    """Return `$XDG_STATE_HOME/kthw-routes`, by default `~/.local/state/kthw-routes`, on macOS too."""
 
     return Unix("kthw-routes").user_state_path
 
 
 def make_private(folder: Path) -> Path:
-    """`folder`, made with mode 0700 where it is missing. Raises RecordError."""
+    """Make `folder` with mode 0700 where it is missing, and return it. Raises RecordError."""
     try:
         folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
         folder.chmod(_PRIVATE_FOLDER)

@@ -1,4 +1,4 @@
-"""What a node's name tells: whether it is a host name, its number, its place in a list, its pod CIDR."""
+"""What follows from a node's name: whether it is a valid hostname, its number, its place in a list, its pod CIDR."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _MAX_DIGITS: Final = 9  # more is no count of workers, and int() of very long te
 
 
 def is_host_name(name: str) -> bool:
-    """Whether `name` is a host name by RFC 1123, section 2.1, so that it may stand in /etc/hosts."""
+    """Whether `name` is a valid hostname (RFC 1123, section 2.1), so that /etc/hosts can hold it."""
     if len(name) > 253 or not all(_LABEL.fullmatch(part) for part in name.split(".")):
         return False
     try:
@@ -27,7 +27,7 @@ def is_host_name(name: str) -> bool:
 
 
 def number_in(name: str) -> int | None:
-    """The node's number: the digits at the end of its name, else the only digits in it. None: no number, or unclear."""
+    """Find the node's number: the digits at the end of its name, else the only ones in it. None: none, or unclear."""
     numbers = list(_NUMBER.finditer(name))
     if not numbers:
         return None
@@ -38,7 +38,7 @@ def number_in(name: str) -> int | None:
 
 
 def natural_order(name: str) -> tuple[tuple[str, int, str], ...]:
-    """A sort key that puts worker-2 before worker-10."""
+    """Make a sort key that puts worker-2 before worker-10."""
     parts = re.split(r"(\d+)", name.casefold(), flags=re.ASCII)
     texts = [*parts[::2]]
     digits = [*parts[1::2], ""]
@@ -47,7 +47,7 @@ def natural_order(name: str) -> tuple[tuple[str, int, str], ...]:
 
 
 def shortened(names: Iterable[str]) -> str:
-    """These names in few words, in their order: `controller-0, worker-0…2`; of very many, how many others there are."""
+    """List names in few words, in their order: `controller-0, worker-0…2`; of very many, how many others there are."""
     groups: list[list[str]] = []
     for name in sorted(names, key=natural_order):
         if groups and _follows(groups[-1][-1], name):
@@ -73,7 +73,7 @@ def _follows(before: str, name: str) -> bool:
 
 
 def expected_pod_cidr(name: str, cluster_cidr: IPv4Network) -> IPv4Network | None:
-    """The pod CIDR that worker N is expected to have: the Nth /24 of the cluster CIDR.
+    """Return the pod CIDR that worker N is expected to have: the Nth /24 of the cluster CIDR.
 
     None where the name has no number, or the cluster CIDR has no such /24.
     """

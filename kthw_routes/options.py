@@ -1,4 +1,4 @@
-"""What a person may choose beside the nodes themselves: one plain value under the wizard and the command line."""
+"""What a person may choose besides the nodes themselves: one plain value under the wizard and the command line."""
 
 import os
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ HOST_KEY_MODES: Final = ("ask", "accept-new", "strict", "off")
 
 @dataclass(frozen=True, slots=True)
 class SshOptions:
-    """How a person wants hosts reached: said for a run, recorded with it, and gone by when it is taken back."""
+    """How a person wants hosts reached: chosen for a run, recorded with it, and used again when it is undone."""
 
     identity: Path | None = None
     """The private key; None: `kubernetes.ed25519` in `folder` if it is there, else the agent and the configuration."""
@@ -103,24 +103,24 @@ class Options:
     routes_on: RoutesOn = RoutesOn.WORKERS
     """Which nodes get routes."""
     persist: Persist | None = None
-    """How the routes survive a reboot; None: not answered yet, which counts as `none`."""
+    """How the routes are kept after a reboot; None: not answered yet, which counts as `none`."""
     ip_forward: bool = False
     """Whether forwarding is turned on where it is off, now and at each boot."""
     hosts_template: bool = False
     """Whether the names also go into cloud-init's template, where that writes /etc/hosts anew at each boot."""
     repair: bool = False
-    """Whether an own pod CIDR that was routed away is given back to the bridge."""
+    """Whether an own pod CIDR that another route overrides is given back to the bridge."""
     probe: bool = True
     """Whether traffic is tested where that takes a probe address or a ping."""
     parallel: int = 32
     """How many hosts are worked on at once."""
     marked: Marked = NOTHING_MARKED
-    """Foreign and stale routes that the person marked for removal; a mark on an own pod CIDR routed away asks for its
+    """Foreign and stale routes that the person marked for removal; a mark on an overridden own pod CIDR asks for its
     repair."""
     marked_names: frozenset[tuple[str, str]] = frozenset()
     """Stale names in /etc/hosts that the person marked for removal: (host, name)."""
     commit_within: int | None = None
-    """Seconds after which each host takes the changes back by itself, unless the proof holds; None: never."""
+    """Seconds after which each host rolls the changes back automatically, unless the proof holds; None: never."""
 
 
 DEFAULT_OPTIONS: Final = Options()
@@ -128,7 +128,7 @@ DEFAULT_OPTIONS: Final = Options()
 
 @dataclass(frozen=True, slots=True)
 class OwnSettings:
-    """What the file says beside its nodes; each None where it does not say."""
+    """What the file says next to its nodes; each None where it does not say."""
 
     cluster_cidr: IPv4Network | None = None
     user: str | None = None
@@ -150,7 +150,7 @@ class Settings:
     region: str | None = None
     tag: str | None = None
     inventory: Path | None = None
-    """The file in which the nodes stand; None: a Linode account."""
+    """The file that lists the nodes; None: a Linode account."""
     cluster_cidr: IPv4Network | None = None
     """None: the inventory file's, else the tutorial's."""
     via: Literal["private", "vlan"] = "private"
@@ -186,11 +186,11 @@ class Settings:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Self:
-        """From the options as click parsed them."""
+        """Make the settings from the options as click parsed them."""
         return cls(**given)
 
     def with_file(self, file: OwnSettings) -> Self:
-        """With what an inventory file says beside its nodes, where the command line does not say otherwise."""
+        """Add what an inventory file says next to its nodes, where the command line does not say otherwise."""
         names = file.hosts_file
         if isinstance(names, bool):
             names = NamesOn.CONTROLLERS if names else NamesOn.NONE
@@ -210,7 +210,7 @@ class Settings:
         return SshOptions(self.identity, self.user, self.port, self.ssh_config, self.host_keys, self.folder)
 
     def with_ssh(self, recorded: SshOptions) -> Self:
-        """With the ways to the hosts that an earlier run recorded, where the command line does not say otherwise."""
+        """Add the SSH choices that an earlier run recorded, where the command line does not say otherwise."""
         config = self.ssh_config.expanduser().absolute() if self.ssh_config else recorded.ssh_config
         return replace(
             self,

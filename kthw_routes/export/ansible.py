@@ -22,7 +22,7 @@ _RESERVED: Final = frozenset({"all", "ungrouped", "localhost", "workers", "contr
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
-    """The inventory and the playbook. Raises UsageError where Ansible could not take a node for what it is."""
+    """Make the inventory and the playbook. Raises UsageError where Ansible could not take a node for what it is."""
     for node in desired.cluster:
         if node.is_member and node.name in _RESERVED:
             raise UsageError(f"Ansible has its own meaning for the name {node.name}.", "Rename the node.")
@@ -58,7 +58,7 @@ def _by_pod_cidr(worker: Node) -> tuple[int, str]:
 
 
 def _shared(desired: Desired) -> dict[str, str]:
-    """The variables of all hosts."""
+    """Return the variables of all hosts."""
     found = {"ansible_python_interpreter": "auto_silent"}
     if desired.reach.whole_identity is not None:
         found["ansible_ssh_private_key_file"] = _plain(str(desired.reach.whole_identity))
@@ -68,7 +68,7 @@ def _shared(desired: Desired) -> dict[str, str]:
 
 
 def _of_host(node: Node, login: Login | None) -> dict[str, str]:
-    """The variables of one host."""
+    """Return the variables of one host."""
     found: dict[str, str] = {}
     if login is not None:
         found |= {"ansible_host": quoted(login.host), "ansible_user": quoted(login.user)}
@@ -84,7 +84,7 @@ def _of_host(node: Node, login: Login | None) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """A value that Ansible is to take as it is. Raises UsageError where it would take a part for a template."""
+    """Check a value that Ansible is to take as it is. Raises UsageError where it would take a part for a template."""
     if any(mark in text for mark in ("{{", "{%", "{#")):
         raise UsageError(f"Ansible would take {text!r} for a template.", "Give the file another name.")
     return quoted(text)

@@ -79,7 +79,7 @@ _LINE: Final = (
 
 
 def text(desired: Desired) -> str:
-    """The playbook. Raises UsageError for a way over a reboot that it does not know."""
+    """Make the playbook. Raises UsageError for a way of persisting routes that it does not know."""
     options = desired.options
     is_held = timer.is_wanted(options.persist, "The playbook")
     but = f":!{LEFT_OUT}" if any(n.is_member and not n.is_visited for n in desired.cluster) else ""
@@ -110,7 +110,7 @@ def _head(*variables: str) -> tuple[str, ...]:
 
 
 def _timer() -> Iterator[str]:
-    """The tasks that let the routes outlive a reboot, where nothing of ours does so already."""
+    """Make the tasks that keep the routes after a reboot, where nothing of ours does so already."""
     folders = (netplan.PATH.parent, networkd.FOLDER, ifupdown.PATH.parent, networkmanager.PATH.parent)
     yield "    - name: Look for files by which kthw-routes brings the routes back already"
     yield "      ansible.builtin.find:"
@@ -141,7 +141,7 @@ def _timer() -> Iterator[str]:
 
 
 def _files() -> Iterator[Sequence[str]]:
-    """A task for each file, as kthw-routes itself writes them; the batch with a line for each other worker."""
+    """Make a task for each file, as kthw-routes itself writes them; the batch with a line for each other worker."""
     example = PersistedRoute(IPv4Network("10.200.0.0/24"), IPv4Address("192.0.2.1"), "")
     registers = {unit.BATCH: "kthw_batch", unit.SERVICE: "kthw_service", unit.TIMER: "kthw_timer"}
     for file in unit.render([example], NetworkSetup()):

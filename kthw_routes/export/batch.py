@@ -8,12 +8,12 @@ from kthw_routes.iproute2.commands import RouteCommand, Verb, pod_route
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
-    """One batch per host that gets routes."""
+    """Make one batch per host that gets routes."""
     return tuple(Document(PurePosixPath(f"{h.name}.batch"), _batch(h)) for h in desired.routed)
 
 
 def commands(host: DesiredHost) -> tuple[RouteCommand, ...]:
-    """The routes of a host, each put in the place of whatever leads to the same pods."""
+    """List the routes of a host, each to replace whatever leads to the same pods."""
     return tuple(RouteCommand(Verb.REPLACE, pod_route(w.prefix, w.next_hop)) for w in host.routes)
 
 

@@ -14,7 +14,7 @@ from kthw_routes.persistence.unit import TIMER
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
-    """One `#cloud-config` per host. Raises UsageError for a way over a reboot that it does not know."""
+    """Make one `#cloud-config` per host. Raises UsageError for a way of persisting routes that it does not know."""
     is_held = timer.is_wanted(desired.options.persist, "cloud-init's user data")
     return tuple(Document(PurePosixPath(f"{h.name}.yaml"), _user_data(h, is_held)) for h in desired.busy)
 

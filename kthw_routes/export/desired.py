@@ -1,6 +1,6 @@
 """What every format is made from: which routes and names each host should have, and how it is reached.
 
-Every text in it that comes from outside was checked: names are host names, users and SSH targets plain words.
+Every text in it that comes from outside was checked: names are hostnames, users and SSH targets plain words.
 """
 
 from collections.abc import Iterator, Mapping
@@ -113,17 +113,17 @@ def desired(
     reach: SshAccess | None = None,
     networks: Mapping[str, tuple[tuple[PersistedRoute, ...], NetworkSetup]] | None = None,
 ) -> Desired:
-    """What each host should have.
+    """Work out what each host should have.
 
     Args:
-        cluster: with the pod CIDRs settled; *stop* findings are for the caller to heed.
+        cluster: with the pod CIDRs known; *stop* findings are for the caller to respect.
         options: whose routes and names are wanted.
         logins: node name -> how it is reached; by default as the cluster says, as root.
         reach: the key and the SSH configuration.
         networks: node name -> its routes with their interfaces, and its network, for formats that need to know.
 
     Raises:
-        UsageError: something is no name, no user or no SSH target that could stand in a file.
+        UsageError: a name, a user or an SSH target is not one that a file can hold.
     """
     known, reached = networks or {}, logins or {}
     hosts: list[DesiredHost] = []
@@ -142,7 +142,7 @@ def desired(
 
 
 def _unfit(desired: Desired) -> Iterator[str]:
-    """What could not stand in a file as it is, a sentence each."""
+    """List what a file cannot hold as it is, a sentence each."""
     for node in desired.cluster:
         if node.is_member and not is_host_name(node.name):
             yield f"{quoted(node.name)} is not a valid hostname. Rename the node."

@@ -23,7 +23,7 @@ class Document:
 
 
 def together(documents: Sequence[Document]) -> str:
-    """All texts one after the other, each under its name, for people to look at."""
+    """Join all texts, each under its name, for people to read."""
     if len(documents) == 1:
         return documents[0].text
     return "\n".join(f"==> {d.path} <==\n{d.text}" for d in documents)

@@ -1,6 +1,6 @@
 """Files per host, as `apply --persist` would write them: netplan's drop-in, systemd-networkd's.
 
-Each stands in a folder of its host's name, at its path below `/`: `worker-0/etc/netplan/90-kthw-routes.yaml`.
+Each is in a folder of its host's name, at its path below `/`: `worker-0/etc/netplan/90-kthw-routes.yaml`.
 """
 
 from pathlib import PurePosixPath
@@ -14,12 +14,12 @@ from kthw_routes.persistence.model import Manager
 
 
 def netplan(desired: Desired) -> tuple[Document, ...]:
-    """`90-kthw-routes.yaml` per host. Raises UsageError where netplan rules a host's interface under no known id."""
+    """Make `90-kthw-routes.yaml` per host. Raises UsageError where netplan manages an interface under no known id."""
     return _of(Manager.NETPLAN, desired)
 
 
 def networkd(desired: Desired) -> tuple[Document, ...]:
-    """The drop-ins of each host. Raises UsageError where systemd-networkd does not rule a host's interface."""
+    """Make the drop-ins of each host. Raises UsageError where systemd-networkd does not manage the interface."""
     return _of(Manager.NETWORKD, desired)
 
 

@@ -10,12 +10,12 @@ _NEW: Final = "/etc/hosts.kthw-routes"
 
 
 def block(names: Mapping[str, IPv4Address]) -> tuple[str, ...]:
-    """The lines of the block with its markers."""
+    """Make the lines of the block, with its markers."""
     return (BEGIN.decode(), *(f"{ip} {name}" for name, ip in names.items()), END.decode())
 
 
 def script(names: Mapping[str, IPv4Address]) -> tuple[str, ...]:
-    """The lines of the script; run with `sh -eu` it ends at the first failure, and the file is whole all the same.
+    """Make the lines of the script; run with `sh -eu` it ends at the first failure, and the file is whole all the same.
 
     Lines of nothing but an address and one of these names, such as `tee -a` left, go: the block says it. A block
     without its end stops the script. Nothing is written where nothing changes.

@@ -18,7 +18,7 @@ _DOMAIN: Final = "kubernetes.local"
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
-    """The file. Raises UsageError where a node has no internal address, or a worker no pod CIDR."""
+    """Make the file. Raises UsageError where a node has no internal address, or a worker no pod CIDR."""
     members = (*desired.cluster.controllers, *desired.cluster.workers)
     if missing_facts := [word for node in members for word in _lacks(node)]:
         raise UsageError("machines.txt cannot hold these nodes.", "\n".join(missing_facts))
@@ -27,7 +27,7 @@ def render(desired: Desired) -> tuple[Document, ...]:
 
 
 def remarks(desired: Desired) -> tuple[str, ...]:
-    """What has no room in it."""
+    """List what the file has no room for."""
     elsewhere = [h.name for h in desired.hosts if h.login and h.node.internal and h.login.host != str(h.node.internal)]
     if not elsewhere:
         return ()

@@ -11,7 +11,7 @@ from kthw_routes.sanitize import cell, inline
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
-    """The report."""
+    """Make the report."""
     lines = (*_nodes(desired), *_matrix(desired), *_hosts(desired), *_names(desired))
     return (Document(PurePosixPath("pod-routes.md"), "".join(f"{line}\n" for line in lines)),)
 
@@ -28,13 +28,13 @@ def _nodes(desired: Desired) -> Iterator[str]:
     yield from _row(*("---",) * 7)
     for n in desired.cluster:
         if n.is_member:
-            told = n.pod_cidr_source if n.is_worker else None
-            yield from _row(*map(cell, (n.name, n.role, n.region, n.ssh, n.internal, n.pod_cidr, told)))
+            stated = n.pod_cidr_source if n.is_worker else None
+            yield from _row(*map(cell, (n.name, n.role, n.region, n.ssh, n.internal, n.pod_cidr, stated)))
     yield ""
 
 
 def _matrix(desired: Desired) -> Iterator[str]:
-    """Who sends packets for whose pods where."""
+    """Show who sends packets for whose pods where."""
     workers = desired.cluster.workers
     yield "## Next hops"
     yield ""
@@ -51,7 +51,7 @@ def _matrix(desired: Desired) -> Iterator[str]:
 def _hosts(desired: Desired) -> Iterator[str]:
     yield "## Routes"
     yield ""
-    yield "By these commands they end at the next reboot; `kthw-routes apply --persist auto` lets them survive it."
+    yield "By these commands they end at the next reboot; `kthw-routes apply --persist auto` keeps them after it."
     yield ""
     for host in desired.routed:
         yield f"### {inline(host.name)}"

@@ -1,4 +1,4 @@
-"""What an export has to know of hosts: what is missing, what a visit tells, what goes without one."""
+"""What an export has to know of hosts: what is missing, what reading them adds, what needs none."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ _MAX_DEVICE_LENGTH = 15
 
 
 def missing_facts(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> Mapping[str, str]:
-    """Node name -> what is not known of it and the format needs, a sentence. Nothing is asked for it."""
+    """Map each node's name to what the format needs and is not known of it, a sentence. Nothing is asked for it."""
     missing: dict[str, list[str]] = {}
     for worker in _of_unsure_pods(cluster, wanted):
         guess = f" ({worker.pod_cidr} is what its number says)" if worker.pod_cidr else ""
@@ -30,40 +30,40 @@ def missing_facts(cluster: Cluster, wanted: Format, interface: str | None, route
 
 
 def how_to_supply(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> str:
-    """What to do about what is `missing_facts`, a sentence or two."""
+    """Say what to do about `missing_facts`, in a sentence or two."""
     ways: list[str] = []
     if _of_unsure_pods(cluster, wanted):
         ways.append("Add each pod_cidr to the inventory.")
     if _of_unknown_network(cluster, wanted, interface, routes_on):
         name = "eth0" if wanted.network is Network.NETPLAN_ID else "05-eth0.network"
         ways.append(
-            f"Name it with --interface, such as --interface {name}; where hosts differ, one at a time (--only)."
+            f"Name it with --interface, for example, --interface {name}; where hosts differ, one at a time (--only)."
         )
     return " ".join([*ways, "Or leave out --offline: the hosts are asked then."])
 
 
 def _of_unsure_pods(cluster: Cluster, wanted: Format) -> list[Node]:
-    """The workers whose pod CIDR must be certain and is not."""
+    """Map the workers whose pod CIDR must be certain and is not."""
     unsure = (PodCidrSource.LABEL, PodCidrSource.GUESS, PodCidrSource.UNKNOWN)
     return [w for w in cluster.workers if wanted.needs_pod_cidrs and w.pod_cidr_source in unsure]
 
 
 def _of_unknown_network(cluster: Cluster, wanted: Format, interface: str | None, routes_on: RoutesOn) -> list[Node]:
-    """The nodes that get routes in files of their network, which is not known."""
+    """Map the nodes that get routes in files of their network, which is not known."""
     if wanted.network is Network.NOTHING or interface is not None:
         return []
     return [n for n in cluster.visited if wanted_routes(cluster, n, routes_on)]
 
 
 def with_observed_pod_cidrs(cluster: Cluster, visited: Cluster) -> Cluster:
-    """The cluster with the pod CIDRs that a visit to some of its nodes has settled."""
+    """Take over the pod CIDRs that were read on some of the nodes."""
     known = {n.name: n for n in visited}
 
-    def told(node: Node) -> Node:
+    def stated(node: Node) -> Node:
         other = known[node.name]
         return replace(node, pod_cidr=other.pod_cidr, pod_cidr_source=other.pod_cidr_source)
 
-    return replace(cluster, nodes=tuple(told(n) for n in cluster))
+    return replace(cluster, nodes=tuple(stated(n) for n in cluster))
 
 
 def from_hosts(cluster: Cluster, facts: Mapping[str, HostFacts], routes_on: RoutesOn) -> Networks:
@@ -81,13 +81,13 @@ def from_hosts(cluster: Cluster, facts: Mapping[str, HostFacts], routes_on: Rout
 
 
 def from_option(cluster: Cluster, wanted: Format, interface: str, routes_on: RoutesOn) -> Networks:
-    """The networks as the person says that they are, on all hosts alike.
+    """Take the networks from the options, the same on all hosts.
 
-    `interface`: netplan's id of it, or the name of the `.network` file that rules it.
+    `interface`: netplan's id of it, or the name of the `.network` file that manages it.
     """
     if wanted.network is Network.NETPLAN_ID:
         device, file = interface, PurePosixPath(f"/run/systemd/network/10-netplan-{interface}.network")
-    else:  # 05-eth0.network: the interface's name stands in a comment only
+    else:  # 05-eth0.network: the interface's name is in a comment only
         device = interface.removesuffix(".network").rpartition("-")[2]
         file = PurePosixPath(f"/etc/systemd/network/{interface}")
     device = device[:_MAX_DEVICE_LENGTH]

@@ -13,7 +13,7 @@ from kthw_routes.local_files import read_file, replace_file
 from kthw_routes.sanitize import clean_line
 
 _OURS: Final = re.compile(rb"\A(?:[^\n]*\n){0,3}[^\n]*\b(?:(?:Made|Written) by|nodes of a cluster, for) kthw-routes\b")
-"""What stands in one of the first lines of every file of ours; KTHW's machines.txt has no room for it."""
+"""What is in one of the first lines of every file of ours; KTHW's machines.txt has no room for it."""
 _HEAD: Final = 2000
 MAX_OLD: Final = 64 * 1024 * 1024
 """Bytes; no file of ours is larger."""
@@ -28,7 +28,9 @@ def write_folder(folder: Path, documents: Sequence[Document]) -> None:
     """Write each text at its path below a folder, which is made if need be. Raises UsageError as `write_file`."""
     folder = folder.expanduser()
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{clean_line(str(folder))} is no folder.", "This format makes several files: name a folder.")
+        raise UsageError(
+            f"{clean_line(str(folder))} is not a folder.", "This format makes several files: name a folder."
+        )
     _write([(folder / document.path, document) for document in documents])
 
 
@@ -50,7 +52,7 @@ def _write(files: Sequence[tuple[Path, Document]]) -> None:
 
 
 def _is_free(path: Path, document: Document) -> bool:
-    """Whether nothing of somebody else stands there."""
+    """Whether nothing of somebody else is there."""
     try:
         old = read_file(path, MAX_OLD)
     except (FileNotFoundError, NotADirectoryError):

@@ -11,7 +11,7 @@ from kthw_routes.export.document import BY, Document
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
-    """The script. Raises UsageError where a host has no SSH address."""
+    """Make the script. Raises UsageError where a host has no SSH address."""
     lines = [
         "#!/bin/sh",
         f"# {BY}: the pod routes of Kubernetes The Hard Way, lab 11, host by host.",
@@ -26,7 +26,7 @@ def render(desired: Desired) -> tuple[Document, ...]:
 
 
 def ssh(login: Login, reach: SshAccess) -> str:
-    """The words that begin a root shell on a host, which reads its commands from stdin."""
+    """Make the words that begin a root shell on a host, which reads its commands from stdin."""
     words = ["ssh"]
     if reach.ssh_config is not None:
         words += ["-F", str(reach.ssh_config)]

@@ -1,6 +1,6 @@
 """The systemd timer that brings a host's routes back: what formats for whole fleets hold routes over a reboot by.
 
-It works on any host with systemd, whoever rules its interfaces, so that nothing has to be known of the host.
+It works on any host with systemd, whatever manages its interfaces, so that nothing has to be known of the host.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ _MEANT: Final = frozenset({None, Persist.AUTO, Persist.UNIT})
 
 
 def is_wanted(persist: Persist | None, who: str) -> bool:
-    """Whether routes are to be held by the timer; so where nothing was said, as a playbook says how hosts should be.
+    """Whether the timer is to keep the routes; also where nothing was chosen, as a playbook says how hosts should be.
 
     Args:
         persist: what was asked for.
@@ -33,6 +33,6 @@ def is_wanted(persist: Persist | None, who: str) -> bool:
 
 
 def files(host: DesiredHost) -> tuple[HostFile, ...]:
-    """The batch, the service and the timer of a host, as `apply --persist unit` writes them."""
+    """Make the batch, the service and the timer of a host, as `apply --persist unit` writes them."""
     persisted = [PersistedRoute(w.prefix, w.next_hop, "") for w in host.routes]  # the batch names no interface
     return unit.render(persisted, host.network)

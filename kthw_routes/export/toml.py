@@ -11,7 +11,7 @@ from kthw_routes.sources.inventory.write import to_toml
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
-    """The file. Raises UsageError where an inventory cannot state these nodes."""
+    """Make the file. Raises UsageError where an inventory cannot state these nodes."""
     options, reach = desired.options, desired.reach
     text = to_toml(
         replace(desired.cluster, nodes=tuple(_stated(n) for n in desired.cluster)),
@@ -25,6 +25,6 @@ def render(desired: Desired) -> tuple[Document, ...]:
 
 
 def _stated(node: Node) -> Node:
-    """The node; a pod CIDR that was read there stands as firm as a typed one."""
+    """Take a pod CIDR that was read on the node for as certain as a typed one."""
     was_read = node.pod_cidr_source in (PodCidrSource.CNI, PodCidrSource.KUBELET)
     return replace(node, pod_cidr_source=PodCidrSource.TYPED) if was_read else node

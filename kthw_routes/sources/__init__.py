@@ -1,4 +1,4 @@
-"""Where nodes come from. A source is asked once and answers with plain values of our own."""
+"""Where nodes come from. A source is asked once and answers with plain values."""
 
 import threading
 from typing import Protocol
@@ -23,5 +23,5 @@ class Source(Protocol):
 
         Raises:
             Cancelled: `cancel` was set; within 0.2 s, whatever is in flight.
-            KthwRoutesError: it cannot tell; the sentence says why, the hint what to do.
+            KthwRoutesError: it does not know; the sentence says why, the hint what to do.
         """

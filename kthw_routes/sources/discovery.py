@@ -12,9 +12,9 @@ class Discovery:
 
     cluster: Cluster
     findings: tuple[Finding, ...] = ()
-    """What the source itself has to say (a token that may do too much, a pattern that nothing matches). What follows
+    """What the source itself reports (a token that may do too much, a pattern that nothing matches). What follows
     from the cluster is not here: `findings.of_cluster` and `regions.findings` say it, again after each correction."""
     others: int = 0
-    """How many instances were seen and left alone."""
+    """How many instances were found and ignored."""
     token_scopes: frozenset[str] | None = None
-    """What the token may do; None where the source has no token or does not tell."""
+    """What the token may do; None where the source has no token or does not report it."""

@@ -15,7 +15,7 @@ _NUMBERED: Final = re.compile(r"(.*?)(\d{1,6})", re.ASCII)
 
 
 def likely_name(cluster: Cluster, role: Role) -> str:
-    """The name after that of the last node of this role, such as `node-1` after `node-0`; else the tutorial's."""
+    """Guess the next name of this role, such as `node-1` after `node-0`; else the tutorial's."""
     taken = {n.name.casefold() for n in cluster}
     last = next((n.name for n in reversed(cluster.nodes) if n.role is role), "")
     match = _NUMBERED.fullmatch(last)
@@ -28,7 +28,7 @@ def likely_name(cluster: Cluster, role: Role) -> str:
 
 
 def likely_pod_cidr(cluster: Cluster, name: str) -> IPv4Network | None:
-    """By the number in the name; for a name without one, the first that no other worker has."""
+    """Guess by the number in the name; for a name without one, the first that no other worker has."""
     expected = expected_pod_cidr(name, cluster.cidr)
     if expected is not None or cluster.cidr.prefixlen > 24 or any(c.isdigit() for c in name):
         return expected
@@ -45,18 +45,18 @@ def typed(cluster: Cluster, old: Node, name: str, role: Role, ssh: Endpoint, int
 
 
 def with_added(cluster: Cluster, node: Node) -> Cluster:
-    """The cluster with one node more: workers first, each role in natural order."""
+    """Add a node: workers first, each role in natural order."""
     nodes = sorted((*cluster, node), key=lambda n: (not n.is_worker, natural_order(n.name)))
     return replace(cluster, nodes=tuple(nodes))
 
 
 def without(cluster: Cluster, node: Node) -> Cluster:
-    """The cluster without this very node."""
+    """Remove this very node."""
     return replace(cluster, nodes=tuple(n for n in cluster if n is not node))
 
 
 def inventory_text(cluster: Cluster, settings: Settings, options: Options) -> str:
-    """The nodes as an inventory file, with what was chosen beside them. Raises UsageError where they cannot be one."""
+    """Make an inventory file of the nodes and of what was chosen. Raises UsageError where they cannot be one."""
     from kthw_routes.sources.inventory.write import to_toml
 
     return to_toml(

@@ -11,20 +11,19 @@ from textual.suggester import Suggester
 _LIKELY: Final = ("nodes.toml", "inventory", "inventory.*", "machines.txt", "hosts.ini", "hosts.y*ml")
 """What inventories are called."""
 _MAX_ENTRIES: Final = 5000
-"""Entries of a folder that are looked at."""
+"""Entries of a folder that are read at most."""
 
 
-def likely_inventory(folder: Path) -> str:
-    """The newest file in `folder` that is called as inventories are; empty where there is none."""
-    newest: tuple[float, str] = (0.0, "")
+def likely_inventory(folder: Path) -> str | None:
+    """Find the newest file in `folder` that is named as inventories are."""
+    found: list[tuple[float, str]] = []
     try:
         for pattern in _LIKELY:
-            for file in islice(folder.glob(pattern), _MAX_ENTRIES):
-                if file.is_file() and file.name.isprintable():
-                    newest = max(newest, (file.stat().st_mtime, file.name))
+            files = islice(folder.glob(pattern), _MAX_ENTRIES)
+            found += [(f.stat().st_mtime, f.name) for f in files if f.is_file() and f.name.isprintable()]
     except OSError:
-        return ""
-    return newest[1]
+        return None
+    return max(found)[1] if found else None
 
 
 FileStamp = tuple[int, int] | None
@@ -32,12 +31,12 @@ FileStamp = tuple[int, int] | None
 
 
 def stamp_of(path: str) -> FileStamp:
-    """The stamp of a file, to tell later whether it was changed."""
+    """Read the stamp of a file, to know later whether it was changed."""
     try:
-        told = Path(path).expanduser().stat() if path else None
+        status = Path(path).expanduser().stat() if path else None
     except (OSError, ValueError, RuntimeError):
         return None
-    return (told.st_mtime_ns, told.st_size) if told else None
+    return (status.st_mtime_ns, status.st_size) if status else None
 
 
 class PathSuggester(Suggester):
@@ -47,7 +46,7 @@ class PathSuggester(Suggester):
         super().__init__(use_cache=False, case_sensitive=True)
 
     async def get_suggestion(self, value: str) -> str | None:
-        """The whole path, or None where nothing begins so."""
+        """Complete the path; None where nothing begins so."""
         head, slash, begun = value.rpartition("/")
         if not value or (not slash and value.startswith("~")):
             return None

@@ -45,7 +45,7 @@ class Found:
     """Of the inventory file, as it was read."""
 
     def findings(self, cluster: Cluster) -> tuple[Finding, ...]:
-        """What there is to say of the nodes as chosen since, before any host is looked at."""
+        """Report on the nodes as chosen since, before any host is read."""
         of_cluster = cluster_findings.before_visit(cluster)
         if self.source.is_own:  # there is no account to look into
             hint = "Press a to add one, its SSH address is enough."
@@ -62,7 +62,7 @@ class TypedNodes:
         self._cidr = cidr
 
     def find(self, *, emit: Emit, cancel: threading.Event) -> Discovery:  # noqa: ARG002 - nobody is asked
-        """An empty cluster."""
+        """Return an empty cluster."""
         return Discovery(Cluster((), self._cidr))
 
 
@@ -70,14 +70,14 @@ class SourceLoader:
     """Every source that is offered; owns the practice lab that it started."""
 
     def __init__(self, settings: Settings, lab: "EmbeddedLab | None", asker: Asker, emit: Emit) -> None:
-        """`lab`: the running practice lab where it is the only source offered; whoever gave it closes it too."""
+        """Take `lab`: the running practice lab where it is the only source offered; whoever gave it closes it too."""
         self._settings = settings
         self._asker = asker
         self._emit = emit
         self._lab = self._given_lab = self._newest_lab = lab
 
     def choices(self, path: str) -> tuple[SourceChoice, ...]:
-        """The rows of the first screen. `path`: of the inventory file, as typed so far."""
+        """List the rows of the first screen. `path`: of the inventory file, as typed so far."""
         labs = tuple(SourceChoice(SourceKind.LAB, region) for region in LAB_REGIONS)
         if self._given_lab is not None:
             return labs
@@ -96,10 +96,10 @@ class SourceLoader:
     @property
     def likely_path(self) -> str:
         """The inventory file that is likely meant; empty where none is."""
-        return "" if self._given_lab is not None else str(self._settings.inventory or likely_inventory(Path()))
+        return "" if self._given_lab is not None else str(self._settings.inventory or likely_inventory(Path()) or "")
 
     def find(self, source: SourceChoice, token: Token | None, options: Options, stop: Stop) -> Found:
-        """Ask for the nodes. Blocks. Raises KthwRoutesError, of an inventory with all of its faults."""
+        """Ask for the nodes. Blocks. Raises KthwRoutesError, of an inventory with all of its errors."""
         stamp = stamp_of(source.path)
         origin, settings = self._source_of(source, token)
         if source.kind is SourceKind.TYPED:
@@ -115,7 +115,7 @@ class SourceLoader:
         return Found(source, token, settings, workflow, connections.close, state, discovery, stamp)
 
     def _source_of(self, source: SourceChoice, token: Token | None) -> tuple[Source, Settings]:
-        """Whom to ask, and the settings to go by then."""
+        """Choose whom to ask, and the settings to go by then."""
         match source.kind:
             case SourceKind.TYPED:
                 return TypedNodes(self._settings.cidr), self._settings
@@ -131,7 +131,7 @@ class SourceLoader:
                 return linode_source(settings), settings
 
     def _lab_in(self, region: str) -> "EmbeddedLab":
-        """The practice lab in this region, running; one in another region is closed."""
+        """Start the practice lab in this region; one in another region is closed."""
         from kthw_routes.demo.lab import EmbeddedLab
 
         if self._lab is not None and self._lab.region == region:

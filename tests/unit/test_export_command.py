@@ -103,7 +103,7 @@ def test_what_is_missing_offline_is_named_all_of_it(tmp_path: Path) -> None:
         f"worker-{n}: its pod_cidr (10.200.{n}.0/24 is what its number says) and netplan's id of its interface."
         for n in range(3)
     ]
-    assert lines[3].startswith("Add each pod_cidr to the inventory. Name it with --interface, such as")
+    assert lines[3].startswith("Add each pod_cidr to the inventory. Name it with --interface, for example")
     assert lines[3].endswith("Or leave out --offline: the hosts are asked then.")
     assert len(lines) == 4
     assert export(settings(file), "toml", offline=True) is ExitCode.DONE
@@ -115,7 +115,7 @@ def test_the_hint_says_what_helps_and_it_does(tmp_path: Path, capsys: pytest.Cap
     with pytest.raises(UsageError) as caught:
         export(settings(file), "networkd", offline=True)
     assert "to the inventory" not in caught.value.hint, "it holds all that an inventory can"
-    (named,) = re.findall(r"such as --interface (\S+);", caught.value.hint)
+    (named,) = re.findall(r"for example, --interface (\S+);", caught.value.hint)
     assert export(settings(file), "networkd", interface=named, offline=True) is ExitCode.DONE
     assert f"{named}.d/90-kthw-routes.conf" in capsys.readouterr().out
     with pytest.raises(UsageError) as caught:
@@ -326,7 +326,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
 
 def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         write_folder(tmp_path / "file", [OURS])
     with pytest.raises(UsageError, match="cannot be written"):
         write_file(tmp_path / "file" / "below", OURS)

@@ -516,12 +516,12 @@ REASON = b'{"errors": [{"reason": "Because \\u001b[31mI say so.", "field": null}
         (
             Fault(200, b'{"data": ['),
             Trouble.NOT_JSON,
-            "{host} answered with something that is no JSON instead of data.",
+            "{host} answered with something that is not JSON instead of data.",
         ),
         (
             Fault(200, b"[" * 100_000),
             Trouble.NOT_JSON,
-            "{host} answered with something that is no JSON instead of data.",
+            "{host} answered with something that is not JSON instead of data.",
         ),
         (Fault(204, b""), Trouble.MALFORMED, "Linode's answer makes no sense: there is no list of nodes in it."),
     ],

@@ -136,7 +136,7 @@ def test_a_file_that_is_none_is_named_and_not_quoted(tmp_path: Path, content: by
     file.write_bytes(content)
     with pytest.raises(UsageError) as caught:
         find_token(environ(tmp_path, LINODE_CLI_CONFIG=str(file)))
-    assert caught.value.sentence == f"{file} is no configuration file of linode-cli."
+    assert caught.value.sentence == f"{file} is not a configuration file of linode-cli."
     assert caught.value.__suppress_context__
 
 

@@ -206,7 +206,7 @@ async def test_saving_asks_before_a_file_is_replaced(lab: EmbeddedLab, settings:
         await driver.settle()
         assert "needs no API token" in driver.text().replace("\n", " ")
         await driver.press("enter")
-        assert "is there already" in driver.static("#save-says")
+        assert "exists already" in driver.static("#save-says")
         assert file.read_text() == "mine"
         await driver.press("escape")
         await driver.until(lambda: driver.app.screen is driver.step, "closed")

@@ -1,6 +1,6 @@
 """Nodes from a file: TOML of our own, KTHW's machines.txt, an Ansible inventory in INI or YAML.
 
-The kind is recognised, and said. Whatever is wrong in a file is told at once, each with line and column, before
+The kind is recognised, and shown. All errors in a file are reported at once, each with line and column, before
 anything is contacted. `write` makes the TOML.
 """
 
@@ -26,7 +26,7 @@ class InventorySource:
         self.title: Final = f"inventory {clean_line(inventory.path.name)}"
 
     def find(self, *, emit: Emit, cancel: threading.Event) -> Discovery:
-        """The nodes, the kind that was recognised, and what was ignored; see `Source.find`. Raises Cancelled."""
+        """Return the nodes, the kind that was recognised, and what was ignored; see `Source.find`. Raises Cancelled."""
         if cancel.is_set():
             raise Cancelled("Stopped reading the inventory.")
         found = self.inventory

@@ -1,8 +1,8 @@
 """What the INI and the YAML form of an Ansible inventory have in common: groups, hosts, variables.
 
 The group `workers` holds the workers, `controllers` the controllers; a group below one of them counts as part of it,
-as in Ansible. The singular, and Kubespray's `kube_node` and `kube_control_plane`, are taken for the same. A host in
-both is a worker, as pods run there. Hosts in neither are left alone. A host's variable wins over its groups', a group's
+as in Ansible. The singular, and Kubespray's `kube_node` and `kube_control_plane`, mean the same. A host in
+both is a worker, as pods run there. Hosts in neither are ignored. A host's variable wins over its groups', a group's
 over that of the groups above it. `group_vars` and `host_vars` folders, templates and plugins are not read.
 """
 
@@ -78,20 +78,20 @@ class Inventories:
     _variables: int = 0
 
     def group(self, name: str) -> Group:
-        """The group of this name, a new one if need be."""
+        """Return the group of this name, a new one if need be."""
         if name not in self.groups and len(self.groups) >= _MAX_GROUPS:
             raise TooMany(f"is more than the {_MAX_GROUPS} groups that are read")
         return self.groups.setdefault(name, Group())
 
     def host(self, name: Stated[str], group: str) -> Host:
-        """The host of this name, from now on in `group` too."""
+        """Return the host of this name, from now on in `group` too."""
         if name.value not in self.hosts and len(self.hosts) >= MAX_HOSTS:
             raise TooMany(f"is more than the {MAX_HOSTS} hosts that are read")
         self.group(group).hosts[name.value] = None
         return self.hosts.setdefault(name.value, Host(name))
 
     def child(self, group: str, name: str, place: Place) -> None:
-        """The group `name` is below `group`."""
+        """Put the group `name` below `group`."""
         self._children += 1
         if self._children > _MAX_CHILDREN:
             raise TooMany(f"is more than the {_MAX_CHILDREN} groups below others that are read")
@@ -106,7 +106,7 @@ class Inventories:
 
 
 def reading_of(found: Inventories, folder: Path, problems: Problems) -> ParsedInventory:
-    """The nodes among the hosts. `folder`: where the file lies."""
+    """Find the nodes among the hosts. `folder`: where the file lies."""
     above = _Above(found, problems)
     drafts: list[Draft] = []
     identities: dict[str, Stated[str]] = {}
@@ -141,7 +141,7 @@ class _Above:
     """Which groups are above which, and how far below `all` each is."""
 
     def __init__(self, found: Inventories, problems: Problems) -> None:
-        """A group that is not there, or would be part of itself, is a problem."""
+        """Add a problem for a group that does not exist, or would be part of itself."""
         self._groups = groups = found.groups
         self._parents: dict[str, list[str]] = {}
         for name, group in groups.items():
@@ -163,7 +163,7 @@ class _Above:
         self._depths = self._depths_below_all()
 
     def groups_of(self, host: str) -> list[str]:
-        """The groups that a host is in, directly or not, the widest first: in this order their variables count."""
+        """List the groups that a host is in, directly or not, the widest first: in this order their variables count."""
         found = self._ancestors(self._of_host.get(host, ()))
         return sorted({ALL, *found}, key=lambda g: (self._depths[g], g))
 
@@ -179,7 +179,7 @@ class _Above:
         return found
 
     def _depths_below_all(self) -> dict[str, int]:
-        """The longest way down to each group. It ends, as no group is part of itself."""
+        """Measure the longest way down to each group. It ends, as no group is part of itself."""
         depths = {name: 0 if name == ALL else 1 for name in self._groups}
         waiting = [name for name in depths if name != ALL]
         while waiting:
@@ -231,7 +231,7 @@ def _draft(
 
 
 def _plain(convert: Callable[[str], T]) -> Callable[[str], T]:
-    """`convert`, for text that is no template."""
+    """Restrict `convert` to text that is not a template."""
 
     def converted(text: str) -> T:
         if "{{" in text:

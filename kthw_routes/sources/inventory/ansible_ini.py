@@ -33,7 +33,7 @@ class _Section:
 
 
 def read_ansible_ini(text: str, folder: Path, problems: Problems) -> ParsedInventory:
-    """What the file states; see `ansible` for what counts."""
+    """Read what the file states; see `ansible` for what counts."""
     found = Inventories()
     section = _Section()
     named: dict[str, Place] = {}
@@ -62,7 +62,7 @@ def read_ansible_ini(text: str, folder: Path, problems: Problems) -> ParsedInven
 
 
 def _line(line: str, place: Place, found: Inventories, section: _Section, problems: Problems) -> None:
-    """A line of a section."""
+    """Read a line of a section."""
     if section.kind == "vars":
         _variable(line, place, found, section.group, problems)
     elif section.kind == "children":
@@ -105,7 +105,7 @@ def _child(line: str, place: Place, found: Inventories, group: str, problems: Pr
 
 
 def _hosts(line: str, place: Place, found: Inventories, group: str, problems: Problems) -> None:
-    """`name[:port] key=value …`"""
+    """Read a line `name[:port] key=value …`."""
     try:
         words = list(_words(line, place.line))
     except InvalidInput as error:
@@ -137,7 +137,7 @@ def _hosts(line: str, place: Place, found: Inventories, group: str, problems: Pr
 
 
 def _words(line: str, number: int) -> Iterator[Stated[str]]:
-    """The words of a line up to a comment, quotes still around them. Raises InvalidInput where a quote does not end."""
+    """Split a line up to a comment into words, with their quotes. Raises InvalidInput where a quote does not end."""
     at = 0
     while True:
         blanks = _BLANKS.match(line, at)
@@ -156,7 +156,7 @@ def _unquoted(text: str) -> str:
 
 
 def _without_comment(text: str) -> str:
-    """`text` without a comment that begins after a blank and outside of quotes."""
+    """Remove a comment that begins after a blank and outside quotes."""
     match = re.match(r"""\s*(?:"[^"]*"|'[^']*')""", text)
     start = match.end() if match else 0
     return (text[:start] + _COMMENT.sub("", text[start:])).strip()

@@ -14,7 +14,7 @@ _MAX: Final = 1000
 
 
 def expand(pattern: str) -> tuple[str, ...]:
-    """The names that the pattern stands for. Raises InvalidInput where a range makes no sense, or is huge."""
+    """List the names that the pattern stands for. Raises InvalidInput where a range makes no sense, or is huge."""
     parts = _RANGE.split(pattern)
     if "[" in "".join(parts[::2]) or "]" in "".join(parts[::2]):
         raise InvalidInput("is not a range of hosts; expected, for example, worker-[0:2]")

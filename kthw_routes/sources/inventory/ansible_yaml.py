@@ -29,7 +29,7 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
 def read_ansible_yaml(text: str, folder: Path, problems: Problems) -> ParsedInventory:
-    """What the file states; see `ansible` for what counts."""
+    """Read what the file states; see `ansible` for what counts."""
     try:
         root = yaml.compose(text, Loader=_Bounded)
         if not isinstance(root, yaml.MappingNode):
@@ -145,14 +145,14 @@ class _Walk:
                 self.problems.add(_place(value.start_mark), f"{key} is a list or a mapping; expected one value")
 
     def _mapping(self, node: yaml.Node, what: str, wanted: str) -> Iterator[tuple[str, Place, yaml.Node]]:
-        """The pairs of a mapping; nothing is an empty one. Anything else is a problem."""
+        """List the pairs of a mapping; nothing is an empty one. Anything else is a problem."""
         if isinstance(node, yaml.MappingNode):
             yield from self._pairs(node)
         elif not (isinstance(node, yaml.ScalarNode) and node.tag == _NULL):
             self.problems.add(_place(node.start_mark), f"{what} is not a mapping; expected {wanted}")
 
     def _pairs(self, node: yaml.MappingNode) -> list[tuple[str, Place, yaml.Node]]:
-        """Keys that are text, each once; the mapping's own win over those that `<<` merges in."""
+        """List the keys that are text, each once; the mapping's own win over those that `<<` merges in."""
         merged: dict[str, tuple[Place, yaml.Node]] = {}
         own: dict[str, tuple[Place, yaml.Node]] = {}
         for key, value in node.value:

@@ -1,4 +1,4 @@
-"""Of which kind a file is: told from its lines, so that a bad line or another suffix does not mislead."""
+"""Of which kind a file is: judged by its lines, so that a bad line or another suffix does not mislead."""
 
 import re
 from typing import Final
@@ -35,7 +35,7 @@ _MAX_LINE_LENGTH: Final = 300
 
 
 def kind_of(text: str, suffix: str) -> InventoryKind | None:
-    """The kind to which most lines look as if they belonged; of equals, and of none, the suffix says. None: no kind."""
+    """Find the kind to which most lines seem to belong; of equals, and of none, the suffix decides. None: no kind."""
     lines = [line[:_MAX_LINE_LENGTH] for line in text.split("\n", _MAX_LINES)[:_MAX_LINES]]
     votes = {kind: sum(1 for line in lines if mark.match(line)) for kind, mark in _MARKS}
     hinted = _OF_SUFFIX.get(suffix.casefold())

@@ -1,7 +1,7 @@
 """KTHW's own `machines.txt`: a line `IP FQDN HOST SUBNET` per machine.
 
 A machine with a SUBNET is a worker, and the subnet its pod CIDR. Without one, `server` (newest KTHW) and
-`controller-N` are controllers. Other machines, such as `jumpbox`, are left alone.
+`controller-N` are controllers. Other machines, such as `jumpbox`, are ignored.
 """
 
 import re
@@ -24,7 +24,7 @@ _WORKER: Final = re.compile(r"(?:node|worker)-?\d+", re.IGNORECASE)
 
 
 def read_machines(text: str, problems: Problems) -> ParsedInventory:
-    """What the file states."""
+    """Read what the file states."""
     drafts: list[Draft] = []
     ignored: list[Finding] = []
     whole = True
@@ -46,7 +46,7 @@ def read_machines(text: str, problems: Problems) -> ParsedInventory:
 
 
 def _lines_of(text: str) -> Iterator[list[Stated[str]]]:
-    """The words of each line that states something."""
+    """List the words of each line that states something."""
     for number, line in enumerate(text.split("\n"), start=1):
         content = re.sub(r"(?:^|(?<=\s))#.*", "", line)
         matches = list(_WORD.finditer(content))
@@ -56,7 +56,7 @@ def _lines_of(text: str) -> Iterator[list[Stated[str]]]:
 
 
 def _draft(words: list[Stated[str]], problems: Problems) -> Draft | None:
-    """The machine as a node; None: it is none."""
+    """Read a machine as a node; None: it is not a node."""
     address, full_name, name = words[:3]
     role = Role.WORKER if len(words) == 4 or _WORKER.fullmatch(name.value) else Role.CONTROLLER
     if role is Role.CONTROLLER and not _CONTROLLER.fullmatch(name.value) and is_host_name(name.value):

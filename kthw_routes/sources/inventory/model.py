@@ -33,7 +33,7 @@ class Inventory(OwnSettings):
     findings: tuple[Finding, ...] = ()
     """Which kind was recognised, and what was ignored."""
     others: int = 0
-    """How many machines of the file are neither worker nor controller, and left alone."""
+    """How many machines of the file are neither worker nor controller, and ignored."""
 
     @property
     def cluster(self) -> Cluster:

@@ -54,7 +54,7 @@ class ParsedInventory:
 
 
 def nodes_of(reading: ParsedInventory, cidr: IPv4Network, problems: Problems) -> tuple[Node, ...]:
-    """The nodes: workers first, each role in natural order. To be used only if there are no problems then."""
+    """Make the nodes: workers first, each role in natural order. To be used only if there are no problems then."""
     drafts = reading.drafts
     _check_twice((d.name for d in drafts), "name", str.casefold, problems)
     _check_twice((d.ssh for d in drafts), "SSH target", lambda ssh: ssh.target, problems)
@@ -69,7 +69,7 @@ def nodes_of(reading: ParsedInventory, cidr: IPv4Network, problems: Problems) ->
 
 
 def _internal_of(draft: Draft, problems: Problems) -> Stated[IPv4Address | None]:
-    """The stated internal address, else the SSH address."""
+    """Return the stated internal address, else the SSH address."""
     if draft.internal is not None:
         return draft.internal
     place, endpoint = draft.ssh.place, draft.ssh.value
@@ -95,12 +95,12 @@ def _node_of(draft: Draft, internal: IPv4Address | None, cidr: IPv4Network) -> N
 def _check_twice(
     all_stated: Iterable[Stated[T | None]], what: str, key: Callable[[T], object], problems: Problems
 ) -> None:
-    """A problem for each value that stood before."""
+    """Add a problem for each value that was there before."""
     first: dict[object, int] = {}
     for stated, value in _known(all_stated):
         if key(value) not in first:
             first[key(value)] = stated.place.line
-        elif stated.place not in problems.places:  # an SSH target that stands twice is an internal address too
+        elif stated.place not in problems.places:  # an SSH target that is there twice is an internal address too
             sentence = f"{what} {quoted(str(value))} is already on line {first[key(value)]}"
             problems.add(stated.place, f"{sentence}; {ONE_EACH}")
 

@@ -1,4 +1,4 @@
-"""Whether the pod CIDRs that a file states fit together, into the cluster's, and beside the nodes' addresses."""
+"""Whether the pod CIDRs that a file states fit together, into the cluster's, and next to the nodes' addresses."""
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
@@ -16,7 +16,7 @@ def check(
     cidr: IPv4Network | None,
     problems: Problems,
 ) -> None:
-    """A problem for each pod CIDR that no worker can have.
+    """Add a problem for each pod CIDR that no worker can have.
 
     Args:
         pods: the stated ones, in the order of the file.
@@ -34,7 +34,7 @@ def check(
 
 
 def _check_overlaps(pods: Sequence[Stated[IPv4Network]], problems: Problems) -> None:
-    """Two networks overlap only where one lies in the other: so each is looked up by all that it lies in."""
+    """Look each network up by all that it lies in: two overlap only where one lies in the other."""
     seen: dict[IPv4Network, Stated[IPv4Network]] = {}
     around: dict[IPv4Network, Stated[IPv4Network]] = {}
     for stated in pods:

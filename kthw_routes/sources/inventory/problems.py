@@ -52,7 +52,7 @@ class Problem:
     shown: str = field(default="", compare=False)
     """The offending line; empty where it may hold a secret, or there is none."""
     caret: int | None = field(default=None, compare=False)
-    """How many characters of `shown` stand before the place; None where that cannot be told."""
+    """How many characters of `shown` come before the place; None where that is not known."""
 
 
 class InventoryError(UsageError):
@@ -69,13 +69,13 @@ class InventoryError(UsageError):
 
     @classmethod
     def of(cls, name: str, kind: str, problems: Sequence[Problem]) -> "InventoryError":
-        """The error for these problems of the file `name`, which was taken for a `kind`."""
+        """Make the error for these problems of the file `name`, which was read as a `kind`."""
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         sentence = f"{name}, read as {kind}, has {count}; nothing was contacted."
         return cls(sentence, name=name, problems=sorted(problems))
 
     def lines(self) -> tuple[str, ...]:
-        """The problems for people: `nodes.toml:12:8: …` each, the offending line and a caret below it."""
+        """List the problems for people: `nodes.toml:12:8: …` each, the offending line and a caret below it."""
         found: list[str] = []
         for problem in self.problems[:_MAX_SHOWN]:
             found.append(f"{self.name}:{problem.line}:{problem.column}: {problem.sentence}")
@@ -101,7 +101,7 @@ class Problems:
     """Lines that cannot be read: what else would be said of them follows from that, and is not said."""
 
     def add(self, place: Place, sentence: str) -> None:
-        """`sentence` is wrong at `place`; nothing is added for a line that is broken already."""
+        """Add a problem at `place`; nothing is added for a line that is broken already."""
         if place.line in self.broken:
             return
         shown, caret = self._excerpt(place)
@@ -113,7 +113,7 @@ class Problems:
             self.places.add(place)
 
     def add_broken(self, place: Place, sentence: str) -> None:
-        """`add`, and the whole line cannot be read."""
+        """Add a problem because of which the whole line cannot be read."""
         self.add(place, sentence)
         self.broken.add(place.line)
 
@@ -126,7 +126,7 @@ class Problems:
             return None
 
     def _is_secret(self, place: Place) -> bool:
-        """Whether what stands at `place` may be a secret: a word for one stands before it."""
+        """Whether the text at `place` may be a secret: a word for one comes before it."""
         line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
         return _SECRET.search(line, 0, place.column) is not None
 

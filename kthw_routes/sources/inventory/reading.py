@@ -43,7 +43,7 @@ _WORDS: Final = {
 
 
 def read(path: Path, *, cluster_cidr: IPv4Network | None = None) -> Inventory:
-    """The inventory in a file.
+    """Read the inventory in a file.
 
     Args:
         path: of the file; `~` is expanded.
@@ -64,7 +64,7 @@ def read(path: Path, *, cluster_cidr: IPv4Network | None = None) -> Inventory:
 
 
 def parse(data: bytes, path: Path, *, cluster_cidr: IPv4Network | None = None) -> Inventory:
-    """The inventory that `data` is, as if read from `path`. Raises InventoryError; see `read`."""
+    """Read the inventory that `data` is, as if from `path`. Raises InventoryError; see `read`."""
     name = clean_line(path.name) or "the inventory"
     text = _text_of(data, name)
     kind = kind_of(text, path.suffix)
@@ -94,7 +94,7 @@ def parse(data: bytes, path: Path, *, cluster_cidr: IPv4Network | None = None) -
 
 
 def _text_of(data: bytes, name: str) -> str:
-    """The text, its lines ended by line feeds. Raises InventoryError."""
+    """Decode the text, its lines ended by line feeds. Raises InventoryError."""
     if len(data) > LARGEST:
         raise InventoryError(
             f"{name} is larger than {LARGEST // 1_000_000} MB, too large for an inventory.", _EXPECTED, name=name
@@ -128,7 +128,7 @@ def _read_as(kind: InventoryKind, text: str, folder: Path, problems: Problems) -
 
 
 def _with_findings(found: Inventory, reading: ParsedInventory, name: str) -> Inventory:
-    return replace(found, findings=(_recognised(found, name), *reading.notices, *_beside(found)))
+    return replace(found, findings=(_recognised(found, name), *reading.notices, *_folders_next_to(found)))
 
 
 def _recognised(found: Inventory, name: str) -> Finding:
@@ -137,8 +137,8 @@ def _recognised(found: Inventory, name: str) -> Finding:
     return Finding("inventory-kind", Level.NOTICE, sentence)
 
 
-def _beside(found: Inventory) -> Iterator[Finding]:
-    """Folders beside the file that Ansible would read."""
+def _folders_next_to(found: Inventory) -> Iterator[Finding]:
+    """Report folders next to the file that Ansible would read."""
     if found.kind not in (InventoryKind.ANSIBLE_INI, InventoryKind.ANSIBLE_YAML):
         return
     names = [n for n in ("group_vars", "host_vars") if (found.path.parent / n).is_dir()]

@@ -41,7 +41,7 @@ _EXAMPLES: Final = {
 
 
 def read_toml(text: str, folder: Path, problems: Problems) -> ParsedInventory:
-    """What the file states. `folder`: where it lies, from which a relative `identity` is taken.
+    """Read what the file states. `folder`: where it is, from which a relative `identity` is taken.
 
     `ssh = ""` and `internal_ip = ""` state that none is known, which is a finding later and no problem of the file.
     """
@@ -77,7 +77,7 @@ class _Table:
         return self.positions.of_value(*self.path, key)
 
     def check_keys(self, known: tuple[str, ...], what: str) -> None:
-        """A problem for each key that means nothing here."""
+        """Add a problem for each key that means nothing here."""
         for key in self.fields:
             if key in known:
                 continue
@@ -90,7 +90,7 @@ class _Table:
             self.problems.add(self.key_place(key), sentence)
 
     def text(self, key: str, convert: Callable[[str], T], *, empty: bool = False) -> Stated[T | None] | None:
-        """The value of a key that wants text; None where the key is missing.
+        """Read the value of a key that wants text; None where the key is missing.
 
         Args:
             convert: makes the value, or raises InvalidInput.
@@ -107,7 +107,7 @@ class _Table:
         return Stated(value, place, key)
 
     def needed(self, key: str, convert: Callable[[str], T], *, empty: bool = False) -> Stated[T | None]:
-        """`text`, where a missing key is a problem of the table."""
+        """Read it as `text` does; a missing key is a problem of the table."""
         stated = self.text(key, convert, empty=empty)
         if stated is None:
             place = self.positions.of_value(*self.path)
@@ -116,7 +116,7 @@ class _Table:
         return stated
 
     def word(self, key: str, words: type[W]) -> W | None:
-        """The value of a key that wants one of these words."""
+        """Read the value of a key that wants one of these words."""
         stated = self.text(key, partial(_one_of, words))
         return stated.value if stated else None
 

@@ -1,4 +1,4 @@
-"""Where in a TOML text each key and value stands. tomllib tells the values and not their places.
+"""Where in a TOML text each key and value is. tomllib returns the values and not their places.
 
 A scanner for text that tomllib has read already: it looks for where things begin and end, and judges nothing. Where it
 loses its way it keeps what it has found so far.
@@ -38,11 +38,11 @@ class Positions:
     """What begins and does not end, the innermost last; empty in a text that tomllib can read."""
 
     def of_key(self, *path: str | int) -> Place:
-        """Where the key stands; where that was not found, what holds it."""
+        """Return where the key is; where that was not found, what holds it."""
         return self.keys.get(path) or self.of_value(*path)
 
     def of_value(self, *path: str | int) -> Place:
-        """Where the value stands; where that was not found, what holds it."""
+        """Return where the value is; where that was not found, what holds it."""
         for end in range(len(path), 0, -1):
             found = self.values.get(path[:end]) or self.keys.get(path[:end])
             if found:
@@ -51,7 +51,7 @@ class Positions:
 
 
 def positions_in(text: str) -> Positions:
-    """The places of all keys and values in a text that tomllib can read."""
+    """Find the places of all keys and values in a text that tomllib can read."""
     scanner = _Scanner(text)
     with suppress(_Lost, RecursionError, ValueError):  # what was found stays
         scanner.run()
@@ -59,7 +59,7 @@ def positions_in(text: str) -> Positions:
 
 
 class _Lost(Exception):
-    """What stands here is not what was expected."""
+    """The text is not what was expected here."""
 
 
 class _Scanner:
@@ -80,7 +80,7 @@ class _Scanner:
             table = self._header() if self._next("[") else self._pair_in(table)
 
     def _header(self) -> Path:
-        """`[a.b]` or `[[a.b]]`: the path of the table."""
+        """Read `[a.b]` or `[[a.b]]`: the path of the table."""
         start = self._at
         is_array = self._text.startswith("[[", start)
         self._at += 2 if is_array else 1
@@ -101,7 +101,7 @@ class _Scanner:
         return (*path, self._counts[path] - 1) if path in self._counts else path
 
     def _pair_in(self, table: Path) -> Path:
-        """`key = value`; returns the table again."""
+        """Read `key = value`; return the table again."""
         start = self._at
         path = table
         for part in self._key():
@@ -112,7 +112,7 @@ class _Scanner:
         return table
 
     def _key(self) -> list[str]:
-        """The parts of a dotted key; the blanks after it are passed."""
+        """Read the parts of a dotted key; the blanks after it are passed."""
         parts: list[str] = []
         while True:
             self._skip(_BLANK)
@@ -156,7 +156,7 @@ class _Scanner:
             self._at = match.end()
 
     def _items(self, path: Path, end: str) -> None:
-        """The values of an array, or the pairs of an inline table, up to its end."""
+        """Read the values of an array, or the pairs of an inline table, up to its end."""
         self.found.open.append(self._place(self._at))
         self._at += 1
         number = 0

@@ -1,7 +1,7 @@
-"""TOML, read past its errors: a bad line is told and replaced, and the rest is read all the same.
+"""TOML, read past its errors: a bad line is reported and replaced, and the rest is read all the same.
 
 What replaces a line states its key with an empty text, or opens the table that it meant to open: so that what follows
-is not misread, and nobody is told that a key is missing which is there.
+is not misread, and no key is reported as missing that is there.
 """
 
 import re
@@ -54,7 +54,7 @@ class Parsed:
 
 
 def parse(text: str, problems: Problems) -> Parsed | None:
-    """The document of `text`; syntax errors are added to the problems. None: nothing could be read."""
+    """Read the document; syntax errors are added to the problems. None: nothing could be read."""
     try:
         document = _loads(text)
         if not isinstance(document.get("nodes"), dict):
@@ -68,7 +68,7 @@ class _SyntaxWrong(Exception):
     """tomllib's error, in our words."""
 
     def __init__(self, sentence: str, place: Place | None, *, is_after: bool = False) -> None:
-        """`place`: None where tomllib tells none. `is_after`: it is where the bad statement ends."""
+        """Note the place; None where tomllib gives none. `is_after`: it is where the bad statement ends."""
         super().__init__(sentence)
         self.sentence = sentence
         self.place = place
@@ -113,7 +113,7 @@ def _repaired(text: str, problems: Problems) -> Parsed | None:
 
 
 def _repair(lines: list[str], error: _SyntaxWrong, problems: Problems) -> bool:
-    """Tell of the error, and replace its line. False: what else would be told follows from this error."""
+    """Report the error, and replace its line. False: what else would be reported follows from this error."""
     place = error.place or _opening(lines)
     line = lines[place.line - 1]
     again = place.line in problems.broken
@@ -127,12 +127,12 @@ def _repair(lines: list[str], error: _SyntaxWrong, problems: Problems) -> bool:
 
 
 def _opening(lines: list[str]) -> Place:
-    """Where that begins which does not end in this text."""
+    """Find where that begins which does not end in this text."""
     return (positions_in("\n".join(lines)).open or [Place(len(lines), 1)])[-1]
 
 
 def _instead_of(line: str) -> str:
-    """What a line that cannot be read was meant for."""
+    """Guess what a line that cannot be read was meant for."""
     if _NODES_HEADER.match(line):
         return "[[nodes]]"
     match = _KEY.match(line)

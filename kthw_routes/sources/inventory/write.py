@@ -29,7 +29,7 @@ _HEAD: Final = """\
 #
 # A node has a name, a role ("worker" or "controller") and an SSH target: "[user@]address[:port]". internal_ip, the
 # address at which the other nodes reach it, is the SSH address where it is missing; pod_cidr is read from the node,
-# else it follows from the number in the name; region is that of a Linode. Above the nodes there may also stand:
+# else it follows from the number in the name; region is that of a Linode. Above the nodes there may also be:
 #
 #     user = "root"              for nodes whose SSH target names no user
 #     identity = "FILE"          the private key; from this file's folder, or ~/...
@@ -48,7 +48,7 @@ def to_toml(
     persist: Persist | None = None,
     routes_on: RoutesOn | None = None,
 ) -> str:
-    """The inventory file of a cluster; `read` understands it, and gives the same nodes.
+    """Make the inventory file of a cluster; `read` understands it, and gives the same nodes.
 
     Args:
         cluster: also as the Linode account gave it.
@@ -102,7 +102,7 @@ def save(path: Path, text: str, *, overwrite: bool = False) -> None:
 
 
 def _pairs_of(node: Node, cluster: Cluster) -> Iterator[str]:
-    """The lines of a node. An empty text says that an address is not known: else the SSH address would be taken."""
+    """Make the lines of a node. An empty text says that an address is unknown: else the SSH address would be taken."""
     yield f"name = {_value(node.name)}\n"
     yield f"role = {_value(str(node.role))}\n"
     yield f"ssh = {_value(str(node.ssh or ''))}\n"
@@ -116,7 +116,7 @@ def _pairs_of(node: Node, cluster: Cluster) -> Iterator[str]:
 
 
 def _value(given: str | bool) -> str:
-    """A TOML value."""
+    """Write a TOML value."""
     if isinstance(given, bool):
         return "true" if given else "false"
     return f'"{"".join(map(_letter, given))}"'

@@ -1,4 +1,4 @@
-"""What can go wrong between us and Linode's API, each kind told apart, each with its sentence and its hint."""
+"""What can go wrong between us and Linode's API, each kind distinguished, each with its sentence and its hint."""
 
 import errno
 import socket
@@ -19,7 +19,7 @@ from kthw_routes.sources.linode.token import WHERE_TO_MAKE_ONE
 _ASK_AGAIN: Final = frozenset({429, 502, 503, 504})
 _ONLINE: Final = "Is this machine online, and LINODE_URL right if it is set? Then try again."
 _URL: Final = "Is LINODE_URL right? A network's login page, or a proxy, may also answer like this."
-_LATER: Final = "Try again in a minute; https://status.linode.com tells of outages."
+_LATER: Final = "Try again in a minute; https://status.linode.com lists outages."
 _MAX_REASON_LENGTH: Final = 200
 _MAX_REASONS: Final = 5
 
@@ -84,7 +84,7 @@ class Answer:
 
 
 def reasons_of(texts: Sequence[str], token: Secret) -> tuple[str, ...]:
-    """The reasons that Linode gave, cut and safe to show. A server that echoes the token does not make us show it.
+    """List the reasons that Linode gave, cut and safe to show; a token that a server echoes is not shown.
 
     It is masked before the cut, which might leave a part of it, and again once it cannot hide between control bytes.
     """
@@ -93,13 +93,13 @@ def reasons_of(texts: Sequence[str], token: Secret) -> tuple[str, ...]:
 
 
 def malformed(what: str) -> LinodeError:
-    """For an answer that is JSON, but not what the API's description says. `what` is free of untrusted bytes."""
+    """Make the error for JSON that is not what the API's description says. `what` is free of untrusted bytes."""
     hint = "Try again. If it stays so, LINODE_URL may name something else, or the API has changed."
     return LinodeError(Trouble.MALFORMED, f"Linode's answer makes no sense: {what}.", hint)
 
 
 def of_answer(answer: Answer, host: str, origin: str) -> LinodeError:
-    """The error for an answer that was no success. `origin` says where the token came from."""
+    """Make the error for an answer that was not a success. `origin` says where the token came from."""
     status = answer.status
     reason = _reason(answer)
     match status:
@@ -127,20 +127,20 @@ def of_answer(answer: Answer, host: str, origin: str) -> LinodeError:
 
 
 def not_json(answer: Answer, host: str) -> LinodeError:
-    """The error for a success whose body is no JSON."""
-    what = "a web page" if "html" in answer.content_type.lower() else "something that is no JSON"
+    """Make the error for a success whose body is not JSON."""
+    what = "a web page" if "html" in answer.content_type.lower() else "something that is not JSON"
     return LinodeError(Trouble.NOT_JSON, f"{host} answered with {what} instead of data.", _URL)
 
 
 def too_large(answer: Answer, host: str, limit: int) -> LinodeError:
-    """The error for a success whose body has more than `limit` bytes, so that it was not read to its end."""
+    """Make the error for a success whose body has more than `limit` bytes, so that it was not read to its end."""
     if "html" in answer.content_type.lower():
         return not_json(answer, host)
     return LinodeError(Trouble.TOO_LARGE, f"{host} answered with more than {limit // 1024**2} MiB of data.", _URL)
 
 
 def of_exception(error: BaseException, host: str, seconds: float) -> LinodeError:
-    """The error for a request without a (whole) answer. `seconds`: how long was waited at most."""
+    """Make the error for a request without a complete answer. `seconds`: how long was waited at most."""
     chain = list(_chain(error))
     # an end of file within the handshake is a lost connection, not a matter of certificates (OpenSSL has two words)
     lost = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
@@ -152,7 +152,7 @@ def of_exception(error: BaseException, host: str, seconds: float) -> LinodeError
         return LinodeError(Trouble.TLS_FAILED, sentence, hint)
     names = {type(e).__name__ for e in chain}
     if names & _BAD_ADDRESS:
-        return LinodeError(Trouble.BAD_ADDRESS, f"{host} is no usable address for Linode's API.", _URL)
+        return LinodeError(Trouble.BAD_ADDRESS, f"{host} is not a usable address for Linode's API.", _URL)
     if "ProxyError" in names:
         sentence = f"The proxy on the way to {host} did not let the request through."
         return _unreachable(Trouble.PROXY_FAILED, sentence, "Are HTTPS_PROXY and NO_PROXY right? Then try again.")
@@ -164,12 +164,12 @@ def of_exception(error: BaseException, host: str, seconds: float) -> LinodeError
         return _unreachable(Trouble.TIMED_OUT, f"{host} did not answer within {seconds:.0f} s.", _ONLINE)
     numbers = {e.errno for e in chain if isinstance(e, OSError)}
     if numbers & {errno.ENETUNREACH, errno.EHOSTUNREACH}:
-        return _unreachable(Trouble.CONNECTION_FAILED, f"There is no way to {host} from here.", _ONLINE)
+        return _unreachable(Trouble.CONNECTION_FAILED, f"There is no route to {host} from here.", _ONLINE)
     return _unreachable(Trouble.CONNECTION_FAILED, f"The connection to {host} broke off.", _ONLINE)
 
 
 def seconds_to_wait(header: str) -> float | None:
-    """What a Retry-After header asks for: seconds, or a date. None: neither, or none given."""
+    """Read a Retry-After header: seconds, or a date. None: neither, or none given."""
     header = header.strip()
     if header.isascii() and header.isdigit():
         return float(header[:9])
@@ -194,7 +194,7 @@ def _unreachable(trouble: Trouble, sentence: str, hint: str) -> LinodeError:
 
 
 def _phrase(status: int) -> str:
-    """`503 Service Unavailable`; the number alone where it is no known one."""
+    """Write a status as `503 Service Unavailable`; an unknown one as its number."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -202,13 +202,13 @@ def _phrase(status: int) -> str:
 
 
 def _reason(answer: Answer) -> str:
-    """What Linode gave as reasons, to be put before the full stop of a sentence."""
+    """Join the reasons that Linode gave, to be put before the full stop of a sentence."""
     text = "; ".join(answer.reasons).rstrip(".")
     return f" (it says: {text[:_MAX_REASON_LENGTH]})" if text else ""
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and all that it was made of: requests and urllib3 nest the cause in several ways."""
+    """List the exception and all that it was made of: requests and urllib3 nest the cause in several ways."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:

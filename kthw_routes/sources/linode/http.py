@@ -37,7 +37,7 @@ class LimitedAdapter(HTTPAdapter):
     def __init__(self, opened: OpenSockets, *, loopback_only: bool) -> None:
         """
         Args:
-            opened: told of each socket, before a request is sent through it.
+            opened: notes each socket, before a request is sent through it.
             loopback_only: whether nothing is sent to another machine, whatever its name says.
         """
         self._opened = opened
@@ -45,12 +45,12 @@ class LimitedAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """As the base class, with connections that tell of their sockets."""
+        """Do as the base class, with connections that report their sockets."""
         super().init_poolmanager(*args, **options)
         self._watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """As the base class, with connections that tell of their sockets."""
+        """Do as the base class, with connections that report their sockets."""
         is_new = proxy not in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **options)
         if is_new:
@@ -64,7 +64,7 @@ class LimitedAdapter(HTTPAdapter):
         }
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """The answer to a request, its body read.
+        """Send a request and read the body of its answer.
 
         Raises:
             LinodeError: the body is too large, or packed as nobody asked for.
@@ -80,7 +80,7 @@ class LimitedAdapter(HTTPAdapter):
             stream.close()  # what is still to come is not waited for
             if not is_error:
                 raise
-            body = b""  # the status tells enough
+            body = b""  # the status says enough
         response.raw = BytesIO(body)
         response.encoding = (
             "utf-8-sig"  # JSON is UTF-8; the charset that a server names may be a codec that takes hours
@@ -89,13 +89,13 @@ class LimitedAdapter(HTTPAdapter):
 
 
 class _Watched(HTTPConnection):
-    """A connection that tells of its socket, and reaches no further than it may."""
+    """A connection that reports its socket, and reaches no further than it may."""
 
     opened: ClassVar[OpenSockets]
     loopback_only: ClassVar[bool]
 
     def connect(self) -> None:
-        """As the base class. Raises UsageError where it would lead to another machine, and may not."""
+        """Do as the base class. Raises UsageError where it would lead to another machine, and may not."""
         with self.opened.connecting(self):
             super().connect()
         if self.loopback_only and not is_loopback(str(self.sock.getpeername()[0])):
@@ -104,14 +104,14 @@ class _Watched(HTTPConnection):
 
 
 def _watched(pool: type[HTTPConnectionPool], opened: OpenSockets, loopback_only: bool) -> type[HTTPConnectionPool]:
-    """A pool of connections that are `_Watched`. (urllib3 makes connections by class, with no place for more.)"""
+    """Make a pool of connections that are `_Watched`. (urllib3 makes connections by class, with no place for more.)"""
     members = {"opened": opened, "loopback_only": loopback_only}
     connection = type("Watched", (_Watched, pool.ConnectionCls), members)
     return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 
 def _body_of(response: requests.Response, limit: int) -> bytes:
-    """The body, unpacked. Raises LinodeError where it is larger than `limit` bytes, or wrongly packed."""
+    """Unpack the body. Raises LinodeError where it is larger than `limit` bytes, or wrongly packed."""
     host = urlsplit(response.url).netloc
     answer = Answer(response.status_code, response.headers.get("Content-Type", ""))
     packing = response.headers.get("Content-Encoding", "").strip().lower()
@@ -128,14 +128,14 @@ def _body_of(response: requests.Response, limit: int) -> bytes:
 
 
 def _chunks_of(response: requests.Response, most: int) -> Iterator[bytes]:
-    """The body as it was sent, piece by piece, to its end or to `most` bytes."""
+    """Read the body as it was sent, piece by piece, to its end or to `most` bytes."""
     while most and (chunk := response.raw.read(min(_CHUNK, most), decode_content=False)):
         most -= len(chunk)
         yield chunk
 
 
 def _unpacked(chunks: Iterator[bytes], most: int) -> bytes:
-    """What was packed once with zlib or gzip, at most `most` bytes of it. Raises zlib.error."""
+    """Unpack zlib or gzip once, at most `most` bytes of it. Raises zlib.error."""
     unpacking = zlib.decompressobj(_ZLIB_OR_GZIP)
     body, has_begun = bytearray(), False
     for chunk in chunks:

@@ -38,7 +38,7 @@ class Search:
     via: Via = "private"
 
     def candidates(self, entries: Iterable[Mapping[str, object]]) -> tuple[tuple[Candidate, ...], int]:
-        """The nodes among the entries of the list of Linodes, and how many other Linodes there are.
+        """Find the nodes among the entries of the list of Linodes, and count the other Linodes.
 
         Workers come first, each role in natural order. A Linode that is there twice is one, as the later entry has
         it: where one is made while the list is read, the others move on to the next page. Other entries than nodes'
@@ -58,7 +58,7 @@ class Search:
         return tuple(wanted), nameless + len(found) - len(wanted)
 
     def node_of(self, candidate: Candidate, further: tuple[Address, ...] = ()) -> Node:
-        """The node. `further` are the addresses that its interfaces tell of; they overrule the list's guess."""
+        """Make the node. `further`: the addresses of its interfaces; they overrule the list's guess."""
         instance, role = candidate.instance, candidate.role
         addresses = tuple({a.ip: a for a in (*instance.addresses, *further)}.values())
         over_vlan = self.via == "vlan" and role is Role.WORKER
@@ -77,7 +77,7 @@ class Search:
         )
 
     def findings(self, candidates: Iterable[Candidate], others: int) -> tuple[Finding, ...]:
-        """Why there is no worker, as far as the search itself is the reason."""
+        """Report why there is no worker, as far as the search itself is the reason."""
         if any(c.role is Role.WORKER for c in candidates):
             return ()
         tagged = f" tagged {self.tag}" if self.tag else ""
@@ -101,6 +101,6 @@ class Search:
 
 
 def _only(addresses: tuple[Address, ...], kind: AddressKind) -> IPv4Address | None:
-    """The one address of this kind; None where there are none or several, as nothing is guessed."""
+    """Return the one address of this kind; None where there are none or several, as nothing is guessed."""
     ips = [a.ip for a in addresses if a.kind is kind]
     return ips[0] if len(ips) == 1 else None

@@ -29,7 +29,7 @@ MAX_ADDRESSES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """What the list of Linodes tells of one."""
+    """What the list of Linodes says of one."""
 
     id: int
     label: str
@@ -38,7 +38,7 @@ class Instance:
     tags: frozenset[str]
     addresses: tuple[Address, ...]
     has_linode_interfaces: bool
-    """Whether its interfaces are of the newer generation, which another request tells of."""
+    """Whether its interfaces are of the newer generation, which another request asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,17 @@ class Page:
 
 
 def page_of(answer: object, what: str, number: int = 1) -> Page:
-    """Page `number` of a list of `what`. Raises LinodeError if it is none, or another page."""
+    """Read page `number` of a list of `what`. Raises LinodeError if it is not a page, or another one."""
     fields = _fields(answer)
     entries = fields.get("data")
-    pages, told = fields.get("pages", 1), fields.get("page", number)
+    pages, stated = fields.get("pages", 1), fields.get("page", number)
     if not isinstance(entries, list):
         raise malformed(f"there is no list of {what} in it")
     if not _is_number(pages) or not isinstance(pages, int):
         raise malformed(f"the number of pages of the list of {what} is none")
     if pages > MAX_PAGES:
         raise malformed(f"the list of {what} has more than {MAX_PAGES} pages")
-    if told != number:
+    if stated != number:
         raise malformed(f"page {number} of the list of {what} was asked for, and another came")
     if len(entries) > PAGE_SIZE:
         raise malformed(f"a page of the list of {what} has more than {PAGE_SIZE} entries")
@@ -68,13 +68,13 @@ def page_of(answer: object, what: str, number: int = 1) -> Page:
 
 
 def id_of(entry: Mapping[str, object]) -> int | None:
-    """The id of a Linode; None where there is none that makes sense."""
+    """Read the id of a Linode; None where there is none that makes sense."""
     number = entry.get("id")
     return number if isinstance(number, int) and _is_number(number) and number < 2**63 else None
 
 
 def label_of(entry: Mapping[str, object]) -> str | None:
-    """The label, for people. None: it has none.
+    """Read the label, for people. None: it has none.
 
     A label with control bytes in it, or a far too long one, ends in a replacement character: cleaning must
     not turn it silently into another node's name.
@@ -84,7 +84,7 @@ def label_of(entry: Mapping[str, object]) -> str | None:
 
 
 def instance_of(entry: Mapping[str, object]) -> Instance:
-    """An instance of the list of Linodes. Raises LinodeError where something is missing that we cannot do without."""
+    """Read an instance of the list of Linodes. Raises LinodeError where something is missing that we need."""
     label = label_of(entry)
     number = id_of(entry)
     if label is None:
@@ -104,7 +104,7 @@ def instance_of(entry: Mapping[str, object]) -> Instance:
 
 
 def region_of(entry: Mapping[str, object]) -> Region | None:
-    """A region of the list of regions; None if it has no id. Capabilities that we do not know are kept."""
+    """Read a region of the list of regions; None if it has no id. Unknown capabilities are kept."""
     region_id = _text(entry.get("id"))
     if region_id is None:
         return None
@@ -115,7 +115,7 @@ def region_of(entry: Mapping[str, object]) -> Region | None:
 
 
 def addresses_of_configs(answer: object) -> tuple[Address, ...]:
-    """The VLAN and VPC addresses in `/linode/instances/{id}/configs`: of the active configuration, if one is."""
+    """Read the VLAN and VPC addresses in `/linode/instances/{id}/configs`: of the active configuration, if one is."""
     configs = page_of(answer, "configurations").entries
     interfaces = [i for c in configs if isinstance(all_ := c.get("interfaces"), list) for i in map(_fields, all_)]
     active = [i for i in interfaces if i.get("active") is True]
@@ -129,7 +129,7 @@ def addresses_of_configs(answer: object) -> tuple[Address, ...]:
 
 
 def addresses_of_interfaces(answer: object) -> tuple[Address, ...]:
-    """The VLAN and VPC addresses in `/linode/instances/{id}/interfaces`."""
+    """Read the VLAN and VPC addresses in `/linode/instances/{id}/interfaces`."""
     interfaces = _fields(answer).get("interfaces")
     if not isinstance(interfaces, list):
         raise malformed("there is no list of interfaces in it")
@@ -143,14 +143,14 @@ def addresses_of_interfaces(answer: object) -> tuple[Address, ...]:
 
 
 def kind_of(ip: IPv4Address) -> AddressKind:
-    """To which network an address of the list belongs; VLAN and VPC cannot be told apart by the address."""
+    """Find to which network an address of the list belongs; VLAN and VPC cannot be distinguished by the address."""
     if ip in LINODE_PRIVATE:
         return AddressKind.PRIVATE
     return AddressKind.OTHER if any(ip in network for network in PRIVATE_RANGES) else AddressKind.PUBLIC
 
 
 def _addresses(label: str, ipv4: object) -> tuple[Address, ...]:
-    """The addresses of an instance; those that are none are an error, as a node might be judged by the rest."""
+    """Read the addresses of an instance; one that is not valid is an error, as the rest might mislead."""
     if ipv4 is None:
         return ()
     if not isinstance(ipv4, list):
@@ -168,7 +168,7 @@ def _addresses(label: str, ipv4: object) -> tuple[Address, ...]:
 
 
 def _of_kind(kind: AddressKind, texts: Iterable[object]) -> list[Address]:
-    """The IPv4 addresses among `texts` (`10.0.0.1/24` or `10.0.0.1`); null and other text count as none."""
+    """Read the IPv4 addresses among `texts` (`10.0.0.1/24` or `10.0.0.1`); null and other text count as none."""
     found: list[Address] = []
     for text in texts:
         try:
@@ -179,7 +179,7 @@ def _of_kind(kind: AddressKind, texts: Iterable[object]) -> list[Address]:
 
 
 def _fields(value: object) -> Mapping[str, object]:
-    """The fields of a JSON object; none of anything else."""
+    """Return the fields of a JSON object; none of anything else."""
     return value if isinstance(value, dict) else {}
 
 
@@ -193,6 +193,6 @@ def _text(value: object) -> str | None:
 
 
 def _visible(text: str) -> str:
-    """`text` on one line and safe to show; marked at its end where that is not what was sent."""
+    """Make `text` safe to show on one line; marked at its end where that is not what was sent."""
     safe = clean_line(text[: 4 * _MAX_LENGTH])[:_MAX_LENGTH]
     return safe if safe == text else safe + _ALTERED

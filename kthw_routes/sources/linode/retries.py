@@ -1,4 +1,4 @@
-"""Work that can be given up at once: run beside the caller, tried again after a wait that is shown."""
+"""Work that can be given up at once: run next to the caller, tried again after a wait that is shown."""
 
 import socket
 import threading
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def note(emit: Emit, text: str) -> None:
-    """Tell of progress in finding the nodes."""
+    """Report progress in finding the nodes."""
     emit(Event(Phase.FIND, EventKind.NOTE, text, time=now()))
 
 
@@ -74,7 +74,7 @@ class OpenSockets:
 
 
 def _socket_of(connection: HasSocket) -> tuple[socket.socket, ...]:
-    """The socket of a connection, from under what wraps it; none as long as there is none."""
+    """Find the socket of a connection, from under what wraps it; None as long as there is none."""
     found = connection.sock
     while found is not None and not isinstance(found, socket.socket):
         found = getattr(found, "socket", None)
@@ -82,7 +82,7 @@ def _socket_of(connection: HasSocket) -> tuple[socket.socket, ...]:
 
 
 def run_beside(work: Callable[[], T], *, cancel: threading.Event, seconds: float) -> T:
-    """The result of `work`, which runs in a daemon thread: nobody waits for it longer than they want.
+    """Run `work` in a daemon thread, so that nobody waits for its result longer than they want.
 
     Raises:
         Cancelled: `cancel` was set; the caller brings `work` to its end, as with `OpenSockets`.
@@ -117,7 +117,7 @@ def run_beside(work: Callable[[], T], *, cancel: threading.Event, seconds: float
 
 
 def persistently(work: Callable[[], T], *, emit: Emit, cancel: threading.Event, backoff: float) -> T:
-    """The result of `work`, tried up to three times while its error is temporary.
+    """Run `work`, up to three times while its error is temporary.
 
     Args:
         backoff: seconds to wait before the second try, twice as many before the third, where Linode asks for none.

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 MAX_ANSWERS: Final = 64 * 1024 * 1024
 """Bytes of all answers to one search."""
-_MAX_SCOPES_LENGTH: Final = 4096  # characters of the header that tells them
+_MAX_SCOPES_LENGTH: Final = 4096  # characters of the header that lists them
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class LinodeSource:
         via: Via = "private",
         patience: Patience = Patience(),
     ) -> None:
-        """Nothing is asked yet.
+        """Prepare a connection; nothing is asked yet.
 
         Args:
             token: as `token.find_token` gives it.
@@ -157,7 +157,7 @@ class _Api:
     _line: _Line = field(default_factory=_Line, repr=False)
 
     def entries_of(self, path: str, what: str, count: str) -> Iterator[Mapping[str, object]]:
-        """All entries of a list, page by page; one that moved to the next page meanwhile comes twice."""
+        """Read all entries of a list, page by page; one that moved to the next page meanwhile comes twice."""
         number, pages = 1, 1
         while number <= pages:
             of_pages = f" (page {number} of {pages})" if number > 1 else ""
@@ -167,14 +167,14 @@ class _Api:
             number, pages = number + 1, page.pages
 
     def interfaces_of(self, instance: Instance, count: str) -> tuple[Address, ...]:
-        """The VLAN and VPC addresses of an instance."""
+        """Read the VLAN and VPC addresses of an instance."""
         note(self.emit, f"asking Linode for the VLAN address of {instance.label}, {count}")
         if instance.has_linode_interfaces:
             return addresses_of_interfaces(self._get(f"/linode/instances/{instance.id}/interfaces"))
         return addresses_of_configs(self._get(f"/linode/instances/{instance.id}/configs?page_size={PAGE_SIZE}"))
 
     def findings(self) -> tuple[Finding, ...]:
-        """What there is to say of the token and the connection."""
+        """Report on the token and the connection."""
         if urlsplit(self.url).scheme == "https" or self._is_loopback():
             return of_token(self.scopes)
         sentence = f"The token travels to {self._host()} unencrypted."
@@ -188,12 +188,12 @@ class _Api:
         self._line.end()
 
     def check_encryption(self) -> None:
-        """Raises UsageError where the token would travel to another machine unencrypted, and may not."""
+        """Refuse, with UsageError, to send the token to another machine unencrypted."""
         if urlsplit(self.url).scheme != "https" and not (self._is_loopback() or self.allow_http):
             raise sent_unencrypted(self._host())
 
     def _get(self, path: str) -> object:
-        """The JSON at `path`, tried three times where that may help. Raises LinodeError, Cancelled."""
+        """Read the JSON at `path`, tried three times where that may help. Raises LinodeError, Cancelled."""
         return persistently(partial(self._try, path), emit=self.emit, cancel=self.cancel, backoff=self.patience.backoff)
 
     def _try(self, path: str) -> object:
@@ -207,7 +207,7 @@ class _Api:
         raise failure
 
     def _ask(self, path: str, line: _Line) -> object:
-        """One request, in a thread of its own. Raises errors of ours only: what the library raises holds the token."""
+        """Send one request, in its own thread. Raises errors of ours only: what the library raises holds the token."""
         heads: list[Answer] = []  # of this request alone: an earlier one, given up, may still be answered
         try:
             if line.client is None:
@@ -225,7 +225,7 @@ class _Api:
         raise failure.with_traceback(None)  # not within `except`: the library's exception would hang on it
 
     def _told(self, error: Exception, head: Answer | None) -> LinodeError:
-        """The library's exception as one of ours. `head`: of the answer, if one came."""
+        """Turn the library's exception into one of ours. `head`: of the answer, if one came."""
         if head is None:
             connecting = type(error).__name__ == "ConnectTimeout"
             seconds = self.patience.connect if connecting else self.patience.read
@@ -285,7 +285,7 @@ class _Api:
 
 
 def _silence(*names: str) -> None:
-    """What libraries log must not reach a terminal that Textual owns, nor any file: it may hold what a server sent."""
+    """Keep what libraries log off the terminal, which Textual owns, and out of files: a server may have sent it."""
     for name in names:
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL + 1)
@@ -295,5 +295,5 @@ def _silence(*names: str) -> None:
 
 
 def _keep_authorization(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
-    """Leaves the header as it is. Without an `auth` of its own, requests takes one from ~/.netrc instead."""
+    """Leave the header as it is. Without an `auth` of its own, requests takes one from ~/.netrc instead."""
     return request

@@ -49,7 +49,7 @@ class Token:
 
 
 def find_token(environ: Mapping[str, str] | None = None) -> Token:
-    """The token from the first place that has one.
+    """Find the token in the first place that has one.
 
     Raises:
         NoToken: there is none.
@@ -61,23 +61,23 @@ def find_token(environ: Mapping[str, str] | None = None) -> Token:
         if text:
             return token_of(text, variable)
     file = linode_cli_file(environ)
-    if file is not None and (text := _token_in(file)):
-        return token_of(text, str(file))
+    if file is not None and (found := _token_in(file)):
+        return token_of(found, str(file))
     raise NoToken("There is no Linode API token.", WHERE_TO_MAKE_ONE)
 
 
 def token_of(text: str, origin: str) -> Token:
-    """A token that was typed or read. Raises UsageError, without the text, if it cannot be one."""
+    """Check a token that was typed or read. Raises UsageError, without the text, if it cannot be one."""
     text = text.strip()
     if not re.fullmatch(r"[\x21-\x7e]+", text):  # else the HTTP library quotes it in its complaint about the header
         raise UsageError(
-            f"What {origin} holds is no Linode API token: it has blanks or other characters.", WHERE_TO_MAKE_ONE
+            f"What {origin} holds is not a Linode API token: it has blanks or other characters.", WHERE_TO_MAKE_ONE
         )
     return Token(Secret(text), origin)
 
 
 def linode_cli_file(environ: Mapping[str, str]) -> Path | None:
-    """Where linode-cli keeps its configuration: its own rules, also the old place. None: no home folder is known."""
+    """Find linode-cli's configuration: its own rules, also the old place. None: no home folder is known."""
     if named := environ.get("LINODE_CLI_CONFIG"):
         return Path(named).expanduser()
     try:
@@ -92,7 +92,7 @@ def linode_cli_file(environ: Mapping[str, str]) -> Path | None:
 
 
 def api_url(environ: Mapping[str, str] | None = None) -> str:
-    """The API's address from LINODE_URL, with `/v4` where it names no version.
+    """Read the API's address from LINODE_URL, with `/v4` where it names no version.
 
     Raises:
         UsageError: it is none, or the token would travel to another machine unencrypted and nobody allowed that.
@@ -110,11 +110,11 @@ def api_url(environ: Mapping[str, str] | None = None) -> str:
     except ValueError:
         usable = False
     if not usable or text != clean_line(text) or " " in text:
-        raise UsageError("LINODE_URL is no web address.", hint)
+        raise UsageError("LINODE_URL is not a web address.", hint)
     if parts.username is not None or parts.query or parts.fragment:
         raise UsageError("LINODE_URL may hold a host and a path, but no user name, `?` or `#`.", hint)
     if not _HOST_AND_PORT.fullmatch(parts.netloc):
-        raise UsageError("LINODE_URL is no web address.", hint)
+        raise UsageError("LINODE_URL is not a web address.", hint)
     if parts.scheme == "http" and not (is_loopback(parts.hostname or "") or allows_http(environ)):
         raise sent_unencrypted(parts.netloc)
     path = parts.path.rstrip("/")
@@ -124,7 +124,7 @@ def api_url(environ: Mapping[str, str] | None = None) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, as it stands in an address, is this machine: an address of 127.0.0.0/8, `::1`, or `localhost`.
+    """Whether a host, as it is in an address, is this machine: an address of 127.0.0.0/8, `::1`, or `localhost`.
 
     No other spelling counts (`127.1`, `::ffff:127.0.0.1`, `localhost.`): programs do not read them alike.
     """
@@ -141,7 +141,7 @@ def allows_http(environ: Mapping[str, str] | None = None) -> bool:
 
 
 def sent_unencrypted(where: str) -> UsageError:
-    """The error for an address to which the token is not sent. `where`: host and port, safe to show."""
+    """Make the error for an address to which the token is not sent. `where`: host and port, safe to show."""
     sentence = (
         f"LINODE_URL begins with http://, so anybody on the way to {where} could read the token: nothing was sent."
     )
@@ -149,7 +149,7 @@ def sent_unencrypted(where: str) -> UsageError:
 
 
 def ca_file(environ: Mapping[str, str] | None = None) -> Path | None:
-    """The file of LINODE_CA, with certificates to trust. None: the usual ones. Raises UsageError if it has none."""
+    """Return the file of LINODE_CA, with certificates to trust. None: the usual ones. Raises UsageError."""
     environ = os.environ if environ is None else environ
     text = environ.get("LINODE_CA", "").strip()
     if not text:
@@ -171,19 +171,19 @@ def ca_file(environ: Mapping[str, str] | None = None) -> Path | None:
     return path
 
 
-def _token_in(file: Path) -> str:
-    """The token of the default user in linode-cli's file; empty if it has none, or there is no file."""
+def _token_in(file: Path) -> str | None:
+    """Read the token of the default user in linode-cli's file; None or empty if it has none, or there is no file."""
     config = configparser.RawConfigParser(strict=False)  # raw: a % in a value means nothing
     hint = "Correct the file, or put the token into LINODE_TOKEN."
     shown = clean_line(str(file))
     try:
         config.read_string(read_file(file, MAX_CONFIGURATION).decode())
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return ""
+        return None
     except OSError as error:
         raise UsageError(f"{shown} cannot be read: {error.strerror}.", hint) from None
     except (configparser.Error, ValueError):  # their texts quote lines of the file: not shown
-        raise UsageError(f"{shown} is no configuration file of linode-cli.", hint) from None
+        raise UsageError(f"{shown} is not a configuration file of linode-cli.", hint) from None
     defaults = config.defaults()
     user = defaults.get("default-user", "")
     if config.has_section(user):

@@ -36,7 +36,7 @@ class _NodeDialog(Dialog[Node]):
     def __init__(
         self, old: Node | None, node: Node, cluster: Cluster, texts: Mapping[str, str], hints: Mapping[str, str]
     ) -> None:
-        """`old`: the one that is replaced. `texts`: what the fields hold at first."""
+        """Make the fields. `old`: the one that is replaced. `texts`: what they hold at first."""
         super().__init__()
         self._node = node
         self._cluster = cluster
@@ -149,7 +149,7 @@ class NodeEditor(_NodeDialog):
         self.heading = f"{node.name}, {node.role}" + (f" in {node.region}" if node.region else "")
 
     def compose_body(self) -> ComposeResult:
-        """A line per field: its name, the text, what is wrong with it, and the addresses to choose from."""
+        """Show a line per field: its name, the text, what is wrong with it, and the addresses to choose from."""
         node = self._node
         yield self._fields["ssh"]
         public = [a for a in node.addresses if a.kind is AddressKind.PUBLIC]
@@ -196,7 +196,7 @@ class OwnNodeEditor(_NodeDialog):
     """Adds or corrects a machine of your own: all of it can be typed, an SSH address is enough."""
 
     def __init__(self, node: Node | None, cluster: Cluster) -> None:
-        """`node`: the one to correct; None: a new one."""
+        """Prepare the fields. `node`: the one to correct; None: a new one."""
         hints = {
             "name": "as the other nodes shall know it",
             "ssh": _SSH_HINT,
@@ -222,7 +222,7 @@ class OwnNodeEditor(_NodeDialog):
         self._select = LineSelect(tuple(Role), self._role, id="role")
 
     def compose_body(self) -> ComposeResult:
-        """Name, role, SSH, internal address, pod CIDR."""
+        """Show name, role, SSH, internal address, pod CIDR."""
         yield self._fields["name"]
         with Horizontal(classes="field"):
             yield Static("role", classes="field-title", markup=False)
@@ -236,7 +236,7 @@ class OwnNodeEditor(_NodeDialog):
 
     @on(Select.Changed, "#role")
     def _role_chosen(self, event: Select.Changed) -> None:
-        """Another role, another likely name."""
+        """Follow the role with the likely name."""
         event.stop()
         if (role := self._select.selection) in (None, self._role):
             return

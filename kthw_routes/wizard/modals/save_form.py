@@ -22,17 +22,17 @@ class SaveForm(Dialog[str]):
     heading = "Save the nodes as an inventory"
 
     def __init__(self, text: str, why: str, path: str = "nodes.toml") -> None:
-        """`text`: of the file. `why`: what it is good for."""
+        """Take the `text` of the file, and `why` it is good to have."""
         super().__init__()
         self._text = text
         self._why = why
         self._path = Field("save", "file", PathInput(path, id="save-path"), "Tab completes the path.")
         self._save = Button("Save", id="save", variant="primary", compact=True)
-        self._replaces = ""
-        """The path of which it was said that a file would be replaced."""
+        self._replaces: str | None = None
+        """The path for which the warning was shown that a file will be replaced."""
 
     def compose_body(self) -> ComposeResult:
-        """What for, and where."""
+        """Show what for, and where."""
         yield Static(self._why, markup=False)
         yield self._path
 
@@ -42,14 +42,14 @@ class SaveForm(Dialog[str]):
         yield self._save
 
     def on_mount(self) -> None:
-        """Type at once."""
+        """Put the cursor into the path."""
         self._path.input.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         if event.value.strip() != self._replaces:
-            self._replaces = ""
+            self._replaces = None
             self._path.say_hint()
             relabel(self._save, "Save")
 
@@ -62,11 +62,11 @@ class SaveForm(Dialog[str]):
         """Write it; where there is a file already, say so first, and wait for the second press."""
         path = self._path.text.strip()
         if not path:
-            self._path.say("✗ Enter the name of a file, such as nodes.toml.", Tone.BAD)
+            self._path.say("✗ Enter the name of a file, for example, nodes.toml.", Tone.BAD)
         elif path != self._replaces and _is_there(path):
             self._replaces = path
             relabel(self._save, "Replace")
-            words = f"▲ {clean_line(path)} is there already. Replace puts the new one in its place."
+            words = f"▲ {clean_line(path)} exists already. Replace puts the new one in its place."
             self._path.say(words, Tone.WARNING)
         else:
             try:
