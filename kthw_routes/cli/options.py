@@ -8,29 +8,35 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, parse_user
 from kthw_routes.errors import InvalidInput
 from kthw_routes.options import HOST_KEY_MODES, NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist
+from kthw_routes.sanitize import quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
-class Network(click.ParamType[IPv4Network]):
-    """An IPv4 network such as 10.200.0.0/16."""
+class Value(click.ParamType[T]):
+    """A value that is read by the same rules as in an inventory."""
 
-    name = "cidr"
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name = name
+        self._parse = parse
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> IPv4Network:
-        """The network, or a sentence about what is wrong with it."""
-        if isinstance(value, IPv4Network):
-            return value
-        from kthw_routes.sources.inventory.values import cluster_cidr, read_value  # here, for the time --help takes
-
+    def convert(self, value: T | str, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        """Read the value, or fail with a sentence about what is wrong with it."""
         try:
-            return read_value(str(value), cluster_cidr)
+            return self._parse(value) if isinstance(value, str) else value
         except InvalidInput as error:
-            self.fail(f"{error}.", param, ctx)
+            self.fail(f"{quoted(str(value))} {error}.", param, ctx)
+
+
+def _cluster_cidr(text: str) -> IPv4Network:
+    from kthw_routes.sources.inventory.values import cluster_cidr  # here, for the time that --help takes
+
+    return cluster_cidr(text)
 
 
 class SshConfigFile(click.Path):
@@ -67,7 +73,7 @@ node_options = _options(
     click.option("--tag", metavar="TAG", help="Only Linodes with this tag."),
     click.option(
         "--cluster-cidr",
-        type=Network(),
+        type=Value("cidr", _cluster_cidr),
         help=f"The pod network; worker N is expected to have its Nth /24.  [default: {DEFAULT_CLUSTER_CIDR}]",
     ),
     click.option(
@@ -116,7 +122,12 @@ ssh_options = _options(
         type=click.Path(path_type=Path, dir_okay=False),
         help="Private key; default ./kubernetes.ed25519 if it is there, else the agent and the SSH configuration.",
     ),
-    click.option("--user", metavar="NAME", help="User to log in as; default: the SSH configuration's, else root."),
+    click.option(
+        "--user",
+        metavar="NAME",
+        type=Value("user", parse_user),
+        help="User to log in as; default: the SSH configuration's, else root.",
+    ),
     click.option("--port", metavar="N", type=click.IntRange(1, 65535), help="SSH port."),
     click.option(
         "-F",

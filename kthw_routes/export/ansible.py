@@ -13,8 +13,7 @@ from kthw_routes.cluster import Node
 from kthw_routes.errors import UsageError
 from kthw_routes.export import ansible_playbook
 from kthw_routes.export.desired import Desired, Login
-from kthw_routes.export.document import BY, Document
-from kthw_routes.export.yaml_text import quoted
+from kthw_routes.export.document import BY, Document, quoted
 
 INVENTORY: Final = PurePosixPath("inventory.yml")
 PLAYBOOK: Final = PurePosixPath("playbook.yml")

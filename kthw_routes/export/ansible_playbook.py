@@ -6,8 +6,7 @@ from typing import Final
 
 from kthw_routes.export import timer
 from kthw_routes.export.desired import Desired
-from kthw_routes.export.document import BY
-from kthw_routes.export.yaml_text import indented, quoted
+from kthw_routes.export.document import BY, indented, quoted
 from kthw_routes.facts import PROTOCOL, NetworkSetup
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit

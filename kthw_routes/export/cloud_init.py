@@ -8,8 +8,7 @@ from pathlib import PurePosixPath
 
 from kthw_routes.export import batch, hosts_block, timer
 from kthw_routes.export.desired import Desired, DesiredHost
-from kthw_routes.export.document import BY, Document
-from kthw_routes.export.yaml_text import indented, quoted
+from kthw_routes.export.document import BY, Document, indented, quoted
 from kthw_routes.persistence.unit import TIMER
 
 

@@ -1,6 +1,7 @@
-"""What a format gives: texts with names."""
+"""What a format makes: texts with names; and a text as a value of YAML."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
@@ -27,3 +28,13 @@ def together(documents: Sequence[Document]) -> str:
     if len(documents) == 1:
         return documents[0].text
     return "\n".join(f"==> {d.path} <==\n{d.text}" for d in documents)
+
+
+def quoted(value: object) -> str:
+    """Put a value into double quotes: what JSON writes in ASCII is YAML, and never anything but this text."""
+    return json.dumps(str(value))
+
+
+def indented(lines: Iterable[str], spaces: int) -> list[str]:
+    """Indent the lines of a block scalar."""
+    return [f"{' ' * spaces}{line}" if line else "" for line in lines]

@@ -15,8 +15,7 @@ from kthw_routes.findings import regions
 from kthw_routes.findings.model import Finding
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.options import Options, Settings
-from kthw_routes.sources import Source
-from kthw_routes.sources.discovery import Discovery
+from kthw_routes.sources import Discovery, Source
 from kthw_routes.sources.linode.token import Token
 from kthw_routes.ssh.session import Asker
 from kthw_routes.wizard.path_suggester import FileStamp, likely_inventory, stamp_of

@@ -33,8 +33,7 @@ from kthw_routes.record.json_plan import plan_document
 from kthw_routes.record.lock import ClusterLock
 from kthw_routes.record.run import Run
 from kthw_routes.record.transcript import head, tail
-from kthw_routes.sources import Source
-from kthw_routes.sources.discovery import Discovery
+from kthw_routes.sources import Discovery, Source
 from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.ssh.session import Session
 from kthw_routes.undo import plan as undo_plan

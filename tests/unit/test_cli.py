@@ -130,6 +130,7 @@ def test_a_sudo_password_is_asked_for_on_a_terminal_only(monkeypatch: pytest.Mon
     ("arguments", "words"),
     [
         (["--cluster-cidr", "10.200.0.0/33"], "is not an IPv4 network; expected, for example, 10.200.0.0/16"),
+        (["--user", "a b"], '"a b" is not a user name; expected, for example, root'),
         (["--cluster-cidr", "10.200.0.1/16"], "is an address inside 10.200.0.0/16"),
         (["--via", "pigeon"], "'pigeon' is not one of"),
         (["--port", "0"], "not in the range"),

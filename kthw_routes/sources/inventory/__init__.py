@@ -10,7 +10,7 @@ from typing import Final
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Emit, Event, EventKind, Phase, now
 from kthw_routes.sanitize import clean_line
-from kthw_routes.sources.discovery import Discovery
+from kthw_routes.sources import Discovery
 from kthw_routes.sources.inventory.model import Inventory, InventoryKind
 from kthw_routes.sources.inventory.problems import InventoryError, Problem
 from kthw_routes.sources.inventory.reading import parse, read

@@ -23,7 +23,7 @@ from kthw_routes.events import Emit
 from kthw_routes.findings.cluster import of_token
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.sanitize import clean_line
-from kthw_routes.sources.discovery import Discovery
+from kthw_routes.sources import Discovery
 from kthw_routes.sources.linode import errors as linode_errors
 from kthw_routes.sources.linode.errors import Answer, LinodeError
 from kthw_routes.sources.linode.nodes import Search, Via
