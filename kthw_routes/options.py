@@ -207,7 +207,14 @@ class Settings:
     @property
     def ssh(self) -> SshOptions:
         """How the hosts are reached."""
-        return SshOptions(self.identity, self.user, self.port, self.ssh_config, self.host_keys, self.folder)
+        return SshOptions(
+            identity=self.identity,
+            user=self.user,
+            port=self.port,
+            ssh_config=self.ssh_config,
+            host_keys=self.host_keys,
+            folder=self.folder,
+        )
 
     def with_ssh(self, recorded: SshOptions) -> Self:
         """Add the SSH choices that an earlier run recorded, where the command line does not say otherwise."""

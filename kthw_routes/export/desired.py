@@ -134,8 +134,9 @@ def desired(
         names = wanted_names(cluster, node) if options.names_on.counts(node) else {}
         persisted, network = known.get(node.name, ((), NetworkSetup()))
         routes = wanted_routes(cluster, node, options.routes_on)
-        hosts.append(DesiredHost(node, login, routes, names, persisted, network))
-    found = Desired(cluster, tuple(hosts), options, reach or SshAccess())
+        host = DesiredHost(node=node, login=login, routes=routes, names=names, persisted=persisted, network=network)
+        hosts.append(host)
+    found = Desired(cluster=cluster, hosts=tuple(hosts), options=options, reach=reach or SshAccess())
     if faults := list(_unfit(found)):
         raise UsageError("These nodes cannot be exported.", "\n".join(faults))
     return found

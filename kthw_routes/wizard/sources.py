@@ -111,7 +111,16 @@ class SourceLoader:
         except KthwRoutesError:
             connections.close()
             raise
-        return Found(source, token, settings, workflow, connections.close, state, discovery, stamp)
+        return Found(
+            source=source,
+            token=token,
+            settings=settings,
+            workflow=workflow,
+            close_connections=connections.close,
+            state=state,
+            discovery=discovery,
+            stamp=stamp,
+        )
 
     def _source_of(self, source: SourceChoice, token: Token | None) -> tuple[Source, Settings]:
         """Choose whom to ask, and the settings to go by then."""

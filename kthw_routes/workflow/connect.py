@@ -39,7 +39,7 @@ def inventory_source(settings: Settings, path: Path) -> tuple[Source, Settings]:
     from kthw_routes.sources.inventory import InventorySource, read
 
     inventory = read(path, cluster_cidr=settings.cluster_cidr)
-    return InventorySource(inventory), settings.with_file(inventory)
+    return InventorySource(inventory), settings.with_file(inventory.settings)
 
 
 def nodes_source(settings: Settings) -> tuple[Source, Settings]:

@@ -168,14 +168,14 @@ def test_what_the_inventory_reader_reads_back(name: str) -> None:
         return
     assert [n.ssh.host for n in found.nodes if n.ssh] == [n.ssh.host for n in some() if n.ssh]
     assert found.nodes[1].ssh == Endpoint("203.0.113.21", "ubuntu", 2222)
-    assert found.identity == Path("/home/learner/kthw/kubernetes.ed25519")
+    assert found.settings.identity == Path("/home/learner/kthw/kubernetes.ed25519")
     certain = {n.name for n in found.nodes if n.pod_cidr_source is PodCidrSource.TYPED}
     assert certain == ({"worker-1"} if name == "toml" else {"worker-0", "worker-1", "worker-2"})
 
 
 def test_what_was_chosen_stands_in_the_toml() -> None:
     options = Options(routes_on=RoutesOn.ALL, names_on=NamesOn.NONE, persist=Persist.AUTO)
-    found = parse(text("toml", None, options).encode(), Path("x.toml"))
+    found = parse(text("toml", None, options).encode(), Path("x.toml")).settings
     assert (found.routes_on, found.hosts_file, found.persist) == ("all", "none", "auto")
 
 

@@ -65,9 +65,9 @@ def test_toml_of_our_own() -> None:
         "worker-10 worker ubuntu@192.168.8.30:2222 192.168.9.30 10.200.77.0/24!",
         "server controller root@server.lan 10.0.0.10 None",
     ]
-    assert (found.cluster_cidr, found.user) == (IPv4Network("10.200.0.0/16"), "root")
-    assert found.identity == FILES / "good" / "keys" / "kubernetes.ed25519"
-    assert (found.hosts_file, found.persist, found.routes_on) == ("all", "netplan", "all")
+    assert (found.settings.cluster_cidr, found.settings.user) == (IPv4Network("10.200.0.0/16"), "root")
+    assert found.settings.identity == FILES / "good" / "keys" / "kubernetes.ed25519"
+    assert (found.settings.hosts_file, found.settings.persist, found.settings.routes_on) == ("all", "netplan", "all")
     assert [f.sentence for f in found.findings] == [
         "nodes.toml was recognised as TOML inventory: 2 workers and 1 controller."
     ]
@@ -93,8 +93,14 @@ def test_toml_with_inline_tables() -> None:
         "worker-0 worker 192.168.8.20 192.168.8.20 10.200.0.0/24",
         "worker-1 worker 192.168.8.21 192.168.8.21 10.200.1.0/24",
     ]
-    assert found.hosts_file is False
-    assert (found.cluster_cidr, found.user, found.identity, found.persist, found.routes_on) == (None,) * 5
+    assert found.settings.hosts_file is False
+    assert (
+        found.settings.cluster_cidr,
+        found.settings.user,
+        found.settings.identity,
+        found.settings.persist,
+        found.settings.routes_on,
+    ) == (None,) * 5
 
 
 def test_machines_txt() -> None:
@@ -122,7 +128,7 @@ def test_ansible_ini() -> None:
         "worker-2 worker deploy@192.168.8.22:2022 192.168.8.22 10.200.9.0/24!",  # its own, behind its name
         "server controller 192.168.8.10 10.0.0.10 None",
     ]
-    assert (found.user, found.identity) == ("root", FILES / "good" / "kubernetes.ed25519")
+    assert (found.settings.user, found.settings.identity) == ("root", FILES / "good" / "kubernetes.ed25519")
     assert [f.sentence for f in found.findings] == [
         "hosts was recognised as Ansible inventory (INI): 3 workers and 1 controller.",
         "In neither of the groups workers and controllers, so ignored: jumpbox.",
@@ -139,7 +145,7 @@ def test_ansible_yaml() -> None:
         "worker-1 worker ubuntu@192.168.8.21:2222 192.168.8.21 10.200.9.0/24!",
         "server controller server.lan 192.168.8.10 None",
     ]
-    assert found.user == "root"
+    assert found.settings.user == "root"
     assert found.others == 1
 
 
@@ -170,8 +176,9 @@ def test_the_source_gives_the_nodes_and_what_there_is_to_say() -> None:
 )
 def test_the_cluster_cidr_asked_for_wins_then_the_files_own(asked: str | None, stated: str, first: str) -> None:
     found = of(stated + node(name="worker-5"), cluster_cidr=IPv4Network(asked) if asked else None)
-    assert (str(found.nodes[0].pod_cidr), found.cluster.cidr) == (first, found.cidr)
-    assert str(found.cluster_cidr or "") == stated[16:29]
+    found_cidr = asked or stated[16:29] or "10.200.0.0/16"
+    assert (str(found.nodes[0].pod_cidr), str(found.cluster.cidr)) == (first, found_cidr)
+    assert str(found.settings.cluster_cidr or "") == stated[16:29]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +224,7 @@ def test_bom_and_windows_line_ends_are_no_matter() -> None:
 def test_the_home_folder_is_meant_by_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "nodes.toml").write_text('identity = "~/key"\n' + node())
-    assert read(Path("~/nodes.toml")).identity == tmp_path / "key"
+    assert read(Path("~/nodes.toml")).settings.identity == tmp_path / "key"
     assert problems('identity = "~nobody-of-that-name/key"\n' + node()) == [
         '1:12: identity "~nobody-of-that-name/key" names the home folder of nobody here; '
         "expected, for example, ~/.ssh/id_ed25519"
@@ -561,7 +568,7 @@ def test_a_host_in_both_groups_is_a_worker() -> None:
 def test_different_keys_are_told_and_none_is_taken() -> None:
     key = "ansible_ssh_private_key_file"
     found = of(f"[workers]\na1 ansible_host=10.0.0.1 {key}=a\na2 ansible_host=10.0.0.2 {key}=b\n", "hosts")
-    assert found.identity is None
+    assert found.settings.identity is None
     assert [f.code for f in found.findings] == ["inventory-kind", "inventory-several-keys"]
 
 

@@ -95,7 +95,14 @@ def test_what_is_written_is_read_back(wanted, user, identity, hosts_file, persis
     found = parse(text.encode(), HERE)
     assert found.cluster == wanted
     assert found.kind is InventoryKind.TOML
-    told = (found.cluster_cidr, found.user, found.identity, found.hosts_file, found.persist, found.routes_on)
+    told = (
+        found.settings.cluster_cidr,
+        found.settings.user,
+        found.settings.identity,
+        found.settings.hosts_file,
+        found.settings.persist,
+        found.settings.routes_on,
+    )
     assert told == (wanted.cidr, user, identity, hosts_file, persist, routes_on)
 
 
@@ -182,7 +189,7 @@ def test_a_file_is_saved_and_read(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert read(path).identity == tmp_path / "keys" / "id"
+    assert read(path).settings.identity == tmp_path / "keys" / "id"
     assert [p.name for p in tmp_path.iterdir()] == ["nodes.toml"]
 
 

@@ -133,7 +133,12 @@ def reading_of(found: Inventories, folder: Path, problems: Problems) -> ParsedIn
     where = next((g.place for n in WORKERS if (g := found.groups.get(n)) and g.place), Place(1, 1))
     notices = (*_of_hosts(others, both), *_of_variables(found, len(keys)))
     return ParsedInventory(
-        tuple(drafts), OwnSettings(user=user, identity=identity), notices, len(others), where, found.is_whole
+        drafts=tuple(drafts),
+        settings=OwnSettings(user=user, identity=identity),
+        notices=notices,
+        others=len(others),
+        where=where,
+        is_whole=found.is_whole,
     )
 
 
@@ -221,12 +226,12 @@ def _draft(
     endpoint = Endpoint(address, user.value if user else None, port.value if port else None) if address else None
     pods = stated("pod_cidr", values.pod_cidr) if role is Role.WORKER else None
     return Draft(
-        place,
-        role,
-        Stated(name, place, "host"),
-        Stated(endpoint, at, HOST),
-        stated("internal_ip", values.internal_ip),
-        pods,
+        place=place,
+        role=role,
+        name=Stated(name, place, "host"),
+        ssh=Stated(endpoint, at, HOST),
+        internal=stated("internal_ip", values.internal_ip),
+        pod_cidr=pods,
     )
 
 

@@ -71,12 +71,12 @@ def _draft(words: list[Stated[str]], problems: Problems) -> Draft | None:
     ip = problems.value(address, values.internal_ip)
     problems.value(full_name, _full_name)
     return Draft(
-        address.place,
-        role,
-        Stated(problems.value(name, values.node_name), name.place, "HOST"),
-        Stated(Endpoint(str(ip)) if ip else None, address.place, "IP"),
-        Stated(ip, address.place, "IP"),
-        pods,
+        place=address.place,
+        role=role,
+        name=Stated(problems.value(name, values.node_name), name.place, "HOST"),
+        ssh=Stated(Endpoint(str(ip)) if ip else None, address.place, "IP"),
+        internal=Stated(ip, address.place, "IP"),
+        pod_cidr=pods,
     )
 
 

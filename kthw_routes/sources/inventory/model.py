@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Network
 from pathlib import Path
 
-from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node
+from kthw_routes.cluster import Cluster, Node
 from kthw_routes.findings.model import Finding
 from kthw_routes.options import OwnSettings
 
@@ -20,22 +19,20 @@ class InventoryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory(OwnSettings):
+class Inventory:
     """The nodes of a file and the file's own settings; whoever reads it lets the command line win over the latter."""
 
     path: Path
     kind: InventoryKind
-    nodes: tuple[Node, ...]
-    """Workers first, each role in natural order."""
-    cidr: IPv4Network = DEFAULT_CLUSTER_CIDR
-    """The cluster CIDR that the nodes' expected pod CIDRs were taken from: the one asked for, else the file's own, else
-    the default."""
-    findings: tuple[Finding, ...] = ()
+    cluster: Cluster
+    """Its CIDR, from which the expected pod CIDRs follow: the one asked for, else the file's own, else the default."""
+    settings: OwnSettings
+    findings: tuple[Finding, ...]
     """Which kind was recognised, and what was ignored."""
-    others: int = 0
+    others: int
     """How many machines of the file are neither worker nor controller, and ignored."""
 
     @property
-    def cluster(self) -> Cluster:
-        """The nodes as a cluster."""
-        return Cluster(self.nodes, self.cidr)
+    def nodes(self) -> tuple[Node, ...]:
+        """The nodes: workers first, each role in natural order."""
+        return self.cluster.nodes

@@ -86,10 +86,16 @@ def _node_of(draft: Draft, internal: IPv4Address | None, cidr: IPv4Network) -> N
     name, role = draft.name.value or "", draft.role or Role.CONTROLLER
     stated = draft.pod_cidr.value if draft.pod_cidr else None
     pods = stated or (expected_pod_cidr(name, cidr) if role is Role.WORKER else None)
-    told = PodCidrSource.TYPED if stated else PodCidrSource.LABEL if pods else PodCidrSource.UNKNOWN
-    addresses = (address_of(internal),) if internal else ()
-    region = draft.region.value if draft.region else None
-    return Node(name, role, draft.ssh.value, internal, pods, told, addresses, region)
+    return Node(
+        name=name,
+        role=role,
+        ssh=draft.ssh.value,
+        internal=internal,
+        pod_cidr=pods,
+        pod_cidr_source=PodCidrSource.TYPED if stated else PodCidrSource.LABEL if pods else PodCidrSource.UNKNOWN,
+        addresses=(address_of(internal),) if internal else (),
+        region=draft.region.value if draft.region else None,
+    )
 
 
 def _check_twice(

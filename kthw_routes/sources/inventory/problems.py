@@ -107,7 +107,7 @@ class Problems:
         shown, caret = self._excerpt(place)
         if self._is_secret(place):
             sentence = _QUOTED.sub('"…"', sentence)
-        problem = Problem(place.line, place.column, clean_line(sentence), shown, caret)
+        problem = Problem(line=place.line, column=place.column, sentence=clean_line(sentence), shown=shown, caret=caret)
         if problem not in self.found[-50:]:  # one line may state many nodes (`worker-[0:9]`)
             self.found.append(problem)
             self.places.add(place)

@@ -2,12 +2,11 @@
 
 import errno
 from collections.abc import Iterator
-from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
 
-from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.local_files import read_file
 from kthw_routes.sanitize import clean_line
@@ -73,24 +72,17 @@ def parse(data: bytes, path: Path, *, cluster_cidr: IPv4Network | None = None) -
     problems = Problems(text.split("\n"))
     reading = _read_as(kind, text, path.parent, problems)
     cidr = cluster_cidr or reading.settings.cluster_cidr or DEFAULT_CLUSTER_CIDR
-    nodes = nodes_of(reading, cidr, problems)
+    cluster = Cluster(nodes_of(reading, cidr, problems), cidr)
     if problems.found:
         raise InventoryError.of(name, kind, problems.found)
-    told = reading.settings
-    found = Inventory(
-        told.cluster_cidr,
-        told.user,
-        told.identity,
-        told.hosts_file,
-        told.persist,
-        told.routes_on,
+    return Inventory(
         path=path,
         kind=kind,
-        nodes=nodes,
-        cidr=cidr,
+        cluster=cluster,
+        settings=reading.settings,
+        findings=(_recognised(cluster, kind, name), *reading.notices, *_folders_next_to(path, kind)),
         others=reading.others,
     )
-    return _with_findings(found, reading, name)
 
 
 def _text_of(data: bytes, name: str) -> str:
@@ -127,23 +119,18 @@ def _read_as(kind: InventoryKind, text: str, folder: Path, problems: Problems) -
     return read_ansible_yaml(text, folder, problems)
 
 
-def _with_findings(found: Inventory, reading: ParsedInventory, name: str) -> Inventory:
-    return replace(found, findings=(_recognised(found, name), *reading.notices, *_folders_next_to(found)))
+def _recognised(cluster: Cluster, kind: InventoryKind, name: str) -> Finding:
+    counts = (_count(len(cluster.workers), "worker"), _count(len(cluster.controllers), "controller"))
+    return Finding("inventory-kind", Level.NOTICE, f"{name} was recognised as {kind}: {' and '.join(counts)}.")
 
 
-def _recognised(found: Inventory, name: str) -> Finding:
-    counts = (_count(len(found.cluster.workers), "worker"), _count(len(found.cluster.controllers), "controller"))
-    sentence = f"{name} was recognised as {found.kind}: {' and '.join(counts)}."
-    return Finding("inventory-kind", Level.NOTICE, sentence)
-
-
-def _folders_next_to(found: Inventory) -> Iterator[Finding]:
+def _folders_next_to(path: Path, kind: InventoryKind) -> Iterator[Finding]:
     """Report folders next to the file that Ansible would read."""
-    if found.kind not in (InventoryKind.ANSIBLE_INI, InventoryKind.ANSIBLE_YAML):
+    if kind not in (InventoryKind.ANSIBLE_INI, InventoryKind.ANSIBLE_YAML):
         return
-    names = [n for n in ("group_vars", "host_vars") if (found.path.parent / n).is_dir()]
+    names = [n for n in ("group_vars", "host_vars") if (path.parent / n).is_dir()]
     if names:
-        sentence = f"{' and '.join(names)} next to {clean_line(found.path.name)} are not read."
+        sentence = f"{' and '.join(names)} next to {clean_line(path.name)} are not read."
         hint = "Put what is needed from there into the inventory file itself."
         yield Finding("inventory-variables-ignored", Level.NOTICE, sentence, hint)
 

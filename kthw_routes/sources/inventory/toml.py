@@ -139,13 +139,13 @@ def _draft(top: _Table, number: int, fields: object) -> Draft | None:
         sentence = "a controller has no pod CIDR, as no pods run there; expected no pod_cidr here"
         top.problems.add(table.key_place("pod_cidr"), sentence)
     return Draft(
-        place,
-        role.value,
-        table.needed("name", values.node_name),
-        table.needed("ssh", Endpoint.parse, empty=True),
-        table.text("internal_ip", values.internal_ip, empty=True),
-        pods,
-        table.text("region", values.region),
+        place=place,
+        role=role.value,
+        name=table.needed("name", values.node_name),
+        ssh=table.needed("ssh", Endpoint.parse, empty=True),
+        internal=table.text("internal_ip", values.internal_ip, empty=True),
+        pod_cidr=pods,
+        region=table.text("region", values.region),
     )
 
 
@@ -154,12 +154,12 @@ def _settings(table: _Table, folder: Path) -> OwnSettings:
     user = table.text("user", parse_user)
     identity = table.text("identity", partial(values.identity, folder=folder))
     return OwnSettings(
-        cidr.value if cidr else None,
-        user.value if user else None,
-        identity.value if identity else None,
-        _hosts_file(table),
-        table.word("persist", Persist),
-        table.word("routes_on", RoutesOn),
+        cluster_cidr=cidr.value if cidr else None,
+        user=user.value if user else None,
+        identity=identity.value if identity else None,
+        hosts_file=_hosts_file(table),
+        persist=table.word("persist", Persist),
+        routes_on=table.word("routes_on", RoutesOn),
     )
 
 

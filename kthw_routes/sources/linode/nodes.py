@@ -65,8 +65,8 @@ class Search:
         public = _only(addresses, AddressKind.PUBLIC)
         cidr = expected_pod_cidr(instance.label, self.cluster_cidr) if role is Role.WORKER else None
         return Node(
-            instance.label,
-            role,
+            name=instance.label,
+            role=role,
             ssh=Endpoint(str(public)) if public else None,
             internal=_only(addresses, AddressKind.VLAN if over_vlan else AddressKind.PRIVATE),
             pod_cidr=cidr,

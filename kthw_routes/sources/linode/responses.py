@@ -93,13 +93,13 @@ def instance_of(entry: Mapping[str, object]) -> Instance:
         raise malformed(f"{label} has no id")
     tags = entry.get("tags")
     return Instance(
-        number,
-        label,
-        _text(entry.get("region")),
-        _text(entry.get("status")) or "unknown",
-        frozenset(t for t in tags if isinstance(t, str)) if isinstance(tags, list) else frozenset(),
-        _addresses(label, entry.get("ipv4")),
-        entry.get("interface_generation") == "linode",
+        id=number,
+        label=label,
+        region=_text(entry.get("region")),
+        status=_text(entry.get("status")) or "unknown",
+        tags=frozenset(t for t in tags if isinstance(t, str)) if isinstance(tags, list) else frozenset(),
+        addresses=_addresses(label, entry.get("ipv4")),
+        has_linode_interfaces=entry.get("interface_generation") == "linode",
     )
 
 
@@ -110,8 +110,12 @@ def region_of(entry: Mapping[str, object]) -> Region | None:
         return None
     capabilities = entry.get("capabilities")
     known = frozenset(_visible(c) for c in capabilities if isinstance(c, str)) if isinstance(capabilities, list) else ()
-    label = _text(entry.get("label")) or region_id
-    return Region(region_id, label, frozenset(known), _text(entry.get("status")) or "unknown")
+    return Region(
+        id=region_id,
+        label=_text(entry.get("label")) or region_id,
+        capabilities=frozenset(known),
+        status=_text(entry.get("status")) or "unknown",
+    )
 
 
 def addresses_of_configs(answer: object) -> tuple[Address, ...]:
