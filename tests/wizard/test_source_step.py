@@ -68,7 +68,7 @@ async def test_text_that_cannot_be_a_token_is_refused_without_showing_it(lab: Br
         driver.step.query_one("#token", Input).value = "two words"
         await driver.settle()
         await driver.press("ctrl+n")
-        assert "no Linode API token" in driver.static("#error")
+        assert "not a Linode API token" in driver.static("#error")
         assert "two words" not in driver.text()
 
 
