@@ -15,7 +15,7 @@ from kthw_routes.hosts import programs
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.sanitize import clean_line
-from kthw_routes.ssh.command import Command
+from kthw_routes.ssh.command import MAX_CAPTURE, Command
 from kthw_routes.ssh.errors import FileTooLarge, OutputCut, TookTooLong
 
 _DIGEST: Final = re.compile(r"([0-9a-f]{64}) [ *](/.+)")
@@ -23,15 +23,25 @@ _SIZE: Final = re.compile(r"([0-9]{1,19}) (/.+)", re.ASCII)
 
 
 def read(task: HostTask, path: PurePosixPath, *, needs_root: bool = False) -> bytes | None:
-    """The content of a file, whole; None where there is none that could be read.
+    """Read a file, whole; None where there is none that could be read. Its size is asked for only where it is large.
 
     Raises FileTooLarge where it has more than MAX_FILE bytes, and what `Visit.run` raises.
     """
+    hangs: TookTooLong | None = None
+    try:
+        result = task.run(programs.read_files([path], needs_root=needs_root), silent=True)
+        return result.stdout if result.ok else None
+    except OutputCut:
+        pass
+    except TookTooLong as error:  # a FIFO, or a file so large that it takes that long
+        hangs = error
     told = task.run(programs.file_size(path, needs_root=needs_root), silent=True)
     digits = told.out.strip() if told.ok else ""
     size = int(digits) if re.fullmatch("[0-9]{1,19}", digits) else 0  # not told: what is kept is bounded all the same
     if size > MAX_FILE:
         raise _too_large(task, path, f"{size} bytes")
+    if hangs is not None and size <= MAX_CAPTURE:
+        raise hangs
     try:
         result = task.run(programs.read_whole(path, size, needs_root=needs_root), silent=True)
     except OutputCut as error:  # it grows, or its size is no size, as below /proc

@@ -1,9 +1,14 @@
 """`/etc/hosts`, read and written whole: into a new file, renamed over it; owner, mode, label and attributes kept."""
 
+from typing import Final
+
 from kthw_routes.hosts import atomic_write, programs
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.sanitize import clean_value
 from kthw_routes.ssh.errors import FileTooLarge, TookTooLong
+
+MAX_LINES: Final = 2_000_000
+"""Lines of /etc/hosts; long lists of names to block have a tenth of it."""
 
 
 def read(task: HostTask) -> tuple[bytes | None, str]:
@@ -17,6 +22,8 @@ def read(task: HostTask) -> tuple[bytes | None, str]:
         return None, error.complaint.removesuffix(".")
     except TookTooLong:  # whoever reads a FIFO waits for ever
         content = None
+    if content is not None and (lines := content.count(b"\n")) > MAX_LINES:
+        return None, f"/etc/hosts has {lines:,} lines, and kthw-routes handles up to {MAX_LINES:,}"
     return content, "" if content is not None else _ignored_reason(task)
 
 

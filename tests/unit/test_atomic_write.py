@@ -11,7 +11,7 @@ from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.plan.etc_hosts import BEGIN, edit, has_block, lines_with
 from kthw_routes.ssh.command import MAX_CAPTURE, TIMED_OUT, Result
-from kthw_routes.ssh.errors import FileTooLarge, HostError, OutputCut
+from kthw_routes.ssh.errors import FileTooLarge, HostError, OutputCut, TookTooLong
 from kthw_routes.ssh.streams import MAX_LINES
 
 from .answering import Answering, said
@@ -95,12 +95,34 @@ def test_a_file_that_came_to_be_since_it_was_looked_for_stays() -> None:
 
 @pytest.mark.parametrize("size", [MAX_FILE + 1, 10**18])
 def test_a_file_that_is_too_large_is_not_even_read(size: int) -> None:
-    host = Answering({"stat -L": said(f"{size}\n")})
-    assert hosts_file.read(task(host)) == (
-        None,
-        f"{PATH} has {size} bytes; no file of more than 64 MiB is read",
-    )
-    assert host.ran == [f"stat -L -c %s {PATH}"]
+    for answer in (CUT, said(status=TIMED_OUT)):  # before it has come to its end, or as it takes too long
+        host = Answering({"stat -L": said(f"{size}\n"), "cat": answer})
+        assert hosts_file.read(task(host)) == (
+            None,
+            f"{PATH} has {size} bytes; no file of more than 64 MiB is read",
+        )
+        assert host.ran == [f"cat {PATH}", f"stat -L -c %s {PATH}"]
+        assert host.commands[0].capture == MAX_CAPTURE
+
+
+def test_a_file_that_is_not_large_takes_one_command() -> None:
+    host = Answering({"cat": said("content")})
+    assert atomic_write.read(task(host), PATH) == b"content"
+    assert host.ran == [f"cat {PATH}"]
+
+
+def test_a_fifo_is_waited_for_once() -> None:
+    host = Answering({"stat -L": said("0\n"), "cat": said(status=TIMED_OUT)})
+    with pytest.raises(TookTooLong):
+        atomic_write.read(task(host), PATH)
+    assert host.ran == [f"cat {PATH}", f"stat -L -c %s {PATH}"]
+
+
+def test_an_etc_hosts_of_too_many_lines_is_not_used() -> None:
+    host = Answering({"cat": Result(0, b"\n" * (hosts_file.MAX_LINES + 1), b"")})
+    content, problem = hosts_file.read(task(host))
+    assert content is None
+    assert problem == "/etc/hosts has 2,000,001 lines, and kthw-routes handles up to 2,000,000"
 
 
 @pytest.mark.parametrize("told", ["", "?\n", "-1\n", "¹²\n", "12\n"])
@@ -108,7 +130,7 @@ def test_a_file_that_grows_or_tells_no_size_is_cut_and_then_not_used(told: str) 
     host = Answering({"stat -L": said(told), "cat": CUT})
     with pytest.raises(FileTooLarge, match=f"more than {MAX_FILE} bytes"):
         atomic_write.read(task(host), PATH)
-    host = Answering({"stat -L": said(told), "cat": said("content")})
+    host = Answering({"stat -L": said(told), "cat": [CUT, said("content")]})
     assert atomic_write.read(task(host), PATH) == b"content"
     assert host.commands[-1].capture == MAX_FILE
 
