@@ -196,7 +196,9 @@ class HostFacts:
     """What `ip -V` printed; empty where there is no usable `ip`."""
     addresses: tuple[InterfaceAddress, ...]
     routes: tuple[Route, ...]
-    """The whole main table, in the kernel's order."""
+    """The main table, in the kernel's order."""
+    routes_within: IPv4Network | None = None
+    """The network for which `routes` were read, where the table is too long to be read whole."""
     cni_cidr: IPv4Network | None = None
     kubelet_cidr: IPv4Network | None = None
     ip_forward: bool = False

@@ -143,7 +143,7 @@ def ended(node: str, error: KthwRoutesError | None, sent: Sent) -> HostOutcome:
 
 def reread(task: HostTask, facts: HostFacts) -> HostFacts:
     """The facts, with what the plan compares read again."""
-    routes = read_routes(task)
+    routes = read_routes(task, facts.routes_within)
     addresses = read_addresses(task)
     content, problem = hosts_file.read(task) if facts.etc_hosts is not None else (None, facts.etc_hosts_problem)
     network = read_network.read(task, [link.device for link in facts.network.links])

@@ -6,7 +6,7 @@ Read-only ones first, then the few that change something. Each argument is a val
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -68,6 +68,16 @@ def bridge_addresses() -> Command:
 def routes() -> Command:
     """The main routing table."""
     return Command(("ip", "-json", "route", "show"))
+
+
+def routes_within(network: IPv4Network) -> Command:
+    """The routes of the main table to this network and to parts of it."""
+    return Command(("ip", "-json", "route", "show", "root", str(network)))
+
+
+def routes_around(network: IPv4Network) -> Command:
+    """The routes of the main table to networks that hold this one, itself and the default route included."""
+    return Command(("ip", "-json", "route", "show", "match", str(network)))
 
 
 def routes_like(route: Route) -> Command:

@@ -16,7 +16,7 @@ from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.sanitize import clean_line, clean_value
 from kthw_routes.ssh.command import Command
-from kthw_routes.ssh.errors import HostError, NoIproute, NoRoot
+from kthw_routes.ssh.errors import HostError, NoIproute, NoRoot, OutputCut
 
 _MAX_NAMESPACES: Final = 12
 """So many network namespaces are searched for a pod; one is enough for the proof."""
@@ -30,8 +30,10 @@ MAX_HOST_NAME: Final = 255
 """Characters; more than the kernel keeps."""
 MAX_ADDRESSES: Final = 5_000
 """IPv4 addresses that the interfaces of one host may have."""
-_MAX_WORDS: Final = 200
-"""Characters of a host's words that are quoted."""
+MAX_CNI_FILES: Final = 100
+"""CNI configurations that one host may have; a container runtime uses the first."""
+MAX_LINKS: Final = 50
+"""Interfaces of one host that may lead to next hops: each of them is asked for."""
 _POD_CIDR: Final = re.compile(r"""^[ \t]*podCIDR[ \t]*:[ \t]*["']?([0-9./]{1,20})["']?[ \t]*$""", re.MULTILINE)
 _TRY_IT: Final = "Look at what the command answers on that host; the log names it."
 _NO_MORE: Final = "Is this the right host? Nothing is planned for it; leave it out (--only names the others)."
@@ -74,11 +76,16 @@ def look(
         )
     version = _iproute2_version(task)
     addresses = read_addresses(task)
+    devices = devices_towards(addresses, next_hops)
+    if len(devices) > MAX_LINKS:
+        sentence = f"{len(devices):,} of its interfaces lead to nodes; kthw-routes handles up to {MAX_LINKS:,}."
+        raise TooMuch(task.node, sentence, _NO_MORE)
     bridges = _bridges(task)
     cni, kubelet = (_cni_cidr(task), _kubelet_cidr(task)) if node.is_worker else (None, None)
     cidr = choose_pod_cidr(node, cni, kubelet)[0]
     content, problem = hosts_file.read(task)
     bridge = next((b for b in bridges if cidr and b.address.ip in cidr), None)
+    routes, routes_within = _readable_routes(task, cluster_cidr)
     return HostFacts(
         node=node.name,
         read_at=now(),
@@ -88,7 +95,8 @@ def look(
         hostname=clean_line(_read(task, programs.hostname()), MAX_HOST_NAME),
         iproute2=version,
         addresses=addresses,
-        routes=_bounded(task, read_routes(task), cluster_cidr),
+        routes=routes,
+        routes_within=routes_within,
         cni_cidr=cni,
         kubelet_cidr=kubelet,
         ip_forward=read_forwarding(task),
@@ -97,7 +105,7 @@ def look(
         pods=_pods(task, cidr) if node.is_worker and cidr else (),
         etc_hosts=content,
         etc_hosts_problem=problem,
-        network=read_network.read(task, devices_towards(addresses, next_hops)),
+        network=read_network.read(task, devices),
     )
 
 
@@ -141,18 +149,45 @@ def read_forwarding(task: HostTask) -> bool:
     return _read(task, programs.ip_forward()).strip() == "1"
 
 
-def read_routes(task: HostTask) -> tuple[Route, ...]:
-    """The main table, in the kernel's order. Raises Unreadable, TooMuch, and what `Session.run` raises."""
-    command = programs.routes()
-    try:
-        routes = parse_routes(_read(task, command, required=True))
-    except UnreadableOutput as error:
-        raise Unreadable(task.node, f"{error}.", _TRY_IT) from error
+def read_routes(task: HostTask, within: IPv4Network | None = None) -> tuple[Route, ...]:
+    """Read the main table, in the kernel's order.
+
+    Args:
+        task: an open session.
+        within: read only the routes to this network, to parts of it and to networks that hold it. None: all.
+
+    Raises OutputCut where the table is too long to be read, Unreadable, TooMuch, and what `Session.run` raises.
+    """
+    if within is None:
+        routes = _routes(task, programs.routes())
+    else:
+        around = _routes(task, programs.routes_around(within))
+        routes = (*(r for r in around if r.prefix != within), *_routes(task, programs.routes_within(within)))
     prefix, alike = max(Counter(r.prefix for r in routes).items(), key=lambda item: item[1], default=(None, 0))
     if alike > MAX_ALIKE:
         sentence = f"it has {alike:,} routes to {prefix}; kthw-routes handles up to {MAX_ALIKE:,} of one prefix."
         raise TooMuch(task.node, sentence, _NO_MORE)
     return routes
+
+
+def _routes(task: HostTask, command: Command) -> tuple[Route, ...]:
+    try:
+        return parse_routes(_read(task, command, required=True))
+    except UnreadableOutput as error:
+        raise Unreadable(task.node, f"{error}.", _TRY_IT) from error
+
+
+def _readable_routes(task: HostTask, cluster_cidr: IPv4Network) -> tuple[tuple[Route, ...], IPv4Network | None]:
+    """Read the main table; where it is too long for that, what it has for the cluster CIDR, which is returned too."""
+    try:
+        return _bounded(task, read_routes(task), cluster_cidr), None
+    except OutputCut:
+        task.note(f"its routing table is too long to be read whole; only its routes for {cluster_cidr} are read")
+    try:
+        return _bounded(task, read_routes(task, cluster_cidr), cluster_cidr), cluster_cidr
+    except OutputCut as error:
+        sentence = f"it has more routes in {cluster_cidr} than are handled, which are {MAX_ROUTES:,}."
+        raise TooMuch(task.node, sentence, _NO_MORE) from error
 
 
 def _bounded(task: HostTask, routes: tuple[Route, ...], cluster_cidr: IPv4Network) -> tuple[Route, ...]:
@@ -214,6 +249,9 @@ def _cni_cidr(task: HostTask) -> IPv4Network | None:
     files = programs.cni_files(_read(task, programs.list_folder(programs.CNI_FOLDER)))
     if not files:
         return None
+    if len(files) > MAX_CNI_FILES:
+        sentence = f"it has {len(files):,} CNI configurations; kthw-routes handles up to {MAX_CNI_FILES:,}."
+        raise TooMuch(task.node, sentence, f"Remove those that nothing uses from {programs.CNI_FOLDER}.")
     text = task.run(programs.read_files(files, needs_root=True), silent=True).out
     return next((s for document in _documents(text) for s in _subnets(document)), None)
 

@@ -134,7 +134,10 @@ def _beside(task: HostTask, links: Collection[LinkSetup]) -> tuple[LinkSetup, ..
     rows = (line.split() for line in _says_lines(task, programs.networkd_links()))
     # The last word is "configured", "configuring", "failed", …; a link without a carrier is ruled all the same.
     ruled = [row[1] for row in rows if len(row) == 5 and _INDEX.fullmatch(row[0]) and row[4] != "unmanaged"]
-    found = _by_networkd(task, [name for name in ruled if name not in known][:_MAX_LINKS])
+    others = [name for name in ruled if name not in known]
+    if len(others) > _MAX_LINKS:
+        task.note(f"{len(others) - _MAX_LINKS:,} of its interfaces are not asked for: no more than {_MAX_LINKS} are")
+    found = _by_networkd(task, others[:_MAX_LINKS])
     return tuple(link for link in found if link.by_networkd)
 
 
@@ -202,12 +205,12 @@ def _found(task: HostTask) -> tuple[list[PurePosixPath], list[PurePosixPath], tu
     """
     paths = sorted({PurePosixPath(line) for line in _says_lines(task, programs.files_of_ours())})
     own = [path for path in paths if own_paths.is_own(path)]
+    beside = [path for path in paths if own_paths.is_beside(path)]
     rollbacks = tuple(run for path in paths if (run := own_paths.rollback_of(path)))
-    return (
-        own[:_MAX_FILES],
-        [path for path in paths if own_paths.is_beside(path)][:_MAX_FILES],
-        rollbacks[:_MAX_FILES],
-    )
+    for what, number in (("files", len(own)), ("unfinished files", len(beside)), ("rollbacks", len(rollbacks))):
+        if number > _MAX_FILES:
+            task.note(f"{number - _MAX_FILES:,} {what} of kthw-routes are not read: no more than {_MAX_FILES} are")
+    return own[:_MAX_FILES], beside[:_MAX_FILES], rollbacks[:_MAX_FILES]
 
 
 def _look(task: HostTask, paths: Iterable[PurePosixPath]) -> _Seen:

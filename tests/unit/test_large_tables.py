@@ -13,7 +13,8 @@ from kthw_routes.events import Phase
 from kthw_routes.facts import HostFacts, HostFile, NetworkSetup, Route
 from kthw_routes.findings import hosts as host_findings
 from kthw_routes.findings.plan import of_plan, of_routes
-from kthw_routes.hosts.read_facts import MAX_ADDRESSES, MAX_ALIKE, MAX_ROUTES, TooMuch, look
+from kthw_routes.hosts.apply import reread
+from kthw_routes.hosts.read_facts import MAX_ADDRESSES, MAX_ALIKE, MAX_CNI_FILES, MAX_LINKS, MAX_ROUTES, TooMuch, look
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.persistence import ifupdown
@@ -22,6 +23,7 @@ from kthw_routes.plan.changes import ChangeKind, RouteChange
 from kthw_routes.record import transcript
 from kthw_routes.record.json_facts import facts_json
 from kthw_routes.record.json_plan import plan_document
+from kthw_routes.ssh.command import Result
 
 from . import builders
 from .answering import MISSING, Answering, said
@@ -96,18 +98,71 @@ def table(routes: Iterable[Route]) -> str:
     return "".join(f"{r.prefix} via {r.gateway} dev {r.device} metric {n}\n" for n, r in enumerate(routes, 1))
 
 
+AROUND, WITHIN = (f"ip -json route show {word} 10.200.0.0/16" for word in ("match", "root"))
+ADDRESSES = "ip -json address show"
+CUT = Result(0, b"x", b"", is_cut=True)
+
+
+def host_with(routes: Result, **answers: Result) -> Answering:
+    """A host with such a table; `answers`: what it answers to WITHIN, AROUND and others."""
+    links = [{"ifname": "eth0", "flags": ["UP"], "addr_info": [address("192.168.128.7")]}]
+    usual = {"ip -V": said("ip utility, iproute2-6.1.0\n"), ADDRESSES: said(json.dumps(links))}
+    return Answering({**usual, "ip -json route show": routes, **answers}, otherwise=MISSING)
+
+
+def address(ip: object, length: int = 32) -> dict[str, object]:
+    """As `ip` prints an address of an interface."""
+    return {"family": "inet", "local": str(ip), "prefixlen": length}
+
+
+def read_host(host: Answering, next_hops: Iterable[IPv4Address] = ()) -> HostFacts:
+    """What is read of it."""
+    return look(HostTask(host, Phase.CHECKS, lambda _: None), worker(0), tuple(next_hops))
+
+
 def read(routes: str, addresses: int = 1) -> HostFacts:
     """What is read of a host with such a table, and so many addresses."""
-    infos = [{"family": "inet", "local": str(IPv4Address(0x0A000000 + n)), "prefixlen": 32} for n in range(addresses)]
-    host = Answering(
-        {
-            "ip -V": said("ip utility, iproute2-6.1.0\n"),
-            "ip -json route show": said(routes),
-            "ip -json address show": said(json.dumps([{"ifname": "eth0", "flags": ["UP"], "addr_info": infos}])),
-        },
-        otherwise=MISSING,
-    )
-    return look(HostTask(host, Phase.CHECKS, lambda _: None), worker(0))
+    infos = [address(IPv4Address(0x0A000000 + n)) for n in range(addresses)]
+    links = [{"ifname": "eth0", "flags": ["UP"], "addr_info": infos}]
+    return read_host(host_with(said(routes), **{ADDRESSES: said(json.dumps(links))}))
+
+
+def test_of_a_table_that_is_too_long_the_routes_of_the_cluster_cidr_are_read() -> None:
+    """As of a router with a million routes, none of which are the pods'. The answers are those of iproute2 6.1."""
+    around = "default via 192.168.128.1 dev eth0\n10.200.0.0/16 via 192.168.128.9 dev eth0\n"
+    within = "10.200.0.0/16 via 192.168.128.9 dev eth0\n10.200.1.0/24 via 192.168.128.8 dev eth0\n"
+    host = host_with(CUT, **{AROUND: said(around), WITHIN: said(within)})
+    facts = read_host(host)
+    assert [str(r.prefix) for r in facts.routes] == ["0.0.0.0/0", "10.200.0.0/16", "10.200.1.0/24"]
+    assert facts.routes_within == net("10.200.0.0/16")
+    host.ran.clear()
+    assert reread(HostTask(host, Phase.RUN, lambda _: None), facts).routes == facts.routes
+    assert [command for command in host.ran if " route " in command] == [AROUND, WITHIN]
+
+
+def test_a_table_of_usual_length_is_read_in_one_go() -> None:
+    host = host_with(said("default via 192.168.128.1 dev eth0\n"))
+    assert read_host(host).routes_within is None
+    assert [command for command in host.ran if " route " in command] == ["ip -json route show"]
+
+
+def test_more_routes_of_the_cluster_cidr_than_can_be_read_are_too_many() -> None:
+    with pytest.raises(TooMuch, match=r"it has more routes in 10\.200\.0\.0/16 than are handled, which are 20,000"):
+        read_host(host_with(CUT, **{AROUND: said(), WITHIN: CUT}))
+
+
+def test_more_cni_configurations_than_are_handled_are_said() -> None:
+    names = "".join(f"{n}.conf\n" for n in range(MAX_CNI_FILES + 1))
+    with pytest.raises(TooMuch, match="it has 101 CNI configurations; kthw-routes handles up to 100"):
+        read_host(host_with(said(), **{"ls -1 /etc/cni/net.d": said(names)}))
+
+
+def test_more_interfaces_towards_nodes_than_are_handled_are_said() -> None:
+    numbers = range(MAX_LINKS + 1)
+    links = [{"ifname": f"eth{n}", "flags": ["UP"], "addr_info": [address(f"10.9.{n}.1", 24)]} for n in numbers]
+    hops = [IPv4Address(f"10.9.{n}.2") for n in numbers]
+    with pytest.raises(TooMuch, match="51 of its interfaces lead to nodes; kthw-routes handles up to 50"):
+        read_host(host_with(said(), **{ADDRESSES: said(json.dumps(links))}), hops)
 
 
 def test_as_many_routes_as_are_handled_are_read_and_as_many_more_as_there_are_outside_of_the_cluster_cidr() -> None:
