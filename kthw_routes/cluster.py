@@ -21,6 +21,12 @@ LINODE_PRIVATE: Final = IPv4Network("192.168.128.0/17")
 
 DEFAULT_CLUSTER_CIDR: Final = IPv4Network("10.200.0.0/16")
 """The pod network of Kubernetes The Hard Way."""
+PRIVATE_NETWORKS: Final = tuple(
+    IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
+)
+"""Where pods live: the private networks (RFC 1918), those of carriers (RFC 6598), those for measurements (RFC 2544)."""
+SHORTEST_CLUSTER_PREFIX: Final = 8
+"""A cluster CIDR is no larger than this."""
 
 SERVICE_CIDR: Final = IPv4Network("10.32.0.0/24")
 """The service network of Kubernetes The Hard Way."""

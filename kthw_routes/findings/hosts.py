@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from kthw_routes.cluster import Cluster, Node, PodCidrSource
+from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Cluster, Node, PodCidrSource
 from kthw_routes.facts import HostFacts
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import RoutesOn
@@ -32,6 +32,7 @@ def of_facts(
             found += _of_internal_address(node, host)
             found += _of_pod_cidr(cluster, node, host)
         found += _of_host_name(node, host)
+    found += _of_public_cluster_cidr(cluster, [pair for pair in seen if routes_on.counts(pair[0])])
     found += _of_same_keys(facts)
     found += _of_pods([host for node, host in seen if node.is_worker])
     return tuple(found)
@@ -105,6 +106,24 @@ def _of_pod_cidr(cluster: Cluster, node: Node, host: HostFacts) -> Iterator[Find
                 f"{bridge.device}`), restart the kubelet.",
                 node.name,
             )
+
+
+def _of_public_cluster_cidr(cluster: Cluster, routed: Sequence[tuple[Node, HostFacts]]) -> Iterator[Finding]:
+    """Judge the cluster CIDR as undo does: a public network is a cluster's only where the host's own CNI says so."""
+    is_private = any(cluster.cidr.subnet_of(net) for net in PRIVATE_NETWORKS)
+    if is_private and cluster.cidr.prefixlen >= SHORTEST_CLUSTER_PREFIX:
+        return
+    is_short = cluster.cidr.prefixlen < SHORTEST_CLUSTER_PREFIX
+    names = [node.name for node, host in routed if is_short or not node.is_worker or host.cni_cidr is None]
+    if names:
+        sentence = (
+            f"The cluster CIDR {cluster.cidr} is larger than a /{SHORTEST_CLUSTER_PREFIX}."
+            if is_short
+            else f"The cluster CIDR {cluster.cidr} is not a private network, and no CNI configuration on "
+            f"{names_of(names, len(routed), 'nodes')} confirms it."
+        )
+        hint = "Such routes would cut off a part of the internet, and undo refuses them. Correct the cluster CIDR."
+        yield Finding("cluster-cidr-public", Level.STOP, sentence, hint)
 
 
 def _of_pods(workers: Sequence[HostFacts]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from kthw_routes.cluster import Cluster, Endpoint, Node
+from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Cluster, Endpoint, Node
 from kthw_routes.facts import HostFacts, HostFile, Route
 from kthw_routes.hosts.paths import is_own, is_template
 from kthw_routes.persistence import ifupdown, managers
@@ -21,11 +21,6 @@ from kthw_routes.sanitize import clean_line
 
 REFUSED: Final = "no run of kthw-routes does what the record says"
 """How the reason of a row begins that is not taken back because of what the record asks for."""
-_PRIVATE: Final = tuple(
-    IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
-)
-"""Where pods live: the private networks (RFC 1918), those of carriers (RFC 6598), those for measurements (RFC 2544)."""
-_SHORTEST_CLUSTER_PREFIX: Final = 8
 _MAX_MODE: Final = 0o755
 """No file of ours may be written by others than root, or be run as another."""
 
@@ -83,11 +78,12 @@ class Limits:
         cidr, own = self.cluster.cidr, self.facts.cni_cidr if self.node.is_worker else None
         if own is not None and not own.subnet_of(cidr):
             return f"the node's pods are in {own}, outside of the record's cluster CIDR {cidr}"
-        if cidr.prefixlen < _SHORTEST_CLUSTER_PREFIX:
+        if cidr.prefixlen < SHORTEST_CLUSTER_PREFIX:
             return f"its cluster CIDR {cidr} is no cluster's"
         if own is not None:
             return ""
-        return "" if any(cidr.subnet_of(net) for net in _PRIVATE) else f"its cluster CIDR {cidr} is no private network"
+        is_private = any(cidr.subnet_of(net) for net in PRIVATE_NETWORKS)
+        return "" if is_private else f"its cluster CIDR {cidr} is no private network"
 
     @property
     def _own_pods(self) -> tuple[IPv4Network, ...]:
@@ -128,7 +124,7 @@ class Limits:
     def _is_near(self, address: IPv4Address) -> bool:
         """Whether a node may have the address, judged by the host: private, or in a network of the host's own."""
         on_link = any(address in a.address.network for a in self.facts.addresses)
-        return on_link or address.is_private or any(address in net for net in _PRIVATE)
+        return on_link or address.is_private or any(address in net for net in PRIVATE_NETWORKS)
 
     # --- files ---
 

@@ -12,6 +12,7 @@ from kthw_routes.findings.model import Finding, Level
 from kthw_routes.findings.plan import of_plan
 from kthw_routes.options import DEFAULT_OPTIONS, Options, RoutesOn
 from kthw_routes.plan import compare as planning
+from kthw_routes.undo.limits import Limits
 
 from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route
 
@@ -34,6 +35,31 @@ def test_an_internal_address_on_no_interface_stops() -> None:
     finding = found(host)["internal-address-missing"]
     assert finding.level is Level.STOP
     assert "203.0.113.20/24 on eth0" in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("cidr", "cni", "words"),
+    [
+        ("20.0.0.0/16", None, "20.0.0.0/16 is not a private network, and no CNI configuration on"),
+        ("20.0.0.0/16", "20.0.0.0/24", None),
+        ("8.0.0.0/7", "8.0.0.0/24", "8.0.0.0/7 is larger than a /8"),
+        ("10.0.0.0/7", None, "10.0.0.0/7 is larger than a /8"),
+        ("10.0.0.0/8", None, None),
+        ("100.64.0.0/10", None, None),
+        ("100.0.0.0/8", None, "100.0.0.0/8 is not a private network"),
+    ],
+)
+def test_a_cluster_cidr_that_undo_would_refuse_stops(cidr: str, cni: str | None, words: str | None) -> None:
+    members = replace(CLUSTER, cidr=net(cidr))
+    read = {n.name: facts(n, cni_cidr=net(cni) if cni else None) for n in members}
+    finding = {f.code: f for f in of_facts(members, read)}.get("cluster-cidr-public")
+    assert (finding is not None) == (words is not None)
+    if finding is not None:
+        assert finding.level is Level.STOP
+        assert words is not None
+        assert words in finding.sentence
+    limits = Limits(members, NODE, read[NODE.name])
+    assert bool(limits._strange_cluster) == (finding is not None)
 
 
 def test_a_next_hop_that_is_not_on_link_stops() -> None:
