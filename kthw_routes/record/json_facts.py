@@ -73,6 +73,7 @@ def facts_json(facts: HostFacts) -> Json:
         "iproute2": facts.iproute2,
         "addresses": [{"device": a.device, "address": str(a.address), "up": a.is_up} for a in facts.addresses],
         "routes": [route_json(r) for r in facts.routes],
+        "routes_within": str(facts.routes_within) if facts.routes_within else None,
         "cni_cidr": str(facts.cni_cidr) if facts.cni_cidr else None,
         "kubelet_cidr": str(facts.kubelet_cidr) if facts.kubelet_cidr else None,
         "ip_forward": facts.ip_forward,
