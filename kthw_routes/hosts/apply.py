@@ -8,7 +8,7 @@ from kthw_routes.cluster import Node
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.facts import HostFacts, HostFile
-from kthw_routes.hosts import hosts_file, programs, read_network, rollback_timer, write_files
+from kthw_routes.hosts import atomic_write, programs, read_network, rollback_timer, write_files
 from kthw_routes.hosts.read_facts import read_addresses, read_forwarding, read_routes
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
@@ -145,7 +145,9 @@ def reread(task: HostTask, facts: HostFacts) -> HostFacts:
     """The facts, with what the plan compares read again."""
     routes = read_routes(task, facts.routes_within)
     addresses = read_addresses(task)
-    content, problem = hosts_file.read(task) if facts.etc_hosts is not None else (None, facts.etc_hosts_problem)
+    content, problem = (
+        atomic_write.read_etc_hosts(task) if facts.etc_hosts is not None else (None, facts.etc_hosts_problem)
+    )
     network = read_network.read(task, [link.device for link in facts.network.links])
     forward = read_forwarding(task)
     return replace(
@@ -227,7 +229,7 @@ def _send(task: HostTask, todo: HostPlan, fresh: HostFacts) -> tuple[dict[str, s
         failed = kept | failed
     failed |= write_files.write(task, [f for f in todo.files if str(f.path) not in kept])
     if todo.hosts_file and not todo.hosts_file.is_empty:
-        problem = hosts_file.write(task, todo.hosts_file.before, todo.hosts_file.after)
+        problem = atomic_write.write_etc_hosts(task, todo.hosts_file.before, todo.hosts_file.after)
         if problem:
             failed |= {n.name: problem for n in todo.names if n.kind.is_change}
     if todo.forwarding is not None and (problem := _set_forwarding(task, todo.forwarding)):

@@ -14,18 +14,21 @@ from typing import Final
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.plan.changes import MAX_FILE
-from kthw_routes.sanitize import clean_line
+from kthw_routes.sanitize import clean_line, clean_value
 from kthw_routes.ssh.command import MAX_CAPTURE, Command
 from kthw_routes.ssh.errors import FileTooLarge, OutputCut, TookTooLong
 
 _DIGEST: Final = re.compile(r"([0-9a-f]{64}) [ *](/.+)")
 _SIZE: Final = re.compile(r"([0-9]{1,19}) (/.+)", re.ASCII)
 
+MAX_HOSTS_LINES: Final = 2_000_000
+"""Lines of /etc/hosts; long lists of names to block have a tenth of it."""
+
 
 def read(task: HostTask, path: PurePosixPath, *, needs_root: bool = False) -> bytes | None:
     """Read a file, whole; None where there is none that could be read. Its size is asked for only where it is large.
 
-    Raises FileTooLarge where it has more than MAX_FILE bytes, and what `Visit.run` raises.
+    Raises FileTooLarge where it has more than MAX_FILE bytes, and what `Session.run` raises.
     """
     hangs: TookTooLong | None = None
     try:
@@ -161,3 +164,44 @@ def _explain(target: PurePosixPath, words: str) -> str:
     if "resource busy" in lower:
         return f"{target} is a mount of its own and cannot be renamed over ({words}); it was left alone."
     return f"{target} was not changed: {words}"
+
+
+# --- /etc/hosts -------------------------------------------------------------------------------------------------
+
+
+def read_etc_hosts(task: HostTask) -> tuple[bytes | None, str]:
+    """Return the bytes of `/etc/hosts` and no words; or None and why it could not be read, without a full stop.
+
+    Raises what `Session.run` raises.
+    """
+    try:
+        content = read(task, programs.ETC_HOSTS, needs_root=True)
+    except FileTooLarge as error:
+        return None, error.complaint.removesuffix(".")
+    except TookTooLong:  # whoever reads a FIFO waits for ever
+        content = None
+    if content is not None and (lines := content.count(b"\n")) > MAX_HOSTS_LINES:
+        return None, f"/etc/hosts has {lines:,} lines, and kthw-routes handles up to {MAX_HOSTS_LINES:,}"
+    return content, "" if content is not None else _ignored_reason(task)
+
+
+def _ignored_reason(task: HostTask) -> str:
+    """Say why `/etc/hosts` cannot be read, without a full stop."""
+    found = task.run(programs.file_kind(programs.ETC_HOSTS), silent=True)
+    kind = clean_value(found.out)
+    if not found.ok and "No such file" in found.err:
+        return "there is no /etc/hosts that could be read"
+    if found.ok and not kind.startswith("regular") and kind != "symbolic link":
+        return f"/etc/hosts is a {kind}, not a file"
+    said = found if not found.ok else task.run(programs.read_files([programs.ETC_HOSTS], needs_root=True), silent=True)
+    return f"/etc/hosts cannot be read ({clean_value(said.err) or f'status {said.status}'})"
+
+
+def write_etc_hosts(task: HostTask, before: bytes, content: bytes) -> str:
+    """Replace `/etc/hosts`, which was read as `before`, by `content`.
+
+    Returns the empty string, or a sentence that says why it was left as it is.
+
+    Raises what `Session.run` raises.
+    """
+    return replace(task, programs.ETC_HOSTS, programs.NEW_ETC_HOSTS, content, None, before)

@@ -12,10 +12,11 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import HostFile
-from kthw_routes.hosts import netplan_says, programs
+from kthw_routes.hosts import programs
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import netplan
 from kthw_routes.persistence.managers import persisted_in
+from kthw_routes.sanitize import clean_line
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import TookTooLong
 
@@ -23,6 +24,9 @@ _FOLDERS: Final = tuple(PurePosixPath(f"/{place}/netplan") for place in ("etc", 
 _REFUSED: Final = f"{netplan.PATH} was not written"
 _SECTION: Final = re.compile(r"\[.*\]")
 _ROUTE_LINE: Final = re.compile(r"route\d+=(?P<prefix>[0-9./]+),(?P<next_hop>[0-9.]+)(?:,0)?")
+
+_EXCEPTION: Final = re.compile(r"^[\w.]*(?:Exception|Error): ", re.MULTILINE)
+_WARNING: Final = " WARNING **: "
 
 _Generated = Mapping[str, tuple[str, ...]]
 """The files that netplan wrote, as lines."""
@@ -81,7 +85,7 @@ def _check(task: HostTask, scratch: str, content: bytes) -> None:
 def _generate(task: HostTask, scratch: str, otherwise: str) -> None:
     result = _try(task, programs.generate_netplan(scratch))
     if not result.ok:
-        raise _Refused(f"{_REFUSED}: {otherwise}: {netplan_says.summarize_errors(result, scratch)}")
+        raise _Refused(f"{_REFUSED}: {otherwise}: {summarize_errors(result, scratch)}")
 
 
 def _generated(task: HostTask, scratch: str) -> _Generated:
@@ -107,6 +111,23 @@ def _run(task: HostTask, command: Command, otherwise: str) -> str:
         words = result.words or f"it ended with status {result.status}"
         raise _Refused(f"{_REFUSED}: {otherwise}: {words}")
     return result.out
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+def summarize_errors(result: Result, root: str = "") -> str:
+    """Return the place and the fault that netplan names, in one line: no traceback, quoted file or warning.
+
+    Args:
+        result: of a `netplan` that failed.
+        root: the folder below which its files lay, if not the host's own.
+    """
+    exceptions = list(_EXCEPTION.finditer(result.err))
+    text = result.err[exceptions[-1].end() :] if exceptions else result.err
+    lines = (clean_line(line) for line in text.splitlines() if _WARNING not in line)
+    first = next((line for line in lines if line), f"it ended with status {result.status}")
+    return (first.replace(root, "") if root else first).removesuffix(":")
 
 
 # --- comparing --------------------------------------------------------------------------------------------------

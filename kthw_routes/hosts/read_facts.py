@@ -11,7 +11,7 @@ from typing import Final
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node, PodCidrSource
 from kthw_routes.events import HostState, now
 from kthw_routes.facts import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
-from kthw_routes.hosts import hosts_file, programs, read_network
+from kthw_routes.hosts import atomic_write, programs, read_network
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.sanitize import clean_line, clean_value
@@ -83,7 +83,7 @@ def look(
     bridges = _bridges(task)
     cni, kubelet = (_cni_cidr(task), _kubelet_cidr(task)) if node.is_worker else (None, None)
     cidr = choose_pod_cidr(node, cni, kubelet)[0]
-    content, problem = hosts_file.read(task)
+    content, problem = atomic_write.read_etc_hosts(task)
     bridge = next((b for b in bridges if cidr and b.address.ip in cidr), None)
     routes, routes_within = _readable_routes(task, cluster_cidr)
     return HostFacts(

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
-from kthw_routes.hosts import atomic_write, netplan_says, programs
+from kthw_routes.hosts import atomic_write, netplan_check, programs
 from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts.read_cloud_init import CLOUD_INIT, hosts_template
 from kthw_routes.hosts.task import HostTask
@@ -192,7 +192,7 @@ def _netplan(task: HostTask, links: Iterable[LinkSetup], found: Collection[PureP
     if result.status == NO_SUCH_PROGRAM:
         return False, "", ""
     has_no_get = any(sign in result.err.lower() for sign in _NO_GET)
-    return True, "", "" if has_no_get else netplan_says.summarize_errors(result)
+    return True, "", "" if has_no_get else netplan_check.summarize_errors(result)
 
 
 # --- files ------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.hosts import atomic_write, netplan_check, netplan_says, programs
+from kthw_routes.hosts import atomic_write, netplan_check, programs
 from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import netplan, unit
@@ -202,7 +202,7 @@ def _generate(task: HostTask, *, may_be_missing: bool = False) -> str:
         return error.complaint
     if result.ok or (may_be_missing and result.status == NO_SUCH_PROGRAM):
         return ""
-    return netplan_says.summarize_errors(result)
+    return netplan_check.summarize_errors(result)
 
 
 def _generate_or_put_back(task: HostTask, change: FileChange) -> str:

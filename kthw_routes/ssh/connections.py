@@ -15,8 +15,8 @@ from kthw_routes.ssh.errors import HostKeyUnknown, Unreachable
 from kthw_routes.ssh.fabric_session import Access, SshSession
 from kthw_routes.ssh.keys import Keys
 from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
-from kthw_routes.ssh.privilege import probe_privilege
 from kthw_routes.ssh.session import Asker, NewHostKey, Session
+from kthw_routes.ssh.sudo import detect_privilege
 
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for a TCP connection; less where a host may not even stay silent that long."""
@@ -114,7 +114,7 @@ class SshConnections:
     def detect_privilege(self, session: Session) -> None:
         """Find out how root is reached there. Raises HostError."""
         if isinstance(session, SshSession):
-            probe_privilege(session)
+            detect_privilege(session, session.access.sudo)
 
     def tell_to(self, tell: Tell) -> None:
         """Tell what happens beside the hosts (an agent that does not answer); `tell` is called from many threads."""

@@ -1,11 +1,20 @@
-"""The password that sudo wants: asked once, tried on one host before any other, never shown."""
+"""How a login reaches root, and the password that sudo wants: asked once, tried on one host first, never shown."""
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
+from kthw_routes.facts import Privilege
 from kthw_routes.secret import Secret
+from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.echoes import Echoes
-from kthw_routes.ssh.session import Asker
+from kthw_routes.ssh.errors import WrongSudoPassword
+from kthw_routes.ssh.refusals import no_root, wants_password, wrong_password
+from kthw_routes.ssh.session import Asker, Session
+
+_WHO: Final = Command(("id", "-u"))
+_SUDO_WITHOUT_PASSWORD: Final = Command(("sudo", "-k", "-n", "true"))
+_AS_ROOT: Final = Command(("true",), needs_root=True)
 
 
 class SudoPassword:
@@ -57,3 +66,48 @@ class SudoPassword:
                 self.refused_on = "" if self._is_proved else node
                 return self._is_proved
         return attempt()
+
+
+def detect_privilege(session: Session, sudo: SudoPassword) -> Privilege:
+    """Find out how root is reached, and set `session.privilege` to it: never NONE.
+
+    A password is asked for once for all hosts, tried on one host first, and once per host.
+
+    Raises:
+        NoRoot: the login is not root, and sudo does not help; its own words are in it.
+        WrongSudoPassword: sudo refused the password, here or on the host that tried it first.
+        CommandNotRun: the login runs no commands.
+        ConnectionLost, CommandTimedOut: as `Session.run`.
+    """
+    session.privilege = Privilege.NONE
+    if session.run(_WHO).out.strip() == "0":
+        session.privilege = Privilege.ROOT
+    elif (answer := session.run(_SUDO_WITHOUT_PASSWORD)).ok:
+        session.privilege = Privilege.SUDO
+    elif wants_password(answer):
+        session.privilege = _with_password(session, sudo, answer)
+    else:
+        raise no_root(session.node, session.user, answer.status, answer.stderr)
+    return session.privilege
+
+
+def _with_password(session: Session, sudo: SudoPassword, refusal: Result) -> Privilege:
+    def attempt() -> bool:
+        session.privilege = Privilege.SUDO_PASSWORD
+        try:
+            session.run(_AS_ROOT)
+        except WrongSudoPassword:
+            return False
+        return True
+
+    right: bool | None = None
+    try:
+        right = sudo.try_on(session.user, session.node, attempt)
+    finally:
+        if not right:  # a right password of a user who may not all the same raises NoRoot
+            session.privilege = Privilege.NONE
+    if right is None:
+        raise no_root(session.node, session.user, refusal.status, refusal.stderr)
+    if not right:
+        raise wrong_password(session.node, session.user, sudo.refused_on)
+    return Privilege.SUDO_PASSWORD

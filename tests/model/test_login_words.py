@@ -12,7 +12,7 @@ from kthw_routes.facts import Privilege
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import CommandNotRun, NotSsh
 from kthw_routes.ssh.fabric_session import SshSession
-from kthw_routes.ssh.privilege import probe_privilege
+from kthw_routes.ssh.sudo import detect_privilege
 from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
@@ -35,7 +35,7 @@ def opened(bench: Bench, port: int, silence: float = 30.0) -> SshSession:
 def refusal(session: SshSession) -> CommandNotRun:
     """What is said of the login, by the first command that is run there."""
     with pytest.raises(CommandNotRun) as caught:
-        probe_privilege(session)
+        detect_privilege(session, session.access.sudo)
     assert session.privilege is Privilege.NONE
     return caught.value
 

@@ -14,8 +14,7 @@ from kthw_routes.facts import Privilege
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import NoRoot, WrongSudoPassword
 from kthw_routes.ssh.fabric_session import Access, SshSession
-from kthw_routes.ssh.privilege import probe_privilege
-from kthw_routes.ssh.sudo import SudoPassword
+from kthw_routes.ssh.sudo import SudoPassword, detect_privilege
 from tests.model.accounts import SudoPolicy, add_user
 from tests.model.hosts import Program, wrap_programs
 from tests.model.ssh_hosts import Answers, Bench, healthy
@@ -45,7 +44,7 @@ def task(bench: Bench, policy: SudoPolicy, access: Access, node: str = "worker-0
 
 def test_root_needs_nothing(bench: Bench) -> None:
     session = task(bench, SudoPolicy.ABSENT, bench.access(user="root"))
-    assert probe_privilege(session) is Privilege.ROOT
+    assert detect_privilege(session, session.access.sudo) is Privilege.ROOT
     assert session.run(_CAT).stdout == b"first\nsecond\n"
 
 
@@ -61,7 +60,7 @@ def test_sudo_is_found_out_and_stdin_stays_whole(
 ) -> None:
     answers = Answers(sudo="s3cret")
     session = task(bench, policy, bench.access(user="learner", asker=answers))
-    assert probe_privilege(session) is privilege
+    assert detect_privilege(session, session.access.sudo) is privilege
     assert len(answers.questions) == asked
     for _ in range(3):
         assert session.run(_CAT).stdout == b"first\nsecond\n"
@@ -88,7 +87,7 @@ def test_without_a_way_to_root_its_words_are_told(
 ) -> None:
     session = task(bench, policy, bench.access(user="learner", asker=Answers(sudo=answer)))
     with pytest.raises(NoRoot) as caught:
-        probe_privilege(session)
+        detect_privilege(session, session.access.sudo)
     assert caught.value.sentence.startswith(f"worker-0: learner is not root there, and {words}")
     assert session.privilege is Privilege.NONE
     with pytest.raises(NoRoot):
@@ -113,7 +112,7 @@ def test_a_wrong_password_is_tried_once_on_one_host(bench: Bench) -> None:
 
     def refused(session: SshSession) -> str:
         with pytest.raises(WrongSudoPassword) as caught:
-            probe_privilege(session)
+            detect_privilege(session, session.access.sudo)
         assert "hunter2" not in f"{caught.value.sentence} {caught.value.hint} {caught.value!r}"
         return caught.value.sentence
 
@@ -135,7 +134,7 @@ def test_a_right_password_is_asked_for_once(bench: Bench) -> None:
     access = bench.access(user="learner", asker=answers)
     sessions = [task(bench, SudoPolicy.PASSWORD, access, f"worker-{n}") for n in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(probe_privilege, sessions)) == {Privilege.SUDO_PASSWORD}
+        assert set(pool.map(lambda s: detect_privilege(s, s.access.sudo), sessions)) == {Privilege.SUDO_PASSWORD}
     assert len(answers.questions) == 1
 
 

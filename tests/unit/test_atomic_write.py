@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from kthw_routes.events import Event, EventKind, Phase
-from kthw_routes.hosts import atomic_write, hosts_file, programs
+from kthw_routes.hosts import atomic_write, programs
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.plan.changes import MAX_FILE
@@ -29,7 +29,7 @@ def task(host: Answering, events: list[Event] | None = None) -> HostTask:
 
 def put(answers: dict[str, Result | HostError | list[Result | HostError]], now: bytes = OLD) -> tuple[str, Answering]:
     host = Answering({"stat -c %F": said("regular file\n"), **answers}, files={str(PATH): now})
-    return hosts_file.write(task(host), OLD, WANTED), host
+    return atomic_write.write_etc_hosts(task(host), OLD, WANTED), host
 
 
 def test_size_and_digest_are_compared_before_the_rename() -> None:
@@ -97,7 +97,7 @@ def test_a_file_that_came_to_be_since_it_was_looked_for_stays() -> None:
 def test_a_file_that_is_too_large_is_not_even_read(size: int) -> None:
     for answer in (CUT, said(status=TIMED_OUT)):  # before it has come to its end, or as it takes too long
         host = Answering({"stat -L": said(f"{size}\n"), "cat": answer})
-        assert hosts_file.read(task(host)) == (
+        assert atomic_write.read_etc_hosts(task(host)) == (
             None,
             f"{PATH} has {size} bytes; no file of more than 64 MiB is read",
         )
@@ -119,8 +119,8 @@ def test_a_fifo_is_waited_for_once() -> None:
 
 
 def test_an_etc_hosts_of_too_many_lines_is_not_used() -> None:
-    host = Answering({"cat": Result(0, b"\n" * (hosts_file.MAX_LINES + 1), b"")})
-    content, problem = hosts_file.read(task(host))
+    host = Answering({"cat": Result(0, b"\n" * (atomic_write.MAX_HOSTS_LINES + 1), b"")})
+    content, problem = atomic_write.read_etc_hosts(task(host))
     assert content is None
     assert problem == "/etc/hosts has 2,000,001 lines, and kthw-routes handles up to 2,000,000"
 

@@ -10,7 +10,7 @@ import pytest
 
 from kthw_routes.events import Phase
 from kthw_routes.facts import HostFile
-from kthw_routes.hosts import netplan_says, read_network
+from kthw_routes.hosts import netplan_check, read_network
 from kthw_routes.hosts.read_facts import look
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import failed_lines, parse_addresses
@@ -107,7 +107,7 @@ def _addresses(text: str) -> None:
         _addresses,
         failed_lines,
         inline,
-        lambda text: netplan_says.summarize_errors(Result(1, b"", text.encode())),
+        lambda text: netplan_check.summarize_errors(Result(1, b"", text.encode())),
         lambda text: of_answer(Answer(400, reasons=(text, text)), "api.linode.com", "here"),
     ],
 )
