@@ -1,4 +1,4 @@
-"""One read-only visit to a host: everything that the findings and the plan need to know of it."""
+"""Reading a host: everything that the findings and the plan need to know of it."""
 
 import json
 import re
@@ -47,7 +47,7 @@ class TooMuch(HostError):
     """The host has more of something than is handled."""
 
 
-def look(
+def read_facts(
     task: HostTask,
     node: Node,
     next_hops: Collection[IPv4Address] = (),
@@ -58,7 +58,7 @@ def look(
     Args:
         task: an open session.
         node: the host.
-        next_hops: the other nodes' internal addresses; of the interfaces that lead there it is read who rules them.
+        next_hops: the other nodes' internal addresses; of the interfaces that lead there it is read what manages them.
         cluster_cidr: within which routes are planned; up to MAX_ROUTES of them are.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Reading how a host's network is configured, and the files of ours that stand there. Nothing is changed.
+"""Reading how a host's network is configured, and the files of ours that exist there. Nothing is changed.
 
 What a program does not tell, or tells in an odd way, counts as unknown: only a connection that fails is an error, and
 an answer that is too long to be read whole.
@@ -45,7 +45,7 @@ _Seen = Mapping[PurePosixPath, tuple[int, str]]
 
 
 def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
-    """Who rules these interfaces, which files of ours there are, whether cloud-init writes /etc/hosts.
+    """Read what manages these interfaces, which files of ours there are, whether cloud-init writes /etc/hosts.
 
     Raises what `Session.run` raises.
     """
@@ -142,7 +142,7 @@ def _beside(task: HostTask, links: Collection[LinkSetup]) -> tuple[LinkSetup, ..
 
 
 def _by_others(task: HostTask, links: Iterable[LinkSetup], seen: _Seen) -> tuple[LinkSetup, ...]:
-    """Who rules the interfaces that networkd does not."""
+    """Add what manages the interfaces that networkd does not."""
     others = [link for link in links if not link.by_networkd and is_plain_name(link.device)]
     states = [path for path in _IFSTATES if path in seen] if others else []
     brought_up = _brought_up(_says_lines(task, programs.read_files(states))) if states else frozenset()
@@ -167,7 +167,7 @@ def _brought_up(lines: Iterable[str]) -> frozenset[str]:
 
 
 def _nm_connection(task: HostTask, device: str) -> str:
-    """The connection by which NetworkManager rules an interface; empty where it does not."""
+    """Read by which connection NetworkManager manages an interface; empty where it does not."""
     lines = _says_lines(task, programs.networkmanager_status(device))
     if len(lines) < 2 or any(word in lines[1] for word in _NM_LEAVES_ALONE):
         return ""

@@ -19,7 +19,7 @@ from kthw_routes.findings.plan import of_plan, of_rollbacks
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.fleet import Fleet, Stop, TaskResult
 from kthw_routes.hosts.probe import probe_pairs, verdicts
-from kthw_routes.hosts.read_facts import look, with_observed_pod_cidrs
+from kthw_routes.hosts.read_facts import read_facts, with_observed_pod_cidrs
 from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
@@ -125,7 +125,7 @@ class Workflow:
 
         def read(session: Session) -> HostFacts:
             task = HostTask(session, Phase.CHECKS, self._emit)
-            facts = look(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
+            facts = read_facts(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
             task.state(HostState.READ)
             return facts
 
@@ -327,7 +327,7 @@ class Workflow:
         def read(session: Session) -> HostFacts:
             session.open()
             task = HostTask(session, Phase.PROOF, self._emit)
-            read = look(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
+            read = read_facts(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
             return self._timers.besides(read) if self._timers is not None else read
 
         cluster, facts = inspection.cluster, dict[str, HostFacts]()

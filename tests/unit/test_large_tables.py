@@ -14,7 +14,15 @@ from kthw_routes.facts import HostFacts, HostFile, NetworkSetup, Route
 from kthw_routes.findings import hosts as host_findings
 from kthw_routes.findings.plan import of_plan, of_routes
 from kthw_routes.hosts.apply import reread
-from kthw_routes.hosts.read_facts import MAX_ADDRESSES, MAX_ALIKE, MAX_CNI_FILES, MAX_LINKS, MAX_ROUTES, TooMuch, look
+from kthw_routes.hosts.read_facts import (
+    MAX_ADDRESSES,
+    MAX_ALIKE,
+    MAX_CNI_FILES,
+    MAX_LINKS,
+    MAX_ROUTES,
+    TooMuch,
+    read_facts,
+)
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.persistence import ifupdown
@@ -117,7 +125,7 @@ def address(ip: object, length: int = 32) -> dict[str, object]:
 
 def read_host(host: Answering, next_hops: Iterable[IPv4Address] = ()) -> HostFacts:
     """What is read of it."""
-    return look(HostTask(host, Phase.CHECKS, lambda _: None), worker(0), tuple(next_hops))
+    return read_facts(HostTask(host, Phase.CHECKS, lambda _: None), worker(0), tuple(next_hops))
 
 
 def read(routes: str, addresses: int = 1) -> HostFacts:

@@ -11,7 +11,7 @@ import pytest
 from kthw_routes.events import Phase
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import netplan_check, read_network
-from kthw_routes.hosts.read_facts import look
+from kthw_routes.hosts.read_facts import read_facts
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import failed_lines, parse_addresses
 from kthw_routes.persistence import ifupdown, netplan, networkd
@@ -70,7 +70,7 @@ HOSTILE = [
 def _facts(text: str) -> None:
     answer = said(text)
     plain = {"ip": said("[]"), "ip -V": said("ip utility, iproute2-6.1.0\n")}
-    look(HostTask(Answering(plain, otherwise=answer), Phase.CHECKS, lambda _: None), worker(0))
+    read_facts(HostTask(Answering(plain, otherwise=answer), Phase.CHECKS, lambda _: None), worker(0))
 
 
 def _network(text: str) -> None:
