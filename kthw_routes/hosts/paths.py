@@ -16,7 +16,7 @@ TEMPLATES: Final = PurePosixPath("/etc/cloud/templates")
 _TEMPLATE: Final = re.compile(r"/etc/cloud/templates/hosts\.[a-z]{1,20}\.tmpl")
 
 ROLLBACKS: Final = PurePosixPath("/run")
-"""Where the scripts of dead man's switches lie, which are gone with the next boot."""
+"""Where the scripts of rollbacks lie, which are gone with the next boot."""
 _RUN: Final = r"[0-9TZ]{1,20}-[0-9a-f]{1,8}"
 _ROLLBACK: Final = re.compile(rf"/run/kthw-routes-undo-({_RUN})\.sh")
 
@@ -30,7 +30,7 @@ def is_own(path: PurePosixPath) -> bool:
 
 
 def rollback_unit(run: str) -> str:
-    """The unit of a run's dead man's switch, without an ending. Raises ValueError where `run` is no run's name."""
+    """Name the unit of a run's rollback, without an ending. Raises ValueError where `run` is no run's name."""
     if not re.fullmatch(_RUN, run):
         raise ValueError(f"not the name of a run: {run!r}")
     return f"kthw-routes-undo-{run}"
@@ -42,17 +42,17 @@ def rollback_script(run: str) -> PurePosixPath:
 
 
 def claimed(script: PurePosixPath) -> PurePosixPath:
-    """What a switch's script is renamed to, by itself when it begins or by whoever calls it off: only one of them can.
+    """Return what a rollback's script is renamed to, by itself or by whoever cancels it: only one of them can.
 
-    It is gone a moment later; one that a broken connection left there is nobody's switch.
+    It is gone a moment later; one that a broken connection left there is no rollback.
     """
     return script.with_name(f"{script.name}.claimed")
 
 
-def rollback_of(path: PurePosixPath) -> str:
-    """The run whose dead man's switch this script is; empty where it is none."""
+def rollback_of(path: PurePosixPath) -> str | None:
+    """Return the run whose rollback this script is; None where it is none."""
     found = _ROLLBACK.fullmatch(str(path))
-    return found[1] if found else ""
+    return found[1] if found else None
 
 
 def is_template(path: PurePosixPath) -> bool:
@@ -61,7 +61,7 @@ def is_template(path: PurePosixPath) -> bool:
 
 
 def is_network_file(path: PurePosixPath) -> bool:
-    """Whether this is a file by which systemd-networkd rules an interface, of a name that means nothing else."""
+    """Whether this is a file by which systemd-networkd manages an interface, of a name that means nothing else."""
     return _NETWORK_FILE.fullmatch(str(path)) is not None
 
 

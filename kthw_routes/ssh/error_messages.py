@@ -36,7 +36,7 @@ _BUSY_HINT = (
 
 
 def connect_fault(node: str, target: Resolved, error: BaseException, timeout: float) -> HostError:
-    """The error that `error`, met while connecting to `target`, means to people. A HostError stays as it is."""
+    """Return what `error`, met while connecting to `target`, means to people. A HostError stays as it is."""
     where = f"{target}" if target.port != 22 else f"{target} (port 22)"
     match error:
         case HostError():
@@ -47,32 +47,50 @@ def connect_fault(node: str, target: Resolved, error: BaseException, timeout: fl
             return Unreachable(
                 node, f"the name {target.host} does not resolve.", "Is it spelled right? Or type the address instead."
             )
-        case paramiko.ChannelException():
-            return _through_jump(node, target, error)
         case TimeoutError():
             return ConnectTimedOut(
                 node,
                 f"no answer from {where} within {timeout:g} s.",
                 "Is the node running, and is this its address? A firewall that drops SSH looks the same.",
             )
+        case paramiko.ChannelException():
+            return _through_jump(node, target, error)
+        case paramiko.SSHException() | EOFError() | ConnectionResetError() | BrokenPipeError():
+            return _ssh_fault(node, target, where, error)
+        case OSError():
+            return _network_fault(node, where, error)
+        case _:
+            return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
+
+
+def _network_fault(node: str, where: str, error: OSError) -> HostError:
+    """Return what an error of a socket means."""
+    match error:
         case ConnectionRefusedError():
             return ConnectionRefused(
                 node,
                 f"{where} refuses the connection: nothing listens on that port.",
                 "Is sshd running there? Another port: --port.",
             )
-        case OSError() if error.errno in _NO_ROUTE:
+        case _ if error.errno in _NO_ROUTE:
             return Unreachable(
                 node,
-                f"there is no way to {where}: {_reason(error)}.",
+                f"no route to host {where} ({_reason(error)}).",
                 "Is the address right, and are you in the network (or VPN) that it needs?",
             )
-        case OSError() if error.errno in (errno.EMFILE, errno.ENFILE):
+        case _ if error.errno in (errno.EMFILE, errno.ENFILE):
             return CannotConnect(
                 node,
                 "too many files are open on this machine.",
                 "Run `ulimit -n 4096` first, or use a smaller --parallel.",
             )
+        case _:
+            return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
+
+
+def _ssh_fault(node: str, target: Resolved, where: str, error: Exception) -> HostError:
+    """Return what an error of an SSH conversation means, a connection that ended in the middle of it included."""
+    match error:
         case NoCommonAlgorithm():
             return NotSsh(
                 node,
@@ -96,10 +114,8 @@ def connect_fault(node: str, target: Resolved, error: BaseException, timeout: fl
                 f"{where} takes connections and then says nothing.",
                 "The node may be overloaded or frozen: look at its console.",
             )
-        case paramiko.SSHException() | EOFError() | ConnectionResetError() | BrokenPipeError():
-            return NotSsh(node, f"{where} hung up, or does not speak SSH{_said(error)}.", _BUSY_HINT)
         case _:
-            return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
+            return NotSsh(node, f"{where} hung up, or does not speak SSH{_said(error)}.", _BUSY_HINT)
 
 
 def unfollowed(error: HostError, target: Resolved) -> HostError:
@@ -111,7 +127,7 @@ def unfollowed(error: HostError, target: Resolved) -> HostError:
 
 
 def lost(node: str) -> ConnectionLost:
-    """The error for a connection that ended while a command ran."""
+    """Return the error for a connection that ended while a command ran."""
     return ConnectionLost(
         node,
         "the connection ended while a command ran.",
@@ -120,14 +136,14 @@ def lost(node: str) -> ConnectionLost:
 
 
 def hung_up_before(node: str) -> ConnectionLost:
-    """The error for a connection that ended before the command was sent."""
+    """Return the error for a connection that ended before the command was sent."""
     return ConnectionLost(
         node, "the connection ended before the command was sent.", "Try again: the host is read anew then."
     )
 
 
 def channel_refused(node: str, target: Resolved, error: paramiko.ChannelException) -> ChannelRefused:
-    """The error for a server that opens no channel for a command, also after some time."""
+    """Return the error for a server that opens no channel for a command, also after some time."""
     said = clean_line(str(error.text))
     return ChannelRefused(
         node,
@@ -138,7 +154,7 @@ def channel_refused(node: str, target: Resolved, error: paramiko.ChannelExceptio
 
 
 def command_refused(node: str, target: Resolved) -> CommandRefused:
-    """The error for a server that opens a channel and runs no command in it."""
+    """Return the error for a server that opens a channel and runs no command in it."""
     return CommandRefused(
         node,
         f"the server at {target} refuses to run commands for {target.user}: nothing was run.",
@@ -148,16 +164,16 @@ def command_refused(node: str, target: Resolved) -> CommandRefused:
 
 
 def silent(node: str, seconds: float) -> CommandTimedOut:
-    """The error for a host that said nothing for so long."""
+    """Return the error for a host that said nothing for so long."""
     return CommandTimedOut(
         node,
-        f"nothing was heard for {seconds:g} s.",
+        f"no output for {seconds:g} s.",
         "Is the node still up? What it did last is unknown: look again before you change anything.",
     )
 
 
 def endless(node: str, seconds: float, size: int, *, has_begun: bool) -> CommandTimedOut:
-    """The error for a host that went on talking for so long, `size` bytes; `has_begun`: a command's own words."""
+    """Return the error for a host that wrote for so long, `size` bytes; `has_begun`: in a command's own words."""
     if has_begun:
         return CommandTimedOut(
             node,

@@ -122,7 +122,7 @@ def test_a_host_that_loses_its_power_after_the_batch_is_finished_by_a_second_run
     answer = tool.wait()
     assert answer.code == 1
     assert state(answer, "worker-1") == "sent, not confirmed"
-    assert "worker-1: nothing was heard for 4 s. Changes were sent; whether they took effect is not" in answer.out
+    assert "worker-1: no output for 4 s. Changes were sent; whether they took effect is not" in answer.out
     assert is_done(stage, *others("worker-1"))
     stage.lab.node("worker-1").path("/usr/local/sbin/ip").unlink()
     stage.lab.node("worker-1").power_on()

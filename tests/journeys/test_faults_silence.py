@@ -23,7 +23,7 @@ def test_a_dead_host_is_noticed_within_fifty_seconds(stage: Stage, faults: Fault
     stage.lab.node("worker-1").cut()
     begun = time.monotonic()
     tool.wait_for(
-        f"{'worker-1':<14} sent, not confirmed: worker-1: nothing was heard for 32 s. Changes were sent; whether they "
+        f"{'worker-1':<14} sent, not confirmed: worker-1: no output for 32 s. Changes were sent; whether they "
         "took effect is not confirmed."
     )
     assert time.monotonic() - begun < 50
@@ -61,7 +61,7 @@ def test_a_host_that_freezes_while_it_is_changed_is_not_confirmed(stage: Stage, 
     answer = tool.wait()
     assert answer.code == 1
     assert state(answer, "worker-1") == "sent, not confirmed"
-    assert "worker-1: nothing was heard for 4 s." in answer.out
+    assert "worker-1: no output for 4 s." in answer.out
     assert is_done(stage, *others("worker-1"))
 
 

@@ -186,7 +186,7 @@ def test_an_input_that_nobody_reads_is_given_up_in_time(bench: Bench, real: int)
     session = bench.session(real, bench.access(user=me(), silence=1))
     session.open()
     begun = time.monotonic()
-    with pytest.raises(CommandTimedOut, match="nothing was heard for 3 s"):
+    with pytest.raises(CommandTimedOut, match="no output for 3 s"):
         session.run(Command(("sleep", "30"), stdin=bytes(20_000_000), timeout=1))
     assert time.monotonic() - begun < 30
 
@@ -330,7 +330,7 @@ def test_a_host_that_falls_silent_is_noticed(bench: Bench) -> None:
     session = bench.session(bench.server(Frozen()).port, bench.access(silence=0.5))
     session.open()
     begun = time.monotonic()
-    with pytest.raises(CommandTimedOut, match="nothing was heard for"):
+    with pytest.raises(CommandTimedOut, match="no output for"):
         session.run(Command(("true",)))
     assert time.monotonic() - begun < 5
     with pytest.raises(ConnectionLost):
