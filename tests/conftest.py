@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = ["tests.nodes.plugin"]
@@ -15,3 +16,11 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "people")
 def pytest_xdist_auto_num_workers() -> int:
     """Two workers per core: tests with real SSH, real nodes and the wizard wait more than they compute."""
     return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what runs only where its marker is asked for."""
+    if "fifty_kills" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("fifty_kills") is not None]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)

@@ -1,10 +1,9 @@
 """A run killed at any point at which it changes hosts is taken back whole: routes, names, files, forwarding.
 
-Ten times over on each stage, spread over the part of the run in which hosts are changed; KTHW_ROUTES_KILLS sets another
-number. One worker and one controller: of further hosts the kills would show nothing more.
+Ten times over on each stage, spread over the part of the run in which hosts are changed; fifty times with
+`-m fifty_kills`. One worker and one controller: of further hosts the kills would show nothing more.
 """
 
-import os
 import random
 import select
 import time
@@ -15,7 +14,6 @@ import pytest
 from tests.journeys.looking import tables
 from tests.journeys.stage import Model, RealNodes, Stage
 
-KILLS = int(os.environ.get("KTHW_ROUTES_KILLS", "10"))
 HOSTS = ("worker-0", "controller-0")
 APPLY = (
     *("apply", "--yes", "--no-probe", "--persist", "auto", "--ip-forward", "--names-on", "all"),
@@ -52,7 +50,8 @@ def everything(stage: Stage) -> Any:
 
 
 @pytest.mark.timeout(900)
-def test_runs_killed_at_random_points_are_taken_back(stage: Stage) -> None:
+@pytest.mark.parametrize("kills", [10, pytest.param(50, marks=pytest.mark.fifty_kills)])
+def test_runs_killed_at_random_points_are_taken_back(stage: Stage, kills: int) -> None:
     stage.run("worker-0", f"ip route add 10.200.2.0/24 via {stage.internal('worker-1')} metric 5")
     stage.run("controller-0", "printf '192.168.177.9 worker-1\\n10.0.0.1 elsewhere' >> /etc/hosts")
     for name in HOSTS:  # touched, it is among the folders that are looked at, unless this host has none
@@ -71,8 +70,8 @@ def test_runs_killed_at_random_points_are_taken_back(stage: Stage) -> None:
     assert everything(stage) == before
     chance = random.Random()
     hit = 0
-    for number in range(KILLS):
-        delay = length * (number + chance.random()) / KILLS
+    for number in range(kills):
+        delay = length * (number + chance.random()) / kills
         tool = stage.start(*APPLY)
         tool.wait_for("changing")
         select.select([], [], [], delay)
@@ -81,4 +80,4 @@ def test_runs_killed_at_random_points_are_taken_back(stage: Stage) -> None:
         answer = stage.tool("undo", "--yes")
         assert answer.code == 0, f"killed after {delay:.3f} s: {answer.out}{answer.err}"
         assert everything(stage) == before, f"killed after {delay:.3f} s: {answer.out}"
-    assert hit >= KILLS / 2, f"only {hit} of {KILLS} kills fell where something had been changed"
+    assert hit >= kills / 2, f"only {hit} of {kills} kills fell where something had been changed"
