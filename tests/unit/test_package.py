@@ -59,8 +59,11 @@ def test_the_lock_holds_every_dependency_within_its_range(project: dict[str, Any
     """What is locked is what pyproject.toml asks for, with hashes."""
     locked = _locked()
     metadata = project["project"]
-    for line in [*metadata["dependencies"], *metadata["optional-dependencies"]["test"]]:
+    extras = [line for extra in metadata["optional-dependencies"].values() for line in extra]
+    for line in [*metadata["dependencies"], *extras]:
         requirement = Requirement(line)
+        if requirement.name == metadata["name"]:  # another extra of its own
+            continue
         versions = locked.get(canonicalize_name(requirement.name), [])
         assert versions, f"requirements.lock lacks {line}"
         for version, _, hashes in versions:
@@ -95,10 +98,11 @@ def test_the_lock_names_no_address() -> None:
 
 
 def test_extra_and_dependency_groups_agree(project: dict[str, Any]) -> None:
-    """pip takes the extra, uv the group: they hold the same."""
-    groups = project["dependency-groups"]
-    assert groups["test"] == [f"{project['project']['name']}[test]"]
-    assert {"include-group": "test"} in groups["dev"]
+    """pip takes the extra, uv the group: they hold the same, and each extra what the smaller one holds."""
+    name, extras = project["project"]["name"], project["project"]["optional-dependencies"]
+    assert project["dependency-groups"] == {group: [f"{name}[{group}]"] for group in ("test", "dev")}
+    assert f"{name}[test-export]" in extras["test"]
+    assert f"{name}[test]" in extras["dev"]
 
 
 def test_no_extra_of_textual(project: dict[str, Any]) -> None:
