@@ -8,7 +8,8 @@ Where the machine cannot run them they are skipped with the reason; in CI they f
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -173,15 +174,19 @@ def _flavour_of(item: pytest.Item) -> Flavour:
     return Flavour(parameters.params.get("flavour", Flavour.LINODE)) if parameters is not None else Flavour.LINODE
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests ran on real nodes."""
-    counts = dict.fromkeys(("ran", "skipped"), 0)
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+    """Say in the last line how many tests ran on real nodes, and what did not run and why."""
+    yield
+    ran, left_out = 0, Counter[str]()
     for outcome, reports in terminalreporter.stats.items():
         for report in reports:
-            if isinstance(report, pytest.TestReport) and "nodes" in report.keywords:
-                if outcome == "skipped":
-                    counts["skipped"] += 1
-                elif report.when == "call":
-                    counts["ran"] += 1
-    if any(counts.values()):
-        terminalreporter.write_line(f"real nodes: {counts['ran']} tests ran, {counts['skipped']} skipped")
+            if not isinstance(report, pytest.TestReport):
+                continue
+            if outcome == "skipped" and isinstance(report.longrepr, tuple):
+                left_out[report.longrepr[2].removeprefix("Skipped: ")] += 1
+            elif report.when == "call" and "nodes" in report.keywords:
+                ran += 1
+    if ran or left_out:
+        reasons = ", ".join(f"{count} ({reason})" for reason, count in left_out.most_common())
+        terminalreporter.write_line(f"{ran or 'no'} tests ran on real nodes; not run: {reasons or 'none'}")
