@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Button, Footer
+from textual.widgets import Button
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event
@@ -21,7 +21,7 @@ from kthw_routes.wizard.lessons import read_lesson
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.widgets.findings import FindingView
-from kthw_routes.wizard.widgets.frame import ButtonRow, Header, Status, StepRail, WhyPanel, relabel
+from kthw_routes.wizard.widgets.frame import ButtonRow, Header, KeyFooter, Status, StepRail, WhyPanel, relabel
 from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.words import Tone, Words, count
 
@@ -162,7 +162,7 @@ class StepScreen(Screen[None]):
         yield self._status
         with self._buttons:
             yield from self._buttons.compose_around(self.extra_buttons)
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_screen_resume(self) -> None:
         """Redraw when entered, and after a dialog."""
