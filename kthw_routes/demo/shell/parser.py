@@ -1,6 +1,7 @@
 """The shell's parser: tokens to a list of commands, by recursive descent."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from kthw_routes.demo.shell.lexer import Lexer
@@ -26,6 +27,7 @@ from kthw_routes.demo.shell.syntax import (
 _ASSIGNMENT: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 
 
+@lru_cache(maxsize=256)  # every host is asked the same
 def parse(text: str) -> Script:
     """Parse a script. Raises ShellSyntaxError."""
     parser = _Parser(text)
