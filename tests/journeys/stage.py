@@ -12,7 +12,6 @@ from kthw_routes.demo.api.account import DEMO_TOKEN, Account, LinodeInstance
 from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.options import Settings
 from tests.journeys.running import Answer, Running
-from tests.model.api import renamed
 from tests.model.lab import BreakableLab
 from tests.nodes.lab import NodeLab
 
@@ -59,18 +58,6 @@ class Stage(Protocol):
     def reboot(self, node: str) -> None:
         """Reboot a node in good order, and wait until it answers."""
 
-    def rebuild(self, node: str) -> None:
-        """Make a node anew: another private address, another host key."""
-
-    def add(self, node: str) -> None:
-        """Add a node."""
-
-    def remove(self, node: str) -> None:
-        """Take a node away for good."""
-
-    def rename(self, old: str, new: str) -> None:
-        """Give a node another name: in the account, and on the host itself."""
-
 
 class RealNodes:
     """Real Linux nodes, and a Linode API beside the tool."""
@@ -80,7 +67,6 @@ class RealNodes:
     def __init__(self, lab: NodeLab, api: LinodeApi | None) -> None:
         self.lab = lab
         self._api = api
-        self._first_names: dict[str, str] = {}
 
     @property
     def state(self) -> Path:
@@ -109,19 +95,19 @@ class RealNodes:
 
     def run(self, node: str, command: str) -> str:
         """Run a shell command on a node."""
-        return self.lab.run(self._first_names.get(node, node), command)
+        return self.lab.run(node, command)
 
     def put(self, node: str, path: str, content: bytes) -> None:
         """Give a file on a node another content, in place."""
-        self.lab.node(self._first_names.get(node, node)).path(path).write_bytes(content)
+        self.lab.node(node).path(path).write_bytes(content)
 
     def content(self, node: str, path: str) -> bytes:
         """A file's content on a node."""
-        return self.lab.node(self._first_names.get(node, node)).path(path).read_bytes()
+        return self.lab.node(node).path(path).read_bytes()
 
     def internal(self, node: str) -> str:
         """The internal address of a node."""
-        return str(self.lab.node(self._first_names.get(node, node)).spec.private)
+        return str(self.lab.node(node).spec.private)
 
     def add_pods(self) -> None:
         """Give every worker a pod."""
@@ -135,34 +121,6 @@ class RealNodes:
     def reboot(self, node: str) -> None:
         """Reboot a node in good order."""
         self.lab.node(node).reboot()
-
-    def rebuild(self, node: str) -> None:
-        """Make a node anew, 100 addresses further."""
-        machine = self.lab.node(node)
-        machine.rebuild(machine.spec.private + 100)
-        self._tell_account()
-
-    def add(self, node: str) -> None:
-        """Boot one more node."""
-        self.lab.add(node)
-        self._tell_account()
-
-    def remove(self, node: str) -> None:
-        """Switch a node off for good."""
-        self.lab.remove(node)
-        self._tell_account()
-
-    def rename(self, old: str, new: str) -> None:
-        """Give a node another name."""
-        self.lab.run(old, f"echo {new} >/etc/hostname && hostname {new} && sed -i s/{old}/{new}/ /etc/hosts")
-        self._first_names[new] = old
-        assert self._api is not None
-        self._api.account = renamed(self._api.account, old, new)
-
-    def _tell_account(self) -> None:
-        """Let the account have the nodes that there are."""
-        if self._api is not None:
-            self._api.account = account_of(self.lab)
 
 
 class Model:

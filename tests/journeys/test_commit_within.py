@@ -13,7 +13,7 @@ from kthw_routes.workflow.connect import connect, linode_source
 from kthw_routes.workflow.workflow import Workflow
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, comes_true, is_done, names_block, others, pod_routes, state, tables
-from tests.journeys.stage import WORKERS, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Stage
 
 APPLY = ("apply", "--yes", "--commit-within", "20")
 
@@ -66,6 +66,7 @@ def test_a_run_that_was_killed_goes_back_by_itself(stage: Stage, faults: Faults)
     wait_until_all_is(stage, before)
 
 
+@ON_MODEL
 def test_a_host_that_cannot_go_back_by_itself_is_not_changed(stage: Stage, faults: Faults) -> None:
     faults.remove("worker-1", "systemd-run")
     answer = stage.tool(*APPLY, "--no-probe")
@@ -101,6 +102,7 @@ def test_a_later_apply_calls_off_what_a_killed_run_left_armed(stage: Stage, faul
     assert stage.tool("check", "--quiet").code == 0
 
 
+@ON_MODEL
 def test_there_is_one_try_only(stage: Stage) -> None:
     """A second one would meet the first one's timed undo, and take it for its own that could not be set."""
     connections, folder = connect(stage.settings, TerminalAsker(), default_host_keys="accept-new")
@@ -119,6 +121,7 @@ def test_there_is_one_try_only(stage: Stage) -> None:
         connections.close()
 
 
+@ON_MODEL
 @pytest.mark.timeout(180)
 def test_undo_calls_it_off_too(stage: Stage, faults: Faults) -> None:
     hold = faults.hold("worker-1", "ping", "-c", "before")

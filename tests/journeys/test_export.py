@@ -16,7 +16,7 @@ from kthw_routes.cli.export import export
 from kthw_routes.errors import ExitCode
 from kthw_routes.options import Settings
 from tests.journeys.looking import comes_true, names_block, pod_routes, tables, wanted
-from tests.journeys.stage import WORKERS, Model, OwnMachines, RealNodes, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Model, OwnMachines, RealNodes, Stage
 from tests.model.lab import BreakableLab
 from tests.nodes.flavours import Flavour
 from tests.nodes.lab import NodeLab
@@ -83,6 +83,7 @@ def test_the_shell_script_does_it_and_may_run_again(stage: Stage, tmp_path: Path
     assert nothing_is_left_to_do(stage, *names)
 
 
+@ON_MODEL
 def test_hosts_are_asked_only_for_what_the_format_needs(stage: Stage, tmp_path: Path) -> None:
     inventory = stage.tool("export", "toml")
     assert inventory.code == 0, inventory.err

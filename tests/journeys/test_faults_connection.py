@@ -11,7 +11,7 @@ import pytest
 
 from tests.journeys.faults import Faults
 from tests.journeys.looking import is_done, others, pod_routes, state
-from tests.journeys.stage import WORKERS, Model, RealNodes, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Model, RealNodes, Stage
 
 APPLY = ("apply", "--yes", "--no-probe")
 QUICK = ("--timeout", "3")
@@ -61,9 +61,9 @@ def test_a_host_that_is_gone_is_skipped(stage: Stage, fault: str) -> None:
     assert is_done(stage, *others("worker-1"))
 
 
-def test_no_host_at_all_is_not_called_done(stage: Stage, faults: Faults) -> None:
-    nodes = list(stage.lab.nodes if isinstance(stage, RealNodes) else stage.lab.servers)  # type: ignore[attr-defined]
-    for node in nodes:
+@ON_MODEL
+def test_no_host_at_all_is_not_called_done(stage: Model, faults: Faults) -> None:
+    for node in stage.lab.servers:
         faults.cut_off(node)
     answer = stage.tool(*APPLY)
     assert answer.code == 1
@@ -143,6 +143,7 @@ def test_a_program_that_takes_too_long_is_ended_there(stage: Stage, faults: Faul
     assert is_done(stage, *others("worker-1"))
 
 
+@ON_MODEL
 def test_a_host_that_is_slow_to_answer_is_skipped(stage: Stage, faults: Faults) -> None:
     faults.wrap("worker-1", "ip", "-V", seconds=30)
     answer = stage.tool(*APPLY, "--timeout", "2")
@@ -233,6 +234,7 @@ def test_a_changed_host_key_is_refused_until_the_old_one_is_forgotten(stage: Sta
     assert is_done(stage, "worker-1")
 
 
+@ON_MODEL
 def test_two_hosts_with_one_key_are_pointed_out(stage: Stage, faults: Faults) -> None:
     faults.share_host_key("worker-1", "worker-0")
     answer = stage.tool(*APPLY)

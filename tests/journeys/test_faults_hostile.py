@@ -13,7 +13,7 @@ from kthw_routes.sanitize import clean
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, state
 from tests.journeys.running import Answer
-from tests.journeys.stage import Model, Stage
+from tests.journeys.stage import ON_MODEL, Model, Stage
 
 APPLY = ("apply", "--yes")
 HOSTILE = (
@@ -64,6 +64,7 @@ def test_a_banner_and_a_noisy_bashrc_are_no_obstacle(stage: Stage, faults: Fault
     assert_clean(stage, answer)
 
 
+@ON_MODEL
 def test_hostile_bytes_beside_the_answers_are_stripped(stage: Stage, faults: Faults) -> None:
     faults.wrap("worker-0", "ip", "-batch", out=HOSTILE, err=HOSTILE)
     faults.wrap("worker-1", "ip", "-batch", out=HOSTILE, err=HOSTILE, status=1)
@@ -94,6 +95,7 @@ def test_a_hostile_answer_stops_at_most_its_own_host(stage: Stage, faults: Fault
     assert_clean(stage, answer)
 
 
+@ON_MODEL
 def test_hostile_answers_of_all_hosts_are_stripped(stage: Stage, faults: Faults) -> None:
     for node, name, argument in (
         ("worker-0", "hostname", ""),

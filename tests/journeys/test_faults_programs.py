@@ -4,12 +4,13 @@ import pytest
 
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, tables
-from tests.journeys.stage import WORKERS, Model, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Model, Stage
 from tests.model.hosts import use_old_ip
 
 BUSYBOX = b"BusyBox v1.36.1 (2023-07-27 17:12:24 UTC) multi-call binary.\n\nUsage: ip [OPTIONS] address|route|link\n"
 
 
+@ON_MODEL
 def test_without_ping_the_host_is_changed_and_the_proof_says_what_is_missing(stage: Stage, faults: Faults) -> None:
     faults.remove("worker-1", "ping")
     answer = stage.tool("apply", "--yes")
@@ -21,6 +22,7 @@ def test_without_ping_the_host_is_changed_and_the_proof_says_what_is_missing(sta
     assert "worker-2 → worker-1: not tested" not in answer.out, "whoever is asked needs no ping"
 
 
+@ON_MODEL
 def test_busybox_s_ip_is_not_enough(stage: Stage, faults: Faults) -> None:
     faults.wrap("worker-1", "ip", err=BUSYBOX, status=1)
     answer = stage.tool("apply", "--yes", "--no-probe")
@@ -32,6 +34,7 @@ def test_busybox_s_ip_is_not_enough(stage: Stage, faults: Faults) -> None:
     assert is_done(stage, *others("worker-1"))
 
 
+@ON_MODEL
 def test_a_host_without_ip_is_skipped(stage: Stage, faults: Faults) -> None:
     faults.remove("controller-0", "ip")
     answer = stage.tool("apply", "--yes", "--no-probe")

@@ -10,7 +10,7 @@ import pytest
 from kthw_routes.record.history import read_runs
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, pod_routes, state, tables
-from tests.journeys.stage import WORKERS, RealNodes, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, RealNodes, Stage
 
 APPLY = ("apply", "--yes", "--no-probe")
 ENDED = {"done", "nothing to do", "not started", "failed", "sent, not confirmed"}
@@ -35,6 +35,7 @@ def test_a_host_that_changed_since_the_review_is_left_alone(stage: Stage, faults
     assert is_done(stage, *others("worker-1"))
 
 
+@ON_MODEL
 def test_a_second_run_on_the_same_cluster_is_refused(stage: Stage, faults: Faults) -> None:
     hold = faults.hold("worker-1", "ip", "-batch", "before")
     first = stage.start(*APPLY)
@@ -92,6 +93,7 @@ def test_a_second_ctrl_c_ends_at_once_and_says_what_is_not_known(stage: Stage, f
     assert "- worker-1: sent, not confirmed." in transcript.read_text()
 
 
+@ON_MODEL
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_while_hosts_are_read_changes_nothing(stage: Stage, faults: Faults, times: int) -> None:
     before = tables(stage)
@@ -113,6 +115,7 @@ def test_ctrl_c_while_hosts_are_read_changes_nothing(stage: Stage, faults: Fault
     assert tables(stage) == before
 
 
+@ON_MODEL
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_it_lets_hosts_that_have_begun_finish_however_often_it_comes(
     stage: Stage, faults: Faults, number: int
@@ -134,6 +137,7 @@ def test_a_signal_that_ends_it_lets_hosts_that_have_begun_finish_however_often_i
     assert pod_routes(stage, "worker-0") == pod_routes(stage, "worker-1") == {}
 
 
+@ON_MODEL
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_an_undo_as_it_ends_a_run(stage: Stage, faults: Faults, number: int) -> None:
     assert stage.tool(*APPLY).code == 0
@@ -149,6 +153,7 @@ def test_a_signal_ends_an_undo_as_it_ends_a_run(stage: Stage, faults: Faults, nu
     assert is_done(stage, "worker-2")
 
 
+@ON_MODEL
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("command", ["check", "plan"])
 def test_a_signal_ends_what_only_reads(stage: Stage, faults: Faults, command: str, number: int) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, pod_routes
-from tests.journeys.stage import WORKERS, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Stage
 from tests.nodes.spec import SUDO_PASSWORD
 
 APPLY = ("apply", "--yes", "--no-probe")
@@ -78,6 +78,7 @@ def test_german_nodes_are_read_and_changed(stage: Stage, faults: Faults) -> None
     assert "the disk is full (dd: error writing '/etc/.hosts.kthw-routes': No space left on device)" in answer.out
 
 
+@ON_MODEL
 def test_without_a_terminal_nobody_is_asked(stage: Stage, faults: Faults) -> None:
     answer = stage.tool(*APPLY, "--user", "learner")
     assert answer.code == 1

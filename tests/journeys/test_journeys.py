@@ -8,6 +8,7 @@ from tests.journeys.looking import names_block, pod_routes, tables, wanted
 from tests.journeys.stage import ON_MODEL, WORKERS, Stage
 
 
+@ON_MODEL
 def test_a_plan_changes_nothing(stage: Stage) -> None:
     before = tables(stage)
     answer = stage.tool("plan")
@@ -124,6 +125,7 @@ def test_in_eu_west_pods_fail_and_the_counters_say_where(london: Stage) -> None:
     assert not any(pair["ok"] for pair in document["proof"]["pairs"])
 
 
+@ON_MODEL
 def test_drift_is_found_named_and_mended(stage: Stage) -> None:
     assert stage.tool("apply", "--yes").code == 0
     stage.run("worker-1", "ip route del 10.200.0.0/24")
@@ -137,6 +139,7 @@ def test_drift_is_found_named_and_mended(stage: Stage) -> None:
     assert pod_routes(stage, "worker-1") == wanted(stage, "worker-1")
 
 
+@ON_MODEL
 def test_an_own_pod_cidr_routed_away_is_drift_and_left_alone(stage: Stage) -> None:
     assert stage.tool("apply", "--yes").code == 0
     stage.run("worker-0", f"ip route add 10.200.0.0/24 via {stage.internal('worker-1')}")
@@ -162,6 +165,7 @@ def test_foreign_routes_stay_and_ours_go_only_when_asked(stage: Stage) -> None:
     assert pod_routes(stage, "worker-0").keys() == {"10.200.1.0/24", "10.200.2.0/24", "10.200.7.0/24"}
 
 
+@ON_MODEL
 def test_only_one_host_is_visited(stage: Stage) -> None:
     before = tables(stage)
     answer = stage.tool("apply", "--yes", "--only", "worker-1")
@@ -175,6 +179,7 @@ def test_only_one_host_is_visited(stage: Stage) -> None:
     assert "No node is named worker-9." in unknown.err
 
 
+@ON_MODEL
 def test_names_and_probes_can_be_forgone(stage: Stage) -> None:
     before = stage.run("controller-0", "cat /etc/hosts")
     answer = stage.tool("apply", "--yes", "--no-hosts-file", "--no-probe")
@@ -192,6 +197,7 @@ def test_json_is_one_document_and_everything_else_is_on_stderr(stage: Stage) -> 
     assert "Nothing to do" in answer.err
 
 
+@ON_MODEL
 def test_the_first_visit_prints_the_host_keys_that_it_accepts(stage: Stage) -> None:
     first, second = stage.tool("plan"), stage.tool("plan")
     pattern = re.compile(r"worker-0: new host key ssh-ed25519 SHA256:\S{43}, accepted")
@@ -199,6 +205,7 @@ def test_the_first_visit_prints_the_host_keys_that_it_accepts(stage: Stage) -> N
     assert not pattern.search(second.err)
 
 
+@ON_MODEL
 @pytest.mark.parametrize("mode", ["strict", "ask"])
 def test_a_key_that_nobody_accepted_is_refused(stage: Stage, mode: str) -> None:
     answer = stage.tool("plan", "--host-keys", mode)
@@ -217,6 +224,7 @@ def test_an_address_of_the_persons_own_is_used_and_left(stage: Stage) -> None:
     stage.run("worker-0", "ip address del 10.200.0.254/32 dev lo")
 
 
+@ON_MODEL
 def test_what_leads_to_a_worker_that_was_not_read_stays_as_it_is(stage: Stage) -> None:
     """Its pod CIDR is what its CNI configuration says, and not what its number suggests."""
     for number, worker in enumerate(WORKERS):

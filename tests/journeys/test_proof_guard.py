@@ -16,7 +16,7 @@ from kthw_routes.workflow.workflow import Workflow
 from tests.journeys.faults import Faults
 from tests.journeys.looking import comes_true, tables
 from tests.journeys.model_faults import ModelFaults
-from tests.journeys.stage import WORKERS, Model, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Model, Stage
 from tests.model.lab import BreakableLab
 
 LIFETIME = 23
@@ -131,6 +131,7 @@ def test_all_pairs_of_three_workers_that_are_mute_take_less_than_six_seconds(lon
     assert seconds_of_proof(london, 6, failed=6) < 6
 
 
+@ON_MODEL
 def test_what_could_not_be_tested_is_not_confirmed(stage: Stage, faults: Faults) -> None:
     faults.remove("worker-1", "ping")
     answer = stage.tool("apply", "--yes", "--commit-within", "86400")

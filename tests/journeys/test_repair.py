@@ -6,7 +6,7 @@ import pytest
 
 from tests.journeys.looking import names_block, pod_routes, wanted
 from tests.journeys.running import Answer
-from tests.journeys.stage import ON_MODEL, WORKERS, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Model, Stage
 
 
 def kinds(answer: Answer) -> dict[tuple[str, str], str]:
@@ -59,7 +59,8 @@ def test_routes_are_gone_after_a_reboot(applied: Stage) -> None:
     assert_all_is_well(applied)
 
 
-def test_a_worker_was_rebuilt_with_another_address_and_host_key(applied: Stage) -> None:
+@ON_MODEL
+def test_a_worker_was_rebuilt_with_another_address_and_host_key(applied: Model) -> None:
     old = applied.internal("worker-1")
     applied.rebuild("worker-1")
     assert applied.internal("worker-1") != old
@@ -78,7 +79,8 @@ def test_a_worker_was_rebuilt_with_another_address_and_host_key(applied: Stage) 
     assert_all_is_well(applied)
 
 
-def test_a_worker_was_added(applied: Stage) -> None:
+@ON_MODEL
+def test_a_worker_was_added(applied: Model) -> None:
     applied.add("worker-3")
     check = applied.tool("check", "--json")
     assert check.code == 3, check.err
@@ -93,7 +95,8 @@ def test_a_worker_was_added(applied: Stage) -> None:
     assert_all_is_well(applied)
 
 
-def test_a_worker_was_removed_for_good(applied: Stage) -> None:
+@ON_MODEL
+def test_a_worker_was_removed_for_good(applied: Model) -> None:
     applied.remove("worker-2")
     check = applied.tool("check", "--json")
     assert check.code == 3, check.out
@@ -118,7 +121,7 @@ def test_a_worker_was_removed_for_good(applied: Stage) -> None:
 
 
 @ON_MODEL
-def test_a_worker_was_removed_for_good_whose_line_the_lab_had_typed(stage: Stage) -> None:
+def test_a_worker_was_removed_for_good_whose_line_the_lab_had_typed(stage: Model) -> None:
     """As lab 3 has it typed on a controller; with another line that was stale all along."""
     typed = "\\n".join([*(f"{stage.internal(w)} {w}" for w in WORKERS), "192.168.9.9 worker-3", "192.168.9.9 registry"])
     stage.run("controller-0", f"printf '{typed}\\n' >> /etc/hosts")
@@ -135,7 +138,8 @@ def test_a_worker_was_removed_for_good_whose_line_the_lab_had_typed(stage: Stage
     assert_all_is_well(stage)
 
 
-def test_a_node_was_renamed(applied: Stage) -> None:
+@ON_MODEL
+def test_a_node_was_renamed(applied: Model) -> None:
     applied.rename("worker-2", "worker-7")
     check = applied.tool("check", "--json")
     assert check.code == 3, check.out + check.err
@@ -149,7 +153,7 @@ def test_a_node_was_renamed(applied: Stage) -> None:
 
 
 @ON_MODEL
-def test_a_node_was_renamed_whose_line_the_lab_had_typed(stage: Stage) -> None:
+def test_a_node_was_renamed_whose_line_the_lab_had_typed(stage: Model) -> None:
     stage.run("controller-0", f"echo '{stage.internal('worker-2')} worker-2' >> /etc/hosts")
     assert stage.tool("apply", "--yes").code == 0
     stage.rename("worker-2", "worker-7")
@@ -161,6 +165,7 @@ def test_a_node_was_renamed_whose_line_the_lab_had_typed(stage: Stage) -> None:
     assert_all_is_well(stage)
 
 
+@ON_MODEL
 def test_two_routes_of_different_metrics(applied: Stage) -> None:
     applied.run("worker-0", f"ip route add 10.200.1.0/24 via {applied.internal('worker-2')} metric 100")
     check = applied.tool("check", "--json")

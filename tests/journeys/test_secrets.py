@@ -18,7 +18,7 @@ from kthw_routes.workflow.connect import connect, linode_source
 from kthw_routes.workflow.workflow import Workflow
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done
-from tests.journeys.stage import Model, RealNodes, Stage
+from tests.journeys.stage import ON_MODEL, Model, RealNodes, Stage
 from tests.model.accounts import SudoUser
 from tests.nodes.spec import SUDO_PASSWORD
 
@@ -58,6 +58,7 @@ def found_in(stage: Stage, *outputs: str) -> list[tuple[str, bytes]]:
     return [(place, secret) for place, content in places.items() for secret in secrets(stage) if secret in content]
 
 
+@ON_MODEL
 def test_a_run_writes_and_prints_no_secret(stage: Stage, faults: Faults, encrypted: Path) -> None:
     tool = stage.start("apply", "--yes", "--json", "--user", "learner", "-i", str(encrypted), terminal=True)
     tool.type(PASSPHRASE, asked="Passphrase of")
@@ -153,6 +154,7 @@ def test_a_refusal_of_sudo_is_masked_too(stage: Stage, faults: Faults) -> None:
     assert "learner is not root there, and sudo said: “never ***”." in answer.out
 
 
+@ON_MODEL
 def test_no_object_shows_a_secret(stage: Stage, faults: Faults, encrypted: Path, tmp_path: Path) -> None:
     """Everything that a run is made of, as a log or a traceback would print it."""
     settings = replace(stage.settings, identity=encrypted, user="learner")

@@ -9,8 +9,7 @@ import pytest
 
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, others, pod_routes, tables, wanted
-from tests.journeys.running import Running
-from tests.journeys.stage import RealNodes, Stage
+from tests.journeys.stage import ON_MODEL, Stage
 
 APPLY = ("apply", "--yes", "--no-probe")
 UNDO = ("undo", "--yes")
@@ -62,17 +61,14 @@ def test_undo_leaves_all_as_it_was_and_can_itself_be_undone(stage: Stage) -> Non
     assert (tables(stage), forwarding(stage)) == before
 
 
-def test_undo_works_from_another_folder_by_what_the_run_recorded(stage: Stage, tmp_path: Path) -> None:
+@ON_MODEL
+def test_undo_works_by_what_the_run_recorded(stage: Stage) -> None:
     before = tables(stage)
     assert stage.tool(*APPLY).code == 0
     (folder,) = stage.state.glob("runs/*")
     plan = json.loads((folder / "plan.json").read_text())
-    if isinstance(stage, RealNodes):
-        assert plan["connection"]["identity"] == str(stage.lab.key)
-        answer = Running(UNDO, stage.lab.environment(), tmp_path, namespace=stage.lab.name).wait()
-    else:
-        assert Path(plan["connection"]["ssh_config"]).is_absolute()
-        answer = stage.tool(*UNDO, str(folder), env={"KTHW_ROUTES_SSH_CONFIG": "", "LINODE_TOKEN": ""})
+    assert Path(plan["connection"]["ssh_config"]).is_absolute()
+    answer = stage.tool(*UNDO, str(folder), env={"KTHW_ROUTES_SSH_CONFIG": "", "LINODE_TOKEN": ""})
     assert answer.code == 0, answer.out + answer.err
     assert tables(stage) == before
 
@@ -91,6 +87,7 @@ def test_a_route_and_a_line_that_somebody_changed_since_are_left_alone(stage: St
     assert [n for n in ("worker-1", "worker-2") if after[n] != before[n]] == []
 
 
+@ON_MODEL
 def test_an_older_run_leaves_alone_what_a_later_one_changed(stage: Stage) -> None:
     wrong = f"ip route replace 10.200.1.0/24 via {stage.internal('worker-2')} proto 200"
     # All are visited: what leads to a node listed is not replaced on a mere guess of an unread worker's pod CIDR.
@@ -105,6 +102,7 @@ def test_an_older_run_leaves_alone_what_a_later_one_changed(stage: Stage) -> Non
     assert "changed since: via" in answer.out
 
 
+@ON_MODEL
 def test_what_a_later_run_brought_back_is_its_own(stage: Stage) -> None:
     only = ("--only", "worker-0")
     assert stage.tool(*APPLY, *only).code == 0
@@ -122,6 +120,7 @@ def test_what_a_later_run_brought_back_is_its_own(stage: Stage) -> None:
     assert [run["id"] for run in runs(stage) if run["kind"] == "apply" and not run["undone"]] == []
 
 
+@ON_MODEL
 def test_a_run_with_nothing_left_is_not_in_the_way_of_older_ones(stage: Stage) -> None:
     before = tables(stage)
     assert stage.tool(*APPLY, "--only", "worker-1").code == 0
@@ -137,6 +136,7 @@ def test_a_run_with_nothing_left_is_not_in_the_way_of_older_ones(stage: Stage) -
     assert tables(stage) == before
 
 
+@ON_MODEL
 def test_undo_host_by_host(stage: Stage) -> None:
     before = tables(stage)
     assert stage.tool(*APPLY).code == 0
@@ -172,6 +172,7 @@ def test_a_host_that_cannot_be_reached_is_finished_later(stage: Stage, faults: F
     assert tables(stage) == before
 
 
+@ON_MODEL
 def test_undo_shows_the_plan_asks_and_needs_yes_without_a_terminal(stage: Stage) -> None:
     assert stage.tool(*APPLY).code == 0
     before = tables(stage)
@@ -187,6 +188,7 @@ def test_undo_shows_the_plan_asks_and_needs_yes_without_a_terminal(stage: Stage)
     assert [outcome["state"] for outcome in document["outcomes"]] == ["done"]
 
 
+@ON_MODEL
 def test_the_runs_are_listed_newest_first(stage: Stage) -> None:
     assert stage.tool("runs").out == "There are no runs yet.\n"
     assert stage.tool(*APPLY, "--only", "worker-0").code == 0
@@ -195,14 +197,14 @@ def test_the_runs_are_listed_newest_first(stage: Stage) -> None:
     answer = stage.tool("runs")
     assert answer.code == 0
     lines = answer.out.splitlines()
-    controllers = "controller-0" if isinstance(stage, RealNodes) else "controller-0…2"
     assert re.match(
-        rf"\S+ \S+  +\S+Z-[0-9a-f]{{4}}  apply  \S.*  {controllers}, worker-1, worker-2 .*  done *$", lines[2]
+        r"\S+ \S+  +\S+Z-[0-9a-f]{4}  apply  \S.*  controller-0…2, worker-1, worker-2 .*  done *$", lines[2]
     ), answer.out
     assert re.search(r"  apply  Linode, ca-central  worker-0  +2  +done *$", lines[3]), answer.out
     assert "not the name of a run's folder" in answer.out
 
 
+@ON_MODEL
 def test_a_key_or_configuration_that_is_gone_is_a_sentence(stage: Stage, tmp_path: Path) -> None:
     assert stage.tool(*APPLY, "--only", "worker-0").code == 0
     (folder,) = stage.state.glob("runs/*")

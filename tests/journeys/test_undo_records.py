@@ -12,7 +12,7 @@ import pytest
 
 from tests.journeys.looking import is_done, pod_routes, tables
 from tests.journeys.running import Answer, Running
-from tests.journeys.stage import Model, Stage, free_environment
+from tests.journeys.stage import ON_MODEL, Model, Stage, free_environment
 from tests.journeys.test_undo import APPLY, UNDO, runs
 from tests.model.lab import BreakableLab
 
@@ -203,6 +203,7 @@ def test_what_undo_is_told_counts_before_what_was_recorded(embedded: BreakableLa
 # --- which run ---------------------------------------------------------------------------------------------------
 
 
+@ON_MODEL
 @pytest.mark.parametrize("file", ["plan.json", "journal.jsonl"])
 def test_an_unreadable_newest_run_stops_undo_and_says_where(stage: Stage, file: str) -> None:
     assert stage.tool(*APPLY, "--only", "worker-0").code == 0
@@ -290,6 +291,7 @@ def craft(entry: dict[str, Any], hosts: str, hop: str) -> None:
     entry["leftovers"] = ["/etc/shadow"]
 
 
+@ON_MODEL
 def test_a_record_that_no_run_wrote_changes_nothing_but_what_a_run_does(stage: Stage) -> None:
     before = tables(stage)
     assert stage.tool(*APPLY).code == 0
@@ -317,6 +319,7 @@ def test_a_record_that_no_run_wrote_changes_nothing_but_what_a_run_does(stage: S
     assert not is_done(stage, "worker-1")
 
 
+@ON_MODEL
 @pytest.mark.parametrize("cidr", ["0.0.0.0/0", "198.51.100.0/24", "192.168.0.0/16"])
 def test_another_cluster_cidr_in_the_record_widens_nothing(stage: Stage, cidr: str) -> None:
     assert stage.tool(*APPLY, "--only", "worker-0").code == 0
