@@ -13,7 +13,6 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
-from zlib import crc32
 
 import pytest
 
@@ -24,6 +23,18 @@ _PROGRAMS: Final = ("systemd-nspawn", "nsenter", "ip", "nft", "mount", "ssh", "s
 _BUILD_IMAGE: Final = Path(__file__).with_name("image.sh")
 _ENVIRONMENT: Final = dict(os.environ)
 """As it was before any test redirected HOME."""
+
+_SHARES: Final = 3
+"""Into how many processes the tests on Linode's nodes are dealt."""
+
+_SECONDS: Final = {
+    "test_commit_within": 8,
+    "test_export": 10,
+    "test_faults_silence": 15,
+    "test_persistence": 8,
+    "test_undo_kills": 60,
+}
+"""How long a test of a module takes on Linode's nodes, where it is not about two seconds."""
 
 
 def is_required() -> bool:
@@ -157,16 +168,30 @@ def _inside(lab: NodeLab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep tests on real nodes of one flavour in one process, and one after another: they share a lab.
 
-    Linode's are most of them, and mostly wait: they are dealt to two processes, a module as a whole.
+    Linode's are most of them, and mostly wait: they are dealt to several processes, a module as a whole.
     """
-    for item in items:
-        if item.get_closest_marker("nodes") is not None:
-            flavour = _flavour_of(item)
-            share = crc32(item.path.stem.encode()) % 2 if flavour is Flavour.LINODE else 0
-            item.add_marker(pytest.mark.xdist_group(f"nodes-{flavour}-{share}"))
+    on_nodes = [item for item in items if item.get_closest_marker("nodes") is not None]
+    shares = _shares([item.path.stem for item in on_nodes if _flavour_of(item) is Flavour.LINODE])
+    for item in on_nodes:
+        flavour = _flavour_of(item)
+        share = shares[item.path.stem] if flavour is Flavour.LINODE else 0
+        item.add_marker(pytest.mark.xdist_group(f"nodes-{flavour}-{share}"))
     # What takes longest begins first; of real nodes a flavour after the other, as each has a lab of its own.
     flavours = list(Flavour)
     items.sort(key=lambda item: (item.get_closest_marker("nodes") is None, flavours.index(_flavour_of(item))))
+
+
+def _shares(modules: list[str]) -> dict[str, int]:
+    """The share that each module goes to, so that all take about as long; named once for each of its tests."""
+    seconds: dict[str, float] = {}
+    for module in modules:
+        seconds[module] = seconds.get(module, 0) + _SECONDS.get(module, 2)
+    filled = [0.0] * _SHARES
+    found = {}
+    for module in sorted(seconds, key=lambda name: (-seconds[name], name)):
+        found[module] = filled.index(min(filled))
+        filled[found[module]] += seconds[module]
+    return found
 
 
 def _flavour_of(item: pytest.Item) -> Flavour:
@@ -174,7 +199,7 @@ def _flavour_of(item: pytest.Item) -> Flavour:
     return Flavour(parameters.params.get("flavour", Flavour.LINODE)) if parameters is not None else Flavour.LINODE
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
     """Say in the last line how many tests ran on real nodes, and what did not run and why."""
     yield
