@@ -44,11 +44,12 @@ def echoes(*secrets: str) -> Echoes:
     return made
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    ("secret", "form"),
+    # in C's form there are bytes, not characters
+    [(secret, form) for secret in SECRETS for form in FORMS if form != "C" or secret.isascii()],
+)
 def test_a_secret_is_found_and_hidden_in_any_form(secret: str, form: str) -> None:
-    if form == "C" and not secret.isascii():
-        pytest.skip("bytes, not characters")
     said = f"before {FORMS[form](secret.strip())} after"
     hidden = echoes(secret)
     assert hidden.is_in(said.encode())

@@ -179,12 +179,17 @@ def stored(path: PurePosixPath | str, before: bytes | None, mode: int = 0o644, *
     return taken_back(HostRecord(HOST.name, files=(change,)), facts(HOST, network=network))
 
 
-@pytest.mark.parametrize("setup", ALL.values(), ids=ALL)
-@pytest.mark.parametrize("manager", Manager)
+@pytest.mark.parametrize(
+    ("manager", "setup"),
+    [
+        pytest.param(manager, setup, id=f"{manager}-{name}")
+        for manager in Manager
+        for name, setup in ALL.items()
+        if not managers.MODULES[manager].unsupported_reason(["eth0"], setup)
+    ],
+)
 def test_every_file_that_is_written_comes_back(manager: Manager, setup: NetworkSetup) -> None:
     routes = [held(1), held(2)]
-    if managers.MODULES[manager].unsupported_reason(["eth0"], setup):
-        pytest.skip("this manager does not hold routes there")
     for file in managers.MODULES[manager].render(routes, setup):
         (row,) = stored(file.path, file.content, file.mode).files
         assert (row.kind, row.after) == (ChangeKind.ADD, file.content)
