@@ -161,7 +161,7 @@ def test_a_hard_stop_waits_for_no_host() -> None:
     threading.Thread(target=end, daemon=True).start()
     began = time.monotonic()
     outcomes = one.each(work)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10, "the host would work for 30 s"
     assert outcomes["h0"].started
     assert outcomes["h0"].value is None
     session = one.sessions["h0"]
