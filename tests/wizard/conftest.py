@@ -24,6 +24,12 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path / "folder")
 
 
+@pytest.fixture(autouse=True)
+def _drawn_when_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual draws 60 times a second while anything changes; a driver that settles has it drawn by itself."""
+    monkeypatch.setattr("textual.screen.UPDATE_PERIOD", 0.25)
+
+
 @pytest.fixture(params=["ca-central"])
 def region(request: pytest.FixtureRequest) -> str:
     """Where the lab stands; a test that wants another says so."""

@@ -67,12 +67,12 @@ class Driver:
             raise AssertionError(f"never: {what or condition}\n{self.text()}") from None
 
     async def settle(self) -> None:
-        """Let the wizard draw what changed."""
-        await self.pilot.pause()
+        """Let the wizard look at what threads left, and draw what changed; then what changed by that."""
         for _ in range(2):
             self.app.moved.clear()
+            self.app.call_later(self.app.tick)
             await self.app.moved.wait()
-        await self.pilot.pause()
+            await self.pilot.pause(0)
 
     async def press(self, *keys: str) -> None:
         """Press keys, and let the wizard draw."""
@@ -96,16 +96,15 @@ class Driver:
             await self.answer(Persist.NONE)
             await self.pilot.press("ctrl+n")
             await self.until(lambda here=here: self.app.here > here and not self.step.busy, f"past step {here + 1}")  # type: ignore[misc]
-            await self.settle()
         await self.at(title)
 
     async def acknowledge(self) -> None:
         """Tick every warning."""
-        for view in self.step.query(FindingView):
-            for box in view.query(TickBox):
-                if not box.value:
-                    box.toggle()
-        await self.settle()
+        unknown = [box for view in self.step.query(FindingView) for box in view.query(TickBox) if not box.value]
+        for box in unknown:
+            box.toggle()
+        if unknown:
+            await self.settle()
 
     async def answer(self, persist: Persist) -> None:
         """Answer the question whether the routes shall survive a reboot, with the keys, where it stands unanswered."""
