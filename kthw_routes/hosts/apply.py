@@ -14,6 +14,7 @@ from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.commands import RouteCommand
 from kthw_routes.iproute2.output import failed_lines
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence.managers import manager_of, parse
 from kthw_routes.plan.changes import FORWARDING, ChangeKind, HostPlan, Planner, RouteChange, describe
 from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError, TookTooLong
@@ -115,7 +116,7 @@ def _without_names(plan: HostPlan, sent: int) -> HostOutcome | None:
         return None
     sentence = f"{plan.node}: the workers' names were not written: {plan.hosts_file_problem}"
     hint = "Mend that there, then check and review again."
-    failed = {str(programs.ETC_HOSTS): plan.hosts_file_problem}
+    failed = {str(own_paths.ETC_HOSTS): plan.hosts_file_problem}
     return HostOutcome(plan.node, HostState.FAILED, sentence, hint, failed, sent)
 
 

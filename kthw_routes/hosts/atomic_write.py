@@ -13,6 +13,7 @@ from typing import Final
 
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.task import HostTask
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.sanitize import clean_line, clean_value
 from kthw_routes.ssh.command import MAX_CAPTURE, Command
@@ -175,7 +176,7 @@ def read_etc_hosts(task: HostTask) -> tuple[bytes | None, str]:
     Raises what `Session.run` raises.
     """
     try:
-        content = read(task, programs.ETC_HOSTS, needs_root=True)
+        content = read(task, own_paths.ETC_HOSTS, needs_root=True)
     except FileTooLarge as error:
         return None, error.complaint.removesuffix(".")
     except TookTooLong:  # whoever reads a FIFO waits for ever
@@ -187,13 +188,13 @@ def read_etc_hosts(task: HostTask) -> tuple[bytes | None, str]:
 
 def _ignored_reason(task: HostTask) -> str:
     """Say why `/etc/hosts` cannot be read, without a full stop."""
-    found = task.run(programs.file_kind(programs.ETC_HOSTS), silent=True)
+    found = task.run(programs.file_kind(own_paths.ETC_HOSTS), silent=True)
     kind = clean_value(found.out)
     if not found.ok and "No such file" in found.err:
         return "there is no /etc/hosts that could be read"
     if found.ok and not kind.startswith("regular") and kind != "symbolic link":
         return f"/etc/hosts is a {kind}, not a file"
-    said = found if not found.ok else task.run(programs.read_files([programs.ETC_HOSTS], needs_root=True), silent=True)
+    said = found if not found.ok else task.run(programs.read_files([own_paths.ETC_HOSTS], needs_root=True), silent=True)
     return f"/etc/hosts cannot be read ({clean_value(said.err) or f'status {said.status}'})"
 
 
@@ -204,4 +205,4 @@ def write_etc_hosts(task: HostTask, before: bytes, content: bytes) -> str:
 
     Raises what `Session.run` raises.
     """
-    return replace(task, programs.ETC_HOSTS, programs.NEW_ETC_HOSTS, content, None, before)
+    return replace(task, own_paths.ETC_HOSTS, own_paths.NEW_ETC_HOSTS, content, None, before)

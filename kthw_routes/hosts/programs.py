@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import Route
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.iproute2.commands import RouteCommand, batch
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence import unit
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.sanitize import is_plain_name
@@ -20,9 +20,6 @@ from kthw_routes.ssh.command import Command
 
 CNI_FOLDER: Final = PurePosixPath("/etc/cni/net.d")
 KUBELET_CONFIG: Final = PurePosixPath("/var/lib/kubelet/kubelet-config.yaml")
-ETC_HOSTS: Final = PurePosixPath("/etc/hosts")
-NEW_ETC_HOSTS: Final = PurePosixPath("/etc/.hosts.kthw-routes")
-"""Beside the target, so that the rename stays within one file system; a leftover of a broken run is overwritten."""
 
 PINGS: Final = 3
 """Requests per pair."""

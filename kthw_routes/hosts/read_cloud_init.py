@@ -7,8 +7,8 @@ from typing import Final
 
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import atomic_write, programs
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts.task import HostTask
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.ssh.errors import TookTooLong
 
 CLOUD_INIT: Final = (PurePosixPath("/etc/cloud/cloud.cfg"), PurePosixPath("/etc/cloud/cloud-init.disabled"))

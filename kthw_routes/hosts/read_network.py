@@ -13,10 +13,10 @@ from typing import Final
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.hosts import atomic_write, netplan_check, programs
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts.read_cloud_init import CLOUD_INIT, hosts_template
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import netplan, networkd, unit
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.sanitize import clean_value, is_plain_name
 from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command, Result
 from kthw_routes.ssh.errors import TookTooLong
@@ -65,7 +65,7 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
             *folders,
             *found,
             *beside,
-            programs.NEW_ETC_HOSTS,
+            own_paths.NEW_ETC_HOSTS,
         ],
     )
     links = _by_others(task, links, seen)
@@ -81,7 +81,7 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
         folders=frozenset(folder for folder in folders if folder in seen and seen[folder][1] == "directory"),
         timer_is_enabled=unit.TIMER in seen and _says(task, programs.timer_is_enabled()) == "enabled",
         timer_is_active=unit.TIMER in seen and _says(task, programs.timer_is_active()) == "active",
-        leftovers=tuple(path for path in (*beside, programs.NEW_ETC_HOSTS) if path in seen),
+        leftovers=tuple(path for path in (*beside, own_paths.NEW_ETC_HOSTS) if path in seen),
         rollbacks=rollbacks,
         hosts_template=hosts_template(task) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,
     )

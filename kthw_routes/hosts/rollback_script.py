@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import programs
 from kthw_routes.iproute2.commands import batch
 from kthw_routes.iproute2.edits import outcome
 from kthw_routes.persistence import netplan, unit
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import FileChange, HostPlan, RouteChange
 
 
@@ -64,7 +64,7 @@ def _back(plan: HostPlan, pods: IPv4Network | None) -> Iterator[str]:
             yield str(programs.enable_timer())
     edit = plan.hosts_file
     if edit is not None and not edit.is_empty:
-        yield from _file(programs.ETC_HOSTS, programs.NEW_ETC_HOSTS, edit.after, edit.before, None, False)
+        yield from _file(own_paths.ETC_HOSTS, own_paths.NEW_ETC_HOSTS, edit.after, edit.before, None, False)
     if plan.forwarding is not None:
         yield from _forwarding(not plan.forwarding, pods)
 

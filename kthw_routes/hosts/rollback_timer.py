@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from kthw_routes.cluster import Node
 from kthw_routes.events import now
 from kthw_routes.facts import HostFacts
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.rollback_script import script
 from kthw_routes.hosts.task import HostTask
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.rollback import RollbackState
 from kthw_routes.ssh.errors import HostError, TookTooLong

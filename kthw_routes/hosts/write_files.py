@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.hosts import atomic_write, netplan_check, programs
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import netplan, unit
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import FileChange
 from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command
 from kthw_routes.ssh.errors import TookTooLong

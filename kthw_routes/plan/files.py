@@ -17,14 +17,8 @@ from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import MODULES, NAMES, files_of
 from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
-from kthw_routes.persistence.text import content, heading
+from kthw_routes.persistence.paths import FORWARDING_FILE
 from kthw_routes.plan.changes import ChangeKind, FileChange
-
-FORWARDING_FILE: Final = HostFile(
-    PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf"),
-    0o644,
-    content([*heading("Forwarding at each boot, without which no packet reaches a pod."), "net.ipv4.ip_forward = 1"]),
-)
 
 _NOT_UNDERSTOOD: Final = "what it holds is not understood, and no route is to be held here; --prune removes it"
 

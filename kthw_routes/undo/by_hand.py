@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from textwrap import wrap
 
 from kthw_routes.events import HostOutcome, HostState
-from kthw_routes.hosts.programs import ETC_HOSTS
 from kthw_routes.persistence import netplan, unit
+from kthw_routes.persistence.paths import ETC_HOSTS
 from kthw_routes.plan.changes import MAX_PASTED, FileChange, HostPlan, Plan
 from kthw_routes.sanitize import clean
 

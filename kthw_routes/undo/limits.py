@@ -11,12 +11,11 @@ from typing import Final
 
 from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Cluster, Endpoint, Node
 from kthw_routes.facts import HostFacts, HostFile, Route
-from kthw_routes.hosts.paths import is_own, is_template
 from kthw_routes.persistence import ifupdown, managers
+from kthw_routes.persistence.paths import FORWARDING_FILE, is_own, is_template
 from kthw_routes.persistence.text import body
 from kthw_routes.plan.changes import FileChange
 from kthw_routes.plan.etc_hosts import line_of_others, numbered_stem
-from kthw_routes.plan.files import FORWARDING_FILE
 from kthw_routes.sanitize import clean_line
 
 REFUSED: Final = "no run of kthw-routes does what the record says"

@@ -13,9 +13,9 @@ from typing import Final
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, HostFile, Route
 from kthw_routes.findings.model import Finding, Level
-from kthw_routes.hosts.paths import is_own
 from kthw_routes.iproute2.edits import NO_EDIT, become
 from kthw_routes.persistence.managers import Persisted, persisted_in
+from kthw_routes.persistence.paths import is_own
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.plan.changes import (
     FORWARDING,

@@ -10,9 +10,9 @@ import pytest
 
 from kthw_routes.events import Phase
 from kthw_routes.facts import HostFile, HostKey, NetworkSetup, Privilege
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import read_network, write_files
 from kthw_routes.hosts.task import HostTask
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence.managers import MODULES
 from kthw_routes.persistence.model import Manager, PersistedRoute
 from kthw_routes.plan.changes import ChangeKind, FileChange

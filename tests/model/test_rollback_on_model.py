@@ -13,11 +13,11 @@ from kthw_routes.demo.net.links import LinkAddress
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.events import Phase
 from kthw_routes.facts import HostKey, Privilege
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import rollback_timer
 from kthw_routes.hosts.rollback_script import script
 from kthw_routes.hosts.rollback_timer import StillSet
 from kthw_routes.hosts.task import HostTask
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import ChangeKind, HostPlan
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.session import OnLine

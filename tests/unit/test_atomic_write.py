@@ -8,6 +8,7 @@ from kthw_routes.events import Event, EventKind, Phase
 from kthw_routes.hosts import atomic_write, programs
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.commands import RouteCommand, Verb
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.plan.etc_hosts import BEGIN, edit, has_block, lines_with
 from kthw_routes.ssh.command import MAX_CAPTURE, TIMED_OUT, Result
@@ -18,7 +19,7 @@ from .answering import Answering, said
 from .builders import ip, pod_route
 
 PATH = PurePosixPath("/etc/hosts")
-NEW = programs.NEW_ETC_HOSTS
+NEW = own_paths.NEW_ETC_HOSTS
 OLD, WANTED = b"127.0.0.1 localhost\n", b"127.0.0.1 localhost\n192.0.2.1 x\n"
 CUT = Result(0, b"x", b"", is_cut=True)
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence.managers import MODULES, manager_of
 from kthw_routes.persistence.model import Manager
-from kthw_routes.plan.files import FORWARDING_FILE
+from kthw_routes.persistence.paths import FORWARDING_FILE
 
 from .setups import FITTING, LINODE, held, ruled
 

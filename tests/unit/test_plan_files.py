@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence.managers import MODULES, parse
 from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
+from kthw_routes.persistence.paths import FORWARDING_FILE
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan
-from kthw_routes.plan.files import FORWARDING_FILE
 
 from . import setups
 from .builders import cluster, facts, ip, net, pod_route

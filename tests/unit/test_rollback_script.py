@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts.rollback_script import script
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan
 

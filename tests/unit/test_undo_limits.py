@@ -10,9 +10,9 @@ from kthw_routes.cluster import Cluster, Endpoint
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.persistence import ifupdown, managers, unit
 from kthw_routes.persistence.model import Manager
+from kthw_routes.persistence.paths import FORWARDING_FILE
 from kthw_routes.plan import etc_hosts
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
-from kthw_routes.plan.files import FORWARDING_FILE
 from kthw_routes.record.journal import HostRecord, HostsFileRecord, Journal, RouteRecord
 from kthw_routes.undo import plan as undo_plan
 from kthw_routes.undo.limits import REFUSED

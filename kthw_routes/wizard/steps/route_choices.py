@@ -14,7 +14,7 @@ from textual.widgets import Label, OptionList, Select
 
 from kthw_routes.options import NamesOn, Options
 from kthw_routes.persistence.model import Manager, Persist
-from kthw_routes.plan.files import FORWARDING_FILE
+from kthw_routes.persistence.paths import FORWARDING_FILE
 from kthw_routes.wizard.modals.choose_manager import ChooseManager
 from kthw_routes.wizard.text import persist_question
 from kthw_routes.wizard.themes import dim

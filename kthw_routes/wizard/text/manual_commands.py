@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.hosts import paths as own_paths
 from kthw_routes.hosts import write_files
 from kthw_routes.options import Settings
+from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence import unit
 from kthw_routes.persistence.managers import manager_of
 from kthw_routes.persistence.model import Manager

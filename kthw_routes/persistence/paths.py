@@ -4,9 +4,21 @@ import re
 from pathlib import PurePosixPath
 from typing import Final
 
+from kthw_routes.facts import HostFile
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
-from kthw_routes.plan.files import FORWARDING_FILE
+from kthw_routes.persistence.text import content, heading
 from kthw_routes.sanitize import PLAIN_NAME
+
+ETC_HOSTS: Final = PurePosixPath("/etc/hosts")
+NEW_ETC_HOSTS: Final = PurePosixPath("/etc/.hosts.kthw-routes")
+"""Next to the target, so that the rename stays within one file system; a leftover of a broken run is overwritten."""
+
+FORWARDING_FILE: Final = HostFile(
+    PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf"),
+    0o644,
+    content([*heading("Forwarding at each boot, without which no packet reaches a pod."), "net.ipv4.ip_forward = 1"]),
+)
+"""What turns forwarding on at each boot."""
 
 _NAME: Final = "kthw-routes"
 _FIXED: Final = frozenset((netplan.PATH, ifupdown.PATH, networkmanager.PATH, *unit.PATHS, FORWARDING_FILE.path))
