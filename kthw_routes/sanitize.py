@@ -159,6 +159,11 @@ def quoted(text: str) -> str:
     return f'"{shown[:_MAX_QUOTED]}…"' if len(shown) > _MAX_QUOTED else f'"{shown}"'
 
 
+def text_lines(content: bytes) -> tuple[str, ...]:
+    """Return the lines of a file, as they may be shown."""
+    return tuple(line.expandtabs() for line in clean(content.decode("utf-8", "replace")).splitlines())
+
+
 def is_plain_name(name: str) -> bool:
     """Whether a name that came from outside can mean nothing else to a program, a script or a path."""
     return _PLAIN_NAME.fullmatch(name) is not None

@@ -3,6 +3,7 @@
 A word carries a tone, never a colour: each front end has its own colours for the tones, and none where there are none.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,11 +14,10 @@ from kthw_routes.events import Event, EventKind, HostState
 from kthw_routes.findings.hosts import names_of
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.findings.plan import ends_at_reboot
-from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Noun, Plan
 from kthw_routes.proof import diagnosis
 from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import PairReading, Proof
-from kthw_routes.sanitize import clean
 from kthw_routes.workflow.results import Review
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
@@ -193,18 +193,18 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
         if plan.is_drift or any(h.hosts_file_problem for h in plan.hosts):
             return "Nothing that can be done here; what is not as it should be stands above."
         return "Nothing to do: every route and name is as it should be."
-    kinds = (
-        ([h.route_changes for h in plan.hosts], "route change", ""),
-        ([h.name_changes for h in plan.hosts], "name", " in /etc/hosts"),
-        ([h.file_changes for h in plan.hosts], "file", ""),
-        ([len(h.rollbacks) for h in plan.hosts], "timed undo", " called off"),
-    )
-    parts = [
-        f"{count(sum(numbers), noun)}{where} on {count(sum(1 for n in numbers if n), 'node')}"
-        for numbers, noun, where in kinds
-        if any(numbers)
-    ]
+    parts = (f"{count(n, noun.singular)}{noun.where} on {count(hosts, 'node')}" for noun, n, hosts in counts(plan))
     return f"{', '.join(parts)}{but}"
+
+
+def counts(plan: Plan) -> Iterator[tuple[Noun, int, int]]:
+    """Yield how many rows of each kind change something, and on how many hosts."""
+    found: defaultdict[Noun, Counter[str]] = defaultdict(Counter)
+    for host in plan.hosts:
+        for row in host.due:
+            found[row.noun][host.node] += 1
+    for noun in sorted(found, key=lambda noun: noun.rank):
+        yield noun, found[noun].total(), len(found[noun])
 
 
 def unmet_request(plan: Plan) -> str:
@@ -236,11 +236,6 @@ def reboot_summary(plan: Plan, but_on: Collection[str] = ()) -> str:
     by = "; ".join(f"by {manager} on {names_of(hosts, len(routed), 'nodes')}" for manager, hosts in persisted.items())
     but = f" On {names_of(ends, len(routed), 'nodes')} they end at the next reboot." if ends else ""
     return f"These routes survive a reboot, {by}.{but}"
-
-
-def text_lines(content: bytes) -> tuple[str, ...]:
-    """The lines of a file, as they may be shown."""
-    return tuple(line.expandtabs() for line in clean(content.decode("utf-8", "replace")).splitlines())
 
 
 def undo_summary(review: Review) -> str:

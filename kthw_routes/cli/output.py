@@ -16,7 +16,7 @@ from rich.text import Text
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import Event, EventKind
 from kthw_routes.findings.model import Finding
-from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RouteChange, describe
+from kthw_routes.plan.changes import Change, ChangeKind, FileChange, HostPlan, Plan
 from kthw_routes.proof.readings import Proof
 from kthw_routes.words import (
     CIDR_SOURCE_LABELS,
@@ -32,7 +32,6 @@ from kthw_routes.words import (
     proof_cell,
     state_tone,
     summary,
-    text_lines,
 )
 from kthw_routes.workflow.results import Report
 
@@ -125,50 +124,24 @@ class Printer:
         self._whole(table)
 
     def _host(self, host: HostPlan) -> None:
-        interesting = [c for c in host.routes if c.kind is not ChangeKind.KEEP]
-        names = [n for n in host.names if n.kind is not ChangeKind.KEEP]
-        files = [f for f in host.files if f.kind is not ChangeKind.KEEP]
-        if not (interesting or names or files or host.hosts_file_problem or host.changes):
+        rows = [row for row in host.rows if row.kind is not ChangeKind.KEEP]
+        if not rows and not host.hosts_file_problem:
             return
         self.say()
         self.say(host.node, "bold")
-        for run in host.rollbacks:
-            self.say(f"  - remove  the timed undo of run {run}   what it did stays then", _STYLE[Tone.LOSS])
-        for change in interesting:
-            self._route(change)
-        for file in files:
-            self._file(file, host.persistence.reason if host.persistence else "")
-        if host.forwarding is not None:
-            self.say(f"  ! replace net.ipv4.ip_forward: {int(host.forwarding)} from now on", _STYLE[Tone.WARNING])
-        for left in host.leftovers:
-            self.say(f"  - remove  {left.path}   left by a run that was killed", _STYLE[Tone.LOSS])
-        for name in names:
-            line = f"  {name.kind.mark} {name.kind:<8}{name.address or ''} {name.name}   in /etc/hosts: {name.reason}"
-            self.say(line, _STYLE[KIND_TONE[name.kind]])
+        for row in rows:
+            self._row(row)
+        if host.persistence and host.persistence.reason and any(isinstance(row, FileChange) for row in rows):
+            self.say(f"  found  {host.persistence.reason}", "dim")
         if host.hosts_file_problem:
             self.say(f"  ? {host.hosts_file_problem}", "yellow")
 
-    def _route(self, change: RouteChange) -> None:
-        owner = f" ({change.worker})" if change.worker else ""
-        self.say(
-            f"  {change.kind.mark} {change.kind:<8}{change.prefix}{owner}   {change.reason}",
-            _STYLE[KIND_TONE[change.kind]],
-        )
-        for route in change.has if change.kind.is_change else ():
-            self.say(f"      has    {describe(route)} (proto {route.protocol})", "dim")
-        if change.next_hop:
-            self.say(f"      wants  via {change.next_hop}", "dim")
-        for command in change.commands:
-            self.say(f"      {command}")
-
-    def _file(self, file: FileChange, found: str) -> None:
-        """A file, with its whole text where it is written."""
-        self.say(f"  {file.kind.mark} {file.kind:<8}{file.path}   {file.reason}", _STYLE[KIND_TONE[file.kind]])
-        if file.is_ours and found:
-            self.say(f"      found  {found}", "dim")
-        if file.kind.is_change and file.after is not None:
-            for line in text_lines(file.after):
-                self.say(f"      | {line}")
+    def _row(self, row: Change) -> None:
+        """A row, with all its details where it changes something."""
+        self.say(f"  {row.kind.mark} {row.kind:<8}{row.title}   {row.reason}", _STYLE[KIND_TONE[row.kind]])
+        for detail in row.details if row.kind.is_change else ():
+            line = f"{detail.label:<7}{detail.text}" if detail.label else detail.text
+            self.say(f"      {line}", "dim" if detail.label else "")
 
     def table(self, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         """A table of plain words."""

@@ -9,7 +9,7 @@ from kthw_routes.findings.model import Finding, Level
 from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.persistence.managers import parse, short_name
 from kthw_routes.persistence.text import listed
-from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, describe
+from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RollbackChange, describe
 
 
 def of_files(plan: Plan) -> tuple[Finding, ...]:
@@ -171,8 +171,8 @@ def of_rollbacks(plan: Plan) -> tuple[Finding, ...]:
     """Runs whose changes hosts would take back by themselves: how a host is now is not how it stays."""
     pending: dict[str, list[str]] = defaultdict(list)
     for host in plan.hosts:
-        for run in host.rollbacks:
-            pending[run].append(host.node)
+        for row in host.of(RollbackChange):
+            pending[row.run].append(host.node)
     return tuple(
         Finding(
             "armed-switch",

@@ -10,7 +10,6 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
-from kthw_routes.facts import Route
 from kthw_routes.iproute2.commands import RouteCommand, batch
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence import unit
@@ -75,14 +74,6 @@ def routes_within(network: IPv4Network) -> Command:
 def routes_around(network: IPv4Network) -> Command:
     """The routes of the main table to networks that hold this one, itself and the default route included."""
     return Command(("ip", "-json", "route", "show", "match", str(network)))
-
-
-def routes_like(route: Route) -> Command:
-    """The routes of this prefix with this next hop, interface and protocol, as far as it says these."""
-    words = ["ip", "route", "show", "exact", str(route.prefix)]
-    words += ["via", str(route.gateway)] if route.gateway is not None else []
-    words += ["dev", _checked(route.device)] if route.device is not None else []
-    return Command((*words, "proto", _checked(route.protocol)))
 
 
 def list_folder(folder: PurePosixPath) -> Command:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from kthw_routes.cluster import Node
 from kthw_routes.events import now
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import programs
@@ -37,12 +36,11 @@ class RollbackTimer:
     sentence: str
 
 
-def start(task: HostTask, node: Node, facts: HostFacts, run: str, seconds: int, todo: HostPlan) -> datetime:
+def start(task: HostTask, facts: HostFacts, run: str, seconds: int, todo: HostPlan) -> datetime:
     """Set the switch; about when it works, in UTC, never before.
 
     Args:
         task: the host, nothing changed on it yet.
-        node: the same.
         facts: what was read there.
         run: the run's name.
         seconds: the time until it takes the changes back.
@@ -57,7 +55,7 @@ def start(task: HostTask, node: Node, facts: HostFacts, run: str, seconds: int, 
     path = own_paths.rollback_script(run)
     commands = (
         (programs.make_empty(path, 0o700), False),
-        (programs.write_file(path, script(todo, path, node.pod_cidr)), True),
+        (programs.write_file(path, script(todo, path)), True),
         (programs.run_later(own_paths.rollback_unit(run), seconds, path), False),
     )
     for command, silent in commands:

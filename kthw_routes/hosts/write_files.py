@@ -10,6 +10,7 @@ from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import netplan, unit
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import FileChange
+from kthw_routes.plan.changes.file import ordered, timer_must_pause, timer_of
 from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command
 from kthw_routes.ssh.errors import TookTooLong
 
@@ -35,19 +36,6 @@ def pause_timer(task: HostTask, changes: Sequence[FileChange]) -> Mapping[str, s
     if problem := _run(task, programs.stop_timer(), may_be_missing=True, fine=_NOT_LOADED):
         return {str(unit.TIMER): f"{unit.TIMER.name} could not be stopped: {problem}"}
     return {}
-
-
-def timer_must_pause(changes: Sequence[FileChange]) -> bool:
-    """Whether our timer is there, and would put the old routes back while they change."""
-    changing = [c for c in changes if c.kind.is_change and c.path in unit.PATHS]
-    timer = _of(changes, unit.TIMER)
-    return any(c.before is not None for c in (changing if timer is None else [timer] if changing else []))
-
-
-def ordered(changes: Sequence[FileChange]) -> tuple[list[FileChange], list[FileChange]]:
-    """The files to write, and then those to remove, each in its order."""
-    due = sorted((c for c in changes if c.kind.is_change), key=_order)
-    return [c for c in due if c.after is not None], [c for c in reversed(due) if c.after is None]
 
 
 def resume_timer(task: HostTask, changes: Sequence[FileChange], *, timer_was_enabled: bool) -> None:
@@ -95,17 +83,6 @@ def _keep(task: HostTask, changes: Sequence[FileChange]) -> dict[str, str]:
 def _is_of_unit(changes: Sequence[FileChange], problems: Mapping[str, str]) -> bool:
     """Whether a file of the unit was changed."""
     return any(c.path in unit.PATHS and str(c.path) not in problems for c in changes)
-
-
-def _order(change: FileChange) -> tuple[int, str]:
-    """The files of the unit in their order, after all others."""
-    if change.path in unit.PATHS:
-        return 1 + unit.PATHS.index(change.path), ""
-    return 0, str(change.path)
-
-
-def _of(changes: Sequence[FileChange], path: PurePosixPath) -> FileChange | None:
-    return next((c for c in changes if c.path == path), None)
 
 
 def _put(task: HostTask, change: FileChange) -> str:
@@ -212,7 +189,7 @@ def _generate_or_put_back(task: HostTask, change: FileChange) -> str:
     """
     if not (words := _generate(task)):
         return ""
-    back = change.inverse
+    back = change.undone
     if back.after is None:
         problem = _take_away(task, back)
     else:
@@ -228,7 +205,7 @@ def _start_units(task: HostTask, changes: Sequence[FileChange], problems: Mappin
 
     A file of it that could not be written, and stands there as it was, keeps no timer from running as it did.
     """
-    timer = _of(changes, unit.TIMER)
+    timer = timer_of(changes)
     written = [c for c in ordered(changes)[0] if c.path in unit.PATHS]
     failed = [c for c in written if str(c.path) in problems]
     if timer is None:

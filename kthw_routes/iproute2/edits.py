@@ -17,7 +17,7 @@ class Edit:
     """Commands on the routes of one prefix, and what takes them back."""
 
     commands: tuple[RouteCommand, ...] = ()
-    inverse: tuple[RouteCommand, ...] = ()
+    undo_commands: tuple[RouteCommand, ...] = ()
 
 
 NO_EDIT: Final = Edit()
@@ -133,10 +133,12 @@ def give_back(away: list[Route], has: tuple[Route, ...], bridge: InterfaceAddres
     own = Route(bridge.address.network, device=bridge.device, protocol="kernel", scope="link", source=bridge.address.ip)
     swapped = next((r for r in away if _key(r) == _key(own)), None)
     if swapped is None:
-        return Edit((RouteCommand(Verb.ADD, own), *edit.commands), edit.inverse)
+        return Edit((RouteCommand(Verb.ADD, own), *edit.commands), edit.undo_commands)
     rest = [r for r in away if r is not swapped]
     kept = take_away(rest, tuple(r for r in has if r is not swapped))
-    return Edit((RouteCommand(Verb.REPLACE, own), *kept.commands), (*kept.inverse, RouteCommand(Verb.REPLACE, swapped)))
+    return Edit(
+        (RouteCommand(Verb.REPLACE, own), *kept.commands), (*kept.undo_commands, RouteCommand(Verb.REPLACE, swapped))
+    )
 
 
 def _restore(

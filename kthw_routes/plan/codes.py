@@ -54,7 +54,7 @@ def of_route(change: RouteChange, own: IPv4Network | None) -> RouteCode:
             return RouteCode.MISSING
         case ChangeKind.REPLACE:
             # Only where the right one stays is nothing put in the place of what goes.
-            spare_goes = all(command.verb is Verb.DELETE for command in change.commands)
+            spare_goes = all(command.verb is Verb.DELETE for command in change.edit.commands)
             return RouteCode.SECOND_ROUTE if spare_goes else RouteCode.WRONG_NEXT_HOP
         case ChangeKind.REMOVE | ChangeKind.STALE:
             return RouteCode.STALE

@@ -5,7 +5,7 @@ for every route what becomes of it and why, the exact commands, and the commands
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
@@ -17,6 +17,7 @@ from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import Persisted, persisted_in
 from kthw_routes.persistence.model import Choice, Persist, PersistedRoute
+from kthw_routes.persistence.paths import ETC_HOSTS
 from kthw_routes.plan import etc_hosts, extra_routes
 from kthw_routes.plan import files as plan_files
 from kthw_routes.plan.changes import (
@@ -28,6 +29,7 @@ from kthw_routes.plan.changes import (
     NameChange,
     Plan,
     Planner,
+    RollbackChange,
     RouteChange,
     describe,
 )
@@ -88,16 +90,24 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
         rows += extra_routes.rows_of_files(cluster, node, facts, prefixes, persisted, options)
     drops = extra_routes.drops(cluster, node, facts, persisted, rows, options)
     files = plan_files.of_host(node, facts, _to_persist(rows, facts), drops, options)
-    plan = HostPlan(
+    names = _names(cluster, node, facts, options)
+    return HostPlan(
         node.name,
-        tuple(rows),
+        (
+            *map(RollbackChange, facts.network.rollbacks),
+            *rows,
+            *(names.edit.names if names.edit else ()),
+            *files.changes,
+            *names.template,
+            *files.forwarding,
+        ),
+        hosts_file=names.edit,
+        hosts_file_problem=names.problem,
+        lacks_names=names.are_missing,
+        hosts_file_is_rewritten=names.are_lost_at_boot,
         own_cidr_overridden_by=extra_routes.overridden_by(node, facts) if node.is_worker else None,
-        files=files.changes,
         persistence=files.choice,
-        forwarding=files.forwarding,
-        rollbacks=facts.network.rollbacks,
     )
-    return _with_names(plan, cluster, node, facts, options)
 
 
 def _to_persist(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[PersistedRoute, ...]:
@@ -115,20 +125,35 @@ def what_auto_takes(host: HostPlan, facts: HostFacts) -> Choice:
     return choose(Persist.AUTO, facts.network, _to_persist(host.routes, facts))
 
 
-def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> HostPlan:
-    """The plan, with the workers' names in /etc/hosts and, where asked for, in cloud-init's template.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Names:
+    """What becomes of the workers' names on one host."""
 
-    Where a block of ours stands already it is kept right, in either file, unless no names at all are wanted. A file
+    edit: EtcHostsEdit | None = None
+    template: tuple[FileChange, ...] = ()
+    """The row of cloud-init's template, where that is edited."""
+    problem: str | None = None
+    """Why a file cannot be edited, as a sentence."""
+    are_missing: bool = False
+    """Whether names that are wanted cannot be written for that reason."""
+    are_lost_at_boot: bool = False
+    """Whether cloud-init writes /etc/hosts anew at each boot, from a template that is left alone."""
+
+
+def _names(cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> _Names:
+    """Return the workers' names in /etc/hosts and, where asked for, in cloud-init's template.
+
+    Where a block of ours is there already it is kept right, in either file, unless no names at all are wanted. A file
     that is missing is not made: it would lack what else belongs there, and something took it away.
     """
     asked = options.names_on.counts(node)
     if not asked and (options.names_on is NamesOn.NONE or not etc_hosts.has_block(facts.etc_hosts)):
-        return plan
+        return _Names()
     addresses = wanted_names(cluster, node)
     if facts.etc_hosts is None:
         why = facts.etc_hosts_problem or "there is no /etc/hosts that could be read"
         problem = f"{why}, so the workers' names are not added to it."
-        return replace(plan, hosts_file_problem=problem, lacks_names=bool(addresses))
+        return _Names(problem=problem, are_missing=bool(addresses))
     gone = {n.name for n in cluster if n.is_worker and not n.is_member}
     marked = {name for host, name in options.marked_names if host == node.name}
     listed = {n.name for n in cluster if n.is_member}
@@ -136,27 +161,28 @@ def _with_names(plan: HostPlan, cluster: Cluster, node: Node, facts: HostFacts, 
     template = facts.network.hosts_template
     if template is not None and not options.hosts_template and not etc_hosts.has_block(template.content):
         template = None
-    rewritten = facts.network.hosts_template is not None and template is None
-    plan = replace(plan, hosts_file_is_rewritten=rewritten)
     broken: list[str] = []
     too_large: list[str] = []
-    try:
-        wanted = edit(facts.etc_hosts, addresses)
-        if _fits(wanted, "/etc/hosts", too_large):
-            plan = replace(plan, hosts_file=wanted)
-    except etc_hosts.BrokenBlock as error:
-        broken.append(f"/etc/hosts {error}")
-    if template is not None:
+
+    def edited(path: str, content: bytes) -> EtcHostsEdit | None:
         try:
-            wanted = edit(template.content, addresses)
-            if _fits(wanted, str(template.path), too_large):
-                plan = replace(plan, files=(*plan.files, _template_change(template, wanted.after)))
+            wanted = edit(content, addresses)
         except etc_hosts.BrokenBlock as error:
-            broken.append(f"{template.path} {error}")
+            broken.append(f"{path} {error}")
+            return None
+        return wanted if _fits(wanted, path, too_large) else None
+
+    of_hosts = edited(str(ETC_HOSTS), facts.etc_hosts)
+    of_template = edited(str(template.path), template.content) if template is not None else None
     sentences = [f"{' and '.join(broken)}; mend or remove these lines by hand."] if broken else []
-    if problem := " ".join([*sentences, *too_large]):
-        plan = replace(plan, hosts_file_problem=problem, lacks_names=bool(addresses))
-    return plan
+    problem = " ".join([*sentences, *too_large])
+    return _Names(
+        edit=of_hosts,
+        template=(_template_change(template, of_template.after),) if template and of_template else (),
+        problem=problem or None,
+        are_missing=bool(problem and addresses),
+        are_lost_at_boot=facts.network.hosts_template is not None and template is None,
+    )
 
 
 def _fits(edit: EtcHostsEdit, path: str, too_large: list[str]) -> bool:
@@ -173,13 +199,13 @@ def _fits(edit: EtcHostsEdit, path: str, too_large: list[str]) -> bool:
 def _template_change(template: HostFile, after: bytes) -> FileChange:
     same = template.content == after
     return FileChange(
-        ChangeKind.KEEP if same else ChangeKind.REPLACE,
-        template.path,
-        template.content,
-        after,
-        template.mode,
-        "cloud-init writes /etc/hosts anew from it at each boot",
-        template.mode,
+        kind=ChangeKind.KEEP if same else ChangeKind.REPLACE,
+        path=template.path,
+        before=template.content,
+        after=after,
+        mode=template.mode,
+        reason="cloud-init writes /etc/hosts anew from it at each boot",
+        before_mode=template.mode,
         is_ours=False,
     )
 
@@ -207,7 +233,13 @@ def _compare(
 
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
         return RouteChange(
-            kind, wanted.prefix, wanted.worker, wanted.next_hop, has, reason, edit.commands, edit.inverse
+            kind=kind,
+            prefix=wanted.prefix,
+            worker=wanted.worker,
+            next_hop=wanted.next_hop,
+            has=has,
+            reason=reason,
+            edit=edit,
         )
 
     if kernel := next((r for r in has if r.is_kernel), None):
@@ -223,7 +255,7 @@ def _compare(
     hops = {r.gateway for r in has}
     if wanted.is_guess and not right and (other := next((n.name for n in cluster if n.internal in hops), None)):
         why = f"leads to {other}; {wanted.worker} was not read, so whose pods these are is not known"
-        return RouteChange(ChangeKind.KEEP, wanted.prefix, wanted.worker, None, has, why)
+        return RouteChange(kind=ChangeKind.KEEP, prefix=wanted.prefix, worker=wanted.worker, has=has, reason=why)
     if right:
         # The plainest of several: `ip route del` of a route with fewer attributes would match it first.
         keep = min(right, key=lambda r: (r.metric, bool(r.extra), r.source is not None))

@@ -163,14 +163,20 @@ def edit(
         *(_change(name, ip, found) for name, ip in wanted.items()),
         *_removed(found, {*wanted, *stale}, gone, marked),
         *(
-            NameChange(ChangeKind.STALE, name, ip, tuple(found.had[name]), f"{_whose(ip, now)}; {BY_PRUNE}")
+            NameChange(
+                kind=ChangeKind.STALE,
+                name=name,
+                address=ip,
+                has=tuple(found.had[name]),
+                reason=f"{_whose(ip, now)}; {BY_PRUNE}",
+            )
             for name, ip in stale.items()
         ),
     )
     odd = tuple(_show(x) for x in found.kept if not x.exact and x.names() & wanted.keys())
     changed = any(n.kind.is_change for n in names)
     after = _join(lines, found.kept, target | in_block) if changed else content
-    return EtcHostsEdit(content, after, names, odd)
+    return EtcHostsEdit(before=content, after=after, names=names, odd_lines=odd)
 
 
 def _listed(
@@ -225,7 +231,7 @@ def _removed(
     for name, had in found.had.items():
         if name not in stay and had:
             reason = _GONE if name in gone else _MARKED if name in marked else _UNLISTED
-            yield NameChange(ChangeKind.REMOVE, name, None, tuple(had), reason)
+            yield NameChange(kind=ChangeKind.REMOVE, name=name, has=tuple(had), reason=reason)
 
 
 def _whose(ip: IPv4Address, names: Mapping[IPv4Address, str]) -> str:
@@ -238,15 +244,18 @@ def _change(name: str, ip: IPv4Address, found: _Found) -> NameChange:
     """What becomes of a name that is wanted."""
     had, in_block = tuple(found.had[name]), found.block.get(name)
     is_right, dropped = name in found.right, found.dropped[name]
+
+    def row(kind: ChangeKind, reason: str) -> NameChange:
+        return NameChange(kind=kind, name=name, address=ip, has=had, reason=reason)
+
     if is_right and not dropped and in_block is None:
-        return NameChange(ChangeKind.KEEP, name, ip, had, "a line typed by hand says the same")
+        return row(ChangeKind.KEEP, "a line typed by hand says the same")
     if in_block == ip and not dropped and not is_right:
-        return NameChange(ChangeKind.KEEP, name, ip, had, "in our block already")
+        return row(ChangeKind.KEEP, "in our block already")
     if not had:
-        return NameChange(ChangeKind.ADD, name, ip, had, "the name is missing")
+        return row(ChangeKind.ADD, "the name is missing")
     wrong = [line for line in had if not line.startswith(f"{ip} ") and not line.startswith(f"{ip}\t")]
-    reason = f"stale: {wrong[0]}" if wrong else "the same line stands there more than once"
-    return NameChange(ChangeKind.REPLACE, name, ip, had, reason)
+    return row(ChangeKind.REPLACE, f"stale: {wrong[0]}" if wrong else "the same line stands there more than once")
 
 
 def _show(line: _Line) -> str:

@@ -77,7 +77,7 @@ def rows_of_files(
         goes = f"goes from there ({'marked' if marked else '--prune'})"
         rollback = goes if marked or options.prune else _how_it_goes(owner)
         why = f"in {place} only; {_why_stale(owner)}; {rollback}"
-        found.append(RouteChange(ChangeKind.STALE, prefix, owner, None, (), why))
+        found.append(RouteChange(kind=ChangeKind.STALE, prefix=prefix, worker=owner, reason=why))
         there.add(prefix)  # a row per prefix, however many next hops are held
     return found
 
@@ -198,7 +198,9 @@ def _own_cidr_row(
     away = [r for r in has if _leads_away(r)]
     reason = f"leads this node's own pods away: {describe(away[0])}"
     if not options.repair and (node.name, prefix) not in options.marked:
-        return RouteChange(ChangeKind.FOREIGN, prefix, None, None, has, f"{reason}; {BY_REPAIR}")
+        return RouteChange(
+            kind=ChangeKind.FOREIGN, prefix=prefix, worker=None, has=has, reason=f"{reason}; {BY_REPAIR}"
+        )
     bridge = next((b for b in facts.bridges if b.is_up and b.address.network == prefix), None)
     edit = give_back(away, has, bridge)
     whole = next((b for b in facts.bridges if b.is_up and prefix.subnet_of(b.address.network)), None)
@@ -207,7 +209,9 @@ def _own_cidr_row(
         back = f"; the route of {bridge.device} comes back"
     elif whole is not None:
         back = f"; {whole.device} has the whole of these pods"
-    return RouteChange(ChangeKind.REPLACE, prefix, node.name, None, has, reason + back, edit.commands, edit.inverse)
+    return RouteChange(
+        kind=ChangeKind.REPLACE, prefix=prefix, worker=node.name, has=has, reason=reason + back, edit=edit
+    )
 
 
 def _row(owners: "_Owners", node: Node, has: tuple[Route, ...], ours: list[Route], options: Options) -> RouteChange:
@@ -216,7 +220,7 @@ def _row(owners: "_Owners", node: Node, has: tuple[Route, ...], ours: list[Route
     owner = owners.of(prefix) or gone or None
 
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
-        return RouteChange(kind, prefix, owner, None, has, reason, edit.commands, edit.inverse)
+        return RouteChange(kind=kind, prefix=prefix, worker=owner, has=has, reason=reason, edit=edit)
 
     if gone:
         return row(ChangeKind.REMOVE, f"{gone} was removed for good", take_away(ours, has))

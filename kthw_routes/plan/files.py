@@ -18,7 +18,7 @@ from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import MODULES, NAMES, files_of
 from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
 from kthw_routes.persistence.paths import FORWARDING_FILE
-from kthw_routes.plan.changes import ChangeKind, FileChange
+from kthw_routes.plan.changes import ChangeKind, FileChange, ForwardingChange
 
 _NOT_UNDERSTOOD: Final = "what it holds is not understood, and no route is to be held here; --prune removes it"
 
@@ -29,8 +29,8 @@ class FilesPlan:
 
     choice: Choice | None = None
     changes: tuple[FileChange, ...] = ()
-    forwarding: bool | None = None
-    """What net.ipv4.ip_forward is set to now; None: left as it is."""
+    forwarding: tuple[ForwardingChange, ...] = ()
+    """The row of net.ipv4.ip_forward, where that is set now."""
 
 
 def of_host(
@@ -60,8 +60,9 @@ def of_host(
     starts = facts.network.timer_is_enabled or (asked is not Persist.NONE and choice.manager is Manager.UNIT)
     rows = [_starting(row, facts.network, starts) if row.path == unit.TIMER else row for row in rows]
     gets_routes = node.is_worker or options.routes_on.counts(node)
-    forwarding, row = _forwarding(facts, asked=options.ip_forward and gets_routes)
+    is_off, row = _forwarding(facts, asked=options.ip_forward and gets_routes)
     nothing_known = choice.manager is None and not choice.problem and not rows and not wanted
+    forwarding = (ForwardingChange(True, node.pod_cidr),) if is_off else ()
     return FilesPlan(None if nothing_known else choice, (*rows, *row), forwarding)
 
 
@@ -202,19 +203,22 @@ def _wrong_besides(file: HostFile, target: HostFile, network: NetworkSetup) -> s
     return "is not running" if file.path == unit.TIMER and is_whole and rests else ""
 
 
-def _forwarding(facts: HostFacts, *, asked: bool) -> tuple[bool | None, tuple[FileChange, ...]]:
-    """The switch of forwarding, and the file that turns it on at each boot; where that stands, it was asked for."""
+def _forwarding(facts: HostFacts, *, asked: bool) -> tuple[bool, tuple[FileChange, ...]]:
+    """Return whether forwarding is to be turned on now, and the row of the file that does so at each boot.
+
+    Where that file is there, it was asked for.
+    """
     after, before = FORWARDING_FILE, facts.network.file(FORWARDING_FILE.path)
-    stands = before is not None and before.content == after.content
-    switch = True if (asked or stands) and not facts.ip_forward else None
+    is_there = before is not None and before.content == after.content
+    is_off = (asked or is_there) and not facts.ip_forward
     if before is None:
         made_for_it = after.path.parent not in facts.network.folders
         made = _change(ChangeKind.ADD, after, None, "forwarding is off", folder_is_ours=made_for_it)
-        return switch, (made,) if switch else ()
+        return is_off, (made,) if is_off else ()
     if asked and (before.content, before.mode) != (after.content, after.mode):
-        return switch, (_change(ChangeKind.REPLACE, after, before, "is not as it should be"),)
-    reason = "turns forwarding on at each boot" if stands else "left as it is"
-    return switch, (_change(ChangeKind.KEEP, before, before, reason),)
+        return is_off, (_change(ChangeKind.REPLACE, after, before, "is not as it should be"),)
+    reason = "turns forwarding on at each boot" if is_there else "left as it is"
+    return is_off, (_change(ChangeKind.KEEP, before, before, reason),)
 
 
 def _has_own_folder(path: PurePosixPath) -> bool:
@@ -223,20 +227,27 @@ def _has_own_folder(path: PurePosixPath) -> bool:
 
 
 def _removed(file: HostFile, why: str) -> FileChange:
-    own = _has_own_folder(file.path)
-    return FileChange(ChangeKind.REMOVE, file.path, file.content, None, file.mode, why, file.mode, folder_is_ours=own)
+    return FileChange(
+        kind=ChangeKind.REMOVE,
+        path=file.path,
+        before=file.content,
+        mode=file.mode,
+        reason=why,
+        before_mode=file.mode,
+        folder_is_ours=_has_own_folder(file.path),
+    )
 
 
 def _change(
     kind: ChangeKind, after: HostFile, before: HostFile | None, reason: str, *, folder_is_ours: bool = False
 ) -> FileChange:
     return FileChange(
-        kind,
-        after.path,
-        before.content if before else None,
-        after.content,
-        after.mode,
-        reason,
-        before.mode if before else None,
+        kind=kind,
+        path=after.path,
+        before=before.content if before else None,
+        after=after.content,
+        mode=after.mode,
+        reason=reason,
+        before_mode=before.mode if before else None,
         folder_is_ours=folder_is_ours,
     )

@@ -16,7 +16,7 @@ from kthw_routes.facts import HostFacts, Route
 from kthw_routes.iproute2.edits import outcome
 from kthw_routes.local_files import read_file
 from kthw_routes.persistence.unit import TIMER
-from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange, HostPlan
+from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange, HostPlan, Leftover, RollbackChange
 from kthw_routes.record.json_facts import Json, route_from_json, route_json
 from kthw_routes.record.json_plan import name_json
 from kthw_routes.record.json_values import Unfit, Value, parse
@@ -32,24 +32,24 @@ def host_record(todo: HostPlan, facts: HostFacts) -> Json:
         todo: what is to be done.
         facts: what was read there just before.
     """
-    changed = [c for c in todo.routes if c.kind.is_change]
+    routes = [c for c in todo.routes if c.kind.is_change]
     record: dict[str, object] = {
         "host": todo.node,
         "table": [route_json(r) for r in facts.routes],
-        "do": [c.line() for c in todo.commands],
-        "undo": [c.line() for c in todo.inverse],
+        "do": [c.line() for row in routes for c in row.edit.commands],
+        "undo": [c.line() for row in reversed(routes) for c in row.edit.undo_commands],
         "routes": [
             {
                 "prefix": str(c.prefix),
                 "reason": c.reason,
                 "before": [route_json(r) for r in c.has],
-                "after": [route_json(r) for r in outcome(c.commands, c.has)],
+                "after": [route_json(r) for r in outcome(c.edit.commands, c.has)],
             }
-            for c in changed
+            for c in routes
         ],
         "files": [_file(f, facts) for f in todo.files if f.kind.is_change],
-        "leftovers": [str(x.path) for x in todo.leftovers],
-        "switches": list(todo.rollbacks),
+        "leftovers": [str(row.path) for row in todo.of(Leftover)],
+        "switches": [row.run for row in todo.of(RollbackChange)],
     }
     if todo.hosts_file is not None and not todo.hosts_file.is_empty:
         record["etc_hosts"] = {
@@ -285,15 +285,15 @@ def _file_change(entry: Value) -> FileChange:
         value.flag() if (value := entry.get(key)) else True for key in ("is_enabled", "was_enabled")
     )
     return FileChange(
-        ChangeKind.ADD if before is None else ChangeKind.REMOVE if after is None else ChangeKind.REPLACE,
-        PurePosixPath(entry["path"].text()),
-        before,
-        after,
-        entry["mode"].integer(0, MAX_MODE),
-        "",
-        before_mode.integer(0, MAX_MODE) if before_mode else None,
-        entry["is_ours"].flag(),
-        entry["folder_is_ours"].flag(),
-        is_enabled,
-        was_enabled,
+        kind=ChangeKind.ADD if before is None else ChangeKind.REMOVE if after is None else ChangeKind.REPLACE,
+        path=PurePosixPath(entry["path"].text()),
+        before=before,
+        after=after,
+        mode=entry["mode"].integer(0, MAX_MODE),
+        reason="",
+        before_mode=before_mode.integer(0, MAX_MODE) if before_mode else None,
+        is_ours=entry["is_ours"].flag(),
+        folder_is_ours=entry["folder_is_ours"].flag(),
+        is_enabled=is_enabled,
+        was_enabled=was_enabled,
     )

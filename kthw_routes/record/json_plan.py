@@ -10,6 +10,7 @@ Each row of a host's routes and names has a `code`, one stable word for what is 
 - null in an undo, whose rows are compared with what stood there before a run.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 from typing import Final
@@ -19,7 +20,16 @@ from kthw_routes.events import HostOutcome
 from kthw_routes.findings.model import Finding
 from kthw_routes.persistence.model import Choice
 from kthw_routes.plan import codes
-from kthw_routes.plan.changes import FileChange, HostPlan, NameChange, Plan, RouteChange
+from kthw_routes.plan.changes import (
+    Change,
+    FileChange,
+    HostPlan,
+    Leftover,
+    NameChange,
+    Plan,
+    RollbackChange,
+    RouteChange,
+)
 from kthw_routes.proof.readings import Counters, ForwardingCheck, PairReading, Proof
 from kthw_routes.record.json_facts import Json, facts_json, route_json
 from kthw_routes.sanitize import clean
@@ -71,21 +81,36 @@ def finding_json(finding: Finding) -> Json:
 
 def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) -> Json:
     """The rows of one host's plan. `own`: its own pod CIDR."""
-    routes = [{**_route_change(c), "code": None if is_undo else codes.of_route(c, own)} for c in host.routes]
-    names = [{**name_json(n), "code": None if is_undo else codes.of_name(n)} for n in host.names]
+    sections: defaultdict[str, list[object]] = defaultdict(list)
+    for row in host.rows:
+        sections[row.section].append(_row_json(row, own, is_undo=is_undo))
     return {
         "host": host.node,
-        "routes": routes,
-        "names": names,
-        "etc_hosts_problem": host.hosts_file_problem or None,
-        "files": [_file_change(f) for f in host.files],
-        "persistence": _choice(host.persistence) if host.persistence else None,
+        **{key: [] for key in ("routes", "names", "files", "leftovers", "switches")},
+        **sections,
         "forwarding": host.forwarding,
-        "leftovers": [str(x.path) for x in host.leftovers],
-        "switches": list(host.rollbacks),
+        "etc_hosts_problem": host.hosts_file_problem,
+        "persistence": _choice(host.persistence) if host.persistence else None,
         "own_pod_cidr_routed_away": route_json(host.own_cidr_overridden_by) if host.own_cidr_overridden_by else None,
-        "inverse": [str(c) for c in host.inverse],
+        "inverse": [command for row in reversed(host.routes) for command in row.undo_commands],
     }
+
+
+def _row_json(row: Change, own: IPv4Network | None, *, is_undo: bool) -> object:
+    """Return a row as it is listed in its section."""
+    match row:
+        case RouteChange():
+            return {**_route_change(row), "code": None if is_undo else codes.of_route(row, own)}
+        case NameChange():
+            return {**name_json(row), "code": None if is_undo else codes.of_name(row)}
+        case FileChange():
+            return _file_change(row)
+        case Leftover():
+            return str(row.path)
+        case RollbackChange():
+            return row.run
+        case _:
+            return {"kind": row.kind, "title": row.title, "reason": row.reason, "commands": list(row.commands)}
 
 
 def _route_change(change: RouteChange) -> Json:
@@ -96,7 +121,7 @@ def _route_change(change: RouteChange) -> Json:
         "next_hop": str(change.next_hop) if change.next_hop else None,
         "has": [route_json(r) for r in change.has],
         "reason": change.reason,
-        "commands": [str(c) for c in change.commands],
+        "commands": list(change.commands),
     }
 
 

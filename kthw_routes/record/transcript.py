@@ -8,11 +8,12 @@ from kthw_routes import __version__
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import HostOutcome
 from kthw_routes.findings.model import Finding
-from kthw_routes.plan.changes import MAX_PASTED, FileChange, HostPlan, Plan
+from kthw_routes.plan.changes import FileChange, HostPlan, Plan
+from kthw_routes.plan.shell import MAX_PASTED
 from kthw_routes.proof import diagnosis
 from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import Proof
-from kthw_routes.sanitize import cell, clean, inline
+from kthw_routes.sanitize import cell, clean_line, inline, text_lines
 
 _BACKTICKS: Final = re.compile("`+")
 
@@ -46,40 +47,30 @@ def head(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Iterator[
 def _host(host: HostPlan) -> Iterator[str]:
     yield f"### {host.node}"
     yield ""
-    for change in host.routes:
-        owner = f" ({inline(change.worker)})" if change.worker else ""
-        yield f"- {change.kind} `{change.prefix}`{owner}: {inline(change.reason)}"
-        for command in change.commands:
-            yield f"  - `{command}`"
-    for name in host.names:
-        yield f"- {name.kind} `{name.address or ''} {name.name}` in /etc/hosts: {inline(name.reason)}"
-    for file in host.files:
-        yield from _file(file)
-    if host.forwarding is not None:
-        yield f"- replace `net.ipv4.ip_forward`: is {int(not host.forwarding)}, becomes {int(host.forwarding)}"
-    for left in host.leftovers:
-        yield f"- remove `{left.path}`: a run that was killed left it"
-    for run in host.rollbacks:
-        yield f"- remove the timed undo of run {inline(run)}: what it did stays"
+    for row in host.rows:
+        title = clean_line(row.title).replace("`", "'")
+        yield f"- {row.kind} `{title}`: {inline(row.reason)}"
+        if isinstance(row, FileChange):
+            yield from _texts(row)
+        elif row.kind.is_change:
+            yield from (f"  - `{command}`" for command in row.commands if not command.startswith("#"))
     if host.is_empty:
         yield "- nothing to do"
     yield ""
 
 
-def _file(change: FileChange) -> Iterator[str]:
-    """A file's row, and where it changes its whole text, before and after."""
-    modes = [f"{mode:04o}" for mode in (change.before_mode, change.mode if change.after is not None else None) if mode]
-    yield f"- {change.kind} `{change.path}` ({' → '.join(dict.fromkeys(modes))}): {inline(change.reason)}"
+def _texts(change: FileChange) -> Iterator[str]:
+    """Yield of a file that changes its mode and its whole text, before and after."""
     if not change.kind.is_change:
         return
-    for word, content in (("is", change.before), ("becomes", change.after)):
-        if content is not None and len(content) > MAX_PASTED:
+    texts = (("is", change.before, change.before_mode), ("becomes", change.after, change.mode))
+    for word, content, mode in texts:
+        if content is None:
+            yield from ("", f"{word}: no such file", "")
+        elif len(content) > MAX_PASTED:
             yield from ("", f"{word}: {len(content)} bytes, too many to show here; journal.jsonl has them (base64)", "")
-            continue
-        lines = clean(content.decode("utf-8", "replace")).splitlines() if content is not None else []
-        yield from ("", f"{word}:" if content is not None else f"{word}: no such file", "")
-        if content is not None:
-            yield from (*_fenced(lines), "")
+        else:
+            yield from ("", f"{word} (mode {mode or 0:04o}):", "", *_fenced(text_lines(content)), "")
 
 
 def tail(

@@ -18,15 +18,8 @@ from kthw_routes.plan.changes import FileChange
 from kthw_routes.plan.etc_hosts import line_of_others, numbered_stem
 from kthw_routes.sanitize import clean_line
 
-REFUSED: Final = "no run of kthw-routes does what the record says"
-"""How the reason of a row begins that is not taken back because of what the record asks for."""
 _MAX_MODE: Final = 0o755
 """No file of ours may be written by others than root, or be run as another."""
-
-
-def refused(why: str) -> str:
-    """The reason of a row that is not taken back."""
-    return f"{REFUSED}: {why}; left as it is"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from kthw_routes.cluster import Node
 from kthw_routes.errors import RecordError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Phase
 from kthw_routes.facts import HostFacts
@@ -34,12 +33,12 @@ class RollbackTimers:
         self._seconds: Final = seconds
         self._pending: dict[str, datetime] = {}
 
-    def start(self, task: HostTask, node: Node, todo: HostPlan, facts: HostFacts) -> None:
+    def start(self, task: HostTask, todo: HostPlan, facts: HostFacts) -> None:
         """Let the host take back by itself what is about to be done there; once for each host.
 
         Raises HostError, RecordError: then nothing may be done.
         """
-        fires_at = rollback_timer.start(task, node, facts, self._run, self._seconds, todo)
+        fires_at = rollback_timer.start(task, facts, self._run, self._seconds, todo)
         try:
             self._record.journal(
                 {"host": task.node, "dead_man": RollbackState.PENDING, "fires_at": fires_at.isoformat()}

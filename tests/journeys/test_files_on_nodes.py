@@ -93,7 +93,15 @@ def texts(node: Node, manager: Manager, *routes: PersistedRoute) -> tuple[HostFi
 def additions(node: Node, files: Sequence[HostFile]) -> list[FileChange]:
     folders = setup_of(node).folders
     return [
-        FileChange(ChangeKind.ADD, f.path, None, f.content, f.mode, "", folder_is_ours=f.path.parent not in folders)
+        FileChange(
+            kind=ChangeKind.ADD,
+            path=f.path,
+            before=None,
+            after=f.content,
+            mode=f.mode,
+            reason="",
+            folder_is_ours=f.path.parent not in folders,
+        )
         for f in files
     ]
 
@@ -157,7 +165,7 @@ def test_a_file_is_written_read_back_survives_a_boot_and_goes(
     node.power_off()
     node.power_on()
     wait_for(node, f"{POD_CIDR} via {route.next_hop} dev eth0")
-    assert write(node, [change.inverse for change in adding]) == {}
+    assert write(node, [change.undone for change in adding]) == {}
     assert changed_since(node, before) == []
     assert generated(node) == net
     assert not setup_of(node).timer_is_enabled
@@ -174,7 +182,15 @@ def test_a_file_is_replaced_and_a_left_over_is_no_obstacle(node: Node, manager: 
         node.run(f"chmod 666 {file.path}")
     others = texts(node, manager, route, PersistedRoute(IPv4Network("10.200.2.0/24"), route.next_hop + 1, "eth0"))
     replacing = [
-        FileChange(ChangeKind.REPLACE, new.path, old.content, new.content, new.mode, "", 0o666)
+        FileChange(
+            kind=ChangeKind.REPLACE,
+            path=new.path,
+            before=old.content,
+            after=new.content,
+            mode=new.mode,
+            reason="",
+            before_mode=0o666,
+        )
         for old, new in zip(files, others, strict=True)
     ]
     assert write(node, replacing) == {}
@@ -201,7 +217,17 @@ def test_what_cannot_be_written_is_as_it_was(node: Node, route: PersistedRoute, 
     make, words = FAULTS[fault]
     (file,) = texts(node, Manager.NETWORKD, route)
     adding = additions(node, [file])
-    replacing = [FileChange(ChangeKind.REPLACE, file.path, file.content, file.content + b"\n", 0o600, "", 0o644)]
+    replacing = [
+        FileChange(
+            kind=ChangeKind.REPLACE,
+            path=file.path,
+            before=file.content,
+            after=file.content + b"\n",
+            mode=0o600,
+            reason="",
+            before_mode=0o644,
+        )
+    ]
     if stands:
         assert write(node, adding) == {}
     make(node, file.path)
@@ -219,7 +245,7 @@ def test_what_cannot_be_removed_is_told(node: Node, route: PersistedRoute, fault
     adding = additions(node, texts(node, Manager.NETWORKD, route))
     assert write(node, adding) == {}
     FAULTS[fault][0](node, adding[0].path)
-    problems = write(node, [adding[0].inverse])
+    problems = write(node, [adding[0].undone])
     assert str(adding[0].path) in problems
     assert node.result(f"test -e {adding[0].path}").returncode == 0
 
@@ -268,7 +294,7 @@ def test_the_timer_goes_on_where_netplans_file_is_refused(node: Node, route: Per
     assert write(node, unit) == {}
     (file,) = texts(node, Manager.NETPLAN, route)
     node.path("/etc/netplan/50-cloud-init.yaml").write_text(BROKEN["tab"])
-    going = [change.inverse for change in unit]
+    going = [change.undone for change in unit]
     problems = write(node, [*additions(node, [file]), *going])
     assert set(problems) == {str(file.path), *(str(c.path) for c in going)}
     found = setup_of(node)
@@ -300,6 +326,15 @@ def test_cloud_inits_template_is_found_and_keeps_its_mode(node: Node) -> None:
     assert setup_of(node).hosts_template is None
     node.run("printf '#cloud-config\\nmanage_etc_hosts: true\\n' > /var/lib/cloud/instance/cloud-config.txt")
     assert setup_of(node).hosts_template == HostFile(path, 0o640, b"x {{fqdn}}\n")
-    change = FileChange(ChangeKind.REPLACE, path, b"x {{fqdn}}\n", b"y\n", 0o644, "", 0o640, is_ours=False)
+    change = FileChange(
+        kind=ChangeKind.REPLACE,
+        path=path,
+        before=b"x {{fqdn}}\n",
+        after=b"y\n",
+        mode=0o644,
+        reason="",
+        before_mode=0o640,
+        is_ours=False,
+    )
     assert write(node, [change]) == {}
     assert node.run(f"cat {path}; stat -c '%a %G' {path}") == "y\n640 daemon\n"

@@ -1,4 +1,4 @@
-"""The plan against the modelled kernel: applied and planned again it is empty, and its inverse restores the table."""
+"""The plan against the modelled kernel: applied and planned again it is empty, and its undo restores the table."""
 
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -11,7 +11,6 @@ from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import ADDRESSES, build_cluster
 from kthw_routes.facts import HostFacts, Route
-from kthw_routes.iproute2.commands import RouteCommand, batch
 from kthw_routes.iproute2.output import parse_addresses, parse_routes
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
@@ -70,9 +69,10 @@ def look(host: ModelHost) -> HostFacts:
     )
 
 
-def send(host: ModelHost, commands: tuple[RouteCommand, ...]) -> None:
+def send(host: ModelHost, commands: tuple[str, ...]) -> None:
+    """Run these `ip` commands in one batch."""
     if commands:
-        run(host, "ip -force -batch -", batch(commands))
+        run(host, "ip -force -batch -", "".join(f"{c.removeprefix('ip ')}\n" for c in commands).encode())
 
 
 def outside(routes: tuple[Route, ...]) -> list[Route]:
@@ -85,7 +85,7 @@ def plan(host: ModelHost, of: Cluster = CLUSTER, *, prune: bool = False) -> plan
 
 @given(_mess, st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_applied_it_is_empty_and_its_inverse_restores(mess: list[str], prune: bool) -> None:
+def test_applied_it_is_empty_and_its_undo_restores(mess: list[str], prune: bool) -> None:
     host = messy_host(mess)
     before = look(host).routes
     made = plan(host, prune=prune)
@@ -100,7 +100,7 @@ def test_applied_it_is_empty_and_its_inverse_restores(mess: list[str], prune: bo
     untouched = {c.prefix for c in made.routes if not c.kind.is_change}
     assert [r for r in after if r.prefix in untouched] == [r for r in before if r.prefix in untouched]
     assert {c.prefix for c in made.routes if c.kind is ChangeKind.REMOVE} <= {r.prefix for r in before if r.is_tagged}
-    send(host, made.inverse)
+    send(host, made.undo_commands)
     restored = look(host).routes
     assert sorted(map(str, restored)) == sorted(map(str, before))
     # Only a route of ours that stood between two foreign ones of its key comes back behind both: theirs stay untouched.
@@ -122,6 +122,6 @@ def test_leaving_a_host_out_removes_nothing_and_removing_it_removes_ours_only(me
     lost = [r for r in before if r not in look(host).routes and r.prefix == CLUSTER.node(name).pod_cidr]
     assert all(r.is_tagged for r in lost)
     assert not any(r.is_tagged for r in look(host).routes if r.prefix == CLUSTER.node(name).pod_cidr)
-    send(host, gone.inverse)
+    send(host, gone.undo_commands)
     # A route that stood between two of one key that stay comes back behind both: theirs are not touched for it.
     assert sorted(map(str, look(host).routes)) == sorted(map(str, before))

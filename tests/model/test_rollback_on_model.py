@@ -18,7 +18,7 @@ from kthw_routes.hosts.rollback_script import script
 from kthw_routes.hosts.rollback_timer import StillSet
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import paths as own_paths
-from kthw_routes.plan.changes import ChangeKind, HostPlan
+from kthw_routes.plan.changes import ChangeKind, ForwardingChange, HostPlan
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.session import OnLine
 from tests.model.test_plan_on_model import NODE, _mess, look, messy_host, plan, run, send
@@ -30,7 +30,7 @@ ROUTE = "10.200.1.0/24"
 
 def go_back(host: ModelHost, made: HostPlan) -> None:
     """What systemd does when the time has come; what the kernel refuses is no matter."""
-    host.files.put(str(HERE), script(made, HERE, NODE.pod_cidr))
+    host.files.put(str(HERE), script(made, HERE))
     host.execute(f"sh {HERE}", stdout=lambda _: None, stderr=lambda _: None)
 
 
@@ -90,7 +90,7 @@ def test_a_host_is_told_in_time_or_goes_back_and_nothing_between(begins: str) ->
     host = messy_host([])
     made = plan(host)
     send(host, made.commands)
-    text = script(made, HERE, NODE.pod_cidr)
+    text = script(made, HERE)
     host.files.put(str(HERE), text)
 
     def fire() -> None:
@@ -120,7 +120,7 @@ FORWARDS = "cat /proc/sys/net/ipv4/ip_forward"
 def test_forwarding_goes_off_again_unless_pods_need_it_by_now(since: str) -> None:
     host = messy_host([])
     assert NODE.pod_cidr is not None
-    made = HostPlan(NODE.name, forwarding=True)
+    made = HostPlan(NODE.name, (ForwardingChange(True, NODE.pod_cidr),))
     run(host, "sysctl -q -w net.ipv4.ip_forward=1")
     if since == "pods":
         add_pod(host, NODE.pod_cidr)

@@ -13,6 +13,7 @@ from kthw_routes.facts import Route
 from kthw_routes.plan.changes import ChangeKind, HostPlan
 from kthw_routes.record.journal import Journal, host_record, read_journal
 from kthw_routes.undo import plan as undo_plan
+from kthw_routes.undo.reasons import AS_BEFORE
 from tests.model.test_plan_on_model import CLUSTER, NODE, _mess, look, messy_host, plan, send
 
 FOREIGN = ("route append 10.200.1.0/24 via 192.168.138.48 metric 77", "route prepend 10.200.2.0/24 dev eth0 scope link")
@@ -58,9 +59,9 @@ def test_however_far_the_run_came_the_table_comes_back(folder: Path, mess: list[
     assert rows(restored, removed) == rows(before, removed)
     again = undo_plan.planner(journal, CLUSTER)(NODE, look(host))
     assert again.is_empty
-    assert {c.reason for c in again.routes} <= {undo_plan.AS_BEFORE}
+    assert {c.reason for c in again.routes} <= {AS_BEFORE}
     # And the way back that its transcript prints.
-    send(host, undone.inverse)
+    send(host, undone.undo_commands)
     assert sorted(map(str, look(host).routes)) == sorted(map(str, reached))
 
 

@@ -9,7 +9,7 @@ import pytest
 from kthw_routes.events import Phase
 from kthw_routes.hosts import write_files
 from kthw_routes.hosts.task import HostTask
-from kthw_routes.plan.changes import FileChange, HostPlan, Leftover
+from kthw_routes.plan.changes import FileChange, HostPlan, Leftover, RollbackChange
 from kthw_routes.wizard.text.manual_commands import on_host
 
 from .answering import Answering, said
@@ -56,37 +56,36 @@ def sent(*changes: FileChange) -> list[str]:
     ids=["unit comes", "unit goes", "batch changes", "networkd for unit", "unit for netplan", "netplan", "at rest"],
 )
 def test_files_are_changed_in_the_order_of_a_run(changes: list[FileChange]) -> None:
-    by_hand = steps(list(on_host(HostPlan("worker-0", files=tuple(changes)))))
+    by_hand = steps(list(on_host(HostPlan("worker-0", tuple(changes)))))
     assert by_hand
     of_run = steps(sent(*changes))
-    # By hand the timer is stopped and disabled at once. A run disables it when all that is written is.
+    # By hand the timer is disabled as soon as it is stopped. A run disables it when all that is written is.
     if "systemctl disable" in of_run:
         disabled = of_run.index("systemctl disable")
         assert not any(step.startswith("write") for step in of_run[disabled:])
         assert not any(step.startswith("rm") for step in of_run[:disabled])
-        del of_run[disabled]
         assert of_run[0] == "systemctl stop"
-        of_run[0] = "systemctl disable"
+        of_run.insert(1, of_run.pop(disabled))
     assert by_hand == of_run
 
 
 def test_nobody_can_read_a_file_for_a_moment_who_may_not_later() -> None:
-    lines = list(on_host(HostPlan("worker-0", files=(change(NETPLAN, mode=0o600),))))
+    lines = list(on_host(HostPlan("worker-0", (change(NETPLAN, mode=0o600),))))
     assert lines[0] == f"sudo install -D -m 0600 /dev/null {NETPLAN}"
     assert lines[1].startswith(f"sudo tee {NETPLAN} ")
     loose = replace(change(NETPLAN, b"old\n", mode=0o600), before_mode=0o666)
-    assert next(on_host(HostPlan("worker-0", files=(loose,)))) == f"sudo chmod 0600 {NETPLAN}"
+    assert next(on_host(HostPlan("worker-0", (loose,)))) == f"sudo chmod 0600 {NETPLAN}"
 
 
 def test_what_a_killed_run_left_goes_by_hand_too() -> None:
     left = Leftover(PurePosixPath("/etc/netplan/.90-kthw-routes.yaml.new"))
-    assert list(on_host(HostPlan("worker-0", leftovers=(left,)))) == [f"sudo rm {left.path}"]
+    assert list(on_host(HostPlan("worker-0", (left,)))) == [f"sudo rm -f {left.path}"]
 
 
 def test_what_goes_back_by_itself_is_called_off_first() -> None:
     run = "20261122T101500Z-1abc"
-    lines = list(on_host(HostPlan("worker-0", files=(change(BATCH, None, b"x"),), rollbacks=(run,))))
+    lines = list(on_host(HostPlan("worker-0", (RollbackChange(run), change(BATCH, None, b"x")))))
     assert lines[:2] == [
         f"sudo systemctl stop kthw-routes-undo-{run}.timer",
-        f"sudo rm /run/kthw-routes-undo-{run}.sh",
+        f"sudo rm -f /run/kthw-routes-undo-{run}.sh",
     ]

@@ -92,7 +92,17 @@ def test_a_file_of_many_routes_is_planned_in_one_pass() -> None:
 
 def test_hundreds_of_hosts_without_routes_are_compared_in_one_pass() -> None:
     numbers = range(300)
-    rows = [RouteChange(ChangeKind.ADD, net("10.200.0.0/24"), f"worker-{n}", internal(0), (), "") for n in numbers]
+    rows = [
+        RouteChange(
+            kind=ChangeKind.ADD,
+            prefix=net("10.200.0.0/24"),
+            worker=f"worker-{n}",
+            next_hop=internal(0),
+            has=(),
+            reason="",
+        )
+        for n in numbers
+    ]
     made = plan.Plan(tuple(plan.HostPlan(f"worker-{n}", tuple(rows[:n] + rows[n + 1 :])) for n in numbers))
     with seconds(10):
         assert not list(of_routes(made))

@@ -35,7 +35,7 @@ def test_a_missing_route_is_added_and_tagged() -> None:
     change = row()
     assert change.kind is ChangeKind.ADD
     assert lines(change) == ["ip route add 10.200.1.0/24 via 192.168.128.11 proto 200"]
-    assert [str(c) for c in change.inverse] == ["ip route del 10.200.1.0/24 via 192.168.128.11 proto 200"]
+    assert [str(c) for c in change.undo_commands] == ["ip route del 10.200.1.0/24 via 192.168.128.11 proto 200"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,9 @@ def test_another_next_hop_is_replaced_and_comes_back() -> None:
     change = row(pod_route(1, via=2, protocol="boot"))
     assert change.kind is ChangeKind.REPLACE
     assert lines(change) == ["ip route replace 10.200.1.0/24 via 192.168.128.11 proto 200"]
-    assert [str(c) for c in change.inverse] == ["ip route replace 10.200.1.0/24 via 192.168.128.12 dev eth0 proto boot"]
+    assert [str(c) for c in change.undo_commands] == [
+        "ip route replace 10.200.1.0/24 via 192.168.128.12 dev eth0 proto boot"
+    ]
     assert "192.168.128.12" in change.reason
 
 
@@ -74,15 +76,15 @@ def test_a_second_route_beside_the_right_one_goes() -> None:
 def test_a_twin_of_the_same_key_comes_back_to_its_place() -> None:
     before = row(pod_route(1, via=2, protocol="boot"), pod_route(1))
     after = row(pod_route(1), pod_route(1, via=2, protocol="boot"))
-    assert [c.verb.value for c in before.inverse] == ["prepend"]
-    assert [c.verb.value for c in after.inverse] == ["append"]
+    assert [c.verb.value for c in before.edit.undo_commands] == ["prepend"]
+    assert [c.verb.value for c in after.edit.undo_commands] == ["append"]
 
 
 @pytest.mark.parametrize("kind", ["blackhole", "unreachable", "prohibit"])
 def test_a_blackhole_in_the_way_is_replaced(kind: str) -> None:
     change = row(Route(net("10.200.1.0/24"), type=kind))
     assert change.kind is ChangeKind.REPLACE
-    assert change.inverse[0].line() == f"route replace {kind} 10.200.1.0/24 proto boot"
+    assert change.undo_commands[0] == f"ip route replace {kind} 10.200.1.0/24 proto boot"
 
 
 def test_a_route_through_the_wrong_interface_is_replaced() -> None:
@@ -288,13 +290,15 @@ def test_a_broken_template_of_cloud_init_is_told_by_its_name_and_etc_hosts_edite
     network = NetworkSetup(hosts_template=template)
     read = facts(node, etc_hosts=b"127.0.0.1 localhost\n", network=network)
     (host,) = planning.make(CLUSTER, {node.name: read}, Options(hosts_template=True)).hosts
-    assert host.hosts_file_problem.startswith("/etc/cloud/templates/hosts.debian.tmpl holds '# END kthw-routes'")
-    assert "/etc/hosts" not in host.hosts_file_problem
-    assert host.name_changes == 3
+    assert str(host.hosts_file_problem).startswith("/etc/cloud/templates/hosts.debian.tmpl holds '# END kthw-routes'")
+    assert "/etc/hosts" not in str(host.hosts_file_problem)
+    assert sum(n.kind.is_change for n in host.names) == 3
     assert host.files == ()
     broken = facts(node, etc_hosts=b"# END kthw-routes\n", network=network)
     (host,) = planning.make(CLUSTER, {node.name: broken}, Options(hosts_template=True)).hosts
-    assert host.hosts_file_problem.startswith("/etc/hosts holds '# END kthw-routes' without its beginning and /etc/cl")
+    assert str(host.hosts_file_problem).startswith(
+        "/etc/hosts holds '# END kthw-routes' without its beginning and /etc/cl"
+    )
     assert host.hosts_file is None
 
 
@@ -317,8 +321,8 @@ def test_a_file_that_the_names_make_too_large_to_be_read_back_is_left_alone() ->
     read = facts(node, etc_hosts=head, network=NetworkSetup(hosts_template=template))
     (host,) = planning.make(CLUSTER, {node.name: read}, Options(hosts_template=True)).hosts
     assert host.files == ()
-    assert host.name_changes == 3
-    assert host.hosts_file_problem.startswith(f"{template.path} would have ")
+    assert sum(n.kind.is_change for n in host.names) == 3
+    assert str(host.hosts_file_problem).startswith(f"{template.path} would have ")
 
 
 def test_a_file_that_was_too_large_to_be_read_is_told_of() -> None:
@@ -338,7 +342,7 @@ OLD_BLOCK = b"127.0.0.1 localhost\n# BEGIN kthw-routes\n192.168.128.99 worker-1\
 def test_names_that_stand_in_a_block_of_ours_are_kept_right(names_on: NamesOn, kept_right: bool) -> None:
     read = facts(NODE, etc_hosts=OLD_BLOCK)
     (host,) = planning.make(CLUSTER, {NODE.name: read}, Options(names_on=names_on)).hosts
-    assert (host.name_changes > 0) is kept_right
+    assert any(n.kind.is_change for n in host.names) is kept_right
     bare = facts(NODE, etc_hosts=b"127.0.0.1 localhost\n")
     (host,) = planning.make(CLUSTER, {NODE.name: bare}, Options(names_on=NamesOn.CONTROLLERS)).hosts
     assert host.hosts_file is None, "a worker gets names only where that is asked for, or was before"

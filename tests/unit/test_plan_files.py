@@ -298,8 +298,8 @@ def test_a_file_that_cannot_be_kept_right_says_so() -> None:
 def test_every_change_of_a_file_can_be_taken_back() -> None:
     for manager, network in FITTING.items():
         for change in rows(with_files(manager, network, OLD), AUTO).values():
-            back = change.inverse
-            assert (back.before, back.after, back.inverse.kind) == (change.after, change.before, change.kind)
+            back = change.undone
+            assert (back.before, back.after, back.undone.kind) == (change.after, change.before, change.kind)
 
 
 # --- forwarding -------------------------------------------------------------------------------------------------

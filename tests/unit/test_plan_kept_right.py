@@ -95,7 +95,7 @@ def test_whether_the_timer_was_enabled_is_in_each_row_that_changes_it() -> None:
     for network in (whole, off):
         gone = timer_of(replace(network, links=LINODE.links), AUTO)
         assert (gone.kind, gone.was_enabled) == (ChangeKind.REMOVE, network.timer_is_enabled)
-        assert gone.inverse.is_enabled is network.timer_is_enabled, "or taking it back starts what rested"
+        assert gone.undone.is_enabled is network.timer_is_enabled, "or taking it back starts what rested"
     asked = timer_of(off, AUTO)
     assert (asked.kind, asked.was_enabled, asked.is_enabled) == (ChangeKind.REPLACE, False, True)
     new = timer_of(BARE, AUTO)

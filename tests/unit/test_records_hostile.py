@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from kthw_routes.cli.undo import chosen, list_runs, run_json, undo
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.iproute2.commands import RouteCommand, Verb, pod_route
+from kthw_routes.iproute2.edits import Edit
 from kthw_routes.options import Settings
 from kthw_routes.persistence.unit import TIMER
-from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, RouteChange
+from kthw_routes.plan.changes import ChangeKind, FileChange, ForwardingChange, HostPlan, RollbackChange, RouteChange
 from kthw_routes.plan.etc_hosts import edit
 from kthw_routes.record import json_values
 from kthw_routes.record.history import Kind, PastRun, read_run, read_runs
@@ -34,14 +35,34 @@ def whole_record() -> dict[str, Any]:
     prefix, hop = net("10.200.1.0/24"), ip("192.168.128.11")
     sent = pod_route(prefix, hop)
     add = RouteCommand(Verb.ADD, sent), RouteCommand(Verb.DELETE, sent)
-    route = RouteChange(ChangeKind.ADD, prefix, "worker-1", hop, (), "missing", add[:1], add[1:])
+    route = RouteChange(
+        kind=ChangeKind.ADD,
+        prefix=prefix,
+        worker="worker-1",
+        next_hop=hop,
+        has=(),
+        reason="missing",
+        edit=Edit(add[:1], add[1:]),
+    )
+    names = edit(b"127.0.0.1 localhost\n", {"worker-1": hop})
     todo = HostPlan(
         "worker-0",
-        (route,),
-        edit(b"127.0.0.1 localhost\n", {"worker-1": hop}),
-        files=(FileChange(ChangeKind.REPLACE, TIMER, b"old", b"new", 0o644, "another", 0o644),),
-        forwarding=True,
-        rollbacks=(SECOND,),
+        (
+            RollbackChange(SECOND),
+            route,
+            *names.names,
+            FileChange(
+                kind=ChangeKind.REPLACE,
+                path=TIMER,
+                before=b"old",
+                after=b"new",
+                mode=0o644,
+                reason="another",
+                before_mode=0o644,
+            ),
+            ForwardingChange(True),
+        ),
+        hosts_file=names,
     )
     record: dict[str, Any] = json.loads(json.dumps(host_record(todo, facts(worker(0), [sent]))))
     return record

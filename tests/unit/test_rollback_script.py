@@ -10,7 +10,7 @@ import pytest
 from kthw_routes.hosts.rollback_script import script
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence.unit import BATCH, TIMER
-from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan
+from kthw_routes.plan.changes import ChangeKind, FileChange, ForwardingChange, HostPlan
 
 HERE = PurePosixPath("/run/kthw-routes-undo-x.sh")
 START = "systemctl enable --now kthw-routes.timer"
@@ -19,15 +19,22 @@ STOP = "systemctl stop kthw-routes.timer"
 
 def file(path: PurePosixPath, before: bytes | None, after: bytes | None) -> FileChange:
     kind = ChangeKind.ADD if before is None else ChangeKind.REMOVE if after is None else ChangeKind.REPLACE
-    return FileChange(ChangeKind.KEEP if before == after else kind, path, before, after, 0o644, "because")
+    return FileChange(
+        kind=ChangeKind.KEEP if before == after else kind,
+        path=path,
+        before=before,
+        after=after,
+        mode=0o644,
+        reason="because",
+    )
 
 
 def lines(*files: FileChange) -> list[str]:
-    return shell_lines(HostPlan("worker-0", files=files))
+    return shell_lines(HostPlan("worker-0", files))
 
 
-def shell_lines(made: HostPlan, pods: IPv4Network | None = None) -> list[str]:
-    text = script(made, HERE, pods)
+def shell_lines(made: HostPlan) -> list[str]:
+    text = script(made, HERE)
     subprocess.run(["sh", "-n"], input=text, check=True)
     return text.decode().splitlines()
 
@@ -51,8 +58,8 @@ def test_it_runs_only_where_nobody_renamed_it_before(tmp_path: Path, cancelled: 
     """systemd may have started it already when it is called off: then the shell has it open."""
     here, target = PurePosixPath(tmp_path / "undo.sh"), tmp_path / "file"
     target.write_bytes(b"new")
-    made = HostPlan("worker-0", files=(file(PurePosixPath(target), b"old", b"new"),))
-    Path(here).write_bytes(script(made, here, None))
+    made = HostPlan("worker-0", (file(PurePosixPath(target), b"old", b"new"),))
+    Path(here).write_bytes(script(made, here))
     with Path(here).open("rb") as opened:
         if cancelled:
             Path(here).rename(own_paths.claimed(here))
@@ -76,11 +83,11 @@ def test_a_timer_is_left_as_it_was_before_the_run(was_enabled: bool) -> None:
 
 @pytest.mark.parametrize("was_on", [False, True])
 def test_forwarding_goes_on_again_anyhow_and_off_only_after_a_look_for_pods(was_on: bool) -> None:
-    said = shell_lines(HostPlan("worker-0", forwarding=not was_on), IPv4Network("10.200.0.0/24"))
-    at = said.index(f"sysctl -q -w net.ipv4.ip_forward={int(was_on)}")
+    said = shell_lines(HostPlan("worker-0", (ForwardingChange(not was_on, IPv4Network("10.200.0.0/24")),)))
+    at = said.index(f"sysctl -w net.ipv4.ip_forward={int(was_on)}")
     if was_on:
         assert not any("ip netns list" in line for line in said)
     else:
         look = 'if [ -z "$(ip netns list)$(ip route show root 10.200.0.0/24 proto kernel)" ]; then'
         assert (said[at - 1], said[at + 1]) == (look, "fi")
-    assert 'if [ -z "$(ip netns list)" ]; then' in shell_lines(HostPlan("controller-0", forwarding=True))
+    assert 'if [ -z "$(ip netns list)" ]; then' in shell_lines(HostPlan("controller-0", (ForwardingChange(True),)))

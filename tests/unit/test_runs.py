@@ -11,7 +11,7 @@ import pytest
 from kthw_routes.cli.undo import list_runs, run_json
 from kthw_routes.errors import UsageError
 from kthw_routes.options import Settings
-from kthw_routes.plan.changes import HostPlan
+from kthw_routes.plan.changes import HostPlan, RollbackChange
 from kthw_routes.plan.compare import make
 from kthw_routes.record.history import Kind, read_run, read_runs
 from kthw_routes.record.journal import host_record
@@ -238,7 +238,7 @@ def test_what_the_hosts_did_by_themselves_is_told(tmp_path: Path, lines: list[st
 
 def test_a_switch_that_a_later_run_called_off_is_no_news(tmp_path: Path) -> None:
     write_run(tmp_path, FIRST, *BOTH, dead_man("worker-0", "armed", PAST), dead_man("worker-1", "armed", PAST))
-    todo = json.dumps(host_record(HostPlan("worker-0", rollbacks=(FIRST,)), FACTS["worker-0"]))
+    todo = json.dumps(host_record(HostPlan("worker-0", (RollbackChange(FIRST),)), FACTS["worker-0"]))
     later = write_run(tmp_path, SECOND, todo)
     told = f"interrupted; was to go back by itself at {clock(PAST)} on "
     assert outcomes(tmp_path)[1] == f"{told}worker-0, worker-1", "nobody knows how far that run came"

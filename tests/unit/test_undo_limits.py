@@ -15,7 +15,7 @@ from kthw_routes.plan import etc_hosts
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
 from kthw_routes.record.journal import HostRecord, HostsFileRecord, Journal, RouteRecord
 from kthw_routes.undo import plan as undo_plan
-from kthw_routes.undo.limits import REFUSED
+from kthw_routes.undo.reasons import REFUSED
 from tests.unit.builders import cluster, controller, facts, internal, ip, net, pod_route, worker
 from tests.unit.setups import ALL, DEBIAN, FITTING, held
 
@@ -31,7 +31,9 @@ def is_refused(plan: HostPlan) -> bool:
     """Whether nothing of it is done, and that is told."""
     reasons = [*(r.reason for r in plan.routes), *(n.reason for n in plan.names), *(f.reason for f in plan.files)]
     (finding,) = undo_plan.refusals(Plan((plan,))) or (None,)
-    return plan.is_empty and not plan.inverse and finding is not None and all(r.startswith(REFUSED) for r in reasons)
+    return (
+        plan.is_empty and not plan.undo_commands and finding is not None and all(r.startswith(REFUSED) for r in reasons)
+    )
 
 
 # --- routes -----------------------------------------------------------------------------------------------------
@@ -93,14 +95,14 @@ def test_the_nodes_own_pods_are_left_alone(before: list[Route], after: list[Rout
     entry = HostRecord(HOST.name, (RouteRecord(OWN.prefix, tuple(before), tuple(after)),))
     plan = taken_back(entry, facts(HOST, now, bridge=BRIDGE, bridges=(BRIDGE,)))
     assert plan.is_empty
-    assert not [c for c in plan.commands if c.route.is_kernel]
+    assert not [c for row in plan.routes for c in row.edit.commands if c.route.is_kernel]
 
 
 def test_the_repair_is_taken_back() -> None:
     away = pod_route(0, via=1, protocol="boot")
     entry = HostRecord(HOST.name, (RouteRecord(OWN.prefix, (away,), (OWN,)),))
     plan = taken_back(entry, facts(HOST, [OWN], bridge=BRIDGE, bridges=(BRIDGE,)))
-    assert [str(c.verb) for c in plan.commands] == ["replace"]
+    assert [str(c.verb) for row in plan.routes for c in row.edit.commands] == ["replace"]
 
 
 # --- names ------------------------------------------------------------------------------------------------------
@@ -173,7 +175,16 @@ def test_what_a_run_changes_goes_back(before: bytes) -> None:
 
 def stored(path: PurePosixPath | str, before: bytes | None, mode: int = 0o644, *, is_ours: bool = True) -> HostPlan:
     """The plan that takes back that a file was removed."""
-    change = FileChange(ChangeKind.REMOVE, PurePosixPath(path), before, None, mode, "", mode, is_ours)
+    change = FileChange(
+        kind=ChangeKind.REMOVE,
+        path=PurePosixPath(path),
+        before=before,
+        after=None,
+        mode=mode,
+        reason="",
+        before_mode=mode,
+        is_ours=is_ours,
+    )
     template = HostFile(PurePosixPath("/etc/cloud/templates/hosts.debian.tmpl"), 0o644, b"")
     network = NetworkSetup(hosts_template=template)
     return taken_back(HostRecord(HOST.name, files=(change,)), facts(HOST, network=network))
@@ -280,7 +291,15 @@ def test_no_file_elsewhere(path: str, is_removal: bool) -> None:
     if is_removal:
         assert is_refused(stored(path, WRITTEN[unit.BATCH].content))
         return
-    change = FileChange(ChangeKind.ADD, PurePosixPath(path), None, b"x", 0o644, "", folder_is_ours=True)
+    change = FileChange(
+        kind=ChangeKind.ADD,
+        path=PurePosixPath(path),
+        before=None,
+        after=b"x",
+        mode=0o644,
+        reason="",
+        folder_is_ours=True,
+    )
     standing = NetworkSetup(
         files=(HostFile(PurePosixPath(path), 0o644, b"x"),), folders=frozenset({PurePosixPath(path).parent})
     )
@@ -302,7 +321,16 @@ def test_nothing_else_in_cloud_inits_template(before: bytes) -> None:
     after = etc_hosts.edit(plain, {"worker-1": internal(1)}).after
 
     def back(content: bytes) -> HostPlan:
-        change = FileChange(ChangeKind.REPLACE, path, content, after, 0o644, "", 0o644, is_ours=False)
+        change = FileChange(
+            kind=ChangeKind.REPLACE,
+            path=path,
+            before=content,
+            after=after,
+            mode=0o644,
+            reason="",
+            before_mode=0o644,
+            is_ours=False,
+        )
         network = NetworkSetup(hosts_template=HostFile(path, 0o644, after))
         return taken_back(HostRecord(HOST.name, files=(change,)), facts(HOST, network=network))
 
@@ -317,6 +345,6 @@ def test_the_rest_goes_on() -> None:
         (RouteRecord(sent.prefix, (), (sent,)), RouteRecord(net("0.0.0.0/0"), (Route(net("0.0.0.0/0"), EVIL),), ())),
     )
     plan = taken_back(entry, facts(HOST, [pod_route(1)]))
-    assert [c.line() for c in plan.commands] == ["route del 10.200.1.0/24 via 192.168.128.11 dev eth0 proto 200"]
+    assert list(plan.commands) == ["ip route del 10.200.1.0/24 via 192.168.128.11 dev eth0 proto 200"]
     (finding,) = undo_plan.refusals(Plan((plan,)))
     assert finding.sentence.endswith("what no run of kthw-routes does (0.0.0.0/0).")

@@ -11,10 +11,11 @@ from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetu
 from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.plan import etc_hosts
-from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange, HostPlan
+from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange, ForwardingChange, HostPlan, Leftover
 from kthw_routes.record.journal import HostRecord, HostsFileRecord, Journal, RouteRecord, host_of, host_record
 from kthw_routes.record.json_values import parse
 from kthw_routes.undo import plan as undo_plan
+from kthw_routes.undo.reasons import AS_BEFORE
 from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
 from tests.unit.setups import LINODE, held
 
@@ -68,10 +69,10 @@ def test_what_becomes_of_a_prefix(
     before: list[Route], after: list[Route], now: list[Route], kind: str, commands: list[str]
 ) -> None:
     (row,) = taken_back(record(before, after), now=facts(HOST, now)).routes
-    assert (row.kind, [str(c.verb) for c in row.commands]) == (kind, commands)
+    assert (row.kind, [str(c.verb) for c in row.edit.commands]) == (kind, commands)
     assert row.worker == "worker-1"
     if commands:
-        assert len(row.inverse) >= 1
+        assert len(row.undo_commands) >= 1
 
 
 def test_a_host_that_refused_the_new_route_gets_the_old_one_back() -> None:
@@ -99,7 +100,7 @@ def test_what_somebody_put_there_between_two_tries_comes_back_too() -> None:
     tries = record([], [SENT]), record([OURS, SPARE], [OURS])
     (row,) = taken_back(*tries, now=facts(HOST, [OURS])).routes
     assert row.kind is ChangeKind.REPLACE
-    assert [(str(c.verb), c.route) for c in row.commands] == [("add", SPARE), ("del", OURS)]
+    assert [(str(c.verb), c.route) for c in row.edit.commands] == [("add", SPARE), ("del", OURS)]
 
 
 # --- /etc/hosts -------------------------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ def test_a_block_that_somebody_edited_since_is_left_alone_and_told() -> None:
     plan = names(now)
     assert plan.is_empty
     assert {(n.kind, n.reason) for n in plan.names} == {(ChangeKind.FOREIGN, "changed since; left as it is")}
-    assert names(None).hosts_file_problem.startswith("there is no /etc/hosts")
+    assert str(names(None).hosts_file_problem).startswith("there is no /etc/hosts")
 
 
 # --- files, forwarding ------------------------------------------------------------------------------------------
@@ -162,7 +163,15 @@ def with_file(content: bytes | None, mode: int = 0o644, **given: object) -> Host
 def test_what_becomes_of_a_file(
     before: bytes | None, after: bytes | None, now: bytes | None, kind: str, back: bytes | None
 ) -> None:
-    change = FileChange(ChangeKind.ADD, PATH, before, after, 0o644, "", 0o600 if before is not None else None)
+    change = FileChange(
+        kind=ChangeKind.ADD,
+        path=PATH,
+        before=before,
+        after=after,
+        mode=0o644,
+        reason="",
+        before_mode=0o600 if before is not None else None,
+    )
     stands = with_file(now, 0o600 if now == OLD else 0o644)
     (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=stands).files
     assert (row.kind, row.after) == (kind, back)
@@ -173,13 +182,21 @@ def test_what_becomes_of_a_file(
     ("content", "mode", "kind", "reason"),
     [
         (OLD, 0o644, "replace", "as before the run"),
-        (OLD, 0o640, "keep", undo_plan.AS_BEFORE),
+        (OLD, 0o640, "keep", AS_BEFORE),
         (OLD, 0o600, "foreign", "changed since: its mode is 0600; left as it is"),
         (b"new", 0o600, "foreign", "changed since; left as it is"),
     ],
 )
 def test_a_mode_goes_back_too(content: bytes, mode: int, kind: str, reason: str) -> None:
-    change = FileChange(ChangeKind.REPLACE, PATH, OLD, OLD, 0o644, "its mode is 0640", 0o640)
+    change = FileChange(
+        kind=ChangeKind.REPLACE,
+        path=PATH,
+        before=OLD,
+        after=OLD,
+        mode=0o644,
+        reason="its mode is 0640",
+        before_mode=0o640,
+    )
     (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=with_file(content, mode)).files
     assert (row.kind, row.reason) == (kind, reason)
     if row.kind.is_change:
@@ -193,11 +210,19 @@ def timer(enabled: bool, *, stands: bool = True) -> HostFacts:
 
 def recorded(change: FileChange, at: HostFacts) -> HostRecord:
     """What a journal tells of it."""
-    return host_of(parse(json.dumps(host_record(HostPlan(HOST.name, files=(change,)), at)).encode()))
+    return host_of(parse(json.dumps(host_record(HostPlan(HOST.name, (change,)), at)).encode()))
 
 
 def test_a_timer_that_the_run_enabled_is_disabled_again_and_so_on() -> None:
-    enabling = FileChange(ChangeKind.REPLACE, TIMER, OURS_TIMER, OURS_TIMER, 0o644, "is not enabled", 0o644)
+    enabling = FileChange(
+        kind=ChangeKind.REPLACE,
+        path=TIMER,
+        before=OURS_TIMER,
+        after=OURS_TIMER,
+        mode=0o644,
+        reason="is not enabled",
+        before_mode=0o644,
+    )
     run = recorded(enabling, timer(enabled=False))
     (row,) = taken_back(run, now=timer(enabled=True)).files
     assert (row.kind, row.after, row.is_enabled) == (ChangeKind.REPLACE, OURS_TIMER, False)
@@ -210,7 +235,16 @@ def test_a_timer_that_the_run_enabled_is_disabled_again_and_so_on() -> None:
 
 def test_a_timer_that_somebody_disabled_since_stays_so() -> None:
     run = recorded(
-        FileChange(ChangeKind.REPLACE, TIMER, b"old", OURS_TIMER, 0o644, "another", 0o644), timer(enabled=True)
+        FileChange(
+            kind=ChangeKind.REPLACE,
+            path=TIMER,
+            before=b"old",
+            after=OURS_TIMER,
+            mode=0o644,
+            reason="another",
+            before_mode=0o644,
+        ),
+        timer(enabled=True),
     )
     was = facts(HOST, network=NetworkSetup(files=(HostFile(TIMER, 0o644, b"old"),), timer_is_enabled=False))
     (row,) = taken_back(run, now=was).files
@@ -218,7 +252,12 @@ def test_a_timer_that_somebody_disabled_since_stays_so() -> None:
 
 
 def test_a_run_that_was_killed_when_it_had_only_disabled_the_timer_is_taken_back() -> None:
-    run = recorded(FileChange(ChangeKind.REMOVE, TIMER, OURS_TIMER, None, 0o644, "", 0o644), timer(enabled=True))
+    run = recorded(
+        FileChange(
+            kind=ChangeKind.REMOVE, path=TIMER, before=OURS_TIMER, after=None, mode=0o644, reason="", before_mode=0o644
+        ),
+        timer(enabled=True),
+    )
     (row,) = taken_back(run, now=timer(enabled=False)).files
     assert (row.kind, row.after, row.is_enabled) == (ChangeKind.REPLACE, OURS_TIMER, True)
     (row,) = taken_back(run, now=timer(enabled=False, stands=False)).files
@@ -237,7 +276,7 @@ def test_what_a_later_run_was_about_is_its_own_though_it_looks_the_same() -> Non
     assert (row.kind, row.reason) == (ChangeKind.FOREIGN, "changed since by run R; undo that first")
     assert taken_back_under(str(PREFIX), record([], [SENT]), facts(HOST)).routes[0].kind is ChangeKind.KEEP
 
-    written = FileChange(ChangeKind.ADD, PATH, None, b"new", 0o644, "")
+    written = FileChange(kind=ChangeKind.ADD, path=PATH, before=None, after=b"new", mode=0o644, reason="")
     (file,) = taken_back_under(str(PATH), HostRecord(HOST.name, files=(written,)), with_file(b"new")).files
     assert (file.kind, file.reason) == (ChangeKind.FOREIGN, "changed since by run R; undo that first")
 
@@ -271,7 +310,7 @@ def test_forwarding_that_a_later_run_turned_on_stays() -> None:
     ],
 )
 def test_a_route_that_a_file_of_ours_holds_which_stays_is_left_alone(content: str, enabled: bool, kind: str) -> None:
-    written = FileChange(ChangeKind.ADD, BATCH, None, b"new", 0o644, "")
+    written = FileChange(kind=ChangeKind.ADD, path=BATCH, before=None, after=b"new", mode=0o644, reason="")
     entry = replace(record([], [SENT]), files=(written,))
     setup = NetworkSetup(files=(HostFile(BATCH, 0o644, content.encode()),), timer_is_enabled=enabled)
     (row,) = taken_back(entry, now=facts(HOST, [OURS], network=setup)).routes
@@ -289,15 +328,17 @@ def test_the_batch_of_an_earlier_run_keeps_its_routes_while_its_timer_runs(enabl
 
 
 def test_what_a_killed_run_left_lying_about_goes() -> None:
-    change = FileChange(ChangeKind.ADD, PATH, None, b"new", 0o644, "", folder_is_ours=True)
+    change = FileChange(
+        kind=ChangeKind.ADD, path=PATH, before=None, after=b"new", mode=0o644, reason="", folder_is_ours=True
+    )
     left = PurePosixPath("/etc/.hosts.kthw-routes")
     plan = taken_back(HostRecord(HOST.name, files=(change,)), now=with_file(None, leftovers=(left,)))
-    assert [(str(x.path), x.is_folder) for x in plan.leftovers] == [(str(left), False), (str(PATH.parent), True)]
+    assert [(str(x.path), x.is_folder) for x in plan.of(Leftover)] == [(str(left), False), (str(PATH.parent), True)]
     assert not plan.is_empty
 
 
 def test_a_later_run_is_named() -> None:
-    change = FileChange(ChangeKind.ADD, PATH, None, b"new", 0o644, "")
+    change = FileChange(kind=ChangeKind.ADD, path=PATH, before=None, after=b"new", mode=0o644, reason="")
     journal = Journal((HostRecord(HOST.name, files=(change,)),))
     plan = undo_plan.planner(journal, cluster(), {(HOST.name, str(PATH)): "R"})(HOST, with_file(b"later"))
     assert [f.reason for f in plan.files] == ["changed since by run R; undo that first"]
@@ -321,11 +362,11 @@ def test_forwarding_goes_off_again_only_where_no_pods_run() -> None:
 
 def test_forwarding_that_an_undo_turned_off_goes_on_again_also_where_pods_run() -> None:
     off = facts(HOST, ip_forward=False)
-    undo = recorded_forwarding(HostPlan(HOST.name, forwarding=False), facts(HOST, ip_forward=True))
+    undo = recorded_forwarding(HostPlan(HOST.name, (ForwardingChange(False),)), facts(HOST, ip_forward=True))
     assert taken_back(undo, now=off).forwarding is True
     assert taken_back(undo, now=replace(off, pods=(Pod("cni-1", ip("10.200.0.2")),))).forwarding is True
     assert taken_back(undo, now=replace(off, ip_forward=True)).is_empty
-    redo = recorded_forwarding(HostPlan(HOST.name, forwarding=True), off)
+    redo = recorded_forwarding(HostPlan(HOST.name, (ForwardingChange(True),)), off)
     assert taken_back(redo, undo, now=replace(off, ip_forward=True)).forwarding is False, "the first try tells"
 
     assert taken_back_under(FORWARDING, undo, off).is_empty

@@ -41,7 +41,17 @@ def change(
     else:
         kind = ChangeKind.ADD if before is None else ChangeKind.REMOVE if after is None else ChangeKind.REPLACE
     before_mode = None if before is None else mode
-    return FileChange(kind, path, before, after, mode, "because", before_mode, is_ours, folder_is_ours)
+    return FileChange(
+        kind=kind,
+        path=path,
+        before=before,
+        after=after,
+        mode=mode,
+        reason="because",
+        before_mode=before_mode,
+        is_ours=is_ours,
+        folder_is_ours=folder_is_ours,
+    )
 
 
 def write(answers: Answers, *changes: FileChange) -> tuple[dict[str, str], list[str]]:
@@ -67,7 +77,10 @@ def test_a_file_is_filled_beside_its_place_and_renamed() -> None:
 
 def test_what_is_to_stay_is_not_touched() -> None:
     for kind in (ChangeKind.KEEP, ChangeKind.FOREIGN, ChangeKind.STALE):
-        assert write({}, FileChange(kind, SCRIPT, b"a", b"b", 0o755, "because")) == ({}, [])
+        assert write({}, FileChange(kind=kind, path=SCRIPT, before=b"a", after=b"b", mode=0o755, reason="because")) == (
+            {},
+            [],
+        )
 
 
 def test_the_template_keeps_its_owner_and_mode() -> None:

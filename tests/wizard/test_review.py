@@ -7,8 +7,9 @@ import pytest
 
 from kthw_routes.cluster import Cluster
 from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.findings.model import Finding
 from kthw_routes.options import Options, RoutesOn, Settings
-from kthw_routes.plan.changes import ChangeKind, HostPlan, Leftover, Plan
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Leftover, Plan, RollbackChange
 from kthw_routes.wizard.text import review_rows
 from kthw_routes.workflow.results import Inspection, Review
 from tests.wizard.driver import driving, said
@@ -25,28 +26,30 @@ async def test_the_matrix_has_controllers_that_get_routes_too(lab: EmbeddedLab, 
         assert matrix[3] == ["controller-0", "+ add", "+ add", "+ add"]
 
 
+def detail_of(row: review_rows.Row, review: Review) -> str:
+    assert not isinstance(row.change, Finding)
+    parts = review_rows.change_detail(row, row.change, review, Options(), can_mark=False)
+    return "".join(str(getattr(part, "text", part)) for part in parts)
+
+
 def test_what_a_killed_run_left_has_a_row() -> None:
     path = PurePosixPath("/etc/netplan/.90-kthw-routes.yaml.new")
-    host = HostPlan("worker-0", leftovers=(Leftover(path), Leftover(PurePosixPath("/etc/kthw-routes"), is_folder=True)))
+    host = HostPlan("worker-0", (Leftover(path), Leftover(PurePosixPath("/etc/kthw-routes"), is_folder=True)))
     review = Review(Inspection(Cluster(()), {}), Options(), Plan((host,)), (), lambda *_: host, undoes="a run")
     rows = list(review_rows.rows_of(review))
     assert len({row.key for row in rows}) == review.plan.changes == 2
     shown = [str(getattr(cell, "text", cell)) for cell in review_rows.cells(rows[0], 40, None)]
     assert shown[:2] == ["worker-0", f"{ChangeKind.REMOVE.mark} remove"]
-    assert "/etc/netplan" in shown[3]
-    change = rows[0].change
-    assert isinstance(change, review_rows.RemovalRow)
-    detail = "".join(str(getattr(part, "text", part)) for part in review_rows.removal_detail(rows[0], change))
-    assert str(path) in detail
+    assert shown[3] == "a run that was killed left it"
+    assert str(path) in detail_of(rows[0], review)
 
 
 def test_a_switch_that_is_called_off_has_a_row() -> None:
-    host = HostPlan("worker-0", rollbacks=("20261122T101500Z-1abc",))
+    host = HostPlan("worker-0", (RollbackChange("20261122T101500Z-1abc"),))
     review = Review(Inspection(Cluster(()), {}), Options(), Plan((host,)), (), lambda *_: host, undoes="a run")
     (row,) = review_rows.rows_of(review)
     assert review.plan.changes == 1
-    assert isinstance(row.change, review_rows.RemovalRow)
-    detail = "".join(str(getattr(part, "text", part)) for part in review_rows.removal_detail(row, row.change))
+    detail = detail_of(row, review)
     assert "the timed undo of run 20261122T101500Z-1abc" in detail
     assert "what that run did stays" in detail
 

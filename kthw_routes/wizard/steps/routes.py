@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from kthw_routes.findings.model import Finding
 from kthw_routes.options import Options, RoutesOn
-from kthw_routes.plan.changes import ChangeKind, FileChange, NameChange, RouteChange
+from kthw_routes.plan.changes import ChangeKind, FileChange, RouteChange
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen, refuse_stops, refuse_unticked
 from kthw_routes.wizard.steps.route_choices import RouteChoices
@@ -128,20 +128,11 @@ class RoutesStep(StepScreen):
         box.can_focus = box.max_scroll_y > 0 or box.has_focus
 
     def _row_detail(self, row: Row, review: Review) -> Iterable[Words | str]:
-        match row.change:
-            case Finding() as finding:
-                known = finding in self.controller.choices.acknowledged
-                return review_rows.finding_detail(finding, known=known, ticks=self._box(row) is not None)
-            case RouteChange() as route:
-                return review_rows.route_detail(row, route, review, self._options, can_mark=self._can_mark(row))
-            case NameChange() as name:
-                return review_rows.name_detail(row, name, self._options)
-            case FileChange() as file:
-                return review_rows.file_detail(row, file, review)
-            case review_rows.RemovalRow() as left:
-                return review_rows.removal_detail(row, left)
-            case switch:
-                return review_rows.rollback_detail(row, switch)
+        change = row.change
+        if isinstance(change, Finding):
+            known = change in self.controller.choices.acknowledged
+            return review_rows.finding_detail(change, known=known, ticks=self._box(row) is not None)
+        return review_rows.change_detail(row, change, review, self._options, can_mark=self._can_mark(row))
 
     @on(DescendantFocus)
     def _focused(self, event: DescendantFocus) -> None:

@@ -1,25 +1,20 @@
 """What one would type by hand for each step: shown by *Commands*, to read, copy and learn from."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.hosts import write_files
 from kthw_routes.options import Settings
-from kthw_routes.persistence import paths as own_paths
-from kthw_routes.persistence import unit
-from kthw_routes.persistence.managers import manager_of
-from kthw_routes.persistence.model import Manager
-from kthw_routes.plan.changes import FileChange, HostPlan
+from kthw_routes.plan import shell
+from kthw_routes.plan.changes import HostPlan
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.linode.token import DEFAULT_URL
-from kthw_routes.undo.by_hand import here_document, manual_undo
+from kthw_routes.undo.by_hand import manual_undo
 from kthw_routes.wizard.state import SourceChoice, SourceKind
 from kthw_routes.workflow.results import Report, Review
 
-_GENERATE: Final = "sudo netplan generate    # never apply or try: they take the network down and up"
-_RELOAD: Final = "sudo systemctl daemon-reload"
+_NEVER_APPLY: Final = "    # never apply or try: they take the network down and up"
 _EXAMPLE = """\
 # nodes.toml
 [[nodes]]
@@ -100,58 +95,9 @@ def planned(review: Review, report: Report | None, settings: Settings) -> Iterat
 
 
 def on_host(host: HostPlan) -> Iterator[str]:
-    """The commands on one host, in the order in which the run sends them."""
-    for run in host.rollbacks:
-        yield f"sudo systemctl stop {own_paths.rollback_unit(run)}.timer"
-        yield f"sudo rm {own_paths.rollback_script(run)}"
-    written, removed = write_files.ordered(host.files)
-    timer = next((f for f in host.files if f.path == unit.TIMER), None)
-    if write_files.timer_must_pause(
-        host.files
-    ):  # while its files are there: of a unit without one systemd knows nothing
-        goes = timer is not None and (timer.after is None or not timer.is_enabled)
-        yield f"sudo systemctl {'disable --now' if goes else 'stop'} {unit.TIMER.name}"
-    yield from (str(command) for command in host.commands)
-    for file in written:
-        yield from _write(file)
-    if _is_of(Manager.NETPLAN, written):
-        yield _GENERATE
-    if _is_of(Manager.UNIT, written):
-        yield _RELOAD
-        if timer is None:
-            yield f"systemctl -q is-enabled {unit.TIMER.name} && sudo systemctl start {unit.TIMER.name}"
-        elif timer.after is not None and timer.is_enabled:
-            yield f"sudo systemctl enable --now {unit.TIMER.name}"
-    for file in removed:
-        yield f"sudo rm {shlex.quote(str(file.path))}"
-        if file.folder_is_ours:
-            yield f"sudo rmdir --ignore-fail-on-non-empty {shlex.quote(str(file.path.parent))}"
-    if _is_of(Manager.NETPLAN, removed):
-        yield _GENERATE
-    if _is_of(Manager.UNIT, removed):
-        yield _RELOAD
-    for left in host.leftovers:
-        yield f"sudo {'rmdir' if left.is_folder else 'rm'} {shlex.quote(str(left.path))}"
-    for name in host.names:
-        if name.kind.is_change:
-            line = f"{name.address} {name.name}" if name.address else name.name
-            yield f"#   /etc/hosts: {name.kind} “{line}” ({name.reason})"
-    if host.forwarding is not None:
-        yield f"sudo sysctl -w net.ipv4.ip_forward={int(host.forwarding)}"
-
-
-def _write(change: FileChange) -> Iterator[str]:
-    """How to write a file. Its mode comes first: nobody is to read it for a moment who may not later."""
-    path = shlex.quote(str(change.path))
-    if change.before is None:
-        yield f"sudo install -D -m {change.mode:04o} /dev/null {path}"
-    elif change.mode != change.before_mode:
-        yield f"sudo chmod {change.mode:04o} {path}"
-    yield from here_document(f"sudo tee {path} >/dev/null", change.path, change.after or b"")
-
-
-def _is_of(manager: Manager, changes: Iterable[FileChange]) -> bool:
-    return any(manager_of(c.path) is manager for c in changes)
+    """Yield the commands on one host, in the order in which the run sends them."""
+    for line in shell.lines(shell.with_sudo(host.commands)):
+        yield f"{line}{_NEVER_APPLY}" if line == "sudo netplan generate" else line
 
 
 def _ssh(settings: Settings, node: Node) -> str:

@@ -1,16 +1,17 @@
 """The rows of the review, and what each of them says in full: changes, and what there is to know before them."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address
 from typing import Final
 
 from kthw_routes.findings import plan as finding_plan
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import Options
-from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, ChangeKind, FileChange, NameChange, RouteChange, describe
+from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, Change, ChangeKind, FileChange, NameChange, RouteChange
+from kthw_routes.sanitize import text_lines
 from kthw_routes.wizard.themes import cut_middle, dim
-from kthw_routes.words import KIND_TONE, Tone, Words, count, level_tone, level_word, text_lines, unmet_request
+from kthw_routes.words import KIND_TONE, Tone, Words, count, counts, level_tone, level_word, unmet_request
 from kthw_routes.workflow.results import Review
 
 _SAID_ELSEWHERE: Final = frozenset(
@@ -19,25 +20,7 @@ _SAID_ELSEWHERE: Final = frozenset(
 """Findings of the plan that are rows of the difference anyway, or choices above it."""
 
 Parts = Iterator[Words | str]
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardingRow:
-    """The kernel's switch of forwarding, turned now."""
-
-    on: bool
-    kind: ChangeKind = ChangeKind.REPLACE
-
-
-@dataclass(frozen=True, slots=True)
-class RemovalRow:
-    """What an earlier run left behind; it goes."""
-
-    what: str
-    """In a cell."""
-    why: str
-    detail: str
-    kind: ChangeKind = ChangeKind.REMOVE
+_ADDRESS: Final = re.compile(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d./])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +28,14 @@ class Row:
     """One row of the review."""
 
     host: str
-    change: RouteChange | NameChange | FileChange | ForwardingRow | RemovalRow | Finding
+    change: Change | Finding
 
     @property
     def key(self) -> str:
-        """Stable while the row is there."""
-        match self.change:
-            case Finding(code=code, sentence=sentence):
-                return f"finding {code} {self.host} {sentence}"
-            case RouteChange(prefix=prefix):
-                what = f"route {prefix}"
-            case NameChange(name=name):
-                what = f"name {name}"
-            case FileChange(path=path):
-                what = f"file {path}"
-            case ForwardingRow():
-                what = "forwarding"
-            case RemovalRow(detail=detail):
-                what = f"goes {detail}"
-        return f"{self.host} {what}"
+        """What names it while it is there."""
+        if isinstance(self.change, Finding):
+            return f"finding {self.change.code} {self.host} {self.change.sentence}"
+        return f"{self.host} {self.change.key}"
 
 
 def rows_of(review: Review) -> Iterable[Row]:
@@ -74,19 +46,10 @@ def rows_of(review: Review) -> Iterable[Row]:
         if finding.acknowledge or finding.level is not Level.NOTICE:
             yield Row(finding.node or finding.region or "", finding)
     for host in review.plan.hosts:
-        switch = () if host.forwarding is None else (ForwardingRow(host.forwarding),)
-        left = (RemovalRow(x.path.name, f"{x.path.parent}: left by a killed run", str(x.path)) for x in host.leftovers)
-        pending = (_cancelled(run) for run in host.rollbacks)
-        changes = (*pending, *host.routes, *host.names, *host.files, *switch, *left)
-        yield from (Row(host.node, c) for c in changes if c.kind is not ChangeKind.KEEP)
+        yield from (Row(host.node, row) for row in host.rows if row.kind is not ChangeKind.KEEP)
     for finding in of_plan:
         if finding.code not in _SAID_ELSEWHERE and not finding.acknowledge:
             yield Row(finding.node or "", finding)
-
-
-def _cancelled(run: str) -> RemovalRow:
-    why = "called off: what that run did stays, and is not taken back by this host itself (--commit-within)"
-    return RemovalRow("timed undo", why, f"the timed undo of run {run}")
 
 
 def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
@@ -104,21 +67,11 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
         shown = f"{mark} {word.partition(' ')[2]}" if mark else word
         return host, Words(shown, level_tone(change)), "", dim(cut(change.sentence.removeprefix(f"{host}: "), room))
     kind = Words(f"{mark or change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    match change:
-        case RouteChange():
-            return host, kind, str(change.prefix), dim(cut(_why(change), room))
-        case NameChange():
-            return host, kind, f"name {change.name}", dim(cut(_why(change), room))
-        case FileChange():
-            return host, kind, cut_middle(change.path.name, 19), dim(cut(f"{change.path.parent}", room))
-        case ForwardingRow():
-            return host, kind, "ip_forward", dim(cut(f"{int(change.on)} from now on", room))
-        case RemovalRow():
-            return host, kind, cut_middle(change.what, 19), dim(cut(change.why, room))
+    return host, kind, cut_middle(change.short, 19), dim(cut(_why(change), room))
 
 
-def _why(change: RouteChange | NameChange) -> str:
-    """The reason, with what one can do here."""
+def _why(change: Change) -> str:
+    """Return the reason, with what one can do here."""
     words = change.reason.replace(BY_PRUNE, "Space marks it for removal")
     return words.replace(BY_REPAIR, "Space mends it, and asks first")
 
@@ -139,78 +92,48 @@ def finding_detail(finding: Finding, *, known: bool, ticks: bool) -> Parts:
     yield dim(f"\n{finding.hint}{more}")
 
 
-def route_detail(row: Row, change: RouteChange, review: Review, options: Options, *, can_mark: bool) -> Parts:
-    """A route in full: what is there, what should be, the commands, the reason."""
-    nodes = review.inspection.cluster
-
-    def owner_of(ip: IPv4Address | None) -> str:
-        owner = next((n.name for n in nodes if ip is not None and n.internal == ip), None)
-        return f" ({owner})" if owner else ""
-
-    owner = f" ({change.worker})" if change.worker else ""
-    yield f"{row.host} → {change.prefix}{owner}   "
+def change_detail(row: Row, change: Change, review: Review, options: Options, *, can_mark: bool) -> Parts:
+    """Yield a change in full: what is there, what should be, the commands, the reason, and what Space or Enter does."""
+    yield f"{row.host} {change.title}   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    for route in change.has:
-        yield dim(f"\n  has    {describe(route)}{owner_of(route.gateway)}, proto {route.protocol}")
-    if change.next_hop is not None:
-        yield dim(f"\n  wants  via {change.next_hop}{owner_of(change.next_hop)}")
-    for command in change.commands:
-        yield f"\n  {command}"
+    if isinstance(change, FileChange):
+        tone = Tone.QUIET if change.after is None else Tone.PLAIN
+        yield from (Words(f"\n  {line}", tone) for line in file_lines(change))
+    else:
+        for detail in change.details:
+            labelled = dim(f"\n  {detail.label:<7}{_with_owners(detail.text, review)}")
+            yield labelled if detail.label else f"\n  {detail.text}"
     yield dim(f"\n  why    {_why(change)}")
-    if is_marked(row, options):
+    if isinstance(change, FileChange):
+        yield from _more_of_file(row, change, review)
+    elif is_marked(row, options):
         yield dim("; Space unmarks it")
     elif can_mark and change.kind is ChangeKind.FOREIGN and not is_own_cidr(review, row):
         yield dim("; left alone. Space marks it for removal")
 
 
-def name_detail(row: Row, change: NameChange, options: Options) -> Parts:
-    """A name in full."""
-    yield f"{row.host} /etc/hosts: {change.name}   "
-    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    yield dim(f"  {_why(change)}{'; Space unmarks it' if is_marked(row, options) else ''}")
-    for line in change.has:
-        yield dim(f"\n  has    {line}")
-    if change.address is not None and change.kind is not ChangeKind.STALE:
-        yield dim("\n  wants  ")
-        yield f"{change.address} {change.name}"
+def _with_owners(text: str, review: Review) -> str:
+    """Return the text with the node's name behind each address of one."""
+    names = {str(n.internal): n.name for n in review.inspection.cluster if n.internal is not None}
+    return _ADDRESS.sub(lambda found: f"{found[0]} ({names[found[0]]})" if found[0] in names else found[0], text)
 
 
-def file_detail(row: Row, change: FileChange, review: Review) -> Parts:
-    """A file with its whole text, then why it."""
-    yield f"{row.host} {change.path}   "
-    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    for line in file_lines(change):
-        yield Words(f"\n  {line}", Tone.QUIET if change.after is None else Tone.PLAIN)
-    yield dim(f"\nwhy    {change.reason}; its mode is {change.mode:04o}")
+def _more_of_file(row: Row, change: FileChange, review: Review) -> Parts:
+    yield dim(f"; its mode is {change.mode:04o}")
     host = review.plan.host(row.host)
     if change.is_ours and host is not None and host.persistence is not None and host.persistence.reason:
-        yield dim(f"\nfound  {host.persistence.reason}")
-    yield dim("\nEnter shows it by itself.")
+        yield dim(f"\n  found  {host.persistence.reason}")
+    yield dim("\n  Enter shows it by itself.")
 
 
 def file_lines(change: FileChange) -> tuple[str, ...]:
-    """The file's whole text as it will be; of one that goes, as it is."""
+    """Return the file's whole text as it will be; of one that goes, as it is."""
     return text_lines(change.after if change.after is not None else change.before or b"")
 
 
 def file_heading(row: Row, change: FileChange) -> str:
-    """What a file is called over its text."""
+    """Return what a file is called over its text."""
     return f"{row.host} {change.path}" + (", which goes" if change.after is None else "")
-
-
-def rollback_detail(row: Row, change: ForwardingRow) -> Parts:
-    """The switch of forwarding in full."""
-    yield f"{row.host} net.ipv4.ip_forward   "
-    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    yield f"\n  sysctl -w net.ipv4.ip_forward={int(change.on)}"
-    yield dim("\n  why    the kernel passes no packet on to a pod while it is 0")
-
-
-def removal_detail(row: Row, change: RemovalRow) -> Parts:
-    """What an earlier run left behind, in full."""
-    yield f"{row.host} {change.detail}   "
-    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    yield dim(f"\n  why    {change.why}")
 
 
 def only_stale(review: Review) -> str:
@@ -229,12 +152,7 @@ def in_short(review: Review) -> str:
     if review.plan.is_empty:
         return "Nothing that can be done here; what is not as it should be stands above."
     hosts = [h for h in review.plan.hosts if not h.is_empty]
-    kinds = (
-        (sum(h.route_changes for h in hosts), "route"),
-        (sum(h.name_changes for h in hosts), "name"),
-        (sum(h.file_changes for h in hosts), "file"),
-    )
-    parts = [count(number, noun) for number, noun in kinds if number]
+    parts = [count(number, noun.singular) for noun, number, _ in counts(review.plan)]
     unread = len(review.inspection.troubles)
     return f"{', '.join(parts)} on {count(len(hosts), 'node')}" + (f"; {unread} not read" if unread else "")
 

@@ -71,10 +71,7 @@ def list_untouched(review: Review) -> tuple[str, ...]:
     """List what an undo leaves untouched, as it was changed since: `worker-0 10.200.1.0/24: changed since …`."""
     left: list[str] = []
     for host in review.plan.hosts:
-        rows = [(str(c.prefix), c.kind, c.reason) for c in host.routes]
-        rows += [(f"name {n.name}", n.kind, n.reason) for n in host.names]
-        rows += [(short_name(f.path), f.kind, f.reason) for f in host.files]
-        left += [f"{host.node} {what}: {reason}" for what, kind, reason in rows if kind in _UNTOUCHED]
+        left += [f"{host.node} {row.short}: {row.reason}" for row in host.rows if row.kind in _UNTOUCHED]
         left += [f"{host.node} /etc/hosts: {host.hosts_file_problem}"] if host.hosts_file_problem else []
     return (*left, *(f.sentence for f in review.findings))
 

@@ -1,0 +1,165 @@
+"""What is to be done on a host, row by row; the shell that does it and the shell that undoes it. Pure."""
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import TypeVar
+
+from kthw_routes.cluster import Node
+from kthw_routes.facts import HostFacts, Route
+from kthw_routes.persistence.model import Choice
+from kthw_routes.plan.changes.file import FileChange, file_commands, pause_commands, reader_commands
+from kthw_routes.plan.changes.forwarding import ForwardingChange
+from kthw_routes.plan.changes.name import EtcHostsEdit, NameChange
+from kthw_routes.plan.changes.route import RouteChange
+from kthw_routes.plan.changes.row import Change, ChangeKind
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """What is to be done on one host."""
+
+    node: str
+    rows: tuple[Change, ...] = ()
+    """In the order in which they are shown."""
+    _: KW_ONLY
+    hosts_file: EtcHostsEdit | None = None
+    """The edit that makes the rows of names so; None where the names are not asked for."""
+    hosts_file_problem: str | None = None
+    """Why the names cannot be edited, as a sentence."""
+    lacks_names: bool = False
+    """Whether names that are wanted cannot be written for that reason."""
+    hosts_file_is_rewritten: bool = False
+    """Whether cloud-init writes /etc/hosts anew at each boot, from a template that is left alone."""
+    own_cidr_overridden_by: Route | None = None
+    """A route that overrides the node's own pod CIDR; touched only where its repair was asked for."""
+    persistence: Choice | None = None
+    """Who keeps the routes over a reboot, and why; None where nothing is known of it."""
+
+    def of(self, kind: type[C]) -> tuple[C, ...]:
+        """Return the rows of one class."""
+        return tuple(row for row in self.rows if isinstance(row, kind))
+
+    @property
+    def routes(self) -> tuple[RouteChange, ...]:
+        """The rows of routes."""
+        return self.of(RouteChange)
+
+    @property
+    def names(self) -> tuple[NameChange, ...]:
+        """The rows of names in `/etc/hosts`."""
+        return self.of(NameChange)
+
+    @property
+    def files(self) -> tuple[FileChange, ...]:
+        """The rows of files."""
+        return self.of(FileChange)
+
+    @property
+    def forwarding(self) -> bool | None:
+        """What net.ipv4.ip_forward is set to now; None where it is left as it is."""
+        return next((row.on for row in self.of(ForwardingChange)), None)
+
+    @property
+    def due(self) -> tuple[Change, ...]:
+        """The rows that change something."""
+        return tuple(row for row in self.rows if row.kind.is_change)
+
+    @property
+    def changes(self) -> int:
+        """How many rows change something."""
+        return len(self.due)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.due
+
+    @property
+    def is_drift(self) -> bool:
+        """Whether the host is not as it should be. Foreign routes are no drift; what is ours and stale is."""
+        return not self.is_empty or self.lacks_names or self.own_cidr_overridden_by is not None or self.is_stale
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether something of ours is there that is not wanted, or not known to be right, and that nothing mends.
+
+        The routes of a controller that gets none now are such, too, though they lead to workers that are listed.
+        """
+        return any(row.kind is ChangeKind.STALE for row in self.rows)
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The shell commands for root that do all of it, in the order of a run."""
+        ahead, behind = self._around_files
+        return (
+            *pause_commands(self.files),
+            *(command for row in ahead for command in row.commands),
+            *file_commands(self.files),
+            *(command for row in behind for command in row.commands),
+        )
+
+    @property
+    def undo_commands(self) -> tuple[str, ...]:
+        """The shell commands for root that undo all of it, as long as nobody changed anything since."""
+        ahead, behind = self._around_files
+        files = [f.undone for f in reversed(self.files)]
+        return (
+            *pause_commands(files),
+            *(command for row in reversed(ahead) for command in row.undo_commands),
+            *file_commands(files),
+            *(command for row in reversed(behind) for command in row.undo_commands),
+            *(self.hosts_file.undo_commands if self.hosts_file else ()),
+        )
+
+    @property
+    def guarded_undo(self) -> tuple[str, ...]:
+        """The lines of plain sh that undo what is still as the run left it."""
+        ahead, behind = self._around_files
+        files = [f.undone for f in reversed(self.files)]
+        return (
+            *pause_commands(files),
+            *(line for row in reversed(ahead) for line in row.guarded_undo),
+            *(line for file in reversed(self.files) if file.kind.is_change for line in file.guarded_undo),
+            *reader_commands([f for f in files if f.kind.is_change], files),
+            *(line for row in reversed(behind) for line in row.guarded_undo),
+            *(self.hosts_file.guarded_undo if self.hosts_file else ()),
+        )
+
+    @property
+    def _around_files(self) -> tuple[list[Change], list[Change]]:
+        """What is done before the files change, while our timer is paused, and after it."""
+        first = next((i for i, row in enumerate(self.rows) if isinstance(row, FileChange)), len(self.rows))
+        others = [row for row in self.rows[first:] if not isinstance(row, FileChange)]
+        return [r for r in self.rows[:first] if r.kind.is_change], [r for r in others if r.kind.is_change]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done on every host that was read, in the cluster's order."""
+
+    hosts: tuple[HostPlan, ...]
+
+    @property
+    def changes(self) -> int:
+        """How many rows change something, on all hosts."""
+        return sum(h.changes for h in self.hosts)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do on any host."""
+        return all(h.is_empty for h in self.hosts)
+
+    @property
+    def is_drift(self) -> bool:
+        """Whether any host is not as it should be."""
+        return any(h.is_drift for h in self.hosts)
+
+    def host(self, name: str) -> HostPlan | None:
+        """Return the plan for one host, if it was read."""
+        return next((h for h in self.hosts if h.node == name), None)
+
+
+Planner = Callable[[Node, HostFacts], HostPlan]
+"""What is to be done on one host, from what was read there: to make it so, or to undo a run."""

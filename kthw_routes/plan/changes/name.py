@@ -1,0 +1,91 @@
+"""Changes of workers' names in `/etc/hosts`, which are made and undone by one edit of the whole file. Pure."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import ClassVar
+
+from kthw_routes.persistence.paths import ETC_HOSTS, NEW_ETC_HOSTS
+from kthw_routes.plan import shell
+from kthw_routes.plan.changes.row import ChangeKind, Detail, Noun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameChange:
+    """What becomes of one worker's name in one `/etc/hosts`."""
+
+    kind: ChangeKind
+    name: str
+    address: IPv4Address | None = None
+    """The wanted address; None where the name goes."""
+    has: tuple[str, ...] = ()
+    """The lines of the file that name it and are ours to change, as read."""
+    reason: str
+
+    noun: ClassVar = Noun("name", " in /etc/hosts", rank=2)
+    section: ClassVar = "names"
+    undo_commands: ClassVar[tuple[str, ...]] = ()
+    guarded_undo: ClassVar[tuple[str, ...]] = ()
+    unmet: ClassVar = "the line is not in /etc/hosts as read back."
+
+    @property
+    def key(self) -> str:
+        """The name."""
+        return self.name
+
+    @property
+    def title(self) -> str:
+        """The line of the file."""
+        return f"{self._line} in /etc/hosts"
+
+    @property
+    def short(self) -> str:
+        """The name, and that it is one."""
+        return f"name {self.name}"
+
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        """The lines that are there, and the one that takes their place."""
+        has = tuple(Detail(line, "has") for line in self.has)
+        return (*has, Detail(self._line, "wants")) if has and self.address and self.kind.is_change else has
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """A comment: the file is edited by hand."""
+        return (f"#   /etc/hosts: {self.kind} “{self._line}” ({self.reason})",)
+
+    @property
+    def compared(self) -> object:
+        """The lines that are there, and the wanted address."""
+        return self.has, self.address
+
+    @property
+    def _line(self) -> str:
+        return f"{self.address} {self.name}" if self.address else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EtcHostsEdit:
+    """The file as it is, as it should be, and why."""
+
+    before: bytes
+    after: bytes
+    names: tuple[NameChange, ...] = ()
+    odd_lines: tuple[str, ...] = ()
+    """Lines that have a worker's name together with other names or a comment: left alone, worth a look."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the file is right as it is."""
+        return self.before == self.after
+
+    @property
+    def undo_commands(self) -> tuple[str, ...]:
+        """The command that writes the file as it was."""
+        return () if self.is_empty else shell.write_file(ETC_HOSTS, self.before)
+
+    @property
+    def guarded_undo(self) -> tuple[str, ...]:
+        """The lines that put the file back as it was, while it is as the run wrote it."""
+        if self.is_empty:
+            return ()
+        return shell.guarded_replace(ETC_HOSTS, NEW_ETC_HOSTS, now=self.after, then=self.before)

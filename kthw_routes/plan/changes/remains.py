@@ -1,0 +1,81 @@
+"""What earlier runs left on a host and this one removes: files of a killed run, automatic rollbacks. Pure."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import ClassVar
+
+from kthw_routes.persistence import paths
+from kthw_routes.plan.changes.row import FILE, ChangeKind, Detail, Noun
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What a run that was killed left, and nothing reads. There is no undo for it, and no need of one."""
+
+    path: PurePosixPath
+    is_folder: bool = False
+    """Whether it is a folder that was made for a file of ours; it goes if nothing else is in it."""
+
+    kind: ClassVar = ChangeKind.REMOVE
+    reason: ClassVar = "a run that was killed left it"
+    details: ClassVar[tuple[Detail, ...]] = ()
+    undo_commands: ClassVar[tuple[str, ...]] = ()
+    guarded_undo: ClassVar[tuple[str, ...]] = ()
+    compared: ClassVar = None
+    noun: ClassVar = FILE
+    section: ClassVar = "leftovers"
+
+    @property
+    def key(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    title = key
+
+    @property
+    def short(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """`rm` or `rmdir`."""
+        return (f"{'rmdir' if self.is_folder else 'rm -f'} {shlex.quote(str(self.path))}",)
+
+    @property
+    def unmet(self) -> str | None:
+        """That it is there; a folder may stay, for something else is in it."""
+        return None if self.is_folder else "it is there still."
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackChange:
+    """An earlier run's automatic rollback is cancelled: what that run did stays."""
+
+    run: str
+
+    kind: ClassVar = ChangeKind.REMOVE
+    short: ClassVar = "timed undo"
+    reason: ClassVar = (
+        "called off: what that run did stays, and is not taken back by this host itself (--commit-within)"
+    )
+    details: ClassVar[tuple[Detail, ...]] = ()
+    undo_commands: ClassVar[tuple[str, ...]] = ()
+    guarded_undo: ClassVar[tuple[str, ...]] = ()
+    compared: ClassVar = None
+    unmet: ClassVar = "it is there still."
+    noun: ClassVar = Noun("timed undo", " called off", rank=5)
+    section: ClassVar = "switches"
+
+    @property
+    def key(self) -> str:
+        """What it is, and whose."""
+        return f"the timed undo of run {self.run}"
+
+    title = key
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """Stop its timer, and remove its script."""
+        return (f"systemctl stop {paths.rollback_unit(self.run)}.timer", f"rm -f {paths.rollback_script(self.run)}")
