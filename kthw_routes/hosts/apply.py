@@ -71,7 +71,7 @@ def apply(
     task.state(HostState.READING)
     fresh = reread(task, facts)
     todo = plan(node, fresh)
-    _compare(node.name, reviewed, todo, again)
+    check_as_reviewed(node.name, reviewed, todo, again)
     if todo.is_empty:
         outcome = nothing_to_do(todo)
         task.state(outcome.state)
@@ -94,7 +94,7 @@ def apply(
     back = plan(node, after)
     for route in (r for row in back.routes for r in row.has):
         task.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
-    failed = made.failed | {key: words for key, words in _unmet(back, todo).items() if key not in made.failed}
+    failed = made.failed | {key: words for key, words in unmet_rows(back, todo).items() if key not in made.failed}
     if todo.hosts_file is not None and back.hosts_file is None:
         words = back.hosts_file_problem or "/etc/hosts could not be read back."
         failed = {n.key: words for n in todo.names if n.kind.is_change} | failed
@@ -161,7 +161,7 @@ def reread(task: HostTask, facts: HostFacts) -> HostFacts:
     )
 
 
-def _compare(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None:
+def check_as_reviewed(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None:
     """Raise ChangedSinceReview where a row is not as the review showed it."""
     if todo.hosts_file_problem and not reviewed.hosts_file_problem:
         raise ChangedSinceReview(node, todo.hosts_file_problem)
@@ -202,7 +202,7 @@ def _by_cause(failed: Mapping[str, str]) -> str:
     return "; ".join(f"{', '.join(names)}: {words}" for words, names in rows.items())
 
 
-def _unmet(back: HostPlan, todo: HostPlan) -> dict[str, str]:
+def unmet_rows(back: HostPlan, todo: HostPlan) -> dict[str, str]:
     """Return the rows that are due still, though the host did not complain of them; row -> what is to be said of it."""
     cancelled = todo.of(RollbackChange)  # another is this run's own
     rows = (row for row in back.due if not isinstance(row, RollbackChange) or row in cancelled)
