@@ -18,9 +18,10 @@ from kthw_routes.local_files import state_folder
 from kthw_routes.node_names import shortened
 from kthw_routes.options import Settings
 from kthw_routes.plan.changes import Plan
-from kthw_routes.record.history import PastRun, Runs, read_runs, runs_in
+from kthw_routes.record.history import Runs, read_runs, runs_in
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import VERSION, outcome_json, plan_document
+from kthw_routes.record.past_run import PastRun
 from kthw_routes.rollback import Rollback
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources import Discovery

@@ -11,7 +11,7 @@ from kthw_routes.facts import PROTOCOL, NetworkSetup
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
 from kthw_routes.persistence.model import PersistedRoute
-from kthw_routes.plan.etc_hosts import BEGIN, END
+from kthw_routes.plan.hosts_lines import BEGIN, END
 
 LEFT_OUT: Final = "left_out"
 """The group of the nodes that are not visited: routes lead to them, and nothing is done there."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address
 from typing import Final
 
-from kthw_routes.plan.etc_hosts import BEGIN, END
+from kthw_routes.plan.hosts_lines import BEGIN, END
 
 _NEW: Final = "/etc/hosts.kthw-routes"
 

@@ -5,55 +5,29 @@ for every route what becomes of it and why, the exact commands, and the commands
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.facts import HostFacts, HostFile, Route, by_prefix
+from kthw_routes.facts import HostFacts, Route, by_prefix
 from kthw_routes.iproute2.commands import pod_route
 from kthw_routes.iproute2.edits import NO_EDIT, Edit, put, take_away
-from kthw_routes.options import DEFAULT_OPTIONS, NOTHING_MARKED, Marked, NamesOn, Options
+from kthw_routes.options import DEFAULT_OPTIONS, Options
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import Persisted, persisted_in
 from kthw_routes.persistence.model import Choice, Persist, PersistedRoute
-from kthw_routes.persistence.paths import ETC_HOSTS
-from kthw_routes.plan import etc_hosts, extra_routes
+from kthw_routes.plan import extra_routes
 from kthw_routes.plan import files as plan_files
 from kthw_routes.plan.changes import (
-    MAX_FILE,
     ChangeKind,
-    EtcHostsEdit,
-    FileChange,
     HostPlan,
-    NameChange,
     Plan,
     Planner,
     RollbackChange,
     RouteChange,
     describe,
 )
-from kthw_routes.plan.wanted import Wanted, wanted_names, wanted_routes
-
-__all__ = [
-    "NOTHING_MARKED",
-    "ChangeKind",
-    "FileChange",
-    "HostPlan",
-    "Marked",
-    "NameChange",
-    "Plan",
-    "Planner",
-    "RouteChange",
-    "Wanted",
-    "describe",
-    "make",
-    "of_hosts",
-    "planner",
-    "wanted_names",
-    "wanted_routes",
-    "what_auto_takes",
-]
+from kthw_routes.plan.names import names_of_host
+from kthw_routes.plan.wanted import Wanted, wanted_routes
 
 
 def planner(cluster: Cluster, options: Options) -> Planner:
@@ -90,7 +64,7 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
         rows += extra_routes.rows_of_files(cluster, node, facts, prefixes, persisted, options)
     drops = extra_routes.drops(cluster, node, facts, persisted, rows, options)
     files = plan_files.of_host(node, facts, _to_persist(rows, facts), drops, options)
-    names = _names(cluster, node, facts, options)
+    names = names_of_host(cluster, node, facts, options)
     return HostPlan(
         node.name,
         (
@@ -123,91 +97,6 @@ def _to_persist(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[Persiste
 def what_auto_takes(host: HostPlan, facts: HostFacts) -> Choice:
     """Who would hold a host's routes with `--persist auto`, and why; for the question that comes before the answer."""
     return choose(Persist.AUTO, facts.network, _to_persist(host.routes, facts))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Names:
-    """What becomes of the workers' names on one host."""
-
-    edit: EtcHostsEdit | None = None
-    template: tuple[FileChange, ...] = ()
-    """The row of cloud-init's template, where that is edited."""
-    problem: str | None = None
-    """Why a file cannot be edited, as a sentence."""
-    are_missing: bool = False
-    """Whether names that are wanted cannot be written for that reason."""
-    are_lost_at_boot: bool = False
-    """Whether cloud-init writes /etc/hosts anew at each boot, from a template that is left alone."""
-
-
-def _names(cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> _Names:
-    """Return the workers' names in /etc/hosts and, where asked for, in cloud-init's template.
-
-    Where a block of ours is there already it is kept right, in either file, unless no names at all are wanted. A file
-    that is missing is not made: it would lack what else belongs there, and something took it away.
-    """
-    asked = options.names_on.counts(node)
-    if not asked and (options.names_on is NamesOn.NONE or not etc_hosts.has_block(facts.etc_hosts)):
-        return _Names()
-    addresses = wanted_names(cluster, node)
-    if facts.etc_hosts is None:
-        why = facts.etc_hosts_problem or "there is no /etc/hosts that could be read"
-        problem = f"{why}, so the workers' names are not added to it."
-        return _Names(problem=problem, are_missing=bool(addresses))
-    gone = {n.name for n in cluster if n.is_worker and not n.is_member}
-    marked = {name for host, name in options.marked_names if host == node.name}
-    listed = {n.name for n in cluster if n.is_member}
-    edit = partial(etc_hosts.edit, gone=gone, prune=options.prune, marked=marked, listed=listed)
-    template = facts.network.hosts_template
-    if template is not None and not options.hosts_template and not etc_hosts.has_block(template.content):
-        template = None
-    broken: list[str] = []
-    too_large: list[str] = []
-
-    def edited(path: str, content: bytes) -> EtcHostsEdit | None:
-        try:
-            wanted = edit(content, addresses)
-        except etc_hosts.BrokenBlock as error:
-            broken.append(f"{path} {error}")
-            return None
-        return wanted if _fits(wanted, path, too_large) else None
-
-    of_hosts = edited(str(ETC_HOSTS), facts.etc_hosts)
-    of_template = edited(str(template.path), template.content) if template is not None else None
-    sentences = [f"{' and '.join(broken)}; mend or remove these lines by hand."] if broken else []
-    problem = " ".join([*sentences, *too_large])
-    return _Names(
-        edit=of_hosts,
-        template=(_template_change(template, of_template.after),) if template and of_template else (),
-        problem=problem or None,
-        are_missing=bool(problem and addresses),
-        are_lost_at_boot=facts.network.hosts_template is not None and template is None,
-    )
-
-
-def _fits(edit: EtcHostsEdit, path: str, too_large: list[str]) -> bool:
-    """Whether the file can be read whole after the edit, so that it can be taken back; else a sentence is added."""
-    if edit.is_empty or len(edit.after) <= MAX_FILE:
-        return True
-    too_large.append(
-        f"{path} would have {len(edit.after)} bytes with the names; no file of more than {MAX_FILE >> 20} MiB is read, "
-        "so it was left alone."
-    )
-    return False
-
-
-def _template_change(template: HostFile, after: bytes) -> FileChange:
-    same = template.content == after
-    return FileChange(
-        kind=ChangeKind.KEEP if same else ChangeKind.REPLACE,
-        path=template.path,
-        before=template.content,
-        after=after,
-        mode=template.mode,
-        reason="cloud-init writes /etc/hosts anew from it at each boot",
-        before_mode=template.mode,
-        is_ours=False,
-    )
 
 
 # --- one wanted route against what the host has -----------------------------------------------------------------

@@ -15,7 +15,7 @@ from kthw_routes.persistence import ifupdown, managers
 from kthw_routes.persistence.paths import FORWARDING_FILE, is_own, is_template
 from kthw_routes.persistence.text import body
 from kthw_routes.plan.changes import FileChange
-from kthw_routes.plan.etc_hosts import line_of_others, numbered_stem
+from kthw_routes.plan.hosts_lines import line_of_others, numbered_stem
 from kthw_routes.sanitize import clean_line
 
 _MAX_MODE: Final = 0o755

@@ -6,7 +6,7 @@ from typing import Final
 
 from kthw_routes.facts import HostFacts
 from kthw_routes.plan.changes import ChangeKind, EtcHostsEdit, NameChange
-from kthw_routes.plan.etc_hosts import lines_with
+from kthw_routes.plan.hosts_lines import lines_with
 from kthw_routes.record.journal import HostRecord
 from kthw_routes.sanitize import clean_line
 from kthw_routes.undo.limits import Limits

@@ -4,22 +4,20 @@ A `Workflow` holds what lives across steps: the sessions, the stop signal, the r
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
-from kthw_routes.cluster import Cluster, Node
-from kthw_routes.errors import KthwRoutesError, OwnFault, UsageError
+from kthw_routes.cluster import Cluster
+from kthw_routes.errors import OwnFault, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostOutcome, HostState, Phase
 from kthw_routes.facts import HostFacts
 from kthw_routes.findings.model import Level
 from kthw_routes.findings.plan import of_plan, of_rollbacks
 from kthw_routes.hosts import apply as applying
-from kthw_routes.hosts.fleet import Fleet, Stop, TaskResult
+from kthw_routes.hosts.fleet import Stop, TaskResult
 from kthw_routes.hosts.probe import probe_pairs, verdicts
-from kthw_routes.hosts.read_facts import read_facts, with_observed_pod_cidrs
 from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
@@ -27,47 +25,20 @@ from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.proof.readings import ForwardingCheck, Proof
-from kthw_routes.record.history import Kind, PastRun, Runs
+from kthw_routes.record.history import Runs
 from kthw_routes.record.journal import host_record
 from kthw_routes.record.json_plan import plan_document
 from kthw_routes.record.lock import ClusterLock
+from kthw_routes.record.past_run import Kind, PastRun
 from kthw_routes.record.run import Run
 from kthw_routes.record.transcript import head, tail
 from kthw_routes.sources import Discovery, Source
-from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.ssh.session import Session
 from kthw_routes.undo import plan as undo_plan
 from kthw_routes.undo.by_hand import manual_undo
 from kthw_routes.workflow.confirm import RollbackTimers
+from kthw_routes.workflow.read_hosts import Connections, Reader
 from kthw_routes.workflow.results import Inspection, Report, Review
-
-T = TypeVar("T")
-
-
-class Connections(Protocol):
-    """Where sessions come from, and who settles what all of them share: host keys and passwords."""
-
-    def session(self, node: Node) -> Session:
-        """The session for a node; the same one again while the node is reached at the same place."""
-
-    def accept_host_keys(self, unknown: Sequence[HostKeyUnknown]) -> bool:
-        """Ask once whether these keys may be trusted; if so, record them."""
-
-    def was_rebuilt(self, node: str) -> None:
-        """A changed host key of this node is taken for a new one, once."""
-
-    def forget_refusals(self) -> None:
-        """Ask again for a passphrase or password that was wrong, or that nobody gave."""
-
-    def detect_privilege(self, session: Session) -> None:
-        """Find out how root is reached there. Raises HostError."""
-
-    def tell_to(self, tell: Callable[[str], None]) -> None:
-        """Tell what happens beside the hosts; `tell` is called from many threads."""
-
-    @property
-    def described(self) -> Mapping[str, str | int | None]:
-        """What a later run needs to reach the hosts in the same way, for the record; never a secret."""
 
 
 class Workflow:
@@ -80,7 +51,7 @@ class Workflow:
         self._connections = connections
         self._state: Final = state
         self._listener: Final = emit
-        self._fleet = Fleet((), parallel=options.parallel, stop=self.stop)
+        self._reader = Reader(connections, options.parallel, self.stop, self._emit)
         self._run: Run | None = None
         self.record: Run | None = None
         """The folder of the run that `finish` ended: whether its record is whole."""
@@ -95,7 +66,7 @@ class Workflow:
     def use_stop_signal(self, stop: Stop) -> None:
         """Go by this signal from now on: an earlier wish to stop is over."""
         self.stop = stop
-        self._fleet.stop = stop
+        self._reader.fleet.stop = stop
 
     def was_rebuilt(self, node: str) -> None:
         """The person says that this node was rebuilt: its old host key is forgotten at the next look."""
@@ -114,28 +85,8 @@ class Workflow:
         return replace(discovery, cluster=discovery.cluster.with_selection(self.options.only))
 
     def inspect(self, cluster: Cluster) -> Inspection:
-        """Visit every selected host, read-only. A host's failure is in `troubles`, not raised."""
-        self._connections.forget_refusals()
-        self._fleet = self._fleet_for(cluster)
-        troubles: dict[str, KthwRoutesError] = {}
-        self._open_all(troubles)
-        alive = [n for n in self._fleet.sessions if n not in troubles]
-        self._detect_privileges(alive, troubles)
-        alive = [n for n in alive if n not in troubles]
-
-        def read(session: Session) -> HostFacts:
-            task = HostTask(session, Phase.CHECKS, self._emit)
-            facts = read_facts(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
-            task.state(HostState.READ)
-            return facts
-
-        facts: dict[str, HostFacts] = {}
-        for name, outcome in self._fleet.each(read, alive).items():
-            if outcome.value is not None:
-                facts[name] = outcome.value
-            else:
-                troubles[name] = self._trouble(name, outcome, Phase.CHECKS)
-        return Inspection(with_observed_pod_cidrs(cluster, facts), facts, troubles, self.options.routes_on)
+        """Read every selected host. A host's failure is in `troubles`, not raised."""
+        return self._reader.inspect(cluster, self.options.routes_on)
 
     def review(self, inspection: Inspection) -> Review:
         """Compare what is wanted with what was read. Pure."""
@@ -210,7 +161,7 @@ class Workflow:
         `fresh`: whether the inspection was made just now, so that the hosts need no second look.
         """
         if not fresh:
-            inspection = self._look_again(inspection)
+            inspection = self._reader.read_again(inspection, self._without_own_timer)
         cluster, facts = inspection.cluster, inspection.facts
         made = planning.make(cluster, facts, self.options)
         unread = tuple(e.sentence for e in inspection.troubles.values())
@@ -220,8 +171,8 @@ class Workflow:
             return verdicts(task, cluster, cluster.node(session.node), facts[session.node])
 
         workers = [n.name for n in cluster.workers if n.name in facts]
-        found = tuple(v for o in self._fleet.each(judge, workers).values() for v in o.value or ())
-        pairs = probe_pairs(self._fleet, cluster, facts, self._emit) if self.options.probe else ()
+        found = tuple(v for o in self._reader.fleet.each(judge, workers).values() for v in o.value or ())
+        pairs = probe_pairs(self._reader.fleet, cluster, facts, self._emit) if self.options.probe else ()
         for name in workers:
             self._emit(Event(Phase.PROOF, EventKind.STATE, "proof done", name, HostState.DONE))
         return Proof(made, found, pairs, unread, self.options.probe, facts)
@@ -237,7 +188,7 @@ class Workflow:
             return ()
         read = report.review.inspection.facts
         holds = not self.options.probe or (proof is not None and proof.holds_between(read))
-        return self._timers.commit(self._fleet, report, holds=holds, emit=self._emit)
+        return self._timers.commit(self._reader.fleet, report, holds=holds, emit=self._emit)
 
     def finish(self, report: Report, proof: Proof | None) -> None:
         """Write the end of the transcript and close the run's folder, if there is one. Never raises: see `record`."""
@@ -252,7 +203,7 @@ class Workflow:
     def close(self) -> None:
         """End every connection. Never waits."""
         self.stop.request(now=True)
-        self._fleet.close()
+        self._reader.fleet.close()
 
     # --- their parts ---
 
@@ -276,67 +227,8 @@ class Workflow:
             "connection": {**self._connections.described, "source": self._source},
         }
 
-    def _fleet_for(self, cluster: Cluster) -> Fleet:
-        """The sessions for these nodes; those that are open and still lead to the same place are kept."""
-        sessions = [self._connections.session(node) for node in cluster.visited]
-        for old in self._fleet.sessions.values():
-            if not any(old is session for session in sessions):
-                old.close()
-        return Fleet(sessions, parallel=self.options.parallel, stop=self.stop)
-
-    def _open_all(self, troubles: dict[str, KthwRoutesError]) -> None:
-        """Open every session; keys never seen before are asked for once, for all hosts together."""
-        first = self._open(self._fleet.sessions)
-        unknown = {n: e for n, e in first.items() if isinstance(e, HostKeyUnknown)}
-        if unknown and self._connections.accept_host_keys(list(unknown.values())):
-            first = {n: e for n, e in first.items() if n not in unknown} | self._open(unknown)
-        for name, error in first.items():
-            self._say_trouble(name, error, Phase.CHECKS)
-            troubles[name] = error
-
-    def _open(self, names: Iterable[str]) -> dict[str, KthwRoutesError]:
-        def connect(session: Session) -> bool:
-            task = HostTask(session, Phase.CHECKS, self._emit)
-            task.state(HostState.CONNECTING)
-            session.open()
-            key = session.host_key
-            new = ", new: accepted and remembered" if key.is_new else ""
-            task.note(f"connected as {session.user}, host key {key.type} {key.fingerprint}{new}")
-            return True
-
-        outcomes = self._fleet.each(connect, list(names))
-        return {n: self._error(n, o) for n, o in outcomes.items() if o.value is None}
-
-    def _detect_privileges(self, names: Sequence[str], troubles: dict[str, KthwRoutesError]) -> None:
-        """One host first: a sudo password is asked there, and a wrong one locks no account elsewhere."""
-
-        def settle(session: Session) -> bool:
-            self._connections.detect_privilege(session)
-            return True
-
-        for group in (names[:1], names[1:]):
-            for name, outcome in self._fleet.each(settle, group).items():
-                if outcome.value is None:
-                    troubles[name] = self._trouble(name, outcome, Phase.CHECKS)
-
-    def _look_again(self, inspection: Inspection) -> Inspection:
-        troubles: dict[str, KthwRoutesError] = {
-            n: e for n, e in inspection.troubles.items() if n not in inspection.facts
-        }
-
-        def read(session: Session) -> HostFacts:
-            session.open()
-            task = HostTask(session, Phase.PROOF, self._emit)
-            read = read_facts(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
-            return self._timers.besides(read) if self._timers is not None else read
-
-        cluster, facts = inspection.cluster, dict[str, HostFacts]()
-        for name, outcome in self._fleet.each(read, list(inspection.facts)).items():
-            if outcome.value is not None:
-                facts[name] = outcome.value
-            else:
-                troubles[name] = self._trouble(name, outcome, Phase.PROOF)
-        return replace(inspection, facts=facts, troubles=troubles)
+    def _without_own_timer(self, facts: HostFacts) -> HostFacts:
+        return self._timers.besides(facts) if self._timers is not None else facts
 
     def _apply(self, review: Review, names: Iterable[str], *, again: bool) -> dict[str, HostOutcome]:
         inspection, cluster, run = review.inspection, review.inspection.cluster, self._run
@@ -374,7 +266,7 @@ class Workflow:
                 return outcome.unrecorded
             return outcome
 
-        done = self._fleet.each(whole, wanted)
+        done = self._reader.fleet.each(whole, wanted)
         return {name: self._outcome(name, o, sent[name]) for name, o in done.items()}
 
     def _lock(self, review: Review) -> ClusterLock:
@@ -393,20 +285,3 @@ class Workflow:
 
     def _report(self, review: Review, outcomes: Mapping[str, HostOutcome]) -> Report:
         return Report(review, outcomes, self._run.folder if self._run else None)
-
-    def _error(self, name: str, outcome: "TaskResult[bool]") -> KthwRoutesError:
-        if outcome.error is not None:
-            return outcome.error
-        return HostError(name, "stopped before it was looked at.")
-
-    def _trouble(self, name: str, outcome: "TaskResult[T]", step: Phase) -> KthwRoutesError:
-        error = outcome.error or ConnectionLost(name, "stopped before it answered.")
-        self._say_trouble(name, error, step)
-        return error
-
-    def _say_trouble(self, name: str, error: KthwRoutesError, step: Phase) -> None:
-        self._emit(Event(step, EventKind.STATE, error.sentence, name, HostState.SKIPPED))
-
-
-def _next_hops(cluster: Cluster) -> tuple[IPv4Address, ...]:
-    return tuple(w.internal for w in cluster.workers if w.internal is not None)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kthw_routes.record.history import PastRun, read_runs
+from kthw_routes.record.history import read_runs
+from kthw_routes.record.past_run import PastRun
 from kthw_routes.wizard import ending
 from tests.journeys.faults import Faults
 from tests.journeys.looking import is_done, pod_routes, tables

@@ -14,7 +14,7 @@ from kthw_routes.facts import HostFacts, Route
 from kthw_routes.iproute2.output import parse_addresses, parse_routes
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
-from kthw_routes.plan.changes import ChangeKind
+from kthw_routes.plan.changes import ChangeKind, HostPlan
 from kthw_routes.plan.wanted import wanted_routes
 from tests.unit.builders import facts, ip
 
@@ -79,7 +79,7 @@ def outside(routes: tuple[Route, ...]) -> list[Route]:
     return [r for r in routes if not r.prefix.subnet_of(CLUSTER.cidr)]
 
 
-def plan(host: ModelHost, of: Cluster = CLUSTER, *, prune: bool = False) -> planning.HostPlan:
+def plan(host: ModelHost, of: Cluster = CLUSTER, *, prune: bool = False) -> HostPlan:
     return planning.make(of, {NODE.name: look(host)}, Options(prune=prune)).hosts[0]
 
 

@@ -16,7 +16,7 @@ from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
-from kthw_routes.plan.etc_hosts import BEGIN
+from kthw_routes.plan.hosts_lines import BEGIN
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import ConnectionLost, HostError
 from kthw_routes.ssh.session import OnLine

@@ -10,7 +10,8 @@ from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import MAX_FILE
-from kthw_routes.plan.etc_hosts import BEGIN, edit, has_block, lines_with
+from kthw_routes.plan.etc_hosts import edit
+from kthw_routes.plan.hosts_lines import BEGIN, has_block, lines_with
 from kthw_routes.ssh.command import MAX_CAPTURE, TIMED_OUT, Result
 from kthw_routes.ssh.errors import FileTooLarge, HostError, OutputCut, TookTooLong
 from kthw_routes.ssh.streams import MAX_LINES

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kthw_routes.plan.changes import ChangeKind
-from kthw_routes.plan.etc_hosts import BrokenBlock, edit
+from kthw_routes.plan.etc_hosts import edit
+from kthw_routes.plan.hosts_lines import BrokenBlock
 
 from .builders import ip
 

@@ -27,7 +27,7 @@ from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.persistence import ifupdown
 from kthw_routes.plan import compare as plan
-from kthw_routes.plan.changes import ChangeKind, RouteChange
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan, RouteChange
 from kthw_routes.record import transcript
 from kthw_routes.record.json_facts import facts_json
 from kthw_routes.record.json_plan import plan_document
@@ -103,7 +103,7 @@ def test_hundreds_of_hosts_without_routes_are_compared_in_one_pass() -> None:
         )
         for n in numbers
     ]
-    made = plan.Plan(tuple(plan.HostPlan(f"worker-{n}", tuple(rows[:n] + rows[n + 1 :])) for n in numbers))
+    made = Plan(tuple(HostPlan(f"worker-{n}", tuple(rows[:n] + rows[n + 1 :])) for n in numbers))
     with seconds(10):
         assert not list(of_routes(made))
 

@@ -16,6 +16,7 @@ from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import failed_lines, parse_addresses
 from kthw_routes.persistence import ifupdown, netplan, networkd
 from kthw_routes.plan import etc_hosts
+from kthw_routes.plan.hosts_lines import BrokenBlock
 from kthw_routes.sanitize import inline
 from kthw_routes.sources.linode.errors import Answer, of_answer
 from kthw_routes.ssh.command import Result
@@ -80,7 +81,7 @@ def _network(text: str) -> None:
 def _names(text: str) -> None:
     wanted = {f"worker-{n}": IPv4Address(0xC0A88000 + n) for n in range(50)}
     for content in (text, f"1.2.3.4 {text}", text.replace(" ", "\n")):
-        with contextlib.suppress(etc_hosts.BrokenBlock):
+        with contextlib.suppress(BrokenBlock):
             etc_hosts.edit(content.encode(), wanted, listed=wanted)
 
 

@@ -22,8 +22,9 @@ from kthw_routes.persistence.unit import TIMER
 from kthw_routes.plan.changes import ChangeKind, FileChange, ForwardingChange, HostPlan, RollbackChange, RouteChange
 from kthw_routes.plan.etc_hosts import edit
 from kthw_routes.record import json_values
-from kthw_routes.record.history import Kind, PastRun, read_run, read_runs
+from kthw_routes.record.history import read_runs
 from kthw_routes.record.journal import host_record
+from kthw_routes.record.past_run import Kind, PastRun, read_run
 from kthw_routes.record.run import Run
 from kthw_routes.sanitize import clean_line
 from tests.unit.builders import facts, ip, net, worker
@@ -217,7 +218,7 @@ def test_texts_that_are_no_record_are_a_problem_which_names_the_file(tmp_path: P
     assert f"`kthw-routes undo {SECOND}` takes back the one before it" in caught.value.hint
 
 
-@pytest.mark.parametrize("limit", ["record.journal.MAX_JOURNAL_BYTES", "record.history.MAX_PLAN_BYTES"])
+@pytest.mark.parametrize("limit", ["record.journal.MAX_JOURNAL_BYTES", "record.past_run.MAX_PLAN_BYTES"])
 def test_more_than_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     folder = write_run(tmp_path, THIRD, *BOTH)
     monkeypatch.setattr(f"kthw_routes.{limit}", 1024)

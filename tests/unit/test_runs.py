@@ -13,9 +13,10 @@ from kthw_routes.errors import UsageError
 from kthw_routes.options import Settings
 from kthw_routes.plan.changes import HostPlan, RollbackChange
 from kthw_routes.plan.compare import make
-from kthw_routes.record.history import Kind, read_run, read_runs
+from kthw_routes.record.history import read_runs
 from kthw_routes.record.journal import host_record
 from kthw_routes.record.json_plan import plan_document
+from kthw_routes.record.past_run import Kind, read_run
 from tests.unit.builders import bare_facts, cluster
 
 NODES = cluster(2, 0)

@@ -1,0 +1,162 @@
+"""The lines of `/etc/hosts`: our block, lines of exactly an address and a name, and all others, which stay. Pure.
+
+A file may hold millions of lines that nobody asks for, such as a block list's; these are passed over quickly.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address
+from typing import Final
+
+from kthw_routes.sanitize import MAX_VALUE, clean_value
+
+BEGIN: Final = b"# BEGIN kthw-routes"
+END: Final = b"# END kthw-routes"
+_EXACT: Final = re.compile(rb"([0-9.]{7,15})[ \t]+([A-Za-z0-9.-]+)[ \t]*")
+_OURS: Final = b"kthw-routes"
+"""What both markers of the block hold."""
+
+
+def has_block(content: bytes | None) -> bool:
+    """Whether a block of ours stands in the file."""
+    return content is not None and any(content[a:b].strip() == BEGIN for a, b in lines_with(content, [BEGIN]))
+
+
+def lines_with(content: bytes, words: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """Where the lines stand that hold one of these words: beginning and end, the newline included, in order.
+
+    A file may hold millions of lines that nobody asks for, such as a block list's; these are passed over quickly.
+    """
+    found: dict[int, int] = {}
+    for word in words:
+        at = content.find(word)
+        while 0 <= at < len(content):
+            end = content.find(b"\n", at) + 1 or len(content)
+            found[content.rfind(b"\n", 0, at) + 1] = end
+            at = content.find(word, end)
+    yield from sorted(found.items())
+
+
+class BrokenBlock(ValueError):
+    """The markers of the block do not pair up, so nothing in the file is touched; the message goes after its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostsLine:
+    text: bytes  # without its newline
+    ending: bytes
+    in_block: bool
+    is_other: bool = False
+    """Whether these are lines, any number of them, that name nobody who is asked for."""
+
+    @property
+    def exact(self) -> tuple[IPv4Address, str] | None:
+        match = None if self.is_other else _EXACT.fullmatch(self.text)
+        if not match:
+            return None
+        try:
+            return IPv4Address(match[1].decode("ascii")), match[2].decode("ascii")
+        except AddressValueError:
+            return None
+
+    def names(self) -> set[str]:
+        """The names that the resolver would find in this line."""
+        if self.is_other:
+            return set()
+        return {w.decode("utf-8", "replace") for w in self.text.split(b"#", 1)[0].split()[1:]}
+
+
+def show(line: HostsLine) -> str:
+    return clean_value(line.text[: 4 * MAX_VALUE].decode("utf-8", "replace"))
+
+
+def split(content: bytes, names: Iterable[str] | None = None) -> list[HostsLine]:
+    """The lines of the block and those that hold one of these names, each by itself; all others in runs.
+
+    Without names every line is by itself.
+    """
+    words = {name.lower().encode() for name in names} | {_OURS} if names is not None else {b""}
+    fewest = [word for word in words if not any(other != word and other in word for other in words)]
+    marked = [start for start, _ in lines_with(content.lower(), fewest)]  # ASCII letters: all that an exact line has
+    lines: list[HostsLine] = []
+    inside = seen = False
+    at = number = 0
+    while at < len(content):
+        while number < len(marked) and marked[number] < at:
+            number += 1
+        begin = marked[number] if number < len(marked) else len(content)
+        if begin > at and not inside:
+            lines.append(HostsLine(content[at:begin], b"", False, is_other=True))
+            at = begin
+            continue
+        end = content.find(b"\n", at) + 1 or len(content)
+        raw, at = content[at:end], end
+        text = raw[:-1] if raw.endswith(b"\n") else raw
+        ending = raw[len(text) :]
+        marker = text.strip()
+        if marker == BEGIN:
+            if inside or seen:
+                raise BrokenBlock("holds the line '# BEGIN kthw-routes' twice")
+            inside = seen = True
+        elif marker == END and not inside:
+            raise BrokenBlock("holds '# END kthw-routes' without its beginning")
+        lines.append(HostsLine(text, ending, inside))
+        if marker == END:
+            inside = False
+    if inside:
+        raise BrokenBlock("holds '# BEGIN kthw-routes' without its end")
+    return lines
+
+
+def numbered_stem(name: str) -> str:
+    """What is before the number at the end of a name, casefolded; empty where there is no such number."""
+    folded = name.casefold()
+    stem = folded.rstrip("0123456789")
+    return stem if stem != folded else ""
+
+
+def line_of_others(
+    now: bytes,
+    then: bytes,
+    is_ours: Callable[[str], bool],
+    may_say: Callable[[IPv4Address, str, bool], bool],
+    *,
+    comments: bool,
+) -> str:
+    """The first line in which two contents differ though it is not for us to change; empty where there is none.
+
+    Args:
+        now: the one content.
+        then: the other, into which it would be turned.
+        is_ours: name -> whether exact lines of it beside our block are ours.
+        may_say: (address, name, whether in our block) -> whether we may put such a line there.
+        comments: whether comments and empty lines may come into our block.
+    """
+    try:
+        before, after = split(now), split(then)
+    except BrokenBlock as error:
+        return "" if now == then else f"a file that {error}"
+
+    def others(lines: Iterable[HostsLine]) -> list[bytes]:
+        return [x.text for x in lines if not x.in_block and not (x.exact and is_ours(x.exact[1]))]
+
+    left, right = others(before), others(after)
+    if left != right:
+        lost, new = Counter(left) - Counter(right), Counter(right) - Counter(left)
+        return next((_show_bytes(text) for text in (*new, *lost)), "the order of the lines")
+    for text, in_block in Counter((x.text, x.in_block) for x in after) - Counter((x.text, x.in_block) for x in before):
+        line = HostsLine(text, b"", in_block)
+        bare = text.strip()
+        if bare in (BEGIN, END) or (in_block and comments and (not bare or bare.startswith(b"#"))):
+            continue
+        if line.exact and not may_say(*line.exact, in_block):
+            return show(line)
+        if in_block and not line.exact:
+            return show(line)
+    return ""
+
+
+def _show_bytes(text: bytes) -> str:
+    return clean_value(text[: 4 * MAX_VALUE].decode("utf-8", "replace")) or "an empty line"
