@@ -115,7 +115,7 @@ def event_line(event: Event) -> Words:
 def matrix_sources(cluster: Cluster, plan: Plan) -> tuple[str, ...]:
     """The nodes with a row in the route matrix: the workers, and what else gets routes to them."""
     workers = [w.name for w in cluster.workers]
-    others = [h.node for h in plan.hosts if h.node not in workers and any(c.next_hop for c in h.routes)]
+    others = [h.node for h in plan.hosts if h.node not in workers and h.is_routed]
     return (*workers, *others)
 
 
@@ -209,7 +209,7 @@ def counts(plan: Plan) -> Iterator[tuple[Noun, int, int]]:
 
 def unmet_request(plan: Plan) -> str:
     """What was asked for and cannot be, a sentence; empty where all can."""
-    routed = [h for h in plan.hosts if any(c.next_hop is not None for c in h.routes)]
+    routed = [h for h in plan.hosts if h.is_routed]
     hosts = [h.node for h in plan.hosts if h.persistence is not None and h.persistence.problem]
     if not hosts:
         return ""
@@ -222,7 +222,7 @@ def reboot_summary(plan: Plan, but_on: Collection[str] = ()) -> str:
 
     `but_on`: the hosts on which the plan was not carried out, or does not last.
     """
-    routed = [h for h in plan.hosts if any(c.next_hop is not None for c in h.routes)]
+    routed = [h for h in plan.hosts if h.is_routed]
     there = [h for h in routed if h.node not in but_on]
     if not there:
         return ""

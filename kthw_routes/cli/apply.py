@@ -112,7 +112,7 @@ def _apply_document(
         **plan_document(review.inspection.cluster, review.plan, review.findings),
         "outcomes": [outcome_json(o) for o in report.outcomes.values()],
         "run": str(folder) if folder else None,
-        "record_problem": command.record_problem or None,
+        "record_problem": command.record_problem,
         "proof": proof_json(proof) if proof else None,
         "commitments": [{"host": c.node, "fate": c.rollback, "sentence": c.sentence} for c in timers],
     }

@@ -189,9 +189,9 @@ class RunningCommand:
         return exit_code(report.review.inspection, report, proof, drift=False)
 
     @property
-    def record_problem(self) -> str:
-        """Why the record of the run that was finished is not whole, as a sentence; empty where it is."""
-        return self.workflow.record.problem if self.workflow.record is not None else ""
+    def record_problem(self) -> str | None:
+        """Why the record of the run that was finished is not whole, as a sentence; None where it is."""
+        return self.workflow.record.problem if self.workflow.record is not None else None
 
     def check_stopped(self) -> None:
         """Raises Cancelled after an interrupt."""

@@ -135,7 +135,7 @@ def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readi
                 [*missing.values(), readings.how_to_supply(cluster, wanted, request.interface, options.routes_on)]
             ),
         )
-    inspection = Inspection(cluster, {}, {}, options.routes_on)
+    inspection = Inspection(cluster=cluster, facts={}, troubles={}, routes_on=options.routes_on)
     asked = cluster.with_selection(missing)
     if asked.visited:
         inspection = command.workflow.inspect(asked)
@@ -192,7 +192,7 @@ def _reach(settings: Settings) -> SshAccess:
     identity = settings.identity.expanduser() if settings.identity else None
     if identity is None and KUBERNETES_KEY.is_file():
         identity = KUBERNETES_KEY
-    return SshAccess(identity, settings.ssh_config, settings.user, Path.cwd())
+    return SshAccess(identity=identity, ssh_config=settings.ssh_config, user=settings.user, folder=Path.cwd())
 
 
 def _deliver(made: tuple[Document, ...], wanted: Format, output: Path | None, command: RunningCommand) -> None:

@@ -131,7 +131,7 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
         document = plan_document(review.inspection.cluster, review.plan, review.findings, is_undo=True)
         outcomes = [outcome_json(o) for o in report.outcomes.values()]
         folder = str(made) if (made := command.folder(report)) else None
-        problem = command.record_problem or None
+        problem = command.record_problem
         command.document({**document, "undoes": run.id, "outcomes": outcomes, "run": folder, "record_problem": problem})
         if review.plan.is_empty and word is None:
             _print_older(command.printer, run, read_runs(settings.state or state_folder()))
@@ -248,7 +248,7 @@ def run_json(run: PastRun, runs: Runs) -> Json:
         "ended": run.journal.is_closed,
         "undone": runs.is_undone(run),
         "outcome": runs.outcome(run),
-        "problem": run.problem or None,
+        "problem": run.problem,
     }
 
 

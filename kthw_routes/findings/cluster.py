@@ -53,9 +53,8 @@ def of_token(scopes: frozenset[str] | None) -> tuple[Finding, ...]:
         return ()
     what = "everything in the account" if "*" in extra else f"more than reading Linodes ({', '.join(extra)})"
     return (
-        Finding(
+        Finding.notice(
             "token-over-privileged",
-            Level.NOTICE,
             f"The token may do {what}.",
             "The scope linodes:read_only suffices here; a token with no more is safer to keep on a machine.",
         ),
@@ -65,13 +64,13 @@ def of_token(scopes: frozenset[str] | None) -> tuple[Finding, ...]:
 def _of_membership(cluster: Cluster) -> Iterator[Finding]:
     if not cluster.workers:
         hint = "Check the account, the region, and the pattern that workers' labels are found by."
-        yield Finding("no-worker", Level.STOP, "There is no worker.", hint)
+        yield Finding.stop("no-worker", "There is no worker.", hint)
     elif not cluster.visited:
-        yield Finding("all-left-out", Level.STOP, "Every node is left out.", "Take at least one of them in again.")
+        yield Finding.stop("all-left-out", "Every node is left out.", "Take at least one of them in again.")
     elif len(cluster.workers) == 1:
         name = cluster.workers[0].name
         sentence = f"{name} is the only worker, so there is nothing to route."
-        yield Finding("only-one-worker", Level.NOTICE, sentence, "Routes lead from one worker to another.", name)
+        yield Finding.notice("only-one-worker", sentence, "Routes lead from one worker to another.", node=name)
 
 
 def _of_names(cluster: Cluster) -> Iterator[Finding]:
@@ -84,23 +83,19 @@ def _of_names(cluster: Cluster) -> Iterator[Finding]:
             where = _and(str(n.ssh) if n.ssh else "no SSH address" for n in nodes)
             sentence = f"{len(nodes)} nodes are named {nodes[0].name} ({where})."
             hint = "Rename all but one of them, or remove the spare ones."
-            yield Finding("duplicate-name", Level.STOP, sentence, hint, nodes[0].name)
+            yield Finding.stop("duplicate-name", sentence, hint, node=nodes[0].name)
     for node in members:
         if is_host_name(node.name):
             continue
         sentence = f"{node.name} is no host name: letters, digits and inner hyphens only (RFC 1123)"
         if node.is_worker and node.is_visited:
             hint = "Rename it in the Linode's settings; it is not altered silently. Or leave it out."
-            yield Finding(
-                "not-a-host-name",
-                Level.STOP,
-                f"{sentence}, so it cannot be written to /etc/hosts.",
-                hint,
-                node.name,
+            yield Finding.stop(
+                "not-a-host-name", f"{sentence}, so it cannot be written to /etc/hosts.", hint, node=node.name
             )
         else:
             hint = "It is written to no /etc/hosts, so this does no harm here."
-            yield Finding("not-a-host-name", Level.NOTICE, f"{sentence}.", hint, node.name)
+            yield Finding.notice("not-a-host-name", f"{sentence}.", hint, node=node.name)
 
 
 def _of_next_hops(cluster: Cluster) -> Iterator[Finding]:
@@ -117,15 +112,15 @@ def _of_next_hops(cluster: Cluster) -> Iterator[Finding]:
                 "A VPC delivers only what the ip_ranges of its interfaces list, so a route is not enough there. "
                 "Choose the node's private or VLAN address, or remove the node."
             )
-            yield Finding("vpc-next-hop", Level.STOP, sentence, hint, node.name)
+            yield Finding.stop("vpc-next-hop", sentence, hint, node=node.name)
         elif kind is AddressKind.OTHER and node.region is not None:
             sentence = f"{node.name}: {node.internal} is on a VLAN or in a VPC; Linode's list does not say which."
             hint = "A VPC delivers only what the ip_ranges of its interfaces list. --via vlan asks Linode which it is."
-            yield Finding("next-hop-unclear", Level.NOTICE, sentence, hint, node.name)
+            yield Finding.notice("next-hop-unclear", sentence, hint, node=node.name)
     for ip, names in holders.items():
         if len(names) > 1:
             sentence = f"{_and(names)} have the same internal address {ip}."
-            yield Finding("shared-internal-address", Level.STOP, sentence, "Correct all but one of them.", names[0])
+            yield Finding.stop("shared-internal-address", sentence, "Correct all but one of them.", node=names[0])
 
 
 def _missing_next_hop(node: Node) -> Finding:
@@ -134,20 +129,36 @@ def _missing_next_hop(node: Node) -> Finding:
     if [a.kind for a in candidates] == [AddressKind.PRIVATE]:
         sentence = f"{node.name} has no VLAN address; its private one is {candidates[0].ip}."
         hint = "Leave out --via vlan, attach it to a VLAN, or take the private address here."
-        return Finding("no-vlan-address", level, sentence, hint, node.name)
+        return Finding(code="no-vlan-address", level=level, sentence=sentence, hint=hint, node=node.name)
     if candidates:
         shown = _and(f"{a.ip} ({a.kind})" for a in candidates)
         many = "several internal addresses" if len(candidates) > 1 else "no private address of the usual kind"
         hint = "Choose the one at which the other nodes reach it."
-        return Finding("internal-address-not-chosen", level, f"{node.name} has {many}: {shown}.", hint, node.name)
+        return Finding(
+            code="internal-address-not-chosen",
+            level=level,
+            sentence=f"{node.name} has {many}: {shown}.",
+            hint=hint,
+            node=node.name,
+        )
     if level is Level.NOTICE:
         return Finding(
-            "no-internal-address", level, f"{node.name} has no private address: no route leads to it.", "", node.name
+            code="no-internal-address",
+            level=level,
+            sentence=f"{node.name} has no private address: no route leads to it.",
+            hint="",
+            node=node.name,
         )
     hint = "Enable it in the Linode's Network tab and reboot it, or leave it out."
     if node.region is None:
         hint = "Enter the address at which the other nodes reach it, or leave it out."
-    return Finding("no-internal-address", level, f"{node.name} has no private address.", hint, node.name)
+    return Finding(
+        code="no-internal-address",
+        level=level,
+        sentence=f"{node.name} has no private address.",
+        hint=hint,
+        node=node.name,
+    )
 
 
 def _of_ssh_addresses(cluster: Cluster) -> Iterator[Finding]:
@@ -158,11 +169,11 @@ def _of_ssh_addresses(cluster: Cluster) -> Iterator[Finding]:
         if public:
             sentence = f"{node.name} has several public addresses: {_and(public)}."
             hint = "Choose the one to reach it at by SSH."
-            yield Finding("ssh-address-not-chosen", Level.STOP, sentence, hint, node.name)
+            yield Finding.stop("ssh-address-not-chosen", sentence, hint, node=node.name)
         else:
             sentence = f"{node.name} has no public address to reach it at by SSH."
             hint = "Enter an address that SSH reaches (your SSH configuration counts), or leave it out."
-            yield Finding("no-ssh-address", Level.STOP, sentence, hint, node.name)
+            yield Finding.stop("no-ssh-address", sentence, hint, node=node.name)
 
 
 def _of_regions(cluster: Cluster) -> Iterator[Finding]:
@@ -173,14 +184,14 @@ def _of_regions(cluster: Cluster) -> Iterator[Finding]:
     if len(by_region) > 1:
         where = "; ".join(f"{_and(names)} in {region}" for region, names in by_region.items())
         hint = "Private addresses do not reach from one data centre to another. Narrow to one region (--region)."
-        yield Finding("different-regions", Level.STOP, f"The workers are in different regions: {where}.", hint)
+        yield Finding.stop("different-regions", f"The workers are in different regions: {where}.", hint)
 
 
 def _of_status(cluster: Cluster) -> Iterator[Finding]:
     for node in cluster.visited:
         if node.status != "running":
             sentence = f"{node.name} is not running: its status is {node.status.replace('_', ' ')}."
-            yield Finding("not-running", Level.NOTICE, sentence, "Boot it, or leave it out.", node.name)
+            yield Finding.notice("not-running", sentence, "Boot it, or leave it out.", node=node.name)
 
 
 def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
@@ -190,12 +201,12 @@ def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
             level = Level.STOP if node.is_visited else Level.NOTICE
             hint = "Enter it." if level is Level.STOP else "No route leads to it."
             sentence = f"{node.name}: its pod CIDR is not known."
-            yield Finding("pod-cidr-unknown", level, sentence, hint, node.name)
+            yield Finding(code="pod-cidr-unknown", level=level, sentence=sentence, hint=hint, node=node.name)
             continue
         if not cidr.subnet_of(cluster.cidr):
             sentence = f"{node.name}: its pod CIDR {cidr} is outside the cluster CIDR {cluster.cidr}."
             hint = "Correct the pod CIDR, or give the cluster's own with --cluster-cidr."
-            yield Finding("pod-cidr-outside", Level.STOP, sentence, hint, node.name)
+            yield Finding.stop("pod-cidr-outside", sentence, hint, node=node.name)
         yield from _clashes(node, cluster)
     for one, other in combinations(cluster.workers, 2):
         if one.pod_cidr and other.pod_cidr and one.pod_cidr.overlaps(other.pod_cidr):
@@ -205,11 +216,11 @@ def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
                     f"{guessed.name} was not read; the pod CIDR of its number, {guessed.pod_cidr}, is {owner.name}'s."
                 )
                 hint = "Routes that lead to it stay as they are; no new one is made before it was read."
-                yield Finding("pod-cidr-guessed", Level.NOTICE, sentence, hint, guessed.name)
+                yield Finding.notice("pod-cidr-guessed", sentence, hint, node=guessed.name)
                 continue
             sentence = f"{one.name} and {other.name} have overlapping pod CIDRs: {one.pod_cidr} and {other.pod_cidr}."
             hint = "Each worker needs a pod CIDR of its own. Correct one of them."
-            yield Finding("pod-cidrs-overlap", Level.STOP, sentence, hint, other.name)
+            yield Finding.stop("pod-cidrs-overlap", sentence, hint, node=other.name)
 
 
 def _clashes(worker: Node, cluster: Cluster) -> Iterator[Finding]:
@@ -223,14 +234,12 @@ def _clashes(worker: Node, cluster: Cluster) -> Iterator[Finding]:
     for code, name, network in networks:
         if cidr.overlaps(network):
             sentence = f"{worker.name}: its pod CIDR {cidr} overlaps {name} {network}."
-            yield Finding(
-                f"pod-cidr-over-{code}", Level.STOP, sentence, "Pods need a network of their own.", worker.name
-            )
+            yield Finding.stop(f"pod-cidr-over-{code}", sentence, "Pods need a network of their own.", node=worker.name)
     for node in cluster:
         inside = sorted({a for a in (node.internal, *(a.ip for a in node.addresses)) if a is not None and a in cidr})
         if node.is_member and inside:
             sentence = f"{worker.name}: its pod CIDR {cidr} holds {node.name}'s address {_and(map(str, inside))}."
-            yield Finding("pod-cidr-over-node", Level.STOP, sentence, "Pods need a network of their own.", worker.name)
+            yield Finding.stop("pod-cidr-over-node", sentence, "Pods need a network of their own.", node=worker.name)
 
 
 def _and(words: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Cluster, Node, PodCidrSource
 from kthw_routes.facts import HostFacts
-from kthw_routes.findings.model import Finding, Level
+from kthw_routes.findings.model import Finding
 from kthw_routes.options import RoutesOn
 from kthw_routes.plan.wanted import wanted_routes
 
@@ -41,70 +41,64 @@ def of_facts(
 def _of_internal_address(node: Node, host: HostFacts) -> Iterator[Finding]:
     if node.internal is not None and node.internal not in host.own_addresses:
         has = ", ".join(f"{a.address} on {a.device}" for a in host.addresses if a.device != "lo") or "none"
-        yield Finding(
+        yield Finding.stop(
             "internal-address-missing",
-            Level.STOP,
             f"{node.name}: its internal address {node.internal} is on none of its interfaces.",
             f"It has {has}. Was the private IP enabled and the Linode not rebooted since? Reboot it, or correct the "
             "address.",
-            node.name,
+            node=node.name,
         )
 
 
 def _of_next_hops(cluster: Cluster, node: Node, host: HostFacts, routes_on: RoutesOn) -> Iterator[Finding]:
     for wanted in wanted_routes(cluster, node, routes_on):
         if wanted.next_hop in host.own_addresses:
-            yield Finding(
+            yield Finding.stop(
                 "next-hop-own-address",
-                Level.STOP,
                 f"{node.name}: the next hop {wanted.next_hop} for {wanted.prefix} is an address of {node.name} itself.",
                 f"The kernel would take it without a word and packets would go nowhere. Correct the internal address "
                 f"of {wanted.worker}.",
-                node.name,
+                node=node.name,
             )
         elif host.device_towards(wanted.next_hop) is None:
             device = host.device_of(node.internal) or "any interface"
-            yield Finding(
+            yield Finding.stop(
                 "next-hop-not-on-link",
-                Level.STOP,
                 f"{node.name}: no route to {wanted.next_hop} ({wanted.worker}) from {device}: the address is not "
                 "on-link.",
                 "Is the private IP enabled on both, and were both rebooted since? Or correct the internal address.",
-                node.name,
+                node=node.name,
             )
 
 
 def _of_pod_cidr(cluster: Cluster, node: Node, host: HostFacts) -> Iterator[Finding]:
     typed = node.pod_cidr_source is PodCidrSource.TYPED
     if typed and host.cni_cidr is not None and host.cni_cidr != node.pod_cidr:
-        yield Finding(
+        yield Finding.stop(
             "pod-cidr-disagrees",
-            Level.STOP,
             f"{node.name}: the pod CIDR typed is {node.pod_cidr}, but its CNI configuration says {host.cni_cidr}.",
             "Pods get their addresses from the CNI configuration: take that one, or mend the file on the node.",
-            node.name,
+            node=node.name,
         )
     elif host.cni_cidr and host.kubelet_cidr and host.cni_cidr != host.kubelet_cidr:
-        yield Finding(
+        yield Finding.notice(
             "pod-cidr-two-readings",
-            Level.NOTICE,
             f"{node.name}: its CNI configuration says {host.cni_cidr}, its kubelet's says {host.kubelet_cidr}.",
             "Pods get their addresses from the CNI configuration, so that one is used.",
-            node.name,
+            node=node.name,
         )
     for bridge in host.bridges:
         owner = next(
             (w for w in cluster.workers if w.name != node.name and w.pod_cidr and bridge.address.ip in w.pod_cidr), None
         )
         if owner:
-            yield Finding(
+            yield Finding.stop(
                 "bridge-in-foreign-pod-cidr",
-                Level.STOP,
                 f"{node.name}: {bridge.device} has {bridge.address}, which lies in the pod CIDR of {owner.name} "
                 f"({owner.pod_cidr}): the pod CIDRs overlap.",
                 f"The bridge may be older than the CNI configuration: delete its pods and the bridge (`ip link del "
                 f"{bridge.device}`), restart the kubelet.",
-                node.name,
+                node=node.name,
             )
 
 
@@ -130,28 +124,25 @@ def _of_pods(workers: Sequence[HostFacts]) -> Iterator[Finding]:
     off = [h for h in workers if not h.ip_forward]
     for host in off:
         if host.pods:
-            yield Finding(
+            yield Finding.notice(
                 "forwarding-off",
-                Level.NOTICE,
                 f"{host.node}: forwarding is off (net.ipv4.ip_forward = 0), and it has pods.",
                 f"Until it is on, no packet from elsewhere reaches these pods. {_TURNS_IT_ON}",
-                host.node,
+                node=host.node,
             )
     if before := [h.node for h in off if not h.pods]:
-        yield Finding(
+        yield Finding.notice(
             "forwarding-off",
-            Level.NOTICE,
             f"Forwarding is off (net.ipv4.ip_forward = 0) on {names_of(before, len(workers))}.",
             f"Usual before the first pod: the CNI plugin turns it on then. {_TURNS_IT_ON}",
-            before[0] if len(before) == 1 else None,
+            node=before[0] if len(before) == 1 else None,
         )
     if bare := [h.node for h in workers if h.bridge is None]:
-        yield Finding(
+        yield Finding.notice(
             "no-pod-bridge",
-            Level.NOTICE,
             f"There is no pod bridge yet on {names_of(bare, len(workers))}.",
             "Usual at this point of the lab; Proof then uses probe addresses.",
-            bare[0] if len(bare) == 1 else None,
+            node=bare[0] if len(bare) == 1 else None,
         )
 
 
@@ -165,12 +156,11 @@ def names_of(names: Sequence[str], of: int, noun: str = "workers") -> str:
 def _of_host_name(node: Node, host: HostFacts) -> Iterator[Finding]:
     short = host.hostname.split(".")[0]
     if short and short != node.name:
-        yield Finding(
+        yield Finding.notice(
             "other-host-name",
-            Level.NOTICE,
             f"{node.name}: the host calls itself {host.hostname}.",
             "Is the SSH address that of another node?",
-            node.name,
+            node=node.name,
         )
 
 
@@ -180,10 +170,9 @@ def _of_same_keys(facts: Mapping[str, HostFacts]) -> Iterator[Finding]:
         by_key[host.host_key.fingerprint].append(name)
     for fingerprint, names in by_key.items():
         if len(names) > 1:
-            yield Finding(
+            yield Finding.notice(
                 "same-host-key",
-                Level.NOTICE,
                 f"{' and '.join(names)} present the same host key ({fingerprint}).",
                 "One image cloned without new keys, one host under two addresses, or somebody in between.",
-                names[0],
+                node=names[0],
             )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Level(StrEnum):
@@ -31,6 +32,33 @@ class Finding:
     region: str | None = None
     acknowledge: bool = False
     """Whether the wizard wants it acknowledged by a control of its own before *Next*: a warning."""
+
+    @classmethod
+    def stop(cls, code: str, sentence: str, hint: str = "", *, node: str | None = None) -> Self:
+        """Return a finding that stops everything."""
+        return cls(code=code, level=Level.STOP, sentence=sentence, hint=hint, node=node)
+
+    @classmethod
+    def notice(
+        cls,
+        code: str,
+        sentence: str,
+        hint: str = "",
+        *,
+        node: str | None = None,
+        region: str | None = None,
+        acknowledge: bool = False,
+    ) -> Self:
+        """Return a finding that stops nothing."""
+        return cls(
+            code=code,
+            level=Level.NOTICE,
+            sentence=sentence,
+            hint=hint,
+            node=node,
+            region=region,
+            acknowledge=acknowledge,
+        )
 
 
 def stops(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
 from kthw_routes.facts import HostFile
-from kthw_routes.findings.model import Finding, Level
+from kthw_routes.findings.model import Finding
 from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.persistence.managers import parse, short_name
 from kthw_routes.persistence.text import listed
@@ -18,23 +18,21 @@ def of_files(plan: Plan) -> tuple[Finding, ...]:
     told = {f.node for f in found if f.code in ("persisted-not-read", "cannot-persist")}
     if ending := [host.node for host in plan.hosts if host.node not in told and ends_at_reboot(host)]:
         found.append(
-            Finding(
+            Finding.notice(
                 "not-persisted",
-                Level.NOTICE,
                 f"The routes end at the next reboot on {listed(ending)}.",
                 "`--persist auto` holds them in a file that fits each host; the review shows it first.",
-                ending[0] if len(ending) == 1 else None,
+                node=ending[0] if len(ending) == 1 else None,
             )
         )
     if rewritten := [host.node for host in plan.hosts if host.hosts_file_is_rewritten]:
         found.append(
-            Finding(
+            Finding.notice(
                 "hosts-file-is-rewritten",
-                Level.NOTICE,
                 f"cloud-init writes /etc/hosts anew at each boot on {listed(rewritten)} (manage_etc_hosts): the "
                 "workers' names are gone then.",
                 "`--cloud-template` writes them into cloud-init's template too, from which they come back.",
-                rewritten[0] if len(rewritten) == 1 else None,
+                node=rewritten[0] if len(rewritten) == 1 else None,
             )
         )
     return tuple(found)
@@ -44,12 +42,11 @@ def _of_unread(host: HostPlan) -> Iterator[Finding]:
     for file in host.files:
         if file.kind is ChangeKind.STALE:
             does = "holds routes" if _pairs(file, file.before or b"") else "stands there"
-            yield Finding(
+            yield Finding.notice(
                 "persisted-not-read",
-                Level.NOTICE,
                 f"{host.node}: {file.path} {does}, but {file.reason}.",
                 "`--persist auto` holds them where this host reads them, and removes this file.",
-                host.node,
+                node=host.node,
             )
 
 
@@ -64,12 +61,11 @@ def _of_difference(host: HostPlan) -> Iterator[Finding]:
         prefixes = {prefix for prefix, _ in holds}
         words += [f"does not hold {prefix} via {hop}" for prefix, hop in should if prefix not in prefixes]
         if words:
-            yield Finding(
+            yield Finding.notice(
                 "persisted-differs",
-                Level.NOTICE,
                 f"{host.node}: {short_name(file.path)} {listed(words)}: after the next reboot the routes are others.",
                 "Apply writes the file anew.",
-                host.node,
+                node=host.node,
             )
 
 
@@ -79,14 +75,13 @@ def _difference(prefix: IPv4Network, hop: IPv4Address, wanted: IPv4Address | Non
 
 def _of_problem(host: HostPlan) -> Iterator[Finding]:
     if host.persistence is not None and host.persistence.problem:
-        yield Finding(
+        yield Finding.notice(
             "cannot-persist",
-            Level.NOTICE,
             f"{host.node}: its routes cannot be made to survive a reboot as asked for: {host.persistence.problem}",
             "They are added all the same, and end at the next reboot."
             if ends_at_reboot(host)
             else "The files that stand there hold them, and are kept right.",
-            host.node,
+            node=host.node,
             acknowledge=True,
         )
 
@@ -130,23 +125,21 @@ def of_routes(plan: Plan) -> Iterator[Finding]:
         if was_routed:
             yield _gone(host)
         elif is_new:
-            yield Finding(
+            yield Finding.notice(
                 "worker-is-new",
-                Level.NOTICE,
                 f"{host.node} has no routes, and no other node that was looked at has one to it: it is new, perhaps.",
                 "Apply adds both.",
-                host.node,
+                node=host.node,
             )
 
 
 def _gone(host: HostPlan) -> Finding:
     again = "Apply adds them again"
-    return Finding(
+    return Finding.notice(
         "routes-gone",
-        Level.NOTICE,
         f"{host.node} has none of its routes: it was rebooted, perhaps.",
         f"{again}; with `--persist auto` they survive the next reboot." if ends_at_reboot(host) else f"{again}.",
-        host.node,
+        node=host.node,
     )
 
 
@@ -174,12 +167,11 @@ def of_rollbacks(plan: Plan) -> tuple[Finding, ...]:
         for row in host.of(RollbackChange):
             pending[row.run].append(host.node)
     return tuple(
-        Finding(
+        Finding.notice(
             "armed-switch",
-            Level.NOTICE,
             f"Run {run} takes its changes back by itself on {listed(nodes)} when its time has come (--commit-within).",
             f"`apply` calls that off and leaves all right; `kthw-routes undo {run}` takes them back now.",
-            nodes[0] if len(nodes) == 1 else None,
+            node=nodes[0] if len(nodes) == 1 else None,
         )
         for run, nodes in pending.items()
     )
@@ -188,30 +180,24 @@ def of_rollbacks(plan: Plan) -> tuple[Finding, ...]:
 def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
     if host.own_cidr_overridden_by:
         route = host.own_cidr_overridden_by
-        yield Finding(
+        yield Finding.notice(
             "own-pod-cidr-routed-away",
-            Level.NOTICE,
             f"{host.node}: its own pod CIDR {route.prefix} is routed away {describe(route)}: its pods are cut off.",
             f"--repair mends it (in the wizard: mark it in Routes), or by hand `{RouteCommand(Verb.DELETE, route)}`.",
-            host.node,
+            node=host.node,
         )
     for change in host.routes:
         if change.kind is ChangeKind.FOREIGN and host.own_cidr_overridden_by not in change.has:
-            yield Finding(
-                "foreign-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
-            )
+            yield Finding.notice("foreign-route", f"{host.node}: {change.prefix} is {change.reason}.", node=host.node)
         elif change.kind is ChangeKind.STALE:
-            yield Finding(
-                "stale-route", Level.NOTICE, f"{host.node}: {change.prefix} is {change.reason}.", "", host.node
-            )
+            yield Finding.notice("stale-route", f"{host.node}: {change.prefix} is {change.reason}.", node=host.node)
     if host.hosts_file_problem:
         hint = "Until that is mended the workers' names are missing there." if host.lacks_names else ""
-        yield Finding("hosts-file-broken", Level.NOTICE, f"{host.node}: {host.hosts_file_problem}", hint, host.node)
+        yield Finding.notice("hosts-file-broken", f"{host.node}: {host.hosts_file_problem}", hint, node=host.node)
     for line in host.hosts_file.odd_lines if host.hosts_file else ():
-        yield Finding(
+        yield Finding.notice(
             "hosts-line-left-alone",
-            Level.NOTICE,
             f"{host.node}: /etc/hosts has the line “{line}”, which names a worker beside something else.",
             "It is left alone. The first line that matches a name wins.",
-            host.node,
+            node=host.node,
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from kthw_routes.cluster import LINODE_PRIVATE, AddressKind, Cluster, Node, Region
-from kthw_routes.findings.model import Finding, Level
+from kthw_routes.findings.model import Finding
 
 VLANS: Final = "Vlans"
 """The capability string of regions with VLANs, as the API spells it."""
@@ -29,27 +29,24 @@ def _of_region(cluster: Cluster, region_id: str) -> Iterator[Finding]:
     region = cluster.region(region_id)
     shared = [w for w in workers if _is_on_shared_network(w)]
     if region is not None and VLANS not in region.capabilities:
-        yield Finding(
+        yield Finding.notice(
             "region-without-vlans",
-            Level.NOTICE,
             f"{_title(region_id, region)}: Linode lists no VLANs for this region today.",
             "Where there were none, pods were seen to fail on the private network. Step 6 (Proof) decides.",
             region=region_id,
             acknowledge=True,
         )
     if region_id in SEEN_TO_FAIL:
-        yield Finding(
+        yield Finding.notice(
             "region-seen-to-fail",
-            Level.NOTICE,
             f"{_title(region_id, region)}: pods were seen to fail here.",
             " ".join((_suspicion(bool(shared)), _today(region_id, region, workers), "Step 6 (Proof) decides.")),
             region=region_id,
             acknowledge=True,
         )
     if shared:
-        yield Finding(
+        yield Finding.notice(
             "shared-private-network",
-            Level.NOTICE,
             f"The next hops lie in {LINODE_PRIVATE}, which all customers of the data centre share.",
             "Linode may drop packets there that carry a pod's address. Step 6 (Proof) shows whether it does.",
             region=region_id,

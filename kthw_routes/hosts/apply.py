@@ -100,7 +100,9 @@ def apply(
         failed = {n.key: words for n in todo.names if n.kind.is_change} | failed
     if failed:
         sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{made.broke_off}"
-        return HostOutcome(node.name, HostState.FAILED, sentence, "", failed, sent)
+        return HostOutcome(
+            node=node.name, state=HostState.FAILED, sentence=sentence, hint="", failed_rows=failed, changes_sent=sent
+        )
     return _without_names(todo, sent) or HostOutcome(node.name, HostState.DONE, changes_sent=sent)
 
 
@@ -116,7 +118,9 @@ def _without_names(plan: HostPlan, sent: int) -> HostOutcome | None:
     sentence = f"{plan.node}: the workers' names were not written: {plan.hosts_file_problem}"
     hint = "Mend that there, then check and review again."
     failed = {str(own_paths.ETC_HOSTS): plan.hosts_file_problem}
-    return HostOutcome(plan.node, HostState.FAILED, sentence, hint, failed, sent)
+    return HostOutcome(
+        node=plan.node, state=HostState.FAILED, sentence=sentence, hint=hint, failed_rows=failed, changes_sent=sent
+    )
 
 
 def ended(node: str, error: KthwRoutesError | None, sent: Sent) -> HostOutcome:
@@ -138,7 +142,9 @@ def ended(node: str, error: KthwRoutesError | None, sent: Sent) -> HostOutcome:
         hint = hint or _AGAIN
     elif isinstance(error, ConnectionLost | CommandTimedOut):
         hint = _AGAIN
-    return HostOutcome(node, state, f"{why} {sent.words}", hint, changes_sent=sent.rows if sent.changes else 0)
+    return HostOutcome(
+        node=node, state=state, sentence=f"{why} {sent.words}", hint=hint, changes_sent=sent.rows if sent.changes else 0
+    )
 
 
 def reread(task: HostTask, facts: HostFacts) -> HostFacts:

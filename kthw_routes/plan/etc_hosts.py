@@ -136,7 +136,7 @@ def _listed(
     for name, ip in wanted.items():
         owners[ip].add(name.casefold())
     by_address = {ip: frozenset(folded) for ip, folded in owners.items()}
-    return _Listed(wanted, gone, names, by_address, stems, prune, marked)
+    return _Listed(wanted=wanted, gone=gone, listed=names, owners=by_address, stems=stems, prune=prune, marked=marked)
 
 
 def _sort(lines: Iterable[HostsLine], who: _Listed) -> _Found:

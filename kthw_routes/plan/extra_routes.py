@@ -47,8 +47,8 @@ def rows(
             found.append(_own_cidr_row(node, prefix, has, facts, options))
             continue
         row = _row(owners, node, has, [r for r in has if r.is_tagged or (prefix, r.gateway) in persisted], options)
-        overridden = owners.around(prefix) if row.kind is ChangeKind.FOREIGN else ""
-        if overridden and overridden != node.name:
+        overridden = owners.around(prefix) if row.kind is ChangeKind.FOREIGN else None
+        if overridden is not None and overridden != node.name:
             row = replace(row, reason=f"a part of {overridden}'s pod CIDR, led elsewhere: {describe(has[0])}")
         found.append(row)
     return found
@@ -156,17 +156,17 @@ class _Owners:
         """The worker whose pod CIDR this is."""
         return self._workers.get(prefix)
 
-    def around(self, prefix: IPv4Network) -> str:
-        """The worker of whose pod CIDR this is a part, and not the whole; else empty."""
+    def around(self, prefix: IPv4Network) -> str | None:
+        """The worker of whose pod CIDR this is a part, and not the whole; else None."""
         around = (prefix.supernet(new_prefix=length) for length in self._lengths if length < prefix.prefixlen)
-        return next((self._workers[cidr] for cidr in around if cidr in self._workers), "")
+        return next((self._workers[cidr] for cidr in around if cidr in self._workers), None)
 
-    def unread(self, hops: Iterable[_Hop]) -> str:
-        """The worker to which one of the hops leads that was not read, and whose pod CIDR is a guess; else empty."""
-        return next((self._guessed[hop] for hop in hops if hop in self._guessed), "")
+    def unread(self, hops: Iterable[_Hop]) -> str | None:
+        """The worker to which one of the hops leads that was not read, and whose pod CIDR is a guess; else None."""
+        return next((self._guessed[hop] for hop in hops if hop in self._guessed), None)
 
-    def gone(self, prefix: IPv4Network, hops: Collection[_Hop]) -> str:
-        """The worker, removed for good, to which a route leads: by its next hop, or by its pod CIDR; else empty.
+    def gone(self, prefix: IPv4Network, hops: Collection[_Hop]) -> str | None:
+        """The worker, removed for good, to which a route leads: by its next hop, or by its pod CIDR; else None.
 
         Of one whose pod CIDR was never read, that is a guess: another worker's route may have it.
         """
@@ -178,7 +178,7 @@ class _Owners:
             if not (self._gone[number].is_guessed and leads_to_members)
         )
         first = min((*by_hop, *by_cidr), default=None)
-        return self._gone[first].name if first is not None else ""
+        return self._gone[first].name if first is not None else None
 
 
 def _is_own(node: Node, route: Route) -> bool:
@@ -216,8 +216,8 @@ def _own_cidr_row(
 
 def _row(owners: "_Owners", node: Node, has: tuple[Route, ...], ours: list[Route], options: Options) -> RouteChange:
     prefix, hops = has[0].prefix, [r.gateway for r in has]
-    gone = owners.gone(prefix, [r.gateway for r in ours]) if ours else ""
-    owner = owners.of(prefix) or gone or None
+    gone = owners.gone(prefix, [r.gateway for r in ours]) if ours else None
+    owner = owners.of(prefix) or gone
 
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
         return RouteChange(kind=kind, prefix=prefix, worker=owner, has=has, reason=reason, edit=edit)

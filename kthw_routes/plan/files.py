@@ -50,7 +50,7 @@ def of_host(
         options: what was chosen.
     """
     network = facts.network
-    holding = _Holding(facts, tuple(wanted), drops, options.prune)
+    holding = _Holding(facts=facts, wanted=tuple(wanted), drops=drops, prune=options.prune)
     asked = options.persist or Persist.NONE
     choice = choose(asked, network, wanted or [r for manager in Manager for r in holding.reachable(manager)])
     if asked is Persist.NONE or choice.manager is None:
@@ -178,8 +178,8 @@ def _is_strange(manager: Manager, file: HostFile) -> bool:
     return file.path not in (unit.SERVICE, unit.TIMER) and not MODULES[manager].parse(file)
 
 
-def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkSetup) -> str:
-    """Why a file that stands there is written anew, though nobody asked for files; empty where it is right.
+def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkSetup) -> str | None:
+    """Why a file that stands there is written anew, though nobody asked for files; None where it is right.
 
     Comments, and the order of the routes, are no matter. The interface is: the scripts go by its name.
     """
@@ -194,13 +194,13 @@ def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkS
     return _wrong_besides(file, target, network)
 
 
-def _wrong_besides(file: HostFile, target: HostFile, network: NetworkSetup) -> str:
-    """Why a file whose content is right is written anew; empty where it stays."""
+def _wrong_besides(file: HostFile, target: HostFile, network: NetworkSetup) -> str | None:
+    """Why a file whose content is right is written anew; None where it stays."""
     if file.mode != target.mode:
         return f"its mode is {file.mode:04o}"
     is_whole = all(network.file(path) is not None for path in unit.PATHS)
     rests = network.timer_is_enabled and not network.timer_is_active
-    return "is not running" if file.path == unit.TIMER and is_whole and rests else ""
+    return "is not running" if file.path == unit.TIMER and is_whole and rests else None
 
 
 def _forwarding(facts: HostFacts, *, asked: bool) -> tuple[bool, tuple[FileChange, ...]]:

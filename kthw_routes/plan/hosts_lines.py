@@ -124,8 +124,8 @@ def line_of_others(
     may_say: Callable[[IPv4Address, str, bool], bool],
     *,
     comments: bool,
-) -> str:
-    """The first line in which two contents differ though it is not for us to change; empty where there is none.
+) -> str | None:
+    """The first line in which two contents differ though it is not for us to change; None where there is none.
 
     Args:
         now: the one content.
@@ -137,7 +137,7 @@ def line_of_others(
     try:
         before, after = split(now), split(then)
     except BrokenBlock as error:
-        return "" if now == then else f"a file that {error}"
+        return None if now == then else f"a file that {error}"
 
     def others(lines: Iterable[HostsLine]) -> list[bytes]:
         return [x.text for x in lines if not x.in_block and not (x.exact and is_ours(x.exact[1]))]
@@ -155,7 +155,7 @@ def line_of_others(
             return show(line)
         if in_block and not line.exact:
             return show(line)
-    return ""
+    return None
 
 
 def _show_bytes(text: bytes) -> str:

@@ -31,7 +31,7 @@ def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.W
         return ()
     certain = [w.pod_cidr for w in cluster.workers if w.pod_cidr is not None and not w.is_guessed]
     return tuple(
-        Wanted(other.name, other.pod_cidr, other.internal, other.is_guessed)
+        Wanted(worker=other.name, prefix=other.pod_cidr, next_hop=other.internal, is_guess=other.is_guessed)
         for other in cluster.workers
         if other.name != node.name and other.pod_cidr is not None and other.internal is not None
         if other.pod_cidr != node.pod_cidr

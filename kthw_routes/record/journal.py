@@ -4,7 +4,6 @@ It holds all that taking a run back needs, so that this works after a crash in t
 reads its `table`, `undo`, `leftovers` and `rollbacks`: these are for whoever has to mend a host by hand.
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from kthw_routes.iproute2.edits import outcome
 from kthw_routes.local_files import read_file
 from kthw_routes.persistence.unit import TIMER
 from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange, HostPlan, Leftover, RollbackChange
+from kthw_routes.plan.shell import encode
 from kthw_routes.record.json_facts import Json, route_from_json, route_json
 from kthw_routes.record.json_plan import name_json
 from kthw_routes.record.json_values import Unfit, Value, parse
@@ -53,8 +53,8 @@ def host_record(todo: HostPlan, facts: HostFacts) -> Json:
     }
     if todo.hosts_file is not None and not todo.hosts_file.is_empty:
         record["etc_hosts"] = {
-            "before": _base64(todo.hosts_file.before),
-            "after": _base64(todo.hosts_file.after),
+            "before": encode(todo.hosts_file.before),
+            "after": encode(todo.hosts_file.after),
             "names": [name_json(n) for n in todo.names],
         }
     if todo.forwarding is not None:
@@ -69,18 +69,14 @@ def _file(change: FileChange, facts: HostFacts) -> Json:
     }
     return {
         "path": str(change.path),
-        "before": _base64(change.before) if change.before is not None else None,
-        "after": _base64(change.after) if change.after is not None else None,
+        "before": encode(change.before) if change.before is not None else None,
+        "after": encode(change.after) if change.after is not None else None,
         "mode": change.mode,
         "before_mode": change.before_mode,
         "is_ours": change.is_ours,
         "folder_is_ours": change.folder_is_ours,
         **(timer if change.path == TIMER else {}),
     }
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
 
 
 EARLIEST: Final = datetime(1971, 1, 1, tzinfo=UTC)
@@ -221,7 +217,13 @@ class _Reading:
         """All of them together."""
         cancelled = frozenset(self.cancelled)
         return Journal(
-            tuple(self.records), self.states, self.failed, self.rollbacks, cancelled, self.is_closed, self.left
+            records=tuple(self.records),
+            states=self.states,
+            failed=self.failed,
+            rollbacks=self.rollbacks,
+            cancelled=cancelled,
+            is_closed=self.is_closed,
+            left=self.left,
         )
 
 
@@ -256,11 +258,11 @@ def host_of(entry: Value) -> HostRecord:
     """What `journal.host_record` wrote. Raises Unfit where it is another thing."""
     forwarding, names = entry.get("forwarding"), entry.get("etc_hosts")
     return HostRecord(
-        entry["host"].text(),
-        tuple(_routes(row) for row in entry["routes"].items()),
-        tuple(_file_change(f) for f in entry["files"].items()),
-        _hosts_file(names) if names else None,
-        forwarding["before"].flag() if forwarding else None,
+        host=entry["host"].text(),
+        routes=tuple(_routes(row) for row in entry["routes"].items()),
+        files=tuple(_file_change(f) for f in entry["files"].items()),
+        hosts_file=_hosts_file(names) if names else None,
+        forwarding=forwarding["before"].flag() if forwarding else None,
     )
 
 

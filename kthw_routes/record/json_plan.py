@@ -31,8 +31,7 @@ from kthw_routes.plan.changes import (
     RouteChange,
 )
 from kthw_routes.proof.readings import Counters, ForwardingCheck, PairReading, Proof
-from kthw_routes.record.json_facts import Json, facts_json, route_json
-from kthw_routes.sanitize import clean
+from kthw_routes.record.json_facts import Json, facts_json, route_json, text_of
 
 VERSION: Final = 1
 
@@ -136,15 +135,12 @@ def name_json(change: NameChange) -> Json:
 
 
 def _file_change(change: FileChange) -> Json:
-    def text(content: bytes | None) -> str | None:
-        return clean(content.decode("utf-8", "replace")) if content is not None else None
-
     return {
         "kind": change.kind,
         "path": str(change.path),
         "mode": f"{change.mode:04o}",
-        "before": text(change.before),
-        "after": text(change.after),
+        "before": text_of(change.before) if change.before is not None else None,
+        "after": text_of(change.after) if change.after is not None else None,
         "reason": change.reason,
     }
 

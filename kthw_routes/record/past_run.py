@@ -48,8 +48,8 @@ class PastRun:
     source: str = ""
     """Where the nodes came from, such as `Linode`."""
     journal: Journal = field(default_factory=Journal)
-    problem: str = ""
-    """Why the folder cannot be understood, as a clause; empty where it can."""
+    problem: str | None = None
+    """Why the folder cannot be understood, as a clause; None where it can."""
     place: Place | None = None
     """Where it stands among the others; None where its record does not tell."""
     is_run: bool = True
@@ -107,7 +107,7 @@ def read_run(folder: Path) -> PastRun:
         problem = str(error)
     # Killed before the plan was whole: then nothing had begun, and there is nothing to take back.
     words = f"{clean_line(str(plan_file))} cannot be read: {problem}"
-    return replace(empty, problem=words if journal.records else "")
+    return replace(empty, problem=words if journal.records else None)
 
 
 def _started(name: str) -> datetime | None:
@@ -140,12 +140,12 @@ def _ssh(reached: Value) -> SshOptions:
     if host_keys and host_keys.text() not in HOST_KEY_MODES:
         host_keys.fail(f"is none of {', '.join(HOST_KEY_MODES)}")
     return SshOptions(
-        identity,
-        user.text() if user else None,
-        port.integer(1, 65535) if port else None,
-        config,
-        host_keys.text() if host_keys else None,
-        folder,
+        identity=identity,
+        user=user.text() if user else None,
+        port=port.integer(1, 65535) if port else None,
+        ssh_config=config,
+        host_keys=host_keys.text() if host_keys else None,
+        folder=folder,
     )
 
 
@@ -170,12 +170,12 @@ def _node(entry: Value) -> Node:
     except InvalidInput:
         entry["ssh"].fail("is no address that ssh could reach")
     return Node(
-        entry["name"].text(),
-        entry["role"].choice(Role),
-        endpoint,
-        internal.address() if internal else None,
-        pod_cidr.network() if pod_cidr else None,
-        entry["pod_cidr_source"].choice(PodCidrSource),
+        name=entry["name"].text(),
+        role=entry["role"].choice(Role),
+        ssh=endpoint,
+        internal=internal.address() if internal else None,
+        pod_cidr=pod_cidr.network() if pod_cidr else None,
+        pod_cidr_source=entry["pod_cidr_source"].choice(PodCidrSource),
         region=region.text() if region else None,
         status=entry["status"].text(),
         selection=entry["selection"].choice(Selection),

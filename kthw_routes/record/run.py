@@ -97,7 +97,7 @@ class Run:
 
     Attributes:
         folder: where it is.
-        problem: why the record of what was done is not whole, as a sentence; empty while it is.
+        problem: why the record of what was done is not whole, as a sentence; None while it is.
         is_gone: whether the folder, or a file that an undo needs, is not there any more.
     """
 
@@ -105,7 +105,7 @@ class Run:
         """Raises RecordError."""
         self.folder: Final = folder
         self._place: Final = place
-        self.problem = ""
+        self.problem: str | None = None
         self.is_gone = False
         self._lock = threading.Lock()
         self._has_plan = False
@@ -144,10 +144,10 @@ class Run:
         return self.folder / _TRANSCRIPT
 
     @property
-    def transcript_problem(self) -> str:
-        """Why the transcript is not whole, as a sentence; empty while it is. No work ends because of it."""
+    def transcript_problem(self) -> str | None:
+        """Why the transcript is not whole, as a sentence; None while it is. No work ends because of it."""
         parts = "1 part" if self._lost == 1 else f"{self._lost} parts"
-        return f"The transcript lacks {parts} that could not be written: {self._lost_because}." if self._lost else ""
+        return f"The transcript lacks {parts} that could not be written: {self._lost_because}." if self._lost else None
 
     def write_plan(self, document: Mapping[str, object]) -> None:
         """`plan.json`, whole. Raises RecordError."""

@@ -28,7 +28,7 @@ def undo_files(
 def _within(limits: Limits, newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> FileChange:
     """The row of one file, unless what the record asks for is none of a run's."""
     first = newest_first[-1]
-    if why := next((why for change in newest_first if (why := limits.path(change))), ""):
+    if why := next((why for change in newest_first if (why := limits.path(change))), None):
         return FileChange(kind=ChangeKind.FOREIGN, path=first.path, mode=0, reason=refused(why), is_ours=False)
     row = _file(newest_first, facts, by)
     if not row.kind.is_change or row.after is None:

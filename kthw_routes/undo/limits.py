@@ -24,7 +24,7 @@ _MAX_MODE: Final = 0o755
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be asked for on one host. Each question is answered by the end of a sentence; empty where it may be."""
+    """What may be asked for on one host. Each question is answered by the end of a sentence; None where it may be."""
 
     cluster: Cluster
     """As the record has it."""
@@ -33,7 +33,7 @@ class Limits:
 
     # --- routes ---
 
-    def routes(self, prefix: IPv4Network, added: Sequence[Route], removed: Sequence[Route]) -> str:
+    def routes(self, prefix: IPv4Network, added: Sequence[Route], removed: Sequence[Route]) -> str | None:
         """Why these changes to the routes of one prefix are none of a run's."""
         if why := self._outside(prefix):
             return why
@@ -42,16 +42,16 @@ class Limits:
             ways = ((added, removed), (removed, added))
             if not any(away and all(map(_leads_away, away)) and all(r.is_kernel for r in own) for own, away in ways):
                 return f"{prefix} belongs to the node's own pods"
-        return ""
+        return None
 
-    def persisted(self, prefix: IPv4Network) -> str:
+    def persisted(self, prefix: IPv4Network) -> str | None:
         """Why no file of ours holds a route of this prefix here."""
         if why := self._outside(prefix):
             return why
         overlaps = any(prefix.overlaps(own) for own in self._own_pods)
-        return f"{prefix} belongs to the node's own pods" if overlaps else ""
+        return f"{prefix} belongs to the node's own pods" if overlaps else None
 
-    def _outside(self, prefix: IPv4Network) -> str:
+    def _outside(self, prefix: IPv4Network) -> str | None:
         if why := self._strange_cluster:
             return why
         if not prefix.subnet_of(self.cluster.cidr):
@@ -62,10 +62,10 @@ class Limits:
             return f"{prefix} overlaps {link}, in which the node itself is"
         if at := next((ip for ip in self._nodes_addresses if ip in prefix), None):
             return f"{prefix} holds {at}, the address of a node"
-        return ""
+        return None
 
     @property
-    def _strange_cluster(self) -> str:
+    def _strange_cluster(self) -> str | None:
         """Why the record's cluster CIDR is none."""
         cidr, own = self.cluster.cidr, self.facts.cni_cidr if self.node.is_worker else None
         if own is not None and not own.subnet_of(cidr):
@@ -73,9 +73,9 @@ class Limits:
         if cidr.prefixlen < SHORTEST_CLUSTER_PREFIX:
             return f"its cluster CIDR {cidr} is no cluster's"
         if own is not None:
-            return ""
+            return None
         is_private = any(cidr.subnet_of(net) for net in PRIVATE_NETWORKS)
-        return "" if is_private else f"its cluster CIDR {cidr} is no private network"
+        return None if is_private else f"its cluster CIDR {cidr} is no private network"
 
     @property
     def _own_pods(self) -> tuple[IPv4Network, ...]:
@@ -90,10 +90,10 @@ class Limits:
 
     # --- names ---
 
-    def names(self, now: bytes, back: bytes, *, template: bool = False) -> str:
+    def names(self, now: bytes, back: bytes, *, template: bool = False) -> str | None:
         """Why /etc/hosts (or cloud-init's template of it) was not changed from the one into the other by a run."""
         line = line_of_others(now, back, self._is_name, self._may_say, comments=not template)
-        return f"it is about {clean_line(line)!r}" if line else ""
+        return f"it is about {clean_line(line)!r}" if line else None
 
     def _is_name(self, name: str) -> bool:
         """Whether lines of this name beside our block may be ours: a worker's, or of one that is no more."""
@@ -120,13 +120,13 @@ class Limits:
 
     # --- files ---
 
-    def path(self, change: FileChange) -> str:
+    def path(self, change: FileChange) -> str | None:
         """Why a run changes no such file."""
         if not (is_own(change.path) if change.is_ours else is_template(change.path)):
             return f"{clean_line(str(change.path))} is no file that it writes"
-        return ""
+        return None
 
-    def content(self, file: HostFile) -> str:
+    def content(self, file: HostFile) -> str | None:
         """Why this is no file of ours as it wrote one."""
         if file.mode & ~_MAX_MODE:
             return f"it leaves no file of mode {file.mode:04o}"
@@ -134,7 +134,7 @@ class Limits:
         written = FORWARDING_FILE if file.path == FORWARDING_FILE.path else managers.rewritten(file)
         if not lines or written is None or body(written.content) != lines:
             return "it wrote no file of this content"
-        return next((why for route in managers.parse(file) if (why := self.persisted(route.prefix))), "")
+        return next((why for route in managers.parse(file) if (why := self.persisted(route.prefix))), None)
 
 
 def _leads_away(route: Route) -> bool:

@@ -30,11 +30,13 @@ def undo_names(
     taken = reverse(now, *((e.before, e.after) for e in edits))
     back = taken.content
     names = dict.fromkeys(name for e in edits for name in e.names)
-    if why := limits.names(now, back):
-        kept = [NameChange(kind=ChangeKind.FOREIGN, name=name, reason=refused(why)) for name in (*names, _BLOCK)]
+    if none_of_ours := limits.names(now, back):
+        kept = [
+            NameChange(kind=ChangeKind.FOREIGN, name=name, reason=refused(none_of_ours)) for name in (*names, _BLOCK)
+        ]
         return EtcHostsEdit(before=now, after=now, names=tuple(kept)), None
     differing = [name for name in names if _naming(back, name) != _naming(now, name)]
-    if run := next((by[name] for name in differing if name in by), ""):  # lines of one block: all of them stay
+    if run := next((by[name] for name in differing if name in by), None):  # lines of one block: all of them stay
         left = bool(taken.left)
         rows = [_name(name, now, now, edits[-1].before, left or name in differing, by.get(name, run)) for name in names]
         return EtcHostsEdit(before=now, after=now, names=tuple(rows)), None

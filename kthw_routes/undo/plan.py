@@ -9,7 +9,7 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts
-from kthw_routes.findings.model import Finding, Level
+from kthw_routes.findings.model import Finding
 from kthw_routes.persistence.managers import persisted_in
 from kthw_routes.plan.changes import (
     FORWARDING,
@@ -89,7 +89,7 @@ def remarks(
             is_now = "off" if before else "on"
             why = f"run {by} turned it {is_now} since; undo that first" if by else "pods run there by now"
             words = f"{host}: the run turned forwarding {is_now} ({FORWARDING}); it stays {is_now}, because {why}."
-            found.append(Finding(f"forwarding-stays-{is_now}", Level.NOTICE, words, node=host))
+            found.append(Finding.notice(f"forwarding-stays-{is_now}", words, node=host))
     return tuple(found)
 
 
@@ -100,7 +100,7 @@ def refusals(plan: Plan) -> tuple[Finding, ...]:
         if refused := [clean_line(row.title) for row in host.rows if row.reason.startswith(REFUSED)]:
             words = f"{host.node}: the run's record asks for what no run of kthw-routes does ({', '.join(refused)})."
             hint = "That is left as it is. The record may not be one that kthw-routes wrote."
-            found.append(Finding(REFUSAL, Level.NOTICE, words, hint, host.node))
+            found.append(Finding.notice(REFUSAL, words, hint, node=host.node))
     return tuple(found)
 
 

@@ -41,7 +41,9 @@ def histories(newest_first: Sequence[HostRecord], refused: frozenset[str]) -> li
     histories: dict[IPv4Network, History] = {}
     for record in reversed(newest_first):
         for row in record.routes:
-            old = histories.get(row.prefix) or History(row.prefix, (), (), (), str(row.prefix) in refused)
+            old = histories.get(row.prefix) or History(
+                prefix=row.prefix, before=(), added=(), removed=(), refused=str(row.prefix) in refused
+            )
             added = (*old.added, *(r for r in row.after if not _is_among(r, (*row.before, *old.added))))
             mine = (*old.added, *old.before)
             histories[row.prefix] = replace(

@@ -82,7 +82,9 @@ class Reader:
                 facts[name] = outcome.value
             else:
                 troubles[name] = self._trouble(name, outcome, Phase.CHECKS)
-        return Inspection(with_observed_pod_cidrs(cluster, facts), facts, troubles, routes_on)
+        return Inspection(
+            cluster=with_observed_pod_cidrs(cluster, facts), facts=facts, troubles=troubles, routes_on=routes_on
+        )
 
     def _fleet_for(self, cluster: Cluster) -> Fleet:
         """The sessions for these nodes; those that are open and still lead to the same place are kept."""

@@ -34,7 +34,7 @@ class Inspection:
     def findings(self) -> tuple[Finding, ...]:
         """All that there is to say before the plan: of the cluster, its region, each host."""
         skipped = (
-            Finding(_code(error), Level.SKIP_HOST, error.sentence, error.hint, node)
+            Finding(code=_code(error), level=Level.SKIP_HOST, sentence=error.sentence, hint=error.hint, node=node)
             for node, error in self.troubles.items()
         )
         return (

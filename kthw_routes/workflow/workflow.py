@@ -55,8 +55,8 @@ class Workflow:
         self._run: Run | None = None
         self.record: Run | None = None
         """The folder of the run that `finish` ended: whether its record is whole."""
-        self.listener_problem = ""
-        """What a listener raised when it was told an event: a fault of this program, which ends nothing; or empty."""
+        self.listener_problem: str | None = None
+        """What a listener raised when it was told an event: a fault of this program, which ends nothing."""
         self._source = ""
         self._timers: RollbackTimers | None = None
         connections.tell_to(lambda text: self._emit(Event(Phase.CHECKS, EventKind.NOTE, text)))
@@ -94,7 +94,7 @@ class Workflow:
         planner = planning.planner(inspection.cluster, options)
         made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
         findings = (*inspection.findings, *of_plan(made))
-        return Review(inspection, options, made, findings, planner)
+        return Review(inspection=inspection, options=options, plan=made, findings=findings, planner=planner)
 
     def review_undo(self, inspection: Inspection, past: PastRun, runs: Runs) -> Review:
         """Compare what a run left with what was read. `inspection` is of the nodes of that run. Pure."""
@@ -107,7 +107,16 @@ class Workflow:
         findings = (*skipped, *pending, *refused, *undo_plan.remarks(past.journal, inspection.facts, later))
         left = frozenset(host for host, row in past.rows if (host, row) in later)
         settles = {h.node for h in made.hosts if h.node in past.hosts} - left - runs.undone(past).keys()
-        return Review(inspection, self.options, made, findings, planner, past.id, left, frozenset(settles))
+        return Review(
+            inspection=inspection,
+            options=self.options,
+            plan=made,
+            findings=findings,
+            planner=planner,
+            undoes=past.id,
+            left=left,
+            settles=frozenset(settles),
+        )
 
     def run(self, review: Review) -> Report:
         """Make it so, on all hosts of the plan side by side.
@@ -239,7 +248,7 @@ class Workflow:
 
         def work(session: Session) -> HostOutcome:
             node = cluster.node(session.node)
-            task = HostTask(session, Phase.RUN, self._emit, sent[node.name])
+            task = HostTask(session=session, step=Phase.RUN, emit=self._emit, sent=sent[node.name])
             task.state(HostState.CONNECTING)
             session.open()
             return applying.apply(

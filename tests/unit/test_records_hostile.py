@@ -208,7 +208,7 @@ def test_texts_that_are_no_record_are_a_problem_which_names_the_file(tmp_path: P
     folder = write_run(tmp_path, THIRD, *BOTH)
     write_run(tmp_path, SECOND, *BOTH, END)
     (folder / name).write_bytes(text + b"\n")
-    problem = read_run(folder).problem
+    problem = str(read_run(folder).problem)
     line = "line 1 of " if name == "journal.jsonl" else ""
     assert problem.startswith(f"{line}{folder / name} cannot be read: "), problem[:200]
     assert len(problem) < 400
@@ -222,7 +222,7 @@ def test_texts_that_are_no_record_are_a_problem_which_names_the_file(tmp_path: P
 def test_more_than_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     folder = write_run(tmp_path, THIRD, *BOTH)
     monkeypatch.setattr(f"kthw_routes.{limit}", 1024)
-    assert " cannot be read: it is larger than 1 KiB" in read_run(folder).problem
+    assert " cannot be read: it is larger than 1 KiB" in str(read_run(folder).problem)
 
 
 def fifo(path: Path) -> None:
@@ -246,7 +246,7 @@ def test_what_is_no_file_in_a_records_place_is_a_problem_at_once(
     write_run(tmp_path, SECOND, *BOTH, END)
     (folder / name).unlink()
     instead(folder / name)
-    assert " cannot be read: " in read_run(folder).problem
+    assert " cannot be read: " in str(read_run(folder).problem)
     told(tmp_path)
     with pytest.raises(UsageError, match=f"{THIRD}, cannot be read"):
         chosen(read_runs(tmp_path), None)

@@ -65,7 +65,7 @@ def outcomes(state: Path) -> list[str]:
 def test_a_run_is_read_with_its_nodes_and_its_way_to_them(tmp_path: Path) -> None:
     folder = write_run(tmp_path, FIRST, *BOTH, END, identity="/keys/k", user="root", port=2222, source="Linode")
     run = read_run(folder)
-    assert run.problem == ""
+    assert run.problem is None
     assert [(n.name, n.ssh, n.internal, n.pod_cidr) for n in run.cluster] == [
         (n.name, n.ssh, n.internal, n.pod_cidr) for n in NODES
     ]
@@ -119,10 +119,10 @@ def test_a_line_that_was_cut_does_not_count_and_any_other_does(tmp_path: Path) -
     journal = folder / "journal.jsonl"
     journal.write_bytes(journal.read_bytes()[:-20])
     run = read_run(folder)
-    assert run.problem == ""
+    assert run.problem is None
     assert "worker-1" not in run.journal.states
     journal.write_text(f"{begun('worker-0')}\n{begun('worker-1')[:100]}\n{ended('worker-0')}\n")
-    assert read_run(folder).problem.startswith(f"line 2 of {journal} cannot be read: it is no JSON: ")
+    assert str(read_run(folder).problem).startswith(f"line 2 of {journal} cannot be read: it is no JSON: ")
 
 
 def test_what_is_no_run_is_told_and_in_nobodys_way(tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ class HostPlan:
         return self.of(RouteChange)
 
     @property
+    def is_routed(self) -> bool:
+        """Whether routes are wanted on the host."""
+        return any(row.next_hop is not None for row in self.routes)
+
+    @property
     def names(self) -> tuple[NameChange, ...]:
         """The rows of names in `/etc/hosts`."""
         return self.of(NameChange)

@@ -54,7 +54,7 @@ def describe_reboot(report: Report | None, plan: Plan) -> tuple[str, ...]:
     if report is not None and report.folder is not None:
         well = {n for n, o in report.outcomes.items() if o.state in (HostState.DONE, HostState.NOTHING_TO_DO)}
         plan = Plan(tuple(h for h in plan.hosts if h.node in well))
-    if not any(c.next_hop is not None for h in plan.hosts for c in h.routes):
+    if not any(h.is_routed for h in plan.hosts):
         return ()
     by_file: dict[str, list[str]] = {}
     for host in plan.hosts:
@@ -62,7 +62,7 @@ def describe_reboot(report: Report | None, plan: Plan) -> tuple[str, ...]:
             stays = file.after is not None and file.kind is not ChangeKind.STALE
             if file.is_ours and stays and manager_of(file.path) is not None:
                 by_file.setdefault(short_name(file.path), []).append(host.node)
-    number = sum(1 for h in plan.hosts if any(c.next_hop is not None for c in h.routes))
+    number = sum(1 for h in plan.hosts if h.is_routed)
     lines = (f"  {name} on {names_of(hosts, number, 'nodes')}" for name, hosts in by_file.items())
     return (reboot_summary(plan), *lines)
 
