@@ -1,7 +1,4 @@
-"""What a run's journal tells of its dead man's switches, by which hosts take the run's changes back by themselves.
-
-In code, a switch is always such a one. In what people read it is a “timed undo”.
-"""
+"""The automatic rollbacks of a run, as its journal has them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,19 +7,19 @@ from enum import StrEnum
 
 
 class RollbackState(StrEnum):
-    """What became of the changes on a host whose switch was set."""
+    """What became of the changes on a host with an automatic rollback."""
 
     CONFIRMED = "kept"
-    """They stay: the switch was taken away."""
+    """They stay: the rollback was cancelled."""
     PENDING = "armed"
-    """They go back by themselves when the time has come."""
+    """They are undone when the time has come."""
     ROLLED_BACK = "fired"
-    """They went back by themselves already."""
+    """They were undone already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """The last that is known of one host's switch."""
+    """The last that is known of one host's automatic rollback."""
 
     rollback: RollbackState
     fires_at: datetime | None = None
@@ -30,17 +27,17 @@ class Rollback:
 
 
 def words(rollbacks: Mapping[str, Rollback], now: datetime) -> Iterator[str]:
-    """What the hosts of a run did by themselves, or will do, in clauses; of those that keep the changes, nothing.
+    """Yield what the hosts of a run did by themselves, or will do, in clauses; of those that keep the changes, nothing.
 
     Args:
-        rollbacks: host -> its switch.
-        now: in UTC. A switch whose time is over has done its work, unless the host booted meanwhile; nobody knows.
+        rollbacks: host -> its automatic rollback.
+        now: in UTC. One whose time is over has run, unless the host booted meanwhile; nobody knows.
     """
     fired = [host for host, one in rollbacks.items() if one.rollback is RollbackState.ROLLED_BACK]
     if fired:
-        yield f"went back by itself on {', '.join(fired)}"
+        yield f"rolled back automatically on {', '.join(fired)}"
     pending = {host: one.fires_at for host, one in rollbacks.items() if one.rollback is RollbackState.PENDING}
-    for begin, is_over in (("goes back by itself", False), ("was to go back by itself", True)):
+    for begin, is_over in (("rolls back automatically", False), ("was to roll back automatically", True)):
         hosts = {host: at for host, at in pending.items() if at is not None and (at <= now) is is_over}
         if hosts:
             yield f"{begin} at {max(hosts.values()).astimezone():%Y-%m-%d %H:%M:%S} on {', '.join(hosts)}"

@@ -1,4 +1,4 @@
-"""The words that both the wizard and the command line show: cells of the matrices, counts, explanations, the way back.
+"""The words that both the wizard and the command line show: cells of the matrices, counts, explanations, undo.
 
 A word carries a tone, never a colour: each front end has its own colours for the tones, and none where there are none.
 """
@@ -78,7 +78,7 @@ _STATE_TONE: Final = {
 
 
 def state_tone(state: HostState | None) -> Tone:
-    """How a host's state is meant."""
+    """Return how a host's state is meant."""
     return _STATE_TONE.get(state, Tone.PLAIN) if state else Tone.PLAIN
 
 
@@ -92,14 +92,14 @@ def level_word(finding: Finding) -> str:
 
 
 def level_tone(finding: Finding) -> Tone:
-    """How a finding is meant."""
+    """Return how a finding is meant."""
     if finding.level is not Level.NOTICE:
         return Tone.BAD
     return Tone.WARNING if finding.acknowledge else Tone.PLAIN
 
 
 def event_line(event: Event) -> Words:
-    """What an event says in a log, without its time and host."""
+    """Return what an event says in a log, without its time and host."""
     match event.kind:
         case EventKind.COMMAND:
             return Words(f"$ {event.text}")
@@ -113,14 +113,14 @@ def event_line(event: Event) -> Words:
 
 
 def matrix_sources(cluster: Cluster, plan: Plan) -> tuple[str, ...]:
-    """The nodes with a row in the route matrix: the workers, and what else gets routes to them."""
+    """Return the nodes with a row in the route matrix: the workers, and what else gets routes to them."""
     workers = [w.name for w in cluster.workers]
     others = [h.node for h in plan.hosts if h.node not in workers and h.is_routed]
     return (*workers, *others)
 
 
 def matrix_cell(host: HostPlan | None, source: str, target: str) -> Words:
-    """A cell of the route matrix: a mark and a word."""
+    """Return a cell of the route matrix: a mark and a word."""
     if source == target:
         return Words("own pod CIDR", Tone.QUIET)
     change = next((c for c in host.routes if c.worker == target), None) if host else None
@@ -131,7 +131,7 @@ def matrix_cell(host: HostPlan | None, source: str, target: str) -> Words:
 
 
 def proof_cell(proof: Proof, source: str, target: str) -> Words:
-    """A cell of the proof's matrix."""
+    """Return a cell of the proof's matrix."""
     pair = proof.pair(source, target)
     if pair is None:
         return Words("–", Tone.QUIET)
@@ -143,7 +143,7 @@ def proof_cell(proof: Proof, source: str, target: str) -> Words:
 
 
 def explanations(proof: Proof) -> tuple[str, ...]:
-    """What was seen of the pairs that fail, each cause once, and what to look at; why kernels would not forward."""
+    """Return what was seen of the pairs that fail, each cause once, what to look at, why kernels would not forward."""
     lines: list[str] = []
     causes: dict[tuple[diagnosis.Layer, str], list[PairReading]] = {}
     for pair in proof.failed:
@@ -163,15 +163,12 @@ def explanations(proof: Proof) -> tuple[str, ...]:
 
 
 def _forwarding(proof: Proof) -> Iterator[str]:
-    """The kernels' own verdicts, where they say no; one sentence for all workers on which forwarding is off."""
+    """Yield the kernels' own verdicts, where they say no; one sentence for all workers on which forwarding is off."""
     refused = [v for v in proof.verdicts if not v.forwards]
     off = list(dict.fromkeys(v.source for v in refused if not proof.facts[v.source].ip_forward))
     if off:
         judged = len({v.source for v in proof.verdicts})
-        yield (
-            f"By its kernel's own verdict no packet for pods would be forwarded yet on {names_of(off, judged)}: "
-            "net.ipv4.ip_forward is 0. The CNI plugin turns it on with the first pod."
-        )
+        yield f"Not yet on {names_of(off, judged)}: forwarding is off until the first pod starts. Nothing to do."
     yield from (diagnosis.of_verdict(v, proof.facts.get(v.source)) for v in refused if v.source not in off)
 
 
@@ -189,9 +186,9 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
         if wish := unmet_request(plan):
             return f"Nothing that can be done. {wish}"
         if any(h.is_stale for h in plan.hosts):
-            return "Nothing to add or replace; what is stale stands above, and stays until it is asked to go."
+            return "Nothing to add or replace; what is stale is listed above, and stays until you ask to remove it."
         if plan.is_drift or any(h.hosts_file_problem for h in plan.hosts):
-            return "Nothing that can be done here; what is not as it should be stands above."
+            return "Nothing that can be done here; what is not as it should be is listed above."
         return "Nothing to do: every route and name is as it should be."
     parts = (f"{count(n, noun.singular)}{noun.where} on {count(hosts, 'node')}" for noun, n, hosts in counts(plan))
     return f"{', '.join(parts)}{but}"
@@ -208,17 +205,17 @@ def counts(plan: Plan) -> Iterator[tuple[Noun, int, int]]:
 
 
 def unmet_request(plan: Plan) -> str:
-    """What was asked for and cannot be, a sentence; empty where all can."""
+    """Return what was asked for and cannot be, a sentence; empty where all can."""
     routed = [h for h in plan.hosts if h.is_routed]
     hosts = [h.node for h in plan.hosts if h.persistence is not None and h.persistence.problem]
     if not hosts:
         return ""
     where = names_of(hosts, len(routed), "nodes")
-    return f"Not as asked for: nothing can hold the routes over a reboot that way on {where}; why stands above."
+    return f"Not as asked for: nothing can hold the routes over a reboot that way on {where}; why is listed above."
 
 
 def reboot_summary(plan: Plan, but_on: Collection[str] = ()) -> str:
-    """Whether the routes of this plan survive a reboot, and by what: one sentence; empty where there are none.
+    """Return whether the routes of this plan survive a reboot, and by what: one sentence; empty where there are none.
 
     `but_on`: the hosts on which the plan was not carried out, or does not last.
     """
@@ -239,13 +236,13 @@ def reboot_summary(plan: Plan, but_on: Collection[str] = ()) -> str:
 
 
 def undo_summary(review: Review) -> str:
-    """What taking a run back comes to: as `summary`, in the words of an undo where there is nothing to do."""
+    """Return what an undo comes to: as `summary`, in the words of an undo where there is nothing to do."""
     unread = [n.name for n in review.inspection.cluster.visited if review.plan.host(n.name) is None]
     if not review.plan.is_empty or not review.plan.hosts:
         return summary(review.plan, unread)
     if unread:
-        return f"Nothing to take back on {', '.join(h.node for h in review.plan.hosts)}; not read: {', '.join(unread)}."
-    return "Nothing to take back: it is as before that run already, or was changed since."
+        return f"Nothing to undo on {', '.join(h.node for h in review.plan.hosts)}; not read: {', '.join(unread)}."
+    return "Nothing to undo: it is as before that run already, or was changed since."
 
 
 def count(number: int, noun: str) -> str:

@@ -26,7 +26,7 @@ def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode
 
 
 def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
-    """Make it so, then prove it."""
+    """Apply the plan, then prove it."""
     command = RunningCommand(settings, as_json=as_json, live=frozenset({Phase.FIND, Phase.RUN}))
     with command.running():
         review = command.review()
@@ -73,7 +73,7 @@ def check(settings: Settings, *, as_json: bool, quiet: bool = False) -> ExitCode
 
 
 def run_steps(settings: Settings, *, yes: bool = False) -> ExitCode:
-    """All steps in plain lines: what the wizard shows, without its screens."""
+    """Return all steps in plain lines: what the wizard shows, without its screens."""
     return apply(settings, as_json=False, yes=yes)
 
 
@@ -99,7 +99,7 @@ def _print_end(command: RunningCommand, report: Report, timers: tuple[RollbackTi
 
 
 def after_reboot(report: Report, timers: tuple[RollbackTimer, ...]) -> str:
-    """Whether the routes survive a reboot, where they are there to stay; empty where they are nowhere."""
+    """Return whether the routes survive a reboot, where they are there to stay; empty where they are nowhere."""
     go_back = {c.node for c in timers if c.rollback is not RollbackState.CONFIRMED}
     return reboot_summary(report.review.plan, go_back | set(report.unfinished))
 

@@ -132,7 +132,7 @@ class RunningCommand:
             self.printer.nodes(discovery.cluster)
             self.printer.findings(before)
             document = plan_document(discovery.cluster, Plan(()), before)
-            raise Stopped(f"Nothing can run: {stops[0].sentence}", stops[0].hint, document)
+            raise Stopped(f"Cannot continue: {stops[0].sentence}", stops[0].hint, document)
         inspection = self.workflow.inspect(discovery.cluster)
         self.check_stopped()
         review = self.workflow.review(inspection)
@@ -144,7 +144,7 @@ class RunningCommand:
         self.printer.plan(inspection.cluster, review.plan)
         if review.stops:
             document = plan_document(inspection.cluster, review.plan, review.findings)
-            raise Stopped(f"Nothing can run: {review.stops[0].sentence}", review.stops[0].hint, document)
+            raise Stopped(f"Cannot continue: {review.stops[0].sentence}", review.stops[0].hint, document)
         return review
 
     def print_new_host_keys(self, inspection: Inspection) -> None:
@@ -154,13 +154,13 @@ class RunningCommand:
                 self.progress.say(f"{facts.node}: new host key {key.type} {key.fingerprint}, accepted and remembered")
 
     def confirmed(self, review: Review) -> bool:
-        """Whether the person wants it, with the warnings before their eyes."""
+        """Return whether the person wants it, with the warnings before their eyes."""
         for warning in (f for f in review.findings if f.acknowledge):
             self.progress.say(f"▲ {warning.sentence}", "yellow")
-        return self.asker.confirm(f"{summary(review.plan)}. Make it so?")
+        return self.asker.confirm(f"{summary(review.plan)}. Apply these changes?")
 
     def print_proof(self, review: Review, proof: Proof) -> None:
-        """The proof; and where traffic does not get through, the warnings once more."""
+        """Print the proof; and where traffic does not get through, the warnings once more."""
         self.printer.proof(proof)
         if proof.failed:
             self.printer.findings(f for f in review.findings if f.acknowledge)
@@ -176,12 +176,12 @@ class RunningCommand:
             self.progress.say(f"Not all was shown. {self.workflow.listener_problem}", "yellow")
 
     def folder(self, report: Report) -> Path | None:
-        """The run's folder, as far as there is one still."""
+        """Return the run's folder, as far as there is one still."""
         record = self.workflow.record
         return None if record is not None and record.is_gone else report.folder
 
     def exit_code(self, report: Report, proof: Proof | None) -> ExitCode:
-        """What to return after a run that `finish` ended."""
+        """Return what to return after a run that `finish` ended."""
         if self.workflow.stop.requested:
             return ExitCode.INTERRUPTED
         if self.record_problem:
@@ -216,6 +216,6 @@ class RunningCommand:
             self.printer, self.progress = Printer(stream), Printer(sys.stderr)
 
     def document(self, document: Json) -> None:
-        """The one JSON document on stdout."""
+        """Print the one JSON document on stdout."""
         if self.as_json:
             sys.stdout.write(json.dumps(document, indent=2) + "\n")

@@ -13,7 +13,7 @@ from kthw_routes.errors import ExitCode
 
 
 def wizard(region: str) -> ExitCode:
-    """The wizard on the embedded lab."""
+    """Return the wizard on the embedded lab."""
     from kthw_routes.wizard import run_wizard
 
     with EmbeddedLab(region) as lab:
@@ -21,7 +21,7 @@ def wizard(region: str) -> ExitCode:
 
 
 def run(region: str) -> ExitCode:
-    """All steps in plain lines, ending with the proof. Nothing is asked: nothing real is changed."""
+    """Return all steps in plain lines, ending with the proof. Nothing is asked: nothing real is changed."""
     from kthw_routes.cli.apply import run_steps
 
     with EmbeddedLab(region) as lab:

@@ -114,7 +114,7 @@ def _check(settings: Settings, request: _Request) -> None:
 
 
 def _unsupported(settings: Settings, wanted: Format) -> tuple[str, ...]:
-    """What the inventory asks for and the format has no part in; what was typed is refused before."""
+    """Return what the inventory asks for and the format has no part in; what was typed is refused before."""
     persist = settings.options.persist
     if persist is None or wanted.supports(persist):
         return ()
@@ -122,7 +122,7 @@ def _unsupported(settings: Settings, wanted: Format) -> tuple[str, ...]:
 
 
 def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readings.Networks]:
-    """All that the format needs. Raises UsageError where it may not be, or cannot be, known."""
+    """Return all that the format needs. Raises UsageError where it may not be, or cannot be, known."""
     options, wanted = command.settings.options, request.format
     discovery = command.workflow.find(command.source)
     cluster = discovery.cluster
@@ -148,7 +148,7 @@ def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readi
 
 
 def _with_networks(inspection: Inspection, request: _Request, options: Options) -> tuple[Inspection, readings.Networks]:
-    """The networks too, where the format goes by them; a host that could not be asked is left out then."""
+    """Return the networks too, where the format goes by them; a host that could not be asked is left out then."""
     if request.format.network is Network.NOTHING:
         return inspection, {}
     cluster = inspection.cluster

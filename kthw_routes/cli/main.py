@@ -99,7 +99,7 @@ def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given
     "--commit-within",
     metavar="SECONDS",
     type=click.IntRange(20, 86400),
-    help="Each host takes its changes back by itself after this time, unless the proof held by then.",
+    help="Each host rolls back automatically after this time, unless the proof held by then.",
 )
 @click.pass_context
 def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> None:
@@ -129,16 +129,16 @@ def check(context: click.Context, /, as_json: bool, quiet: bool, **given: Any) -
 
 @main.command(context_settings=_CONTEXT)
 @click.argument("run", required=False)
-@click.option("--only", metavar="HOST", multiple=True, help="Take it back on this host only; may be repeated.")
+@click.option("--only", metavar="HOST", multiple=True, help="Undo it on this host only; may be repeated.")
 @ssh_options
 @json_option
 @yes_option
 @click.pass_context
 def undo(context: click.Context, /, run: str | None, as_json: bool, yes: bool, **given: Any) -> None:
-    """Take back exactly what a run changed, the newest if none is named. Asks before anything is changed.
+    """Undo exactly what a run changed, the newest if none is named. Asks before anything is changed.
 
     RUN is a run's name as `runs` lists it, the beginning or end of one, or its folder. What somebody changed since is
-    left alone and told. The hosts are reached as they were by that run, unless told otherwise here.
+    left untouched and reported. The hosts are reached as they were by that run, unless these options name other ways.
     """
     settings = Settings.of(given)
     if not yes and (as_json or not _has_terminal()):
@@ -152,7 +152,7 @@ def undo(context: click.Context, /, run: str | None, as_json: bool, yes: bool, *
 @json_option
 @click.pass_context
 def runs(context: click.Context, /, as_json: bool) -> None:
-    """List the runs so far: when, on which hosts, how they ended, whether they were taken back."""
+    """List the runs so far: when, on which hosts, how they ended, whether they were undone."""
     from kthw_routes.cli import undo as undo_command
 
     _leave(context, lambda: undo_command.list_runs(Settings(), as_json=as_json), as_json=as_json)
@@ -203,7 +203,7 @@ def export(
 
 
 def _said_for(context: click.Context, command: str) -> dict[str, Any]:
-    """The options that were given before the command, not those that have their default. Raises UsageError."""
+    """Return the options that were given before the command, not those that have their default. Raises UsageError."""
     default, typed = click.core.ParameterSource.DEFAULT, click.core.ParameterSource.COMMANDLINE
     said = {name: value for name, value in context.params.items() if context.get_parameter_source(name) is not default}
     known_to = main.get_command(context, command)
@@ -219,7 +219,7 @@ _FOR_LINODE: Final = ("workers", "controllers", "region", "tag", "via")
 
 
 def _settings(context: click.Context, given: dict[str, Any]) -> Settings:
-    """The settings of a command. Raises UsageError where an option was typed that means nothing beside an inventory."""
+    """Return the settings of a command. Raises UsageError for an option that means nothing with an inventory."""
     typed = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
     if given["inventory"] is not None:
         for parameter in context.command.params:
@@ -273,7 +273,7 @@ def _interrupt(_number: int) -> None:
 
 
 def _error_document(error: KthwRoutesError) -> dict[str, object]:
-    """What `--json` says of an error; with all that was known by then, where that is more than the error."""
+    """Return what `--json` says of an error; with all that was known by then, where that is more than the error."""
     from kthw_routes.record.json_plan import VERSION  # with all that it describes it is too heavy for `--help`
 
     known = getattr(error, "document", {"version": VERSION})

@@ -45,7 +45,7 @@ class SshConfigFile(click.Path):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
-        """The file, or a sentence about what is wrong with it."""
+        """Return the file, or a sentence about what is wrong with it."""
         return super().convert(os.devnull if str(value).lower() == "none" else value, param, ctx)
 
 
@@ -110,7 +110,9 @@ plan_options = _options(
         is_flag=True,
         help="Also remove our routes and names of workers that are not found, and our routes where none are wanted.",
     ),
-    click.option("--repair", is_flag=True, help="Give a node's own pod CIDR that was routed away back to its bridge."),
+    click.option(
+        "--repair", is_flag=True, help="Give a node's own pod CIDR that another route overrides back to its bridge."
+    ),
     click.option("--no-probe", is_flag=True, help="Send no test traffic: nothing is proved then."),
 )
 

@@ -60,7 +60,7 @@ class Printer:
             self.console.width = _PLAIN_WIDTH
 
     def say(self, text: str = "", style: str | Style = "") -> None:
-        """One line of ours or from outside; never markup."""
+        """Print one line of ours or from outside; never markup."""
         self.console.print(Text(text, style=style))
 
     def say_at_once(self, text: str) -> None:
@@ -68,7 +68,7 @@ class Printer:
         self.console.file.write(f"{text}\n")
 
     def event(self, event: Event) -> None:
-        """One line of the live log."""
+        """Print one line of the live log."""
         who = f"{event.host or 'run':<14}"
         clock = f"{event.time.astimezone():%H:%M:%S}"
         words = event_line(event)
@@ -76,7 +76,7 @@ class Printer:
         self.say(f"{clock}  {who} {words.text}", style)
 
     def nodes(self, cluster: Cluster) -> None:
-        """The table of what was found."""
+        """Print the table of what was found."""
         regions = any(node.region for node in cluster)
         table = _table("node", *(("region",) if regions else ()), "ssh", "internal address", "pod CIDR", "rests on", "")
         for node in cluster:
@@ -93,14 +93,14 @@ class Printer:
         self._whole(table)
 
     def findings(self, findings: Iterable[Finding]) -> None:
-        """Each finding with its level, sentence and hint."""
+        """Print each finding with its level, sentence and hint."""
         for finding in findings:
             self.say(f"{level_word(finding)}: {finding.sentence}", _STYLE[level_tone(finding)])
             if finding.hint:
                 self.say(f"    {finding.hint}", "dim")
 
     def plan(self, cluster: Cluster, plan: Plan) -> None:
-        """The route matrix, then the difference per host with reasons and exact commands."""
+        """Print the route matrix, then the difference per host with reasons and exact commands."""
         workers = [w.name for w in cluster.workers]
         if len(workers) <= 8:
             self._matrix(matrix_sources(cluster, plan), workers, plan)
@@ -110,7 +110,7 @@ class Printer:
         self.say(summary(plan, [n.name for n in cluster.visited if n.name not in planned]), "bold")
 
     def hosts(self, plan: Plan) -> None:
-        """The difference per host, with reasons and exact commands."""
+        """Print the difference per host, with reasons and exact commands."""
         for host in plan.hosts:
             self._host(host)
 
@@ -137,27 +137,27 @@ class Printer:
             self.say(f"  ? {host.hosts_file_problem}", "yellow")
 
     def _row(self, row: Change) -> None:
-        """A row, with all its details where it changes something."""
+        """Print a row, with all its details where it changes something."""
         self.say(f"  {row.kind.mark} {row.kind:<8}{row.title}   {row.reason}", _STYLE[KIND_TONE[row.kind]])
         for detail in row.details if row.kind.is_change else ():
             line = f"{detail.label:<7}{detail.text}" if detail.label else detail.text
             self.say(f"      {line}", "dim" if detail.label else "")
 
     def table(self, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-        """A table of plain words."""
+        """Print a table of plain words."""
         table = _table(*columns)
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self._whole(table)
 
     def _whole(self, table: Table) -> None:
-        """A table of which nothing is cut, however narrow the terminal: a cut address is another address."""
+        """Print a table of which nothing is cut, however narrow the terminal: a cut address is another address."""
         wide = self.console.options.update(width=_UNBOUNDED)
         drawn = self.console.render(table, wide.update(width=Measurement.get(self.console, wide, table).maximum))
         self.console.print(Segments(drawn), end="")
 
     def report(self, report: Report) -> None:
-        """How every host ended."""
+        """Print how every host ended."""
         self.say()
         for outcome in report.outcomes.values():
             self.say(f"{outcome.node}: {outcome.state}", _STYLE[state_tone(outcome.state)])
@@ -167,7 +167,7 @@ class Printer:
                 self.say(f"    {outcome.hint}", "dim")
 
     def proof(self, proof: Proof) -> None:
-        """The headline, the evidence, the matrix, and for what fails what was seen."""
+        """Print the headline, the evidence, the matrix, and for what fails what was seen."""
         self.say()
         self.say(proof.headline, "bold green" if proof.is_proved else "bold yellow")
         if not proof.pairs:

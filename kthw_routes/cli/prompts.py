@@ -25,11 +25,11 @@ class TerminalAsker:
         """The sudo password, where it was asked for beforehand."""
 
     def passphrase(self, key_file: str) -> str | None:
-        """The passphrase of an encrypted private key."""
+        """Return the passphrase of an encrypted private key."""
         return self._hidden(f"Passphrase of {key_file}")
 
     def sudo_password(self, user: str, node: str) -> str | None:
-        """The password that sudo wants; the one that was asked for beforehand, if it was."""
+        """Return the password that sudo wants; the one that was asked for beforehand, if it was."""
         if self.password is not None:
             return self.password
         return self._hidden(f"sudo password of {user} (asked once, tried on {node} first)")
@@ -40,7 +40,7 @@ class TerminalAsker:
         return self.password is not None
 
     def accept_host_keys(self, keys: Sequence[NewHostKey]) -> bool:
-        """Whether keys never seen before may be trusted."""
+        """Return whether keys never seen before may be trusted."""
         if not sys.stdin.isatty():
             return False
         with self._question():
@@ -50,7 +50,7 @@ class TerminalAsker:
             return click.confirm("Trust them from now on?", err=True)
 
     def confirm(self, question: str) -> bool:
-        """Whether to do it; no is the default."""
+        """Return whether to do it; no is the default."""
         with self._question():
             return click.confirm(question, err=True)
 

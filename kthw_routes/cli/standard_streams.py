@@ -79,7 +79,7 @@ class Outlet(io.RawIOBase):
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Whether it leads to a terminal."""
+        """Return whether it leads to a terminal."""
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
@@ -147,7 +147,7 @@ def _stream(old: TextIO | None, name: str, descriptor: int, writer: _Writer) -> 
 
 
 def _is_same_file(one: int, other: int) -> bool:
-    """Whether both lead to the same place, so that what they write has an order."""
+    """Return whether both lead to the same place, so that what they write has an order."""
     return os.path.sameopenfile(one, other)
 
 
@@ -172,7 +172,7 @@ def in_order() -> Iterator[None]:
 
 
 def is_delivered() -> bool:
-    """Whether all that was printed to stdout reached its file or reader; waits until that is known.
+    """Return whether all that was printed to stdout reached its file or reader; waits until that is known.
 
     Where it did not, the reason is printed on stderr.
     """

@@ -1,4 +1,4 @@
-"""undo and runs: what was done so far, and taking it back."""
+"""undo and runs: what was done so far, and its undo."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from kthw_routes.words import undo_summary
 from kthw_routes.workflow.results import Report, Review
 
 _RUN_ID: Final = re.compile(r"\b\d{8}T\d{6}Z-([0-9a-f]{4})\b")
-NOTHING: Final = "Nothing to take back"
+NOTHING: Final = "Nothing to undo"
 
 
 class NodesOfRun:
@@ -45,12 +45,12 @@ class NodesOfRun:
         return self._run.source
 
     def find(self, *, emit: Emit, cancel: threading.Event) -> Discovery:  # noqa: ARG002 - nothing is asked
-        """The nodes; nothing is contacted for it."""
+        """Return the nodes; nothing is contacted for it."""
         return Discovery(self._run.to_visit)
 
 
 def settings_of(settings: Settings, run: PastRun) -> Settings:
-    """The settings, with the run's own ways to the hosts where the command line names no others. Raises UsageError."""
+    """Return the settings, with the run's own SSH options where the command line names no others. Raises UsageError."""
     reached = settings.with_ssh(run.ssh)
     config = reached.ssh_config
     if config is not None and not (config.is_file() or config.resolve() == Path(os.devnull)):
@@ -63,9 +63,9 @@ def settings_of(settings: Settings, run: PastRun) -> Settings:
 
 
 def chosen(runs: Runs, word: str | None) -> PastRun | None:
-    """The run that `word` names: a run's folder, its name, or the beginning or end of that; else the newest.
+    """Return the run that `word` names: a run's folder, its name, or the beginning or end of that; else the newest.
 
-    None where no run is named and there is none to take back. Raises UsageError, also where the newest cannot be read.
+    None where no run is named and there is none to undo. Raises UsageError, also where the newest cannot be read.
     """
     run = runs.newest() if word is None else runs.named(_folder(word).name if _is_path(word) else word)
     if run is None or not run.problem:
@@ -73,19 +73,18 @@ def chosen(runs: Runs, word: str | None) -> PastRun | None:
     transcript = run.folder / "transcript.md"
     hints = [f"Its transcript may have the commands: {clean_line(str(transcript))}"] if transcript.is_file() else []
     if word is not None:
-        raise UsageError(f"Run {run.id} cannot be taken back: {run.problem}.", "\n".join(hints))
+        raise UsageError(f"Run {run.id} cannot be undone: {run.problem}.", "\n".join(hints))
     older = _before(runs, run)
-    name = f"`kthw-routes undo {older.id}` takes back the one before it" if older else "`kthw-routes undo RUN` names it"
+    name = f"`kthw-routes undo {older.id}` undoes the one before it" if older else "`kthw-routes undo RUN` names it"
     hints.insert(0, f"If another run is meant: {name}; `kthw-routes runs` lists them.")
     raise UsageError(
-        f"The newest run that may have to be taken back, {run.id}, cannot be read, so nothing is taken back: "
-        f"{run.problem}.",
+        f"The newest run that may have to be undone, {run.id}, cannot be read, so nothing is undone: {run.problem}.",
         "\n".join(hints),
     )
 
 
 def _before(runs: Runs, run: PastRun | None) -> PastRun | None:
-    """The newest run before this one that can be taken back."""
+    """Return the newest run before this one that can be undone."""
     while run is not None:
         run = runs.newest(before=run)
         if run is not None and not run.problem:
@@ -102,7 +101,7 @@ def _folder(word: str) -> Path:
 
 
 def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> ExitCode:
-    """Take back what a run changed."""
+    """Undo what a run changed."""
     runs = runs_in(_folder(word).parent) if word and _is_path(word) else read_runs(settings.state or state_folder())
     run = chosen(runs, word)
     if run is None or not run.hosts:
@@ -143,7 +142,7 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
 def _review(command: RunningCommand, run: PastRun, runs: Runs) -> Review:
     """Visit the run's hosts and compare; printed as far as people read along."""
     cluster = command.workflow.find(NodesOfRun(run)).cluster
-    command.printer.say(f"Taking back run {run.id} ({_when(run)}): {runs.outcome(run)}", "bold")
+    command.printer.say(f"Undoing run {run.id} ({_when(run)}): {runs.outcome(run)}", "bold")
     command.printer.say(f"It was about {cluster_words(run)}: {hosts_words(run.hosts)}.")
     for other in runs.unread_after(run):
         command.printer.say(f"What the later run {other.id} changed is not known: {other.problem}.", "yellow")
@@ -160,7 +159,7 @@ def _review(command: RunningCommand, run: PastRun, runs: Runs) -> Review:
 
 
 def _confirmed(command: RunningCommand, review: Review) -> bool:
-    return command.asker.confirm(f"{undo_summary(review)}. Take it back?")
+    return command.asker.confirm(f"{undo_summary(review)}. Undo it?")
 
 
 def _print_end(command: RunningCommand, report: Report) -> None:
@@ -171,12 +170,12 @@ def _print_end(command: RunningCommand, report: Report) -> None:
     if folder is None:
         return
     printer.say()
-    printer.say(f"To take this back in turn: kthw-routes undo {folder.name}")
+    printer.say(f"To undo this in turn: kthw-routes undo {folder.name}")
     printer.say(f"Transcript: {folder / 'transcript.md'}")
 
 
 def _print_older(printer: Printer, run: PastRun, runs: Runs) -> None:
-    """Which run comes next where this one had nothing left."""
+    """Print which run comes next where this one had nothing left."""
     older = _before(runs, run)
     if older is not None:
         name = f" {older.id}" if runs.newest() is not older else ""
@@ -214,23 +213,23 @@ def _rows(runs: Runs) -> Iterator[tuple[str, ...]]:
 
 
 def _short(text: str) -> str:
-    """The names of runs in a text, by their ends, which are enough to name them."""
+    """Return the names of runs in a text, by their ends, which are enough to name them."""
     return _RUN_ID.sub(r"\1", text)
 
 
 def cluster_words(run: PastRun) -> str:
-    """Which cluster a run was about: where its nodes came from, and their regions."""
+    """Return which cluster a run was about: where its nodes came from, and their regions."""
     regions = dict.fromkeys(n.region for n in run.cluster.workers if n.region)
     return ", ".join(clean_line(word) for word in (run.source, *regions) if word) or "–"
 
 
 def hosts_words(hosts: tuple[str, ...]) -> str:
-    """The hosts of a run in a cell, by name."""
+    """Return the hosts of a run in a cell, by name."""
     return shortened(hosts) or "–"
 
 
 def run_json(run: PastRun, runs: Runs) -> Json:
-    """One run, for programs."""
+    """Return one run, for programs."""
     undone, rollbacks = runs.undone(run), runs.rollbacks(run)
     return {
         "id": run.id,
@@ -253,7 +252,7 @@ def run_json(run: PastRun, runs: Runs) -> Json:
 
 
 def _rollback(rollback: Rollback | None) -> Json:
-    """Whether the host takes the run back by itself, and when."""
+    """Return whether the host rolls the run back automatically, and when."""
     at = rollback.fires_at if rollback else None
     return {"by_itself": rollback.rollback if rollback else None, "fires_at": at.isoformat() if at else None}
 

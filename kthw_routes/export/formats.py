@@ -48,7 +48,7 @@ class Format:
     """What is lost in it, or else worth knowing; sentences."""
 
     def supports(self, persist: Persist) -> bool:
-        """Whether what it makes is what this asks for: one that makes a manager's files is that manager's alone."""
+        """Return whether it makes what this asks for: one that makes a manager's files is that manager's alone."""
         if self.knows_persist:
             return True
         if self.network is Network.NOTHING:

@@ -28,7 +28,7 @@ SUFFICIENT_SCOPES: Final = frozenset({"linodes:read_only"})
 
 
 def of_cluster(cluster: Cluster) -> tuple[Finding, ...]:
-    """What is wrong with, or worth knowing of, these nodes; to be asked again after every correction."""
+    """Return what is wrong with, or worth knowing of, these nodes; to be asked again after every correction."""
     return (
         *_of_membership(cluster),
         *_of_names(cluster),
@@ -47,7 +47,7 @@ def before_visit(cluster: Cluster) -> tuple[Finding, ...]:
 
 
 def of_token(scopes: frozenset[str] | None) -> tuple[Finding, ...]:
-    """Whether the token may do more than this program needs. `scopes` None: not known."""
+    """Return whether the token may do more than this program needs. `scopes` None: not known."""
     extra = sorted((scopes or frozenset()) - SUFFICIENT_SCOPES)
     if not extra:
         return ()
@@ -87,7 +87,7 @@ def _of_names(cluster: Cluster) -> Iterator[Finding]:
     for node in members:
         if is_host_name(node.name):
             continue
-        sentence = f"{node.name} is no host name: letters, digits and inner hyphens only (RFC 1123)"
+        sentence = f"{node.name} is not a valid hostname: letters, digits and inner hyphens only (RFC 1123)"
         if node.is_worker and node.is_visited:
             hint = "Rename it in the Linode's settings; it is not altered silently. Or leave it out."
             yield Finding.stop(

@@ -16,7 +16,7 @@ _TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: a tick in Routes) turns it
 def of_facts(
     cluster: Cluster, facts: Mapping[str, HostFacts], routes_on: RoutesOn = RoutesOn.WORKERS
 ) -> tuple[Finding, ...]:
-    """What the readings of the hosts give cause to say.
+    """Return what the readings of the hosts give cause to say.
 
     Args:
         cluster: with the pod CIDRs that were settled from the readings.

@@ -62,5 +62,5 @@ class Finding:
 
 
 def stops(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Those because of which nothing can run."""
+    """Return those because of which nothing can run."""
     return tuple(f for f in findings if f.level is Level.STOP)

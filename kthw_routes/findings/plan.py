@@ -13,7 +13,7 @@ from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, Rol
 
 
 def of_files(plan: Plan) -> tuple[Finding, ...]:
-    """What the hosts' files give cause to say: host by host, then what is one sentence for all of them."""
+    """Return what the hosts' files give cause to say: host by host, then what is one sentence for all of them."""
     found = [f for host in plan.hosts for f in (*_of_unread(host), *_of_difference(host), *_of_problem(host))]
     told = {f.node for f in found if f.code in ("persisted-not-read", "cannot-persist")}
     if ending := [host.node for host in plan.hosts if host.node not in told and ends_at_reboot(host)]:
@@ -41,7 +41,7 @@ def of_files(plan: Plan) -> tuple[Finding, ...]:
 def _of_unread(host: HostPlan) -> Iterator[Finding]:
     for file in host.files:
         if file.kind is ChangeKind.STALE:
-            does = "holds routes" if _pairs(file, file.before or b"") else "stands there"
+            does = "holds routes" if _pairs(file, file.before or b"") else "is there"
             yield Finding.notice(
                 "persisted-not-read",
                 f"{host.node}: {file.path} {does}, but {file.reason}.",
@@ -51,7 +51,7 @@ def _of_unread(host: HostPlan) -> Iterator[Finding]:
 
 
 def _of_difference(host: HostPlan) -> Iterator[Finding]:
-    """What a file that stands there would bring back at the next boot, and should not; what it lacks."""
+    """Yield what a file that is there would bring back at the next boot, and should not; what it lacks."""
     wanted = _wanted(host)
     for file in host.files:
         if not file.is_ours or file.kind is not ChangeKind.REPLACE or file.before is None:
@@ -87,7 +87,7 @@ def _of_problem(host: HostPlan) -> Iterator[Finding]:
 
 
 def ends_at_reboot(host: HostPlan) -> bool:
-    """Whether a wanted route is in no file of ours once the plan is carried out."""
+    """Return whether a wanted route is in no file of ours once the plan is carried out."""
     persisted = {
         pair
         for file in host.files
@@ -107,7 +107,7 @@ def _pairs(change: FileChange, content: bytes) -> Sequence[tuple[IPv4Network, IP
 
 
 def of_routes(plan: Plan) -> Iterator[Finding]:
-    """The hosts that have none of their routes, while others have theirs."""
+    """Yield the hosts that have none of their routes, while others have theirs."""
     routed = {c.worker for h in plan.hosts for c in h.routes}
     towards = [c for h in plan.hosts for c in h.routes if c.next_hop is not None and c.worker != h.node]
     wanted = {c.worker for c in towards}
@@ -144,24 +144,24 @@ def _gone(host: HostPlan) -> Finding:
 
 
 def _has_none(host: HostPlan) -> bool:
-    """Whether routes are wanted on a host, and it has none of them."""
+    """Return whether routes are wanted on a host, and it has none of them."""
     wanted = [c for c in host.routes if c.next_hop is not None]
     return bool(wanted) and not any(c.has for c in wanted)
 
 
 def _stands(host: HostPlan) -> bool:
-    """Whether any wanted route is as it should be on a host."""
+    """Return whether any wanted route is as it should be on a host."""
     return any(c.kind is ChangeKind.KEEP and c.next_hop is not None for c in host.routes)
 
 
 def of_plan(plan: Plan) -> tuple[Finding, ...]:
-    """What the comparison of the wanted routes, names and files with the hosts gives cause to say."""
+    """Return what the comparison of the wanted routes, names and files with the hosts gives cause to say."""
     by_host = (f for host in plan.hosts for f in _of_host_plan(host))
     return (*of_rollbacks(plan), *of_routes(plan), *by_host, *of_files(plan))
 
 
 def of_rollbacks(plan: Plan) -> tuple[Finding, ...]:
-    """Runs whose changes hosts would take back by themselves: how a host is now is not how it stays."""
+    """Runs that hosts would roll back automatically: how a host is now is not how it stays."""
     pending: dict[str, list[str]] = defaultdict(list)
     for host in plan.hosts:
         for row in host.of(RollbackChange):
@@ -169,8 +169,8 @@ def of_rollbacks(plan: Plan) -> tuple[Finding, ...]:
     return tuple(
         Finding.notice(
             "armed-switch",
-            f"Run {run} takes its changes back by itself on {listed(nodes)} when its time has come (--commit-within).",
-            f"`apply` calls that off and leaves all right; `kthw-routes undo {run}` takes them back now.",
+            f"Run {run} rolls back automatically on {listed(nodes)} when its time has come (--commit-within).",
+            f"`apply` cancels that and leaves all right; `kthw-routes undo {run}` undoes its changes now.",
             node=nodes[0] if len(nodes) == 1 else None,
         )
         for run, nodes in pending.items()
@@ -182,7 +182,8 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
         route = host.own_cidr_overridden_by
         yield Finding.notice(
             "own-pod-cidr-routed-away",
-            f"{host.node}: its own pod CIDR {route.prefix} is routed away {describe(route)}: its pods are cut off.",
+            f"{host.node}: another route overrides its own pod CIDR {route.prefix} ({describe(route)}): its pods are "
+            "unreachable.",
             f"--repair mends it (in the wizard: mark it in Routes), or by hand `{RouteCommand(Verb.DELETE, route)}`.",
             node=host.node,
         )

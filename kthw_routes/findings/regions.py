@@ -20,7 +20,7 @@ SEEN_TO_FAIL: Final[dict[str, str]] = {
 
 
 def findings(cluster: Cluster) -> tuple[Finding, ...]:
-    """What to know about the regions of the workers; empty for machines of one's own."""
+    """Return what to know about the regions of the workers; empty for machines of one's own."""
     return tuple(f for region_id in _regions_of_workers(cluster) for f in _of_region(cluster, region_id))
 
 
@@ -61,7 +61,7 @@ def _suspicion(shared: bool) -> str:
 
 
 def _today(region_id: str, region: Region | None, workers: list[Node]) -> str:
-    """What the live capabilities of the region say, and what that means for these next hops."""
+    """Return what the live capabilities of the region say, and what that means for these next hops."""
     city = _city(region_id, region)
     if region is None:
         return f"Linode's list of regions does not tell whether {city} has VLANs today."

@@ -21,23 +21,23 @@ Journal = Callable[[HostPlan, HostFacts], None]
 """Brings to disk, before anything is changed: what is to be done, and what was read just before."""
 
 StartTimer = Callable[[HostTask, HostPlan, HostFacts], None]
-"""Lets a host take back by itself what is about to be done there. Raises HostError where that cannot be."""
+"""Starts the automatic rollback of what is about to be done on a host. Raises HostError where that cannot be."""
 
 OnCancelled = Callable[[str], None]
-"""Brings to disk that what this earlier run did is not taken back by the host itself any more."""
+"""Brings to disk that this earlier run's automatic rollback is cancelled."""
 
 _AGAIN: Final = "Try again: the host is read anew then."
 
 
 def _nowhere(_run: str) -> None:
-    """Where no record is kept."""
+    """Record nothing."""
 
 
 class ChangedSinceReview(HostError):
     """The host is not as it was when the plan was shown."""
 
     def __init__(self, node: str, what: str) -> None:
-        super().__init__(node, f"changed since the review: {what}.", "Look again and review.")
+        super().__init__(node, f"changed since the review: {what}.", "Check again and review.")
 
 
 def apply(
@@ -61,8 +61,8 @@ def apply(
         facts: what the plan rests on.
         plan: makes the plan from facts read now.
         journal: called before anything is changed.
-        start: called after it, where the host is to take the change back by itself.
-        cancelled: called for each earlier run as soon as the host does not take that back by itself any more.
+        start: called after it, where the host is to roll back automatically.
+        cancelled: called for each earlier run as soon as its automatic rollback is cancelled.
         again: whether this is a retry: rows that are right by now are no difference.
 
     Raises HostError, or what `journal` or `cancelled` raise, where nothing of what was reviewed was sent; `ended` has
@@ -77,7 +77,7 @@ def apply(
         task.state(outcome.state)
         return outcome
     journal(todo, fresh)
-    # What these send is not counted as changes: it is told by itself.
+    # What these send is not counted as changes: it is reported by itself.
     aside = replace(task, sent=Sent(beside=task.sent))
     rollbacks = todo.of(RollbackChange)
     _cancel_timers(aside, [row.run for row in rollbacks], cancelled, task.sent)
@@ -107,12 +107,12 @@ def apply(
 
 
 def nothing_to_do(plan: HostPlan) -> HostOutcome:
-    """How a host ends on which nothing can be done: well, unless names that are wanted cannot be written."""
+    """Return how a host ends on which nothing can be done: well, unless names that are wanted cannot be written."""
     return _without_names(plan, 0) or HostOutcome(plan.node, HostState.NOTHING_TO_DO)
 
 
 def _without_names(plan: HostPlan, sent: int) -> HostOutcome | None:
-    """How a host ends whose wanted names could not be written; None for any other."""
+    """Return how a host ends whose wanted names could not be written; None for any other."""
     if not plan.lacks_names or plan.hosts_file_problem is None:
         return None
     sentence = f"{plan.node}: the workers' names were not written: {plan.hosts_file_problem}"
@@ -148,7 +148,7 @@ def ended(node: str, error: KthwRoutesError | None, sent: Sent) -> HostOutcome:
 
 
 def reread(task: HostTask, facts: HostFacts) -> HostFacts:
-    """The facts, with what the plan compares read again."""
+    """Return the facts, with what the plan compares read again."""
     routes = read_routes(task, facts.routes_within)
     addresses = read_addresses(task)
     content, problem = (
@@ -183,7 +183,7 @@ def check_as_reviewed(node: str, reviewed: HostPlan, todo: HostPlan, again: bool
 
 
 def _cancel_timers(task: HostTask, runs: Sequence[str], cancelled: OnCancelled, sent: Sent) -> None:
-    """Before anything else: what earlier runs did is not taken back by the host itself any more. Noted in `sent`."""
+    """Cancel the automatic rollbacks of earlier runs, before anything else. Noted in `sent`."""
     for run in runs:
         before, sent.cancelling = task.sent.changes, run
         try:
@@ -194,14 +194,14 @@ def _cancel_timers(task: HostTask, runs: Sequence[str], cancelled: OnCancelled, 
             raise
         sent.cancelling = ""
         if not is_off:
-            raise ChangedSinceReview(task.node, f"it took back by itself what run {run} had done")
+            raise ChangedSinceReview(task.node, f"it rolled back automatically what run {run} had done")
         sent.cancelled.append(run)
         cancelled(run)
-        task.note(f"what run {run} did is not taken back by the host itself any more")
+        task.note(f"the automatic rollback of run {run} is cancelled")
 
 
 def _by_cause(failed: Mapping[str, str]) -> str:
-    """The rows that failed with what was said of them, each cause once."""
+    """Return the rows that failed with what was said of them, each cause once."""
     rows: dict[str, list[str]] = {}
     for row, words in failed.items():
         rows.setdefault(words, []).append(row)

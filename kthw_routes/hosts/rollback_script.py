@@ -1,4 +1,4 @@
-"""The script with which a host takes a change back by itself: plain sh, everything that it needs within it. Pure."""
+"""The script of an automatic rollback: plain sh, everything that it needs within it. Pure."""
 
 from pathlib import PurePosixPath
 
@@ -12,13 +12,13 @@ def script(todo: HostPlan, path: PurePosixPath) -> bytes:
 
     Args:
         todo: what is done on the host.
-        path: where it lies. It renames itself first, or does nothing where it was called off meanwhile; that it is gone
+        path: where it lies. It renames itself first, or does nothing where it was cancelled meanwhile; that it is gone
             is the sign that it ran.
     """
     mine = own_paths.claimed(path)
     lines = [
         "#!/bin/sh",
-        "# kthw-routes: takes back what was changed here, because nobody said in time that it is well.",
+        "# kthw-routes: undoes what was changed here, because nobody confirmed it in time.",
         "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C",
         f"{programs.rename_over(path, mine)} 2>/dev/null || exit 0",
         f"rm -f {mine}",

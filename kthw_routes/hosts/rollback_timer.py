@@ -1,7 +1,7 @@
-"""The dead man's switch: before a change, a host is told to take it back by itself unless it is told otherwise in time.
+"""The automatic rollback: before a change, a host is told to undo it by itself unless the change is confirmed in time.
 
 systemd runs the script; it lies in /run, so that neither survives a reboot. What ran is known by the script's absence:
-whether it runs or is called off is decided by a rename, which only one of the two can do.
+whether it runs or is cancelled is decided by a rename, which only one of the two can do.
 """
 
 from contextlib import suppress
@@ -20,11 +20,11 @@ from kthw_routes.ssh.errors import HostError, TookTooLong
 
 
 class TimerNotStarted(HostError):
-    """The switch could not be set; nothing was changed on the host."""
+    """The timer could not be started; nothing was changed on the host."""
 
 
 class StillSet(HostError):
-    """The switch could not be taken away."""
+    """The rollback could not be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,14 @@ class RollbackTimer:
 
 
 def start(task: HostTask, facts: HostFacts, run: str, seconds: int, todo: HostPlan) -> datetime:
-    """Set the switch; about when it works, in UTC, never before.
+    """Start the timer; return about when it fires, in UTC, never before.
 
     Args:
         task: the host, nothing changed on it yet.
         facts: what was read there.
         run: the run's name.
-        seconds: the time until it takes the changes back.
-        todo: what it takes back.
+        seconds: the time until it undoes the changes.
+        todo: what it undoes.
 
     Raises NotArmed, and what `Session.run` raises.
     """
@@ -67,14 +67,14 @@ def start(task: HostTask, facts: HostFacts, run: str, seconds: int, todo: HostPl
         if words:
             with suppress(TookTooLong):
                 task.run(programs.remove_file(path), silent=True)
-            raise TimerNotStarted(task.node, f"the changes could not be made to go back by themselves: {words}")
+            raise TimerNotStarted(task.node, f"the automatic rollback could not be set up: {words}")
     fires_at = now() + timedelta(seconds=seconds)
-    task.note(f"will take the changes back at {clock(fires_at)} unless told otherwise")
+    task.note(f"rolls back automatically at {clock(fires_at)} unless confirmed")
     return fires_at
 
 
 def cancel(task: HostTask, run: str) -> bool:
-    """Take the switch away; False where it has done its work already, or is about it.
+    """Cancel the rollback; return False where it has run already, or is about it.
 
     It may have been started a moment ago: of the script and us, whoever renames it first has it.
 
@@ -93,5 +93,5 @@ def cancel(task: HostTask, run: str) -> bool:
 
 
 def clock(at: datetime) -> str:
-    """A moment as the person's clock shows it."""
+    """Return a moment as the person's clock shows it."""
     return f"{at.astimezone():%H:%M:%S}"

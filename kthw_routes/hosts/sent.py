@@ -11,7 +11,7 @@ class Sent:
     Attributes:
         changes: how many were sent of those that make what was reviewed.
         rows: how many changes the host was to get with them; 0 before the first.
-        cancelled: the earlier runs whose timed undos were called off.
+        cancelled: the earlier runs whose automatic rollbacks were cancelled.
         cancelling: such a run while that is under way.
     """
 
@@ -54,7 +54,7 @@ class Sent:
             return "Changes were sent; whether they took effect is not confirmed."
         clauses = []
         if self.cancelled:
-            clauses.append(f"the timed undo of run {' and of run '.join(self.cancelled)} is called off")
+            clauses.append(f"the automatic rollback of run {' and of run '.join(self.cancelled)} is cancelled")
         if self.cancelling:
-            clauses.append(f"whether the timed undo of run {self.cancelling} is called off is not confirmed")
+            clauses.append(f"whether the automatic rollback of run {self.cancelling} is cancelled is not confirmed")
         return f"Nothing was changed there{', but ' if clauses else ''}{', and '.join(clauses)}."

@@ -37,7 +37,7 @@ FOLDERS: Final = tuple(sorted({*(path.parent for path in _FIXED), networkd.FOLDE
 
 
 def is_own(path: PurePosixPath) -> bool:
-    """Whether a file of ours may stand there."""
+    """Return whether a file of ours may stand there."""
     return path in _FIXED or networkd.owns(path)
 
 
@@ -49,7 +49,7 @@ def rollback_unit(run: str) -> str:
 
 
 def rollback_script(run: str) -> PurePosixPath:
-    """Where its script lies. Raises ValueError where `run` is no run's name."""
+    """Return where its script lies. Raises ValueError where `run` is no run's name."""
     return ROLLBACKS / f"{rollback_unit(run)}.sh"
 
 
@@ -68,7 +68,7 @@ def rollback_of(path: PurePosixPath) -> str | None:
 
 
 def is_template(path: PurePosixPath) -> bool:
-    """Whether this is a template from which cloud-init writes /etc/hosts."""
+    """Return whether this is a template from which cloud-init writes /etc/hosts."""
     return _TEMPLATE.fullmatch(str(path)) is not None
 
 
@@ -78,7 +78,7 @@ def is_network_file(path: PurePosixPath) -> bool:
 
 
 def beside(target: PurePosixPath) -> PurePosixPath:
-    """The new file beside its target, in the same file system, so that it can be renamed over it.
+    """Return the new file beside its target, in the same file system, so that it can be renamed over it.
 
     No reader takes it for a file of its own: it is hidden, and ends in neither `.yaml` nor `.conf`; run-parts leaves
     out names with a dot, NetworkManager's dispatcher those that begin with one. Our name is in its path.
@@ -87,7 +87,7 @@ def beside(target: PurePosixPath) -> PurePosixPath:
 
 
 def is_beside(path: PurePosixPath) -> bool:
-    """Whether `beside` makes this of a file of ours, or of a template."""
+    """Return whether `beside` makes this of a file of ours, or of a template."""
     name = path.name
     if not (name.startswith(".") and name.endswith(".new")):
         return False

@@ -38,13 +38,13 @@ class NameCode(StrEnum):
     WRONG = "wrong"
     """A line of it has another address."""
     TWICE = "twice"
-    """The right line stands there more than once."""
+    """The right line is there more than once."""
     STALE = "stale"
     """Ours, and of no worker that is listed."""
 
 
 def of_route(change: RouteChange, own: IPv4Network | None) -> RouteCode:
-    """What the routes of a row are. `own`: the pod CIDR of the host itself."""
+    """Return what the routes of a row are. `own`: the pod CIDR of the host itself."""
     if change.next_hop is None and own is not None and change.prefix.subnet_of(own):
         return RouteCode.OWN_ROUTED_AWAY
     match change.kind:
@@ -63,7 +63,7 @@ def of_route(change: RouteChange, own: IPv4Network | None) -> RouteCode:
 
 
 def of_name(change: NameChange) -> NameCode:
-    """What the name of a row is."""
+    """Return what the name of a row is."""
     match change.kind:
         case ChangeKind.KEEP | ChangeKind.FOREIGN:
             return NameCode.RIGHT

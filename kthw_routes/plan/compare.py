@@ -31,7 +31,7 @@ from kthw_routes.plan.wanted import Wanted, wanted_routes
 
 
 def planner(cluster: Cluster, options: Options) -> Planner:
-    """The planner that makes it so. Membership gives the wanted routes, not selection."""
+    """Return the planner that makes it so. Membership gives the wanted routes, not selection."""
 
     def plan(node: Node, facts: HostFacts) -> HostPlan:
         return _plan_host(cluster, node, facts, options)
@@ -40,12 +40,12 @@ def planner(cluster: Cluster, options: Options) -> Planner:
 
 
 def make(cluster: Cluster, facts: Mapping[str, HostFacts], options: Options = DEFAULT_OPTIONS) -> Plan:
-    """The plan for every visited node of which there are facts (node name -> what was read there)."""
+    """Return the plan for every visited node of which there are facts (node name -> what was read there)."""
     return of_hosts(planner(cluster, options), cluster, facts)
 
 
 def of_hosts(plan: Planner, cluster: Cluster, facts: Mapping[str, HostFacts]) -> Plan:
-    """The plan for every visited node of which there are facts, as this planner makes it."""
+    """Return the plan for every visited node of which there are facts, as this planner makes it."""
     return Plan(tuple(plan(node, facts[node.name]) for node in cluster.visited if node.name in facts))
 
 
@@ -85,7 +85,7 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
 
 
 def _to_persist(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[PersistedRoute, ...]:
-    """The wanted routes, as a file would hold them."""
+    """Return the wanted routes, as a file would hold them."""
     return tuple(
         PersistedRoute(row.prefix, row.next_hop, device)
         for row in rows
@@ -95,7 +95,7 @@ def _to_persist(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[Persiste
 
 
 def what_auto_takes(host: HostPlan, facts: HostFacts) -> Choice:
-    """Who would hold a host's routes with `--persist auto`, and why; for the question that comes before the answer."""
+    """Return who would hold a host's routes with `--persist auto`, and why: for the question before the answer."""
     return choose(Persist.AUTO, facts.network, _to_persist(host.routes, facts))
 
 
@@ -105,7 +105,7 @@ def what_auto_takes(host: HostPlan, facts: HostFacts) -> Choice:
 def _leads_there_already(
     wanted: Wanted, prefixes: Collection[IPv4Network], hops: Collection[IPv4Address | None]
 ) -> bool:
-    """Whether a guess is wrong by all that can be seen: another pod CIDR leads to that worker, and not this one.
+    """Return whether a guess is wrong by all that can be seen: another pod CIDR leads to that worker, and not this one.
 
     Args:
         wanted: the route that should be there.
@@ -118,7 +118,7 @@ def _leads_there_already(
 def _compare(
     wanted: Wanted, has: tuple[Route, ...], facts: HostFacts, persisted: Persisted, cluster: Cluster
 ) -> RouteChange:
-    """What becomes of a wanted route, where these routes of its prefix are there."""
+    """Return what becomes of a wanted route, where these routes of its prefix are there."""
 
     def row(kind: ChangeKind, reason: str, edit: Edit = NO_EDIT) -> RouteChange:
         return RouteChange(
@@ -160,9 +160,9 @@ def _compare(
 
 
 def _where_it_leads(route: Route, wanted: Wanted, cluster: Cluster) -> str:
-    """What a wrong route does, in the words of the cluster."""
+    """Return what a wrong route does, in the words of the cluster."""
     if route.gateway is None or route.type != "unicast":
-        return f"leads elsewhere: {describe(route)}"
+        return f"points to the wrong next hop: {describe(route)}"
     if route.gateway == wanted.next_hop:
         return f"leads through another interface: {describe(route)} dev {route.device}"
     owner = next((n.name for n in cluster if n.internal == route.gateway), None)

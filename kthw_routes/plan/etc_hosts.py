@@ -53,7 +53,7 @@ class _Listed:
     marked: Collection[str]
 
     def is_stale(self, address: IPv4Address, name: str) -> bool:
-        """Whether a line outside of our block that says this is one of the lab's, of a worker that is no more.
+        """Return whether a line outside of our block that says this is one of the lab's, of a worker that is no more.
 
         A loopback address is how a host names itself, under whatever name: never stale.
         """
@@ -64,7 +64,7 @@ class _Listed:
         return bool(owners - {folded}) or (self.listed is not None and folded not in self.listed)
 
     def goes(self, name: str) -> bool:
-        """Whether what is stale under this name goes."""
+        """Return whether what is stale under this name goes."""
         return self.prune or name in self.marked
 
 
@@ -77,7 +77,7 @@ def edit(
     marked: Collection[str] = (),
     listed: Collection[str] | None = None,
 ) -> EtcHostsEdit:
-    """What `/etc/hosts` should be.
+    """Return what `/etc/hosts` should be.
 
     Args:
         content: the file's bytes.
@@ -140,7 +140,7 @@ def _listed(
 
 
 def _sort(lines: Iterable[HostsLine], who: _Listed) -> _Found:
-    """Which lines name a worker, and which of those stay."""
+    """Return which lines name a worker, and which of those stay."""
     found, wanted = _Found(), who.wanted
     for line in lines:
         exact = line.exact
@@ -171,7 +171,7 @@ def _sort(lines: Iterable[HostsLine], who: _Listed) -> _Found:
 def _removed(
     found: _Found, stay: Collection[str], gone: Collection[str], marked: Collection[str]
 ) -> Iterator[NameChange]:
-    """The names that go, and why."""
+    """Yield the names that go, and why."""
     for name, had in found.had.items():
         if name not in stay and had:
             reason = _GONE if name in gone else _MARKED if name in marked else _UNLISTED
@@ -179,13 +179,13 @@ def _removed(
 
 
 def _whose(ip: IPv4Address, names: Mapping[IPv4Address, str]) -> str:
-    """Why a name in our block is not wanted. `names`: wanted address -> the first name that has it."""
+    """Return why a name in our block is not wanted. `names`: wanted address -> the first name that has it."""
     now = names.get(ip)
     return f"{now} has this address now: renamed" if now else "no worker listed has this name"
 
 
 def _change(name: str, ip: IPv4Address, found: _Found) -> NameChange:
-    """What becomes of a name that is wanted."""
+    """Return what becomes of a name that is wanted."""
     had, in_block = tuple(found.had[name]), found.block.get(name)
     is_right, dropped = name in found.right, found.dropped[name]
 
@@ -199,11 +199,11 @@ def _change(name: str, ip: IPv4Address, found: _Found) -> NameChange:
     if not had:
         return row(ChangeKind.ADD, "the name is missing")
     wrong = [line for line in had if not line.startswith(f"{ip} ") and not line.startswith(f"{ip}\t")]
-    return row(ChangeKind.REPLACE, f"stale: {wrong[0]}" if wrong else "the same line stands there more than once")
+    return row(ChangeKind.REPLACE, f"stale: {wrong[0]}" if wrong else "the same line is there more than once")
 
 
 def _join(lines: list[HostsLine], kept: list[HostsLine], target: Mapping[str, IPv4Address]) -> bytes:
-    """The kept lines, with the block where it stood before, or at the end."""
+    """Return the kept lines, with the block where it stood before, or at the end."""
     block = b""
     if target:
         rows = b"".join(f"{ip} {name}\n".encode("ascii") for name, ip in target.items())

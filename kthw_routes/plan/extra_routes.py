@@ -21,7 +21,7 @@ _Hop = IPv4Address | None
 
 
 def overridden_by(node: Node, facts: HostFacts) -> Route | None:
-    """The first route that leads the node's own pods away."""
+    """Return the first route that leads the node's own pods away."""
     if node.pod_cidr is None:
         return None
     return next((r for r in facts.routes if r.prefix.subnet_of(node.pod_cidr) and _leads_away(r)), None)
@@ -35,7 +35,7 @@ def rows(
     persisted: Persisted,
     options: Options,
 ) -> list[RouteChange]:
-    """The routes in the cluster CIDR that are neither wanted nor the node's own, a row per prefix."""
+    """Return the routes in the cluster CIDR that are neither wanted nor the node's own, a row per prefix."""
     owners = _Owners(cluster)
     found: list[RouteChange] = []
     for prefix, has in by_prefix(facts.routes).items():
@@ -62,7 +62,7 @@ def rows_of_files(
     persisted: Persisted,
     options: Options,
 ) -> list[RouteChange]:
-    """What only files of ours hold, and nobody wants: the next boot would bring it back."""
+    """Return what only files of ours hold, and nobody wants: the next boot would bring it back."""
     there = {*wanted, *(r.prefix for r in facts.routes)}
     owners = _Owners(cluster)
     found: list[RouteChange] = []
@@ -83,12 +83,12 @@ def rows_of_files(
 
 
 def _why_stale(owner: str | None) -> str:
-    """Why a route of ours is not wanted. `owner`: the worker, if any, that has its prefix."""
+    """Return why a route of ours is not wanted. `owner`: the worker, if any, that has its prefix."""
     return "controllers get no routes now" if owner else "leads to no worker listed"
 
 
 def _how_it_goes(owner: str | None) -> str:
-    """What may be done with it."""
+    """Return what may be done with it."""
     return f"{'--routes-on all keeps it right, ' if owner else ''}{BY_PRUNE}"
 
 
@@ -100,7 +100,7 @@ def drops(
     changes: Sequence[RouteChange],
     options: Options,
 ) -> Callable[[IPv4Network], bool]:
-    """Which prefixes that a file of ours holds, beside the wanted ones, go from it.
+    """Return which prefixes that a file of ours holds, beside the wanted ones, go from it.
 
     What lies outside the cluster CIDR is never ours to make. Those of workers that are gone; and those whose routes
     would come up at the next boot before the kernel's own, and win: the node's own pod CIDR, and what an interface of
@@ -153,20 +153,20 @@ class _Owners:
         self._lengths: Final = sorted({cidr.prefixlen for cidr in self._workers})
 
     def of(self, prefix: IPv4Network) -> str | None:
-        """The worker whose pod CIDR this is."""
+        """Return the worker whose pod CIDR this is."""
         return self._workers.get(prefix)
 
     def around(self, prefix: IPv4Network) -> str | None:
-        """The worker of whose pod CIDR this is a part, and not the whole; else None."""
+        """Return the worker of whose pod CIDR this is a part, and not the whole; else None."""
         around = (prefix.supernet(new_prefix=length) for length in self._lengths if length < prefix.prefixlen)
         return next((self._workers[cidr] for cidr in around if cidr in self._workers), None)
 
     def unread(self, hops: Iterable[_Hop]) -> str | None:
-        """The worker to which one of the hops leads that was not read, and whose pod CIDR is a guess; else None."""
+        """Return the worker of one of the hops that was not read, and whose pod CIDR is a guess; else None."""
         return next((self._guessed[hop] for hop in hops if hop in self._guessed), None)
 
     def gone(self, prefix: IPv4Network, hops: Collection[_Hop]) -> str | None:
-        """The worker, removed for good, to which a route leads: by its next hop, or by its pod CIDR; else None.
+        """Return the worker, removed for good, to which a route leads: by its next hop, or by its pod CIDR; else None.
 
         Of one whose pod CIDR was never read, that is a guess: another worker's route may have it.
         """
@@ -182,19 +182,19 @@ class _Owners:
 
 
 def _is_own(node: Node, route: Route) -> bool:
-    """Whether the route leads into the node's own pod CIDR, on its own links."""
+    """Return whether the route leads into the node's own pod CIDR, on its own links."""
     return node.pod_cidr is not None and route.prefix.subnet_of(node.pod_cidr) and not _leads_away(route)
 
 
 def _leads_away(route: Route) -> bool:
-    """Whether packets for the prefix leave the node, or end there."""
+    """Return whether packets for the prefix leave the node, or end there."""
     return not route.is_kernel and (route.gateway is not None or bool(route.multipath) or route.type != "unicast")
 
 
 def _own_cidr_row(
     node: Node, prefix: IPv4Network, has: tuple[Route, ...], facts: HostFacts, options: Options
 ) -> RouteChange:
-    """A route that leads the node's own pods away; taken away, and the bridge's put back, where that is asked for."""
+    """Return the row of a route that overrides the node's own pod CIDR; it is repaired where that is asked for."""
     away = [r for r in has if _leads_away(r)]
     reason = f"leads this node's own pods away: {describe(away[0])}"
     if not options.repair and (node.name, prefix) not in options.marked:

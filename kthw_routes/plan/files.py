@@ -1,7 +1,7 @@
 """Which files of ours a host should have: the routes over a reboot, forwarding. Pure.
 
 Where a manager was asked for and can work, its files are written and those of other managers go. Else nothing new is
-written, but what stands there is kept right: a file that holds an old next hop would bring it back at the next boot.
+written, but what is there is kept right: a file that holds an old next hop would bring it back at the next boot.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,7 @@ def of_host(
     drops: Callable[[IPv4Network], bool],
     options: Options,
 ) -> FilesPlan:
-    """What becomes of the files of ours on one host.
+    """Return what becomes of the files of ours on one host.
 
     Args:
         node: the host.
@@ -80,7 +80,7 @@ class _Holding:
         return self.facts.network
 
     def kept(self, manager: Manager) -> tuple[PersistedRoute, ...]:
-        """The routes beside the wanted ones that stay in the files of one manager."""
+        """Return the routes beside the wanted ones that stay in the files of one manager."""
         prefixes = {route.prefix for route in self.wanted}
         return tuple(
             replace(route, device=self.facts.device_towards(route.next_hop) or route.device)
@@ -90,11 +90,11 @@ class _Holding:
         )
 
     def reachable(self, manager: Manager) -> tuple[PersistedRoute, ...]:
-        """Those of them with a next hop that this host reaches: no other is written into a file that had it not."""
+        """Return those with a next hop that this host reaches: no other is written into a file that had it not."""
         return tuple(r for r in self.kept(manager) if self.facts.device_towards(r.next_hop) is not None)
 
     def brought_to(self, manager: Manager) -> tuple[PersistedRoute, ...]:
-        """What stays beside the wanted routes where one manager takes all: of a prefix held twice, its own."""
+        """Return what stays beside the wanted routes where one manager takes all: of a prefix held twice, its own."""
         own = self.kept(manager)
         seen = {route.prefix for route in own}
         moved: list[PersistedRoute] = []
@@ -105,12 +105,12 @@ class _Holding:
         return self.fitting(manager, (*own, *moved))
 
     def fitting(self, manager: Manager, routes: Iterable[PersistedRoute]) -> tuple[PersistedRoute, ...]:
-        """Those of the routes that this manager can hold."""
+        """Return those of the routes that this manager can hold."""
         return tuple(r for r in routes if not MODULES[manager].unsupported_reason([r.device], self.network))
 
 
 def _brought_to(manager: Manager, holding: _Holding) -> list[FileChange]:
-    """The rows where one manager is to hold the routes, and no other."""
+    """Return the rows where one manager is to hold the routes, and no other."""
     network = holding.network
     after = MODULES[manager].render((*holding.wanted, *holding.brought_to(manager)), network)
     rows = [_written(file, network) for file in after]
@@ -136,12 +136,12 @@ def _written(after: HostFile, network: NetworkSetup) -> FileChange:
 
 
 def _starting(row: FileChange, network: NetworkSetup, starts: bool) -> FileChange:
-    """The row of our timer, with whether systemd started it at boot, and whether it will."""
+    """Return the row of our timer, with whether systemd started it at boot, and whether it will."""
     return replace(row, was_enabled=network.timer_is_enabled, is_enabled=starts and row.after is not None)
 
 
 def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
-    """The rows where nothing new is written: the files that stand there hold what they should, or go."""
+    """Return the rows where nothing new is written: the files that stand there hold what they should, or go."""
     network, module = holding.network, MODULES[manager]
     standing = files_of(manager, network)
     if not standing:
@@ -174,12 +174,12 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
 
 
 def _is_strange(manager: Manager, file: HostFile) -> bool:
-    """Whether a file that should hold routes holds none that is understood."""
+    """Return whether a file that should hold routes holds none that is understood."""
     return file.path not in (unit.SERVICE, unit.TIMER) and not MODULES[manager].parse(file)
 
 
 def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkSetup) -> str | None:
-    """Why a file that stands there is written anew, though nobody asked for files; None where it is right.
+    """Return why a file that is there is written anew, though nobody asked for files; None where it is right.
 
     Comments, and the order of the routes, are no matter. The interface is: the scripts go by its name.
     """
@@ -195,7 +195,7 @@ def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkS
 
 
 def _wrong_besides(file: HostFile, target: HostFile, network: NetworkSetup) -> str | None:
-    """Why a file whose content is right is written anew; None where it stays."""
+    """Return why a file whose content is right is written anew; None where it stays."""
     if file.mode != target.mode:
         return f"its mode is {file.mode:04o}"
     is_whole = all(network.file(path) is not None for path in unit.PATHS)
@@ -222,7 +222,7 @@ def _forwarding(facts: HostFacts, *, asked: bool) -> tuple[bool, tuple[FileChang
 
 
 def _has_own_folder(path: PurePosixPath) -> bool:
-    """Whether nothing but files of ours is to be expected in its folder, or drop-ins of somebody's."""
+    """Return whether nothing but files of ours is to be expected in its folder, or drop-ins of somebody's."""
     return path.parent == unit.FOLDER or networkd.owns(path)
 
 

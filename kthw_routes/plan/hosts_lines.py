@@ -20,12 +20,12 @@ _OURS: Final = b"kthw-routes"
 
 
 def has_block(content: bytes | None) -> bool:
-    """Whether a block of ours stands in the file."""
+    """Return whether a block of ours stands in the file."""
     return content is not None and any(content[a:b].strip() == BEGIN for a, b in lines_with(content, [BEGIN]))
 
 
 def lines_with(content: bytes, words: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """Where the lines stand that hold one of these words: beginning and end, the newline included, in order.
+    """Yield where the lines stand that hold one of these words: beginning and end, the newline included, in order.
 
     A file may hold millions of lines that nobody asks for, such as a block list's; these are passed over quickly.
     """
@@ -62,7 +62,7 @@ class HostsLine:
             return None
 
     def names(self) -> set[str]:
-        """The names that the resolver would find in this line."""
+        """Return the names that the resolver would find in this line."""
         if self.is_other:
             return set()
         return {w.decode("utf-8", "replace") for w in self.text.split(b"#", 1)[0].split()[1:]}
@@ -73,7 +73,7 @@ def show(line: HostsLine) -> str:
 
 
 def split(content: bytes, names: Iterable[str] | None = None) -> list[HostsLine]:
-    """The lines of the block and those that hold one of these names, each by itself; all others in runs.
+    """Return the lines of the block and those that hold one of these names, each by itself; all others in runs.
 
     Without names every line is by itself.
     """
@@ -111,7 +111,7 @@ def split(content: bytes, names: Iterable[str] | None = None) -> list[HostsLine]
 
 
 def numbered_stem(name: str) -> str:
-    """What is before the number at the end of a name, casefolded; empty where there is no such number."""
+    """Return what is before the number at the end of a name, casefolded; empty where there is no such number."""
     folded = name.casefold()
     stem = folded.rstrip("0123456789")
     return stem if stem != folded else ""
@@ -125,7 +125,7 @@ def line_of_others(
     *,
     comments: bool,
 ) -> str | None:
-    """The first line in which two contents differ though it is not for us to change; None where there is none.
+    """Return the first line in which two contents differ though it is not for us to change; None where there is none.
 
     Args:
         now: the one content.

@@ -74,7 +74,7 @@ def names_of_host(cluster: Cluster, node: Node, facts: HostFacts, options: Optio
 
 
 def _fits(edit: EtcHostsEdit, path: str, too_large: list[str]) -> bool:
-    """Whether the file can be read whole after the edit, so that it can be taken back; else a sentence is added."""
+    """Return whether the file can be read whole after the edit, so that it can be undone; else a sentence is added."""
     if edit.is_empty or len(edit.after) <= MAX_FILE:
         return True
     too_large.append(

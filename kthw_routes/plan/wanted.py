@@ -23,7 +23,7 @@ class Wanted:
 
 
 def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.WORKERS) -> tuple[Wanted, ...]:
-    """The routes that `node` should have: one per other worker whose pod CIDR and internal address are known.
+    """Return the routes that `node` should have: one per other worker whose pod CIDR and internal address are known.
 
     A pod CIDR that is a guess counts where nobody who was read has it.
     """
@@ -40,7 +40,7 @@ def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.W
 
 
 def wanted_names(cluster: Cluster, node: Node) -> dict[str, IPv4Address]:
-    """The names that `/etc/hosts` of `node` should hold, where it is to hold names: worker -> internal address."""
+    """Return the names that `/etc/hosts` of `node` should hold, if it is to hold any: worker -> internal address."""
     return {
         w.name: w.internal
         for w in cluster.workers

@@ -1,6 +1,6 @@
-"""The runs so far, as their folders tell: what each changed, how it ended, whether it was taken back.
+"""The runs so far, as their folders tell: what each changed, how it ended, whether it was undone.
 
-A record that cannot be read is told, and counts as one that changed something: it is never passed over in silence.
+A record that cannot be read is reported, and counts as one that changed something: it is never passed over in silence.
 Their order is that of the numbers in their records, not of a clock.
 """
 
@@ -20,7 +20,7 @@ from kthw_routes.sanitize import clean_line
 
 
 class Runs(Sequence[PastRun]):
-    """All runs, newest first, and which of them were taken back."""
+    """All runs, newest first, and which of them were undone."""
 
     def __init__(self, runs: Iterable[PastRun]) -> None:
         oldest_first = _in_order(_without_circles(list(runs)))
@@ -36,7 +36,7 @@ class Runs(Sequence[PastRun]):
             self._undone[run.id] = self._taken_back(run)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._runs)
 
     def __getitem__(self, index: Any) -> Any:
@@ -44,7 +44,7 @@ class Runs(Sequence[PastRun]):
         return self._runs[index]
 
     def undone(self, run: PastRun) -> Mapping[str, str]:
-        """Host -> the run that took this one back there, unless that was itself taken back."""
+        """Return Host -> the run that undid this one there, unless that was itself undone."""
         return self._undone.get(run.id, {})
 
     def _taken_back(self, run: PastRun) -> Mapping[str, str]:
@@ -58,22 +58,22 @@ class Runs(Sequence[PastRun]):
         return done
 
     def is_older(self, run: str, than: str) -> bool:
-        """Whether one run of those that there are began before another. A run that is not among them is older."""
+        """Return whether a run began before another. A run that is not among those that there are is older."""
         return self._ages.get(run, -1) < self._ages.get(than, -1)
 
     def is_undone(self, run: PastRun) -> bool:
-        """Whether all that it changed was taken back."""
+        """Return whether all that it changed was undone."""
         return bool(run.hosts) and set(run.hosts) <= self.undone(run).keys()
 
     def outcome(self, run: PastRun) -> str:
-        """How it ended and what became of it, in a few words."""
+        """Return how it ended and what became of it, in a few words."""
         if run.problem:
             return f"unreadable: {run.problem}"
         if not run.hosts:
             return "nothing was changed" if run.journal.is_closed else "broke off before anything was changed"
         undone = self.undone(run)
         if self.is_undone(run) and not any(r.hosts for r in self._runs if r.id in undone.values()):
-            return "nothing left to take back"
+            return "nothing left to undo"
         if self.is_undone(run):
             return f"undone by {', '.join(dict.fromkeys(undone[h] for h in run.hosts))}"
         words = "done"
@@ -86,7 +86,7 @@ class Runs(Sequence[PastRun]):
         return "; ".join((words, *by_hosts, *([f"undone on {', '.join(partly)}"] if partly else ())))
 
     def rollbacks(self, run: PastRun) -> Mapping[str, Rollback]:
-        """Host -> the switch by which it takes this run's changes back by itself, or would have."""
+        """Return Host -> its automatic rollback of this run."""
         kept = {host for other in self._runs for host, off in other.journal.cancelled if off == run.id}
         rollbacks = run.journal.rollbacks.items()
         return {
@@ -97,7 +97,7 @@ class Runs(Sequence[PastRun]):
         }
 
     def newest(self, before: PastRun | None = None) -> PastRun | None:
-        """What `undo` comes to where no run is named: the newest that changed something and is not undone.
+        """Return what `undo` comes to where no run is named: the newest that changed something and is not undone.
 
         One that cannot be read may be such a run, so it is the one then.
 
@@ -112,11 +112,11 @@ class Runs(Sequence[PastRun]):
         return run.kind is Kind.APPLY and bool(run.hosts) and not self.is_undone(run)
 
     def unread_after(self, run: PastRun) -> tuple[PastRun, ...]:
-        """The later runs that cannot be read, newest first: what they changed is not known."""
+        """Return the later runs that cannot be read, newest first: what they changed is not known."""
         return tuple(r for r in self._runs if r.problem and r.is_run and self.is_older(run.id, r.id))
 
     def named(self, word: str) -> PastRun:
-        """The run of this name, or whose name begins or ends so. Raises UsageError where there is not exactly one."""
+        """Return the run of this name, or whose name begins or ends so. Raises UsageError unless there is just one."""
         found = [r for r in self._runs if r.id == word] or [
             r for r in self._runs if word and (r.id.startswith(word) or r.id.endswith(word))
         ]
@@ -127,10 +127,10 @@ class Runs(Sequence[PastRun]):
         return found[0]
 
     def later_rows(self, run: PastRun) -> Mapping[tuple[str, str], str]:
-        """(host, row) -> the newest later run that was about it and was not taken back."""
+        """Return (host, row) -> the newest later run that was about it and was not undone."""
         rows: dict[tuple[str, str], str] = {}
         for other in self._runs:
-            # An undo of this run or a later one is no news: together with what it took back it comes to nothing.
+            # An undo of this run or a later one is no news: together with what it undid it comes to nothing.
             if self.is_older(run.id, other.id) and (not other.undoes or self.is_older(other.undoes, run.id)):
                 undone = self.undone(other)
                 rows |= {row: other.id for row in other.rows if row not in rows and row[0] not in undone}
@@ -138,12 +138,12 @@ class Runs(Sequence[PastRun]):
 
 
 def read_runs(state: Path) -> Runs:
-    """Every run below the state folder. Raises UsageError where it cannot be read."""
+    """Return every run below the state folder. Raises UsageError where it cannot be read."""
     return runs_in(state / "runs")
 
 
 def runs_in(folder: Path) -> Runs:
-    """Every run whose folder lies in this one. Raises UsageError where it cannot be read."""
+    """Return every run whose folder lies in this one. Raises UsageError where it cannot be read."""
     return Runs(_folders(folder))
 
 
@@ -180,7 +180,7 @@ def _in_order(runs: Sequence[PastRun]) -> list[PastRun]:
 
 
 def _without_circles(runs: Sequence[PastRun]) -> list[PastRun]:
-    """The runs; where some are said to take back one another in a circle, with that as their problem."""
+    """Return the runs; where some are said to undo one another in a circle, with that as their problem."""
     undoes = {run.id: run.undoes for run in runs if run.undoes}
     settled: set[str] = set()
     circular: set[str] = set()
@@ -197,13 +197,13 @@ def _without_circles(runs: Sequence[PastRun]) -> list[PastRun]:
 
 
 def _circular(run: PastRun) -> PastRun:
-    what = "itself" if run.undoes == run.id else f"run {run.undoes}, which takes it back in turn"
-    problem = f"its plan says that it takes back {what}"
+    what = "itself" if run.undoes == run.id else f"run {run.undoes}, which undoes it in turn"
+    problem = f"its plan says that it undoes {what}"
     return PastRun(run.id, run.folder, run.started, problem=problem, place=run.place)
 
 
 def _takers_first(runs: Sequence[PastRun], takers: Mapping[str, Sequence[PastRun]]) -> list[PastRun]:
-    """The runs, each behind all of those that took it back. There are no circles among them."""
+    """Return the runs, each behind all of those that took it back. There are no circles among them."""
     named = {run.id for run in runs}
     order = [run for run in runs if run.undoes not in named]
     for run in order:  # which grows meanwhile

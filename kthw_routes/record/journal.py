@@ -1,6 +1,6 @@
-"""A journal's record of one host: what was, what is done, how it is taken back. On disk before anything is changed.
+"""A journal's record of one host: what was, what is done, how it is undone. On disk before anything is changed.
 
-It holds all that taking a run back needs, so that this works after a crash in the middle of the run. No code
+It holds all that an undo needs, so that this works after a crash in the middle of the run. No code
 reads its `table`, `undo`, `leftovers` and `rollbacks`: these are for whoever has to mend a host by hand.
 """
 
@@ -26,7 +26,7 @@ from kthw_routes.sanitize import clean_line
 
 
 def host_record(todo: HostPlan, facts: HostFacts) -> Json:
-    """The record of what is about to be done on one host.
+    """Return the record of what is about to be done on one host.
 
     Args:
         todo: what is to be done.
@@ -142,16 +142,16 @@ class Journal:
     failed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Host -> the rows that failed there."""
     rollbacks: Mapping[str, Rollback] = field(default_factory=dict)
-    """Host -> what is known of the switch by which it takes the changes back by itself; empty without one."""
+    """Host -> what is known of its automatic rollback; empty without one."""
     cancelled: frozenset[tuple[str, str]] = frozenset()
-    """(host, run): the earlier runs whose changes the host was told not to take back by itself any more."""
+    """(host, run): the earlier runs whose automatic rollback was cancelled on that host."""
     is_closed: bool = False
     """Whether the run came to its end."""
     left: frozenset[str] = frozenset()
-    """Of one that takes a run back: the hosts on which rows of that run wait until a later one is taken back."""
+    """Of an undo: the hosts on which rows of its run wait until a later one is undone."""
 
     def of(self, host: str) -> tuple[HostRecord, ...]:
-        """The records of one host, newest first."""
+        """Return the records of one host, newest first."""
         return tuple(r for r in reversed(self.records) if r.host == host)
 
     @property
@@ -192,7 +192,7 @@ class _Reading:
     left: frozenset[str] = frozenset()
 
     def take(self, entry: Value) -> None:
-        """One line more. Raises Unfit."""
+        """Take in one line more. Raises Unfit."""
         if "end" in entry:
             self.is_closed = True
             self.states |= {host: state.text() for host, state in entry["end"].members()}
@@ -228,7 +228,7 @@ class _Reading:
 
 
 def _failed(entry: Value) -> frozenset[str]:
-    """The rows that failed: the keys of an object; of the first versions, an array."""
+    """Return the rows that failed: the keys of an object; of the first versions, an array."""
     rows = entry.get("failed")
     if rows is None:
         return frozenset()
@@ -243,7 +243,7 @@ def _rollback(entry: Value, before: Rollback | None) -> Rollback:
 
 
 def _moment(value: Value) -> datetime:
-    """A moment in UTC. Raises Unfit."""
+    """Return a moment in UTC. Raises Unfit."""
     text = value.text()
     try:
         moment = datetime.fromisoformat(text).astimezone(UTC)
@@ -255,7 +255,7 @@ def _moment(value: Value) -> datetime:
 
 
 def host_of(entry: Value) -> HostRecord:
-    """What `journal.host_record` wrote. Raises Unfit where it is another thing."""
+    """Return what `journal.host_record` wrote. Raises Unfit where it is another thing."""
     forwarding, names = entry.get("forwarding"), entry.get("etc_hosts")
     return HostRecord(
         host=entry["host"].text(),

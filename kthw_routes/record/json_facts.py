@@ -26,7 +26,7 @@ Json = Mapping[str, object]
 
 
 def route_json(route: Route) -> Json:
-    """A route as it was read."""
+    """Return a route as it was read."""
     return {
         "prefix": str(route.prefix),
         "type": route.type,
@@ -44,7 +44,7 @@ def route_json(route: Route) -> Json:
 
 
 def route_from_json(record: Value) -> Route:
-    """The route that `route_json` wrote. Raises Unfit where it is none."""
+    """Return the route that `route_json` wrote. Raises Unfit where it is none."""
     gateway, source, device = record["gateway"].or_none(), record["source"].or_none(), record["device"].or_none()
     return Route(
         prefix=record["prefix"].network(),
@@ -63,7 +63,7 @@ def route_from_json(record: Value) -> Route:
 
 
 def facts_json(facts: HostFacts) -> Json:
-    """Every raw reading of a host."""
+    """Return every raw reading of a host."""
     return {
         "read_at": facts.read_at.isoformat(),
         "host_key": {"type": facts.host_key.type, "fingerprint": facts.host_key.fingerprint},
@@ -87,7 +87,7 @@ def facts_json(facts: HostFacts) -> Json:
 
 
 def network_json(network: NetworkSetup) -> Json:
-    """The reading of a host's network and of the files of ours."""
+    """Return the reading of a host's network and of the files of ours."""
     template = network.hosts_template
     return {
         "links": [_link(link) for link in network.links],
@@ -106,7 +106,7 @@ def network_json(network: NetworkSetup) -> Json:
 
 
 def text_of(content: bytes) -> str:
-    """A file's text, made safe to show."""
+    """Return a file's text, made safe to show."""
     return clean(content.decode("utf-8", "replace"))
 
 

@@ -51,7 +51,7 @@ def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding], *, 
 
 
 def node_json(node: Node) -> Json:
-    """A node as it was found and corrected."""
+    """Return a node as it was found and corrected."""
     return {
         "name": node.name,
         "role": node.role,
@@ -66,7 +66,7 @@ def node_json(node: Node) -> Json:
 
 
 def finding_json(finding: Finding) -> Json:
-    """A finding; `warning` says that the wizard wants it acknowledged."""
+    """Return a finding; `warning` says that the wizard wants it acknowledged."""
     return {
         "code": finding.code,
         "level": finding.level,
@@ -79,7 +79,7 @@ def finding_json(finding: Finding) -> Json:
 
 
 def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) -> Json:
-    """The rows of one host's plan. `own`: its own pod CIDR."""
+    """Return the rows of one host's plan. `own`: its own pod CIDR."""
     sections: defaultdict[str, list[object]] = defaultdict(list)
     for row in host.rows:
         sections[row.section].append(_row_json(row, own, is_undo=is_undo))
@@ -150,7 +150,7 @@ def _choice(choice: Choice) -> Json:
 
 
 def outcome_json(outcome: HostOutcome) -> Json:
-    """How one host ended."""
+    """Return how one host ended."""
     return {
         "host": outcome.node,
         "state": outcome.state,
@@ -162,7 +162,7 @@ def outcome_json(outcome: HostOutcome) -> Json:
 
 
 def proof_json(proof: Proof) -> Json:
-    """The proof with every reading that it rests on."""
+    """Return the proof with every reading that it rests on."""
     return {
         "headline": proof.headline,
         "proved": proof.is_proved,

@@ -39,23 +39,23 @@ class Value:
         raise Unfit(f"`{self.where}` {words}" if self.where else f"it {words}")
 
     def __getitem__(self, key: str) -> "Value":
-        """The member of this key; it may be null. Raises Unfit where there is none."""
+        """Return the member of this key; it may be null. Raises Unfit where there is none."""
         members = self._mapping()
         if key not in members:
             self._at(key).fail("is missing")
         return self._at(key, members[key])
 
     def __contains__(self, key: str) -> bool:
-        """Whether there is such a member. Raises Unfit where the value is no object."""
+        """Return whether there is such a member. Raises Unfit where the value is no object."""
         return key in self._mapping()
 
     def get(self, key: str) -> "Value | None":
-        """The member of this key; None where there is none, or null. Raises Unfit where the value is no object."""
+        """Return the member of this key; None where there is none, or null. Raises Unfit where it is no object."""
         found = self._mapping().get(key)
         return None if found is None else self._at(key, found)
 
     def or_none(self) -> "Value | None":
-        """The value itself; None where it is null."""
+        """Return the value itself; None where it is null."""
         return None if self.raw is None else self
 
     def members(self) -> Iterator[tuple[str, "Value"]]:
@@ -64,27 +64,27 @@ class Value:
             yield Value(key, self._at(key).where).text(), self._at(key, value)
 
     def items(self) -> tuple["Value", ...]:
-        """The items of an array. Raises Unfit."""
+        """Return the items of an array. Raises Unfit."""
         if not isinstance(self.raw, list):
             self.fail("is no array")
         return tuple(Value(item, f"{self.where}[{number}]") for number, item in enumerate(self.raw))
 
     def text(self, longest: int = MAX_TEXT) -> str:
-        """A text on one line, without control characters. Raises Unfit."""
+        """Return a text on one line, without control characters. Raises Unfit."""
         text = self._text(longest)
         if clean(text) != text or "\n" in text or "\t" in text:
             self.fail("holds characters that no such text has")
         return text
 
     def word(self, pattern: "re.Pattern[str]") -> str:
-        """A text of which all is of this form. Raises Unfit."""
+        """Return a text of which all is of this form. Raises Unfit."""
         text = self.text()
         if not pattern.fullmatch(text):
             self.fail(f"is not of the expected form: {text[:60]!r}")
         return text
 
     def path(self) -> Path:
-        """A path, as it was, whatever its characters (but NUL). Raises Unfit."""
+        """Return a path, as it was, whatever its characters (but NUL). Raises Unfit."""
         text = self._text(MAX_TEXT, surrogates=True)
         if not text or "\0" in text:
             self.fail("is no path")
@@ -97,13 +97,13 @@ class Value:
         return self.raw
 
     def integer(self, lowest: int, highest: int) -> int:
-        """A whole number, both bounds included. Raises Unfit."""
+        """Return a whole number, both bounds included. Raises Unfit."""
         if not isinstance(self.raw, int) or isinstance(self.raw, bool) or not lowest <= self.raw <= highest:
             self.fail(f"is no whole number from {lowest} to {highest}")
         return self.raw
 
     def choice(self, of: type[E]) -> E:
-        """One of some words. Raises Unfit."""
+        """Return one of some words. Raises Unfit."""
         text = self.text()
         try:
             return of(text)
@@ -111,7 +111,7 @@ class Value:
             self.fail(f"is none of {', '.join(of)}")
 
     def address(self) -> IPv4Address:
-        """An IPv4 address. Raises Unfit."""
+        """Return an IPv4 address. Raises Unfit."""
         try:
             return IPv4Address(self.text())
         except Unfit:
@@ -120,7 +120,7 @@ class Value:
             self.fail("is no IPv4 address")
 
     def network(self) -> IPv4Network:
-        """An IPv4 network in CIDR notation. Raises Unfit."""
+        """Return an IPv4 network in CIDR notation. Raises Unfit."""
         try:
             return IPv4Network(self.text())
         except Unfit:
@@ -157,7 +157,7 @@ class Value:
 
 
 def parse(data: bytes) -> Value:
-    """The value that a text of JSON holds.
+    """Return the value that a text of JSON holds.
 
     Raises Unfit: it is none, is no UTF-8, holds a key twice, a number that is none (NaN), more than MAX_VALUES values,
     or is too deep.

@@ -41,7 +41,7 @@ class PastRun:
     """In UTC; None where the folder's name does not tell."""
     kind: Kind = Kind.APPLY
     undoes: str = ""
-    """The run that it took back; empty where it made something so."""
+    """The run that it undid; empty where it made something so."""
     cluster: Cluster = _NO_NODES
     ssh: SshOptions = AS_USUAL
     """How the hosts were reached."""
@@ -84,7 +84,7 @@ class PastRun:
 
 
 def read_run(folder: Path) -> PastRun:
-    """One run's folder; what is wrong with it is in `problem`."""
+    """Return one run's folder; what is wrong with it is in `problem`."""
     place, started = place_of(folder), _started(folder.name)
     if started is None:
         is_run = any(os.path.lexists(folder / name) for name in ("journal.jsonl", "plan.json"))
@@ -105,13 +105,13 @@ def read_run(folder: Path) -> PastRun:
         problem = error.strerror or str(error)
     except Unfit as error:
         problem = str(error)
-    # Killed before the plan was whole: then nothing had begun, and there is nothing to take back.
+    # Killed before the plan was whole: then nothing had begun, and there is nothing to undo.
     words = f"{clean_line(str(plan_file))} cannot be read: {problem}"
     return replace(empty, problem=words if journal.records else None)
 
 
 def _started(name: str) -> datetime | None:
-    """The time in a run's name, in UTC; None for a name that no run can have."""
+    """Return the time in a run's name, in UTC; None for a name that no run can have."""
     found = RUN_NAME.fullmatch(name)
     try:
         started = datetime.strptime(found[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if found else None
@@ -134,7 +134,7 @@ def _run(empty: PastRun, plan: Value, journal: Journal) -> PastRun:
 
 
 def _ssh(reached: Value) -> SshOptions:
-    """What `SshOptions.record` wrote. Raises Unfit."""
+    """Return what `SshOptions.record` wrote. Raises Unfit."""
     identity, config, folder = (_path(reached.get(key)) for key in ("identity", "ssh_config", "folder"))
     user, port, host_keys = (reached.get(key) for key in ("user", "port", "host_keys"))
     if host_keys and host_keys.text() not in HOST_KEY_MODES:
@@ -150,7 +150,7 @@ def _ssh(reached: Value) -> SshOptions:
 
 
 def _path(value: Value | None) -> Path | None:
-    """A path that holds in any folder. Raises Unfit."""
+    """Return a path that holds in any folder. Raises Unfit."""
     path = value.path() if value else None
     if value and path and not path.is_absolute():
         value.fail("is no absolute path")

@@ -60,7 +60,7 @@ class Place:
 
 
 def place_of(folder: Path) -> Place | None:
-    """The place of the run in this folder, whatever else of its record can be read.
+    """Return the place of the run in this folder, whatever else of its record can be read.
 
     None: none stands at the start of its journal or plan, as in records of earlier versions.
     """
@@ -74,7 +74,7 @@ def place_of(folder: Path) -> Place | None:
 
 
 def _next_place(runs: Path) -> Place:
-    """The place behind all runs that there are."""
+    """Return the place behind all runs that there are."""
     places = {path.name: place_of(path) for path in runs.iterdir() if not path.name.startswith(".")}
     last = max((p.sequence for p in places.values() if p), default=0)
     unnumbered = (name for name, place in places.items() if place is None and RUN_NAME.fullmatch(name))
@@ -163,7 +163,7 @@ class Run:
         self._has_plan = True
 
     def journal(self, record: Mapping[str, object]) -> None:
-        """One line of the journal; it is on disk when this returns, in the run's folder.
+        """Write one line of the journal; it is on disk when this returns, in the run's folder.
 
         Raises RecordError; then it is not there, not even in part.
         """
@@ -181,7 +181,7 @@ class Run:
                 raise failure from error
 
     def note(self, record: Mapping[str, object]) -> bool:
-        """A line of the journal on what is done already. Returns False where it cannot be written; see `problem`."""
+        """Write a line of the journal on what is done already. Return False where that fails; see `problem`."""
         try:
             self.journal(record)
         except RecordError:
@@ -189,7 +189,7 @@ class Run:
         return True
 
     def tell(self, event: Event) -> None:
-        """An event, as a line of the transcript's log. Indented, so that no host's text becomes Markdown.
+        """Write an event as a line of the transcript's log. Indented, so that no host's text becomes Markdown.
 
         Never raises, as `write` does not: what cannot be written is counted.
         """

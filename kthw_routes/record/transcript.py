@@ -1,4 +1,4 @@
-"""The transcript of a run, in Markdown: what was planned and why, how each host ended, the proof, the way back."""
+"""The transcript of a run, in Markdown: what was planned and why, how each host ended, the proof, how to undo."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ _BACKTICKS: Final = re.compile("`+")
 
 
 def head(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Iterator[str]:
-    """What stands before the log: nodes, findings, the plan."""
+    """Yield what stands before the log: nodes, findings, the plan."""
     yield f"# kthw-routes {__version__}: a run"
     yield ""
     yield "## Nodes"
@@ -94,7 +94,7 @@ def tail(
         yield from _proof(proof)
     yield "## How to undo"
     yield ""
-    yield f"`kthw-routes undo {run}` takes back what is still as this run left it."
+    yield f"`kthw-routes undo {run}` undoes what is still as this run left it."
     yield "By hand, as long as nobody changed anything since:"
     yield ""
     for host, lines in undo_commands.items():

@@ -26,7 +26,7 @@ def undo_files(
 
 
 def _within(limits: Limits, newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> FileChange:
-    """The row of one file, unless what the record asks for is none of a run's."""
+    """Return the row of one file, unless what the record asks for is none of a run's."""
     first = newest_first[-1]
     if why := next((why for change in newest_first if (why := limits.path(change))), None):
         return FileChange(kind=ChangeKind.FOREIGN, path=first.path, mode=0, reason=refused(why), is_ours=False)
@@ -93,7 +93,7 @@ def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> File
 
 
 def staying(files: Sequence[FileChange], facts: HostFacts, by: Mapping[str, str]) -> Persisted:
-    """What is held by files that the run did not find so, and that stay: they were edited since, or a later run's.
+    """Return what files hold that the run did not find so, and that stay: edited since, or a later run's.
 
     The unit's batch counts in any case where it stays: its timer would have the route back in seconds.
     """
@@ -104,7 +104,7 @@ def staying(files: Sequence[FileChange], facts: HostFacts, by: Mapping[str, str]
 
 
 def empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Leftover, ...]:
-    """The folders that were made for files which never came to stand there."""
+    """Return the folders that were made for files which never came to stand there."""
     made = {f.path.parent for r in records for f in r.files if f.folder_is_ours and f.before is None and is_own(f.path)}
     standing = {f.path.parent for f in facts.network.files}
     return tuple(Leftover(p, is_folder=True) for p in sorted(made & facts.network.folders - standing))

@@ -1,4 +1,4 @@
-"""What taking a run back may ask for: nothing but what a run of this program can have changed. Pure.
+"""What the undo of a run may ask for: nothing but what a run of this program can have changed. Pure.
 
 A record may have come from elsewhere. So what it asks for is held against what the host itself tells, and against what
 the writers of this program make; whatever else it asks for is shown, and not done.
@@ -34,18 +34,18 @@ class Limits:
     # --- routes ---
 
     def routes(self, prefix: IPv4Network, added: Sequence[Route], removed: Sequence[Route]) -> str | None:
-        """Why these changes to the routes of one prefix are none of a run's."""
+        """Return why these changes to the routes of one prefix are none of a run's."""
         if why := self._outside(prefix):
             return why
         if any(prefix.subnet_of(own) for own in self._own_pods):
-            # Only the repair of one that was routed away, or what takes that back.
+            # Only the repair of one that was overridden, or its undo.
             ways = ((added, removed), (removed, added))
             if not any(away and all(map(_leads_away, away)) and all(r.is_kernel for r in own) for own, away in ways):
                 return f"{prefix} belongs to the node's own pods"
         return None
 
     def persisted(self, prefix: IPv4Network) -> str | None:
-        """Why no file of ours holds a route of this prefix here."""
+        """Return why no file of ours holds a route of this prefix here."""
         if why := self._outside(prefix):
             return why
         overlaps = any(prefix.overlaps(own) for own in self._own_pods)
@@ -91,22 +91,22 @@ class Limits:
     # --- names ---
 
     def names(self, now: bytes, back: bytes, *, template: bool = False) -> str | None:
-        """Why /etc/hosts (or cloud-init's template of it) was not changed from the one into the other by a run."""
+        """Return why no run changed /etc/hosts (or cloud-init's template of it) from the one into the other."""
         line = line_of_others(now, back, self._is_name, self._may_say, comments=not template)
         return f"it is about {clean_line(line)!r}" if line else None
 
     def _is_name(self, name: str) -> bool:
-        """Whether lines of this name beside our block may be ours: a worker's, or of one that is no more."""
+        """Return whether lines of this name beside our block may be ours: a worker's, or of one that is no more."""
         workers = [n.name for n in self.cluster if n.is_worker]
         stems = {stem for worker in workers if (stem := numbered_stem(worker))}
         return name in workers or numbered_stem(name) in stems
 
     def _may_say(self, address: IPv4Address, name: str, in_block: bool) -> bool:
-        """Whether a run can have written such a line, or found one that was its to take over."""
+        """Return whether a run can have written such a line, or found one that was its to take over."""
         return self._is_near(address) and (self._is_name(name) or (in_block and self._is_like_a_worker(name)))
 
     def _is_like_a_worker(self, name: str) -> bool:
-        """Whether it may have been a worker's once: it stands in the same domain as one, or in none as all of them."""
+        """Return whether it may have been a worker's once: it is in the same domain as one, or in none like all."""
         domains = {n.name.partition(".")[2] for n in self.cluster if n.is_worker}
         return name.partition(".")[2] in domains and name.casefold() not in (
             "localhost",
@@ -114,20 +114,20 @@ class Limits:
         )
 
     def _is_near(self, address: IPv4Address) -> bool:
-        """Whether a node may have the address, judged by the host: private, or in a network of the host's own."""
+        """Return whether a node may have the address, judged by the host: private, or in one of its networks."""
         on_link = any(address in a.address.network for a in self.facts.addresses)
         return on_link or address.is_private or any(address in net for net in PRIVATE_NETWORKS)
 
     # --- files ---
 
     def path(self, change: FileChange) -> str | None:
-        """Why a run changes no such file."""
+        """Return why a run changes no such file."""
         if not (is_own(change.path) if change.is_ours else is_template(change.path)):
             return f"{clean_line(str(change.path))} is no file that it writes"
         return None
 
     def content(self, file: HostFile) -> str | None:
-        """Why this is no file of ours as it wrote one."""
+        """Return why this is no file of ours as it wrote one."""
         if file.mode & ~_MAX_MODE:
             return f"it leaves no file of mode {file.mode:04o}"
         lines = [ifupdown.FORMER.get(line, line) for line in body(file.content) or ()]

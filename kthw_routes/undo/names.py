@@ -1,4 +1,4 @@
-"""Undo of a run's edits of `/etc/hosts`, which also takes back what is still its own in a file edited since. Pure."""
+"""Undo of a run's edits of `/etc/hosts`, also of what is still its own in a file that was edited since. Pure."""
 
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
@@ -19,7 +19,7 @@ _BLOCK: Final = "(the block)"
 def undo_names(
     newest_first: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str], limits: Limits
 ) -> tuple[EtcHostsEdit | None, str | None]:
-    """The edit that takes the run's edits back, or why there is none; nothing where the run left the file alone."""
+    """Return the edit that undoes the run's edits, or why there is none; nothing where the run left the file alone."""
     edits = [r.hosts_file for r in newest_first if r.hosts_file is not None]
     if not edits:
         return None, None

@@ -29,7 +29,7 @@ from kthw_routes.undo.reasons import REFUSED
 from kthw_routes.undo.routes import Now, histories, undo_route
 
 REFUSAL: Final = "record-refused"
-"""The code of the finding that something in the record was not taken back because of what it asks for."""
+"""The code of the finding that something in the record was not undone because of what it asks for."""
 _NO_ONE: Final[Mapping[tuple[str, str], str]] = {}
 
 
@@ -38,7 +38,7 @@ def planner(
     cluster: Cluster,
     later: Mapping[tuple[str, str], str] = _NO_ONE,
 ) -> Planner:
-    """The planner that takes a run back.
+    """Return the planner that takes a run back.
 
     Args:
         journal: the run's.
@@ -81,7 +81,7 @@ def planner(
 def remarks(
     journal: Journal, facts: Mapping[str, HostFacts], later: Mapping[tuple[str, str], str] = _NO_ONE
 ) -> tuple[Finding, ...]:
-    """What is left as it is and stands in no row of the plan."""
+    """Return what is left as it is and stands in no row of the plan."""
     found: list[Finding] = []
     for host, read in facts.items():
         before, by = _was_forwarding(journal.of(host), read), later.get((host, FORWARDING), "")
@@ -105,7 +105,7 @@ def refusals(plan: Plan) -> tuple[Finding, ...]:
 
 
 def _forwarding(newest_first: Sequence[HostRecord], facts: HostFacts, by: Mapping[str, str]) -> bool | None:
-    """What forwarding is set to; None where it is left as it is."""
+    """Return what forwarding is set to; None where it is left as it is."""
     before = _was_forwarding(newest_first, facts)
     if before is None or FORWARDING in by or (not before and _has_pods(facts)):
         return None
@@ -113,7 +113,7 @@ def _forwarding(newest_first: Sequence[HostRecord], facts: HostFacts, by: Mappin
 
 
 def _was_forwarding(newest_first: Sequence[HostRecord], facts: HostFacts) -> bool | None:
-    """Whether the host forwarded packets before the run; None where that is so now, or the run left it alone."""
+    """Return whether the host forwarded packets before the run; None where that is so now, or the run left it alone."""
     switched = [r.forwarding for r in newest_first if r.forwarding is not None]
     return None if not switched or switched[-1] == facts.ip_forward else switched[-1]
 

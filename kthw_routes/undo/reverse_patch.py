@@ -16,7 +16,7 @@ _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
 @dataclass(frozen=True, slots=True)
 class ReversePatch:
-    """A file with an edit taken back as far as nobody changed the same lines since."""
+    """A file with an edit undone, as far as nobody changed the same lines since."""
 
     content: bytes
     left: tuple[bytes, ...] = ()
@@ -26,7 +26,7 @@ class ReversePatch:
 def reverse(now: bytes, *edits: tuple[bytes, bytes]) -> ReversePatch:
     """`now` without these edits; every line that they did not write stays byte for byte.
 
-    `edits`: what was before each and after it, the newest edit first. A part of an edit is taken back where its lines
+    `edits`: what was before each and after it, the newest edit first. A part of an edit is undone where its lines
     stand in `now` as they were written, one after the other. Where doing it twice would be another thing than doing it
     once (the same lines stand there many times over), all is left alone.
     """
@@ -79,12 +79,12 @@ def _one(now: bytes, before: bytes, after: bytes) -> ReversePatch:
 
 
 def _counted(lines: list[bytes]) -> Counter[bytes]:
-    """How often each line stands there, whether it is the last one without a newline or not."""
+    """Return how often each line stands there, whether it is the last one without a newline or not."""
     return Counter(line.rstrip(b"\n") for line in lines)
 
 
 def _changes(one: list[bytes], other: list[bytes]) -> Iterator[tuple[int, int, int, int]]:
-    """Where the two differ, in order: lines i1 to i2 of the one stand for lines j1 to j2 of the other."""
+    """Yield where the two differ, in order: lines i1 to i2 of the one stand for lines j1 to j2 of the other."""
     i = j = 0
     for block in (*_equal(one, other), Match(len(one), len(other), 0)):
         if i < block.a or j < block.b:
@@ -93,7 +93,7 @@ def _changes(one: list[bytes], other: list[bytes]) -> Iterator[tuple[int, int, i
 
 
 def _equal(one: list[bytes], other: list[bytes]) -> list[Match]:
-    """The runs of lines in which the two agree, in order.
+    """Return the runs of lines in which the two agree, in order.
 
     Lines that stand there once in both part what is compared, so that the work does not grow with the square of a
     long file (block lists have 100,000 lines, and the same comment over and over).
@@ -119,7 +119,7 @@ def _equal(one: list[bytes], other: list[bytes]) -> list[Match]:
 def _equal_between(
     one: list[bytes], other: list[bytes], here: tuple[int, int], there: tuple[int, int]
 ) -> Iterator[Match]:
-    """The same within a part of each, which is not looked into where that would be too much work."""
+    """Yield the same within a part of each, which is not looked into where that would be too much work."""
     (i, i_end), (j, j_end) = here, there
     head = 0
     while i + head < i_end and j + head < j_end and one[i + head] == other[j + head]:
@@ -138,7 +138,7 @@ def _equal_between(
 
 
 def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest row of pairs of which both members rise; `pairs` come in the order of their second members."""
+    """Return the longest row of pairs of which both members rise; `pairs` come in the order of their second members."""
     ends: list[int] = []
     tops: list[int] = []
     before: list[int | None] = []
@@ -155,9 +155,9 @@ def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _is_done(written: list[bytes], back: list[bytes], now: Counter[bytes], before: Counter[bytes]) -> bool:
-    """Whether no line of a part stands there oftener, and none that it replaced less often, than before the edit.
+    """Return whether no line of a part is there oftener, and none that it replaced less often, than before the edit.
 
-    Lines may stand in a file more than once, so that by their neighbours alone a part could be taken back twice.
+    Lines may stand in a file more than once, so that by their neighbours alone a part could be undone twice.
     """
 
     def surplus(line: bytes) -> int:
@@ -168,7 +168,7 @@ def _is_done(written: list[bytes], back: list[bytes], now: Counter[bytes], befor
 
 
 def _places(written: list[bytes], lines: list[bytes]) -> dict[int, int]:
-    """Where the lines that were written stand now: number then -> number now."""
+    """Return where the lines that were written stand now: number then -> number now."""
     return {m.a + k: m.b + k for m in _equal(written, lines) for k in range(m.size)}
 
 
@@ -190,5 +190,5 @@ def _lines(content: bytes) -> list[bytes]:
 
 
 def _joined(lines: list[bytes]) -> bytes:
-    """The lines, of which only the last may lack its newline: two never become one."""
+    """Return the lines, of which only the last may lack its newline: two never become one."""
     return b"".join(line if line.endswith(b"\n") else line + b"\n" for line in lines[:-1]) + b"".join(lines[-1:])

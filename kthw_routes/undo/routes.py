@@ -101,7 +101,7 @@ def undo_route(history: History, now: Now, owner: str | None, by: str, limits: L
 
 
 def _is_partly_removed(history: History, has: tuple[Route, ...], persisted: Persisted) -> bool:
-    """Whether the run only took routes away here, and all that it left is there still."""
+    """Return whether the run only took routes away here, and all that it left is there still."""
     left = [r for r in history.before if not _is_among(r, history.removed)]
     return not history.added and all(any(_is_same(r, h, persisted) for h in has) for r in left)
 
@@ -111,7 +111,7 @@ def _is_among(route: Route, recorded: Sequence[Route], persisted: Persisted | No
 
 
 def _is_same(recorded: Route, read: Route, persisted: Persisted) -> bool:
-    """Whether what was recorded (as read then, or as sent: without the device) is what is read now."""
+    """Return whether what was recorded (as read then, or as sent: without the device) is what is read now."""
     one = (recorded.type, recorded.gateway, recorded.multipath, recorded.metric, recorded.tos)
     other = (read.type, read.gateway, read.multipath, read.metric, read.tos)
     if one != other or recorded.source != read.source or recorded.extra != read.extra:

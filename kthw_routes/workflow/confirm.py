@@ -1,4 +1,4 @@
-"""--commit-within: every host takes its changes back by itself, unless they are confirmed over a fresh connection."""
+"""--commit-within: every host rolls back automatically, unless its changes are confirmed over a fresh connection."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -20,11 +20,11 @@ from kthw_routes.ssh.session import Session
 from kthw_routes.workflow.results import Report
 
 _KEPT_BY_REBOOT: Final = "a reboot before then keeps what is in files"
-"""What a host that is told to take its changes back does not take back: the order does not survive a reboot."""
+"""What an automatic rollback does not undo: its timer does not survive a reboot."""
 
 
 class RollbackTimers:
-    """The dead man's switches of one run, one per host on which something is changed."""
+    """The automatic rollbacks of one run, one per host on which something is changed."""
 
     def __init__(self, run: Run, seconds: int) -> None:
         """`seconds`: the time from a host's change until it takes that back."""
@@ -34,7 +34,7 @@ class RollbackTimers:
         self._pending: dict[str, datetime] = {}
 
     def start(self, task: HostTask, todo: HostPlan, facts: HostFacts) -> None:
-        """Let the host take back by itself what is about to be done there; once for each host.
+        """Let the host undo by itself what is about to be done there, unless that is confirmed; once for each host.
 
         Raises HostError, RecordError: then nothing may be done.
         """
@@ -44,18 +44,18 @@ class RollbackTimers:
                 {"host": task.node, "dead_man": RollbackState.PENDING, "fires_at": fires_at.isoformat()}
             )
         except RecordError:
-            with suppress(HostError):  # where it stays, it finds nothing to take back
+            with suppress(HostError):  # where it stays, it finds nothing to undo
                 rollback_timer.cancel(task, self._run)
             raise
         self._pending[task.node] = fires_at
 
     def besides(self, facts: HostFacts) -> HostFacts:
-        """The facts without this run's own switch, which is no news while it is under way."""
+        """Return the facts without this run's own rollback, which is no news while it is under way."""
         others = tuple(run for run in facts.network.rollbacks if run != self._run)
         return replace(facts, network=replace(facts.network, rollbacks=others))
 
     def commit(self, fleet: Fleet, report: Report, *, holds: bool, emit: Emit) -> tuple[RollbackTimer, ...]:
-        """Take the switches away where the host was read back right, if the proof `holds`."""
+        """Cancel the rollbacks where the host was read back right, if the proof `holds`."""
         done = [n for n in self._pending if report.outcomes[n].state is HostState.DONE] if holds else []
 
         def cancel(session: Session) -> bool:
@@ -79,13 +79,13 @@ class RollbackTimers:
             )
         if told is not None and told.value is False:
             return RollbackTimer(
-                node, RollbackState.ROLLED_BACK, f"{node}: not confirmed in time; it took its changes back by itself."
+                node, RollbackState.ROLLED_BACK, f"{node}: not confirmed in time; it rolled back automatically."
             )
         why = "the proof does not hold"
         if told is not None:
-            why = f"it could not be told otherwise: {told.error.sentence}" if told.error else "the work was stopped"
+            why = f"it could not be cancelled: {told.error.sentence}" if told.error else "the work was stopped"
         elif holds:
             why = f"it ended as “{report.outcomes[node].state}”"
         at = rollback_timer.clock(self._pending[node])
-        words = f"{node}: takes its changes back by itself at {at} ({why}); {_KEPT_BY_REBOOT}."
+        words = f"{node}: rolls back automatically at {at} ({why}); {_KEPT_BY_REBOOT}."
         return RollbackTimer(node, RollbackState.PENDING, words)

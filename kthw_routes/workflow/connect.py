@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def linode_source(settings: Settings, token: "Token | None" = None) -> Source:
-    """The Linode account. Raises UsageError where there is no token, or LINODE_URL or LINODE_CA cannot be used."""
+    """Return the Linode account. Raises UsageError: there is no token, or LINODE_URL or LINODE_CA cannot be used."""
     from kthw_routes.sources.linode.source import LinodeSource
     from kthw_routes.sources.linode.token import allows_http, api_url, ca_file, find_token
 
@@ -35,7 +35,7 @@ def linode_source(settings: Settings, token: "Token | None" = None) -> Source:
 
 
 def inventory_source(settings: Settings, path: Path) -> tuple[Source, Settings]:
-    """The nodes of a file, and the settings with what it says besides. Raises InventoryError: all of its faults."""
+    """Return the nodes of a file, and the settings with what it says besides. Raises InventoryError: all its faults."""
     from kthw_routes.sources.inventory import InventorySource, read
 
     inventory = read(path, cluster_cidr=settings.cluster_cidr)
@@ -43,7 +43,7 @@ def inventory_source(settings: Settings, path: Path) -> tuple[Source, Settings]:
 
 
 def nodes_source(settings: Settings) -> tuple[Source, Settings]:
-    """Where the nodes come from, and the settings to go by then. Raises UsageError."""
+    """Return where the nodes come from, and the settings to go by then. Raises UsageError."""
     if settings.inventory is not None:
         return inventory_source(settings, settings.inventory)
     return linode_source(settings), settings
@@ -52,7 +52,7 @@ def nodes_source(settings: Settings) -> tuple[Source, Settings]:
 def connect(
     settings: Settings, asker: Asker, *, default_host_keys: str, offline: bool = False
 ) -> "tuple[SshConnections, Path]":
-    """The connections, not yet open, and the state folder. Raises UsageError, RecordError.
+    """Return the connections, not yet open, and the state folder. Raises UsageError, RecordError.
 
     `offline`: none will be opened, so that the private key need not be there.
     """

@@ -24,13 +24,13 @@ class Connections(Protocol):
     """Where sessions come from, and who settles what all of them share: host keys and passwords."""
 
     def session(self, node: Node) -> Session:
-        """The session for a node; the same one again while the node is reached at the same place."""
+        """Return the session for a node; the same one again while the node is reached at the same place."""
 
     def accept_host_keys(self, unknown: Sequence[HostKeyUnknown]) -> bool:
         """Ask once whether these keys may be trusted; if so, record them."""
 
     def was_rebuilt(self, node: str) -> None:
-        """A changed host key of this node is taken for a new one, once."""
+        """Take a changed host key of this node for a new one, once."""
 
     def forget_refusals(self) -> None:
         """Ask again for a passphrase or password that was wrong, or that nobody gave."""
@@ -87,7 +87,7 @@ class Reader:
         )
 
     def _fleet_for(self, cluster: Cluster) -> Fleet:
-        """The sessions for these nodes; those that are open and still lead to the same place are kept."""
+        """Return the sessions for these nodes; those that are open and still lead to the same place are kept."""
         sessions = [self._connections.session(node) for node in cluster.visited]
         for old in self.fleet.sessions.values():
             if not any(old is session for session in sessions):
@@ -118,7 +118,7 @@ class Reader:
         return {n: self._error(n, o) for n, o in outcomes.items() if o.value is None}
 
     def _detect_privileges(self, names: Sequence[str], troubles: dict[str, KthwRoutesError]) -> None:
-        """One host first: a sudo password is asked there, and a wrong one locks no account elsewhere."""
+        """Start with one host: a sudo password is asked there, and a wrong one locks no account elsewhere."""
 
         def settle(session: Session) -> bool:
             self._connections.detect_privilege(session)

@@ -56,9 +56,9 @@ class Review:
     planner: Planner
     """What made the plan; makes it again from fresh readings just before the change, and after it."""
     undoes: str = ""
-    """The run that this one takes back; empty where it makes something so."""
+    """The run that this one undoes; empty for an apply."""
     left: frozenset[str] = frozenset()
-    """The hosts on which rows of that run wait until a later one is taken back."""
+    """The hosts on which rows of that run wait until a later one is undone."""
     settles: frozenset[str] = frozenset()
     """The hosts on which nothing of that run is left after this one, while the record has it otherwise so far."""
 
@@ -95,7 +95,7 @@ def _code(error: KthwRoutesError) -> str:
 
 
 def exit_code(inspection: Inspection, report: Report | None, proof: Proof | None, *, drift: bool) -> ExitCode:
-    """What the command line and the wizard return. Where several hold, the first of 1, 3, 4.
+    """Return what the command line and the wizard return. Where several hold, the first of 1, 3, 4.
 
     `drift`: whether hosts that are not as they should be count (`check`, `plan --exit-code`).
     """

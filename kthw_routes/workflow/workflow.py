@@ -69,7 +69,7 @@ class Workflow:
         self._reader.fleet.stop = stop
 
     def was_rebuilt(self, node: str) -> None:
-        """The person says that this node was rebuilt: its old host key is forgotten at the next look."""
+        """Forget this node's old host key at the next visit: the person says that it was rebuilt."""
         self._connections.was_rebuilt(node)
 
     def find(self, source: Source) -> Discovery:
@@ -119,7 +119,7 @@ class Workflow:
         )
 
     def run(self, review: Review) -> Report:
-        """Make it so, on all hosts of the plan side by side.
+        """Apply the plan, on all its hosts side by side.
 
         Raises UsageError where a *stop* finding forbids it, and KthwRoutesError where the record cannot be written
         or another run is under way.
@@ -153,7 +153,7 @@ class Workflow:
     def retry(self, report: Report) -> Report:
         """Run what is not done, and only that: each host is read again first.
 
-        Raises UsageError after `commit_within`: what the first try did is to go back by itself then.
+        Raises UsageError after `commit_within`: what the first try did is rolled back automatically then.
         """
         if self._timers is not None:
             raise UsageError("With --commit-within there is one try only.", "Review again, and run that.")
@@ -165,7 +165,7 @@ class Workflow:
         return self._report(report.review, {**report.outcomes, **merged})
 
     def prove(self, inspection: Inspection, *, fresh: bool = False) -> Proof:
-        """The tables as they are now, the kernels' verdicts, and traffic for every ordered pair of workers.
+        """Return the tables as they are now, the kernels' verdicts, and traffic for every ordered pair of workers.
 
         `fresh`: whether the inspection was made just now, so that the hosts need no second look.
         """
@@ -187,11 +187,11 @@ class Workflow:
         return Proof(made, found, pairs, unread, self.options.probe, facts)
 
     def commit(self, report: Report, proof: Proof | None) -> tuple[RollbackTimer, ...]:
-        """Where hosts were to take the changes back by themselves: tell them not to, each over a fresh connection.
+        """Cancel the automatic rollbacks, each over a fresh connection.
 
         That needs the host to be read back right, and the proof to hold between all hosts that were read before the
-        run, unless none was asked for. To be called before `finish`. What becomes of each such host is told in words;
-        those that stay armed need no help to go back.
+        run, unless none was asked for. To be called before `finish`. What becomes of each such host is said in words;
+        those that stay pending need no help.
         """
         if self._timers is None:
             return ()
@@ -228,7 +228,7 @@ class Workflow:
                     self.stop.request()  # it was the person's, and came here only by chance
 
     def _plan_document(self, review: Review) -> dict[str, object]:
-        """The plan as it is recorded: with what the run is for, and how its hosts are reached."""
+        """Return the plan as it is recorded: with what the run is for, and how its hosts are reached."""
         return {
             **plan_document(review.inspection.cluster, review.plan, review.findings, is_undo=bool(review.undoes)),
             "kind": Kind.UNDO if review.undoes else Kind.APPLY,
@@ -279,7 +279,7 @@ class Workflow:
         return {name: self._outcome(name, o, sent[name]) for name, o in done.items()}
 
     def _lock(self, review: Review) -> ClusterLock:
-        """One run per cluster at a time: a cluster is known by its nodes' names and SSH addresses."""
+        """Return one run per cluster at a time: a cluster is known by its nodes' names and SSH addresses."""
         return ClusterLock(self._state, [f"{n.name} {n.ssh}" for n in review.inspection.cluster])
 
     def _outcome(self, name: str, outcome: TaskResult[HostOutcome], sent: Sent) -> HostOutcome:

@@ -45,13 +45,13 @@ def test_what_is_not_proved_goes_back_by_itself(london: Stage) -> None:
     before = tables(london)
     answer = london.tool(*APPLY)
     assert answer.code == 4, answer.out + answer.err
-    assert "worker-0: takes its changes back by itself at " in answer.out
+    assert "worker-0: rolls back automatically at " in answer.out
     assert "(the proof does not hold); a reboot before then keeps what is in files." in answer.out
     assert "These routes" not in answer.out, "they are not there to stay"
     wait_until_all_is(london, before)
     undo = london.tool("undo", "--yes")
     assert undo.code == 0
-    assert "Nothing to take back: it is as before that run already" in undo.out
+    assert "Nothing to undo: it is as before that run already" in undo.out
 
 
 @pytest.mark.timeout(180)
@@ -72,7 +72,7 @@ def test_a_host_that_cannot_go_back_by_itself_is_not_changed(stage: Stage, fault
     answer = stage.tool(*APPLY, "--no-probe")
     assert answer.code == 1
     assert state(answer, "worker-1") == "failed"
-    assert "worker-1: the changes could not be made to go back by themselves: " in answer.out
+    assert "worker-1: the automatic rollback could not be set up: " in answer.out
     assert "Nothing was changed there." in answer.out
     assert pod_routes(stage, "worker-1") == {}
     assert is_done(stage, *others("worker-1"))
@@ -89,16 +89,16 @@ def test_a_later_apply_calls_off_what_a_killed_run_left_armed(stage: Stage, faul
     assert is_done(stage, *NODES)
     pending = stage.tool("check", "--quiet")
     assert pending.code == 3, "no state that lasts"
-    assert " takes its changes back by itself on " in pending.out
-    assert "interrupted; goes back by itself at " in stage.tool("runs").out
+    assert " rolls back automatically on " in pending.out
+    assert "interrupted; rolls back automatically at " in stage.tool("runs").out
     again = stage.tool("apply", "--yes")
     assert again.code == 0, again.out + again.err
-    assert re.search(r"^(\d) timed undos called off on \1 nodes$", again.out, re.MULTILINE), again.out
+    assert re.search(r"^(\d) automatic rollbacks cancelled on \1 nodes$", again.out, re.MULTILINE), again.out
     assert rollbacks(stage) == ""
     for node in NODES:
         assert "kthw-routes-undo" not in stage.run(node, "systemctl list-timers --all 2>&1 || true")
     assert is_done(stage, *NODES)
-    assert "goes back by itself" not in stage.tool("runs").out
+    assert "rolls back automatically" not in stage.tool("runs").out
     assert stage.tool("check", "--quiet").code == 0
 
 

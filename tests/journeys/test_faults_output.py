@@ -304,4 +304,4 @@ def test_undo_goes_on_without_a_reader_too(stage: Stage, tmp_path: Path) -> None
     assert is_done(stage, *NODES)
     assert shell(stage, tmp_path, "tool undo --yes 2>&1 | head -1").returncode == 0
     assert all(pod_routes(stage, worker) == {} for worker in ("worker-0", "worker-1", "worker-2"))
-    assert shell(stage, tmp_path, "tool undo --yes | cat").stdout.startswith("Nothing to take back")
+    assert shell(stage, tmp_path, "tool undo --yes | cat").stdout.startswith("Nothing to undo")

@@ -28,7 +28,7 @@ def test_a_host_that_changed_since_the_review_is_left_alone(stage: Stage, faults
     assert state(answer, "worker-1") == "failed"
     sentence = (
         "worker-1: changed since the review: 10.200.0.0/24 was “add”, is “replace”. Nothing was changed there.\n"
-        "    Look again and review."
+        "    Check again and review."
     )
     assert sentence in answer.out
     assert list(pod_routes(stage, "worker-1")) == ["10.200.0.0/24"]

@@ -145,7 +145,7 @@ def test_an_own_pod_cidr_routed_away_is_drift_and_left_alone(stage: Stage) -> No
     stage.run("worker-0", f"ip route add 10.200.0.0/24 via {stage.internal('worker-1')}")
     check = stage.tool("check")
     assert check.code == 3
-    assert "its own pod CIDR 10.200.0.0/24 is routed away" in check.out
+    assert "another route overrides its own pod CIDR 10.200.0.0/24" in check.out
     assert stage.tool("apply", "--yes", "--no-probe").code == 0
     assert pod_routes(stage, "worker-0")["10.200.0.0/24"].startswith(f"via {stage.internal('worker-1')}")
 

@@ -136,7 +136,7 @@ def test_what_could_not_be_tested_is_not_confirmed(stage: Stage, faults: Faults)
     faults.remove("worker-1", "ping")
     answer = stage.tool("apply", "--yes", "--commit-within", "86400")
     assert answer.code == 1, answer.out + answer.err
-    assert "worker-0: takes its changes back by itself at " in answer.out
+    assert "worker-0: rolls back automatically at " in answer.out
     assert "(the proof does not hold)" in answer.out
     assert "confirmed over a fresh connection" not in answer.out
     assert stage.tool("undo", "--yes").code == 0

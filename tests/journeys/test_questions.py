@@ -87,7 +87,7 @@ def untouched(lab: EmbeddedLab) -> bool:
 
 
 def test_yes_makes_it_so(lab: EmbeddedLab, terminal: Terminal) -> None:
-    terminal.until("Make it so? [y/N]")
+    terminal.until("Apply these changes? [y/N]")
     terminal.type("y\n")
     terminal.until("Next lab: 12")
     assert terminal.code() == 0
@@ -95,7 +95,7 @@ def test_yes_makes_it_so(lab: EmbeddedLab, terminal: Terminal) -> None:
 
 
 def test_no_changes_nothing(lab: EmbeddedLab, terminal: Terminal) -> None:
-    terminal.until("Make it so? [y/N]")
+    terminal.until("Apply these changes? [y/N]")
     terminal.type("\n")
     terminal.until("Nothing was changed.")
     assert terminal.code() == 0
@@ -103,7 +103,7 @@ def test_no_changes_nothing(lab: EmbeddedLab, terminal: Terminal) -> None:
 
 
 def test_ctrl_c_at_the_question_ends_it_at_once(lab: EmbeddedLab, terminal: Terminal) -> None:
-    terminal.until("Make it so? [y/N]")
+    terminal.until("Apply these changes? [y/N]")
     terminal.interrupt()
     assert terminal.code() == 130
     assert untouched(lab)

@@ -103,7 +103,7 @@ def test_a_worker_was_removed_for_good(applied: Model) -> None:
     assert set(kinds(check).values()) == {"stale"}
     again = applied.tool("apply", "--yes")
     assert again.code == 0
-    assert "what is stale stands above" in again.out
+    assert "what is stale is listed above" in again.out
     assert "10.200.2.0/24" in pod_routes(applied, "worker-0"), "--yes alone never removes"
     pruned = applied.tool("check", "--prune", "--json")
     assert pruned.code == 3
@@ -185,7 +185,7 @@ def test_a_learner_pasted_all_three_lines(applied: Stage) -> None:
     applied.run("worker-0", f"ip route replace 10.200.0.0/24 via {applied.internal('worker-1')}")
     check = applied.tool("check")
     assert check.code == 3
-    assert "its own pod CIDR 10.200.0.0/24 is routed away" in check.out
+    assert "another route overrides its own pod CIDR 10.200.0.0/24" in check.out
     assert "worker-0's own pods are routed away; --repair gives them back" in check.out
     assert "What lies between drops" not in check.out
     assert applied.tool("check", "--json").json["hosts"][0]["own_pod_cidr_routed_away"]["prefix"] == "10.200.0.0/24"

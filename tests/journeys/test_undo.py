@@ -49,10 +49,10 @@ def test_undo_leaves_all_as_it_was_and_can_itself_be_undone(stage: Stage) -> Non
     assert (undo["kind"], undo["undoes"], apply["outcome"]) == ("undo", apply["id"], f"undone by {undo['id']}")
     again = stage.tool(*UNDO)
     assert again.code == 0
-    assert "Nothing to take back: there is no run that changed anything and was not undone." in again.out
+    assert "Nothing to undo: there is no run that changed anything and was not undone." in again.out
     named = stage.tool(*UNDO, apply["id"])
     assert named.code == 0
-    assert "Nothing to take back: it is as before that run already, or was changed since." in named.out
+    assert "Nothing to undo: it is as before that run already, or was changed since." in named.out
     assert (tables(stage), forwarding(stage)) == before
     redo = stage.tool(*UNDO, undo["id"][-4:])
     assert redo.code == 0, redo.out + redo.err
@@ -129,9 +129,9 @@ def test_a_run_with_nothing_left_is_not_in_the_way_of_older_ones(stage: Stage) -
     stage.run("worker-0", "ip route flush root 10.200.0.0/16")
     answer = stage.tool(*UNDO)
     assert answer.code == 0, answer.out + answer.err
-    assert "Nothing to take back" in answer.out
+    assert "Nothing to undo" in answer.out
     assert f"{first} (" in answer.out
-    assert {run["id"]: run["outcome"] for run in runs(stage)}[later] == "nothing left to take back"
+    assert {run["id"]: run["outcome"] for run in runs(stage)}[later] == "nothing left to undo"
     assert stage.tool(*UNDO).code == 0
     assert tables(stage) == before
 

@@ -290,7 +290,7 @@ def test_a_switch_that_is_there_still_is_no_success() -> None:
 
 
 def test_a_switch_that_worked_meanwhile_is_a_change_since_the_review() -> None:
-    with pytest.raises(ChangedSinceReview, match=f"it took back by itself what run {SWITCH} had done"):
+    with pytest.raises(ChangedSinceReview, match=f"it rolled back automatically what run {SWITCH} had done"):
         with_switch(is_there=False)
 
 
@@ -340,10 +340,10 @@ def test_where_a_second_switch_worked_meanwhile_it_is_told_that_the_first_is_off
         run.apply()
     outcome = applying.ended("worker-0", caught.value, run.task.sent)
     assert outcome.sentence == (
-        f"worker-0: changed since the review: it took back by itself what run {OTHER} had done. "
-        f"Nothing was changed there, but the timed undo of run {SWITCH} is called off."
+        f"worker-0: changed since the review: it rolled back automatically what run {OTHER} had done. "
+        f"Nothing was changed there, but the automatic rollback of run {SWITCH} is cancelled."
     )
-    assert (outcome.state, outcome.hint) == (HostState.FAILED, "Look again and review.")
+    assert (outcome.state, outcome.hint) == (HostState.FAILED, "Check again and review.")
     assert run.steps == [SWITCH]
 
 
@@ -352,7 +352,7 @@ def test_where_none_can_be_armed_it_is_told_which_are_off() -> None:
     run = Steps(*[said()] * 6, arming=error)
     with pytest.raises(HostError) as caught:
         run.apply()
-    words = f"Nothing was changed there, but the timed undo of run {SWITCH} and of run {OTHER} is called off."
+    words = f"Nothing was changed there, but the automatic rollback of run {SWITCH} and of run {OTHER} is cancelled."
     outcome = applying.ended("worker-0", caught.value, run.task.sent)
     assert (outcome.sentence, outcome.hint) == (f"worker-0: it has no room. {words}", "Make room.")
     assert run.steps == [SWITCH, OTHER, "arm"]
@@ -368,18 +368,19 @@ def lost(*, nothing_ran: bool = False) -> ConnectionLost:
         (
             (said(), said(), said(), lost()),
             HostState.NOT_CONFIRMED,
-            f"Nothing was changed there, but the timed undo of run {SWITCH} is called off, and whether the timed undo "
-            f"of run {OTHER} is called off is not confirmed.",
+            f"Nothing was changed there, but the automatic rollback of run {SWITCH} is cancelled, and whether "
+            f"the automatic rollback of run {OTHER} is cancelled is not confirmed.",
         ),
         (
             (said(), said(), said(), lost(nothing_ran=True)),
             HostState.FAILED,
-            f"Nothing was changed there, but the timed undo of run {SWITCH} is called off.",
+            f"Nothing was changed there, but the automatic rollback of run {SWITCH} is cancelled.",
         ),
         (
             (said(), lost()),
             HostState.NOT_CONFIRMED,
-            f"Nothing was changed there, but whether the timed undo of run {SWITCH} is called off is not confirmed.",
+            f"Nothing was changed there, but whether the automatic rollback of run {SWITCH} is cancelled is not "
+            "confirmed.",
         ),
         ((lost(nothing_ran=True),), HostState.FAILED, "Nothing was changed there."),
     ],

@@ -89,7 +89,7 @@ def test_a_label_that_is_no_host_name() -> None:
     finding = the_one(lab("worker-2", name="worker_2"))
     assert (finding.code, finding.level, finding.node) == ("not-a-host-name", Level.STOP, "worker_2")
     assert finding.sentence == (
-        "worker_2 is no host name: letters, digits and inner hyphens only (RFC 1123), "
+        "worker_2 is not a valid hostname: letters, digits and inner hyphens only (RFC 1123), "
         "so it cannot be written to /etc/hosts."
     )
     assert "not altered silently" in finding.hint

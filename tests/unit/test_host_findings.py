@@ -122,7 +122,7 @@ def _plan_findings(node: Node, **given: object) -> dict[str, Finding]:
 
 def test_what_the_plan_gives_cause_to_say() -> None:
     away = Route(net("10.200.0.0/24"), internal(0), "eth0")
-    assert "cut off" in _plan_findings(NODE, routes=[away])["own-pod-cidr-routed-away"].sentence
+    assert "pods are unreachable" in _plan_findings(NODE, routes=[away])["own-pod-cidr-routed-away"].sentence
     assert "foreign-route" not in _plan_findings(NODE, routes=[away])
     assert (
         "neither wanted nor ours"
@@ -178,10 +178,10 @@ def test_what_goes_back_by_itself_is_told_once_for_all_hosts() -> None:
     made = planning.make(CLUSTER, bare_facts(CLUSTER) | read)
     told = [f for f in of_plan(made) if f.code == "armed-switch"]
     assert [f.sentence for f in told] == [
-        f"Run {run} takes its changes back by itself on worker-0, worker-1 and worker-2 when its time has come "
+        f"Run {run} rolls back automatically on worker-0, worker-1 and worker-2 when its time has come "
         "(--commit-within)."
     ]
-    assert f"`kthw-routes undo {run}` takes them back now." in told[0].hint
+    assert f"`kthw-routes undo {run}` undoes its changes now." in told[0].hint
     right = planning.make(CLUSTER, {NODE.name: replace(read[NODE.name], routes=(pod_route(1), pod_route(2)))})
     assert right.is_drift, "no state that lasts"
-    assert not right.is_empty, "it is for apply to call off"
+    assert not right.is_empty, "it is for apply to cancel"

@@ -215,7 +215,7 @@ def test_texts_that_are_no_record_are_a_problem_which_names_the_file(tmp_path: P
     with pytest.raises(UsageError, match=f"{THIRD}, cannot be read") as caught:
         undo(Settings(state=tmp_path), None, as_json=False, yes=True)
     assert caught.value.exit_code is ExitCode.USAGE
-    assert f"`kthw-routes undo {SECOND}` takes back the one before it" in caught.value.hint
+    assert f"`kthw-routes undo {SECOND}` undoes the one before it" in caught.value.hint
 
 
 @pytest.mark.parametrize("limit", ["record.journal.MAX_JOURNAL_BYTES", "record.past_run.MAX_PLAN_BYTES"])
@@ -297,7 +297,7 @@ def test_runs_that_take_back_one_another_are_a_problem(tmp_path: Path, undoes: d
         write_run(tmp_path, name, *BOTH, END, undoes=undoes.get(name, ""))
     runs = read_runs(tmp_path)
     assert {run.id for run in runs if run.problem} == set(undoes)
-    assert all("its plan says that it takes back " in run.problem for run in runs if run.problem)
+    assert all("its plan says that it undoes " in run.problem for run in runs if run.problem)
     told(tmp_path)
 
 
@@ -346,7 +346,7 @@ def test_the_newest_run_is_the_one_that_began_last_also_where_the_clock_was_set_
 def test_an_unreadable_newest_run_stops_undo_wherever_the_clock_stood(tmp_path: Path, broken: str) -> None:
     older = begun_at(tmp_path, "2026-11-22T10:15:00+00:00", *BOTH, END)
     last = begun_at(tmp_path, "2026-11-20T10:15:00+00:00", *BOTH, END, broken=broken)
-    with pytest.raises(UsageError, match=f"{last}, cannot be read, so nothing is taken back: .*{broken}"):
+    with pytest.raises(UsageError, match=f"{last}, cannot be read, so nothing is undone: .*{broken}"):
         chosen(read_runs(tmp_path), None)
     runs = read_runs(tmp_path)
     named = chosen(runs, older)

@@ -161,7 +161,7 @@ def test_a_run_of_which_nothing_was_left_is_over_and_the_one_before_it_is_next(t
     write_run(tmp_path, FIRST, *BOTH, END)
     write_run(tmp_path, SECOND, *BOTH, END)
     write_run(tmp_path, THIRD, NOTHING, undoes=SECOND)
-    assert outcomes(tmp_path) == ["nothing was changed", "nothing left to take back", "done"]
+    assert outcomes(tmp_path) == ["nothing was changed", "nothing left to undo", "done"]
     runs = read_runs(tmp_path)
     assert runs.newest() == runs[2]
     assert runs.newest(before=runs[2]) is None
@@ -221,14 +221,17 @@ def clock(at: str) -> str:
     ("lines", "words"),
     [
         ([dead_man("worker-0", "armed", PAST), dead_man("worker-0", "kept")], "done"),
-        ([dead_man("worker-0", "armed", PAST), dead_man("worker-0", "fired")], "done; went back by itself on worker-0"),
+        (
+            [dead_man("worker-0", "armed", PAST), dead_man("worker-0", "fired")],
+            "done; rolled back automatically on worker-0",
+        ),
         (
             [dead_man("worker-0", "armed", AHEAD), dead_man("worker-0", "armed")],
-            f"done; goes back by itself at {clock(AHEAD)} on worker-0",
+            f"done; rolls back automatically at {clock(AHEAD)} on worker-0",
         ),
         (
             [dead_man("worker-0", "armed", PAST), dead_man("worker-1", "armed", PAST)],
-            f"done; was to go back by itself at {clock(PAST)} on worker-0, worker-1",
+            f"done; was to roll back automatically at {clock(PAST)} on worker-0, worker-1",
         ),
     ],
 )
@@ -241,7 +244,7 @@ def test_a_switch_that_a_later_run_called_off_is_no_news(tmp_path: Path) -> None
     write_run(tmp_path, FIRST, *BOTH, dead_man("worker-0", "armed", PAST), dead_man("worker-1", "armed", PAST))
     todo = json.dumps(host_record(HostPlan("worker-0", (RollbackChange(FIRST),)), FACTS["worker-0"]))
     later = write_run(tmp_path, SECOND, todo)
-    told = f"interrupted; was to go back by itself at {clock(PAST)} on "
+    told = f"interrupted; was to roll back automatically at {clock(PAST)} on "
     assert outcomes(tmp_path)[1] == f"{told}worker-0, worker-1", "nobody knows how far that run came"
     (later / "journal.jsonl").write_text(f"{todo}\n{ended('worker-0', 'not confirmed')}\n")
     assert outcomes(tmp_path)[1] == f"{told}worker-0, worker-1", "the connection broke before it was reached"

@@ -23,10 +23,10 @@ def test_a_wish_that_cannot_be_is_not_called_as_it_should_be() -> None:
     assert done.is_empty
     assert summary(done) == (
         "Nothing that can be done. Not as asked for: nothing can hold the routes over a reboot that way on all 2 "
-        "nodes; why stands above."
+        "nodes; why is listed above."
     )
     assert not unmet_request(plan(Options()))
-    assert unmet_request(Plan(done.hosts[:1])).endswith("on worker-0; why stands above.")
+    assert unmet_request(Plan(done.hosts[:1])).endswith("on worker-0; why is listed above.")
 
 
 def test_the_routes_of_a_controller_that_gets_none_now_are_not_called_as_they_should_be() -> None:
@@ -36,7 +36,10 @@ def test_the_routes_of_a_controller_that_gets_none_now_are_not_called_as_they_sh
     assert [c.kind for c in stale.hosts[0].routes] == [ChangeKind.STALE] * 2
     assert stale.is_empty
     assert stale.is_drift, "so that `check` tells by its status"
-    assert summary(stale) == "Nothing to add or replace; what is stale stands above, and stays until it is asked to go."
+    assert (
+        summary(stale)
+        == "Nothing to add or replace; what is stale is listed above, and stays until you ask to remove it."
+    )
 
 
 def test_the_matrix_has_a_row_for_all_that_get_routes() -> None:

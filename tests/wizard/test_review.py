@@ -50,7 +50,7 @@ def test_a_switch_that_is_called_off_has_a_row() -> None:
     (row,) = review_rows.rows_of(review)
     assert review.plan.changes == 1
     detail = detail_of(row, review)
-    assert "the timed undo of run 20261122T101500Z-1abc" in detail
+    assert "the automatic rollback of run 20261122T101500Z-1abc" in detail
     assert "what that run did stays" in detail
 
 

@@ -101,8 +101,8 @@ async def test_where_nothing_is_left_of_a_run_it_counts_as_taken_back(lab: Embed
         assert newest is not None
         assert newest.id == run
         await ask(driver)
-        assert "Nothing to take back" in driver.text()
+        assert "Nothing to undo" in driver.text()
         assert read_runs(state).newest() is None
         await driver.press("escape")
         await ask(driver)
-        assert "Nothing to take back" in driver.text()
+        assert "Nothing to undo" in driver.text()

@@ -135,7 +135,7 @@ def timer_of(files: Sequence[FileChange]) -> FileChange | None:
 
 
 def timer_must_pause(files: Sequence[FileChange]) -> bool:
-    """Whether our timer is there, and would put the old routes back while they change."""
+    """Return whether our timer is there, and would put the old routes back while they change."""
     changing = [f for f in files if f.kind.is_change and f.path in unit.PATHS]
     timer = timer_of(files)
     return any(f.before is not None for f in (changing if timer is None else [timer] if changing else []))

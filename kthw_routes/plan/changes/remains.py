@@ -56,22 +56,20 @@ class RollbackChange:
     run: str
 
     kind: ClassVar = ChangeKind.REMOVE
-    short: ClassVar = "timed undo"
-    reason: ClassVar = (
-        "called off: what that run did stays, and is not taken back by this host itself (--commit-within)"
-    )
+    short: ClassVar = "automatic rollback"
+    reason: ClassVar = "cancelled: what that run did stays (--commit-within)"
     details: ClassVar[tuple[Detail, ...]] = ()
     undo_commands: ClassVar[tuple[str, ...]] = ()
     guarded_undo: ClassVar[tuple[str, ...]] = ()
     compared: ClassVar = None
     unmet: ClassVar = "it is there still."
-    noun: ClassVar = Noun("timed undo", " called off", rank=5)
+    noun: ClassVar = Noun("automatic rollback", " cancelled", rank=5)
     section: ClassVar = "switches"
 
     @property
     def key(self) -> str:
         """What it is, and whose."""
-        return f"the timed undo of run {self.run}"
+        return f"the automatic rollback of run {self.run}"
 
     title = key
 

@@ -12,7 +12,7 @@ BY_PRUNE: Final = "--prune removes it"
 """The end of the reason of a stale row. Who has another way to ask for it says that instead."""
 
 BY_REPAIR: Final = "--repair mends it"
-"""The end of the reason of a row of an own pod CIDR that is routed away; see `BY_PRUNE`."""
+"""The end of the reason of a row of an own pod CIDR that is overridden; see `BY_PRUNE`."""
 
 
 class ChangeKind(StrEnum):

@@ -25,7 +25,7 @@ ssh = "root@192.168.8.20"
 
 
 def finding(source: SourceChoice) -> Iterator[str]:
-    """How to ask for the nodes."""
+    """Yield how to ask for the nodes."""
     if source.kind is SourceKind.INVENTORY:
         path = shlex.quote(clean_line(source.path) or "nodes.toml")
         yield "# The nodes of an inventory file:"
@@ -53,7 +53,7 @@ def finding(source: SourceChoice) -> Iterator[str]:
 
 
 def nodes(cluster: Cluster, settings: Settings) -> Iterator[str]:
-    """How to log in to each node."""
+    """Yield how to log in to each node."""
     yield "# Each node, by SSH:"
     for node in cluster.visited:
         if node.ssh is not None:
@@ -61,7 +61,7 @@ def nodes(cluster: Cluster, settings: Settings) -> Iterator[str]:
 
 
 def ran(title: str, hosts: Mapping[str, Sequence[str]], cluster: Cluster, settings: Settings) -> Iterator[str]:
-    """What was run on each host, under a title. `hosts`: host -> its commands."""
+    """Yield what was run on each host, under a title. `hosts`: host -> its commands."""
     yield f"# {title}:"
     if not hosts:
         yield "# Nothing was run yet."
@@ -74,7 +74,7 @@ def ran(title: str, hosts: Mapping[str, Sequence[str]], cluster: Cluster, settin
 
 
 def planned(review: Review, report: Report | None, settings: Settings) -> Iterator[str]:
-    """The commands of the plan, host by host; after a run, what undoes it too."""
+    """Yield the commands of the plan, host by host; after a run, what undoes it too."""
     cluster = review.inspection.cluster
     if review.plan.is_empty:
         yield "# Nothing to do."

@@ -39,7 +39,7 @@ class Row:
 
 
 def rows_of(review: Review) -> Iterable[Row]:
-    """What is worth a look: warnings and skipped hosts first, then all that changes, then notices of the plan."""
+    """Yield what is worth a look: warnings and skipped hosts first, then all that changes, then notices of the plan."""
     of_plan = () if review.undoes else finding_plan.of_plan(review.plan)
     before = review.findings[: len(review.findings) - len(of_plan)]
     for finding in (*before, *(f for f in of_plan if f.acknowledge)):
@@ -53,7 +53,7 @@ def rows_of(review: Review) -> Iterable[Row]:
 
 
 def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
-    """The row of the table.
+    """Return the row of the table.
 
     Args:
         row: what it says.
@@ -82,7 +82,7 @@ def cut(text: str, room: int) -> str:
 
 
 def finding_detail(finding: Finding, *, known: bool, ticks: bool) -> Parts:
-    """A finding in full. `known`: it was ticked. `ticks`: Space ticks it here."""
+    """Yield a finding in full. `known`: it was ticked. `ticks`: Space ticks it here."""
     yield Words(f"{level_word(finding)}: ", level_tone(finding))
     yield finding.sentence
     if ticks:
@@ -137,7 +137,7 @@ def file_heading(row: Row, change: FileChange) -> str:
 
 
 def only_stale(review: Review) -> str:
-    """What can be done where all that is left is stale; empty where there is more to do, or nothing to mark."""
+    """Return what can be done where all that is left is stale; empty where there is more to do, or nothing to mark."""
     changes = (row.change for row in rows_of(review) if can_be_marked(row))
     is_any = any(not isinstance(c, Finding) and c.kind is ChangeKind.STALE for c in changes)
     if not is_any or not review.plan.is_empty or unmet_request(review.plan):
@@ -148,9 +148,9 @@ def only_stale(review: Review) -> str:
 
 
 def in_short(review: Review) -> str:
-    """The counts on one line."""
+    """Return the counts on one line."""
     if review.plan.is_empty:
-        return "Nothing that can be done here; what is not as it should be stands above."
+        return "Nothing that can be done here; what is not as it should be is listed above."
     hosts = [h for h in review.plan.hosts if not h.is_empty]
     parts = [count(number, noun.singular) for noun, number, _ in counts(review.plan)]
     unread = len(review.inspection.troubles)
@@ -158,13 +158,13 @@ def in_short(review: Review) -> str:
 
 
 def is_own_cidr(review: Review, row: Row) -> bool:
-    """Whether the row is of a route that leads the host's own pods away."""
+    """Return whether the row is of a route that leads the host's own pods away."""
     pods = review.inspection.cluster.node(row.host).pod_cidr
     return isinstance(row.change, RouteChange) and pods is not None and row.change.prefix.subnet_of(pods)
 
 
 def is_marked(row: Row, options: Options) -> bool:
-    """Whether the person marked what the row is of."""
+    """Return whether the person marked what the row is of."""
     match row.change:
         case RouteChange(prefix=prefix):
             return (row.host, prefix) in options.marked
@@ -174,7 +174,7 @@ def is_marked(row: Row, options: Options) -> bool:
 
 
 def toggled(row: Row, options: Options) -> Options:
-    """The options with the row marked, or not marked any more."""
+    """Return the options with the row marked, or not marked any more."""
     match row.change:
         case RouteChange(prefix=prefix):
             return replace(options, marked=options.marked ^ {(row.host, prefix)})
@@ -184,7 +184,7 @@ def toggled(row: Row, options: Options) -> Options:
 
 
 def can_be_marked(row: Row) -> bool:
-    """Whether Space marks what the row is of: for removal, or for the repair of an own pod CIDR."""
+    """Return whether Space marks what the row is of: for removal, or for the repair of an own pod CIDR."""
     change = row.change
     if isinstance(change, RouteChange | NameChange) and change.kind is ChangeKind.STALE:
         return BY_PRUNE in change.reason
