@@ -30,7 +30,7 @@ from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
 from kthw_routes.workflow.workflow import Workflow
 
 _CHANGING: Final = frozenset({HostState.CHANGING})
-"""The states of a host in which what is sent to it is told as it is sent."""
+"""The states of a host in which what is sent to it is printed as it is sent."""
 
 
 class Stopped(UsageError):
@@ -62,7 +62,7 @@ class RunningCommand:
         Args:
             settings: what was said on the command line.
             as_json: whether stdout is for one JSON document.
-            live: the steps whose events are told as they come.
+            live: the steps whose events are printed as they come.
             quiet: whether what is printed waits for `flush`.
             source: where the nodes come from, where that is not for the settings to say.
             offline: whether no host is contacted, so that nothing is needed to log in.
@@ -87,7 +87,7 @@ class RunningCommand:
                 (reading.discard if event.state in _CHANGING else reading.add)(event.host)
             # What is only read is in the transcript; here it would bury what is changed.
             is_read = event.kind in (EventKind.COMMAND, EventKind.OUTPUT) and event.host in reading
-            # What concerns no single host (an agent that does not answer) would be told nowhere else.
+            # What concerns no single host (an agent that does not answer) would be printed nowhere else.
             is_for_all = event.step is Phase.CHECKS and event.kind is EventKind.NOTE and event.host is None
             if is_for_all or (event.step in self._live and not is_read):
                 self.progress.event(event)

@@ -25,7 +25,7 @@ def run(region: str) -> ExitCode:
     from kthw_routes.cli.apply import run_steps
 
     with EmbeddedLab(region) as lab:
-        click.echo(f"The embedded lab stands in {region}: 3 workers, 3 controllers, on this machine's loopback only.\n")
+        click.echo(f"The embedded lab runs in {region}: 3 workers, 3 controllers, on this machine's loopback only.\n")
         sys.stdout.flush()
         return run_steps(lab.settings, yes=True)
 
@@ -36,7 +36,7 @@ def keep(region: str) -> ExitCode:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     with EmbeddedLab(region) as lab:
-        click.echo(f"The embedded lab stands in {region}. It ends with Ctrl-C; all that it made is gone then.\n")
+        click.echo(f"The embedded lab runs in {region}. It ends with Ctrl-C; all that it made is gone then.\n")
         click.echo("In a second terminal, for kthw-routes and anything else that asks Linode:\n")
         for name, value in lab.environment.items():
             click.echo(f"  export {name}={shlex.quote(value)}")

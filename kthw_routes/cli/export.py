@@ -60,7 +60,7 @@ def export(
 
     Raises:
         UsageError: what is asked for cannot be; with `offline`, what is missing; a *stop* finding.
-        KthwRoutesError: the source cannot tell.
+        KthwRoutesError: the source cannot be read.
     """
     request = _Request(FORMATS[format_name], interface, offline)
     _check(settings, request)

@@ -58,7 +58,7 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
     type=click.Choice(["ca-central", "eu-west"]),
     default="ca-central",
     show_default=True,
-    help="Where the lab's cluster stands; in eu-west the modelled provider drops packets with pod addresses.",
+    help="Where the lab's cluster is; in eu-west the modelled provider drops packets with pod addresses.",
 )
 @click.option("--keep", is_flag=True, help="Keep the lab in the foreground for other commands and a second terminal.")
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")

@@ -63,7 +63,7 @@ node_options = _options(
         "--inventory",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="The nodes stand in this file: TOML of our own, KTHW's machines.txt, Ansible INI or YAML.",
+        help="Read the nodes from this file: TOML of our own, KTHW's machines.txt, Ansible INI or YAML.",
     ),
     click.option("--workers", metavar="GLOB", default="worker-*", show_default=True, help="Labels of the workers."),
     click.option(

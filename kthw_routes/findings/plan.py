@@ -15,8 +15,8 @@ from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, Rol
 def of_files(plan: Plan) -> tuple[Finding, ...]:
     """Return what the hosts' files give cause to say: host by host, then what is one sentence for all of them."""
     found = [f for host in plan.hosts for f in (*_of_unread(host), *_of_difference(host), *_of_problem(host))]
-    told = {f.node for f in found if f.code in ("persisted-not-read", "cannot-persist")}
-    if ending := [host.node for host in plan.hosts if host.node not in told and ends_at_reboot(host)]:
+    reported = {f.node for f in found if f.code in ("persisted-not-read", "cannot-persist")}
+    if ending := [host.node for host in plan.hosts if host.node not in reported and ends_at_reboot(host)]:
         found.append(
             Finding.notice(
                 "not-persisted",
@@ -80,7 +80,7 @@ def _of_problem(host: HostPlan) -> Iterator[Finding]:
             f"{host.node}: its routes cannot be made to survive a reboot as asked for: {host.persistence.problem}",
             "They are added all the same, and end at the next reboot."
             if ends_at_reboot(host)
-            else "The files that stand there hold them, and are kept right.",
+            else "The files that are there hold them, and are kept right.",
             node=host.node,
             acknowledge=True,
         )
@@ -120,7 +120,7 @@ def of_routes(plan: Plan) -> Iterator[Finding]:
         if host.node in wanted:
             was_routed = host.node in kept
             is_new = host.node not in led_to and bool(standing)
-        else:  # no worker: one of its kind that has routes tells that these were routed at all
+        else:  # no worker: one of its kind that has routes shows that these were routed at all
             was_routed, is_new = bool(standing - routed), False
         if was_routed:
             yield _gone(host)

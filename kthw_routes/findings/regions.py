@@ -64,7 +64,7 @@ def _today(region_id: str, region: Region | None, workers: list[Node]) -> str:
     """Return what the live capabilities of the region say, and what that means for these next hops."""
     city = _city(region_id, region)
     if region is None:
-        return f"Linode's list of regions does not tell whether {city} has VLANs today."
+        return f"Linode's list of regions does not say whether {city} has VLANs today."
     if VLANS not in region.capabilities:
         return f"{city} lists no VLANs today."
     on_vlan = [w for w in workers if w.kind_of(w.internal) is AddressKind.VLAN]

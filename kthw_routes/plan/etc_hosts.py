@@ -48,7 +48,7 @@ class _Listed:
     owners: Mapping[IPv4Address, frozenset[str]]
     """Address -> the workers whose it is, casefolded."""
     stems: frozenset[str]
-    """What stands before the number in the workers' names, casefolded."""
+    """What is before the number in the workers' names, casefolded."""
     prune: bool
     marked: Collection[str]
 

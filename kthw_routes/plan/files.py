@@ -141,7 +141,7 @@ def _starting(row: FileChange, network: NetworkSetup, starts: bool) -> FileChang
 
 
 def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
-    """Return the rows where nothing new is written: the files that stand there hold what they should, or go."""
+    """Return the rows where nothing new is written: the files that are there hold what they should, or go."""
     network, module = holding.network, MODULES[manager]
     standing = files_of(manager, network)
     if not standing:

@@ -20,12 +20,12 @@ _OURS: Final = b"kthw-routes"
 
 
 def has_block(content: bytes | None) -> bool:
-    """Return whether a block of ours stands in the file."""
+    """Return whether the file has a block of ours."""
     return content is not None and any(content[a:b].strip() == BEGIN for a, b in lines_with(content, [BEGIN]))
 
 
 def lines_with(content: bytes, words: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield where the lines stand that hold one of these words: beginning and end, the newline included, in order.
+    """Yield where the lines are that hold one of these words: beginning and end, the newline included, in order.
 
     A file may hold millions of lines that nobody asks for, such as a block list's; these are passed over quickly.
     """

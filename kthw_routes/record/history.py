@@ -1,4 +1,4 @@
-"""The runs so far, as their folders tell: what each changed, how it ended, whether it was undone.
+"""The runs so far, from their folders: what each changed, how it ended, whether it was undone.
 
 A record that cannot be read is reported, and counts as one that changed something: it is never passed over in silence.
 Their order is that of the numbers in their records, not of a clock.
@@ -165,7 +165,7 @@ def _folders(folder: Path) -> Iterator[PastRun]:
 def _in_order(runs: Sequence[PastRun]) -> list[PastRun]:
     """Oldest first: by their numbers.
 
-    Those of earlier versions have none: they stand in the order of their names, each before the first run that found
+    Those of earlier versions have none: they are in the order of their names, each before the first run that found
     it there when it began.
     """
     placed = ((r.place, r.started is not None, r.id, r) for r in runs if r.place)

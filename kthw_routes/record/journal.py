@@ -83,7 +83,7 @@ EARLIEST: Final = datetime(1971, 1, 1, tzinfo=UTC)
 
 
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
-"""Between these two a moment can be told in every time zone."""
+"""Between these two a moment can be printed in every time zone."""
 
 
 MAX_MODE: Final = 0o7777
@@ -133,7 +133,7 @@ class HostRecord:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """All that a journal tells."""
+    """All that a journal holds."""
 
     records: tuple[HostRecord, ...] = ()
     """Oldest first; several for a host where it was tried again."""
@@ -181,7 +181,7 @@ def read_journal(path: Path) -> Journal:
 
 @dataclass(slots=True)
 class _Reading:
-    """What the lines so far tell."""
+    """What the lines so far hold."""
 
     records: list[HostRecord] = field(default_factory=list)
     states: dict[str, str] = field(default_factory=dict)
@@ -210,7 +210,7 @@ class _Reading:
         elif "do" in entry:
             record = host_of(entry)
             self.records.append(record)
-            self.states.pop(record.host, None)  # tried again: how it ended then is no longer how it stands
+            self.states.pop(record.host, None)  # tried again: how it ended then is no longer how it is
 
     @property
     def whole(self) -> Journal:

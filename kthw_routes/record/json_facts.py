@@ -1,6 +1,6 @@
 """How a host's network is configured, for programs: all that was read of it, but for what others wrote in their files.
 
-Files of ours stand there whole. Of netplan's merged configuration nothing does: it may hold the password of a Wi-Fi.
+Files of ours are there whole. Of netplan's merged configuration nothing does: it may hold the password of a Wi-Fi.
 """
 
 import hashlib

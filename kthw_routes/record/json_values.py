@@ -16,7 +16,7 @@ from kthw_routes.sanitize import clean, clean_line
 E = TypeVar("E", bound=StrEnum)
 
 MAX_VALUES: Final = 4_000_000
-"""The most values in one text of JSON, as its commas and brackets tell: a route takes 20, so 200,000 routes fit."""
+"""The most values in one text of JSON, by its commas and brackets: a route takes 20, so 200,000 routes fit."""
 MAX_TEXT: Final = 4096
 """The longest text in characters, but for file contents."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -28,7 +28,7 @@ class Unfit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value, and where in its text it stands."""
+    """A value, and where in its text it is."""
 
     raw: object
     where: str = ""

@@ -24,7 +24,7 @@ class ClusterLock:
     """
 
     _MAX: Final = 64
-    """So many nodes are locked, by name; in a larger cluster these stand for all."""
+    """So many nodes are locked, by name; in a larger cluster these are enough."""
 
     def __init__(self, state: Path, nodes: Iterable[str]) -> None:
         """`nodes`: a word for each node, such as its name and address; their order is no matter. Raises RecordError."""

@@ -38,7 +38,7 @@ class PastRun:
     id: str
     folder: Path
     started: datetime | None
-    """In UTC; None where the folder's name does not tell."""
+    """In UTC; None where the folder's name has none."""
     kind: Kind = Kind.APPLY
     undoes: str = ""
     """The run that it undid; empty where it made something so."""
@@ -51,7 +51,7 @@ class PastRun:
     problem: str | None = None
     """Why the folder cannot be understood, as a clause; None where it can."""
     place: Place | None = None
-    """Where it stands among the others; None where its record does not tell."""
+    """Its place among the others; None where its record has none."""
     is_run: bool = True
     """Whether it may be the record of a run: False for a folder of another name in which no record lies."""
 

@@ -62,7 +62,7 @@ class Place:
 def place_of(folder: Path) -> Place | None:
     """Return the place of the run in this folder, whatever else of its record can be read.
 
-    None: none stands at the start of its journal or plan, as in records of earlier versions.
+    None: none is at the start of its journal or plan, as in records of earlier versions.
     """
     for name in (_JOURNAL, _PLAN):
         with suppress(OSError):
@@ -188,7 +188,7 @@ class Run:
             return False
         return True
 
-    def tell(self, event: Event) -> None:
+    def log(self, event: Event) -> None:
         """Write an event as a line of the transcript's log. Indented, so that no host's text becomes Markdown.
 
         Never raises, as `write` does not: what cannot be written is counted.

@@ -19,7 +19,7 @@ _BACKTICKS: Final = re.compile("`+")
 
 
 def head(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield what stands before the log: nodes, findings, the plan."""
+    """Yield what comes before the log: nodes, findings, the plan."""
     yield f"# kthw-routes {__version__}: a run"
     yield ""
     yield "## Nodes"

@@ -44,11 +44,11 @@ def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> File
     first, last = newest_first[-1], newest_first[0]
     template = facts.network.hosts_template
     if last.is_ours:
-        stands = facts.network.file(last.path)
+        found = facts.network.file(last.path)
     else:
-        stands = template if template is not None and template.path == last.path else None
-    now = stands.content if stands is not None else None
-    mode = stands.mode if stands is not None and last.is_ours else None
+        found = template if template is not None and template.path == last.path else None
+    now = found.content if found is not None else None
+    mode = found.mode if found is not None and last.is_ours else None
     modes = {m for c in newest_first for m in (c.before_mode, c.mode)}
     starts = facts.network.timer_is_enabled if last.path == TIMER and now is not None else None
 
@@ -60,7 +60,7 @@ def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> File
             after=after,
             mode=first.before_mode if first.before_mode is not None else last.mode,
             reason=reason,
-            before_mode=stands.mode if stands is not None else None,
+            before_mode=found.mode if found is not None else None,
             is_ours=last.is_ours,
             folder_is_ours=last.folder_is_ours or first.folder_is_ours,
             is_enabled=first.was_enabled if kind.is_change or starts is None else starts,
@@ -104,7 +104,7 @@ def staying(files: Sequence[FileChange], facts: HostFacts, by: Mapping[str, str]
 
 
 def empty_folders(records: Sequence[HostRecord], facts: HostFacts) -> tuple[Leftover, ...]:
-    """Return the folders that were made for files which never came to stand there."""
+    """Return the folders that were made for files which were never written."""
     made = {f.path.parent for r in records for f in r.files if f.folder_is_ours and f.before is None and is_own(f.path)}
     standing = {f.path.parent for f in facts.network.files}
     return tuple(Leftover(p, is_folder=True) for p in sorted(made & facts.network.folders - standing))

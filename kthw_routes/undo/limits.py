@@ -1,6 +1,6 @@
 """What the undo of a run may ask for: nothing but what a run of this program can have changed. Pure.
 
-A record may have come from elsewhere. So what it asks for is held against what the host itself tells, and against what
+A record may have come from elsewhere. So what it asks for is held against what the host itself says, and against what
 the writers of this program make; whatever else it asks for is shown, and not done.
 """
 

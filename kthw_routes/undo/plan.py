@@ -81,7 +81,7 @@ def planner(
 def remarks(
     journal: Journal, facts: Mapping[str, HostFacts], later: Mapping[tuple[str, str], str] = _NO_ONE
 ) -> tuple[Finding, ...]:
-    """Return what is left as it is and stands in no row of the plan."""
+    """Return what is left as it is and has no row of the plan."""
     found: list[Finding] = []
     for host, read in facts.items():
         before, by = _was_forwarding(journal.of(host), read), later.get((host, FORWARDING), "")

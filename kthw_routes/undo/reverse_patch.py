@@ -27,8 +27,8 @@ def reverse(now: bytes, *edits: tuple[bytes, bytes]) -> ReversePatch:
     """`now` without these edits; every line that they did not write stays byte for byte.
 
     `edits`: what was before each and after it, the newest edit first. A part of an edit is undone where its lines
-    stand in `now` as they were written, one after the other. Where doing it twice would be another thing than doing it
-    once (the same lines stand there many times over), all is left alone.
+    are in `now` as they were written, one after the other. Where doing it twice would be another thing than doing it
+    once (the same lines are there many times over), all is left alone.
     """
     if now == edits[-1][0]:
         return ReversePatch(now)
@@ -79,7 +79,7 @@ def _one(now: bytes, before: bytes, after: bytes) -> ReversePatch:
 
 
 def _counted(lines: list[bytes]) -> Counter[bytes]:
-    """Return how often each line stands there, whether it is the last one without a newline or not."""
+    """Return how often each line is there, whether it is the last one without a newline or not."""
     return Counter(line.rstrip(b"\n") for line in lines)
 
 
@@ -95,7 +95,7 @@ def _changes(one: list[bytes], other: list[bytes]) -> Iterator[tuple[int, int, i
 def _equal(one: list[bytes], other: list[bytes]) -> list[Match]:
     """Return the runs of lines in which the two agree, in order.
 
-    Lines that stand there once in both part what is compared, so that the work does not grow with the square of a
+    Lines that are there once in both part what is compared, so that the work does not grow with the square of a
     long file (block lists have 100,000 lines, and the same comment over and over).
     """
     places = {line: i for i, line in enumerate(one)}
@@ -157,7 +157,7 @@ def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def _is_done(written: list[bytes], back: list[bytes], now: Counter[bytes], before: Counter[bytes]) -> bool:
     """Return whether no line of a part is there oftener, and none that it replaced less often, than before the edit.
 
-    Lines may stand in a file more than once, so that by their neighbours alone a part could be undone twice.
+    Lines may be in a file more than once, so that by their neighbours alone a part could be undone twice.
     """
 
     def surplus(line: bytes) -> int:
@@ -168,7 +168,7 @@ def _is_done(written: list[bytes], back: list[bytes], now: Counter[bytes], befor
 
 
 def _places(written: list[bytes], lines: list[bytes]) -> dict[int, int]:
-    """Return where the lines that were written stand now: number then -> number now."""
+    """Return where the lines that were written are now: number then -> number now."""
     return {m.a + k: m.b + k for m in _equal(written, lines) for k in range(m.size)}
 
 

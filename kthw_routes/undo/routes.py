@@ -88,10 +88,10 @@ def undo_route(history: History, now: Now, owner: str | None, by: str, limits: L
     if holder := next((now.staying[hop] for r in going if (hop := (r.prefix, r.gateway)) in now.staying), None):
         return row(ChangeKind.FOREIGN, f"{holder} holds it and stays; left as it is")
     wanted = tuple(
-        stands if stands is not None else route
+        there if there is not None else route
         for route in history.before
-        for stands in [next((h for h in has if _is_same(route, h, persisted)), None)]
-        if stands is not None or route in missing
+        for there in [next((h for h in has if _is_same(route, h, persisted)), None)]
+        if there is not None or route in missing
     )
     if not wanted:
         return row(ChangeKind.REMOVE, "added by the run", wanted)

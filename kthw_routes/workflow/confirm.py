@@ -63,8 +63,8 @@ class RollbackTimers:
             session.open()
             return rollback_timer.cancel(HostTask(session, Phase.PROOF, emit), self._run)
 
-        told = fleet.each(cancel, done)
-        timers = tuple(self._timer(n, told.get(n), holds, report) for n in self._pending)
+        results = fleet.each(cancel, done)
+        timers = tuple(self._timer(n, results.get(n), holds, report) for n in self._pending)
         for one in timers:
             emit(Event(Phase.PROOF, EventKind.NOTE, one.sentence, one.node))
             self._record.note({"host": one.node, "dead_man": one.rollback})
@@ -72,18 +72,18 @@ class RollbackTimers:
                 del self._pending[one.node]
         return timers
 
-    def _timer(self, node: str, told: TaskResult[bool] | None, holds: bool, report: Report) -> RollbackTimer:
-        if told is not None and told.value is True:
+    def _timer(self, node: str, result: TaskResult[bool] | None, holds: bool, report: Report) -> RollbackTimer:
+        if result is not None and result.value is True:
             return RollbackTimer(
                 node, RollbackState.CONFIRMED, f"{node}: confirmed over a fresh connection; the changes stay."
             )
-        if told is not None and told.value is False:
+        if result is not None and result.value is False:
             return RollbackTimer(
                 node, RollbackState.ROLLED_BACK, f"{node}: not confirmed in time; it rolled back automatically."
             )
         why = "the proof does not hold"
-        if told is not None:
-            why = f"it could not be cancelled: {told.error.sentence}" if told.error else "the work was stopped"
+        if result is not None:
+            why = f"it could not be cancelled: {result.error.sentence}" if result.error else "the work was stopped"
         elif holds:
             why = f"it ended as “{report.outcomes[node].state}”"
         at = rollback_timer.clock(self._pending[node])

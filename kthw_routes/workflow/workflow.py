@@ -56,7 +56,7 @@ class Workflow:
         self.record: Run | None = None
         """The folder of the run that `finish` ended: whether its record is whole."""
         self.listener_problem: str | None = None
-        """What a listener raised when it was told an event: a fault of this program, which ends nothing."""
+        """What a listener raised when it was given an event: a fault of this program, which ends nothing."""
         self._source = ""
         self._timers: RollbackTimers | None = None
         connections.tell_to(lambda text: self._emit(Event(Phase.CHECKS, EventKind.NOTE, text)))
@@ -219,7 +219,7 @@ class Workflow:
     def _emit(self, event: Event) -> None:
         """Tell the transcript and the listener. Whatever these raise ends no work: nothing that is heard decides."""
         run = self._run
-        for listen in (*((run.tell,) if run is not None else ()), self._listener):
+        for listen in (*((run.log,) if run is not None else ()), self._listener):
             try:
                 listen(event)
             except BaseException as error:  # SystemExit and MemoryError too: the work of a host is under way

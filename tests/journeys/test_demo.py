@@ -100,7 +100,7 @@ def test_a_killed_terminal_leaves_nothing_either(home: Path) -> None:
         text=True,
     )
     assert kept.stdout is not None
-    assert "The embedded lab stands in ca-central." in kept.stdout.readline()
+    assert "The embedded lab runs in ca-central." in kept.stdout.readline()
     while "worker-2" not in kept.stdout.readline():
         pass
     os.kill(kept.pid, signal.SIGHUP)

@@ -107,7 +107,7 @@ def test_what_cannot_be_done_is_said_and_wants_to_be_acknowledged(
 
 def test_what_holds_the_routes_already_goes_on_holding_them() -> None:
     made = found(with_files(Manager.NETWORKD, LINODE), Options(persist=Persist.NETPLAN))
-    assert made["cannot-persist"].hint == "The files that stand there hold them, and are kept right."
+    assert made["cannot-persist"].hint == "The files that are there hold them, and are kept right."
 
 
 def test_names_in_a_file_that_cloud_init_writes_anew() -> None:

@@ -96,7 +96,7 @@ def test_a_journal_record_is_there_at_once(tmp_path: Path) -> None:
 
 def test_a_hosts_text_never_becomes_markdown(tmp_path: Path) -> None:
     run = Run.begin(tmp_path)
-    run.tell(Event(Phase.RUN, EventKind.OUTPUT, "``` # not a heading [x](y)", "worker-0"))
+    run.log(Event(Phase.RUN, EventKind.OUTPUT, "``` # not a heading [x](y)", "worker-0"))
     run.close()
     text = run.transcript.read_text()
     assert all(line.startswith("    ") for line in text.splitlines())
@@ -175,7 +175,7 @@ def test_what_the_transcript_lacks_is_counted_and_ends_nothing(tmp_path: Path, m
     run.write(["# a run"])
     fails = broken_write(monkeypatch, errno.ENOSPC)
     for number in range(3):
-        run.tell(Event(Phase.RUN, EventKind.OUTPUT, f"line {number}", "worker-0"))
+        run.log(Event(Phase.RUN, EventKind.OUTPUT, f"line {number}", "worker-0"))
     fails[0] = False
     run.write(["the end"])
     run.close()
