@@ -95,9 +95,6 @@ def apply(
     for route in (r for row in back.routes for r in row.has):
         task.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
     failed = made.failed | {key: words for key, words in unmet_rows(back, todo).items() if key not in made.failed}
-    if todo.hosts_file is not None and back.hosts_file is None:
-        words = back.hosts_file_problem or "/etc/hosts could not be read back."
-        failed = {n.key: words for n in todo.names if n.kind.is_change} | failed
     if failed:
         sentence = f"{node.name}: {len(failed)} of {sent} changes failed: {_by_cause(failed)}{made.broke_off}"
         return HostOutcome(
@@ -212,4 +209,8 @@ def unmet_rows(back: HostPlan, todo: HostPlan) -> dict[str, str]:
     """Return the rows that are due still, though the host did not complain of them; row -> what is to be said of it."""
     cancelled = todo.of(RollbackChange)  # another is this run's own
     rows = (row for row in back.due if not isinstance(row, RollbackChange) or row in cancelled)
-    return {row.key: row.unmet for row in rows if row.unmet is not None}
+    unmet = {row.key: row.unmet for row in rows if row.unmet is not None}
+    if todo.hosts_file is not None and back.hosts_file is None:
+        words = back.hosts_file_problem or "/etc/hosts could not be read back."
+        unmet |= {n.key: words for n in todo.names if n.kind.is_change}
+    return unmet

@@ -80,12 +80,8 @@ def _file(change: FileChange, facts: HostFacts) -> Json:
 
 
 EARLIEST: Final = datetime(1971, 1, 1, tzinfo=UTC)
-
-
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Between these two a moment can be printed in every time zone."""
-
-
 MAX_MODE: Final = 0o7777
 
 
