@@ -100,7 +100,7 @@ def test_next_hops_partly_on_a_vlan() -> None:
 def test_a_region_that_the_api_does_not_list() -> None:
     warning, notice = regions.findings(cluster(LONDON))
     assert warning.sentence == "eu-west (London): pods were seen to fail here."
-    assert "Linode's list of regions does not tell whether London has VLANs today." in warning.hint
+    assert "Linode's list of regions does not say whether London has VLANs today." in warning.hint
     assert notice.code == "shared-private-network"
     assert codes(cluster(Region("xx-new", ""))) == [("shared-private-network", False)]
     assert codes(cluster(RENO, replace(RENO, label=""))) == [
