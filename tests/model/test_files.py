@@ -1,8 +1,12 @@
 """The modelled files: how coreutils fail, and that a rename replaces at one stroke."""
 
+from pathlib import PurePosixPath
+
 import pytest
 
 from kthw_routes.demo.linux.nodes import AS_ROOT
+from kthw_routes.plan import shell
+from kthw_routes.plan.changes import ChangeKind, FileChange
 from tests.model.accounts import add_user
 from tests.model.hosts import Ran, lone_host, run
 
@@ -102,11 +106,21 @@ def test_programs_say_what_coreutils_say(command: str, expected: Ran) -> None:
 
 
 def test_files_of_an_undo_by_hand_can_be_pasted() -> None:
-    """A file comes from a here-document, plain or in base64; a folder goes only where nothing is left in it."""
+    """What is shown to be pasted is understood: a file comes back as it was, or goes with its folder."""
     host = lone_host()
-    paste = "mkdir -p /etc/x; install -m 0640 /dev/stdin /etc/x/y <<'END'\none\nEND\n"
-    assert run(host, f"{paste}cat /etc/x/y; stat -c %a /etc/x/y") == Ran(0, "one\n640\n", "")
-    coded = "base64 -d <<'END' | install -m 0644 /dev/stdin /etc/x/z\ndHdvCg==\nEND\n"
-    assert run(host, f"{coded}cat /etc/x/z") == Ran(0, "two\n", "")
-    assert run(host, "rmdir --ignore-fail-on-non-empty /etc/x; ls /etc/x").out == "y\nz\n"
-    assert run(host, "rm -f /etc/x/y /etc/x/z; rmdir --ignore-fail-on-non-empty /etc/x; ls /etc/x").status == 2
+    for content in (b"one\n", b"no newline", b"\x1b[31mred\n"):
+        path = PurePosixPath("/etc/x/y")
+        removed = FileChange(
+            kind=ChangeKind.REMOVE,
+            path=path,
+            before=content,
+            mode=0o640,
+            before_mode=0o640,
+            reason="",
+            folder_is_ours=True,
+        )
+        for commands, modes in ((removed.undo_commands, "640\n"), (removed.commands, "")):
+            assert run(host, "\n".join((*shell.lines(commands), ""))) == Ran(0, "", "")
+            assert run(host, f"stat -c %a {path} 2>/dev/null").out == modes
+            assert run(host, f"cat {path} 2>/dev/null").out.encode() == (content if modes else b"")
+    assert run(host, "ls /etc/x 2>/dev/null").status == 2

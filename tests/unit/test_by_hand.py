@@ -71,7 +71,7 @@ def test_files_are_changed_in_the_order_of_a_run(changes: list[FileChange]) -> N
 
 def test_nobody_can_read_a_file_for_a_moment_who_may_not_later() -> None:
     lines = list(on_host(HostPlan("worker-0", (change(NETPLAN, mode=0o600),))))
-    assert lines[0] == f"sudo install -D -m 0600 /dev/null {NETPLAN}"
+    assert lines[0] == f"sudo install -m 0600 /dev/null {NETPLAN}"
     assert lines[1].startswith(f"sudo tee {NETPLAN} ")
     loose = replace(change(NETPLAN, b"old\n", mode=0o600), before_mode=0o666)
     assert next(on_host(HostPlan("worker-0", (loose,)))) == f"sudo chmod 0600 {NETPLAN}"

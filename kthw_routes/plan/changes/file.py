@@ -89,7 +89,8 @@ class FileChange:
             return (f"rm -f {path}", *((f"{_REMOVE_IF_EMPTY} {folder}",) if self.folder_is_ours else ()))
         content = shell.write_file(self.path, self.after)
         if self.before is None:
-            return (f"install -D -m {self.mode:04o} /dev/null {path}", *content)
+            made = (f"mkdir -p -m 755 {folder}",) if self.folder_is_ours else ()
+            return (*made, f"install -m {self.mode:04o} /dev/null {path}", *content)
         return content if self.mode == self.before_mode else (f"chmod {self.mode:04o} {path}", *content)
 
     @property
