@@ -117,7 +117,7 @@ def _of_public_cluster_cidr(cluster: Cluster, routed: Sequence[tuple[Node, HostF
             f"{names_of(names, len(routed), 'nodes')} confirms it."
         )
         hint = "Such routes would cut off a part of the internet, and undo refuses them. Correct the cluster CIDR."
-        yield Finding("cluster-cidr-public", Level.STOP, sentence, hint)
+        yield Finding.stop("cluster-cidr-public", sentence, hint)
 
 
 def _of_pods(workers: Sequence[HostFacts]) -> Iterator[Finding]:

@@ -96,11 +96,9 @@ def _left_as_they_are(now: Sending) -> dict[str, str]:
 
 def _send_names(now: Sending) -> None:
     edit = now.todo.hosts_file
-    if (
-        edit is not None
-        and not edit.is_empty
-        and (problem := atomic_write.write_etc_hosts(now.task, edit.before, edit.after))
-    ):
+    if edit is None or edit.is_empty:
+        return
+    if problem := atomic_write.write_etc_hosts(now.task, edit.before, edit.after):
         now.failed |= {n.key: problem for n in now.todo.names if n.kind.is_change}
 
 
