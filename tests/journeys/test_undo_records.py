@@ -310,7 +310,7 @@ def test_a_record_that_no_run_wrote_changes_nothing_but_what_a_run_does(stage: S
         "worker-0: the run's record asks for what no run of kthw-routes does (198.51.100.0/24, 0.0.0.0/1, "
         in answer.out
     )
-    for what in ("198.51.100.0/24", "/etc/hosts, github.com", *FILES):
+    for what in ("198.51.100.0/24", "github.com in /etc/hosts", *FILES):
         assert what in answer.out
     assert {node: stage.run(node, looked) for node in around} == around
     assert "198.51.100" not in stage.run("worker-0", "ip route show")
