@@ -6,7 +6,6 @@ from ipaddress import IPv4Address
 
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.plan.changes import describe
-from kthw_routes.proof import diagnosis
 from kthw_routes.proof.readings import Evidence, ForwardingCheck, PairReading, Proof
 
 
@@ -174,9 +173,9 @@ def pair_words(pair: PairReading) -> str:
     return "no answer"
 
 
-def explain(proof: Proof, pair: PairReading) -> diagnosis.Diagnosis:
+def explain(proof: Proof, pair: PairReading) -> Diagnosis:
     """Why a pair that was tested does not get through."""
-    return diagnosis.of_pair(
+    return of_pair(
         pair,
         proof.facts.get(pair.source),
         proof.facts.get(pair.target),

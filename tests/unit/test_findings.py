@@ -281,6 +281,30 @@ def test_a_pod_cidr_over_another_network(cluster_cidr: str, pod_cidr: str, code:
     assert found[0].sentence == f"worker-2: its pod CIDR {pod_cidr} overlaps {end}"
 
 
+@pytest.mark.parametrize(
+    ("pod_cidr", "code"),
+    [
+        ("10.32.0.0/16", "pod-cidr-over-service-network"),
+        ("10.0.0.0/8", "pod-cidr-over-service-network"),
+        ("172.16.0.0/12", "pod-cidr-over-docker"),
+        ("192.168.0.0/16", "pod-cidr-over-node-network"),
+    ],
+)
+def test_a_pod_cidr_around_another_network(pod_cidr: str, code: str) -> None:
+    """Larger than the other network: its pods take addresses there all the same."""
+    cluster = replace(lab(pod_cidr=IPv4Network(pod_cidr)), cidr=IPv4Network("0.0.0.0/0"))
+    found = [f for f in of_cluster(cluster) if f.node == "worker-2"]
+    assert (code, Level.STOP) in [(f.code, f.level) for f in found]
+
+
+@pytest.mark.parametrize("other", ["10.200.2.0/23", "10.200.2.0/24", "10.200.2.128/25", "10.200.0.0/16"])
+def test_two_pod_cidrs_of_which_one_holds_the_other(other: str) -> None:
+    nodes = (*LAB[1:3], worker(7, pod_cidr=IPv4Network(other)))
+    found = [f for f in of_cluster(Cluster(nodes)) if f.code == "pod-cidrs-overlap"]
+    assert found
+    assert {f.level for f in found} == {Level.STOP}
+
+
 def test_a_pod_cidr_over_a_nodes_address() -> None:
     nodes = (*LAB[:3], replace(LAB[3], internal=IPv4Address("10.200.2.9")))
     finding = the_one(Cluster(nodes))

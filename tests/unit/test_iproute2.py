@@ -352,3 +352,13 @@ def test_what_cannot_be_read_is_quoted_on_one_short_line() -> None:
 def test_the_line_of_a_failure_is_a_number_of_ours() -> None:
     huge = "9" * 5_000
     assert failed_lines(f"no\nCommand failed -:{huge}\nno\nCommand failed -:٣\nno\nCommand failed -:4\n") == {4: "no"}
+
+
+@pytest.mark.parametrize(("tos", "is_one"), [(0, True), (1, True), (255, True), (256, False), (-1, False)])
+def test_a_type_of_service_is_one_byte(tos: int, is_one: bool) -> None:
+    route = Route(net("10.200.1.0/24"), ip("192.168.128.11"), tos=tos)
+    if is_one:
+        assert RouteCommand(Verb.ADD, route).route.tos == tos
+    else:
+        with pytest.raises(ValueError, match=r"(?i)tos"):
+            RouteCommand(Verb.ADD, route)

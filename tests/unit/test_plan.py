@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.cluster import Cluster, Selection
+from kthw_routes.cluster import Cluster, PodCidrSource, Selection
 from kthw_routes.facts import HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.options import NamesOn, Options
 from kthw_routes.plan import compare as planning
@@ -357,3 +357,29 @@ def test_cloud_inits_template_is_kept_right_where_a_block_of_ours_stands_in_it()
         (host,) = planning.make(CLUSTER, {node.name: read}, Options()).hosts
         assert [f.kind for f in host.files] == kinds
         assert host.hosts_file_is_rewritten == (not kinds)
+
+
+def test_a_guess_that_only_overlaps_what_was_read_gets_no_route() -> None:
+    """worker-1 was read to have two blocks, one of which the number of the unread worker-2 would give it."""
+    guessed = worker(2, pod_cidr_source=PodCidrSource.GUESS)
+    for observed in ("10.200.2.0/23", "10.200.2.0/25"):
+        read = worker(1, pod_cidr=net(observed), pod_cidr_source=PodCidrSource.CNI)
+        of = Cluster((worker(0), read, guessed))
+        made = planning.make(of, {"worker-0": facts(of.node("worker-0"))})
+        assert [str(c.prefix) for c in made.hosts[0].routes] == [observed]
+
+
+def test_a_route_for_one_type_of_service_only_is_not_the_wanted_one() -> None:
+    """Other packets would not take it, so the wanted route is added before it goes."""
+    change = row(replace(pod_route(1), tos=0x10))
+    assert change.kind is ChangeKind.REPLACE
+    assert lines(change) == [
+        "ip route add 10.200.1.0/24 via 192.168.128.11 proto 200",
+        "ip route del 10.200.1.0/24 tos 0x10 via 192.168.128.11 dev eth0 proto 200",
+    ]
+
+
+def test_a_route_for_one_type_of_service_beside_the_right_one_goes() -> None:
+    change = row(pod_route(1), replace(pod_route(1, via=2), tos=0x10))
+    assert change.kind is ChangeKind.REPLACE
+    assert lines(change) == ["ip route del 10.200.1.0/24 tos 0x10 via 192.168.128.12 dev eth0 proto 200"]

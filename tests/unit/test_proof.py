@@ -185,3 +185,15 @@ def test_a_pod_that_its_own_host_routes_away_is_no_filter_of_the_provider(
         blamed = "worker-0's own pods are routed away; --repair gives them back. Three requests left"
         assert found.sentence.startswith(blamed) is is_blamed
     assert len([line for line in explanations(seen) if "Next:" in line]) == 1
+
+
+@pytest.mark.parametrize(("evidence", "layer"), [(Evidence.POD, Layer.FORWARDING), (Evidence.PROBE, Layer.NETWORK_OUT)])
+@pytest.mark.parametrize("closed", ["worker-0", "worker-1"])
+def test_forwarding_is_to_blame_for_pods_only(evidence: Evidence, layer: Layer, closed: str) -> None:
+    """Probe addresses are on the nodes themselves: their packets are never forwarded, so something else drops them."""
+    of = cluster()
+    ends = {n.name: facts(n, ip_forward=n.name != closed) for n in of.workers}
+    pair = reading("worker-0", "worker-1", received=0, evidence=evidence, **_ends(3, 0, 0, 0))
+    found = of_pair(pair, ends["worker-0"], ends["worker-1"], astray_there="", astray_back="")
+    assert found.layer is layer
+    assert found.host == (closed if layer is Layer.FORWARDING else "")

@@ -76,3 +76,19 @@ def test_a_long_file_with_the_same_lines_over_and_over_is_no_hour_of_work() -> N
     back = b"10.0.0.7 printer\n" + before.replace(b"ads7.", b"ads-7.") + b"# since\n"
     assert reverse(now, (before, after)).content == back
     assert reverse(b"# more\n" * 20_000, (before, after)).content == b"# more\n" * 20_000
+
+
+SAME = b"10.0.0.9 printer\n"
+
+
+@pytest.mark.parametrize("there", range(5))
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1), (0, 2), (3, 1), (1, 3)])
+def test_undoing_twice_is_undoing_once_where_the_same_line_is_there_many_times(
+    before: int, after: int, there: int
+) -> None:
+    """Nothing tells equal lines apart, so a second undo must not take the person's own away."""
+    edit = (b"# a\n" + SAME * before + b"# b\n", b"# a\n" + SAME * after + b"# b\n")
+    once = reverse(b"# a\n" + SAME * there + b"# b\n" + SAME, edit)
+    again = reverse(once.content, edit)
+    assert again.content == once.content
+    assert reverse(again.content, edit).content == once.content
