@@ -1,16 +1,18 @@
 """Edits of the routes of one prefix: undone, they leave the table as it was, in the kernel's order."""
 
 from dataclasses import replace
+from ipaddress import IPv4Interface
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.facts import Route
-from kthw_routes.iproute2.edits import become, outcome, put, take_away
+from kthw_routes.facts import InterfaceAddress, Route
+from kthw_routes.iproute2.commands import RouteCommand, Verb
+from kthw_routes.iproute2.edits import become, give_back, outcome, put, take_away
 
-from .builders import ip, net, pod_route
+from .builders import internal, ip, net, pod_route
 
 VIAS = tuple(pod_route(1, via=n, protocol="boot") for n in range(4))
 _TABLE = st.lists(
@@ -59,3 +61,116 @@ def test_the_route_that_wins_is_never_missing_while_others_are_put_before_it(ord
     has = (VIAS[0],)
     for upto in range(1, len(become(wanted, has, movable=has).commands) + 1):
         assert outcome(become(wanted, has, movable=has).commands[:upto], has)
+
+
+BRIDGE = InterfaceAddress("cnio0", IPv4Interface("10.200.0.1/24"))
+OWN = Route(net("10.200.0.0/24"), device="cnio0", protocol="kernel", scope="link", source=ip("10.200.0.1"))
+
+
+def away(metric: int = 0, via: int = 1) -> Route:
+    """A route that overrides worker-0's own pod CIDR."""
+    return Route(net("10.200.0.0/24"), internal(via), "eth0", "boot", metric)
+
+
+@pytest.mark.parametrize(
+    ("has", "bridge", "commands", "undo"),
+    [
+        pytest.param(
+            (away(),),
+            None,
+            ["del 10.200.0.0/24 via 192.168.128.11 dev eth0 proto boot"],
+            ["add 10.200.0.0/24 via 192.168.128.11 dev eth0"],
+            id="no bridge yet",
+        ),
+        pytest.param(
+            (OWN, away(9)),
+            BRIDGE,
+            ["del 10.200.0.0/24 via 192.168.128.11 dev eth0 proto boot metric 9"],
+            ["add 10.200.0.0/24 via 192.168.128.11 dev eth0 metric 9"],
+            id="the bridge's route is still there",
+        ),
+        pytest.param(
+            (away(),),
+            BRIDGE,
+            ["replace 10.200.0.0/24 dev cnio0 proto kernel scope link src 10.200.0.1"],
+            ["replace 10.200.0.0/24 via 192.168.128.11 dev eth0 proto boot"],
+            id="the bridge's route was replaced",
+        ),
+        pytest.param(
+            (away(9),),
+            BRIDGE,
+            [
+                "add 10.200.0.0/24 dev cnio0 proto kernel scope link src 10.200.0.1",
+                "del 10.200.0.0/24 via 192.168.128.11 dev eth0 proto boot metric 9",
+            ],
+            ["add 10.200.0.0/24 via 192.168.128.11 dev eth0 metric 9"],
+            id="the bridge's route is gone, another metric is there",
+        ),
+        pytest.param(
+            (away(), away(9, via=2)),
+            BRIDGE,
+            [
+                "replace 10.200.0.0/24 dev cnio0 proto kernel scope link src 10.200.0.1",
+                "del 10.200.0.0/24 via 192.168.128.12 dev eth0 proto boot metric 9",
+            ],
+            [
+                "add 10.200.0.0/24 via 192.168.128.12 dev eth0 metric 9",
+                "replace 10.200.0.0/24 via 192.168.128.11 dev eth0 proto boot",
+            ],
+            id="both",
+        ),
+    ],
+)
+def test_an_own_pod_cidr_is_returned_to_its_bridge(
+    has: tuple[Route, ...],
+    bridge: InterfaceAddress | None,
+    commands: list[str],
+    undo: list[str],
+) -> None:
+    edit = give_back([r for r in has if r != OWN], has, bridge)
+    assert [str(c) for c in edit.commands] == [f"ip route {line}" for line in commands]
+    assert [str(c) for c in edit.inverse] == [f"ip route {line}" for line in undo]
+
+
+def test_another_bridges_route_is_not_the_bridges_own() -> None:
+    """A second bridge with the same network has its route; the pods' bridge lacks one all the same."""
+    other = replace(OWN, device="docker0")
+    thief = away(9)
+    edit = give_back([thief], (other, thief), BRIDGE)
+    assert [c.route for c in edit.commands if c.verb is not Verb.DELETE] == [OWN]
+
+
+def test_a_route_that_may_not_be_moved_stays_where_it_is() -> None:
+    """What is missing before it can only be put behind it."""
+    first, middle, last, _ = VIAS
+    commands = become((first, middle, last), (first, last)).commands
+    assert [(c.verb, c.route) for c in commands] == [(Verb.APPEND, middle)]
+    moved = become((first, middle, last), (first, last), movable=(last,)).commands
+    assert [(c.verb, c.route) for c in moved] == [
+        (Verb.APPEND, middle),
+        (Verb.DELETE, last),
+        (Verb.APPEND, last),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verb", "route", "expected"),
+    [
+        (Verb.ADD, VIAS[2], (VIAS[0], VIAS[1])),
+        (Verb.APPEND, VIAS[2], (VIAS[0], VIAS[1], VIAS[2])),
+        (Verb.PREPEND, VIAS[2], (VIAS[2], VIAS[0], VIAS[1])),
+        (Verb.REPLACE, VIAS[2], (VIAS[2], VIAS[1])),
+        (Verb.DELETE, VIAS[0], (VIAS[1],)),
+        (Verb.DELETE, VIAS[3], (VIAS[0], VIAS[1])),
+    ],
+)
+def test_the_kernels_order_after_a_command(verb: Verb, route: Route, expected: tuple[Route, ...]) -> None:
+    """Of one key `add` is refused, `replace` swaps the first, `prepend` and `append` add a second (measured)."""
+    commands = (RouteCommand(verb, route), RouteCommand(Verb.ADD, pod_route(1, metric=7)))
+    assert outcome(commands, VIAS[:2]) == (*expected, pod_route(1, metric=7))
+
+
+def test_a_new_key_is_listed_by_its_tos_and_metric() -> None:
+    has = (pod_route(1), pod_route(1, metric=5), replace(pod_route(1), tos=16))
+    for new, place in ((pod_route(1, metric=3), 1), (pod_route(1, metric=9), 2), (replace(pod_route(1), tos=8), 2)):
+        assert outcome([RouteCommand(Verb.ADD, new)], has).index(new) == place
