@@ -4,13 +4,13 @@ import contextlib
 import json
 import re
 import time
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from kthw_routes.facts import Route
+from kthw_routes.facts import InterfaceAddress, Route
 from kthw_routes.iproute2.commands import RouteCommand, Verb, batch, pod_route
 from kthw_routes.iproute2.output import MAX_METRIC, UnreadableOutput, failed_lines, parse_addresses, parse_routes
 
@@ -362,3 +362,49 @@ def test_a_type_of_service_is_one_byte(tos: int, is_one: bool) -> None:
     else:
         with pytest.raises(ValueError, match=r"(?i)tos"):
             RouteCommand(Verb.ADD, route)
+
+
+def test_an_address_says_whether_its_interface_is_up_and_whether_it_was_leased() -> None:
+    output = json.dumps(
+        [
+            {
+                "ifname": "eth0",
+                "flags": ["BROADCAST", "UP"],
+                "addr_info": [
+                    {"family": "inet", "local": "10.0.0.1", "prefixlen": 24, "dynamic": True},
+                    {"family": "inet", "local": "10.0.0.2", "prefixlen": 24},
+                    {"family": "inet6", "local": "fe80::1", "prefixlen": 64},
+                ],
+            },
+            {"ifname": "eth1", "addr_info": [{"family": "inet", "local": "10.0.1.1", "prefixlen": 32}]},
+            {"ifname": "eth2", "flags": []},
+        ]
+    )
+    assert parse_addresses(output) == (
+        InterfaceAddress("eth0", IPv4Interface("10.0.0.1/24"), is_up=True, is_temporary=True),
+        InterfaceAddress("eth0", IPv4Interface("10.0.0.2/24"), is_up=True, is_temporary=False),
+        InterfaceAddress("eth1", IPv4Interface("10.0.1.1/32"), is_up=False, is_temporary=False),
+    )
+    assert parse_addresses("") == ()
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ('[{"ifname": 7, "addr_info": [{"family": "inet", "local": "10.0.0.1", "prefixlen": 24}]}]', "name: 7"),
+        ('[{"ifname": "a b", "addr_info": [{"family": "inet", "local": "10.0.0.1", "prefixlen": 24}]}]', "name: 'a b'"),
+        ("[", "Expecting value"),
+    ],
+)
+def test_addresses_that_cannot_be_read_are_quoted(output: str, words: str) -> None:
+    with pytest.raises(UnreadableOutput, match=r"^unreadable output of ip: ") as caught:
+        parse_addresses(output)
+    assert words in str(caught.value)
+
+
+def test_a_refusal_has_the_words_before_it_and_no_others() -> None:
+    assert failed_lines("RTNETLINK answers: File exists\nCommand failed -:1\n\nCommand failed -:3\n") == {
+        1: "RTNETLINK answers: File exists",
+        3: "refused",
+    }
+    assert failed_lines("Command failed -:2\n") == {2: "refused"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kthw_routes.facts import Pod, Route
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import Plan
-from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, of_verdict
+from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, of_verdict, pair_words
 from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof, rounds
 from kthw_routes.words import explanations
 
@@ -197,3 +197,59 @@ def test_forwarding_is_to_blame_for_pods_only(evidence: Evidence, layer: Layer, 
     found = of_pair(pair, ends["worker-0"], ends["worker-1"], astray_there="", astray_back="")
     assert found.layer is layer
     assert found.host == (closed if layer is Layer.FORWARDING else "")
+
+
+def test_the_same_words_of_the_kernel_are_told_apart_by_the_hosts_own_readings() -> None:
+    """`No route to host` is said of forwarding that is off and of an `unreachable` route alike (measured)."""
+    node = cluster().node("worker-0")
+    check = ForwardingCheck("worker-0", "worker-1", net("10.200.1.0/24"), False, "RTNETLINK answers: No route to host")
+    start = "worker-0 would not forward to 10.200.1.0/24 (worker-1)"
+    holes = [Route(net("10.200.2.0/24"), type="blackhole"), Route(net("10.200.1.0/24"), type="unreachable")]
+    off, hole, neither = (
+        facts(node, [pod_route(1)], ip_forward=False),
+        facts(node, holes, ip_forward=True),
+        facts(node, [pod_route(1), holes[0]], ip_forward=True),
+    )
+    assert of_verdict(check, off).startswith(f"{start}: forwarding is off there (net.ipv4.ip_forward = 0)")
+    assert of_verdict(check, hole) == f"{start}: its table has a route of type unreachable for it."
+    assert of_verdict(check, neither) == of_verdict(check)
+    assert of_verdict(check).startswith(f"{start}: forwarding is off there, or there is no route.")
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ((0, 0, 0, 0), "No requests left worker-0, none arrived at worker-1."),
+        ((1, 1, 1, 1), "One request left worker-0, one arrived at worker-1; one reply left worker-1, one arrived."),
+        ((2, 2, 2, 2), "Two requests left worker-0, two arrived at worker-1; two replies left worker-1, two arrived."),
+        ((4, 3, 7, 5), "4 requests left worker-0, three arrived at worker-1; 7 replies left worker-1, 5 arrived."),
+    ],
+)
+def test_every_count_in_words(counts: tuple[int, int, int, int], words: str) -> None:
+    assert counted(reading("worker-0", "worker-1", **_ends(*counts))) == words
+    assert counted(reading("worker-0", "worker-1", **(_ends(*counts) | {"at_target": None}))) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"round_trip": 0.25}, "0.2 ms"),
+        ({"round_trip": None}, "answered"),
+        ({"received": 1}, "1 of 3 answered"),
+        ({"received": 0}, "no answer"),
+        ({"received": 0, "sent": 0, "problem": "no pod"}, "not tested: no pod"),
+    ],
+)
+def test_a_pair_in_a_few_words(given: dict[str, object], words: str) -> None:
+    assert pair_words(reading("worker-0", "worker-1", **given)) == words  # type: ignore[arg-type]  # right by name
+
+
+def test_counters_count_from_the_reading_before() -> None:
+    before, after = Counters(1, 2, 3, 4), Counters(11, 22, 33, 44)
+    assert after.since(before) == Counters(10, 20, 30, 40)
+
+
+def test_a_pair_is_found_by_its_direction() -> None:
+    seen = proof(*ALL)
+    assert seen.pair("worker-1", "worker-0") is next(p for p in ALL if (p.source, p.target) == ("worker-1", "worker-0"))
+    assert seen.pair("worker-1", "worker-9") is None
