@@ -13,6 +13,7 @@ from typing import Final
 
 from kthw_routes.cli.output import Printer
 from kthw_routes.cli.prompts import TerminalAsker
+from kthw_routes.cli.standard_streams import limit_waits
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Phase
@@ -108,6 +109,7 @@ class RunningCommand:
                 self.progress.say_at_once("Stopping: hosts that have begun are finished. Ctrl-C again ends them now.")
 
         def end(number: int) -> None:
+            limit_waits()
             if self.asker.is_asking:
                 raise KeyboardInterrupt
             self.workflow.stop.request()

@@ -269,6 +269,7 @@ def _leave(
 
 def _interrupt(_number: int) -> None:
     """SIGTERM and SIGHUP are as Ctrl-C."""
+    standard_streams.limit_waits()
     raise KeyboardInterrupt
 
 

@@ -14,6 +14,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -22,8 +23,19 @@ if TYPE_CHECKING:
 
 MAX_WAITING: Final = 16 * 1024 * 1024
 """Bytes that wait for a reader; while there are more, what is printed is left out."""
+MAX_LAST_WAIT: Final = 2.0
+"""Seconds that a reader is waited for at the most once the process was told to end."""
 INTERRUPTED: Final = 130
 """The exit code where somebody interrupts the wait for a reader."""
+
+
+_POLL: Final = 0.1
+_is_ending: Final = threading.Event()
+
+
+def limit_waits() -> None:
+    """Wait for a reader no longer than MAX_LAST_WAIT from now on: the process was told to end."""
+    _is_ending.set()
 
 
 class _Writer:
@@ -38,11 +50,14 @@ class _Writer:
         """Have this written, after all that was put before."""
         self._queue.put((outlet, data))
 
-    def drain(self) -> None:
-        """Wait until all that was put before is written or lost."""
-        reached = threading.Event()
+    def drain(self) -> bool:
+        """Wait until all that was put before is written or lost; False where that took too long for an end."""
+        reached, begun = threading.Event(), time.monotonic()
         self._queue.put(reached)
-        reached.wait()
+        while not reached.wait(_POLL):
+            if _is_ending.is_set() and time.monotonic() - begun > MAX_LAST_WAIT:
+                return False
+        return True
 
     def _work(self) -> None:
         while True:
@@ -101,7 +116,8 @@ class Outlet(io.RawIOBase):
 
     def drain(self) -> None:
         """Wait until all that was printed is written or lost."""
-        self._writer.drain()
+        if not self._writer.drain():
+            self.loss = self.loss or OSError(errno.EAGAIN, "nobody read it in time")
 
     def write_now(self, data: bytes) -> None:
         """Write `data`, in the writer's thread; keep the error where that fails, and write no more."""

@@ -18,7 +18,7 @@ from kthw_routes.persistence import netplan
 from kthw_routes.persistence.managers import persisted_in
 from kthw_routes.sanitize import clean_line
 from kthw_routes.ssh.command import Command, Result
-from kthw_routes.ssh.errors import TookTooLong
+from kthw_routes.ssh.errors import OutputCut, TookTooLong
 
 _FOLDERS: Final = tuple(PurePosixPath(f"/{place}/netplan") for place in ("etc", "run", "lib"))
 _REFUSED: Final = f"{netplan.PATH} was not written"
@@ -100,7 +100,7 @@ def _generated(task: HostTask, scratch: str) -> _Generated:
 def _try(task: HostTask, command: Command) -> Result:
     try:
         return task.run(command, silent=True)
-    except TookTooLong as error:
+    except (TookTooLong, OutputCut) as error:
         raise _Refused(f"{_REFUSED}: {error.complaint}") from error
 
 

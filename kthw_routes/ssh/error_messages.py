@@ -138,7 +138,10 @@ def lost(node: str) -> ConnectionLost:
 def hung_up_before(node: str) -> ConnectionLost:
     """Return the error for a connection that ended before the command was sent."""
     return ConnectionLost(
-        node, "the connection ended before the command was sent.", "Try again: the host is read anew then."
+        node,
+        "the connection ended before the command was sent.",
+        "Try again: the host is read anew then.",
+        nothing_ran=True,
     )
 
 

@@ -15,6 +15,13 @@ class HostError(KthwRoutesError):
         self.complaint = sentence
         self.nothing_ran = nothing_ran or type(self).nothing_ran
 
+    def of(self, node: str) -> "HostError":
+        """Return the same error of another host, for what is shared between them."""
+        error = type(self).__new__(type(self))
+        error.__dict__ |= self.__dict__
+        HostError.__init__(error, node, self.complaint, self.hint, nothing_ran=self.nothing_ran)
+        return error
+
 
 class CannotConnect(HostError):
     """No logged-in connection came about; nothing was changed on the host."""
@@ -88,9 +95,13 @@ class ConnectionLost(HostError):
 class ChannelRefused(HostError):
     """The server opens no further channel on a connection that stands: the command was not sent."""
 
+    nothing_ran = True
+
 
 class CommandRefused(HostError):
     """The server opened a channel and refused to run the command in it."""
+
+    nothing_ran = True
 
 
 class CommandTimedOut(HostError):

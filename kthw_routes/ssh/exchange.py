@@ -11,11 +11,14 @@ from typing import Final
 import paramiko
 
 from kthw_routes.ssh.streams import Stream
+from kthw_routes.ssh.transport import answers
 
 _TICK: Final = 0.2
 """Seconds between two looks at the clock while nothing comes, and while nothing can be sent."""
-_LEFT_BEHIND: Final = 1.0
-"""Seconds of quiet after the exit status, when a process left behind still holds the streams open."""
+_QUIET: Final = 0.4
+"""Seconds without output after the exit status before the host is asked whether it is on the way still."""
+_ROUND_TRIPS: Final = 2
+"""So many answers, and no output before any of them, are the end where a process left behind holds the streams open."""
 _MAX_AFTERWARDS: Final = 8 * 1024 * 1024
 """Bytes after the exit status. The command's own are on the way by then, in windows of 2 MiB; more is another's."""
 _PIECE: Final = 64 * 1024
@@ -75,6 +78,7 @@ class Exchange:
         unsent: memoryview | None = memoryview(self.stdin)
         begun = heard = time.monotonic()
         over: tuple[float, int] | None = None  # when the status was there, and how much had come by then
+        round_trips = 0
         while True:
             moved = False
             if unsent is not None and over is None:
@@ -89,8 +93,18 @@ class Exchange:
                 heard = now
             if over is None and channel.exit_status_ready():
                 over = now, self.received
-            if not taken and (channel.closed or (over and (channel.eof_received or now - heard > _LEFT_BEHIND))):
+            if taken:
+                round_trips = 0
+            elif channel.closed or (over and channel.eof_received):
                 break
+            elif over and now - heard > _QUIET:
+                # Quiet alone is no end: sshd may send the status before the last output, and a network may pause.
+                if round_trips == _ROUND_TRIPS:
+                    break
+                if not answers(channel.get_transport(), self.silence):
+                    raise Silent
+                round_trips, heard = round_trips + 1, time.monotonic()
+                continue
             if over and taken and (self.received - over[1] > _MAX_AFTERWARDS or now - over[0] > self.silence):
                 self.out.is_cut = self.err.is_cut = True  # what is the command's own is not known any more
                 return

@@ -233,7 +233,7 @@ def _socket(
         if chain:
             jump = access.jump(chain)
             stack.enter_context(jump.slots)
-            sock = jump.connect(target, log_in, access.connect_timeout)
+            sock = jump.connect(node, target, log_in, access.connect_timeout)
         else:
             sock = dial(target.host, target.port, access.connect_timeout, attempt.cancelled)
         attempt.sock = sock

@@ -8,6 +8,7 @@ from typing import Final
 import paramiko
 
 from kthw_routes.ssh.config import Resolved
+from kthw_routes.ssh.errors import HostError
 from kthw_routes.ssh.transport import JumpSocket
 
 MAX_OPENS: Final = 16
@@ -26,12 +27,15 @@ class Jump:
     """One is held by each host that is being connected to through this one."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _client: paramiko.SSHClient | None = None
+    _failures: list[HostError] = field(default_factory=list)
+    """Of each attempt to log in to it that failed."""
 
-    def connect(self, target: Resolved, log_in: LogIn, timeout: float) -> JumpSocket:
+    def connect(self, node: str, target: Resolved, log_in: LogIn, timeout: float) -> JumpSocket:
         """A way to `target` through this host, which is logged in to unless it is.
 
         Args:
-            target: a host that this one reaches.
+            node: the name of the host that is connected to.
+            target: where it is, from this one.
             log_in: how to log in to this one.
             timeout: seconds for the way from here to `target`.
 
@@ -39,10 +43,17 @@ class Jump:
             HostError: this host cannot be logged in to.
             paramiko.SSHException: it does not open the way.
         """
+        failed = len(self._failures)
         with self._lock:
             transport = self._client.get_transport() if self._client else None
             if transport is None or not transport.is_active():
-                self._client = log_in(self.chain[-1], self.chain[:-1])
+                if len(self._failures) > failed:
+                    raise self._failures[-1].of(node)  # while this host waited: once more would take as long
+                try:
+                    self._client = log_in(self.chain[-1], self.chain[:-1])
+                except HostError as error:
+                    self._failures.append(error)
+                    raise
                 transport = self._client.get_transport()
         if transport is None:
             raise paramiko.SSHException("the jump host hung up")

@@ -16,6 +16,7 @@ from paramiko.common import (
     MSG_CHANNEL_CLOSE,
     MSG_CHANNEL_FAILURE,
     cMSG_CHANNEL_REQUEST,
+    cMSG_GLOBAL_REQUEST,
 )
 from paramiko.ssh_exception import IncompatiblePeer
 
@@ -356,6 +357,20 @@ def _connect(sock: socket.socket, address: Any, deadline: float, cancelled: thre
     if code:
         raise OSError(code, errno.errorcode.get(code, "error"))
     sock.setblocking(True)
+
+
+def answers(transport: paramiko.Transport, seconds: float) -> bool:
+    """Whether the host answers a request within so long: what it had sent until then is there by now.
+
+    Every server answers a global request that it does not know with a failure (RFC 4254, section 4).
+    """
+    request = paramiko.Message()
+    request.add_byte(cMSG_GLOBAL_REQUEST)
+    request.add_string("keepalive@kthw-routes")
+    request.add_boolean(True)
+    transport.completion_event = answered = threading.Event()
+    transport._send_user_message(request)  # type: ignore[attr-defined] # private, so not in the stubs
+    return answered.wait(seconds) and transport.is_active()
 
 
 def _tune(sock: socket.socket) -> None:

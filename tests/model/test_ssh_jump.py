@@ -1,19 +1,23 @@
 """Hosts behind a jump host: many at once, checked on every hop."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.demo.ssh.keys import new_key
 from kthw_routes.demo.ssh.server import SshServer
 from kthw_routes.ssh.command import Command
-from kthw_routes.ssh.errors import HostKeyChanged, HostKeyUnknown, KeyRejected, Unreachable
+from kthw_routes.ssh.config import Resolved
+from kthw_routes.ssh.errors import HostError, HostKeyChanged, HostKeyUnknown, KeyRejected, Unreachable
 from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.jumps import Jump
 from kthw_routes.ssh.known_hosts import HostKeyMode
-from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
+from tests.model.ssh_hosts import SSHD, Bench, eventually, healthy, me, openssh
 
 
 @pytest.fixture
@@ -93,6 +97,55 @@ def test_a_jump_host_that_refuses_the_key(bench: Bench) -> None:
     bastion = bench.server(manners=healthy(takes_no_key=True))
     with pytest.raises(KeyRejected, match=f"{me()} at localhost:{bastion.port} accepted none"):
         bench.session(bench.server().port, through(bench, bastion.port)).open()
+
+
+class Counted:
+    """A lock that counts who has come to it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.entered = 0
+
+    def __enter__(self) -> None:
+        self.entered += 1
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_hosts_that_wait_for_a_jump_host_do_not_each_try_it_anew() -> None:
+    """A jump host that is silent takes the whole time limit for one attempt: once for all that wait, not once each."""
+    waiting, attempts = threading.Event(), []
+
+    def log_in(_jump: Resolved, _chain: tuple[Resolved, ...]) -> paramiko.SSHClient:
+        attempts.append(1)
+        waiting.wait(20)
+        raise Unreachable("worker-0", "the jump host does not reply.", "Is it up?")
+
+    target, lock = Resolved("127.0.0.1"), Counted()
+    jump = Jump((target,), _lock=lock)  # type: ignore[arg-type]  # a lock all the same
+    errors: list[HostError] = []
+
+    def connect(node: str) -> None:
+        try:
+            jump.connect(node, target, log_in, 1.0)
+        except HostError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=connect, args=(f"worker-{n}",)) for n in range(5)]
+    for thread in threads:
+        thread.start()
+    assert eventually(lambda: lock.entered == 5)
+    waiting.set()
+    for thread in threads:
+        thread.join()
+    assert len(attempts) == 1
+    assert sorted(e.sentence for e in errors) == [f"worker-{n}: the jump host does not reply." for n in range(5)]
+    assert {(type(e), e.hint) for e in errors} == {(Unreachable, "Is it up?")}
+    with pytest.raises(Unreachable):
+        jump.connect("worker-9", target, log_in, 1.0)
+    assert len(attempts) == 2, "whoever comes later tries again"
 
 
 def test_a_jump_host_that_dies_is_opened_again(bench: Bench) -> None:

@@ -263,6 +263,61 @@ class Torn(LocalShell):
         return super().execute(command, stdout=one_by_one, **streams)  # type: ignore[arg-type]
 
 
+def test_output_that_follows_the_status_after_a_pause_is_the_commands_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """sshd sends the status before what is left in the pipe, and a network may pause between the two."""
+    asked = threading.Event()
+    send_status = paramiko.Channel.send_exit_status
+
+    def note(self: ssh_server.Client, _kind: str, _message: paramiko.Message) -> bool:
+        asked.set()
+        return False
+
+    def send_late(channel: paramiko.Channel, status: int) -> None:
+        send_status(channel, status)
+        asked.wait(20)
+        channel.sendall(b"late\n")
+
+    monkeypatch.setattr(ssh_server.Client, "check_global_request", note)
+    monkeypatch.setattr(paramiko.Channel, "send_exit_status", send_late)
+    session = bench.session(bench.server().port)
+    session.open()
+    result = session.run(Command(("echo", "early")))
+    assert (result.out, result.status, result.is_cut) == ("early\nlate\n", 0, False)
+
+
+@pytest.mark.parametrize("answer", [False, True], ids=["no answer", "answers"])
+def test_a_host_that_is_quiet_after_the_status_is_asked_before_the_command_is_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, answer: bool
+) -> None:
+    """Neither the end of the output nor an answer: what came is not taken as all there was."""
+    over = threading.Event()
+    send_status = paramiko.Channel.send_exit_status
+
+    def send_nothing_more(channel: paramiko.Channel, status: int) -> None:
+        send_status(channel, status)
+        over.wait(30)
+
+    def note(self: ssh_server.Client, _kind: str, _message: paramiko.Message) -> bool:
+        if not answer:
+            over.wait(30)
+        return False
+
+    monkeypatch.setattr(ssh_server.Client, "check_global_request", note)
+    monkeypatch.setattr(paramiko.Channel, "send_exit_status", send_nothing_more)
+    session = bench.session(bench.server().port, bench.access(silence=2.0))
+    session.open()
+    try:
+        if answer:
+            assert session.run(Command(("echo", "all"))).out == "all\n"
+        else:
+            with pytest.raises(HostError, match="worker-0"):
+                session.run(Command(("echo", "all")))
+    finally:
+        over.set()
+
+
 def test_a_character_that_comes_in_pieces_stays_whole(bench: Bench) -> None:
     session = bench.session(bench.server(Torn()).port)
     session.open()

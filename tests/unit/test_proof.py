@@ -226,8 +226,9 @@ def test_the_same_words_of_the_kernel_are_told_apart_by_the_hosts_own_readings()
     ],
 )
 def test_every_count_in_words(counts: tuple[int, int, int, int], words: str) -> None:
-    assert counted(reading("worker-0", "worker-1", **_ends(*counts))) == words
-    assert counted(reading("worker-0", "worker-1", **(_ends(*counts) | {"at_target": None}))) == ""
+    ends = _ends(*counts)
+    assert counted(reading("worker-0", "worker-1", at_source=ends["at_source"], at_target=ends["at_target"])) == words
+    assert counted(reading("worker-0", "worker-1", at_source=ends["at_source"])) == ""
 
 
 @pytest.mark.parametrize(

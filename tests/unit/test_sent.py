@@ -11,7 +11,8 @@ from kthw_routes.hosts import programs
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.ssh.command import Command, Result
-from kthw_routes.ssh.errors import ConnectionLost, HostError, NoRoot, TookTooLong
+from kthw_routes.ssh.error_messages import hung_up_before
+from kthw_routes.ssh.errors import ChannelRefused, CommandRefused, ConnectionLost, HostError, NoRoot
 
 from .answering import Answering, said
 
@@ -54,13 +55,16 @@ def test_every_program_that_changes_something_says_so() -> None:
         (ConnectionLost("worker-0", "gone."), 1),
         (ConnectionLost("worker-0", "gone.", nothing_ran=True), 0),
         (NoRoot("worker-0", "no sudo."), 0),
+        (ChannelRefused("worker-0", "no channel."), 0),
+        (CommandRefused("worker-0", "no command."), 0),
+        (hung_up_before("worker-0"), 0),
     ],
 )
 def test_a_change_counts_unless_it_is_certain_that_it_never_ran(answer: Result | HostError, counted: int) -> None:
     task = HostTask(Answering({"rm": answer}), Phase.RUN, lambda _: None)
     task.run(READ)
     assert task.sent.words == "Nothing was changed there."
-    with contextlib.suppress(ConnectionLost, NoRoot, TookTooLong):
+    with contextlib.suppress(HostError):
         task.run(CHANGE)
     assert task.sent.changes == counted
     assert task.sent.words.startswith("Changes were sent" if counted else "Nothing was changed")

@@ -136,3 +136,19 @@ raise ValueError("in the end")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ValueError: in the end" in done.stderr
+
+
+def test_once_the_process_was_told_to_end_a_reader_that_stopped_reading_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`timeout 60 kthw-routes check --json | less`, whose reader went to lunch: the second signal is ignored."""
+    monkeypatch.setattr(standard_streams, "_is_ending", threading.Event())
+    monkeypatch.setattr(standard_streams, "MAX_LAST_WAIT", 0.3)
+    reading, writing = os.pipe()
+    outlet = Outlet("<stdout>", writing, _Writer())
+    text(outlet).write("x" * 1_000_000)
+    standard_streams.limit_waits()
+    outlet.drain()
+    assert outlet.loss is not None
+    assert outlet.loss.strerror == "nobody read it in time"
+    os.close(reading)
