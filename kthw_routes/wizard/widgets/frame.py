@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 
-from textual import events
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding
+from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.style import Style
 from textual.widget import Widget
-from textual.widgets import Button, Static
+from textual.widgets import Button, Footer, Static
 
 from kthw_routes.wizard.themes import cut_middle, style_content
 from kthw_routes.wizard.widgets.paragraph import Paragraph
@@ -117,43 +115,20 @@ class ButtonRow(Horizontal):
         yield self.next
 
 
-class KeyFooter(Widget):
-    """The last line: the keys. Textual's `Footer` has a widget for each, and makes them anew when the focus moves."""
-
-    DEFAULT_CSS = "KeyFooter { dock: bottom; height: 1; color: $footer-foreground; background: $footer-background; }"
-    ALLOW_SELECT = False
+class KeyFooter(Footer):
+    """The last line: the keys. It is made anew only where other keys do something, not whenever the focus moves."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._keys: tuple[ActiveBinding, ...] = ()
+        super().__init__(show_command_palette=False)
+        self._shown: list[tuple[Binding, bool]] | None = None
 
-    def on_mount(self) -> None:
-        """Hear of it when other keys do something."""
-        self.screen.bindings_updated_signal.subscribe(self, self._show)
-
-    def _show(self, screen: Screen[object]) -> None:
-        keys = tuple(active for active in screen.active_bindings.values() if active.binding.show)
-        if keys != self._keys:
-            self._keys = keys
-            self.refresh()
-
-    def render(self) -> Content:
-        """Each key and what it does; dim where it does nothing now."""
-        parts: list[Content] = []
-        for _, binding, enabled, _ in self._keys:
-            key = Content.styled(f" {self.app.get_key_display(binding)} ", "bold $footer-key-foreground")
-            part = Content.assemble(key, (f"{binding.description} ", "$footer-description-foreground"))
-            part = part.stylize(Style.from_meta({"key": binding.key if enabled else ""}))
-            parts.append(part if enabled else part.stylize("dim"))
-        return Content.assemble(*parts)
-
-    def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Press the key that is clicked on."""
-        key = event.style.meta.get("key")
-        if key:
-            self.app.simulate_key(key)
-        elif key is not None:
-            self.app.bell()
+    def bindings_changed(self, screen: Screen[object]) -> None:
+        """Compare the keys with those that are shown."""
+        active = screen.active_bindings.values()
+        shown = [(binding, enabled) for _, binding, enabled, _ in active if binding.show]
+        if shown != self._shown and screen.app.app_focus:
+            self._shown = shown
+            super().bindings_changed(screen)
 
 
 def relabel(button: Button, text: str) -> None:
