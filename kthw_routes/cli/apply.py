@@ -6,7 +6,7 @@ from kthw_routes.events import Phase
 from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.options import Settings
 from kthw_routes.proof.readings import Proof
-from kthw_routes.record.json_facts import Json
+from kthw_routes.record.documents import ApplyDocument
 from kthw_routes.record.json_plan import outcome_json, plan_document, proof_json
 from kthw_routes.rollback import RollbackState
 from kthw_routes.undo.by_hand import manual_undo
@@ -106,7 +106,7 @@ def after_reboot(report: Report, timers: tuple[RollbackTimer, ...]) -> str:
 
 def _apply_document(
     command: RunningCommand, report: Report, proof: Proof | None, timers: tuple[RollbackTimer, ...]
-) -> Json:
+) -> ApplyDocument:
     review, folder = report.review, command.folder(report)
     return {
         **plan_document(review.inspection.cluster, review.plan, review.findings),

@@ -211,10 +211,10 @@ class RunningCommand:
 
     def flush(self) -> None:
         """Print what was held back, and go on aloud."""
-        persisted, self._held = self._held, None
-        if persisted is not None:
+        buffered, self._held = self._held, None
+        if buffered is not None:
             stream = sys.stderr if self.as_json else sys.stdout
-            stream.write(persisted.getvalue())
+            stream.write(buffered.getvalue())
             self.printer, self.progress = Printer(stream), Printer(sys.stderr)
 
     def document(self, document: Json) -> None:

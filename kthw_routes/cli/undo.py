@@ -18,10 +18,11 @@ from kthw_routes.local_files import state_folder
 from kthw_routes.node_names import shortened
 from kthw_routes.options import Settings
 from kthw_routes.plan.changes import Plan
+from kthw_routes.record.documents import HostOfRun, RunDocument
 from kthw_routes.record.history import Runs, read_runs, runs_in
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import VERSION, outcome_json, plan_document
-from kthw_routes.record.past_run import PastRun
+from kthw_routes.record.past_run import Kind, PastRun
 from kthw_routes.rollback import Rollback
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources import Discovery
@@ -228,7 +229,7 @@ def hosts_words(hosts: tuple[str, ...]) -> str:
     return shortened(hosts) or "–"
 
 
-def run_json(run: PastRun, runs: Runs) -> Json:
+def run_json(run: PastRun, runs: Runs) -> RunDocument:
     """Return one run, for programs."""
     undone, rollbacks = runs.undone(run), runs.rollbacks(run)
     return {
@@ -236,11 +237,11 @@ def run_json(run: PastRun, runs: Runs) -> Json:
         "folder": str(run.folder),
         "sequence": run.place.sequence if run.place else None,
         "started": run.started.isoformat() if run.started else None,
-        "kind": run.kind,
+        "kind": "undo" if run.kind is Kind.UNDO else "apply",
         "undoes": run.undoes or None,
         "source": run.source or None,
         "hosts": [
-            {"host": h, "state": run.journal.states.get(h), "undone_by": undone.get(h), **_rollback(rollbacks.get(h))}
+            _host_json(h, run.journal.states.get(h), undone.get(h), rollbacks.get(h))
             for h in dict.fromkeys((*run.hosts, *run.journal.states))
         ],
         "changes": len(run.rows),
@@ -251,10 +252,16 @@ def run_json(run: PastRun, runs: Runs) -> Json:
     }
 
 
-def _rollback(rollback: Rollback | None) -> Json:
-    """Return whether the host rolls the run back automatically, and when."""
+def _host_json(host: str, state: str | None, undone_by: str | None, rollback: Rollback | None) -> HostOfRun:
+    """Return what became of one host in a run, and when it rolls back automatically."""
     at = rollback.fires_at if rollback else None
-    return {"by_itself": rollback.rollback if rollback else None, "fires_at": at.isoformat() if at else None}
+    return {
+        "host": host,
+        "state": state,
+        "undone_by": undone_by,
+        "by_itself": rollback.rollback if rollback else None,
+        "fires_at": at.isoformat() if at else None,
+    }
 
 
 def _when(run: PastRun) -> str:

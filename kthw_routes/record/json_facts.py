@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from kthw_routes.facts import HostFacts, HostFile, LinkSetup, NetworkSetup, Route
+from kthw_routes.record.documents import FactsDocument, FileDigest, LinkDocument, NetworkDocument, RouteDocument
 from kthw_routes.record.json_values import Value
 from kthw_routes.sanitize import clean
 
@@ -25,7 +26,7 @@ _METRICS: Final = re.compile(r"(?:[a-z]{1,20} [0-9]{1,10}(?: (?!$)|$))*")
 Json = Mapping[str, object]
 
 
-def route_json(route: Route) -> Json:
+def route_json(route: Route) -> RouteDocument:
     """Return a route as it was read."""
     return {
         "prefix": str(route.prefix),
@@ -62,7 +63,7 @@ def route_from_json(record: Value) -> Route:
     )
 
 
-def facts_json(facts: HostFacts) -> Json:
+def facts_json(facts: HostFacts) -> FactsDocument:
     """Return every raw reading of a host."""
     return {
         "read_at": facts.read_at.isoformat(),
@@ -86,7 +87,7 @@ def facts_json(facts: HostFacts) -> Json:
     }
 
 
-def network_json(network: NetworkSetup) -> Json:
+def network_json(network: NetworkSetup) -> NetworkDocument:
     """Return the reading of a host's network and of the files of ours."""
     template = network.hosts_template
     return {
@@ -110,7 +111,7 @@ def text_of(content: bytes) -> str:
     return clean(content.decode("utf-8", "replace"))
 
 
-def _link(link: LinkSetup) -> Json:
+def _link(link: LinkSetup) -> LinkDocument:
     return {
         "device": link.device,
         "network_file": str(link.network_file) if link.network_file else None,
@@ -120,7 +121,7 @@ def _link(link: LinkSetup) -> Json:
     }
 
 
-def _file(file: HostFile) -> Json:
+def _file(file: HostFile) -> FileDigest:
     return {
         "path": str(file.path),
         "mode": f"{file.mode:04o}",

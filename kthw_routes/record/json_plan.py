@@ -11,9 +11,9 @@ Each row of a host's routes and names has a `code`, one stable word for what is 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
-from typing import Final
+from typing import Final, cast
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.events import HostOutcome
@@ -30,13 +30,35 @@ from kthw_routes.plan.changes import (
     RollbackChange,
     RouteChange,
 )
-from kthw_routes.proof.readings import Counters, ForwardingCheck, PairReading, Proof
-from kthw_routes.record.json_facts import Json, facts_json, route_json, text_of
+from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof
+from kthw_routes.record.documents import (
+    CountersDocument,
+    EvidenceWord,
+    FileRow,
+    FindingDocument,
+    HostPlanDocument,
+    NameRow,
+    NodeDocument,
+    OutcomeDocument,
+    PairDocument,
+    PersistenceDocument,
+    PlanDocument,
+    ProofDocument,
+    RouteRow,
+    VerdictDocument,
+)
+from kthw_routes.record.json_facts import facts_json, route_json, text_of
 
 VERSION: Final = 1
+_WORDS: Final[Mapping[Evidence, EvidenceWord]] = {
+    Evidence.NONE: "none",
+    Evidence.PROBE: "probe",
+    Evidence.BRIDGE: "bridge",
+    Evidence.POD: "pod",
+}
 
 
-def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding], *, is_undo: bool = False) -> Json:
+def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding], *, is_undo: bool = False) -> PlanDocument:
     """`plan`: the nodes, the findings, and row by row what would change on each host."""
     own = {n.name: n.pod_cidr for n in cluster if n.is_worker}
     return {
@@ -50,7 +72,7 @@ def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding], *, 
     }
 
 
-def node_json(node: Node) -> Json:
+def node_json(node: Node) -> NodeDocument:
     """Return a node as it was found and corrected."""
     return {
         "name": node.name,
@@ -65,7 +87,7 @@ def node_json(node: Node) -> Json:
     }
 
 
-def finding_json(finding: Finding) -> Json:
+def finding_json(finding: Finding) -> FindingDocument:
     """Return a finding; `warning` says that the wizard wants it acknowledged."""
     return {
         "code": finding.code,
@@ -78,12 +100,12 @@ def finding_json(finding: Finding) -> Json:
     }
 
 
-def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) -> Json:
+def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) -> HostPlanDocument:
     """Return the rows of one host's plan. `own`: its own pod CIDR."""
     sections: defaultdict[str, list[object]] = defaultdict(list)
     for row in host.rows:
         sections[row.section].append(_row_json(row, own, is_undo=is_undo))
-    return {
+    document = {
         "host": host.node,
         **{key: [] for key in ("routes", "names", "files", "leftovers", "switches")},
         **sections,
@@ -93,6 +115,7 @@ def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) ->
         "own_pod_cidr_routed_away": route_json(host.own_cidr_overridden_by) if host.own_cidr_overridden_by else None,
         "inverse": [command for row in reversed(host.routes) for command in row.undo_commands],
     }
+    return cast("HostPlanDocument", document)  # its sections follow from the kinds of rows
 
 
 def _row_json(row: Change, own: IPv4Network | None, *, is_undo: bool) -> object:
@@ -112,7 +135,7 @@ def _row_json(row: Change, own: IPv4Network | None, *, is_undo: bool) -> object:
             return {"kind": row.kind, "title": row.title, "reason": row.reason, "commands": list(row.commands)}
 
 
-def _route_change(change: RouteChange) -> Json:
+def _route_change(change: RouteChange) -> RouteRow:
     return {
         "kind": change.kind,
         "prefix": str(change.prefix),
@@ -124,7 +147,7 @@ def _route_change(change: RouteChange) -> Json:
     }
 
 
-def name_json(change: NameChange) -> Json:
+def name_json(change: NameChange) -> NameRow:
     return {
         "kind": change.kind,
         "name": change.name,
@@ -134,7 +157,7 @@ def name_json(change: NameChange) -> Json:
     }
 
 
-def _file_change(change: FileChange) -> Json:
+def _file_change(change: FileChange) -> FileRow:
     return {
         "kind": change.kind,
         "path": str(change.path),
@@ -145,11 +168,11 @@ def _file_change(change: FileChange) -> Json:
     }
 
 
-def _choice(choice: Choice) -> Json:
+def _choice(choice: Choice) -> PersistenceDocument:
     return {"manager": choice.manager, "reason": choice.reason, "problem": choice.problem or None}
 
 
-def outcome_json(outcome: HostOutcome) -> Json:
+def outcome_json(outcome: HostOutcome) -> OutcomeDocument:
     """Return how one host ended."""
     return {
         "host": outcome.node,
@@ -161,12 +184,12 @@ def outcome_json(outcome: HostOutcome) -> Json:
     }
 
 
-def proof_json(proof: Proof) -> Json:
+def proof_json(proof: Proof) -> ProofDocument:
     """Return the proof with every reading that it rests on."""
     return {
         "headline": proof.headline,
         "proved": proof.is_proved,
-        "evidence": proof.evidence.name.lower(),
+        "evidence": _WORDS[proof.evidence],
         "caveat": proof.caveat,
         "drift": proof.plan.is_drift,
         "unread": list(proof.unread),
@@ -176,7 +199,7 @@ def proof_json(proof: Proof) -> Json:
     }
 
 
-def _verdict(verdict: ForwardingCheck) -> Json:
+def _verdict(verdict: ForwardingCheck) -> VerdictDocument:
     return {
         "from": verdict.source,
         "to": verdict.target,
@@ -186,13 +209,13 @@ def _verdict(verdict: ForwardingCheck) -> Json:
     }
 
 
-def _pair(pair: PairReading) -> Json:
+def _pair(pair: PairReading) -> PairDocument:
     return {
         "from": pair.source,
         "to": pair.target,
         "ok": pair.ok,
         "tested": pair.tested,
-        "evidence": pair.evidence.name.lower(),
+        "evidence": _WORDS[pair.evidence],
         "from_address": str(pair.source_address) if pair.source_address else None,
         "to_address": str(pair.target_address) if pair.target_address else None,
         "sent": pair.sent,
@@ -205,7 +228,7 @@ def _pair(pair: PairReading) -> Json:
     }
 
 
-def _counters(counters: Counters | None) -> Json | None:
+def _counters(counters: Counters | None) -> CountersDocument | None:
     if counters is None:
         return None
     return {

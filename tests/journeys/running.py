@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.journeys.forked import Order, begin
+from tests.schema import check_document
 
 PATIENCE: Final = 60.0
 """Seconds after which a test gives up on the tool."""
@@ -27,11 +28,15 @@ class Answer:
     code: int
     out: str
     err: str
+    command: str = ""
+    """The command's name."""
 
     @property
     def json(self) -> Any:
-        """stdout as the one JSON document that it is."""
-        return json.loads(self.out)
+        """stdout as the one JSON document that it is, which is as its schema says."""
+        document = json.loads(self.out)
+        check_document(self.command, document)
+        return document
 
 
 class Running:
@@ -59,6 +64,7 @@ class Running:
         self._keyboard, self._screen = pty.openpty() if terminal else (-1, -1)
         stdin = os.ttyname(self._screen) if terminal else os.devnull
         words = tuple(str(argument) for argument in arguments)
+        self._command = words[0]
         self._process = begin(Order(words, dict(env), cwd, stdin, out, err, terminal, namespace))
 
     def type(self, text: str, *, asked: str) -> None:
@@ -118,7 +124,7 @@ class Running:
             os.unlink(file)
         self._keyboard = -1
         assert code is not None, f"the tool did not end within {patience} s: {out}{err}"
-        return Answer(code, out, err)
+        return Answer(code, out, err, self._command)
 
 
 def _read(descriptor: int) -> str:

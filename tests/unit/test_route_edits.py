@@ -35,7 +35,7 @@ def test_twins_of_one_key_that_were_removed_come_back_in_their_order(stays: int)
     edit = take_away(gone, VIAS)
     after = outcome(edit.commands, VIAS)
     assert after == (VIAS[stays],)
-    assert outcome(edit.inverse, after) == VIAS
+    assert outcome(edit.undo_commands, after) == VIAS
 
 
 @given(_TABLE)
@@ -44,7 +44,7 @@ def test_putting_the_wanted_route_leaves_it_alone_and_undo_restores_the_table(ha
     edit = put(new, has)
     after = outcome(edit.commands, has)
     assert after == (new,)
-    assert outcome(edit.inverse, after) == has
+    assert outcome(edit.undo_commands, after) == has
 
 
 @given(_TABLE, _TABLE)
@@ -129,7 +129,7 @@ def test_an_own_pod_cidr_is_returned_to_its_bridge(
 ) -> None:
     edit = give_back([r for r in has if r != OWN], has, bridge)
     assert [str(c) for c in edit.commands] == [f"ip route {line}" for line in commands]
-    assert [str(c) for c in edit.inverse] == [f"ip route {line}" for line in undo]
+    assert [str(c) for c in edit.undo_commands] == [f"ip route {line}" for line in undo]
 
 
 def test_another_bridges_route_is_not_the_bridges_own() -> None:

@@ -83,9 +83,8 @@ def test_it_is_recorded() -> None:
     at = lines.index(f"- add `{TITLE}`: {REASON}")
     assert lines[at + 1] == f"  - `{COMMAND}`"
     document = plan_document(cluster(), PLAN, ())
-    assert document["hosts"][0]["tunnels"] == [  # type: ignore[index]
-        {"kind": "add", "title": TITLE, "reason": REASON, "commands": [COMMAND]}
-    ]
+    tunnel = {"kind": "add", "title": TITLE, "reason": REASON, "commands": [COMMAND]}
+    assert dict(document["hosts"][0])["tunnels"] == [tunnel]
 
 
 def test_the_review_has_a_row_of_it() -> None:
