@@ -148,7 +148,7 @@ def test_a_hosts_file_with_control_bytes_is_kept_and_undone_byte_for_byte(stage:
     assert_clean(stage, answer)
     (transcript,) = stage.state.glob("runs/*/transcript.md")
     undo = transcript.read_text().split("On controller-0, as root:\n\n```sh\n")[1].partition("```\n")[0]
-    assert undo.startswith("base64 -d > /etc/hosts <<'END-OF-HOSTS'\n")
+    assert undo.startswith("sh -c 'base64 -d > /etc/hosts' <<'END-OF-HOSTS'\n")
     stage.run("controller-0", undo)
     assert stage.run("controller-0", "cat /etc/hosts") == before
 

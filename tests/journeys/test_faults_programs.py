@@ -52,7 +52,7 @@ def test_an_iproute2_that_prints_no_json_for_routes_is_read_as_text(stage: Stage
     stage.run("worker-0", f"ip route add 10.200.1.0/24 via {stage.internal('worker-2')} metric 7")
     answer = stage.tool("apply", "--yes")
     assert answer.code == 0, answer.out
-    assert "has    via 192.168.152.166 metric 7 (proto boot)" in answer.out
+    assert "has    via 192.168.152.166 metric 7, proto boot" in answer.out
     assert is_done(stage, *NODES)
     before = tables(stage)
     assert "Nothing to do: every route and name is as it should be." in stage.tool("apply", "--yes").out

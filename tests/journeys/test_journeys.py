@@ -158,7 +158,7 @@ def test_foreign_routes_stay_and_ours_go_only_when_asked(stage: Stage) -> None:
     assert {"10.200.7.0/24", "10.200.8.0/24"} < pod_routes(stage, "worker-0").keys()
     stale = stage.tool("check")
     assert stale.code == 3, "what is ours of nobody is drift, though it goes only when asked"
-    assert "stays until it is asked to go" in stale.out
+    assert "stays until you ask to remove it" in stale.out
     pruned = stage.tool("apply", "--yes", "--prune")
     assert pruned.code == 0, pruned.out
     assert stage.tool("check").code == 0, "a foreign route is no drift"
