@@ -33,7 +33,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A key that an agent holds: its public half as it stands on the wire, and what the person called it."""
+    """A key that an agent holds: its public half as it is on the wire, and what the person called it."""
 
     blob: bytes
     comment: str
@@ -42,7 +42,7 @@ class Identity:
 class Agent(AgentSSH):
     """The agent behind one socket. Each question has a connection of its own, so that none waits for another's answer.
 
-    Once it has failed it is not asked again: `fault` says why.
+    Once it has failed it is not asked again: `error` says why.
     """
 
     def __init__(self, path: Path, timeout: float, tell: Tell) -> None:
@@ -53,8 +53,8 @@ class Agent(AgentSSH):
             tell: is told, once, of an agent that is there and does not answer, and of a signature that takes long.
         """
         super().__init__()
-        self.fault = ""
-        """Why it is not asked any more, as a sentence; empty while it may be."""
+        self.error: str | None = None
+        """Why it is not asked any more, as a sentence; None while it may be."""
         self._path = path
         self._timeout = timeout
         self._tell = tell
@@ -63,7 +63,7 @@ class Agent(AgentSSH):
         self._told_to_wait = False
 
     def identities(self) -> tuple[Identity, ...]:
-        """The keys that it holds, asked for once; none where it does not answer."""
+        """Return the keys that it holds, asked for once; none where it does not answer."""
         with self._turn:
             if self._identities is None:
                 self._identities = ()
@@ -75,7 +75,7 @@ class Agent(AgentSSH):
                 except ValueError as error:
                     self._failed(str(error))
                 except paramiko.SSHException:
-                    pass  # `fault` says it
+                    pass  # `error` says it
             return self._identities
 
     def _send_message(self, msg: Any) -> tuple[int, paramiko.Message]:
@@ -89,9 +89,9 @@ class Agent(AgentSSH):
         return kind, paramiko.Message(answer)
 
     def _ask(self, request: bytes, seconds: float, *, signs: bool) -> tuple[int, bytes]:
-        """Kind and body of the answer to one question. Raises SSHException, and sets `fault`."""
-        if self.fault:
-            raise paramiko.SSHException(self.fault)
+        """Ask one question; return kind and body of the answer. Raises SSHException, and sets `error`."""
+        if self.error:
+            raise paramiko.SSHException(self.error)
         deadline = time.monotonic() + seconds
         try:
             with socket.socket(socket.AF_UNIX) as sock:
@@ -119,8 +119,8 @@ class Agent(AgentSSH):
             # Nobody is there, or (without a number) the name is too long for a socket: a setting left behind.
             if error.errno is None or error.errno in _ABSENT:
                 reason = os.strerror(error.errno) if error.errno else str(error)
-                self.fault = f"There is no SSH agent at {clean_line(str(self._path))}: {reason}."
-                raise paramiko.SSHException(self.fault) from None
+                self.error = f"There is no SSH agent at {clean_line(str(self._path))}: {reason}."
+                raise paramiko.SSHException(self.error) from None
             raise
 
     def _wait_for_the_person(self, sock: socket.socket, seconds: float) -> None:
@@ -136,13 +136,13 @@ class Agent(AgentSSH):
                 )
 
     def _failed(self, reason: str) -> paramiko.SSHException:
-        """Tell of it and ask it nothing more; the exception to raise."""
-        self.fault = (
+        """Report it and ask it nothing more; return the exception to raise."""
+        self.error = (
             f"The SSH agent at {clean_line(str(self._path))} does not reply as it should: {reason}. "
             "Its keys are not offered; start it again, or name a key with -i FILE."
         )
-        self._tell(self.fault)
-        return paramiko.SSHException(self.fault)
+        self._tell(self.error)
+        return paramiko.SSHException(self.error)
 
 
 class LoginKey(AgentKey):
@@ -157,7 +157,7 @@ class LoginKey(AgentKey):
         except Exception as error:
             raise ValueError("no key") from error
         self._agent = agent
-        self.unsigned = ""
+        self.unsigned: str | None = None
         """Why there was no signature, if there was none."""
         self.asked: Final = threading.Event()
         """Set when a signature is wanted."""
@@ -174,7 +174,7 @@ class LoginKey(AgentKey):
             return super().sign_ssh_data(data, algorithm)
         except paramiko.SSHException as error:
             busy = str(error) if "busy" in str(error) else "the agent refused to sign"
-            self.unsigned = "the agent did not sign" if self._agent.fault else busy
+            self.unsigned = "the agent did not sign" if self._agent.error else busy
         finally:
             self.answered.set()
         wrong = paramiko.Message()
@@ -184,7 +184,7 @@ class LoginKey(AgentKey):
 
 
 def _receive(sock: socket.socket, size: int, deadline: float) -> bytes:
-    """Exactly `size` bytes. Raises TimeoutError at the deadline, EOFError where the other end closes before."""
+    """Receive exactly `size` bytes. Raises TimeoutError at the deadline, EOFError where the other end closes before."""
     received = bytearray()
     while len(received) < size:
         left = deadline - time.monotonic()
@@ -199,7 +199,7 @@ def _receive(sock: socket.socket, size: int, deadline: float) -> bytes:
 
 
 def _read_identities(answer: bytes) -> tuple[Identity, ...]:
-    """The keys of an answer. Raises ValueError where it is cut off, or names more keys than there may be."""
+    """Read the keys of an answer. Raises ValueError where it is cut off, or names more keys than there may be."""
     at = 4
 
     def take() -> bytes:

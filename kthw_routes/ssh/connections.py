@@ -9,10 +9,11 @@ from kthw_routes.cluster import Endpoint, Node
 from kthw_routes.errors import RecordError
 from kthw_routes.local_files import make_private
 from kthw_routes.options import AS_USUAL, SshOptions
+from kthw_routes.ssh.access import Access
 from kthw_routes.ssh.agent import Tell
 from kthw_routes.ssh.config import SYSTEM_CONFIG, SshConfig
 from kthw_routes.ssh.errors import HostKeyUnknown, Unreachable
-from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.fabric_session import SshSession
 from kthw_routes.ssh.keys import Keys
 from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from kthw_routes.ssh.session import Asker, NewHostKey, Session
@@ -84,7 +85,7 @@ class SshConnections:
             raise Unreachable(node.name, "has no SSH address.", "Type one, or leave it out.")
         key = (node.name, node.ssh)
         if key not in self._sessions:
-            self._sessions[key] = self._access.session(node.name, node.ssh)
+            self._sessions[key] = SshSession(node.name, node.ssh, self._access)
         return self._sessions[key]
 
     def accept_host_keys(self, unknown: Sequence[HostKeyUnknown]) -> bool:

@@ -1,4 +1,4 @@
-"""What the libraries raise on the way to a host, told apart and put into sentences."""
+"""What the libraries raise on the way to a host, by its kind, as sentences for people."""
 
 import errno
 import os
@@ -30,12 +30,13 @@ _MAX_NAMES = 12
 """Algorithms that are named."""
 _MAX_WORDS = 200
 """Characters of a host's words that are quoted."""
+_READ_ANEW = "the host is read anew then."
 _BUSY_HINT = (
     "Is it the right port? A busy host does this too, and one that has seen too many failed logins: wait a minute."
 )
 
 
-def connect_fault(node: str, target: Resolved, error: BaseException, timeout: float) -> HostError:
+def connect_error(node: str, target: Resolved, error: BaseException, timeout: float) -> HostError:
     """Return what `error`, met while connecting to `target`, means to people. A HostError stays as it is."""
     where = f"{target}" if target.port != 22 else f"{target} (port 22)"
     match error:
@@ -54,16 +55,16 @@ def connect_fault(node: str, target: Resolved, error: BaseException, timeout: fl
                 "Is the node running, and is this its address? A firewall that drops SSH looks the same.",
             )
         case paramiko.ChannelException():
-            return _through_jump(node, target, error)
+            return _jump_error(node, target, error)
         case paramiko.SSHException() | EOFError() | ConnectionResetError() | BrokenPipeError():
-            return _ssh_fault(node, target, where, error)
+            return _ssh_error(node, target, where, error)
         case OSError():
-            return _network_fault(node, where, error)
+            return _socket_error(node, where, error)
         case _:
-            return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
+            return _other_error(node, where, error)
 
 
-def _network_fault(node: str, where: str, error: OSError) -> HostError:
+def _socket_error(node: str, where: str, error: OSError) -> HostError:
     """Return what an error of a socket means."""
     match error:
         case ConnectionRefusedError():
@@ -85,10 +86,15 @@ def _network_fault(node: str, where: str, error: OSError) -> HostError:
                 "Run `ulimit -n 4096` first, or use a smaller --parallel.",
             )
         case _:
-            return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
+            return _other_error(node, where, error)
 
 
-def _ssh_fault(node: str, target: Resolved, where: str, error: Exception) -> HostError:
+def _other_error(node: str, where: str, error: BaseException) -> HostError:
+    """Return an error of no kind that has a hint of its own."""
+    return CannotConnect(node, f"cannot connect to {where}: {_reason(error)}.")
+
+
+def _ssh_error(node: str, target: Resolved, where: str, error: Exception) -> HostError:
     """Return what an error of an SSH conversation means, a connection that ended in the middle of it included."""
     match error:
         case NoCommonAlgorithm():
@@ -111,46 +117,35 @@ def _ssh_fault(node: str, target: Resolved, where: str, error: Exception) -> Hos
         case paramiko.SSHException() if isinstance(error.__context__, TimeoutError):  # while it waited for a greeting
             return ConnectTimedOut(
                 node,
-                f"{where} takes connections and then says nothing.",
+                f"{where} accepts connections and then does not reply.",
                 "The node may be overloaded or frozen: look at its console.",
             )
         case _:
-            return NotSsh(node, f"{where} hung up, or does not speak SSH{_said(error)}.", _BUSY_HINT)
+            return NotSsh(node, f"{where} hung up, or does not speak SSH{_in_brackets(str(error))}.", _BUSY_HINT)
 
 
-def unfollowed(error: HostError, target: Resolved) -> HostError:
-    """`error`, its hint naming what the SSH configuration says of `target` and this program does not follow."""
+def name_unfollowed(error: HostError, target: Resolved) -> HostError:
+    """Add to the error's hint what the SSH configuration says of `target` and this program does not follow."""
     names = [name for name in target.not_followed if name not in error.hint]
     if names:
         error.hint = f"{error.hint} Not followed of the SSH configuration: {'; '.join(names)}.".lstrip()
     return error
 
 
-def lost(node: str) -> ConnectionLost:
-    """Return the error for a connection that ended while a command ran."""
-    return ConnectionLost(
-        node,
-        "the connection ended while a command ran.",
-        "Whether it ran to its end is unknown: try again, the host is read anew then.",
-    )
-
-
-def hung_up_before(node: str) -> ConnectionLost:
-    """Return the error for a connection that ended before the command was sent."""
-    return ConnectionLost(
-        node,
-        "the connection ended before the command was sent.",
-        "Try again: the host is read anew then.",
-        nothing_ran=True,
-    )
+def lost(node: str, *, was_sent: bool) -> ConnectionLost:
+    """Return the error for a connection that ended while a command ran, or before it was sent."""
+    if not was_sent:
+        words = "the connection ended before the command was sent."
+        return ConnectionLost(node, words, f"Try again: {_READ_ANEW}", nothing_ran=True)
+    hint = f"Whether it ran to its end is unknown: try again, {_READ_ANEW}"
+    return ConnectionLost(node, "the connection ended while a command ran.", hint)
 
 
 def channel_refused(node: str, target: Resolved, error: paramiko.ChannelException) -> ChannelRefused:
     """Return the error for a server that opens no channel for a command, also after some time."""
-    said = clean_line(str(error.text))
     return ChannelRefused(
         node,
-        f"the server at {target} refuses a channel for a command{f' ({said})' if said else ''}; it was not sent.",
+        f"the server at {target} refuses a channel for a command{_in_brackets(str(error.text))}; it was not sent.",
         "Its sshd_config may allow no session (MaxSessions 0, or one that something else holds), or it is overloaded. "
         "Look there (`sshd -T | grep -i maxsessions`), then try again.",
     )
@@ -167,31 +162,27 @@ def command_refused(node: str, target: Resolved) -> CommandRefused:
 
 
 def silent(node: str, seconds: float) -> CommandTimedOut:
-    """Return the error for a host that said nothing for so long."""
+    """Return the error for a host that did not reply for so long."""
     return CommandTimedOut(
         node,
         f"no output for {seconds:g} s.",
-        "Is the node still up? What it did last is unknown: look again before you change anything.",
+        "Is the node still up? What it did last is unknown: check again before you change anything.",
     )
 
 
 def endless(node: str, seconds: float, size: int, *, has_begun: bool) -> CommandTimedOut:
-    """Return the error for a host that wrote for so long, `size` bytes; `has_begun`: in a command's own words."""
+    """Return the error for a host that wrote for so long, `size` bytes; `has_begun`: by the command itself."""
     if has_begun:
-        return CommandTimedOut(
-            node,
-            f"a command was not over after {seconds:g} s, though it went on writing ({size} bytes); the connection was"
-            " closed.",
-            "What the host did last is unknown: look there for what writes so much, then try again.",
-        )
-    return CommandTimedOut(
-        node,
-        f"the login wrote for {seconds:g} s ({size} bytes) and ran no command; the connection was closed.",
-        "Look at what is run at each login there: ~/.bashrc, ~/.profile, ~/.ssh/rc.",
-    )
+        what = f"a command was not over after {seconds:g} s, though it went on writing ({size} bytes)"
+        hint = "What the host did last is unknown: look there for what writes so much, then try again."
+    else:
+        what = f"the login wrote for {seconds:g} s ({size} bytes) and ran no command"
+        hint = "Look at what is run at each login there: ~/.bashrc, ~/.profile, ~/.ssh/rc."
+    return CommandTimedOut(node, f"{what}; the connection was closed.", hint)
 
 
-def _through_jump(node: str, target: Resolved, error: paramiko.ChannelException) -> HostError:
+def _jump_error(node: str, target: Resolved, error: paramiko.ChannelException) -> HostError:
+    """Return what the refusal of a jump host means."""
     jump = target.jumps[-1] if target.jumps else target
     said = clean_line(str(error.text))
     if error.code == 1:  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED
@@ -206,24 +197,19 @@ def _through_jump(node: str, target: Resolved, error: paramiko.ChannelException)
 
 
 def _names(algorithms: Sequence[str]) -> str:
-    """The first algorithms of a list, which may be a host's."""
+    """List the first algorithms of a list, which may be a host's."""
     names = [clean_line(name[:_MAX_WORDS]) for name in algorithms[:_MAX_NAMES] if name]
     more = len(algorithms) - len(names)
     return (", ".join(names) + (f" and {more} more" if more > 0 else "")) or "none"
 
 
-def _said(error: BaseException) -> str:
-    text = clean_line(str(error))
-    return f" ({text})" if text else ""
+def _in_brackets(words: str) -> str:
+    shown = clean_line(words)
+    return f" ({shown})" if shown else ""
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno is not None:
-        return errno_text(error.errno)
+        text = os.strerror(error.errno)
+        return text[:1].lower() + text[1:]
     return clean_line(str(error)) or type(error).__name__
-
-
-def errno_text(number: int) -> str:
-    """The system's words for an error number, beginning in lower case."""
-    text = os.strerror(number)
-    return text[:1].lower() + text[1:]

@@ -1,21 +1,98 @@
 """Jump hosts: each is connected to once, and all hosts behind it share that connection."""
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import paramiko
 
 from kthw_routes.ssh.config import Resolved
 from kthw_routes.ssh.errors import HostError
-from kthw_routes.ssh.transport import JumpSocket
+from kthw_routes.ssh.transport import QuietTransport
 
 MAX_OPENS: Final = 16
 """Hosts that are connected to at once through one jump host."""
 
 LogIn = Callable[[Resolved, tuple[Resolved, ...]], paramiko.SSHClient]
 """Logs in to a host through a chain of jump hosts. Raises HostError."""
+
+
+class JumpTransport(QuietTransport):
+    """The transport to a jump host, which carries the connections of many hosts as channels.
+
+    paramiko may send data on a channel whose close is already on its way; OpenSSH answers that by dropping the
+    whole connection, with all the hosts behind it. Here nothing follows a close.
+    """
+
+    def __init__(self, sock: Any, **options: Any) -> None:
+        super().__init__(sock, **options)
+        self._order = threading.Lock()
+        self._speaker = threading.local()
+
+    @contextlib.contextmanager
+    def speaking(self, channel: paramiko.Channel) -> Iterator[None]:
+        """Send only what is of this channel from this thread: its number may be another's by then."""
+        self._speaker.channel = channel
+        try:
+            yield
+        finally:
+            self._speaker.channel = None
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        raw = data.asbytes()
+        with self._order:
+            if raw[0] != paramiko.common.MSG_CHANNEL_DATA or self._is_open(int.from_bytes(raw[1:5], "big")):
+                super()._send_user_message(data)  # type: ignore[misc] # private, so not in the stubs
+
+    def _is_open(self, number: int) -> bool:
+        """Whether we may still speak on the channel that the jump host numbers so."""
+        speaker = getattr(self._speaker, "channel", None)
+        if speaker is not None:
+            return bool(speaker.active and not speaker.closed)
+        channels = self._channels.values()  # type: ignore[attr-defined] # private, so not in the stubs
+        return any(c.remote_chanid == number and c.active and not c.closed for c in channels)
+
+
+class JumpSocket:
+    """A channel of a jump host, as the socket of the connection behind it. Closing it never raises."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._sending = threading.Lock()
+
+    @property
+    def _closed(self) -> bool:  # paramiko's transport asks its socket for this
+        return self._channel.closed
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Set the timeout, as of a socket."""
+        self._channel.settimeout(seconds)
+
+    def recv(self, size: int) -> bytes:
+        """Receive, as of a socket."""
+        return self._channel.recv(size)
+
+    def send(self, data: bytes) -> int:
+        """Send, as of a socket."""
+        transport = self._channel.get_transport()
+        with self._sending:
+            if not isinstance(transport, JumpTransport):
+                return self._channel.send(data)
+            with transport.speaking(self._channel):
+                return self._channel.send(data)
+
+    def close(self) -> None:
+        """Close the channel, after what is being sent; but not later than 0.1 s, should the way be blocked."""
+        held = self._sending.acquire(timeout=0.1)
+        try:
+            self._channel.close()
+        except (OSError, EOFError, paramiko.SSHException):
+            pass  # the jump host is gone, and the channel with it
+        finally:
+            if held:
+                self._sending.release()
 
 
 @dataclass(slots=True)
@@ -31,7 +108,7 @@ class Jump:
     """Of each attempt to log in to it that failed."""
 
     def connect(self, node: str, target: Resolved, log_in: LogIn, timeout: float) -> JumpSocket:
-        """A way to `target` through this host, which is logged in to unless it is.
+        """Open a channel to `target` through this host, after logging in to it unless that is done.
 
         Args:
             node: the name of the host that is connected to.

@@ -77,10 +77,10 @@ class Keys:
         identities_only: bool = False,
         identity_agent: Path | None = None,
     ) -> Iterator[Key]:
-        """The keys for one host, in the order in which they are tried, one by one as they are needed.
+        """Yield the keys for one host, in the order in which they are tried, one by one as they are needed.
 
         A key that the person named is the only one. Else those that the SSH configuration names, those of the
-        agent, and, where it names none, ssh's own; at most MOST_KEYS. A key that needs a passphrase comes last and
+        agent, and, where it names none, ssh's own; at most MAX_KEYS. A key that needs a passphrase comes last and
         is only then asked for. An agent is asked only where it may have what the files do not give.
 
         Args:
@@ -103,10 +103,10 @@ class Keys:
                 return
             yield key
 
-    def agent_fault(self, identity_agent: Path | None = None) -> str:
-        """Why the agent gave no keys, as a sentence; empty where it did, or was not asked."""
+    def agent_error(self, identity_agent: Path | None = None) -> str | None:
+        """Return why the agent gave no keys, as a sentence; None where it did, or was not asked."""
         agent = self._agent(identity_agent)
-        return agent.fault if agent else ""
+        return agent.error if agent else None
 
     def forget_refusals(self) -> None:
         """Try again next time what could not be used: for another look after a mistyped passphrase, or a new agent."""
@@ -125,7 +125,7 @@ class Keys:
             return self._agents[path]
 
     def _named(self, file: Path, node: str, agent: Agent | None) -> Key:
-        """The key that the person named: of the file, or of the agent where the file alone is not enough."""
+        """Return the key that the person named: of the file, or of the agent where the file alone is not enough."""
         if not is_public(file) and not is_encrypted(file):
             return Key(clean_line(file.name), self._load(file, node))
         if key := _of_agent(agent, file):
@@ -137,7 +137,7 @@ class Keys:
                 node,
                 f"{shown} is the public half of a key, and no SSH agent holds its private half.",
                 f"Load that into an agent (ssh-add {private}), or name the private key with -i FILE."
-                + (f" {agent.fault}" if agent and agent.fault else ""),
+                + (f" {agent.error}" if agent and agent.error else ""),
             )
         return Key(clean_line(file.name), self._load(file, node))
 
@@ -161,7 +161,7 @@ class Keys:
     def _of_files(
         self, files: Iterable[Path], node: str, agent: Agent | None, seen: set[bytes], encrypted: list[Path]
     ) -> Iterator[Key]:
-        """The keys of files that nobody named on the command line; those that need a passphrase go to `encrypted`."""
+        """Yield the keys of files not named on the command line; those that need a passphrase go to `encrypted`."""
         for file in files:
             if file.is_file() and not is_public(file) and not is_encrypted(file):
                 try:
@@ -209,7 +209,7 @@ class Keys:
 
 
 def _new(keys: Iterable[Key], seen: set[bytes]) -> Iterator[Key]:
-    """Those of the keys that were not offered before."""
+    """Yield those of the keys that were not offered before."""
     for key in keys:
         if key.pkey.asbytes() not in seen:
             seen.add(key.pkey.asbytes())
@@ -217,9 +217,9 @@ def _new(keys: Iterable[Key], seen: set[bytes]) -> Iterator[Key]:
 
 
 def _all_of(agent: Agent) -> Iterator[Key]:
-    """The keys of an agent, as long as it answers."""
+    """Yield the keys of an agent, as long as it answers."""
     for identity in agent.identities():
-        if agent.fault:
+        if agent.error:
             return
         try:
             key = LoginKey(agent, identity)
@@ -229,7 +229,7 @@ def _all_of(agent: Agent) -> Iterator[Key]:
 
 
 def _of_agent(agent: Agent | None, file: Path) -> Key | None:
-    """The agent's key of this file, so that nobody is asked for the passphrase of a key that is unlocked."""
+    """Return the agent's key of this file, so that nobody is asked for the passphrase of a key that is unlocked."""
     if agent is None or not (blobs := public_halves(file)):
         return None
     found = next((key for key in _all_of(agent) if key.pkey.asbytes() in blobs), None)

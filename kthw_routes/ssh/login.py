@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from typing import Final
 
 import paramiko
@@ -12,7 +11,7 @@ from kthw_routes.sanitize import clean_line
 from kthw_routes.ssh.agent import LoginKey
 from kthw_routes.ssh.config import Resolved
 from kthw_routes.ssh.errors import CannotConnect, HostKeyChanged, HostKeyUnknown, KeyRejected
-from kthw_routes.ssh.keys import MAX_KEYS, Key
+from kthw_routes.ssh.keys import MAX_KEYS, Keys
 from kthw_routes.ssh.known_hosts import HostKeyMatch, HostKeyMode, HostKeyStatus, KnownHosts, fingerprint
 from kthw_routes.ssh.transport import LOGIN_TIMEOUT
 
@@ -144,19 +143,21 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
 class KeysInTurn:
     """Offers keys one by one. paramiko's own ways to log in ask on the terminal, or wait an hour: neither is used."""
 
-    def __init__(
-        self, node: str, target: Resolved, keys: Callable[[], Iterator[Key]], agent_fault: Callable[[], str]
-    ) -> None:
-        """`agent_fault`: why the agent gave no keys, as a sentence; empty where it did."""
+    def __init__(self, node: str, target: Resolved, keys: Keys) -> None:
         self._node = node
         self._target = target
         self._keys = keys
-        self._agent_fault = agent_fault
 
     def authenticate(self, transport: paramiko.Transport) -> list[str]:
         """Log in; paramiko calls this as an authentication strategy. Raises KeyRejected, and what `keys` raises."""
-        offered: list[str] = []
-        for key in self._keys():
+        target, offered = self._target, list[str]()
+        keys = self._keys.offered(
+            self._node,
+            target.identity_files,
+            identities_only=target.identities_only,
+            identity_agent=target.identity_agent,
+        )
+        for key in keys:
             offered.append(key.name)
             try:
                 further = self._offer(transport, key.pkey)
@@ -193,12 +194,13 @@ class KeysInTurn:
 
     def _rejected(self, offered: list[str], allowed: str = "") -> KeyRejected:
         who = f"{self._target.user} at {self._target}"
-        fault = f" {self._agent_fault()}".rstrip()
+        error = self._keys.agent_error(self._target.identity_agent)
+        because_of_agent = f" {error}" if error else ""
         if not offered:
             return KeyRejected(
                 self._node,
                 f"there is no private key to offer to {who}.",
-                f"Name one with -i FILE, or load one into an agent with ssh-add.{fault}",
+                f"Name one with -i FILE, or load one into an agent with ssh-add.{because_of_agent}",
             )
         if allowed:
             return KeyRejected(
@@ -208,10 +210,10 @@ class KeysInTurn:
             )
         return KeyRejected(
             self._node,
-            f"{who} accepted none of the keys offered: {', '.join(offered)}.",
+            f"{who} rejected all offered keys: {', '.join(offered)}.",
             "Is the public key in that user's ~/.ssh/authorized_keys there? Another key: -i FILE; another user: --user."
             + (f" Only {MAX_KEYS} keys are tried: name the right one." if len(offered) == MAX_KEYS else "")
-            + fault,
+            + because_of_agent,
         )
 
     def _hung_up(self, offered: list[str]) -> KeyRejected:

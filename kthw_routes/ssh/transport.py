@@ -1,13 +1,9 @@
-"""The connection below SSH: dialling, and a paramiko transport that is quick, quiet and notices death."""
+"""A paramiko transport that is quick and quiet, and knows which channel was refused and why."""
 
-import contextlib
-import errno
 import logging
-import select
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 import paramiko
@@ -20,15 +16,13 @@ from paramiko.common import (
 )
 from paramiko.ssh_exception import IncompatiblePeer
 
+from kthw_routes.ssh.dial import hang_up
+
 HANDSHAKE_TIMEOUT: Final = 15.0
 """Seconds for each of banner, key exchange and the opening of a channel; paramiko waits an hour for the last."""
 LOGIN_TIMEOUT: Final = 30.0
 """Seconds for one key; an agent may ask the person to touch something."""
-KEEPALIVE: Final = 15
-"""Seconds between keepalives."""
-UNANSWERED: Final = 20.0
-"""Seconds that sent bytes may stay unacknowledged before the kernel gives the connection up."""
-_SLICE: Final = 0.05
+_FIRST_PAUSE: Final = 0.05
 _MAX_PAUSE: Final = 0.5
 """Seconds between two attempts to open a channel that is refused."""
 
@@ -125,7 +119,7 @@ class QuietTransport(paramiko.Transport):
         super().close()
 
     def open_channel(self, *arguments: Any, **options: Any) -> paramiko.Channel:
-        """As paramiko's, but what is raised is what the server said of this channel.
+        """Open a channel as paramiko does, but raise what the server said of this very channel.
 
         Raises:
             paramiko.ChannelException: the server refuses it; `text` is what it says.
@@ -143,7 +137,7 @@ class QuietTransport(paramiko.Transport):
             raise
 
     def open_command_channel(self, timeout: float, patience: float) -> paramiko.Channel:
-        """A channel for a command. Refused, it is asked for again: a server counts a channel until it has closed it.
+        """Open a channel for a command. Refused, it is asked for again: a server counts one until it has closed it.
 
         Args:
             timeout: seconds for each answer.
@@ -154,7 +148,7 @@ class QuietTransport(paramiko.Transport):
             paramiko.SSHException, EOFError, OSError: the connection ended, or there was no answer.
         """
         first: float | None = None
-        pause = _SLICE
+        pause = _FIRST_PAUSE
         while True:
             try:
                 return self.open_channel("session", timeout=timeout)
@@ -169,12 +163,12 @@ class QuietTransport(paramiko.Transport):
                 pause = min(2 * pause, _MAX_PAUSE)
 
     def note_closed(self) -> None:
-        """The server has closed a channel. Called by the transport's thread."""
+        """Note that the server has closed a channel. Called by the transport's thread."""
         with self._closings:
             self._closings.notify_all()
 
     def note_refused(self, channel: paramiko.Channel) -> None:
-        """The server has refused the request in this channel. Called by the transport's thread."""
+        """Note that the server has refused the request in this channel. Called by the transport's thread."""
         self._exec_refused.add(channel.get_id())
 
     def was_refused(self, channel: paramiko.Channel) -> bool:
@@ -229,136 +223,6 @@ def run_in(channel: paramiko.Channel, command: str, timeout: float) -> None:
         raise paramiko.SSHException("the channel was closed")
 
 
-class JumpTransport(QuietTransport):
-    """The transport to a jump host, which carries the connections of many hosts as channels.
-
-    paramiko may send data on a channel whose close is already on its way; OpenSSH answers that by dropping the
-    whole connection, with all the hosts behind it. Here nothing follows a close.
-    """
-
-    def __init__(self, sock: Any, **options: Any) -> None:
-        super().__init__(sock, **options)
-        self._order = threading.Lock()
-        self._speaker = threading.local()
-
-    @contextlib.contextmanager
-    def speaking(self, channel: paramiko.Channel) -> Iterator[None]:
-        """What this thread sends meanwhile is of this channel: its number may be another's by then."""
-        self._speaker.channel = channel
-        try:
-            yield
-        finally:
-            self._speaker.channel = None
-
-    def _send_user_message(self, data: paramiko.Message) -> None:
-        raw = data.asbytes()
-        with self._order:
-            if raw[0] != paramiko.common.MSG_CHANNEL_DATA or self._is_open(int.from_bytes(raw[1:5], "big")):
-                super()._send_user_message(data)  # type: ignore[misc] # private, so not in the stubs
-
-    def _is_open(self, number: int) -> bool:
-        """Whether we may still speak on the channel that the jump host numbers so."""
-        speaker = getattr(self._speaker, "channel", None)
-        if speaker is not None:
-            return bool(speaker.active and not speaker.closed)
-        channels = self._channels.values()  # type: ignore[attr-defined] # private, so not in the stubs
-        return any(c.remote_chanid == number and c.active and not c.closed for c in channels)
-
-
-class JumpSocket:
-    """A channel of a jump host, as the socket of the connection behind it. Closing it never raises."""
-
-    def __init__(self, channel: paramiko.Channel) -> None:
-        self._channel = channel
-        self._sending = threading.Lock()
-
-    @property
-    def _closed(self) -> bool:  # paramiko's transport asks its socket for this
-        return self._channel.closed
-
-    def settimeout(self, seconds: float | None) -> None:
-        """As of a socket."""
-        self._channel.settimeout(seconds)
-
-    def recv(self, size: int) -> bytes:
-        """As of a socket."""
-        return self._channel.recv(size)
-
-    def send(self, data: bytes) -> int:
-        """As of a socket."""
-        transport = self._channel.get_transport()
-        with self._sending:
-            if not isinstance(transport, JumpTransport):
-                return self._channel.send(data)
-            with transport.speaking(self._channel):
-                return self._channel.send(data)
-
-    def close(self) -> None:
-        """Close the channel, after what is being sent; but not later than 0.1 s, should the way be blocked."""
-        held = self._sending.acquire(timeout=0.1)
-        try:
-            self._channel.close()
-        except (OSError, EOFError, paramiko.SSHException):
-            pass  # the jump host is gone, and the channel with it
-        finally:
-            if held:
-                self._sending.release()
-
-
-def hang_up(sock: Any) -> None:
-    """Close a socket, or a channel that plays one, so that whoever reads from it wakes up."""
-    if isinstance(sock, socket.socket):
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-        sock.close()
-
-
-def dial(host: str, port: int, timeout: float, cancelled: threading.Event) -> socket.socket:
-    """A TCP connection to the first address of `host` that answers; `timeout` seconds for all of them together.
-
-    Raises:
-        TimeoutError: none answered in time.
-        OSError: what the last address said; `socket.gaierror` where the name does not resolve.
-        InterruptedError: `cancelled` was set.
-    """
-    deadline = time.monotonic() + timeout
-    failure: OSError = TimeoutError(errno.ETIMEDOUT, "no answer")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            _connect(sock, address, deadline, cancelled)
-            _tune(sock)
-            return sock
-        except OSError as error:
-            sock.close()
-            failure = error
-            if isinstance(error, InterruptedError):
-                break
-        except BaseException:
-            sock.close()
-            raise
-    raise failure
-
-
-def _connect(sock: socket.socket, address: Any, deadline: float, cancelled: threading.Event) -> None:
-    sock.setblocking(False)
-    code = sock.connect_ex(address)
-    poll = select.poll()
-    poll.register(sock, select.POLLOUT)
-    while code in (errno.EINPROGRESS, errno.EALREADY):
-        if cancelled.is_set():
-            raise InterruptedError(errno.EINTR, "stopped")
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError(errno.ETIMEDOUT, "no answer")
-        if poll.poll(min(left, _SLICE) * 1000):
-            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code:
-        raise OSError(code, errno.errorcode.get(code, "error"))
-    sock.setblocking(True)
-
-
 def answers(transport: paramiko.Transport, seconds: float) -> bool:
     """Whether the host answers a request within so long: what it had sent until then is there by now.
 
@@ -371,21 +235,3 @@ def answers(transport: paramiko.Transport, seconds: float) -> bool:
     transport.completion_event = answered = threading.Event()
     transport._send_user_message(request)  # type: ignore[attr-defined] # private, so not in the stubs
     return answered.wait(seconds) and transport.is_active()
-
-
-def _tune(sock: socket.socket) -> None:
-    """No Nagle (it costs more than the cryptography), and the kernel notices a dead peer."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    wanted = {
-        "TCP_USER_TIMEOUT": int(UNANSWERED * 1000),  # Linux, milliseconds
-        "TCP_KEEPIDLE": KEEPALIVE,
-        "TCP_KEEPALIVE": KEEPALIVE,  # macOS' name of it
-        "TCP_KEEPINTVL": 5,
-        "TCP_KEEPCNT": 4,
-    }
-    for name, value in wanted.items():
-        option = getattr(socket, name, None)
-        if option is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)

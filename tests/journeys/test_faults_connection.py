@@ -157,7 +157,7 @@ def test_a_host_that_knows_no_key_of_ours_is_skipped(stage: Stage, faults: Fault
     answer = stage.tool(*APPLY)
     assert answer.code == 1
     why = skipped(answer.out, "worker-1")
-    assert "accepted none of the keys offered: kubernetes.ed25519." in why
+    assert "rejected all offered keys: kubernetes.ed25519." in why
     assert "Is the public key in that user's ~/.ssh/authorized_keys there?" in why
     assert is_done(stage, *others("worker-1"))
 

@@ -43,7 +43,7 @@ def test_a_host_that_takes_connections_and_says_nothing_is_skipped(stage: Stage,
     answer = stage.tool(*APPLY, "--timeout", "2")
     assert answer.code == 1
     found = re.search(
-        r"✗ skip host: worker-1: (\S+|\S+ \(port 22\)) takes connections and then says nothing\.\n", answer.out
+        r"✗ skip host: worker-1: (\S+|\S+ \(port 22\)) accepts connections and then does not reply\.\n", answer.out
     )
     assert found, answer.out
     assert "    The node may be overloaded or frozen: look at its console.\n" in answer.out

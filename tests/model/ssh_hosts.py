@@ -21,8 +21,9 @@ from kthw_routes.demo.linux.process import Readable
 from kthw_routes.demo.ssh.keys import private_text
 from kthw_routes.demo.ssh.login import Shell
 from kthw_routes.demo.ssh.terminal import Output
+from kthw_routes.ssh.access import Access
 from kthw_routes.ssh.config import SshConfig
-from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.fabric_session import SshSession
 from kthw_routes.ssh.keys import Keys
 from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from kthw_routes.ssh.session import Asker, NewHostKey
@@ -161,7 +162,7 @@ class Bench:
 
     def session(self, port: int, access: Access | None = None, node: str = "worker-0") -> SshSession:
         """A session, not yet open, for a server on loopback."""
-        session = (access or self.access()).session(node, Endpoint("127.0.0.1", None, port))
+        session = SshSession(node, Endpoint("127.0.0.1", None, port), access or self.access())
         self.sessions.append(session)
         return session
 

@@ -39,7 +39,7 @@ class Manners:
     second_factor: bool = False
     """Whether a key is not enough."""
     hangs: bool = False
-    """Whether it accepts connections and then says nothing."""
+    """Whether it accepts connections and then does not reply."""
     hangs_up: bool = False
     """Whether it closes connections at once."""
     max_sessions: int | None = None

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from kthw_routes.cluster import Endpoint
+from kthw_routes.ssh.access import Access
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.config import SshConfig
 from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyChanged
-from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.fabric_session import SshSession
 from kthw_routes.ssh.keys import Keys
 from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from tests.model.clock import FastClock
@@ -34,7 +35,7 @@ class Person:
             host_keys=HostKeyMode.ACCEPT_NEW,
             connect_timeout=patience,
         )
-        session = access.session(name, Endpoint(name))
+        session = SshSession(name, Endpoint(name), access)
         self.sessions.append(session)
         session.open()
         return session

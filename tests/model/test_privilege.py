@@ -11,9 +11,10 @@ import pytest
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.facts import Privilege
+from kthw_routes.ssh.access import Access
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import NoRoot, WrongSudoPassword
-from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.fabric_session import SshSession
 from kthw_routes.ssh.sudo import SudoPassword, detect_privilege
 from tests.model.accounts import SudoPolicy, add_user
 from tests.model.hosts import Program, wrap_programs

@@ -14,7 +14,7 @@ from paramiko.common import (
 )
 
 from kthw_routes.cluster import Endpoint
-from kthw_routes.ssh import fabric_session as ssh
+from kthw_routes.ssh import fabric_runner
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import (
     ChannelRefused,
@@ -73,7 +73,7 @@ def test_a_process_left_behind_does_not_hold_the_only_session(bench: Bench) -> N
 
 @needs_sshd
 def test_no_session_at_all_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh, "REFUSED_PATIENCE", 0.3)
+    monkeypatch.setattr(fabric_runner, "REFUSED_PATIENCE", 0.3)
     with openssh(bench, MaxSessions="0") as port:
         session = bench.session(port, bench.access(user=me()))
         session.open()
@@ -110,7 +110,7 @@ def test_a_refused_channel_is_asked_for_again(session: SshSession, monkeypatch: 
 def test_a_channel_that_stays_refused_is_not_a_lost_connection(
     session: SshSession, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ) -> None:
-    monkeypatch.setattr(ssh, "REFUSED_PATIENCE", 0.3)
+    monkeypatch.setattr(fabric_runner, "REFUSED_PATIENCE", 0.3)
     with monkeypatch.context() as patch:
         patch.setattr(ssh_server.FaultyClient, "check_channel_request", lambda *_: code)
         with pytest.raises(ChannelRefused, match=words):
@@ -188,7 +188,7 @@ def test_what_a_jump_host_says_is_said_of_the_host_it_was_said_of(bench: Bench, 
     together = threading.Barrier(6)
 
     def refused(number: int) -> HostError:
-        session = access.session(f"worker-{number}", Endpoint("127.0.0.1", "root", target.port))
+        session = SshSession(f"worker-{number}", Endpoint("127.0.0.1", "root", target.port), access)
         together.wait()
         with pytest.raises(HostError) as caught:
             session.open()

@@ -25,6 +25,7 @@ from kthw_routes.ssh.errors import (
     PassphraseNeeded,
     Unreachable,
 )
+from kthw_routes.ssh.fabric_session import SshSession
 from kthw_routes.ssh.keys import Keys
 from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from tests.model.ssh_hosts import SSHD, Answers, Bench, eventually, healthy, me, openssh
@@ -63,7 +64,7 @@ def test_nobody_listens(bench: Bench, nothing_left: None) -> None:
 
 def test_a_name_that_does_not_resolve(bench: Bench) -> None:
     with pytest.raises(Unreachable, match=r"worker-0: the name node\.invalid does not resolve"):
-        bench.access().session("worker-0", Endpoint("node.invalid")).open()
+        SshSession("worker-0", Endpoint("node.invalid"), bench.access()).open()
 
 
 def test_no_answer_in_time(bench: Bench, nothing_left: None) -> None:
@@ -113,9 +114,7 @@ def test_a_key_that_is_not_accepted_is_named_and_quickly_refused(bench: Bench, k
         with pytest.raises(KeyRejected) as caught:
             bench.session(port, access).open()
         assert time.monotonic() - begun < 3
-        assert caught.value.sentence == (
-            f"worker-0: {me()} at 127.0.0.1:{port} accepted none of the keys offered: stranger."
-        )
+        assert caught.value.sentence == (f"worker-0: {me()} at 127.0.0.1:{port} rejected all offered keys: stranger.")
 
     if kind == "lab":
         refused(bench.server().port)
@@ -382,7 +381,7 @@ def test_an_agent_that_does_not_sign_leaves_the_login_to_the_key_files(
         keys.forget_refusals()
         with pytest.raises(KeyRejected) as caught:
             bench.session(port, access, "worker-2").open()
-        assert "accepted none of the keys offered: agent: mine (the agent did not sign)." in caught.value.sentence
+        assert "rejected all offered keys: agent: mine (the agent did not sign)." in caught.value.sentence
         assert "does not reply as it should" in caught.value.hint
 
     try:
@@ -420,7 +419,7 @@ def test_what_is_not_followed_is_named_in_each_failure(bench: Bench, kind: str) 
         config = f"Host 127.0.0.1\n ProxyJump me@localhost:{port}\nHost localhost\n BindAddress 192.0.2.9\n"
     access = bench.access(config=config)
     with pytest.raises(CannotConnect) as caught:
-        access.session("worker-0", Endpoint(host, None, port)).open()
+        SshSession("worker-0", Endpoint(host, None, port), access).open()
     file = bench.folder / "ssh_config"
     expected = {"jump": f"BindAddress ({file} line 4)"}.get(
         kind, f"ProxyCommand ({file} line 2); User ({file} line 4, under Match exec)"

@@ -11,10 +11,11 @@ import pytest
 from kthw_routes.cluster import Endpoint
 from kthw_routes.demo.ssh.keys import new_key
 from kthw_routes.demo.ssh.server import SshServer
+from kthw_routes.ssh.access import Access
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.config import Resolved
 from kthw_routes.ssh.errors import HostError, HostKeyChanged, HostKeyUnknown, KeyRejected, Unreachable
-from kthw_routes.ssh.fabric_session import Access, SshSession
+from kthw_routes.ssh.fabric_session import SshSession
 from kthw_routes.ssh.jumps import Jump
 from kthw_routes.ssh.known_hosts import HostKeyMode
 from tests.model.ssh_hosts import SSHD, Bench, eventually, healthy, me, openssh
@@ -50,7 +51,7 @@ def test_fifty_hosts_through_one_jump_host(bench: Bench, jump: int) -> None:
     access = through(bench, jump)
 
     def task(number: int) -> str:
-        session = access.session(f"worker-{number}", Endpoint("127.0.0.1", "root", targets[number % 5].port))
+        session = SshSession(f"worker-{number}", Endpoint("127.0.0.1", "root", targets[number % 5].port), access)
         answers = []
         for round_ in range(2):  # every close races with what the others send
             session.open()
@@ -95,7 +96,7 @@ def test_a_jump_host_that_does_not_forward(bench: Bench) -> None:
 
 def test_a_jump_host_that_refuses_the_key(bench: Bench) -> None:
     bastion = bench.server(manners=healthy(takes_no_key=True))
-    with pytest.raises(KeyRejected, match=f"{me()} at localhost:{bastion.port} accepted none"):
+    with pytest.raises(KeyRejected, match=f"{me()} at localhost:{bastion.port} rejected all"):
         bench.session(bench.server().port, through(bench, bastion.port)).open()
 
 

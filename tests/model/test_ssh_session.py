@@ -461,9 +461,10 @@ from kthw_routes.cluster import Endpoint
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.keys import Keys
 from kthw_routes.ssh.known_hosts import KnownHosts
-from kthw_routes.ssh.fabric_session import Access
+from kthw_routes.ssh.access import Access
+from kthw_routes.ssh.fabric_session import SshSession
 access = Access(KnownHosts(None), keys=Keys(Path(sys.argv[1])))
-session = access.session("worker-0", Endpoint("127.0.0.1", "root", int(sys.argv[2])))
+session = SshSession("worker-0", Endpoint("127.0.0.1", "root", int(sys.argv[2])), access)
 session.open()
 assert session.run(Command(("cat",), stdin=b"mine")).stdout == b"mine"
 session.close()

@@ -11,7 +11,7 @@ from kthw_routes.hosts import programs
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.ssh.command import Command, Result
-from kthw_routes.ssh.error_messages import hung_up_before
+from kthw_routes.ssh.error_messages import lost
 from kthw_routes.ssh.errors import ChannelRefused, CommandRefused, ConnectionLost, HostError, NoRoot
 
 from .answering import Answering, said
@@ -57,7 +57,7 @@ def test_every_program_that_changes_something_says_so() -> None:
         (NoRoot("worker-0", "no sudo."), 0),
         (ChannelRefused("worker-0", "no channel."), 0),
         (CommandRefused("worker-0", "no command."), 0),
-        (hung_up_before("worker-0"), 0),
+        (lost("worker-0", was_sent=False), 0),
     ],
 )
 def test_a_change_counts_unless_it_is_certain_that_it_never_ran(answer: Result | HostError, counted: int) -> None:

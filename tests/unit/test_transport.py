@@ -8,7 +8,8 @@ import paramiko
 import pytest
 from paramiko.common import cMSG_CHANNEL_CLOSE, cMSG_CHANNEL_DATA, cMSG_CHANNEL_EOF
 
-from kthw_routes.ssh.transport import JumpSocket, JumpTransport, QuietTransport
+from kthw_routes.ssh.jumps import JumpSocket, JumpTransport
+from kthw_routes.ssh.transport import QuietTransport
 
 
 def message(kind: bytes, number: int) -> paramiko.Message:
