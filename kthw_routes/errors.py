@@ -34,7 +34,7 @@ class KthwRoutesError(Exception):
 
 
 class OwnFault(KthwRoutesError):
-    """A fault of this program, met in the middle of work: said like any other error, so that nothing else is lost."""
+    """A fault of this program, met in the middle of work: reported as any other error, so that nothing else is lost."""
 
     def __init__(self, error: BaseException) -> None:
         words = ": ".join(word for word in (type(error).__name__, clean_line(str(error))) if word)

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 def now() -> datetime:
-    """The current time in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
@@ -24,7 +24,7 @@ class Phase(StrEnum):
 
 
 class HostState(StrEnum):
-    """Where a host stands. The values are the words that people read."""
+    """The state of a host. The values are the words that people read."""
 
     WAITING = "waiting"
     CONNECTING = "connecting"
@@ -61,7 +61,7 @@ _FINAL = frozenset(
 
 
 class EventKind(StrEnum):
-    """What an event tells."""
+    """What an event is about."""
 
     STATE = "state"  # `state` is set; `text` may say more
     COMMAND = "command"  # a command line as one would type it
@@ -89,7 +89,7 @@ Emit = Callable[[Event], None]
 
 
 def discard(_event: Event) -> None:
-    """An `Emit` for those who do not listen."""
+    """Take an event as an `Emit` that does not listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ class HostOutcome:
     node: str
     state: HostState
     sentence: str = ""
-    """What is to be said of it; empty where the state says it all."""
+    """What to report of it; empty where the state is enough."""
     hint: str = ""
     failed_rows: Mapping[str, str] = field(default_factory=dict)
-    """Row (a prefix, or a name in /etc/hosts) -> what the host said."""
+    """Row (a prefix, or a name in /etc/hosts) -> the host's own words."""
     changes_sent: int = 0
 
     @property
@@ -114,7 +114,7 @@ class HostOutcome:
         return replace(self, sentence=f"{self.sentence} {words}".strip())
 
     def after(self, earlier: "HostOutcome") -> "HostOutcome":
-        """This try together with the one before it: what was sent then counts, and is done if nothing is left to do."""
+        """Add the try before to this one: what was sent then counts, and is done if nothing is left to do."""
         if not earlier.changes_sent:
             return self
         state = HostState.DONE if self.state is HostState.NOTHING_TO_DO else self.state

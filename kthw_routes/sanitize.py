@@ -27,7 +27,7 @@ _ZERO_WIDTH: Final = bytes([*range(0x8B, 0x90), *range(0xA8, 0xAF)])
 _ISOLATES: Final = bytes(range(0xA6, 0xAA))
 
 PLAIN_NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.:@+-]{0,200}"
-"""The pattern of the names of files, interfaces and namespaces that mean nothing but themselves wherever they stand."""
+"""The pattern of the names of files, interfaces and namespaces that mean nothing but themselves wherever they are."""
 _MAX_QUOTED: Final = 60
 _PLAIN_NAME: Final = re.compile(PLAIN_NAME)
 
@@ -35,7 +35,7 @@ _PLAIN_NAME: Final = re.compile(PLAIN_NAME)
 def clean(text: str) -> str:
     """Return `text` without escape sequences, control characters and bidirectional overrides; tab and newline stay.
 
-    A carriage return becomes a newline, as it would have overwritten what stood before it. A string sequence that is
+    A carriage return becomes a newline, as it would have overwritten what was before it. A string sequence that is
     not finished on its line hides the rest of that line and nothing after it.
 
     Takes the same time for each character, whatever it is: a chunk is parsed by arithmetic on all its bytes at once.
@@ -60,7 +60,7 @@ def _clean_chunk(text: str) -> tuple[str, str]:
     Returns:
         What is left, and the shortest beginning of the sequence that is not finished at the end of `text`.
     """
-    data = text.encode("utf-8", "ignore")  # without surrogates that stand alone
+    data = text.encode("utf-8", "ignore")  # without surrogates that are alone
     ones = int.from_bytes(b"\x01" * len(data), "little")
     everything = _fill(ones)
     end = 1 << 8 * len(data)
@@ -137,11 +137,11 @@ def _fill(marks: int) -> int:
 
 
 def clean_line(text: str, limit: int | None = None) -> str:
-    """`clean`, on one line: newlines and tabs become single spaces.
+    """Clean a text, on one line: newlines and tabs become single spaces.
 
     Args:
         text: what came from outside.
-        limit: how many characters of it are looked at at all; an ellipsis stands for the others. None: all of them.
+        limit: how many characters of it are read at all; an ellipsis replaces the others. None: all of them.
     """
     if limit is not None and len(text) > limit:
         return " ".join(f"{clean(text[:limit])}…".split())
@@ -149,7 +149,7 @@ def clean_line(text: str, limit: int | None = None) -> str:
 
 
 def clean_value(text: str) -> str:
-    """One value from outside on one line, cut to MAX_VALUE characters before anything is done with it."""
+    """Return one value from outside on one line, cut to MAX_VALUE characters before anything is done with it."""
     return clean_line(text, MAX_VALUE)
 
 
@@ -173,10 +173,10 @@ _MARKUP: Final = "\\`*_{}[]<>#|!"
 
 
 def inline(text: str) -> str:
-    """Text as a part of a line."""
+    """Escape text as a part of a line."""
     return "".join(f"\\{c}" if c in _MARKUP else c for c in clean_line(text))
 
 
 def cell(value: object) -> str:
-    """A value in a table; a dash where there is none."""
+    """Escape a value in a table; a dash where there is none."""
     return inline(str(value)) if value is not None else "–"

@@ -1,4 +1,4 @@
-"""A value that must never be shown: a token, a password. Only `reveal` tells it."""
+"""A value that must never be shown: a token, a password. Only `reveal` returns it."""
 
 import hmac
 from typing import Final, NoReturn
@@ -15,11 +15,11 @@ class Secret:
         self.__text = text
 
     def reveal(self) -> str:
-        """The text itself. Called where it is handed to the far end, nowhere else."""
+        """Return the text itself. Called where it is handed to the far end, nowhere else."""
         return self.__text
 
     def hidden_in(self, text: str) -> str:
-        """`text` with every occurrence of the secret masked: for what a host may have echoed."""
+        """Mask every occurrence of the secret in `text`: for what a host may have echoed."""
         return text.replace(self.__text, _MASK) if self.__text else text
 
     def __repr__(self) -> str:

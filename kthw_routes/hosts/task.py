@@ -46,8 +46,8 @@ class HostTask:
             if error.nothing_ran:
                 self.sent.retract(command)
             raise
-        if result.untold:
-            self.note(f"{result.untold} bytes of the output of `{command}` were not shown, nor recorded")
+        if result.not_shown:
+            self.note(f"{result.not_shown} bytes of the output of `{command}` were not shown, nor recorded")
         if result.status in (TIMED_OUT, KILLED):
             raise TookTooLong(
                 self.node,

@@ -44,7 +44,7 @@ class RouteCommand:
         return connected and self.verb in (Verb.ADD, Verb.REPLACE)
 
     def words(self) -> tuple[str, ...]:
-        """The command's words after `ip`."""
+        """Return the command's words after `ip`."""
         route = self.route
         words = ["route", str(self.verb)]
         if route.type != "unicast":
@@ -72,19 +72,19 @@ class RouteCommand:
         return tuple(words)
 
     def line(self) -> str:
-        """The line for `ip -batch`."""
+        """Return the line for `ip -batch`."""
         return " ".join(self.words())
 
     def __str__(self) -> str:
-        """The command as one would type it."""
+        """Return the command as one would type it."""
         return f"ip {self.line()}"
 
 
 def batch(commands: Iterable[RouteCommand]) -> bytes:
-    """The input of `ip -force -batch -`: line N is the Nth command, from 1."""
+    """Build the input of `ip -force -batch -`: line N is the Nth command, from 1."""
     return "".join(f"{c.line()}\n" for c in commands).encode("ascii")
 
 
 def pod_route(prefix: IPv4Network, next_hop: IPv4Address) -> Route:
-    """The route that we add: tagged, and without a device, which the kernel finds from the next hop."""
+    """Build the route that we add: tagged, and without a device, which the kernel finds from the next hop."""
     return Route(prefix, gateway=next_hop, protocol=PROTOCOL)

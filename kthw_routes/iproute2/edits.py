@@ -24,12 +24,12 @@ NO_EDIT: Final = Edit()
 
 
 def _key(route: Route) -> tuple[int, int]:
-    """What, beside the prefix, makes two routes one to the kernel."""
+    """Return what, with the prefix, makes two routes one to the kernel."""
     return route.metric, route.tos
 
 
 def put(new: Route, has: tuple[Route, ...]) -> Edit:
-    """`new` in the place of all that the host has for this prefix, without a moment in which there is none."""
+    """Put `new` in the place of all that the host has for this prefix, without a moment in which there is none."""
     swapped = next((r for r in has if _key(r) == _key(new)), None)
     # `add` where there is nothing to swap: should a route have come up meanwhile, the kernel refuses to lose it.
     first = RouteCommand(Verb.REPLACE if swapped else Verb.ADD, new)
@@ -41,13 +41,13 @@ def put(new: Route, has: tuple[Route, ...]) -> Edit:
 
 
 def take_away(gone: list[Route], has: tuple[Route, ...]) -> Edit:
-    """Some of the routes that the host has for this prefix go, in their order: `del` takes the first that matches."""
+    """Delete some of a host's routes for this prefix, in its order: `del` takes the first that matches."""
     kept = tuple(r for r in has if not any(r is g for g in gone))
     return Edit(tuple(RouteCommand(Verb.DELETE, r) for r in gone), _restore(gone, has, survivors=kept))
 
 
 def become(wanted: Sequence[Route], has: tuple[Route, ...], movable: Sequence[Route] = ()) -> Edit:
-    """The routes of one prefix become those wanted; a route that is among both is not touched, in whatever order.
+    """Turn the routes of one prefix into those wanted; a route that is among both is not touched, in whatever order.
 
     What comes is put in before anything goes. Of one key it is put before the routes that stay where all of these
     follow it in `wanted`, else behind them; those that are `movable` are then put behind it again, where they belong.
@@ -60,7 +60,7 @@ def become(wanted: Sequence[Route], has: tuple[Route, ...], movable: Sequence[Ro
 
 
 def _towards(wanted: Sequence[Route], has: Sequence[Route], movable: Sequence[Route] = ()) -> tuple[RouteCommand, ...]:
-    """What swaps comes behind what adds: while anything is missing still, something that has to go stands there."""
+    """List commands, swaps after additions: while a route is missing, one that has to go is still there."""
     coming: list[RouteCommand] = []
     swapping: list[RouteCommand] = []
     going: list[Route] = []
@@ -84,7 +84,7 @@ def _towards(wanted: Sequence[Route], has: Sequence[Route], movable: Sequence[Ro
 
 
 def _behind(goal: Sequence[Route], twins: Sequence[Route], movable: Sequence[Route]) -> list[RouteCommand]:
-    """What of one key comes behind a route that stays."""
+    """List the commands that put routes of one key behind a route that stays."""
     missing = [r for r in goal if r not in twins]
     rest = goal[goal.index(missing[0]) :] if missing else ()
     if any(r in twins and r not in movable for r in rest):
@@ -94,7 +94,7 @@ def _behind(goal: Sequence[Route], twins: Sequence[Route], movable: Sequence[Rou
 
 
 def outcome(commands: Iterable[RouteCommand], has: Sequence[Route]) -> tuple[Route, ...]:
-    """The routes of one prefix after these commands, in the kernel's order; those put there as they were sent."""
+    """Return the routes of one prefix after these commands, in the kernel's order; new ones as they were sent."""
     routes = list(has)
     for command in commands:
         route = command.route
@@ -122,7 +122,7 @@ def outcome(commands: Iterable[RouteCommand], has: Sequence[Route]) -> tuple[Rou
 
 
 def give_back(away: list[Route], has: tuple[Route, ...], bridge: InterfaceAddress | None) -> Edit:
-    """The routes that lead a pod CIDR away go; the connected route of its bridge, where there is one, comes back.
+    """Delete the routes that override a pod CIDR; the connected route of its bridge, where there is one, comes back.
 
     `ip route replace` of a pod CIDR takes the bridge's route away (measured); the same verb puts it back, without a
     moment in which there is none.
@@ -146,8 +146,8 @@ def _restore(
 ) -> tuple[RouteCommand, ...]:
     """Put routes back among the survivors, in the order in which `has` lists them.
 
-    Of several routes of one key the first wins, and `add` refuses a second: what stood before the survivors of its
-    key is put before them, last first; the rest is put behind (also what stood between two of them: no order of
+    Of several routes of one key the first wins, and `add` refuses a second: what was before the survivors of its
+    key is put before them, last first; the rest is put behind (also what was between two of them: no order of
     commands puts it there without touching theirs).
     """
     before: list[RouteCommand] = []

@@ -65,7 +65,7 @@ class UnreadableOutput(ValueError):
 
 
 def parse_routes(output: str) -> tuple[Route, ...]:
-    """The routes that `ip -json route show` or `ip route show` printed, in its order.
+    """Parse the routes that `ip -json route show` or `ip route show` printed, in its order.
 
     Of each of them a `RouteCommand` can be made, but for the kernel's own.
 
@@ -84,7 +84,7 @@ def parse_routes(output: str) -> tuple[Route, ...]:
 
 
 def _check(route: Route) -> Route:
-    """`route`, where every field of it can be sent. Raises ValueError, whose message is on one line."""
+    """Return `route`, where every field of it can be sent. Raises ValueError, whose message is on one line."""
     if route.device is not None and not _NAME.fullmatch(route.device):
         raise _unfit("an interface name", route.device)
     if not _is_code(route.protocol):
@@ -124,7 +124,7 @@ def _prefix(text: str) -> IPv4Network:
 
 
 def _text(record: Mapping[str, object], key: str, default: str = "") -> str:
-    """A field that is text, or a whole number, as text. Raises ValueError."""
+    """Read a field that is text, or a whole number, as text. Raises ValueError."""
     value = record.get(key, default)
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError(f"{key}: {clean_value(repr(value))}")
@@ -132,14 +132,14 @@ def _text(record: Mapping[str, object], key: str, default: str = "") -> str:
 
 
 def _number(text: str) -> int:
-    """A number without a sign. Raises ValueError."""
+    """Read a number without a sign. Raises ValueError."""
     if not _NUMBER.fullmatch(text):
         raise _unfit("a number", text)
     return int(text)
 
 
 def _tos(text: str) -> int:
-    """The field as iproute2 prints it: `0x10`, or by name. Raises ValueError."""
+    """Read the field as iproute2 prints it: `0x10`, or by name. Raises ValueError."""
     if _HEX.fullmatch(text):
         return int(text, 16)
     named = _DSFIELDS.get(text.casefold())
@@ -220,7 +220,7 @@ def _route_from_words(words: Sequence[str]) -> Route:
 
 
 def parse_addresses(output: str) -> tuple[InterfaceAddress, ...]:
-    """Every IPv4 address that `ip -json address show` printed, in its order.
+    """Parse every IPv4 address that `ip -json address show` printed, in its order.
 
     Version 4.15 already prints JSON here, with empty records among the real ones (measured). Raises UnreadableOutput.
     """
@@ -237,14 +237,14 @@ def parse_addresses(output: str) -> tuple[InterfaceAddress, ...]:
 
 
 def _address(device: str, is_up: bool, info: Mapping[str, object]) -> InterfaceAddress:
-    """Raises ValueError or KeyError."""
+    """Read one address. Raises ValueError or KeyError."""
     address = IPv4Address(_text(info, "local"))
     length = _number(_text(info, "prefixlen"))
     return InterfaceAddress(device, IPv4Interface((address, length)), is_up, info.get("dynamic") is True)
 
 
 def _name(value: object) -> str:
-    """An interface's name. Raises ValueError."""
+    """Read an interface's name. Raises ValueError."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise ValueError(f"not an interface name: {clean_value(repr(value))}")
     return value
@@ -256,7 +256,7 @@ _FAILED_LINE: Final = re.compile(r"Command failed \S*:([0-9]{1,9})(?![0-9])")
 
 
 def failed_lines(stderr: str) -> dict[int, str]:
-    """Which lines of a batch the kernel refused: line number from 1 -> the kernel's words.
+    """Find the lines of a batch that the kernel refused: line number from 1 -> the kernel's words.
 
     `ip -force -batch` prints the error and then `Command failed -:N`. A line that could not be parsed ends the batch
     without such a line (measured); that is why the table is read back.

@@ -25,13 +25,13 @@ class Layer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The first layer that fails, what was seen, and what to look at next."""
+    """The first layer that fails, the counters, and what to check next."""
 
     layer: Layer
     sentence: str
     next_step: str
     host: str = ""
-    """The host on which it lies, where that may be either end."""
+    """The host at fault, where that may be either end."""
 
 
 def of_pair(
@@ -39,18 +39,19 @@ def of_pair(
     source: HostFacts | None,
     target: HostFacts | None = None,
     *,
-    astray_there: str,
-    astray_back: str,
-    cut_off: str = "",
+    astray_there: str | None,
+    astray_back: str | None,
+    overridden: str | None = None,
 ) -> Diagnosis:
-    """Why a pair that was tested does not get through.
+    """Explain why a pair that was tested does not get through.
 
     Args:
         pair: the reading.
         source, target: the facts of the end that sends, and of the one that answers, where they were read.
         astray_there, astray_back: what the table of the source, of the target, does instead of leading to the other
-            end (`has no route to …`); empty where it leads there.
-        cut_off: the end whose table leads its own pod, of this pair, away; empty where neither does.
+            end (`has no route to …`); None where it leads there.
+        overridden: the end in whose table another route takes packets for its own pod, of this pair; None where
+            neither has one.
     """
     a, b = pair.source, pair.target
     seen = counted(pair)
@@ -58,10 +59,12 @@ def of_pair(
     words = pair.words.lower()
     if astray_there:
         return Diagnosis(Layer.ROUTE, f"{a} {astray_there}. {seen}".rstrip(), f"On {a}: ip route")
-    if cut_off:
+    if overridden:
         # Packets of such pods get out and what comes back ends there: alike to a filter of the provider.
-        sentence = f"{cut_off}'s own pods are routed away; --repair gives them back. {seen}".rstrip()
-        return Diagnosis(Layer.OWN_ROUTES, sentence, f"On {cut_off}: ip route", cut_off)
+        sentence = (
+            f"Another route overrides {overridden}'s own pod CIDR: its pods are unreachable; --repair restores it."
+        )
+        return Diagnosis(Layer.OWN_ROUTES, f"{sentence} {seen}".rstrip(), f"On {overridden}: ip route", overridden)
     if "host unreachable" in words:
         return Diagnosis(
             Layer.NEXT_HOP,
@@ -82,8 +85,8 @@ def of_pair(
     return _by_counters(pair, astray_back, seen, capture)
 
 
-def _by_counters(pair: PairReading, astray_back: str, seen: str, capture: str) -> Diagnosis:
-    """Where requests or replies got lost, by the counters of the end that answers."""
+def _by_counters(pair: PairReading, astray_back: str | None, seen: str, capture: str) -> Diagnosis:
+    """Find where requests or replies got lost, by the counters of the end that answers."""
     a, b = pair.source, pair.target
     arrived = pair.at_target.requests_in if pair.at_target else None
     replied = pair.at_target.replies_out if pair.at_target else None
@@ -91,27 +94,29 @@ def _by_counters(pair: PairReading, astray_back: str, seen: str, capture: str) -
         firewalls = f"a firewall (on {a} and {b} too: FORWARD)" if pair.evidence is Evidence.POD else "a firewall"
         return Diagnosis(
             Layer.NETWORK_OUT,
-            f"{seen} What lies between drops packets with pod addresses: the provider's filter, or {firewalls}.",
+            f"{seen} Something between the nodes drops packets with pod addresses: the provider's filter, or "
+            f"{firewalls}.",
             f"On {b}: {capture}",
         )
     if arrived and replied == 0:
-        return Diagnosis(Layer.TARGET, f"{seen} {b} itself keeps silent: a firewall there?", f"On {b}: iptables -S")
+        return Diagnosis(Layer.TARGET, f"{seen} {b} itself does not reply: a firewall there?", f"On {b}: iptables -S")
     if arrived and replied and astray_back:
         return Diagnosis(Layer.ROUTE_BACK, f"{seen} {b} {astray_back}.", f"On {b}: ip route")
     if arrived and replied:
         return Diagnosis(
             Layer.NETWORK_BACK,
-            f"{seen} What lies between drops replies whose source is a pod address: a source filter of the provider.",
+            f"{seen} Something between the nodes drops replies whose source is a pod address: a source filter of the "
+            "provider.",
             f"On {a}: {capture}",
         )
     return Diagnosis(Layer.UNKNOWN, seen or pair.words or "No answer came.", f"On {b}: {capture}")
 
 
 def of_verdict(verdict: ForwardingCheck, facts: HostFacts | None = None) -> str:
-    """What a forwarding verdict that says no means.
+    """Explain a forwarding verdict that says no.
 
     The kernel has the same words for several causes (measured): forwarding off and an `unreachable` route, the
-    reverse path filter and a `blackhole`. The readings of the host tell them apart.
+    reverse path filter and a `blackhole`. The facts of the host distinguish them.
     """
     start = f"{verdict.source} would not forward to {verdict.prefix} ({verdict.target})"
     if facts is not None and not facts.ip_forward:
@@ -132,7 +137,7 @@ def of_verdict(verdict: ForwardingCheck, facts: HostFacts | None = None) -> str:
 
 
 def counted(pair: PairReading) -> str:
-    """How many requests and replies were seen at both ends: the counters' evidence, in one or two sentences."""
+    """Count the requests and replies that both ends saw: the counters' evidence, in one or two sentences."""
     left, right = pair.at_source, pair.at_target
     if not left or not right:
         return ""
@@ -154,7 +159,7 @@ def _some(count: int) -> str:
 
 
 def _device(facts: HostFacts | None, pair: PairReading) -> str:
-    """The interface by which the source sends to the target; `any` where that is not known."""
+    """Find the interface by which the source sends to the target; `any` where that is not known."""
     if facts is None or pair.target_address is None:
         return "any"
     through = [r for r in facts.routes if pair.target_address in r.prefix and r.device]
@@ -163,7 +168,7 @@ def _device(facts: HostFacts | None, pair: PairReading) -> str:
 
 
 def pair_words(pair: PairReading) -> str:
-    """A pair's reading in a few words: `0.3 ms`, `no answer`, `2 of 3 answered`, `not tested: …`."""
+    """Return a pair's reading in a few words: `0.3 ms`, `no answer`, `2 of 3 answered`, `not tested: …`."""
     if not pair.tested:
         return f"not tested: {pair.problem}"
     if pair.ok:
@@ -174,47 +179,50 @@ def pair_words(pair: PairReading) -> str:
 
 
 def explain(proof: Proof, pair: PairReading) -> Diagnosis:
-    """Why a pair that was tested does not get through."""
+    """Explain why a pair that was tested does not get through."""
     return of_pair(
         pair,
         proof.facts.get(pair.source),
         proof.facts.get(pair.target),
         astray_there=_astray(proof, pair.source, pair.target, pair.target_address),
         astray_back=_astray(proof, pair.target, pair.source, pair.source_address),
-        cut_off=_cut_off(proof, pair),
+        overridden=_overridden(proof, pair),
     )
 
 
-def _cut_off(proof: Proof, pair: PairReading) -> str:
-    """The end, if any, whose table leads the very pod of this pair away. What is local to a host is not led by it."""
+def _overridden(proof: Proof, pair: PairReading) -> str | None:
+    """Find the end, if any, in whose table another route takes packets for the very pod of this pair.
+
+    What is local to a host is not routed by its table.
+    """
     for name, address in ((pair.source, pair.source_address), (pair.target, pair.target_address)):
         host, facts = proof.plan.host(name), proof.facts.get(name)
         if host is None or facts is None or host.own_cidr_overridden_by is None or address is None:
             continue
         if any(pod.address == address for pod in facts.pods) and _best(facts, address) == host.own_cidr_overridden_by:
             return name
-    return ""
+    return None
 
 
-def _astray(proof: Proof, source: str, target: str, address: IPv4Address | None) -> str:
-    """What the source's table does with packets for the target's pods, unless it leads them to the right next hop.
+def _astray(proof: Proof, source: str, target: str, address: IPv4Address | None) -> str | None:
+    """Return what the source's table does with packets for the target's pods; None where it is as it should be.
 
-    The longest prefix decides: a route for a part of the pod CIDR can lead astray beside the right one.
+    The longest prefix decides: a route for a part of the pod CIDR can override the right one.
     """
     host = proof.plan.host(source)
     row = next((r for r in host.routes if r.worker == target and r.next_hop), None) if host else None
     facts = proof.facts.get(source)
     if row is None or facts is None or address is None:
-        return ""
+        return None
     best = _best(facts, address)
     if best is None or best.prefix.prefixlen == 0:
         return f"has no right route to {target}'s pod CIDR"
     if best.gateway == row.next_hop:
-        return ""
+        return None
     return f"has no right route to {target}'s pod CIDR for {address}: {best.prefix} {describe(best)} takes it"
 
 
 def _best(facts: HostFacts, address: IPv4Address) -> Route | None:
-    """The route of a host's table that takes packets for this address."""
+    """Find the route of a host's table that takes packets for this address."""
     through = (r for r in facts.routes if address in r.prefix)
     return max(through, key=lambda r: (r.prefix.prefixlen, -r.metric), default=None)

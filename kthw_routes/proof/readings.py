@@ -43,7 +43,7 @@ class Counters:
     replies_in: int
 
     def since(self, before: "Counters") -> "Counters":
-        """What was added since `before`."""
+        """Return what was added since `before`."""
         return Counters(
             self.requests_in - before.requests_in,
             self.replies_out - before.replies_out,
@@ -75,18 +75,18 @@ class PairReading:
     round_trip: float | None = None
     """Milliseconds, the mean of the answers."""
     words: str = ""
-    """What ping said beside its statistics."""
+    """What ping printed besides its statistics."""
     at_source: Counters | None = None
     at_target: Counters | None = None
-    problem: str = ""
-    """Why the pair could not be tested; empty where it was."""
+    problem: str | None = None
+    """Why the pair could not be tested; None where it was."""
     left_out: bool = False
     """Whether it was not tested because one end was left out on purpose."""
 
     @property
     def tested(self) -> bool:
         """Whether requests were sent at all."""
-        return not self.problem
+        return self.problem is None
 
     @property
     def ok(self) -> bool:
@@ -108,14 +108,14 @@ class ForwardingCheck:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """All that was seen after the run."""
+    """What was read after the run."""
 
     plan: Plan
     """What would still have to be done, from the tables as they are now."""
     verdicts: tuple[ForwardingCheck, ...]
     pairs: tuple[PairReading, ...]
     unread: tuple[str, ...] = ()
-    """Sentences about hosts that could not be looked at."""
+    """Sentences about hosts that could not be read."""
     probed: bool = True
     """False where traffic was not to be tested."""
     facts: Mapping[str, HostFacts] = field(default_factory=dict)
@@ -178,12 +178,12 @@ class Proof:
         return "Forwarding was not tested by traffic: that takes pods on every worker."
 
     def pair(self, source: str, target: str) -> PairReading | None:
-        """The reading from one worker to another."""
+        """Return the reading from one worker to another."""
         return next((p for p in self.pairs if (p.source, p.target) == (source, target)), None)
 
 
 def rounds(workers: Iterable[str]) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """Every ordered pair of workers exactly once, in rounds in which no worker sends or receives twice.
+    """List every ordered pair of workers exactly once, in rounds in which no worker sends or receives twice.
 
     Within a round the counters of an end change by one pair's packets only.
     """

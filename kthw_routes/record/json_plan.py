@@ -222,7 +222,7 @@ def _pair(pair: PairReading) -> PairDocument:
         "received": pair.received,
         "round_trip_ms": pair.round_trip,
         "words": pair.words,
-        "problem": pair.problem,
+        "problem": pair.problem or "",
         "counters_from": _counters(pair.at_source),
         "counters_to": _counters(pair.at_target),
     }

@@ -40,7 +40,7 @@ class Access:
             host_keys: what happens with a key that is not known.
             user, port: those the person chose; None leaves them to the configuration.
             connect_timeout: seconds for the TCP connection.
-            silence: seconds that a host may stay silent while a command runs.
+            silence: seconds without a reply after which a host counts as dead, while a command runs.
             asker: whom to ask for passphrase and password.
         """
         self.known_hosts = known_hosts
@@ -52,7 +52,7 @@ class Access:
         self.connect_timeout = connect_timeout
         self.silence = silence
         self.rebuilt: set[str] = set()
-        """Names of nodes that the person said were rebuilt: their old host keys are forgotten."""
+        """Names of nodes that the person named as rebuilt: their old host keys are forgotten."""
         self.echoes = self.keys.echoes
         """What no host may say back: see there for the rule."""
         self.sudo = SudoPassword(asker, self.echoes)

@@ -23,11 +23,11 @@ MAX_IDENTITIES: Final = 2048
 SIGN_TIMEOUT: Final = 30.0
 """Seconds for a signature, and as long for one's turn: an agent may ask the person to touch or confirm something."""
 _UNUSUAL: Final = 2.0
-"""Seconds without a signature after which the person is told what is waited for."""
+"""Seconds without a signature after which the person is shown what is waited for."""
 _ABSENT: Final = frozenset({errno.ENOENT, errno.ECONNREFUSED, errno.ENOTSOCK, errno.ENOTDIR, errno.EPROTOTYPE})
 """What connecting to a socket says that an agent of an earlier login left behind."""
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 """Takes a sentence for the person."""
 
 
@@ -45,25 +45,25 @@ class Agent(AgentSSH):
     Once it has failed it is not asked again: `error` says why.
     """
 
-    def __init__(self, path: Path, timeout: float, tell: Tell) -> None:
+    def __init__(self, path: Path, timeout: float, report: Report) -> None:
         """
         Args:
             path: of the socket; there need not be anything.
             timeout: seconds for the list of its keys.
-            tell: is told, once, of an agent that is there and does not answer, and of a signature that takes long.
+            report: called, once each, for an agent that is there and does not reply, and a signature that takes long.
         """
         super().__init__()
         self.error: str | None = None
         """Why it is not asked any more, as a sentence; None while it may be."""
         self._path = path
         self._timeout = timeout
-        self._tell = tell
+        self._report = report
         self._turn = threading.Lock()
         self._identities: tuple[Identity, ...] | None = None
-        self._told_to_wait = False
+        self._has_reported_wait = False
 
     def identities(self) -> tuple[Identity, ...]:
-        """Return the keys that it holds, asked for once; none where it does not answer."""
+        """Return the keys that it holds, asked for once; none where it does not reply."""
         with self._turn:
             if self._identities is None:
                 self._identities = ()
@@ -128,9 +128,9 @@ class Agent(AgentSSH):
         try:
             sock.recv(1, socket.MSG_PEEK)
         except TimeoutError:
-            if not self._told_to_wait:
-                self._told_to_wait = True
-                self._tell(
+            if not self._has_reported_wait:
+                self._has_reported_wait = True
+                self._report(
                     f"Waiting up to {seconds:g} s for the SSH agent at {clean_line(str(self._path))} to sign: "
                     "does a key want to be touched, or a window to be answered?"
                 )
@@ -141,7 +141,7 @@ class Agent(AgentSSH):
             f"The SSH agent at {clean_line(str(self._path))} does not reply as it should: {reason}. "
             "Its keys are not offered; start it again, or name a key with -i FILE."
         )
-        self._tell(self.error)
+        self._report(self.error)
         return paramiko.SSHException(self.error)
 
 
@@ -149,7 +149,7 @@ class LoginKey(AgentKey):
     """A key of an agent, for one login."""
 
     def __init__(self, agent: Agent, identity: Identity) -> None:
-        """Raises ValueError for a key that makes no sense."""
+        """Make a key of one that the agent listed. Raises ValueError for one that makes no sense."""
         try:
             super().__init__(agent, identity.blob, identity.comment)
             self.asbytes()

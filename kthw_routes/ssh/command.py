@@ -18,7 +18,7 @@ MAX_CAPTURE: Final = 4 * 1024 * 1024
 MAX_WORDS: Final = 2000
 """Characters of a program's complaint that are quoted."""
 SLOWEST: Final = 256 * 1024
-"""Bytes a second at which a large file may still come or go, beside the time that its program takes."""
+"""Bytes a second at which a large file may still come or go, besides the time that its program takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Command:
         return (len(self.stdin) + self.expected) // SLOWEST
 
     def __str__(self) -> str:
-        """The command as one would type it."""
+        """Return the command as one would type it."""
         return shlex.join(self.argv)
 
 
@@ -65,8 +65,8 @@ class Result:
     """Whether stdout was longer than what is kept of it."""
     is_err_cut: bool = False
     """Whether stderr was."""
-    untold: int = 0
-    """Bytes of output that were not told line by line, as the command had written too much by then."""
+    not_shown: int = 0
+    """Bytes of output that were not shown line by line, as the command had written too much by then."""
 
     @property
     def ok(self) -> bool:
@@ -85,7 +85,7 @@ class Result:
 
     @property
     def words(self) -> str:
-        """What it complains of, in one line; empty where it wrote nothing to stderr. At most MAX_WORDS characters."""
+        """Its errors, in one line; empty where it wrote nothing to stderr. At most MAX_WORDS characters."""
         text = clean_line(self.stderr[: 4 * MAX_WORDS].decode("utf-8", "replace"))
         is_longer = len(text) > MAX_WORDS or len(self.stderr) > 4 * MAX_WORDS
         return f"{text[:MAX_WORDS]} …" if is_longer else text

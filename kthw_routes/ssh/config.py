@@ -55,7 +55,7 @@ class Resolved:
         return host if self.port == DEFAULT_PORT else f"[{host}]:{self.port}"
 
     def __str__(self) -> str:
-        """`host`, or `host:port` for another port than 22."""
+        """Return `host`, or `host:port` for another port than 22."""
         return self.host if self.port == DEFAULT_PORT else f"{self.host}:{self.port}"
 
 
@@ -83,9 +83,9 @@ class SshConfig:
     def resolve(
         self, endpoint: Endpoint, *, user: str | None = None, port: int | None = None, default_user: str = DEFAULT_USER
     ) -> Resolved:
-        """Where `endpoint` is: what it says itself, then `user` and `port`, then the file, then the defaults.
+        """Find out where `endpoint` is: by itself, then `user` and `port`, then the file, then the defaults.
 
-        Raises UsageError for a ProxyJump that leads back to itself, and for a port that is no number.
+        Raises UsageError for a ProxyJump that loops back to itself, and for a port that is not a number.
         """
         return self._resolve(endpoint, user, port, default_user, seen=())
 
@@ -128,7 +128,7 @@ class SshConfig:
         )
 
     def _jumps(self, line: Line, tokens: Mapping[str, str], seen: tuple[str, ...]) -> tuple[Resolved, ...]:
-        """The chain of a ProxyJump. Only the first host of the list brings its own ProxyJump, as with ssh."""
+        """Return the chain of a ProxyJump. Only the first host of the list brings its own ProxyJump, as with ssh."""
         value = line.words[0]
         if value.lower() == "none":
             return ()
@@ -156,7 +156,7 @@ def parse_jump(text: str) -> Endpoint:
 
 
 def _config_port(line: Line) -> int:
-    """The port of a line: a number, or the name of a service."""
+    """Read the port of a line: a number, or the name of a service."""
     text = line.words[0]
     if text.isalpha():
         try:

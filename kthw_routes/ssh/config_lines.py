@@ -22,7 +22,7 @@ MAX_FILES: Final = 1000
 MAX_TOTAL: Final = 4 * 1024 * 1024
 """Bytes of all files together."""
 MAX_ENTRIES: Final = 20_000
-"""Entries of folders that are looked at for the patterns of all Include lines."""
+"""Entries of folders that are read for the patterns of all Include lines."""
 
 _BLANK: Final = " \t\r\n\f"
 _KEYWORD: Final = re.compile(r'(?:"(?P<quoted>[^"]*)"|(?P<bare>[^ \t\r\n"=]+)[ \t\r\n]*=?)[ \t\r\n]*')
@@ -43,7 +43,7 @@ class Line:
     """The lines of each file that an Include line names."""
 
     def fault(self, complaint: str) -> UsageError:
-        """The error for a line that cannot be followed as it stands."""
+        """Return the error for a line that cannot be followed as it is."""
         return UsageError(f"The SSH configuration {self.where}: {complaint}.", _HINT)
 
 
@@ -71,7 +71,7 @@ class LineReader:
     _globbed: dict[str, tuple[Path, ...]] = field(default_factory=dict)
 
     def read(self, file: Path, included_at: str = "", depth: int = 0) -> tuple[Line, ...]:
-        """The lines of `file`; none where it does not exist, is a folder (both as ssh has it) or the null device.
+        """Read the lines of `file`; none where it does not exist, is a folder (both as ssh has it) or the null device.
 
         Raises UsageError: it cannot be read, a limit is passed, or a line is broken.
         """
@@ -115,14 +115,14 @@ class LineReader:
         if words is None:
             raise line.fault("a quote that is not closed")
         if not rest or (not words and keyword != "host"):  # `Host #` is a block for nobody, with ssh too
-            raise line.fault(f"nothing stands after {keyword}")
+            raise line.fault(f"nothing follows {keyword}")
         if keyword != "include":
             return line
         files = [self.read(f, where, depth + 1) for word in words for f in self._glob(word, line)]
         return Line(keyword, line.words, where, tuple(files))
 
     def _glob(self, word: str, line: Line) -> tuple[Path, ...]:
-        """The files that an Include's word names, in their order; a name that does not exist is none."""
+        """List the files that an Include's word names, in their order; a name that does not exist is none."""
         if word not in self._globbed:
             # joinpath leaves an absolute path as it is
             whole = self.folder.joinpath(os.path.expanduser(word))
@@ -150,9 +150,9 @@ class LineReader:
 
 
 def split_words(text: str) -> list[str] | None:
-    """The words of a line as OpenSSH 8.7 and newer split them; None where a quote is not closed.
+    """Split a line into words as OpenSSH 8.7 and newer do; None where a quote is not closed.
 
-    A word that begins with `#` begins a comment. Within and without quotes, a backslash stands only for a quote or
+    A word that begins with `#` begins a comment. Within and without quotes, a backslash only escapes a quote or
     a backslash after it; without, for a space as well.
     """
     words: list[str] = []
@@ -196,7 +196,7 @@ def name_matches(patterns: tuple[str, ...] | list[str], name: str, *, exact_case
 
 @lru_cache(4096)
 def _pattern(text: str) -> re.Pattern[str]:
-    """`text` as an expression that never tries a `*` again; brackets mean nothing to ssh."""
+    """Compile `text` to an expression that never tries a `*` again; brackets mean nothing to ssh."""
     return re.compile(fnmatch.translate(text.replace("[", "[[]")))
 
 

@@ -83,21 +83,21 @@ class Options:
                     self._take(line, holds)
 
     def first(self, keyword: str) -> Line | None:
-        """The line that counts for a keyword."""
+        """Return the line that counts for a keyword."""
         found = self._found.get(keyword)
         return found[0] if found else None
 
     def word(self, keyword: str) -> str | None:
-        """Its first word."""
+        """Return its first word."""
         line = self.first(keyword)
         return line.words[0] if line else None
 
     def user(self) -> str:
-        """Whom to log in as, as far as is known."""
+        """Return whom to log in as, as far as is known."""
         return self.given_user or self.word("user") or self.default_user
 
     def host(self) -> str:
-        """Where to connect to, as far as is known."""
+        """Return where to connect to, as far as is known."""
         if self._final_host is not None:
             return self._final_host
         line = self.first("hostname")
@@ -109,12 +109,12 @@ class Options:
         return host
 
     def identity_files(self, tokens: Mapping[str, str]) -> tuple[Path, ...] | None:
-        """The files of the IdentityFile lines; None where there is no such line."""
+        """Return the files of the IdentityFile lines; None where there is no such line."""
         lines = self._found.get("identityfile")
         return tuple(p for line in lines for p in self.paths(line, tokens)) if lines else None
 
     def paths(self, line: Line, tokens: Mapping[str, str]) -> Iterator[Path]:
-        """The paths that a line names, without those that cannot be told."""
+        """Return the paths that a line names, without those that cannot be known."""
         for word in line.words:
             if word.lower() == "none":
                 continue
@@ -127,7 +127,7 @@ class Options:
                 yield Path(path)
 
     def agent(self, tokens: Mapping[str, str]) -> Path | None:
-        """The socket of IdentityAgent; None for that of SSH_AUTH_SOCK, NO_AGENT for none."""
+        """Return the socket of IdentityAgent; None for that of SSH_AUTH_SOCK, NO_AGENT for none."""
         line = self.first("identityagent")
         if line is None or line.words[0] == "SSH_AUTH_SOCK":
             return None
@@ -144,20 +144,20 @@ class Options:
         if len(line.words) > 1 and keyword in _ONE_WORD:
             raise line.fault(f"more than one word after {_SPELLED[keyword]}")
         if not line.words[0] and keyword in _FOLLOWED:
-            raise line.fault(f"nothing stands after {_SPELLED[keyword]}")
+            raise line.fault(f"nothing follows {_SPELLED[keyword]}")
         if keyword in _NAMES and any("\ud800" <= char <= "\udfff" for char in line.words[0]):
             raise line.fault(f"{_SPELLED[keyword]} is not UTF-8")
         if self._is_settled(keyword, line):
             return
         if keyword in _NOT_FOLLOWED or holds is not True:
             if line.words[0].lower() not in _NOT_FOLLOWED.get(keyword, ()):
-                self._pass_over(line, "" if holds is True else str(holds))
+                self._pass_over(line, None if holds is True else str(holds))
             if holds is not True:
                 return
         self._found.setdefault(keyword, []).append(line)
 
     def _is_settled(self, keyword: str, line: Line) -> bool:
-        """Whether an earlier line has said it: the first one counts, and of the two kinds of proxy either."""
+        """Whether an earlier line has set it: the first one counts, and of the two kinds of proxy either."""
         if keyword == "identityfile":
             return any(known.words == line.words for known in self._found.get(keyword, ()))
         if keyword == "proxycommand" and (jump := self.word("proxyjump")) and jump.lower() != "none":
@@ -165,7 +165,7 @@ class Options:
         return keyword in self._found or (keyword == "proxyjump" and "proxycommand" in self._found)
 
     def _match(self, line: Line) -> bool | str:
-        """Whether a Match line holds; why that is not known, where it hangs on what is not looked at here."""
+        """Return whether a Match line holds; why that is not known, where it depends on what is not read here."""
         holds, unknown = True, ""
         words = iter(line.words)
         for word in words:
@@ -176,7 +176,7 @@ class Options:
             if criterion not in _WITHOUT_ARGUMENT:
                 argument = argument or next(words, "")
                 if not argument:
-                    raise line.fault(f"nothing stands after {name}")
+                    raise line.fault(f"nothing follows {name}")
             found = self._criterion(criterion, argument)
             if found is None:
                 unknown = unknown or f"under Match {name}"
@@ -185,7 +185,7 @@ class Options:
         return holds and (unknown or True)
 
     def _criterion(self, name: str, argument: str) -> bool | None:
-        """Whether a criterion of a Match line holds; None where it is none that can be told here."""
+        """Return whether a criterion of a Match line holds; None where that cannot be known here."""
         patterns = argument.split(",")
         match name:
             case "all":
@@ -202,13 +202,13 @@ class Options:
                 return name_matches(patterns, local_user(), exact_case=True)
         return None
 
-    def _pass_over(self, line: Line, why: str) -> None:
+    def _pass_over(self, line: Line, why: str | None) -> None:
         keyword = _ALIASES.get(line.keyword, line.keyword)
-        self.not_followed[clean_line(f"{_SPELLED[keyword]} ({line.where}{', ' if why else ''}{why})")] = None
+        self.not_followed[clean_line(f"{_SPELLED[keyword]} ({line.where}{f', {why}' if why else ''})")] = None
 
 
-def expand(value: str, tokens: Mapping[str, str], *, only: str = "") -> tuple[str, str]:
-    """`value` with its `%x` replaced (and its `${NAME}`, where `only` is `$`), and what is wrong with it, if anything.
+def expand(value: str, tokens: Mapping[str, str], *, only: str = "") -> tuple[str, str | None]:
+    """Replace the `%x` in `value` (where `only` is `$`, its `${NAME}`); return it and its error, if any.
 
     A token that is not known stays as it is.
     """
@@ -224,17 +224,17 @@ def expand(value: str, tokens: Mapping[str, str], *, only: str = "") -> tuple[st
         return match[0] if known is None else known
 
     expanded = re.sub(r"%(.)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}", replaced, value, flags=re.DOTALL)
-    return expanded, wrong[0] if wrong else ""
+    return expanded, wrong[0] if wrong else None
 
 
 def _machine_tokens() -> dict[str, str]:
-    """The tokens that say where ssh runs, and as whom."""
+    """Return the tokens that say where ssh runs, and as whom."""
     name = socket.gethostname()
     return {"d": str(Path.home()), "i": str(os.getuid()), "l": name, "L": name.partition(".")[0], "u": local_user()}
 
 
 def local_user() -> str:
-    """The name of whoever runs this."""
+    """Return the name of whoever runs this."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without an entry in its user database

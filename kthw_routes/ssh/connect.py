@@ -54,7 +54,7 @@ class Attempt:
 
     def _log_in_to_jump(self, target: Resolved, chain: tuple[Resolved, ...]) -> paramiko.SSHClient:
         access = self._access
-        # It is the node that was said to be rebuilt, not what is in front of it.
+        # It is the node that the person named as rebuilt, not what is in front of it.
         check = HostKeyCheck(self._node, target, access.known_hosts, access.host_keys, access.seen, rebuilt=None)
         connection, _ = self._log_in(target, chain, check, JumpTransport)
         client: paramiko.SSHClient = connection.client

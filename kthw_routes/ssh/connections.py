@@ -10,7 +10,7 @@ from kthw_routes.errors import RecordError
 from kthw_routes.local_files import make_private
 from kthw_routes.options import AS_USUAL, SshOptions
 from kthw_routes.ssh.access import Access
-from kthw_routes.ssh.agent import Tell
+from kthw_routes.ssh.agent import Report
 from kthw_routes.ssh.config import SYSTEM_CONFIG, SshConfig
 from kthw_routes.ssh.errors import HostKeyUnknown, Unreachable
 from kthw_routes.ssh.fabric_session import SshSession
@@ -20,7 +20,7 @@ from kthw_routes.ssh.session import Asker, NewHostKey, Session
 from kthw_routes.ssh.sudo import detect_privilege
 
 CONNECT_TIMEOUT: Final = 10.0
-"""Seconds for a TCP connection; less where a host may not even stay silent that long."""
+"""Seconds for a TCP connection; less where a host has less time to reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class SshChoices:
     ssh: SshOptions = AS_USUAL
     host_keys: HostKeyMode = HostKeyMode.ACCEPT_NEW
     silence: float = 30.0
-    """Seconds that one host may stay silent."""
+    """Seconds without a reply after which a host counts as dead."""
     rebuilt: frozenset[str] = frozenset()
     """Names of nodes that were rebuilt: a changed host key of theirs is taken for a new one, once."""
     personal: bool = True
@@ -38,10 +38,10 @@ class SshChoices:
 
 
 class SshConnections:
-    """Makes the sessions, and settles what all of them share."""
+    """Makes the sessions, and what all of them share."""
 
     def __init__(self, choices: SshChoices, state: Path, asker: Asker) -> None:
-        """`state`: the state folder, where our known_hosts file lies. Raises UsageError for a bad configuration."""
+        """Keep our known_hosts file in `state`, the state folder. Raises UsageError for a bad configuration."""
         home = Path.home()
         also = [home / ".ssh" / "known_hosts"] if choices.personal else []
         known = KnownHosts(make_private(state) / "known_hosts", also)
@@ -77,7 +77,7 @@ class SshConnections:
         return self._described
 
     def session(self, node: Node) -> Session:
-        """The session for a node; the same one again while the node is reached at the same place.
+        """Return the session for a node; the same one again while the node is reached at the same place.
 
         Raises Unreachable where the node has no SSH address.
         """
@@ -104,7 +104,7 @@ class SshConnections:
         return True
 
     def was_rebuilt(self, node: str) -> None:
-        """The person says that this node was rebuilt: a changed host key is taken for a new one, once."""
+        """Take a node for rebuilt, as the person says: a changed host key is taken for a new one, once."""
         self._access.rebuilt.add(node)
 
     def forget_refusals(self) -> None:
@@ -117,9 +117,9 @@ class SshConnections:
         if isinstance(session, SshSession):
             detect_privilege(session, session.access.sudo)
 
-    def tell_to(self, tell: Tell) -> None:
-        """Tell what happens beside the hosts (an agent that does not answer); `tell` is called from many threads."""
-        self._access.keys.tell = tell
+    def tell_to(self, tell: Report) -> None:
+        """Report to `tell`, from many threads, what happens outside the hosts (an agent that does not reply)."""
+        self._access.keys.report = tell
 
     def close(self) -> None:
         """Close the jump hosts."""

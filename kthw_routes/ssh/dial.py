@@ -32,7 +32,7 @@ def dial(host: str, port: int, timeout: float, cancelled: threading.Event) -> so
 
     Raises:
         TimeoutError: none answered in time.
-        OSError: what the last address said; `socket.gaierror` where the name does not resolve.
+        OSError: the error of the last address; `socket.gaierror` where the name does not resolve.
         InterruptedError: `cancelled` was set.
     """
     deadline = time.monotonic() + timeout

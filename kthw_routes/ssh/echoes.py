@@ -4,8 +4,8 @@ The rule:
 - In words to be read by people (lines, errors, a host's name) a secret becomes `***`.
 - Output that is parsed, compared or written back is never altered: where it holds a secret, the host is refused.
 - A secret that is an ordinary word of this work is not hidden at all: `eth0`, `kernel`, a node's name, three
-  characters, a short number. It stands in honest output by chance, where hiding it would spoil what is read and tell
-  which word it is; and what everybody writes tells nobody anything.
+  characters, a short number. It occurs in honest output by chance, where hiding it would spoil what is read and reveal
+  which word it is; and what everybody writes reveals nothing.
 
 A secret is found as it is, in any case of letters, over line ends and removed control bytes, and quoted for a shell,
 escaped (JSON, C, percent), or in base64 or hexadecimal digits. A host that means to give a password away can always do
@@ -30,7 +30,7 @@ MIN_HIDDEN: Final = 4
 MAX_HIDDEN: Final = 1024
 """Characters of a secret that are looked for; no password is longer."""
 
-_MIN_BASE64: Final = 6  # shorter ones stand in any base64 by chance
+_MIN_BASE64: Final = 6  # shorter ones occur in any base64 by chance
 _ORDINARY: Final = re.compile(
     r"[0-9a-fx.:/-]{1,7}"  # a number, a part of an address, of a MAC or of an identifier
     r"|(?:lo|eth|en[ospx]|wl[ospx]|wlan|br|vmbr|cni|cnio|veth|docker|bond|vlan|tun|tap|wg|dummy)[0-9]*(?:[spfdnu][0-9]+)*",
@@ -60,13 +60,13 @@ _ESCAPED: Final = re.compile(
 )
 _BASES: Final = (16, 16, 8, 16, 16)
 _SEPARATORS: Final = {ord(" "): None, ord(":"): None}
-"""What stands between hexadecimal digits."""
+"""What separates hexadecimal digits."""
 _MAX_ESCAPES: Final = 3
 """How many times one within the other escapes are undone."""
 
 
 class _Hidden:
-    """One secret, as it is looked for. What matches it is in functions, whose `repr` does not tell it."""
+    """One secret, as it is looked for. What matches it is in functions, whose `repr` does not reveal it."""
 
     __slots__ = ("_holds", "_mask")
 
@@ -101,7 +101,7 @@ class _Hidden:
         return self._holds(text)
 
     def masked_in(self, text: str) -> str:
-        """Clean text without it; a mask alone where it is escaped in a way of its own."""
+        """Return clean text without it; a mask alone where it is escaped in a way of its own."""
         if not self.is_in(text):
             return text
         text = self._mask(MASK, text)
@@ -138,17 +138,17 @@ class Echoes:
         return any(secret.is_in(text) for secret in self._hidden)
 
     def hidden_in(self, text: str) -> str:
-        """A host's words, clean, with every secret masked; the whole of them where one is escaped in its own way."""
+        """Return a host's words, clean, each secret masked; all of them where one is escaped in its own way."""
         for secret in self._hidden:
             text = secret.masked_in(text)
         return text
 
     def hidden_in_bytes(self, data: bytes) -> bytes:
-        """A host's bytes: as they are where they hold no secret, else clean and masked."""
+        """Return a host's bytes: as they are where they hold no secret, else clean and masked."""
         return self.hidden_in(clean(data.decode("utf-8", "replace"))).encode() if self.is_in(data) else data
 
     def hidden_in_error(self, error: HostError) -> HostError:
-        """The same error, whose words may be a host's."""
+        """Mask secrets in an error, whose words may be a host's."""
         error.sentence, error.complaint, error.hint = map(self.hidden_in, (error.sentence, error.complaint, error.hint))
         error.args = (error.sentence,)
         return error
@@ -164,14 +164,14 @@ class Echoes:
 
 
 def _pattern(plain: Iterable[str], raw: bytes, in_base64: Iterable[str]) -> re.Pattern[str]:
-    """What matches a secret in clean text, whatever its case and white space, in time linear in the text."""
+    """Compile what matches a secret in clean text, whatever its case and white space, in time linear in the text."""
     forms = [r"\s+".join(map(re.escape, form.split())) for form in sorted(plain, key=len, reverse=True)]
     forms.append(r"[\s:]*".join(f"{byte:02x}" for byte in raw))
     return re.compile("|".join([f"(?i:{'|'.join(forms)})", *map(re.escape, in_base64)]))
 
 
 def _base64(raw: bytes) -> set[str]:
-    """The characters that stand for these bytes in base64, wherever in the encoded text they begin."""
+    """Return the characters that encode these bytes in base64, wherever in the encoded text they begin."""
     found: set[str] = set()
     for shift in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):

@@ -1,4 +1,4 @@
-"""What can go wrong between us and a host, each kind told apart, each with its sentence and its hint."""
+"""What can go wrong between us and a host, a class per kind, each with its sentence and its hint."""
 
 from kthw_routes.errors import KthwRoutesError
 
@@ -46,7 +46,7 @@ class NotSsh(CannotConnect):
 
 
 class KeyRejected(CannotConnect):
-    """The host accepted none of the keys offered."""
+    """The host rejected all offered keys."""
 
 
 class KeyUnusable(CannotConnect):
@@ -93,7 +93,7 @@ class ConnectionLost(HostError):
 
 
 class ChannelRefused(HostError):
-    """The server opens no further channel on a connection that stands: the command was not sent."""
+    """The server opens no further channel on an open connection: the command was not sent."""
 
     nothing_ran = True
 
@@ -105,7 +105,7 @@ class CommandRefused(HostError):
 
 
 class CommandTimedOut(HostError):
-    """The host stayed silent for longer than it may, or went on talking for longer."""
+    """The host did not reply for longer than it may, or went on writing for longer."""
 
 
 class CommandNotRun(HostError):
@@ -139,4 +139,4 @@ class WrongSudoPassword(NoRoot):
 
 
 class NoIproute(HostError):
-    """There is no `ip` of iproute2 on the host."""
+    """The host has no `ip` of iproute2."""

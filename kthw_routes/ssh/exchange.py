@@ -14,7 +14,7 @@ from kthw_routes.ssh.streams import Stream
 from kthw_routes.ssh.transport import answers
 
 _TICK: Final = 0.2
-"""Seconds between two looks at the clock while nothing comes, and while nothing can be sent."""
+"""Seconds between two readings of the clock while nothing comes, and while nothing can be sent."""
 _QUIET: Final = 0.4
 """Seconds without output after the exit status before the host is asked whether it is on the way still."""
 _ROUND_TRIPS: Final = 2
@@ -23,11 +23,11 @@ _MAX_AFTERWARDS: Final = 8 * 1024 * 1024
 """Bytes after the exit status. The command's own are on the way by then, in windows of 2 MiB; more is another's."""
 _PIECE: Final = 64 * 1024
 _AT_ONCE: Final = 16
-"""So many pieces of output are taken between two looks at the clock."""
+"""So many pieces of output are taken between two readings of the clock."""
 
 
 class Silent(Exception):
-    """The host said nothing for too long."""
+    """The host did not reply for too long."""
 
 
 class Endless(Exception):
@@ -119,7 +119,7 @@ class Exchange:
                 return
 
     def _send(self, channel: paramiko.Channel, unsent: memoryview) -> memoryview | None:
-        """Send a piece, and the end after the last one; what is left, or None where nothing is left to be done."""
+        """Send a piece, and the end after the last one; return what is left, None where nothing has to be done."""
         try:
             if unsent:
                 unsent = unsent[channel.send(bytes(unsent[:_PIECE])) :]
@@ -133,7 +133,7 @@ class Exchange:
         return None
 
     def _take(self, channel: paramiko.Channel) -> bool:
-        """Take some of what has come; whether anything had. Not all: a host may send faster than it is taken."""
+        """Take some of what has come; return whether anything had. Not all: a host may send faster than it is taken."""
         taken = False
         for _ in range(_AT_ONCE):
             out, err = channel.recv_ready(), channel.recv_stderr_ready()

@@ -106,7 +106,7 @@ class SshSession:
         Raises:
             ConnectionLost, CommandTimedOut: as `Session.run` says; the connection is closed then.
             ChannelRefused, CommandRefused: the server runs nothing; the connection stays.
-            NoRoot: the command needs root, and there is no way to it, or sudo refused.
+            NoRoot: the command needs root, and cannot get it, or sudo refused.
             CommandNotRun: the login ran something else instead, or its output does not arrive as it is.
             SecretEchoed: what the command wrote holds a password, and is not for people to read.
         """
@@ -150,7 +150,7 @@ class SshSession:
             if on_line is None and not command.is_prose:
                 raise echoed(self._node, command)
             stdout = echoes.hidden_in_bytes(stdout)
-        return Result(status, stdout, stderr, out.is_cut, err.is_cut, live.untold if live else 0)
+        return Result(status, stdout, stderr, out.is_cut, err.is_cut, live.not_shown if live else 0)
 
     def close(self) -> None:
         """End the connection, any command in flight, and any attempt to connect."""

@@ -1,4 +1,4 @@
-"""The files of keys: read where they are files, and told apart: public or private, encrypted or not."""
+"""The files of keys: read where they are files, and classified: public or private, encrypted or not."""
 
 import base64
 import binascii
@@ -30,7 +30,7 @@ def is_encrypted(file: Path) -> bool:
 
 
 def public_halves(file: Path) -> set[bytes]:
-    """What says which key a file is of: the file itself, or the public file beside it."""
+    """Return what says which key a file is of: the file itself, or the public file next to it."""
     found = set()
     for place in (file, file.with_name(file.name + ".pub")):
         try:
@@ -52,7 +52,7 @@ def is_public(file: Path) -> bool:
 
 
 def _public_blob(content: bytes) -> bytes | None:
-    """The key of a public file, `TYPE BASE64 COMMENT`; None for another file."""
+    """Return the key of a public file, `TYPE BASE64 COMMENT`; None for another file."""
     fields = content.split(None, 2)
     try:
         blob = base64.b64decode(fields[1], validate=True)
@@ -62,7 +62,7 @@ def _public_blob(content: bytes) -> bytes | None:
 
 
 def _blob_within(content: bytes) -> bytes | None:
-    """The public half that stands in clear in a private file of OpenSSH's format, an encrypted one too."""
+    """Return the public half that is in clear in a private file of OpenSSH's format, an encrypted one too."""
     raw = _openssh_body(content)
     if raw is None:
         return None
@@ -74,7 +74,7 @@ def _blob_within(content: bytes) -> bytes | None:
 
 
 def private_bytes(file: Path, node: str, shown: str) -> bytes:
-    """What a private key file holds. Raises KeyUnusable: it cannot be read, or others can read it."""
+    """Read a private key file. Raises KeyUnusable: it cannot be read, or others can read it."""
     try:
         content = read_file(file, MAX_KEY_FILE)
         status = file.stat()
@@ -99,7 +99,7 @@ def _is_encrypted(content: bytes) -> bool:
 
 
 def _openssh_body(content: bytes) -> bytes | None:
-    """What stands between the lines of a private file of OpenSSH's format; None for another file."""
+    """Decode what is between the lines of a private file of OpenSSH's format; None for another file."""
     if b"BEGIN OPENSSH PRIVATE KEY" not in content:
         return None
     try:
@@ -110,7 +110,7 @@ def _openssh_body(content: bytes) -> bytes | None:
 
 
 def parse(content: bytes, passphrase: Secret | None, node: str, shown: str) -> paramiko.PKey:
-    """The key; whatever is wrong with it, a wrong passphrase included, is KeyUnusable."""
+    """Parse a key; whatever is wrong with it, a wrong passphrase included, is KeyUnusable."""
     password = passphrase.reveal().encode() if passphrase else None
     load = (
         serialization.load_ssh_private_key
@@ -137,6 +137,6 @@ def parse(content: bytes, passphrase: Secret | None, node: str, shown: str) -> p
     except Exception:
         raise KeyUnusable(
             node,
-            f"{shown} is no private key that can be used here (Ed25519, ECDSA or RSA, in OpenSSH or PEM format).",
+            f"{shown} is not a private key that can be used here (Ed25519, ECDSA or RSA, in OpenSSH or PEM format).",
             "Name another one with -i FILE.",
         ) from None

@@ -11,7 +11,7 @@ import paramiko
 
 from kthw_routes.sanitize import clean_line
 from kthw_routes.secret import Secret
-from kthw_routes.ssh.agent import Agent, LoginKey, Tell
+from kthw_routes.ssh.agent import Agent, LoginKey, Report
 from kthw_routes.ssh.config_options import NO_AGENT
 from kthw_routes.ssh.echoes import Echoes
 from kthw_routes.ssh.errors import KeyUnusable, PassphraseNeeded
@@ -64,8 +64,8 @@ class Keys:
         self._asker = asker
         self._lock = threading.Lock()
         self._loaded: dict[Path, paramiko.PKey | KeyUnusable | PassphraseNeeded] = {}
-        self.tell: Tell = lambda _sentence: None
-        """Takes what the person should know of an agent that does not answer; called from many threads."""
+        self.report: Report = lambda _sentence: None
+        """Takes what the person should know of an agent that does not reply; called from many threads."""
         self._agent_timeout = agent_timeout
         self._agents: dict[Path, Agent] = {}
 
@@ -121,7 +121,7 @@ class Keys:
             return None
         with self._lock:
             if path not in self._agents:
-                self._agents[path] = Agent(path, self._agent_timeout, lambda sentence: self.tell(sentence))
+                self._agents[path] = Agent(path, self._agent_timeout, lambda sentence: self.report(sentence))
             return self._agents[path]
 
     def _named(self, file: Path, node: str, agent: Agent | None) -> Key:

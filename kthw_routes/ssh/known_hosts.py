@@ -2,7 +2,7 @@
 
 Our file is appended to, one line at a time and locked, so that any number of writers leave a valid file; lines go from
 it only for a host that the person said was rebuilt. The files of others are read tolerantly: a line that cannot be
-understood is no reason to stop.
+understood stops nothing.
 """
 
 import base64
@@ -79,7 +79,7 @@ class KnownHosts:
     """The known host keys of one run. Safe to use from many threads."""
 
     def __init__(self, file: Path | None, also: Sequence[Path] = ()) -> None:
-        """`file` is ours (None: nothing is recorded beyond this run), `also` are read, never written."""
+        """Record in `file` (None: nothing beyond this run); `also` are read, never written."""
         self.file = file
         self._also = tuple(also)
         self._lock = threading.Lock()
@@ -88,17 +88,17 @@ class KnownHosts:
         self._forgotten: set[str] = set()
 
     def types(self, name: str, also: Sequence[Path] | None = None) -> tuple[str, ...]:
-        """The key types that are known of a host, so that it is asked for one of them. Raises OSError, as `look_up`."""
+        """Return the key types known of a host, so that it is asked for one of them. Raises OSError, as `look_up`."""
         found = [line.type for line in self._of(name, also) if not line.revoked]
         return tuple(dict.fromkeys(found))
 
     def look_up(self, name: str, key_type: str, blob: bytes, also: Sequence[Path] | None = None) -> HostKeyMatch:
-        """What the files say of the key that the host `name` presents.
+        """Look up what the files say of the key that the host `name` presents.
 
         `also` replaces the files of others for this one host (an SSH configuration may name its own). A host of
         which only keys of other types are known has changed: it was asked for the known type first.
 
-        Raises OSError: one of the files is no file (a named pipe, a device), or too large.
+        Raises OSError: one of the files is not a file (a named pipe, a device), or too large.
         """
         lines = self._of(name, also)
         same = [line for line in lines if line.type == key_type and line.blob == blob]
@@ -144,7 +144,7 @@ class KnownHosts:
                 self._lines[self.file] = _without(self.file, name)
 
     def _of(self, name: str, also: Sequence[Path] | None) -> list[KnownKey]:
-        """Every line of the host, ours first."""
+        """Return every line of the host, ours first."""
         with self._lock:
             files = [*([self.file] if self.file else []), *(self._also if also is None else also)]
             for file in files:
@@ -157,12 +157,12 @@ class KnownHosts:
 
 
 def fingerprint(blob: bytes) -> str:
-    """`SHA256:` and the unpadded base64 of the digest, as ssh prints it."""
+    """Return `SHA256:` and the unpadded base64 of the digest, as ssh prints it."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def read_known_hosts(file: Path) -> tuple[KnownKey, ...]:
-    """The lines of a known_hosts file that can be understood; none where there is none to read, as with ssh.
+    """Read the lines of a known_hosts file that make sense; none where there is none to read, as with ssh.
 
     Raises OSError: it is something else than a file, or too large; the null device is an empty one.
     """
@@ -216,7 +216,7 @@ def _hashed_matches(hashed: str, name: str) -> bool:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[BinaryIO]:
-    """Our file, to read and to append to, while nobody else writes it; made where there is none."""
+    """Open our file to read and append, while nobody else writes it; made where there is none."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
         descriptor = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -236,7 +236,7 @@ def _is_still(file: Path, handle: BinaryIO) -> bool:
 
 
 def _without(file: Path, name: str) -> tuple[KnownKey, ...]:
-    """Take the lines of one host out of our file; what the file then holds."""
+    """Take the lines of one host out of our file; return what the file then holds."""
     with _locked(file) as handle:
         lines = handle.read().decode("utf-8", "replace").splitlines(keepends=True)
         kept = "".join(x for x in lines if not any(key.is_for(name) for key in _parse(x, file)))
@@ -245,7 +245,7 @@ def _without(file: Path, name: str) -> tuple[KnownKey, ...]:
 
 
 def _append(file: Path, line: KnownKey) -> tuple[KnownKey, ...]:
-    """Append `line` unless the file has a line for its host by now; what the file then holds."""
+    """Append `line` unless the file has a line for its host by now; return what the file then holds."""
     with _locked(file) as handle:
         content = handle.read()
         present = tuple(_parse(content.decode("utf-8", "replace"), file))

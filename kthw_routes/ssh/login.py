@@ -16,7 +16,7 @@ from kthw_routes.ssh.known_hosts import HostKeyMatch, HostKeyMode, HostKeyStatus
 from kthw_routes.ssh.transport import LOGIN_TIMEOUT
 
 _SLICE: Final = 0.1
-"""Seconds between two looks at whether the host has hung up while an agent signs."""
+"""Seconds between two checks whether the host has hung up while an agent signs."""
 _ALGORITHMS = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 
 
@@ -32,9 +32,9 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         seen: dict[str, bytes],
         rebuilt: set[str] | None = None,
     ) -> None:
-        """`seen` holds the keys that hosts presented earlier in this run; they may not change in any mode.
+        """Allow no change of the keys in `seen`, which hosts presented earlier in this run, in any mode.
 
-        `rebuilt`: names of nodes that the person said were rebuilt: each goes from it as its old key is forgotten.
+        `rebuilt`: names of nodes that the person named as rebuilt: each goes from it as its old key is forgotten.
         None: no such word counts for this host.
         """
         self._node = node
@@ -61,11 +61,11 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         options.key_types = [*wanted, *(a for a in options.key_types if a not in wanted)]
 
     def missing_host_key(self, _client: paramiko.SSHClient, _hostname: str, key: paramiko.PKey) -> None:
-        """Called by paramiko with the presented key. Raises HostKeyChanged or HostKeyUnknown."""
+        """Accept the presented key or not; paramiko calls this. Raises HostKeyChanged or HostKeyUnknown."""
         self.accept(key.get_name(), key.asbytes())
 
     def accept(self, key_type: str, blob: bytes) -> None:
-        """Decide. Raises HostKeyChanged or HostKeyUnknown."""
+        """Accept this key of the host or not. Raises HostKeyChanged or HostKeyUnknown."""
         target, name = self._target, self._target.known_as
         reading = self._known.look_up(name, key_type, blob, target.known_hosts_files)
         if reading.verdict is HostKeyStatus.CHANGED and self._rebuilt is not None and self._node in self._rebuilt:
@@ -175,7 +175,7 @@ class KeysInTurn:
         raise self._rejected(offered)
 
     def _offer(self, transport: paramiko.Transport, key: paramiko.PKey) -> list[str]:
-        """Offer one key; what else the host wants. The time that an agent takes to sign is not the host's."""
+        """Offer one key; return what else the host wants. The time that an agent takes to sign is not the host's."""
         if not isinstance(key, LoginKey):
             return transport.auth_publickey(self._target.user, key)
         answered = threading.Event()
@@ -192,7 +192,7 @@ class KeysInTurn:
             raise paramiko.AuthenticationException("the login was called off")
         return list(handler.wait_for_response(answered))
 
-    def _rejected(self, offered: list[str], allowed: str = "") -> KeyRejected:
+    def _rejected(self, offered: list[str], allowed: str | None = None) -> KeyRejected:
         who = f"{self._target.user} at {self._target}"
         error = self._keys.agent_error(self._target.identity_agent)
         because_of_agent = f" {error}" if error else ""
@@ -205,7 +205,7 @@ class KeysInTurn:
         if allowed:
             return KeyRejected(
                 self._node,
-                f"{who} takes no key, only: {clean_line(allowed)}.",
+                f"{who} accepts no keys, only: {clean_line(allowed)}.",
                 "Allow public keys in its sshd_config (PubkeyAuthentication yes), or log in as another user.",
             )
         return KeyRejected(
@@ -219,7 +219,7 @@ class KeysInTurn:
     def _hung_up(self, offered: list[str]) -> KeyRejected:
         return KeyRejected(
             self._node,
-            f"{self._target} hung up or fell silent during the login as {self._target.user} "
+            f"{self._target} hung up or did not reply during the login as {self._target.user} "
             f"(offered: {', '.join(offered)}).",
             "It may count too many failures, or refuse this address for a while. Wait a minute, name one key with -i.",
         )

@@ -13,7 +13,7 @@ from kthw_routes.ssh.errors import CommandNotRun, NoRoot, SecretEchoed, WrongSud
 from kthw_routes.ssh.streams import Stream
 
 _MAX_READ: Final = 8 * 1024
-"""Bytes of each stream that are looked at."""
+"""Bytes of each stream that are read."""
 _MAX_LINES: Final = 4
 _MAX_QUOTED: Final = 400
 """Characters of the host's words that are quoted."""
@@ -106,7 +106,7 @@ def check_begun(node: str, user: str, out: Stream, err: Stream, status: int) -> 
         raise not_run(node, user, said, status=status)
     if not (out.has_shell and err.has_shell):
         raise redirected(node, user, said)
-    if not out.has_begun and not err.has_begun:  # sudo stands between, and did not let us in
+    if not out.has_begun and not err.has_begun:  # sudo is in between, and did not let us in
         if _WRONG.search(quoted(err.preamble, last=True)):
             raise wrong_password(node, user)
         raise no_root(node, user, status, err.preamble)
@@ -123,7 +123,7 @@ def wants_password(answer: Result) -> bool:
 def not_run(
     node: str, user: str, said: tuple[bytes, bytes], *, status: int | None, seconds: float = 0
 ) -> CommandNotRun:
-    """The error for a login that ran something else, or nothing, instead of a command.
+    """Return the error for a login that ran something else, or nothing, instead of a command.
 
     Args:
         node: the host's name.
@@ -143,8 +143,8 @@ def not_run(
     )
 
 
-def wrong_password(node: str, user: str, refused_on: str = "") -> WrongSudoPassword:
-    """The error for a password that sudo refused here, or on the host `refused_on` that tried it first."""
+def wrong_password(node: str, user: str, refused_on: str | None = None) -> WrongSudoPassword:
+    """Return the error for a password that sudo refused here, or on the host `refused_on` that tried it first."""
     if refused_on and refused_on != node:
         return WrongSudoPassword(
             node,
@@ -157,7 +157,7 @@ def wrong_password(node: str, user: str, refused_on: str = "") -> WrongSudoPassw
 
 
 def echoed(node: str, command: Command) -> SecretEchoed:
-    """The error for output that holds a password, and is to be parsed or written back: it is not used."""
+    """Return the error for output that holds a password, and is to be parsed or written back: it is not used."""
     return SecretEchoed(
         node,
         f"its answer to `{command}` contains the password or passphrase that was typed, so it was not used.",
@@ -167,7 +167,7 @@ def echoed(node: str, command: Command) -> SecretEchoed:
 
 
 def redirected(node: str, user: str, said: tuple[bytes, bytes]) -> CommandNotRun:
-    """The error for a login that gives a command's stdout or stderr to somebody else, so that no answer is whole."""
+    """Return the error for a login that redirects a command's stdout or stderr, so that no answer is complete."""
     words = quoted(*said)
     return CommandNotRun(
         node,
@@ -178,7 +178,7 @@ def redirected(node: str, user: str, said: tuple[bytes, bytes]) -> CommandNotRun
 
 
 def no_root(node: str, user: str, status: int, said: bytes) -> NoRoot:
-    """The error for a login that is not root, and a sudo that ended with this status and these words."""
+    """Return the error for a login that is not root, and a sudo that ended with this status and these words."""
     words = quoted(said, last=True)
     if status in _NOT_EXECUTABLE:
         how = f": “{words}”" if words else ""
@@ -189,7 +189,7 @@ def no_root(node: str, user: str, status: int, said: bytes) -> NoRoot:
 
 
 def quoted(*streams: bytes, last: bool = False) -> str:
-    """The first lines of what a host said and its last, clean, on one line of at most 400 characters.
+    """Quote the first lines of a host's words and the last, clean, on one line of at most 400 characters.
 
     `last`: only its last lines: sudo may begin with a lecture, or with what it cannot resolve.
     """

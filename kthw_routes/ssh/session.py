@@ -27,13 +27,13 @@ class Asker(Protocol):
     """Asks the person. Called from worker threads; may block as long as the person thinks. None means: no answer."""
 
     def passphrase(self, key_file: str) -> str | None:
-        """The passphrase of an encrypted private key."""
+        """Ask for the passphrase of an encrypted private key."""
 
     def sudo_password(self, user: str, node: str) -> str | None:
-        """The password that sudo wants; asked once for all hosts."""
+        """Ask for the password that sudo wants, once for all hosts."""
 
     def accept_host_keys(self, keys: Sequence[NewHostKey]) -> bool:
-        """Whether these keys, never seen before, may be trusted from now on. Asked once for all hosts."""
+        """Ask whether these keys, never seen before, may be trusted from now on, once for all hosts."""
 
 
 class Session(Protocol):
@@ -52,12 +52,12 @@ class Session(Protocol):
         """The key that the host presented. Raises HostError before `open`."""
 
     privilege: Privilege
-    """How root is reached; set by the first look, used by every command that needs root."""
+    """How root is reached; set by the first reading, used by every command that needs root."""
 
     def open(self) -> None:
         """Connect and log in, unless that is done; reopen, with the same key check, if the connection died.
 
-        Raises HostError (see `hosts.errors`).
+        Raises HostError (see `ssh.errors`).
         """
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
@@ -65,7 +65,7 @@ class Session(Protocol):
 
         Raises:
             ConnectionLost: the connection ended; whether the command ran to its end is unknown.
-            CommandTimedOut: the host stayed silent for longer than it may, or did not come to an end.
+            CommandTimedOut: the host did not reply for longer than it may, or did not come to an end.
         """
 
     def close(self) -> None:

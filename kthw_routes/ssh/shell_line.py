@@ -1,6 +1,6 @@
 """A command as the one line of shell that a host is asked to run.
 
-The line first prints a mark to both streams, so that what a `.bashrc` wrote before it can be told from what the
+The line first prints a mark to both streams, so that what a `.bashrc` wrote before it can be known from what the
 command wrote; and it runs under `timeout`, because a program on a host does not end when our connection does.
 The login shell may be any of sh, bash, zsh, csh, tcsh and fish; a line without the mark was not run at all.
 """
@@ -17,7 +17,7 @@ KILL_AFTER: Final = 5
 
 
 def render(command: Command, privilege: Privilege, mark: str, seconds: float) -> str:
-    """The line for a login that reaches root by `privilege`. `mark` is a word of letters, digits and `-`.
+    """Build the line for a login that reaches root by `privilege`. `mark` is a word of letters, digits and `-`.
 
     The mark comes once; twice where sudo is used: before it, and from below it once it has let us in.
     """
@@ -44,5 +44,5 @@ def _quote_for_any_shell(script: str) -> str:
 
 
 def marks_of(command: Command, privilege: Privilege) -> int:
-    """How many marks stand before the command's own output."""
+    """Count the marks in front of the command's own output."""
     return 2 if command.needs_root and privilege in (Privilege.SUDO, Privilege.SUDO_PASSWORD) else 1

@@ -11,13 +11,13 @@ from kthw_routes.ssh.command import MAX_CAPTURE
 from kthw_routes.ssh.session import OnLine
 
 MAX_LINE: Final = 4 * 1024
-"""Bytes of a line that are told."""
+"""Bytes of a line that are shown."""
 MAX_LINES: Final = 2000
-"""Lines of one command that are told, of both its streams together."""
-MAX_TOLD: Final = 256 * 1024
-"""Bytes of one command that are told."""
+"""Lines of one command that are shown, of both its streams together."""
+MAX_SHOWN: Final = 256 * 1024
+"""Bytes of one command that are shown."""
 FURTHER: Final = "… (further output of this command is not shown, nor recorded)"
-"""The last line that is told of a command that writes too much."""
+"""The last line that is shown of a command that writes too much."""
 _MARGIN: Final = 1024
 """Bytes kept beyond MAX_LINE: what is to be hidden in a line is found before it is cut."""
 _PREAMBLE_LIMIT: Final = 16 * 1024
@@ -28,21 +28,21 @@ def _as_it_is(text: str) -> str:
 
 
 class Live:
-    """The lines of one command as they are told while it runs: up to MAX_LINES and MAX_TOLD."""
+    """The lines of one command as they are shown while it runs: up to MAX_LINES and MAX_SHOWN."""
 
     def __init__(self, on_line: OnLine, hide: Callable[[str], str] = _as_it_is) -> None:
-        """`hide` masks what no line may show."""
+        """Pass lines on after `hide` has masked what none may show."""
         self._on_line = on_line
         self._hide = hide
         self._lines = 0
         self._bytes = 0
         self.is_full = False
-        """Whether no more is told."""
-        self.untold = 0
+        """Whether no more is shown."""
+        self.not_shown = 0
         """Bytes that came after that."""
 
-    def tell(self, line: bytes, left_out: int, *, is_error: bool) -> None:
-        """Tell a line of which `left_out` bytes more are not here.
+    def show(self, line: bytes, left_out: int, *, is_error: bool) -> None:
+        """Pass a line on of which `left_out` bytes more are not here.
 
         A carriage return becomes a newline: what a program draws over is a line of its own.
         """
@@ -58,11 +58,11 @@ class Live:
             text = f"{shown} … ({size - len(shown.encode('utf-8', 'replace')) + left_out} bytes left out)"
         for part in text.split("\n"):
             cost = len(part.encode("utf-8", "replace"))
-            if self.is_full or self._lines == MAX_LINES or self._bytes + cost > MAX_TOLD:
+            if self.is_full or self._lines == MAX_LINES or self._bytes + cost > MAX_SHOWN:
                 if not self.is_full:
                     self.is_full = True
                     self._on_line(FURTHER, is_error)
-                self.untold += cost
+                self.not_shown += cost
                 continue
             self._lines += 1
             self._bytes += cost
@@ -70,7 +70,7 @@ class Live:
 
 
 def _whole(line: bytes) -> bytes:
-    """Bytes that were cut somewhere, without the last character, which may be torn apart."""
+    """Cut the last character, which may be torn apart, off bytes that were cut somewhere."""
     end = len(line)
     while end > max(0, len(line) - 4) and line[end - 1] & 0xC0 == 0x80:
         end -= 1
@@ -78,7 +78,7 @@ def _whole(line: bytes) -> bytes:
 
 
 def _beginning(text: str, size: int) -> str:
-    """The first characters of a text, at most `size` bytes of them."""
+    """Return the first characters of a text, at most `size` bytes of them."""
     return text.encode("utf-8", "replace")[: max(size, 0)].decode("utf-8", "ignore")
 
 
@@ -97,7 +97,7 @@ class Stream:
         """
         Args:
             mark, marks: the command's own output begins after the line `mark` was seen `marks` times.
-            live: where its lines are told; the same for both streams of a command.
+            live: where its lines are shown; the same for both streams of a command.
             is_error: whether this is stderr.
             capture: bytes that are kept.
         """
@@ -111,7 +111,7 @@ class Stream:
         self._kept: list[bytes] = []
         self._size = 0
         self.received = 0
-        """Bytes that came, what stood before the marks included."""
+        """Bytes that came, what came before the marks included."""
         self.is_cut = False
         """Whether the command wrote more than is kept, or perhaps did."""
         self.preamble = b""
@@ -148,7 +148,7 @@ class Stream:
             self._split(received, self._live)
 
     def finish(self) -> None:
-        """No more comes: a last line without a newline is a line too."""
+        """Take the end of the stream: a last line without a newline is a line too."""
         if self._live is not None and self.has_begun and (self._pending or self._left_out):
             self._tell(self._live)
 
@@ -179,13 +179,13 @@ class Stream:
             at = stop + 1
             if end >= 0:
                 self._tell(live)
-        live.untold += max(0, len(received) - at)
+        live.not_shown += max(0, len(received) - at)
 
     def _tell(self, live: Live) -> None:
         line, left_out = bytes(self._pending), self._left_out
         self._pending.clear()
         self._left_out = 0
         if live.is_full:
-            live.untold += len(line) + left_out
+            live.not_shown += len(line) + left_out
         else:
-            live.tell(line.removesuffix(b"\r"), left_out, is_error=self._is_error)
+            live.show(line.removesuffix(b"\r"), left_out, is_error=self._is_error)

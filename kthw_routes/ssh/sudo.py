@@ -21,25 +21,25 @@ class SudoPassword:
     """The password of one run, shared by all hosts. Safe to use from many threads."""
 
     def __init__(self, asker: Asker | None, echoes: Echoes | None = None) -> None:
-        """`echoes`: hides each password that was given, right or wrong, in what hosts say."""
+        """Have `echoes` hide each password that was given, right or wrong, in what hosts say."""
         self._asker = asker
         self._echoes = echoes or Echoes()
         self._lock = threading.Lock()
         self._password: Secret | None = None
         self._was_asked = False
         self._is_proved = False
-        self.refused_on = ""
-        """The host that refused the password; empty while none did."""
+        self.refused_on: str | None = None
+        """The host that refused the password; None while none did."""
 
     def known(self) -> Secret | None:
-        """The password, if one was given."""
+        """Return the password, if one was given."""
         return self._password
 
     def forget_refusal(self) -> None:
         """Ask again next time, unless the password was right somewhere: for another look after a mistyped one."""
         with self._lock:
             if not self._is_proved:
-                self._password, self._was_asked, self.refused_on = None, False, ""
+                self._password, self._was_asked, self.refused_on = None, False, None
 
     def try_on(self, user: str, node: str, attempt: Callable[[], bool]) -> bool | None:
         """Ask for the password unless that was done, and see whether it is right on this host.
@@ -63,7 +63,7 @@ class SudoPassword:
                 return False
             if not self._is_proved:
                 self._is_proved = attempt()
-                self.refused_on = "" if self._is_proved else node
+                self.refused_on = None if self._is_proved else node
                 return self._is_proved
         return attempt()
 

@@ -119,7 +119,7 @@ class QuietTransport(paramiko.Transport):
         super().close()
 
     def open_channel(self, *arguments: Any, **options: Any) -> paramiko.Channel:
-        """Open a channel as paramiko does, but raise what the server said of this very channel.
+        """Open a channel as paramiko does, but raise what the server answered about this very channel.
 
         Raises:
             paramiko.ChannelException: the server refuses it; `text` is what it says.

@@ -62,6 +62,7 @@ def test_a_firewall_that_forwards_nothing_is_among_the_suspects(stage: Stage) ->
     assert answer.code == 4
     assert "4 of 6 pairs of workers do not get through." in answer.out
     assert (
-        "worker-0 → worker-1: Three requests left worker-0, none arrived at worker-1. What lies between drops packets "
-        "with pod addresses: the provider's filter, or a firewall (on worker-0 and worker-1 too: FORWARD).\n"
+        "worker-0 → worker-1: Three requests left worker-0, none arrived at worker-1. Something between the nodes "
+        "drops packets with pod addresses: the provider's filter, or a firewall (on worker-0 and worker-1 too: "
+        "FORWARD).\n"
     ) in answer.out

@@ -186,8 +186,10 @@ def test_a_learner_pasted_all_three_lines(applied: Stage) -> None:
     check = applied.tool("check")
     assert check.code == 3
     assert "another route overrides its own pod CIDR 10.200.0.0/24" in check.out
-    assert "worker-0's own pods are routed away; --repair gives them back" in check.out
-    assert "What lies between drops" not in check.out
+    assert (
+        "Another route overrides worker-0's own pod CIDR: its pods are unreachable; --repair restores it" in check.out
+    )
+    assert "Something between the nodes drops" not in check.out
     assert applied.tool("check", "--json").json["hosts"][0]["own_pod_cidr_routed_away"]["prefix"] == "10.200.0.0/24"
     applied.tool("apply", "--yes")
     assert "via" in pod_routes(applied, "worker-0")["10.200.0.0/24"], "--yes alone never removes"

@@ -148,7 +148,7 @@ def test_no_key_at_all(bench: Bench) -> None:
 
 def test_a_host_that_takes_passwords_only(bench: Bench) -> None:
     server = bench.server(manners=healthy(methods="password"))
-    with pytest.raises(KeyRejected, match="takes no key, only: password"):
+    with pytest.raises(KeyRejected, match="accepts no keys, only: password"):
         bench.session(server.port).open()
 
 
@@ -369,7 +369,7 @@ def test_an_agent_that_does_not_sign_leaves_the_login_to_the_key_files(
     def log_in(port: int) -> None:
         keys = Keys(home=bench.folder, folder=bench.folder / "nowhere")
         told: list[str] = []
-        keys.tell = told.append
+        keys.report = told.append
         access = bench.access(keys=keys, user=me())
         for node in ("worker-0", "worker-1"):
             session = bench.session(port, access, node)

@@ -96,7 +96,7 @@ def test_a_hundred_thousand_lines_pass_quickly_and_are_told_up_to_a_bound(sessio
     assert lines == [*(str(n + 1) for n in range(MAX_LINES)), FURTHER]
     assert result.stdout.endswith(b"\n100000\n")
     assert not result.is_cut
-    assert result.untold == len(result.stdout) - sum(len(line) + 1 for line in lines[:-1]) - 1
+    assert result.not_shown == len(result.stdout) - sum(len(line) + 1 for line in lines[:-1]) - 1
     assert time.monotonic() - begun < 10  # measured: 0.2 s
 
 

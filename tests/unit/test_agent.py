@@ -134,7 +134,7 @@ def test_an_agent_that_does_not_answer_is_told_once_and_the_files_are_tried(
     make(tmp_path / ".ssh" / "id_ed25519")
     keys = Keys(home=tmp_path, folder=tmp_path, agent_timeout=0.5)
     told: list[str] = []
-    keys.tell = told.append
+    keys.report = told.append
     begun = time.monotonic()
     for _ in range(20):
         assert names(keys) == ["id_ed25519"]
@@ -184,7 +184,7 @@ def test_a_setting_left_behind_is_quiet_unless_it_mattered(
     monkeypatch.setenv("SSH_AUTH_SOCK", str(_leave(home / "s", kind)))
     keys = Keys(home=home, folder=home)
     told: list[str] = []
-    keys.tell = told.append
+    keys.report = told.append
     assert names(keys) == []
     assert told == []
     assert (keys.agent_error() or "").startswith(f"There is no SSH agent at {home}/s")

@@ -145,7 +145,7 @@ def test_a_cut_answer_is_refused_and_the_stdout_of_a_change_is_none() -> None:
 
 def test_what_is_not_told_of_output_and_input_is_counted() -> None:
     events: list[Event] = []
-    host = Answering({}, otherwise=Result(0, b"", b"", untold=1_800_000_000))
+    host = Answering({}, otherwise=Result(0, b"", b"", not_shown=1_800_000_000))
     route = pod_route(1)
     commands = [RouteCommand(Verb.ADD, route)] * (MAX_LINES + 5)
     task(host, events).run(programs.change_routes(commands))

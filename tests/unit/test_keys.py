@@ -156,7 +156,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "key"
     file.write_bytes(content)
     file.chmod(0o600)
-    with pytest.raises(KeyUnusable, match="no private key that can be used here"):
+    with pytest.raises(KeyUnusable, match="not a private key that can be used here"):
         list(Keys(file).offered("worker-0"))
 
 

@@ -115,9 +115,8 @@ def test_the_first_layer_that_fails(
     given: dict[str, object], there: bool, back: bool, layer: Layer, words: str
 ) -> None:
     pair = reading("worker-0", "worker-1", received=0, **given)
-    found = of_pair(
-        pair, None, astray_there="" if there else "has no right route", astray_back="" if back else "has no right route"
-    )
+    wrong = "has no right route"
+    found = of_pair(pair, None, astray_there=None if there else wrong, astray_back=None if back else wrong)
     assert found.layer is layer
     assert words in found.sentence
     assert found.next_step
@@ -182,7 +181,10 @@ def test_a_pod_that_its_own_host_routes_away_is_no_filter_of_the_provider(
     for pair in (there, back):
         found = explain(seen, pair)
         assert found.layer is (Layer.OWN_ROUTES if is_blamed else Layer.NETWORK_BACK)
-        blamed = "worker-0's own pods are routed away; --repair gives them back. Three requests left"
+        blamed = (
+            "Another route overrides worker-0's own pod CIDR: its pods are unreachable; --repair restores it. "
+            "Three requests left"
+        )
         assert found.sentence.startswith(blamed) is is_blamed
     assert len([line for line in explanations(seen) if "Next:" in line]) == 1
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kthw_routes.facts import Privilege
 from kthw_routes.ssh.command import MAX_CAPTURE, MAX_WORDS, Command, Result
 from kthw_routes.ssh.shell_line import marks_of, render
-from kthw_routes.ssh.streams import FURTHER, MAX_LINE, MAX_LINES, MAX_TOLD, Live, Stream
+from kthw_routes.ssh.streams import FURTHER, MAX_LINE, MAX_LINES, MAX_SHOWN, Live, Stream
 
 MARK = "kthw-routes-0123"
 
@@ -115,11 +115,11 @@ def test_a_flood_is_told_up_to_a_bound_and_counted_beyond_it(flood: str, is_erro
     assert stream.is_cut
     assert len(stream.kept) == MAX_CAPTURE
     assert len(lines) <= MAX_LINES + 1
-    assert sum(len(line.encode()) for line in lines) <= MAX_TOLD + len(FURTHER.encode())
+    assert sum(len(line.encode()) for line in lines) <= MAX_SHOWN + len(FURTHER.encode())
     assert all(len(line.encode()) <= MAX_LINE + 40 for line in lines)
     if b"\n" in FLOODS[flood]:
         assert lines[-1] == FURTHER
-        assert live.untold > 40_000_000
+        assert live.not_shown > 40_000_000
     elif flood not in ("carriage returns", "nothing but carriage returns"):
         assert lines[-1].endswith(" bytes left out)")
 
