@@ -151,8 +151,8 @@ class NetworkSetup:
     has_netplan: bool = False
     netplan: str = ""
     """The merged configuration, as `netplan get` prints it (YAML); empty where it cannot (before 0.101)."""
-    netplan_problem: str = ""
-    """What netplan says against its files as they are; empty where it reads them."""
+    netplan_problem: str | None = None
+    """netplan's error in its files as they are; None where it reads them."""
     files: tuple[HostFile, ...] = ()
     """The files of ours (`kthw-routes` in their name), by path."""
     folders: frozenset[PurePosixPath] = frozenset()
@@ -210,8 +210,8 @@ class HostFacts:
     """Those that were looked for until one with an address in the pod CIDR was found."""
     etc_hosts: bytes | None = None
     """The file's bytes; None where it was not read."""
-    etc_hosts_problem: str = ""
-    """Why /etc/hosts could not be read, without a full stop; empty where it was, or is not known."""
+    etc_hosts_problem: str | None = None
+    """Why /etc/hosts could not be read, without a full stop; None where it was, or is not known."""
     network: NetworkSetup = NetworkSetup()
 
     @property

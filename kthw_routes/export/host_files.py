@@ -33,7 +33,7 @@ def _of(manager: Manager, desired: Desired) -> tuple[Document, ...]:
     )
 
 
-def _unsupported_reason(manager: Manager, host: DesiredHost) -> str:
+def _unsupported_reason(manager: Manager, host: DesiredHost) -> str | None:
     if len(host.persisted) < len(host.routes):
         return "it is not known through which interface the routes lead"
     return MODULES[manager].unsupported_reason({r.device for r in host.persisted}, host.network)

@@ -60,7 +60,7 @@ def _too_large(task: HostTask, path: PurePosixPath, size: str) -> FileTooLarge:
 
 def replace(
     task: HostTask, target: PurePosixPath, new: PurePosixPath, content: bytes, mode: int | None, before: bytes | None
-) -> str:
+) -> str | None:
     """Put a file with this content in the place of `target`.
 
     Args:
@@ -71,7 +71,7 @@ def replace(
         mode: its permission bits, owned by root; None: owner, mode, label and attributes as `target` has them.
         before: `target` as it was read; None where it was not there.
 
-    Returns the empty string, or a sentence that says why the file was left as it is.
+    Returns a sentence that says why the file was left as it is; None where it was replaced.
     Raises what `Session.run` raises.
     """
     if problem := _obstacle(task, target, is_new=before is None):
@@ -82,7 +82,7 @@ def replace(
         (empty, False),
         (programs.write_file(new, content), True),
     )
-    problem = next((p for command, silent in steps if (p := attempt(task, target, command, silent=silent))), "")
+    problem = next((p for command, silent in steps if (p := attempt(task, target, command, silent=silent))), None)
     known = {new: content} if before is None else {target: before, new: content}
     problem = problem or compare(task, target, known) or attempt(task, target, programs.rename_over(new, target))
     if problem:
@@ -90,10 +90,10 @@ def replace(
     return problem
 
 
-def compare(task: HostTask, target: PurePosixPath, known: Mapping[PurePosixPath, bytes]) -> str:
-    """Let the host tell whether files hold what they should, by size and digest; `target` is one that is to change.
+def compare(task: HostTask, target: PurePosixPath, known: Mapping[PurePosixPath, bytes]) -> str | None:
+    """Let the host compare files with what they should hold, by size and digest; `target` is to change.
 
-    Returns the empty string, or a sentence that says what was found, and that `target` was left as it is.
+    Returns a sentence that says what was found, and that `target` was left as it is; None where they are the same.
     Raises what `Session.run` raises.
     """
     wanted = {
@@ -114,11 +114,11 @@ def compare(task: HostTask, target: PurePosixPath, known: Mapping[PurePosixPath,
             return f"{target} was changed by somebody else just now and was left as it is; try again."
         if told != should:
             return f"{target} was not changed, as the new file beside it does not hold what was written to it."
-    return ""
+    return None
 
 
-def attempt(task: HostTask, target: PurePosixPath, command: Command, *, silent: bool = False) -> str:
-    """Run one step towards changing `target`; the empty string, or a sentence that says why it failed."""
+def attempt(task: HostTask, target: PurePosixPath, command: Command, *, silent: bool = False) -> str | None:
+    """Run one step towards changing `target`; return a sentence that says why it failed, if it did."""
     try:
         result = task.run(command, silent=silent)
     except TookTooLong as error:
@@ -126,7 +126,7 @@ def attempt(task: HostTask, target: PurePosixPath, command: Command, *, silent: 
             return f"whether {target} was changed is not confirmed: {error.complaint}"
         return f"{target} was not changed: {error.complaint}"
     if result.ok:
-        return ""
+        return None
     return _explain(target, result.words or f"{command.argv[0]} ended with status {result.status}")
 
 
@@ -135,8 +135,8 @@ def _forget(task: HostTask, new: PurePosixPath) -> None:
         task.run(programs.remove_file(new))
 
 
-def _obstacle(task: HostTask, target: PurePosixPath, *, is_new: bool) -> str:
-    """What can be seen beforehand; `is_new`: whether nothing stood there when it was read."""
+def _obstacle(task: HostTask, target: PurePosixPath, *, is_new: bool) -> str | None:
+    """Find what is against it beforehand; `is_new`: whether nothing was there when it was read."""
     try:
         kind = clean_line(task.run(programs.file_kind(target), silent=True).out)
         mounts = task.run(programs.mounts(), silent=True).out
@@ -150,7 +150,7 @@ def _obstacle(task: HostTask, target: PurePosixPath, *, is_new: bool) -> str:
         return f"{target} is a mount of its own (a container's, perhaps) and cannot be renamed over; it was left alone."
     if kind and is_new:
         return f"{target} was made by somebody else just now and was left as it is; try again."
-    return ""
+    return None
 
 
 def _explain(target: PurePosixPath, words: str) -> str:
@@ -170,8 +170,8 @@ def _explain(target: PurePosixPath, words: str) -> str:
 # --- /etc/hosts -------------------------------------------------------------------------------------------------
 
 
-def read_etc_hosts(task: HostTask) -> tuple[bytes | None, str]:
-    """Return the bytes of `/etc/hosts` and no words; or None and why it could not be read, without a full stop.
+def read_etc_hosts(task: HostTask) -> tuple[bytes | None, str | None]:
+    """Return the bytes of `/etc/hosts` and None; or None and why it could not be read, without a full stop.
 
     Raises what `Session.run` raises.
     """
@@ -183,10 +183,10 @@ def read_etc_hosts(task: HostTask) -> tuple[bytes | None, str]:
         content = None
     if content is not None and (lines := content.count(b"\n")) > MAX_HOSTS_LINES:
         return None, f"/etc/hosts has {lines:,} lines, and kthw-routes handles up to {MAX_HOSTS_LINES:,}"
-    return content, "" if content is not None else _ignored_reason(task)
+    return content, _unreadable_reason(task) if content is None else None
 
 
-def _ignored_reason(task: HostTask) -> str:
+def _unreadable_reason(task: HostTask) -> str:
     """Say why `/etc/hosts` cannot be read, without a full stop."""
     found = task.run(programs.file_kind(own_paths.ETC_HOSTS), silent=True)
     kind = clean_value(found.out)
@@ -198,11 +198,10 @@ def _ignored_reason(task: HostTask) -> str:
     return f"/etc/hosts cannot be read ({clean_value(said.err) or f'status {said.status}'})"
 
 
-def write_etc_hosts(task: HostTask, before: bytes, content: bytes) -> str:
+def write_etc_hosts(task: HostTask, before: bytes, content: bytes) -> str | None:
     """Replace `/etc/hosts`, which was read as `before`, by `content`.
 
-    Returns the empty string, or a sentence that says why it was left as it is.
-
+    Returns a sentence that says why it was left as it is; None where it was replaced.
     Raises what `Session.run` raises.
     """
     return replace(task, own_paths.ETC_HOSTS, own_paths.NEW_ETC_HOSTS, content, None, before)

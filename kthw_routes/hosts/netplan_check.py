@@ -37,8 +37,8 @@ class _Refused(Exception):
     """The drop-in may not be written; the sentence says why."""
 
 
-def refuse(task: HostTask, content: bytes) -> str:
-    """Why netplan's drop-in with this content may not be written; the empty string where it may.
+def refuse(task: HostTask, content: bytes) -> str | None:
+    """Say why netplan's drop-in with this content may not be written; None where it may.
 
     Nothing is changed on the host but a folder below /tmp, which is removed again.
     Raises what `Session.run` raises.
@@ -49,12 +49,11 @@ def refuse(task: HostTask, content: bytes) -> str:
             return f"{_REFUSED}: `{programs.make_scratch()}` answered something else than a folder."
     except _Refused as refusal:
         return str(refusal)
+    problem: str | None = None
     try:
         _check(task, scratch, content)
     except _Refused as refusal:
         problem = str(refusal)
-    else:
-        problem = ""
     _clear(task, scratch)
     return problem
 
@@ -125,16 +124,15 @@ def summarize_errors(result: Result, root: str = "") -> str:
     """
     exceptions = list(_EXCEPTION.finditer(result.err))
     text = result.err[exceptions[-1].end() :] if exceptions else result.err
-    lines = (clean_line(line) for line in text.splitlines() if _WARNING not in line)
-    first = next((line for line in lines if line), f"it ended with status {result.status}")
-    return (first.replace(root, "") if root else first).removesuffix(":")
+    lines = (clean_line(line).replace(root, "").removesuffix(":") for line in text.splitlines() if _WARNING not in line)
+    return next((line for line in lines if line), f"it ended with status {result.status}")
 
 
 # --- comparing --------------------------------------------------------------------------------------------------
 
 
-def unexpected_change(before: _Generated, after: _Generated, held: _Held) -> str:
-    """What netplan makes of the drop-in that it should not; the empty string where it only adds our routes.
+def unexpected_change(before: _Generated, after: _Generated, held: _Held) -> str | None:
+    """Say what netplan makes of the drop-in that it should not; None where it only adds our routes.
 
     Args:
         before: the files that netplan writes without it.
@@ -163,7 +161,7 @@ def _is_other(had: int, has: int, is_ours: bool) -> bool:
     return had != has if not is_ours else has == 0
 
 
-def _fault_in_routes(routes: Iterable[tuple[IPv4Network, IPv4Address]], held: _Held) -> str:
+def _fault_in_routes(routes: Iterable[tuple[IPv4Network, IPv4Address]], held: _Held) -> str | None:
     routes = set(routes)
     if missing := sorted(held - routes):
         return f"netplan would make no route to {missing[0][0]} via {missing[0][1]} of it"
@@ -173,7 +171,7 @@ def _fault_in_routes(routes: Iterable[tuple[IPv4Network, IPv4Address]], held: _H
     for prefix, hop in sorted(routes - held):
         if prefix in mine:
             return f"netplan's own files lead {prefix} via {hop}, it via {mine[prefix]}; take it from those files first"
-    return ""
+    return None
 
 
 def _parts(path: str, lines: Iterable[str]) -> list[tuple[str, ...]]:

@@ -69,7 +69,7 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
         ],
     )
     links = _by_others(task, links, seen)
-    has_netplan, merged, netplan_problem = _netplan(task, links, found) if _NETPLAN in seen else (False, "", "")
+    has_netplan, merged, netplan_problem = _netplan(task, links, found) if _NETPLAN in seen else (False, "", None)
     return NetworkSetup(
         links=links,
         beside=beside_them,
@@ -177,22 +177,24 @@ def _nm_connection(task: HostTask, device: str) -> str:
 # --- netplan ----------------------------------------------------------------------------------------------------
 
 
-def _netplan(task: HostTask, links: Iterable[LinkSetup], found: Collection[PurePosixPath]) -> tuple[bool, str, str]:
-    """Whether netplan is there, its files merged, and what it says against them.
+def _netplan(
+    task: HostTask, links: Iterable[LinkSetup], found: Collection[PurePosixPath]
+) -> tuple[bool, str, str | None]:
+    """Return whether netplan is there, its files merged, and its error in them.
 
     It takes its time to answer, so it is asked only where it brings an interface up, or should read a file of ours.
     """
     if netplan.PATH not in found and not any(netplan.id_of(link) for link in links):
-        return True, "", ""
+        return True, "", None
     result = _ask(task, programs.netplan_configuration())
     if result is None:
         return True, "", "it did not answer in time"
     if result.ok:
-        return True, result.out, ""
+        return True, result.out, None
     if result.status == NO_SUCH_PROGRAM:
-        return False, "", ""
+        return False, "", None
     has_no_get = any(sign in result.err.lower() for sign in _NO_GET)
-    return True, "", "" if has_no_get else netplan_check.summarize_errors(result)
+    return True, "", None if has_no_get else netplan_check.summarize_errors(result)
 
 
 # --- files ------------------------------------------------------------------------------------------------------

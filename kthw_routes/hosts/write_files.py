@@ -85,8 +85,8 @@ def _is_of_unit(changes: Sequence[FileChange], problems: Mapping[str, str]) -> b
     return any(c.path in unit.PATHS and str(c.path) not in problems for c in changes)
 
 
-def _put(task: HostTask, change: FileChange) -> str:
-    """Write one file; the empty string, or why it was left as it is."""
+def _put(task: HostTask, change: FileChange) -> str | None:
+    """Write one file; return why it was left as it is, if it was."""
     path, content = change.path, change.after or b""
     if not (own_paths.is_own(path) if change.is_ours else own_paths.is_template(path)):
         return f"{path} is no file that kthw-routes writes; it was left alone."
@@ -99,11 +99,11 @@ def _put(task: HostTask, change: FileChange) -> str:
         if change.before is None:
             _tidy(task, change)
         return problem
-    return _sync(task, path) or (_generate_or_put_back(task, change) if path == netplan.PATH else "")
+    return _sync(task, path) or (_generate_or_put_back(task, change) if path == netplan.PATH else None)
 
 
-def _remove(task: HostTask, change: FileChange) -> str:
-    """Remove one file of ours; the empty string, or why it is there still."""
+def _remove(task: HostTask, change: FileChange) -> str | None:
+    """Remove one file of ours; return why it is there still, if it is."""
     path = change.path
     if not (change.is_ours and own_paths.is_own(path)):
         return f"{path} is no file of kthw-routes; it was left alone."
@@ -113,16 +113,16 @@ def _remove(task: HostTask, change: FileChange) -> str:
         return problem
     if path == netplan.PATH and (words := _generate(task, may_be_missing=True)):
         return f"{path} is gone, but `netplan generate` fails on the files that are left: {words}"
-    return ""
+    return None
 
 
-def _take_away(task: HostTask, change: FileChange) -> str:
+def _take_away(task: HostTask, change: FileChange) -> str | None:
     if change.before is not None and (problem := atomic_write.compare(task, change.path, {change.path: change.before})):
         return problem
     if problem := atomic_write.attempt(task, change.path, programs.remove_file(change.path)):
         return problem
     _tidy(task, change)
-    return "" if change.folder_is_ours else _sync(task, change.path)
+    return None if change.folder_is_ours else _sync(task, change.path)
 
 
 def _tidy(task: HostTask, change: FileChange) -> None:
@@ -132,20 +132,20 @@ def _tidy(task: HostTask, change: FileChange) -> None:
             task.run(programs.remove_folder(change.path.parent), silent=True)
 
 
-def _sync(task: HostTask, path: PurePosixPath) -> str:
+def _sync(task: HostTask, path: PurePosixPath) -> str | None:
     """Bring to disk that a file is there, or is not; as far as `sync` can (it takes no path before coreutils 8.24)."""
     try:
         task.run(programs.sync_folder(path.parent), silent=True)
     except TookTooLong as error:
         return f"{path} was changed, but whether that is on disk is not confirmed: {error.complaint}"
-    return ""
+    return None
 
 
 # --- telling the host -------------------------------------------------------------------------------------------
 
 
-def _run(task: HostTask, command: Command, *, may_be_missing: bool = False, fine: str = "") -> str:
-    """Run a command; the empty string, or why it failed. A program that may be missing has nothing to do then.
+def _run(task: HostTask, command: Command, *, may_be_missing: bool = False, fine: str | None = None) -> str | None:
+    """Run a command; return why it failed, if it did. A program that may be missing has nothing to do then.
 
     Args:
         task: the host.
@@ -158,37 +158,37 @@ def _run(task: HostTask, command: Command, *, may_be_missing: bool = False, fine
     except TookTooLong as error:
         return error.complaint
     if result.ok or (may_be_missing and result.status == NO_SUCH_PROGRAM):
-        return ""
+        return None
     complaints = [line for line in result.err.splitlines() if line.strip() and not line.startswith(_WARNING)]
     if fine and complaints and all(fine in line for line in complaints):
-        return ""
+        return None
     return result.words or f"{command.argv[0]} ended with status {result.status}."
 
 
-def _generate(task: HostTask, *, may_be_missing: bool = False) -> str:
+def _generate(task: HostTask, *, may_be_missing: bool = False) -> str | None:
     """Let netplan write what the next boot, or the next `networkctl reload`, reads; nothing is applied now.
 
     It prints the line that it does not understand, of a file of somebody else's perhaps, with the password of a Wi-Fi
     in it: that is not to be told.
 
-    Returns the empty string, or what it complains of.
+    Returns what it complains of, if anything.
     """
     try:
         result = task.run(programs.generate_netplan(), silent=True)
     except TookTooLong as error:
         return error.complaint
     if result.ok or (may_be_missing and result.status == NO_SUCH_PROGRAM):
-        return ""
+        return None
     return netplan_check.summarize_errors(result)
 
 
-def _generate_or_put_back(task: HostTask, change: FileChange) -> str:
+def _generate_or_put_back(task: HostTask, change: FileChange) -> str | None:
     """Tell netplan of its file; where it fails, the file is put back as it was.
 
     For before netplan 1.1 one bad file takes the network from the next boot.
     """
     if not (words := _generate(task)):
-        return ""
+        return None
     back = change.undone
     if back.after is None:
         problem = _take_away(task, back)

@@ -34,7 +34,7 @@ def choose(asked: Persist, network: NetworkSetup, routes: Iterable[PersistedRout
     if asked is Persist.AUTO:
         return found
     manager = Manager(asked.value)
-    broken = "" if manager is Manager.UNIT else _broken_below(devices, network)
+    broken = None if manager is Manager.UNIT else _broken_below(devices, network)
     if problem := broken or MODULES[manager].unsupported_reason(devices, network):
         return Choice(None, "", _refusal(problem, found))
     return Choice(manager, _why(manager, devices, network))
@@ -56,7 +56,7 @@ def _observed(devices: Sequence[str], network: NetworkSetup) -> Choice:
     rulers = set(by.values())
     if len(rulers) == 1 and (only := rulers.pop()) is not None:
         problem = MODULES[only].unsupported_reason(devices, network)
-        if not problem:
+        if problem is None:
             return Choice(only, _why(only, devices, network))
         reason = problem
     elif len(by) > 1 and any(by.values()):
@@ -69,10 +69,10 @@ def _observed(devices: Sequence[str], network: NetworkSetup) -> Choice:
     return Choice(Manager.UNIT, reason)
 
 
-def _broken_below(devices: Sequence[str], network: NetworkSetup) -> str:
-    """What netplan says against the files on which one of these interfaces hangs; the end of a sentence, or empty."""
+def _broken_below(devices: Sequence[str], network: NetworkSetup) -> str | None:
+    """Report netplan's error in the files on which one of these interfaces depends, as the end of a sentence."""
     links = (network.link(device) for device in devices)
-    return netplan.problem_of(network) if any(link and netplan.id_of(link) for link in links) else ""
+    return netplan.problem_of(network) if any(link and netplan.id_of(link) for link in links) else None
 
 
 def _ruler(link: LinkSetup, network: NetworkSetup) -> Manager | None:

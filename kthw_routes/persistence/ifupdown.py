@@ -43,20 +43,20 @@ def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[Persiste
     return scripts.parse(file)
 
 
-def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
-    """The end of a sentence that says why this host does not run the script; empty where it does."""
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
+    """Say why this host does not run the script, as the end of a sentence; None where it does."""
     if not any(link.by_ifupdown for link in network.links):
         return "ifup brought up none of the interfaces through which the routes lead"
     if not file.mode & 0o111:
         return f"it is not executable (its mode is {file.mode:04o})"
-    return ""
+    return None
 
 
-def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
-    """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
+def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | None:
+    """Say why it cannot keep routes through these interfaces, as the end of a sentence; None where it can."""
     wanted = sorted(set(devices))
     if problem := invalid_interface_names(wanted):
         return problem
     links = {device: network.link(device) for device in wanted}
     missing = next((d for d, link in links.items() if link is None or not link.by_ifupdown), None)
-    return f"ifup did not bring up {missing}" if missing is not None else ""
+    return f"ifup did not bring up {missing}" if missing is not None else None

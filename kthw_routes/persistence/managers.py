@@ -25,11 +25,11 @@ class RouteFiles(Protocol):
         The device is empty where neither the file nor, through it, the host's network says it.
         """
 
-    def ignored_reason(self, file: HostFile, network: NetworkSetup) -> str:
-        """The end of a sentence that says why this host does not read the file; empty where it does."""
+    def ignored_reason(self, file: HostFile, network: NetworkSetup) -> str | None:
+        """Say why this host does not read the file, as the end of a sentence; None where it does."""
 
-    def unsupported_reason(self, devices: Iterable[str], network: NetworkSetup) -> str:
-        """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
+    def unsupported_reason(self, devices: Iterable[str], network: NetworkSetup) -> str | None:
+        """Say why it cannot keep routes through these interfaces, as the end of a sentence; None where it can."""
 
 
 MODULES: Final[Mapping[Manager, RouteFiles]] = {
@@ -66,10 +66,10 @@ def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[Persiste
     return MODULES[manager].parse(file, network) if manager else ()
 
 
-def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
-    """The end of a sentence that says why this host does not read a file of ours; empty where it does."""
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
+    """Say why this host does not read a file of ours, as the end of a sentence; None where it does."""
     manager = manager_of(file.path)
-    return MODULES[manager].ignored_reason(file, network) if manager else ""
+    return MODULES[manager].ignored_reason(file, network) if manager else None
 
 
 def rewritten(file: HostFile) -> HostFile | None:

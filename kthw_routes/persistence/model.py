@@ -53,5 +53,5 @@ class Choice:
     """None where nothing is written."""
     reason: str
     """What was observed, as the end of a sentence: `systemd-networkd rules eth0 by 05-eth0.network`."""
-    problem: str = ""
-    """Why the routes cannot be made to survive a reboot here; a sentence, or empty."""
+    problem: str | None = None
+    """A sentence that says why the routes cannot be kept after a reboot here; None where they can, or need not."""

@@ -101,8 +101,8 @@ def setup_for(file: HostFile) -> NetworkSetup:
     return NetworkSetup(links=tuple(links), has_netplan=True, netplan=text)
 
 
-def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
-    """The end of a sentence that says why this host does not read the file; empty where it does."""
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
+    """Say why this host does not read the file, as the end of a sentence; None where it does."""
     if not network.has_netplan:
         return "netplan is not installed there"
     if problem := problem_of(network):
@@ -110,7 +110,7 @@ def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
     names = {name for name, _ in _each_definition(text_of(file))}
     ids = {id_of(link) for link in network.links}
     if names <= ids:
-        return ""
+        return None
     if None in ids:
         return listed([_other_ruler(link) for link in network.links if id_of(link) is None])
     return f"netplan brings up none of these interfaces under the name {clean_line(min(names - ids))}"
@@ -122,19 +122,19 @@ def _other_ruler(link: LinkSetup) -> str:
     return f"netplan does not bring up {link.device}"
 
 
-def problem_of(network: NetworkSetup) -> str:
-    """What netplan says against the files of others as they are, as the end of a sentence; empty where it reads them.
+def problem_of(network: NetworkSetup) -> str | None:
+    """Report netplan's error in the files of others, as the end of a sentence; None where it reads them.
 
-    A complaint that names our file is none: that file is written anew.
+    One that names our file is none: that file is written anew.
     """
-    if not network.netplan_problem or str(PATH) in network.netplan_problem:
-        return ""
+    if network.netplan_problem is None or str(PATH) in network.netplan_problem:
+        return None
     words = clean_line(network.netplan_problem).rstrip(".")
     return f"netplan does not read its files as they are: {words}"
 
 
-def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
-    """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
+def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | None:
+    """Say why it cannot keep routes through these interfaces, as the end of a sentence; None where it can."""
     wanted = sorted(set(devices))
     if problem := invalid_interface_names(wanted):
         return problem

@@ -94,8 +94,8 @@ def setup_for(file: HostFile) -> NetworkSetup:
     return NetworkSetup(links=(LinkSetup("eth0", network_file=FOLDER / file.path.parent.name.removesuffix(".d")),))
 
 
-def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
-    """The end of a sentence that says why this host does not read the drop-in; empty where it does."""
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
+    """Say why this host does not read the drop-in, as the end of a sentence; None where it does."""
     ruled = [link for link in network.links if link.by_networkd]
     if not ruled:
         return "systemd-networkd rules none of the interfaces through which the routes lead"
@@ -104,11 +104,11 @@ def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
         return f"systemd-networkd rules {by}, and not by {file.path.parent.name.removesuffix('.d')}"
     if not file.mode & _READABLE:
         return f"systemd-networkd may not read it (its mode is {file.mode:04o})"
-    return ""
+    return None
 
 
-def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
-    """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
+def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | None:
+    """Say why it cannot keep routes through these interfaces, as the end of a sentence; None where it can."""
     wanted = sorted(set(devices))
     if problem := invalid_interface_names(wanted):
         return problem
@@ -122,7 +122,7 @@ def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
         shared = next((o for o in network.others(device) if folder_of(o) == folder_of(link)), None)
         if shared:
             return f"{link.network_file} rules {device} and {shared.device} alike, so its routes would go on both"
-    return ""
+    return None
 
 
 def ruler(link: LinkSetup) -> str:

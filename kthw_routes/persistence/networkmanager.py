@@ -38,22 +38,22 @@ def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[Persiste
     return scripts.parse(file)
 
 
-def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
-    """The end of a sentence that says why this host does not run the script; empty where it does."""
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
+    """Say why this host does not run the script, as the end of a sentence; None where it does."""
     if not any(link.nm_connection for link in network.links):
         return "NetworkManager rules none of the interfaces through which the routes lead"
     if not file.mode & 0o100:
         return f"it is not executable (its mode is {file.mode:04o})"
     if file.mode & _BY_OTHERS:
         return f"NetworkManager runs no script that others than root may write (its mode is {file.mode:04o})"
-    return ""
+    return None
 
 
-def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
-    """The end of a sentence that says why it cannot hold routes through these interfaces; empty where it can."""
+def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | None:
+    """Say why it cannot keep routes through these interfaces, as the end of a sentence; None where it can."""
     wanted = sorted(set(devices))
     if problem := invalid_interface_names(wanted):
         return problem
     links = {device: network.link(device) for device in wanted}
     missing = next((d for d, link in links.items() if link is None or not link.nm_connection), None)
-    return f"NetworkManager does not rule {missing}" if missing is not None else ""
+    return f"NetworkManager does not rule {missing}" if missing is not None else None

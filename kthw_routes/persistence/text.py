@@ -69,10 +69,10 @@ def by_device(routes: Iterable[PersistedRoute]) -> dict[str, list[PersistedRoute
     return sorted_by_device
 
 
-def invalid_interface_names(devices: Iterable[str]) -> str:
-    """The end of a sentence against interfaces whose names no file can hold; empty where there is none."""
+def invalid_interface_names(devices: Iterable[str]) -> str | None:
+    """Name an interface whose name no file can hold, as the end of a sentence; None where there is none."""
     odd = next((d for d in devices if not is_plain_device(d)), None)
-    return "" if odd is None else f"the interface name {odd!r} holds characters that no file of ours can"
+    return None if odd is None else f"the interface name {odd!r} holds characters that no file of ours can"
 
 
 def listed(words: Sequence[str]) -> str:

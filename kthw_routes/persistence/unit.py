@@ -79,8 +79,8 @@ def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[Persiste
     return scripts.parse(file) if file.path == BATCH else ()
 
 
-def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
-    """The end of a sentence that says why this host does not run the batch; empty where it does."""
+def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
+    """Say why this host does not run the batch, as the end of a sentence; None where it does."""
     if not network.has_systemd:
         return "systemd is not the init there"
     missing = next((path for path in PATHS if path != file.path and network.file(path) is None), None)
@@ -88,9 +88,9 @@ def ignored_reason(file: HostFile, network: NetworkSetup) -> str:
         return f"there is no {missing}"
     if not network.timer_is_enabled:
         return "systemd does not start kthw-routes.timer at boot (`systemctl enable --now kthw-routes.timer`)"
-    return ""
+    return None
 
 
-def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str:
-    """The end of a sentence that says why it cannot hold routes; empty where it can."""
-    return "" if network.has_systemd else "systemd is not the init there"
+def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | None:
+    """Say why it cannot keep routes, as the end of a sentence; None where it can."""
+    return None if network.has_systemd else "systemd is not the init there"

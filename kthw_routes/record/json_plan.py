@@ -169,7 +169,7 @@ def _file_change(change: FileChange) -> FileRow:
 
 
 def _choice(choice: Choice) -> PersistenceDocument:
-    return {"manager": choice.manager, "reason": choice.reason, "problem": choice.problem or None}
+    return {"manager": choice.manager, "reason": choice.reason, "problem": choice.problem}
 
 
 def outcome_json(outcome: HostOutcome) -> OutcomeDocument:

@@ -29,7 +29,9 @@ def task(host: Answering, events: list[Event] | None = None) -> HostTask:
     return HostTask(host, Phase.RUN, events.append if events is not None else lambda _: None)
 
 
-def put(answers: dict[str, Result | HostError | list[Result | HostError]], now: bytes = OLD) -> tuple[str, Answering]:
+def put(
+    answers: dict[str, Result | HostError | list[Result | HostError]], now: bytes = OLD
+) -> tuple[str | None, Answering]:
     host = Answering({"stat -c %F": said("regular file\n"), **answers}, files={str(PATH): now})
     return atomic_write.write_etc_hosts(task(host), OLD, WANTED), host
 
@@ -74,6 +76,7 @@ UNFIT: dict[str, tuple[dict[str, Result | HostError | list[Result | HostError]],
 def test_what_cannot_be_compared_or_is_another_is_not_replaced(case: str) -> None:
     answers, words = UNFIT[case]
     problem, host = put(answers)
+    assert problem is not None
     assert words in problem
     assert str(PATH) in problem
     assert host.files == {str(PATH): OLD}
@@ -91,7 +94,7 @@ def test_a_file_that_came_to_be_since_it_was_looked_for_stays() -> None:
     path = PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf")
     host = Answering({"stat -c %F": said("regular file\n")}, files={str(path): b"theirs\n"})
     problem = atomic_write.replace(task(host), path, path.with_name(".new"), b"ours\n", 0o644, None)
-    assert "was made by somebody else just now" in problem
+    assert "was made by somebody else just now" in str(problem)
     assert host.files == {str(path): b"theirs\n"}
 
 

@@ -164,8 +164,8 @@ def test_netplan_is_asked_where_it_brings_the_interface_up() -> None:
 @pytest.mark.parametrize(
     ("answer", "has", "problem"),
     [
-        (MISSING, False, ""),
-        (said(status=2, err="netplan: error: argument {help,apply}: invalid choice: 'get'"), True, ""),
+        (MISSING, False, None),
+        (said(status=2, err="netplan: error: argument {help,apply}: invalid choice: 'get'"), True, None),
         (said(status=1, err="/etc/netplan/50.yaml:3:4: Error in network definition: x"), True,
          "/etc/netplan/50.yaml:3:4: Error in network definition: x"),
         (said(status=1, err="\n** (generate:61): WARNING **: 08: Permissions are open.\nTraceback (most recent call"
@@ -175,7 +175,7 @@ def test_netplan_is_asked_where_it_brings_the_interface_up() -> None:
         (HANGS, True, "it did not answer in time"),
     ],
 )  # fmt: skip
-def test_what_netplan_says_instead(answer: Result, has: bool, problem: str) -> None:
+def test_what_netplan_says_instead(answer: Result, has: bool, problem: str | None) -> None:
     setup = read({"networkctl": networkctl(GENERATED), "stat": there("/etc/netplan"), "netplan get": answer})[0]
     assert (setup.has_netplan, setup.netplan, setup.netplan_problem) == (has, "", problem)
 

@@ -57,7 +57,7 @@ MIXED = setups.with_links(LINODE, (ruled(), LinkSetup("eth1", nm_connection="lan
 )
 def test_auto_goes_by_what_was_observed(network: NetworkSetup, manager: Manager, reason: str) -> None:
     made = choose(Persist.AUTO, network, ROUTES)
-    assert (made.manager, made.reason, made.problem) == (manager, reason, "")
+    assert (made.manager, made.reason, made.problem) == (manager, reason, None)
     assert MODULES[manager].render(ROUTES, network)
 
 
@@ -105,7 +105,7 @@ def test_auto_on_a_host_that_nothing_is_known_of() -> None:
 def test_a_netplan_that_is_broken_already_is_not_built_upon(asked: Persist, network: NetworkSetup) -> None:
     made = choose(asked, network, ROUTES)
     assert made.manager is None
-    assert "/etc/netplan/50-cloud-init.yaml:7:9: Invalid YAML: tabs" in made.problem
+    assert "/etc/netplan/50-cloud-init.yaml:7:9: Invalid YAML: tabs" in str(made.problem)
     assert choose(Persist.UNIT, network, ROUTES).manager is Manager.UNIT
 
 
@@ -133,11 +133,12 @@ WORKS = {
 def test_a_manager_asked_for_by_name_works_or_is_refused_with_a_sentence(name: str, asked: Persist) -> None:
     made = choose(asked, setups.ALL[name], ROUTES)
     if asked in WORKS[name]:
-        assert (made.manager, made.problem) == (asked.manager, "")
+        assert (made.manager, made.problem) == (asked.manager, None)
         assert made.reason
         assert MODULES[Manager(asked.value)].render(ROUTES, setups.ALL[name])
     else:
         assert made.manager is None
+        assert made.problem is not None
         assert made.problem.endswith(".")
         assert ("`--persist auto` takes" in made.problem) == (name != "NOTHING")
 
@@ -172,7 +173,7 @@ def test_nothing_asked_leaves_it_to_who_holds_routes_already() -> None:
     (file,) = MODULES[Manager.NETWORKD].render(ROUTES, LINODE)
     assert choose(Persist.NONE, standing(LINODE, file), ROUTES).manager is Manager.NETWORKD
     made = choose(Persist.NONE, LINODE, ROUTES)
-    assert (made.manager, made.reason, made.problem) == (None, NOT_ASKED, "")
+    assert (made.manager, made.reason, made.problem) == (None, NOT_ASKED, None)
     unread = choose(Persist.NONE, standing(NETPLAN, file), ROUTES)
     assert unread.manager is None
 
@@ -180,4 +181,4 @@ def test_nothing_asked_leaves_it_to_who_holds_routes_already() -> None:
 @pytest.mark.parametrize("asked", [p for p in Persist if p is not Persist.NONE])
 def test_without_routes_there_is_nothing_to_choose(asked: Persist) -> None:
     made = choose(asked, LINODE, ())
-    assert (made.manager, made.problem) == (None, "")
+    assert (made.manager, made.problem) == (None, None)
