@@ -1,4 +1,4 @@
-"""What a host was seen to have: routes, addresses, pods, files. Frozen values, as read, no judgement."""
+"""What was read on a host: routes, addresses, pods, files. Frozen values, as read, no judgement."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -39,7 +39,7 @@ class Route:
     multipath: tuple[IPv4Address, ...] = ()
     """The next hops of a multipath route, in order; empty for any other."""
     extra: str = ""
-    """What else the kernel holds of it (`mtu 1400`, …), so that its inverse can say it."""
+    """What else the kernel has of it (`mtu 1400`, …), so that undo can restore it."""
 
     @property
     def is_tagged(self) -> bool:
@@ -68,7 +68,7 @@ class InterfaceAddress:
     address: IPv4Interface
     is_up: bool = True
     is_temporary: bool = False
-    """Whether the kernel takes it away after a time: a probe address of ours, or one by DHCP."""
+    """Whether the kernel removes it after a time: a probe address of ours, or one by DHCP."""
 
 
 class Privilege(StrEnum):
@@ -102,7 +102,7 @@ class Pod:
 
 
 def device_towards(addresses: Iterable[InterfaceAddress], ip: IPv4Address) -> str | None:
-    """Return the interface that is up and whose connected network holds `ip` (longest prefix), or None."""
+    """Return the interface that is up and whose connected network has `ip` (longest prefix), or None."""
     on_link = [a for a in addresses if a.is_up and ip in a.address.network and a.address.network.prefixlen < 32]
     best = max(on_link, key=lambda a: a.address.network.prefixlen, default=None)
     return best.device if best else None
@@ -143,8 +143,8 @@ class NetworkSetup:
     """How a host's network is configured, and our files there."""
 
     links: tuple[LinkSetup, ...] = ()
-    """The interfaces whose networks hold next hops."""
-    beside: tuple[LinkSetup, ...] = ()
+    """The interfaces whose networks have next hops."""
+    other_links: tuple[LinkSetup, ...] = ()
     """The other interfaces that systemd-networkd manages, also those that are down: a file may be for them too."""
     has_systemd: bool = False
     """Whether systemd is the init."""
@@ -167,7 +167,7 @@ class NetworkSetup:
     leftovers: tuple[PurePosixPath, ...] = ()
     """New files of ours next to their targets, which a run that was killed did not rename over them."""
     rollbacks: tuple[str, ...] = ()
-    """The runs whose changes the host takes back by itself when their time has come (`--commit-within`)."""
+    """The runs whose automatic rollback is pending there (`--commit-within`)."""
 
     def link(self, device: str) -> LinkSetup | None:
         """Return the setup of one interface, if it was read."""
@@ -175,7 +175,7 @@ class NetworkSetup:
 
     def others(self, device: str) -> Iterator[LinkSetup]:
         """List every known interface but this one."""
-        return (link for link in (*self.links, *self.beside) if link.device != device)
+        return (link for link in (*self.links, *self.other_links) if link.device != device)
 
     def file(self, path: PurePosixPath) -> HostFile | None:
         """Return one of our files, if it exists."""
@@ -184,7 +184,7 @@ class NetworkSetup:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """One read-only visit to a host."""
+    """What was read on one host; nothing was changed there."""
 
     node: str
     read_at: datetime
@@ -207,7 +207,7 @@ class HostFacts:
     bridges: tuple[InterfaceAddress, ...] = ()
     """Every address of every bridge interface (`cnio0`, `cni0`, `docker0`, …)."""
     pods: tuple[Pod, ...] = ()
-    """Those that were looked for until one with an address in the pod CIDR was found."""
+    """Those that were read until one with an address in the pod CIDR was found."""
     etc_hosts: bytes | None = None
     """The file's bytes; None where it was not read."""
     etc_hosts_problem: str | None = None
@@ -220,7 +220,7 @@ class HostFacts:
         return frozenset(a.address.ip for a in self.addresses)
 
     def device_towards(self, ip: IPv4Address) -> str | None:
-        """Return the interface that is up and whose connected network holds `ip` (longest prefix), or None."""
+        """Return the interface that is up and whose connected network has `ip` (longest prefix), or None."""
         return device_towards(self.addresses, ip)
 
     def device_of(self, ip: IPv4Address | None) -> str | None:

@@ -22,7 +22,7 @@ _SOURCES: Final = (
     _INSTANCE / "vendor2-cloud-config.txt",
     _INSTANCE / "cloud-config.txt",
 )
-"""Its configuration, the weakest first. The last is what the machine was made with: Proxmox says it there."""
+"""Its configuration, the weakest first. The last is what the machine was made with: Proxmox sets it there."""
 _LINE: Final = re.compile(r"(?P<path>/[^:]+):\s*manage_etc_hosts\s*:\s*[\"']?(?P<value>[A-Za-z0-9]+)[\"']?\s*(?:#.*)?")
 _ON: Final = ("true", "1", "on", "yes", "template")
 """What counts as yes; `localhost` does not: it changes one line of the file only."""
@@ -45,9 +45,9 @@ _OS_RELEASE: Final = PurePosixPath("/etc/os-release")
 
 
 def hosts_template(task: HostTask) -> HostFile | None:
-    """The template; None where cloud-init does not write /etc/hosts, or does so from no file that is known.
+    """Read the template; None where cloud-init does not write /etc/hosts, or does so from an unknown file.
 
-    Raises what `Session.run` raises; a program that hangs says nothing.
+    Raises what `Session.run` raises; a program that hangs counts as no answer.
     """
     try:
         if not _is_on(task.run(programs.cloud_init_settings(_SOURCES), silent=True).out.splitlines()):
@@ -65,14 +65,14 @@ def _read(task: HostTask, path: PurePosixPath) -> HostFile | None:
 
 
 def _is_on(lines: Iterable[str]) -> bool:
-    """Whether the strongest of the lines that say something says yes."""
-    said = [match for line in lines if (match := _LINE.fullmatch(line)) and _rank(match["path"]) is not None]
-    strongest = max(said, key=lambda match: _rank(match["path"]) or (0, ""), default=None)
+    """Whether the strongest of the lines that set it turns it on."""
+    settings = [match for line in lines if (match := _LINE.fullmatch(line)) and _rank(match["path"]) is not None]
+    strongest = max(settings, key=lambda match: _rank(match["path"]) or (0, ""), default=None)
     return strongest is not None and strongest["value"].lower() in _ON
 
 
 def _rank(path: str) -> tuple[int, str] | None:
-    """How strong a file of the configuration is; None for one that cloud-init does not read."""
+    """Rank a file of the configuration, the weakest first; None for one that cloud-init does not read."""
     for strength, source in enumerate(_SOURCES):
         if path == str(source):
             return strength, ""

@@ -1,7 +1,7 @@
 """Reading how a host's network is configured, and the files of ours that exist there. Nothing is changed.
 
-What a program does not tell, or tells in an odd way, counts as unknown: only a connection that fails is an error, and
-an answer that is too long to be read whole.
+What a program does not report, or reports in an odd form, counts as unknown: only a connection that fails is an error,
+and an answer that is too long to be read whole.
 """
 
 import re
@@ -29,9 +29,9 @@ _IFSTATES: Final = (PurePosixPath("/run/network/ifstate"), PurePosixPath("/run/i
 """Which interfaces `ifup` brought up: Debian's, and busybox's."""
 
 _MAX_LINKS: Final = 50
-"""So many interfaces are asked for that lead to no next hop; those of pods, which networkd leaves alone, are none."""
+"""Interfaces without a next hop that are asked for; those of pods, which networkd leaves alone, do not count."""
 _MAX_FILES: Final = 50
-"""So many files of ours are read; there is one for each interface, and a few more."""
+"""Files of ours that are read; there is one for each interface, and a few more."""
 _NETWORK_FILE: Final = re.compile(r"^ *Network File: (\S+)$", re.MULTILINE)
 _NETWORKD_STATE: Final = re.compile(r"^ *State: (.+)$", re.MULTILINE)
 _INDEX: Final = re.compile(r"[0-9]{1,10}")
@@ -40,7 +40,7 @@ _NM_LEAVES_ALONE: Final = ("unmanaged", "unavailable", "disconnected", "external
 _NO_GET: Final = ("unknown command", "invalid choice", "not found in your system")
 """How netplan before 0.101 answers to `get`."""
 
-_Seen = Mapping[PurePosixPath, tuple[int, str]]
+_Existing = Mapping[PurePosixPath, tuple[int, str]]
 """Of each path that exists: its permission bits, and its kind."""
 
 
@@ -50,11 +50,11 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
     Raises what `Session.run` raises.
     """
     links = _by_networkd(task, devices)
-    beside_them = _beside(task, links)
-    found, beside, rollbacks = _found(task)
+    other_links = _other_links(task, links)
+    found, unfinished, rollbacks = _files_of_ours(task)
     drop_ins = {networkd.folder_for(link.network_file) for link in links if link.network_file}
     folders = sorted({*own_paths.FOLDERS, *(path.parent for path in found), *drop_ins})
-    seen = _look(
+    existing = _read_existing(
         task,
         [
             _SYSTEMD,
@@ -64,47 +64,53 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
             *CLOUD_INIT,
             *folders,
             *found,
-            *beside,
+            *unfinished,
             own_paths.NEW_ETC_HOSTS,
         ],
     )
-    links = _by_others(task, links, seen)
-    has_netplan, merged, netplan_problem = _netplan(task, links, found) if _NETPLAN in seen else (False, "", None)
+    links = _by_others(task, links, existing)
+    has_netplan, merged, netplan_problem = _netplan(task, links, found) if _NETPLAN in existing else (False, "", None)
     return NetworkSetup(
         links=links,
-        beside=beside_them,
-        has_systemd=_SYSTEMD in seen,
+        other_links=other_links,
+        has_systemd=_SYSTEMD in existing,
         has_netplan=has_netplan,
         netplan=merged,
         netplan_problem=netplan_problem,
-        files=_files(task, found, seen),
-        folders=frozenset(folder for folder in folders if folder in seen and seen[folder][1] == "directory"),
-        timer_is_enabled=unit.TIMER in seen and _says(task, programs.timer_is_enabled()) == "enabled",
-        timer_is_active=unit.TIMER in seen and _says(task, programs.timer_is_active()) == "active",
-        leftovers=tuple(path for path in (*beside, own_paths.NEW_ETC_HOSTS) if path in seen),
+        files=_read_files(task, found, existing),
+        folders=frozenset(folder for folder in folders if folder in existing and existing[folder][1] == "directory"),
+        timer_is_enabled=unit.TIMER in existing and _word(task, programs.timer_is_enabled()) == "enabled",
+        timer_is_active=unit.TIMER in existing and _word(task, programs.timer_is_active()) == "active",
+        leftovers=tuple(path for path in (*unfinished, own_paths.NEW_ETC_HOSTS) if path in existing),
         rollbacks=rollbacks,
-        hosts_template=hosts_template(task) if CLOUD_INIT[0] in seen and CLOUD_INIT[1] not in seen else None,
+        hosts_template=hosts_template(task) if CLOUD_INIT[0] in existing and CLOUD_INIT[1] not in existing else None,
     )
 
 
 def _ask(task: HostTask, command: Command) -> Result | None:
-    """What a program answers; None where it hangs, or cannot be asked with such a name."""
+    """Run a program; None where it hangs."""
     try:
         return task.run(command, silent=True)
     except TookTooLong:
         return None
 
 
-def _says(task: HostTask, command: Command) -> str:
+def _word(task: HostTask, command: Command) -> str:
+    """Return what a program prints; empty where it fails or hangs."""
     result = _ask(task, command)
     return clean_value(result.out) if result and result.ok else ""
+
+
+def _lines(task: HostTask, command: Command) -> list[str]:
+    result = _ask(task, command)
+    return result.out.splitlines() if result else []
 
 
 # --- interfaces -------------------------------------------------------------------------------------------------
 
 
 def _by_networkd(task: HostTask, devices: Collection[str]) -> tuple[LinkSetup, ...]:
-    """What systemd-networkd says of the interfaces; of the others it is not asked where it is not there at all."""
+    """Read how systemd-networkd manages the interfaces; once it turns out to be missing, it is not asked again."""
     links: list[LinkSetup] = []
     is_there = True
     for device in devices:
@@ -123,52 +129,47 @@ def _by_networkd(task: HostTask, devices: Collection[str]) -> tuple[LinkSetup, .
     return tuple(links)
 
 
-def _beside(task: HostTask, links: Collection[LinkSetup]) -> tuple[LinkSetup, ...]:
-    """The interfaces that lead to no next hop and that systemd-networkd rules, where it rules any that does.
+def _other_links(task: HostTask, links: Collection[LinkSetup]) -> tuple[LinkSetup, ...]:
+    """Read the interfaces without a next hop that systemd-networkd manages, where it manages one with a next hop.
 
-    A file that means both would give the routes to both.
+    A file that is for both would give the routes to both.
     """
     if not any(link.by_networkd for link in links):
         return ()
     known = {link.device for link in links}
-    rows = (line.split() for line in _says_lines(task, programs.networkd_links()))
-    # The last word is "configured", "configuring", "failed", …; a link without a carrier is ruled all the same.
-    ruled = [row[1] for row in rows if len(row) == 5 and _INDEX.fullmatch(row[0]) and row[4] != "unmanaged"]
-    others = [name for name in ruled if name not in known]
+    rows = (line.split() for line in _lines(task, programs.networkd_links()))
+    # The last word is "configured", "configuring", "failed", …; a link without a carrier is managed all the same.
+    managed = [row[1] for row in rows if len(row) == 5 and _INDEX.fullmatch(row[0]) and row[4] != "unmanaged"]
+    others = [name for name in managed if name not in known]
     if len(others) > _MAX_LINKS:
         task.note(f"{len(others) - _MAX_LINKS:,} of its interfaces are not asked for: no more than {_MAX_LINKS} are")
     found = _by_networkd(task, others[:_MAX_LINKS])
     return tuple(link for link in found if link.by_networkd)
 
 
-def _by_others(task: HostTask, links: Iterable[LinkSetup], seen: _Seen) -> tuple[LinkSetup, ...]:
+def _by_others(task: HostTask, links: Iterable[LinkSetup], existing: _Existing) -> tuple[LinkSetup, ...]:
     """Add what manages the interfaces that networkd does not."""
     others = [link for link in links if not link.by_networkd and is_plain_name(link.device)]
-    states = [path for path in _IFSTATES if path in seen] if others else []
-    brought_up = _brought_up(_says_lines(task, programs.read_files(states))) if states else frozenset()
+    states = [path for path in _IFSTATES if path in existing] if others else []
+    brought_up = _brought_up(_lines(task, programs.read_files(states))) if states else frozenset()
     found: list[LinkSetup] = []
     for link in links:
         if link in others:
-            connection = _nm_connection(task, link.device) if _NETWORKMANAGER in seen else ""
+            connection = _nm_connection(task, link.device) if _NETWORKMANAGER in existing else ""
             found.append(replace(link, nm_connection=connection, by_ifupdown=link.device in brought_up))
         else:
             found.append(link)
     return tuple(found)
 
 
-def _says_lines(task: HostTask, command: Command) -> list[str]:
-    result = _ask(task, command)
-    return result.out.splitlines() if result else []
-
-
 def _brought_up(lines: Iterable[str]) -> frozenset[str]:
-    """The interfaces of `eth0=eth0` lines: `interface=the name of its stanza`."""
+    """Parse the interfaces of `eth0=eth0` lines: `interface=the name of its stanza`."""
     return frozenset(line.partition("=")[0].strip() for line in lines if "=" in line)
 
 
 def _nm_connection(task: HostTask, device: str) -> str:
     """Read by which connection NetworkManager manages an interface; empty where it does not."""
-    lines = _says_lines(task, programs.networkmanager_status(device))
+    lines = _lines(task, programs.networkmanager_status(device))
     if len(lines) < 2 or any(word in lines[1] for word in _NM_LEAVES_ALONE):
         return ""
     return "" if lines[0].strip() in ("", "--") else clean_value(lines[0])
@@ -182,7 +183,7 @@ def _netplan(
 ) -> tuple[bool, str, str | None]:
     """Return whether netplan is there, its files merged, and its error in them.
 
-    It takes its time to answer, so it is asked only where it brings an interface up, or should read a file of ours.
+    It takes its time to answer, so it is asked only where it manages an interface, or should read a file of ours.
     """
     if netplan.PATH not in found and not any(netplan.id_of(link) for link in links):
         return True, "", None
@@ -200,39 +201,39 @@ def _netplan(
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-def _found(task: HostTask) -> tuple[list[PurePosixPath], list[PurePosixPath], tuple[str, ...]]:
-    """The files of ours, those written beside them and never renamed, the runs whose switches are set.
+def _files_of_ours(task: HostTask) -> tuple[list[PurePosixPath], list[PurePosixPath], tuple[str, ...]]:
+    """Find the files of ours, those that were written and never renamed, the runs whose rollback is pending.
 
     A copy by another name is not ours.
     """
-    paths = sorted({PurePosixPath(line) for line in _says_lines(task, programs.files_of_ours())})
+    paths = sorted({PurePosixPath(line) for line in _lines(task, programs.files_of_ours())})
     own = [path for path in paths if own_paths.is_own(path)]
-    beside = [path for path in paths if own_paths.is_beside(path)]
+    unfinished = [path for path in paths if own_paths.is_beside(path)]
     rollbacks = tuple(run for path in paths if (run := own_paths.rollback_of(path)))
-    for what, number in (("files", len(own)), ("unfinished files", len(beside)), ("rollbacks", len(rollbacks))):
+    for what, number in (("files", len(own)), ("unfinished files", len(unfinished)), ("rollbacks", len(rollbacks))):
         if number > _MAX_FILES:
             task.note(f"{number - _MAX_FILES:,} {what} of kthw-routes are not read: no more than {_MAX_FILES} are")
-    return own[:_MAX_FILES], beside[:_MAX_FILES], rollbacks[:_MAX_FILES]
+    return own[:_MAX_FILES], unfinished[:_MAX_FILES], rollbacks[:_MAX_FILES]
 
 
-def _look(task: HostTask, paths: Iterable[PurePosixPath]) -> _Seen:
-    """Which of the paths exist."""
+def _read_existing(task: HostTask, paths: Iterable[PurePosixPath]) -> _Existing:
+    """Read which of the paths exist."""
     asked = {str(path): path for path in paths}
-    seen: dict[PurePosixPath, tuple[int, str]] = {}
-    for line in _says_lines(task, programs.modes_and_kinds(asked.values())):
+    existing: dict[PurePosixPath, tuple[int, str]] = {}
+    for line in _lines(task, programs.modes_and_kinds(asked.values())):
         mode, _, rest = line.partition(" ")
         name, _, kind = rest.partition(" ")
         if name in asked and re.fullmatch("[0-7]{1,4}", mode):
-            seen[asked[name]] = (int(mode, 8), kind)
-    return seen
+            existing[asked[name]] = (int(mode, 8), kind)
+    return existing
 
 
-def _files(task: HostTask, found: Iterable[PurePosixPath], seen: _Seen) -> tuple[HostFile, ...]:
+def _read_files(task: HostTask, found: Iterable[PurePosixPath], existing: _Existing) -> tuple[HostFile, ...]:
     files: list[HostFile] = []
     for path in found:
-        if path in seen and seen[path][1].startswith("regular"):
+        if path in existing and existing[path][1].startswith("regular"):
             with suppress(TookTooLong):
                 content = atomic_write.read(task, path, needs_root=True)
                 if content is not None:
-                    files.append(HostFile(path, seen[path][0], content))
+                    files.append(HostFile(path, existing[path][0], content))
     return tuple(files)

@@ -1,7 +1,7 @@
-"""Who is to hold the routes on a host: by what was asked for, and by what was observed there. Pure.
+"""Which manager persists the routes on a host: by what was asked for, and by what was read there. Pure.
 
-By observation and never by distribution: the same Ubuntu is ruled by netplan on one machine and by a file that Linode's
-Network Helper writes on the next, where a file of netplan's has no effect (measured).
+Never by distribution: the network of one Ubuntu is managed by netplan, that of the next by a file that Linode's Network
+Helper writes, where a file of netplan's has no effect (measured).
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,19 +18,19 @@ NOT_ASKED: Final = "it was not asked for"
 
 
 def choose(asked: Persist, network: NetworkSetup, routes: Iterable[PersistedRoute]) -> Choice:
-    """Who is to hold these routes.
+    """Choose the manager that persists these routes.
 
     Args:
-        asked: what was asked for. With `none` it is whoever holds routes there already.
+        asked: what was asked for. With `none` it is the one that persists routes there already.
         network: how the host's network is configured.
-        routes: those that should survive a reboot.
+        routes: those to keep after a reboot.
     """
     devices = sorted({route.device for route in routes})
     if asked is Persist.NONE:
-        return _standing(network)
+        return _existing(network)
     if not devices:
-        return Choice(None, "there is no route to hold")
-    found = _observed(devices, network)
+        return Choice(None, "there is no route to keep")
+    found = _choose_auto(devices, network)
     if asked is Persist.AUTO:
         return found
     manager = Manager(asked.value)
@@ -40,30 +40,30 @@ def choose(asked: Persist, network: NetworkSetup, routes: Iterable[PersistedRout
     return Choice(manager, _why(manager, devices, network))
 
 
-def _standing(network: NetworkSetup) -> Choice:
+def _existing(network: NetworkSetup) -> Choice:
     for manager in Manager:
         module = MODULES[manager]
         if any(module.parse(f) and not module.ignored_reason(f, network) for f in files_of(manager, network)):
-            return Choice(manager, "its file stands there already")
+            return Choice(manager, "its file exists already")
     return Choice(None, NOT_ASKED)
 
 
-def _observed(devices: Sequence[str], network: NetworkSetup) -> Choice:
-    """What `auto` takes: the one manager of all these interfaces, else a timer."""
+def _choose_auto(devices: Sequence[str], network: NetworkSetup) -> Choice:
+    """Choose what `auto` takes: the one manager of all these interfaces, else a timer."""
     if broken := _broken_below(devices, network):
-        return Choice(None, "", f"{broken}. Mend that first: at the next boot the network hangs on these files.")
-    by = {device: _ruler(network.link(device) or LinkSetup(device), network) for device in devices}
-    rulers = set(by.values())
-    if len(rulers) == 1 and (only := rulers.pop()) is not None:
+        return Choice(None, "", f"{broken}. Fix that first: at the next boot the network depends on these files.")
+    by = {device: _manager_of(network.link(device) or LinkSetup(device), network) for device in devices}
+    managers = set(by.values())
+    if len(managers) == 1 and (only := managers.pop()) is not None:
         problem = MODULES[only].unsupported_reason(devices, network)
         if problem is None:
             return Choice(only, _why(only, devices, network))
         reason = problem
     elif len(by) > 1 and any(by.values()):
-        words = [_ruled(network.link(d) or LinkSetup(d), manager) for d, manager in by.items()]
-        reason = f"more than one rules the interfaces: {'; '.join(words)}"
+        words = [_managed_by(network.link(d) or LinkSetup(d), manager) for d, manager in by.items()]
+        reason = f"the interfaces have more than one manager: {'; '.join(words)}"
     else:
-        reason = f"no manager of networks that is known here rules {listed(devices)}"
+        reason = f"no known network manager configures {listed(devices)}"
     if problem := MODULES[Manager.UNIT].unsupported_reason(devices, network):
         return Choice(None, "", f"{reason}, and {problem}.")
     return Choice(Manager.UNIT, reason)
@@ -75,8 +75,8 @@ def _broken_below(devices: Sequence[str], network: NetworkSetup) -> str | None:
     return netplan.problem_of(network) if any(link and netplan.id_of(link) for link in links) else None
 
 
-def _ruler(link: LinkSetup, network: NetworkSetup) -> Manager | None:
-    """Who rules one interface; None where that is not known."""
+def _manager_of(link: LinkSetup, network: NetworkSetup) -> Manager | None:
+    """Return what manages one interface; None where that is not known."""
     if link.by_networkd:
         # Without the program nothing can be checked before it is written; a drop-in for what it generated works too.
         by_netplan = netplan.id_of(link) is not None and network.has_netplan
@@ -86,30 +86,30 @@ def _ruler(link: LinkSetup, network: NetworkSetup) -> Manager | None:
     return Manager.IFUPDOWN if link.by_ifupdown else None
 
 
-def _ruled(link: LinkSetup, manager: Manager | None) -> str:
-    """Who rules one interface, in words."""
+def _managed_by(link: LinkSetup, manager: Manager | None) -> str:
+    """Say what manages one interface."""
     match manager:
         case Manager.NETPLAN if link.by_networkd:
-            return f"netplan brings up {link.device} ({clean_line(str(link.network_file))})"
+            return f"{link.device} is managed by netplan ({clean_line(str(link.network_file))})"
         case Manager.NETPLAN | Manager.NETWORKMANAGER:
-            return f"NetworkManager rules {link.device} by its connection {clean_line(link.nm_connection)}"
+            return f"{link.device} is managed by NetworkManager (connection {clean_line(link.nm_connection)})"
         case Manager.NETWORKD:
-            return networkd.ruler(link)
+            return networkd.managed_by(link)
         case Manager.IFUPDOWN:
             return f"ifup brought up {link.device}"
         case _:
-            return f"nobody that is known here rules {link.device}"
+            return f"no known network manager configures {link.device}"
 
 
 def _why(manager: Manager, devices: Sequence[str], network: NetworkSetup) -> str:
-    """What speaks for a manager that was asked for, or found."""
+    """Say what speaks for a manager that was asked for, or found."""
     if manager is Manager.UNIT:
-        return "it works beside every manager of networks"
-    return "; ".join(_ruled(network.link(d) or LinkSetup(d), manager) for d in devices)
+        return "it works with every network manager"
+    return "; ".join(_managed_by(network.link(d) or LinkSetup(d), manager) for d in devices)
 
 
 def _refusal(problem: str, found: Choice) -> str:
-    """Why a manager that was asked for by name cannot hold the routes, and what would work."""
+    """Say why a manager that was asked for by name cannot keep the routes, and what would work."""
     if found.manager is None:
         return f"{problem}."
     return f"{problem}. `--persist auto` takes {NAMES[found.manager]} there: {found.reason}."

@@ -25,7 +25,7 @@ def owns(path: PurePosixPath) -> bool:
 
 
 def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
-    """The script. Raises ValueError for a strange interface name."""
+    """Render the script. Raises ValueError for a strange interface name."""
     return scripts.render(
         PATH,
         routes,
@@ -39,14 +39,14 @@ def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[Hos
 
 
 def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
-    """The routes that the script puts back."""
+    """Parse the routes that the script puts back."""
     return scripts.parse(file)
 
 
 def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
     """Say why this host does not run the script, as the end of a sentence; None where it does."""
     if not any(link.by_ifupdown for link in network.links):
-        return "ifup brought up none of the interfaces through which the routes lead"
+        return "ifup brought up none of the interfaces that the routes use"
     if not file.mode & 0o111:
         return f"it is not executable (its mode is {file.mode:04o})"
     return None

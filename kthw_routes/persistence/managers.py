@@ -1,4 +1,4 @@
-"""Every manager under one roof: which module makes, reads and judges whose files."""
+"""All managers: which module makes, reads and judges whose files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
@@ -17,12 +17,12 @@ class RouteFiles(Protocol):
         """Whether this is the path of a file that the module makes."""
 
     def render(self, routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
-        """Return the whole files that hold these routes; none for no routes. Raises ValueError where none can."""
+        """Render the whole files that keep these routes; none for no routes. Raises ValueError where none can."""
 
     def parse(self, file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
-        """The routes that a file holds, in its order; what is not understood holds nothing.
+        """Parse the routes of a file, in its order; none of one that is not understood.
 
-        The device is empty where neither the file nor, through it, the host's network says it.
+        The device is empty where neither the file nor, through it, the host's network names it.
         """
 
     def ignored_reason(self, file: HostFile, network: NetworkSetup) -> str | None:
@@ -51,17 +51,17 @@ NAMES: Final[Mapping[Manager, str]] = {
 
 
 def manager_of(path: PurePosixPath) -> Manager | None:
-    """By whom a file of ours is read; None where the path is none of ours, or holds no routes (forwarding)."""
+    """Return the manager that reads a file of ours; None where it is not ours, or has no routes (forwarding)."""
     return next((manager for manager, module in MODULES.items() if module.owns(path)), None)
 
 
 def files_of(manager: Manager, network: NetworkSetup) -> tuple[HostFile, ...]:
-    """The files of ours that stand on a host for one manager."""
+    """Return the files of ours on a host for one manager."""
     return tuple(file for file in network.files if MODULES[manager].owns(file.path))
 
 
 def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
-    """The routes that any file of ours holds."""
+    """Parse the routes of any file of ours."""
     manager = manager_of(file.path)
     return MODULES[manager].parse(file, network) if manager else ()
 
@@ -73,9 +73,9 @@ def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
 
 
 def rewritten(file: HostFile) -> HostFile | None:
-    """What would be written today to hold what a file of ours holds; None where it is none that we write.
+    """Render a file of ours anew, with the routes that it has; None where it is not one that we write.
 
-    Only comments tell whether this version or another wrote it.
+    Only its comments show whether this version or another wrote it.
     """
     manager = manager_of(file.path)
     if manager is Manager.UNIT and file.path != unit.BATCH:
@@ -92,11 +92,11 @@ def rewritten(file: HostFile) -> HostFile | None:
 
 
 Persisted = Mapping[tuple[IPv4Network, IPv4Address | None], str]
-"""(prefix, next hop) -> the short name of the file that holds it."""
+"""(prefix, next hop) -> the short name of the file that keeps it."""
 
 
 def persisted_in(files: Iterable[HostFile]) -> Persisted:
-    """What these files hold; a file that is not understood holds nothing."""
+    """Collect the routes that these files keep; none of a file that is not understood."""
     persisted: dict[tuple[IPv4Network, IPv4Address | None], str] = {}
     for file in files:
         for route in parse(file):
@@ -105,5 +105,5 @@ def persisted_in(files: Iterable[HostFile]) -> Persisted:
 
 
 def short_name(path: PurePosixPath) -> str:
-    """The name of a file with that of its folder: `netplan/90-kthw-routes.yaml`, `if-up.d/kthw-routes`."""
+    """Return the name of a file with that of its folder: `netplan/90-kthw-routes.yaml`, `if-up.d/kthw-routes`."""
     return f"{path.parent.name}/{path.name}"

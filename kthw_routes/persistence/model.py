@@ -1,4 +1,4 @@
-"""The words of persistence: what may be asked for, who may hold routes, which routes are held."""
+"""Values of persistence: what may be asked for, which managers there are, which routes are persisted."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,9 +20,9 @@ class Persist(StrEnum):
     """What may be asked for."""
 
     NONE = "none"
-    """Nothing new is written; a file of ours that stands on a host already is kept right."""
+    """Nothing new is written; a file of ours that exists on a host already is kept right."""
     AUTO = "auto"
-    """By what is observed on each host."""
+    """By what is read on each host."""
     NETPLAN = "netplan"
     NETWORKD = "networkd"
     IFUPDOWN = "ifupdown"
@@ -37,21 +37,21 @@ class Persist(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class PersistedRoute:
-    """One route as a file of ours holds it."""
+    """One route in a file of ours."""
 
     prefix: IPv4Network
     next_hop: IPv4Address
     device: str
-    """The interface whose network holds the next hop."""
+    """The interface whose network has the next hop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Who holds the routes on one host, and why."""
+    """What keeps the routes after a reboot on one host, and why."""
 
     manager: Manager | None
     """None where nothing is written."""
     reason: str
-    """What was observed, as the end of a sentence: `systemd-networkd rules eth0 by 05-eth0.network`."""
+    """What was read there, as the end of a sentence: `eth0 is managed by systemd-networkd (05-eth0.network)`."""
     problem: str | None = None
     """A sentence that says why the routes cannot be kept after a reboot here; None where they can, or need not."""

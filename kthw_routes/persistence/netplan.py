@@ -1,7 +1,7 @@
-"""netplan: a file of our own that netplan merges with the others, for interfaces that netplan itself brings up.
+"""netplan: a file of our own that netplan merges with the others, for interfaces that netplan itself manages.
 
 The name in it is netplan's id of the interface, never the kernel's: with the wrong one netplan generates a second file
-that takes the interface over without an address (measured). The id stands in the name of the file that netplan
+that takes the interface over without an address (measured). The id is in the name of the file that netplan
 generated. Routes come back as `proto static`: netplan cannot mark them.
 """
 
@@ -31,7 +31,7 @@ _MAX_ID_LENGTH: Final = 64
 _PLAIN_ID: Final = re.compile(r"[a-z]{2,}[0-9][a-z0-9]*")
 _SECTIONS: Final = ("ethernets", "bonds", "vlans", "bridges", "wifis", "modems", "tunnels", "vrfs", "dummy-devices")
 _MAX_LENGTH: Final = 100_000
-"""A configuration of more characters than this is not looked into."""
+"""A configuration of more characters than this is not parsed."""
 
 
 def owns(path: PurePosixPath) -> bool:
@@ -40,7 +40,7 @@ def owns(path: PurePosixPath) -> bool:
 
 
 def id_of(link: LinkSetup) -> str | None:
-    """netplan's id of an interface that netplan brings up; None for any other."""
+    """netplan's id of an interface that netplan manages; None for any other."""
     if link.by_networkd and link.network_file is not None:
         found = _GENERATED_NAME.fullmatch(link.network_file.name) if link.network_file.parent == _GENERATED else None
     else:
@@ -50,14 +50,14 @@ def id_of(link: LinkSetup) -> str | None:
 
 
 def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
-    """The file. Raises ValueError for an interface that netplan does not bring up."""
+    """Render the file. Raises ValueError for an interface that netplan does not manage."""
     sections: dict[str, dict[str, list[PersistedRoute]]] = {}
     known = _definitions(network.netplan)
     for device, group in by_device(routes).items():
         link = network.link(device)
         name = id_of(link) if link else None
         if name is None:
-            raise ValueError(f"netplan does not bring up {device}")
+            raise ValueError(f"{device} is not managed by netplan")
         sections.setdefault(known.get(name, "ethernets"), {}).setdefault(name, []).extend(group)
     if not sections:
         return ()
@@ -73,12 +73,12 @@ def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[Hos
 
 
 def _key(name: str) -> str:
-    """An id as a key of YAML, quoted where YAML might take it for something else (`on`, `1e3`)."""
+    """Write an id as a key of YAML, quoted where YAML might take it for something else (`on`, `1e3`)."""
     return name if _PLAIN_ID.fullmatch(name) else f'"{name}"'
 
 
 def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
-    """The routes that the file holds."""
+    """Parse the routes of the file."""
     devices = {id_of(link): link.device for link in network.links} if network else {}
     found = (
         persisted(route.get("to"), route.get("via"), devices.get(name, ""))
@@ -90,7 +90,7 @@ def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[Persiste
 
 
 def setup_for(file: HostFile) -> NetworkSetup:
-    """A network on which this file would be written as it is, if it is ours: each id in it is an interface's."""
+    """Make a network for which this file would be written as it is, if it is ours: each id in it is an interface's."""
     text = text_of(file)
     ids = dict.fromkeys(name for name, _ in _each_definition(text))
     links = (
@@ -112,14 +112,14 @@ def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
     if names <= ids:
         return None
     if None in ids:
-        return listed([_other_ruler(link) for link in network.links if id_of(link) is None])
-    return f"netplan brings up none of these interfaces under the name {clean_line(min(names - ids))}"
+        return listed([_other_manager(link) for link in network.links if id_of(link) is None])
+    return f"netplan manages none of these interfaces under the name {clean_line(min(names - ids))}"
 
 
-def _other_ruler(link: LinkSetup) -> str:
+def _other_manager(link: LinkSetup) -> str:
     if link.by_networkd:
-        return f"{link.device} is ruled by {clean_line(str(link.network_file))}, which is not netplan's"
-    return f"netplan does not bring up {link.device}"
+        return f"{link.device} is configured by {clean_line(str(link.network_file))}, which is not netplan's"
+    return f"{link.device} is not managed by netplan"
 
 
 def problem_of(network: NetworkSetup) -> str | None:
@@ -143,10 +143,10 @@ def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | N
     for device in wanted:
         link = network.link(device)
         if link is None or (name := id_of(link)) is None:
-            return f"netplan does not bring up {device}"
+            return f"{device} is not managed by netplan"
         shared = next((o for o in network.others(device) if id_of(o) == name), None)
         if shared:
-            return f"netplan's {name} stands for {device} and {shared.device}, so its routes would go on both"
+            return f"netplan's {name} is both {device} and {shared.device}, so both would get the routes"
         known = _definitions(network.netplan)
         if known and name not in known:
             return f"`netplan get` does not know {name}, under which {device} was brought up"
@@ -157,7 +157,7 @@ def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | N
 
 
 def _definitions(text: str) -> dict[str, str]:
-    """Id -> the section that it stands in."""
+    """Return id -> the section that it is in."""
     network = _network(text)
     return {
         str(name): section for section in _SECTIONS for name in _mapping(network.get(section)) if isinstance(name, str)
@@ -178,7 +178,7 @@ def _network(text: str) -> Mapping[object, object]:
         return {}
     try:
         document = _mapping(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: such as a date that there is not
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: such as a date that does not exist
         return {}
     return _mapping(document.get("network", document))
 

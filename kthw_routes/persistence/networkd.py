@@ -1,4 +1,4 @@
-"""systemd-networkd: a drop-in beside the `.network` file that really rules the interface.
+"""systemd-networkd: a drop-in for the `.network` file that really configures the interface.
 
 `/etc/systemd/network/<name of that file>.d/90-kthw-routes.conf` is read wherever the file itself lies, also below /run
 where netplan writes, and outlives whoever rewrites the file at each boot (measured on 247, 252, 257). Routes come back
@@ -37,25 +37,25 @@ def owns(path: PurePosixPath) -> bool:
 
 
 def folder_for(network_file: PurePosixPath) -> PurePosixPath:
-    """Where drop-ins for a file of systemd-networkd stand."""
+    """Return the folder of drop-ins for a file of systemd-networkd."""
     return FOLDER / f"{network_file.name}.d"
 
 
 def folder_of(link: LinkSetup) -> PurePosixPath | None:
-    """Where drop-ins for one interface stand; None where systemd-networkd does not rule it."""
+    """Return the folder of drop-ins for one interface; None where systemd-networkd does not manage it."""
     if not link.by_networkd or link.network_file is None or not is_plain_name(link.network_file.name):
         return None
     return folder_for(link.network_file)
 
 
 def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
-    """One drop-in per interface. Raises ValueError for an interface that systemd-networkd does not rule."""
+    """Render a drop-in per interface. Raises ValueError for an interface that systemd-networkd does not manage."""
     made: list[HostFile] = []
     for device, group in by_device(routes).items():
         link = network.link(device)
         folder = folder_of(link) if link else None
         if folder is None:
-            raise ValueError(f"systemd-networkd does not rule {device}")
+            raise ValueError(f"{device} is not managed by systemd-networkd")
         lines = heading(f"The routes to the pods on other nodes, through {device}.")
         for route in group:
             lines += [
@@ -70,15 +70,15 @@ def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[Hos
 
 
 def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
-    """The routes that a drop-in holds."""
-    ruled = [link for link in network.links if folder_of(link) == file.path.parent] if network else []
-    device = ruled[0].device if ruled else ""
+    """Parse the routes of a drop-in."""
+    links = [link for link in network.links if folder_of(link) == file.path.parent] if network else []
+    device = links[0].device if links else ""
     found = (persisted(s["destination"], s["gateway"], device) for s in _route_sections(text_of(file)))
     return tuple(route for route in found if route is not None)
 
 
 def _route_sections(text: str) -> Iterator[dict[str, str]]:
-    """The [Route] sections that name a destination and a gateway; of a key given twice the last counts."""
+    """Find the [Route] sections that name a destination and a gateway; of a key given twice the last counts."""
     sections: list[tuple[str, dict[str, str]]] = []
     for line in (raw.strip() for raw in text.splitlines()):
         key, equals, value = line.partition("=")
@@ -90,18 +90,18 @@ def _route_sections(text: str) -> Iterator[dict[str, str]]:
 
 
 def setup_for(file: HostFile) -> NetworkSetup:
-    """A network on which this drop-in would be written as it is, if it is one of ours."""
+    """Make a network for which this drop-in would be written as it is, if it is one of ours."""
     return NetworkSetup(links=(LinkSetup("eth0", network_file=FOLDER / file.path.parent.name.removesuffix(".d")),))
 
 
 def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
     """Say why this host does not read the drop-in, as the end of a sentence; None where it does."""
-    ruled = [link for link in network.links if link.by_networkd]
-    if not ruled:
-        return "systemd-networkd rules none of the interfaces through which the routes lead"
-    if not any(folder_of(link) == file.path.parent for link in ruled):
-        by = listed([f"{link.device} by {clean_line(str(link.network_file))}" for link in ruled])
-        return f"systemd-networkd rules {by}, and not by {file.path.parent.name.removesuffix('.d')}"
+    managed = [link for link in network.links if link.by_networkd]
+    if not managed:
+        return "systemd-networkd manages none of the interfaces that the routes use"
+    if not any(folder_of(link) == file.path.parent for link in managed):
+        by = listed([f"{link.device} by {clean_line(str(link.network_file))}" for link in managed])
+        return f"systemd-networkd manages {by}, not by {file.path.parent.name.removesuffix('.d')}"
     if not file.mode & _READABLE:
         return f"systemd-networkd may not read it (its mode is {file.mode:04o})"
     return None
@@ -115,17 +115,19 @@ def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | N
     for device in wanted:
         link = network.link(device)
         if link is None or not link.by_networkd:
-            return f"systemd-networkd does not rule {device}"
+            return f"{device} is not managed by systemd-networkd"
         if folder_of(link) is None:
-            return f"systemd-networkd rules {device} by a file of a strange name: {clean_line(str(link.network_file))}"
+            return (
+                f"systemd-networkd manages {device} by a file of a strange name: {clean_line(str(link.network_file))}"
+            )
         # A route whose next hop the second interface does not reach keeps it, and the boot, waiting (measured).
         shared = next((o for o in network.others(device) if folder_of(o) == folder_of(link)), None)
         if shared:
-            return f"{link.network_file} rules {device} and {shared.device} alike, so its routes would go on both"
+            return f"{link.network_file} is for both {device} and {shared.device}, so both would get the routes"
     return None
 
 
-def ruler(link: LinkSetup) -> str:
-    """Who rules an interface, in words: `systemd-networkd rules eth0 by /etc/systemd/network/05-eth0.network`."""
-    also = " (as Linode's Network Helper writes it)" if _NETWORK_HELPER.fullmatch(str(link.network_file)) else ""
-    return f"systemd-networkd rules {link.device} by {clean_line(str(link.network_file))}{also}"
+def managed_by(link: LinkSetup) -> str:
+    """Say what manages an interface: `eth0 is managed by systemd-networkd (/etc/systemd/network/05-eth0.network)`."""
+    also = ", written by Linode's Network Helper" if _NETWORK_HELPER.fullmatch(str(link.network_file)) else ""
+    return f"{link.device} is managed by systemd-networkd ({clean_line(str(link.network_file))}{also})"

@@ -1,7 +1,7 @@
 """NetworkManager: a dispatcher script, which it runs when one of its interfaces came up or changed.
 
 Not `ipv4.routes` of a connection: such routes come back without our mark, at metric 100, and one with another next hop
-is added beside the old (measured).
+is added to the old (measured).
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ def owns(path: PurePosixPath) -> bool:
 
 
 def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
-    """The script. Raises ValueError for a strange interface name."""
+    """Render the script. Raises ValueError for a strange interface name."""
     return scripts.render(
         PATH,
         routes,
@@ -34,14 +34,14 @@ def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[Hos
 
 
 def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
-    """The routes that the script puts back."""
+    """Parse the routes that the script puts back."""
     return scripts.parse(file)
 
 
 def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
     """Say why this host does not run the script, as the end of a sentence; None where it does."""
     if not any(link.nm_connection for link in network.links):
-        return "NetworkManager rules none of the interfaces through which the routes lead"
+        return "NetworkManager manages none of the interfaces that the routes use"
     if not file.mode & 0o100:
         return f"it is not executable (its mode is {file.mode:04o})"
     if file.mode & _BY_OTHERS:
@@ -56,4 +56,4 @@ def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | N
         return problem
     links = {device: network.link(device) for device in wanted}
     missing = next((d for d, link in links.items() if link is None or not link.nm_connection), None)
-    return f"NetworkManager does not rule {missing}" if missing is not None else None
+    return f"{missing} is not managed by NetworkManager" if missing is not None else None

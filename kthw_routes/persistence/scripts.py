@@ -15,7 +15,7 @@ _ROUTE: Final = re.compile(r"\s*(?:ip )?route replace (\S+) via (\S+)(?: dev (\S
 
 
 def command(route: PersistedRoute) -> str:
-    """The line that puts one route back, whatever stands in its place."""
+    """Return the line that puts one route back, whatever is in its place."""
     return f"ip route replace {route.prefix} via {route.next_hop} dev {route.device} proto {PROTOCOL} || true"
 
 
@@ -28,14 +28,14 @@ def render(
     device: str,
     pattern: Callable[[str], str] = str,
 ) -> tuple[HostFile, ...]:
-    """The script, which ends well whatever becomes of its commands; none for no routes.
+    """Render the script, which ends well whatever becomes of its commands; none for no routes.
 
     Args:
-        path: where it stands.
+        path: where it is.
         routes: what it puts back.
         what: the first line of its comment.
         conditions: the lines that end it where there is nothing to do.
-        device: the parameter that holds the interface's name, such as `$IFACE`.
+        device: the parameter that is the interface's name, such as `$IFACE`.
         pattern: interface -> the pattern in a `case` that means it.
 
     Raises:
@@ -51,7 +51,7 @@ def render(
 
 
 def parse(file: HostFile) -> tuple[PersistedRoute, ...]:
-    """The routes that a script, or a batch for `ip`, puts back."""
+    """Parse the routes that a script, or a batch for `ip`, puts back."""
     matches = (_ROUTE.fullmatch(line) for line in text_of(file).splitlines())
     found = (persisted(m[1], m[2], m[3] or "") for m in matches if m)
     return tuple(route for route in found if route is not None)

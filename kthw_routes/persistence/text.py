@@ -16,7 +16,7 @@ _MAX_DEVICE_LENGTH: Final = 15
 
 
 def heading(what: str) -> list[str]:
-    """The comment at the head of a file: what it is, whose, and how it goes away."""
+    """Return the comment at the head of a file: what it is, whose, and how it goes away."""
     return [
         f"# {what}",
         "# Written by kthw-routes, which writes it anew when the routes change: an edit here does not last.",
@@ -25,17 +25,17 @@ def heading(what: str) -> list[str]:
 
 
 def text_of(file: HostFile) -> str:
-    """What a file says; bytes that are no text stand for nothing."""
+    """Return the text of a file; bytes that are not UTF-8 are replaced."""
     return file.content.decode("utf-8", "replace")
 
 
 def content(lines: Iterable[str]) -> bytes:
-    """The bytes of a file of these lines."""
+    """Return the bytes of a file of these lines."""
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 def body(content: bytes) -> list[str] | None:
-    """The lines of a file that count: all but comments. None where it holds what no file of ours does."""
+    """Return the lines of a file that count: all but comments. None where it has what no file of ours has."""
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -47,7 +47,7 @@ def body(content: bytes) -> list[str] | None:
 
 
 def persisted(prefix: object, next_hop: object, device: str = "") -> PersistedRoute | None:
-    """The route of these two words; None where they are no network and no address."""
+    """Parse the route of these two words; None where they are not a network and an address."""
     try:
         return PersistedRoute(IPv4Network(str(prefix)), IPv4Address(str(next_hop)), device)
     except ValueError:
@@ -60,7 +60,7 @@ def is_plain_device(device: str) -> bool:
 
 
 def by_device(routes: Iterable[PersistedRoute]) -> dict[str, list[PersistedRoute]]:
-    """The routes of each interface, all in order. Raises ValueError for an interface whose name is not plain."""
+    """Group the routes by interface, all in order. Raises ValueError for an interface whose name is not plain."""
     sorted_by_device: dict[str, list[PersistedRoute]] = {}
     for route in sorted(set(routes), key=lambda r: (r.device, r.prefix, r.next_hop)):
         if not is_plain_device(route.device):
@@ -70,11 +70,11 @@ def by_device(routes: Iterable[PersistedRoute]) -> dict[str, list[PersistedRoute
 
 
 def invalid_interface_names(devices: Iterable[str]) -> str | None:
-    """Name an interface whose name no file can hold, as the end of a sentence; None where there is none."""
+    """Name an interface whose name may be in no file, as the end of a sentence; None where there is none."""
     odd = next((d for d in devices if not is_plain_device(d)), None)
-    return None if odd is None else f"the interface name {odd!r} holds characters that no file of ours can"
+    return None if odd is None else f"the interface name {odd!r} has characters that no file of ours may have"
 
 
 def listed(words: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Join words: `a`, `a and b`, `a, b and c`."""
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)

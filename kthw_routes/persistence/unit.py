@@ -1,6 +1,6 @@
 """None of the managers: a systemd service that puts the routes back, and a timer that runs it every ten seconds.
 
-Works beside any of them, and brings the routes back within seconds when one of them wipes them (measured).
+Works with any of them, and brings the routes back within seconds when one of them wipes them (measured).
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ def owns(path: PurePosixPath) -> bool:
 
 
 def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[HostFile, ...]:
-    """The batch, the service and the timer."""
+    """Render the batch, the service and the timer."""
     pairs = sorted({(route.prefix, route.next_hop) for route in routes})
     if not pairs:
         return ()
@@ -36,7 +36,7 @@ def render(routes: Sequence[PersistedRoute], network: NetworkSetup) -> tuple[Hos
 
 
 def fixed() -> tuple[HostFile, HostFile]:
-    """The service and the timer, which are the same everywhere."""
+    """Render the service and the timer, which are the same everywhere."""
     return HostFile(SERVICE, 0o644, content(_service())), HostFile(TIMER, 0o644, content(_timer()))
 
 
@@ -75,7 +75,7 @@ def _timer() -> list[str]:
 
 
 def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[PersistedRoute, ...]:
-    """The routes of the batch; the service and the timer hold none."""
+    """Parse the routes of the batch; the service and the timer have none."""
     return scripts.parse(file) if file.path == BATCH else ()
 
 
@@ -85,7 +85,7 @@ def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
         return "systemd is not the init there"
     missing = next((path for path in PATHS if path != file.path and network.file(path) is None), None)
     if missing:
-        return f"there is no {missing}"
+        return f"{missing} is missing"
     if not network.timer_is_enabled:
         return "systemd does not start kthw-routes.timer at boot (`systemctl enable --now kthw-routes.timer`)"
     return None

@@ -92,7 +92,7 @@ def network_json(network: NetworkSetup) -> NetworkDocument:
     template = network.hosts_template
     return {
         "links": [_link(link) for link in network.links],
-        "links_beside": [_link(link) for link in network.beside],
+        "links_beside": [_link(link) for link in network.other_links],
         "systemd": network.has_systemd,
         "netplan": network.has_netplan,
         "netplan_problem": network.netplan_problem,

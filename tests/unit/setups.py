@@ -15,14 +15,14 @@ GENERATED = PurePosixPath("/run/systemd/network/10-netplan-eth0.network")
 
 
 def ruled(device: str = "eth0", file: PurePosixPath = NETWORK_HELPER) -> LinkSetup:
-    """An interface that systemd-networkd rules."""
+    """An interface that systemd-networkd manages."""
     return LinkSetup(device, network_file=file, networkd_state="routable (configured)")
 
 
 BARE = NetworkSetup(links=(LinkSetup("eth0"),), has_systemd=True)
-"""systemd, and nobody known who brings eth0 up."""
+"""systemd, and no known manager of eth0."""
 LINODE = replace(BARE, links=(ruled(),), has_netplan=True, netplan="network:\n  version: 2\n")
-"""An Ubuntu of Linode's: netplan is there, and rules nothing."""
+"""An Ubuntu of Linode's: netplan is there, and manages nothing."""
 NETPLAN = replace(
     BARE,
     links=(ruled(file=GENERATED),),
@@ -51,7 +51,7 @@ FITTING = {
     Manager.NETWORKMANAGER: ALMA,
     Manager.UNIT: BARE,
 }
-"""One host for each manager, that it rules."""
+"""One host for each manager, whose interface it manages."""
 
 ALL = {
     "BARE": BARE,

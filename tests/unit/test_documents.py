@@ -21,7 +21,7 @@ OWN = HostFile(PurePosixPath("/etc/netplan/90-kthw-routes.yaml"), 0o600, TEXT)
 TEMPLATE = HostFile(PurePosixPath("/etc/cloud/templates/hosts.debian.tmpl"), 0o644, b"127.0.0.1 localhost\n")
 NETWORK = NetworkSetup(
     links=(LinkSetup("eth0", PurePosixPath("/etc/systemd/network/05-eth0.network"), "routable (configured)"),),
-    beside=(LinkSetup("eth1", nm_connection="Wired 1", by_ifupdown=True),),
+    other_links=(LinkSetup("eth1", nm_connection="Wired 1", by_ifupdown=True),),
     has_systemd=True,
     has_netplan=True,
     netplan="network:\n  wifis:\n    wlan0: {access-points: {home: {password: swordfish}}}\n",

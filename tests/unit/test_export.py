@@ -242,7 +242,7 @@ def test_a_host_whose_network_is_ruled_otherwise_is_named() -> None:
     networks["worker-1"] = held, NetworkSetup()
     with pytest.raises(UsageError) as caught:
         FORMATS["networkd"].render(desired(some(), networks=networks))
-    assert caught.value.hint.startswith("worker-1: systemd-networkd does not rule eth0.\nLeave")
+    assert caught.value.hint.startswith("worker-1: eth0 is not managed by systemd-networkd.\nLeave")
 
 
 def test_machines_wants_every_address() -> None:

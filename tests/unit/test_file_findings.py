@@ -79,8 +79,8 @@ def test_a_file_that_the_host_does_not_read() -> None:
     assert ends_at_reboot(host)
     made = found(unread)
     assert made["persisted-not-read"].sentence == (
-        "worker-0: /etc/netplan/90-kthw-routes.yaml holds routes, but this host does not read it: eth0 is ruled by "
-        "/etc/systemd/network/05-eth0.network, which is not netplan's."
+        "worker-0: /etc/netplan/90-kthw-routes.yaml holds routes, but this host does not read it: eth0 is configured "
+        "by /etc/systemd/network/05-eth0.network, which is not netplan's."
     )
     assert "not-persisted" not in made
 
@@ -91,7 +91,7 @@ def test_a_file_that_the_host_does_not_read() -> None:
         (LINODE, Persist.NETPLAN, "`--persist auto` takes systemd-networkd there"),
         (NOTHING, Persist.AUTO, "systemd is not the init there."),
         (replace(NETPLAN, netplan_problem="tabs"), Persist.AUTO, "netplan does not read its files as they are: tabs."),
-        (DEBIAN, Persist.NETWORKD, "systemd-networkd does not rule eth0."),
+        (DEBIAN, Persist.NETWORKD, "eth0 is not managed by systemd-networkd."),
     ],
 )
 def test_what_cannot_be_done_is_said_and_wants_to_be_acknowledged(

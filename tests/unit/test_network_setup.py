@@ -82,7 +82,7 @@ def test_every_interface_is_read_that_networkd_rules_beside_those_towards_next_h
     }
     setup, host = read(answers)
     assert setup.links == (LinkSetup("eth0", NETWORK_FILE, "routable (configured)"),)
-    assert setup.beside == (LinkSetup("eth1", NETWORK_FILE, "routable (configured)"),)
+    assert setup.other_links == (LinkSetup("eth1", NETWORK_FILE, "routable (configured)"),)
     assert not any("veth" in line or "status -x" in line or "status lo" in line for line in host.ran)
 
 
@@ -92,7 +92,7 @@ def test_the_other_interfaces_are_of_no_matter_where_networkd_rules_none_towards
 
 @pytest.mark.parametrize("answer", [MISSING, HANGS, said("nothing\n3\n\n3 eth1 ether routable\n")])
 def test_a_list_that_says_nothing_names_no_other_interface(answer: Result) -> None:
-    assert read({"networkctl": networkctl(NETWORK_FILE), LIST: answer})[0].beside == ()
+    assert read({"networkctl": networkctl(NETWORK_FILE), LIST: answer})[0].other_links == ()
 
 
 def test_a_host_without_networkctl_is_asked_for_it_once() -> None:

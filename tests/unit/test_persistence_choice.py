@@ -40,19 +40,19 @@ MIXED = setups.with_links(LINODE, (ruled(), LinkSetup("eth1", nm_connection="lan
         (
             LINODE,
             Manager.NETWORKD,
-            "systemd-networkd rules eth0 by /etc/systemd/network/05-eth0.network "
-            "(as Linode's Network Helper writes it)",
+            "eth0 is managed by systemd-networkd "
+            "(/etc/systemd/network/05-eth0.network, written by Linode's Network Helper)",
         ),
-        (NETPLAN, Manager.NETPLAN, "netplan brings up eth0 (/run/systemd/network/10-netplan-eth0.network)"),
-        (SET_NAME, Manager.NETPLAN, "netplan brings up eth0 (/run/systemd/network/10-netplan-id0.network)"),
-        (BIONIC, Manager.NETPLAN, "netplan brings up eth0 (/run/systemd/network/10-netplan-eth0.network)"),
-        (SPLIT, Manager.NETWORKD, "systemd-networkd rules eth0 by /run/systemd/network/10-netplan-eth0.network"),
-        (ALMA, Manager.NETWORKMANAGER, "NetworkManager rules eth0 by its connection System eth0"),
-        (DESKTOP, Manager.NETWORKMANAGER, "NetworkManager rules eth0 by its connection netplan-eth0"),
+        (NETPLAN, Manager.NETPLAN, "eth0 is managed by netplan (/run/systemd/network/10-netplan-eth0.network)"),
+        (SET_NAME, Manager.NETPLAN, "eth0 is managed by netplan (/run/systemd/network/10-netplan-id0.network)"),
+        (BIONIC, Manager.NETPLAN, "eth0 is managed by netplan (/run/systemd/network/10-netplan-eth0.network)"),
+        (SPLIT, Manager.NETWORKD, "eth0 is managed by systemd-networkd (/run/systemd/network/10-netplan-eth0.network)"),
+        (ALMA, Manager.NETWORKMANAGER, "eth0 is managed by NetworkManager (connection System eth0)"),
+        (DESKTOP, Manager.NETWORKMANAGER, "eth0 is managed by NetworkManager (connection netplan-eth0)"),
         (DEBIAN, Manager.IFUPDOWN, "ifup brought up eth0"),
         (ALPINE, Manager.IFUPDOWN, "ifup brought up eth0"),
-        (BARE, Manager.UNIT, "no manager of networks that is known here rules eth0"),
-        (replace(BARE, links=()), Manager.UNIT, "no manager of networks that is known here rules eth0"),
+        (BARE, Manager.UNIT, "no known network manager configures eth0"),
+        (replace(BARE, links=()), Manager.UNIT, "no known network manager configures eth0"),
     ],
 )
 def test_auto_goes_by_what_was_observed(network: NetworkSetup, manager: Manager, reason: str) -> None:
@@ -80,24 +80,24 @@ def test_two_interfaces_of_one_manager_are_its() -> None:
 def test_one_file_that_rules_two_interfaces_is_left_to_a_timer() -> None:
     made = choose(Persist.AUTO, setups.with_links(LINODE, (ruled("eth0"), ruled("eth1"))), ROUTES)
     assert made.manager is Manager.UNIT
-    assert "alike" in made.reason
+    assert "is for both eth0 and eth1" in made.reason
 
 
 @pytest.mark.parametrize("network", [LINODE, NETPLAN])
 def test_the_second_interface_of_a_file_counts_though_no_next_hop_is_there(network: NetworkSetup) -> None:
     file = network.links[0].network_file
     assert file is not None
-    made = choose(Persist.AUTO, replace(network, beside=(ruled("ens19", file),)), ROUTES)
+    made = choose(Persist.AUTO, replace(network, other_links=(ruled("ens19", file),)), ROUTES)
     assert made.manager is Manager.UNIT
     assert "ens19" in made.reason
-    elsewhere = replace(network, beside=(ruled("ens19", file.with_name("10-other.network")),))
+    elsewhere = replace(network, other_links=(ruled("ens19", file.with_name("10-other.network")),))
     assert choose(Persist.AUTO, elsewhere, ROUTES).manager is choose(Persist.AUTO, network, ROUTES).manager
 
 
 def test_auto_on_a_host_that_nothing_is_known_of() -> None:
     made = choose(Persist.AUTO, NOTHING, ROUTES)
     assert made.manager is None
-    assert made.problem == ("no manager of networks that is known here rules eth0, and systemd is not the init there.")
+    assert made.problem == ("no known network manager configures eth0, and systemd is not the init there.")
 
 
 @pytest.mark.parametrize("asked", [Persist.AUTO, Persist.NETPLAN, Persist.NETWORKD])
@@ -149,13 +149,13 @@ def test_a_manager_asked_for_by_name_works_or_is_refused_with_a_sentence(name: s
         (
             Persist.NETPLAN,
             LINODE,
-            "netplan does not bring up eth0. `--persist auto` takes systemd-networkd there: systemd-networkd rules "
-            "eth0 by /etc/systemd/network/05-eth0.network (as Linode's Network Helper writes it).",
+            "eth0 is not managed by netplan. `--persist auto` takes systemd-networkd there: eth0 is managed by "
+            "systemd-networkd (/etc/systemd/network/05-eth0.network, written by Linode's Network Helper).",
         ),
         (
             Persist.IFUPDOWN,
             NETPLAN,
-            "ifup did not bring up eth0. `--persist auto` takes netplan there: netplan brings up eth0 "
+            "ifup did not bring up eth0. `--persist auto` takes netplan there: eth0 is managed by netplan "
             "(/run/systemd/network/10-netplan-eth0.network).",
         ),
         (

@@ -352,14 +352,14 @@ def test_a_host_reads_what_was_made_for_it(manager: Manager) -> None:
 @pytest.mark.parametrize(
     ("manager", "network", "words"),
     [
-        (Manager.NETPLAN, LINODE, "eth0 is ruled by /etc/systemd/network/05-eth0.network, which is not netplan's"),
-        (Manager.NETPLAN, SET_NAME, "netplan brings up none of these interfaces under the name eth0"),
+        (Manager.NETPLAN, LINODE, "eth0 is configured by /etc/systemd/network/05-eth0.network, which is not netplan's"),
+        (Manager.NETPLAN, SET_NAME, "netplan manages none of these interfaces under the name eth0"),
         (Manager.NETPLAN, ALMA, "netplan is not installed"),
         (Manager.NETPLAN, replace(NETPLAN, netplan_problem="/etc/netplan/01.yaml:3: tabs"), "01.yaml:3: tabs"),
-        (Manager.NETWORKD, NETPLAN, "rules eth0 by /run/systemd/network/10-netplan-eth0.network, and not by 05-eth0"),
-        (Manager.NETWORKD, DEBIAN, "systemd-networkd rules none"),
+        (Manager.NETWORKD, NETPLAN, "manages eth0 by /run/systemd/network/10-netplan-eth0.network, not by 05-eth0"),
+        (Manager.NETWORKD, DEBIAN, "systemd-networkd manages none"),
         (Manager.IFUPDOWN, LINODE, "ifup brought up none"),
-        (Manager.NETWORKMANAGER, DEBIAN, "NetworkManager rules none"),
+        (Manager.NETWORKMANAGER, DEBIAN, "NetworkManager manages none"),
         (Manager.UNIT, setups.ALPINE, "systemd is not the init"),
     ],
 )
@@ -388,7 +388,7 @@ def test_a_timer_that_is_not_enabled_or_not_whole() -> None:
     assert "does not start kthw-routes.timer" in str(
         unit.ignored_reason(files[0], replace(whole, timer_is_enabled=False))
     )
-    assert "no /etc/systemd/system/kthw-routes.service" in str(
+    assert "/etc/systemd/system/kthw-routes.service is missing" in str(
         unit.ignored_reason(files[0], standing(BARE, files[0], files[2]))
     )
 
@@ -409,7 +409,7 @@ def test_a_timer_that_is_not_enabled_or_not_whole() -> None:
         (Manager.UNIT, setups.NOTHING),
     ],
 )
-def test_a_manager_that_does_not_rule_says_so(manager: Manager, network: NetworkSetup) -> None:
+def test_a_manager_of_other_interfaces_is_refused(manager: Manager, network: NetworkSetup) -> None:
     assert MODULES[manager].unsupported_reason(["eth0"], network)
 
 
@@ -421,11 +421,9 @@ def test_netplan_under_networkmanager_is_known_by_the_name_of_the_connection() -
 
 def test_two_interfaces_ruled_by_one_file_cannot_have_routes_of_their_own() -> None:
     shared = (ruled("eth0"), ruled("eth1"))
-    assert "rules eth0 and eth1 alike" in str(networkd.unsupported_reason(["eth0"], setups.with_links(LINODE, shared)))
+    assert "is for both eth0 and eth1" in str(networkd.unsupported_reason(["eth0"], setups.with_links(LINODE, shared)))
     generated = (ruled("eth0", setups.GENERATED), ruled("eth1", setups.GENERATED))
-    assert "stands for eth0 and eth1" in str(
-        netplan.unsupported_reason(["eth0"], setups.with_links(NETPLAN, generated))
-    )
+    assert "is both eth0 and eth1" in str(netplan.unsupported_reason(["eth0"], setups.with_links(NETPLAN, generated)))
 
 
 def test_a_complaint_of_netplan_against_our_own_file_is_no_reason_to_leave_it() -> None:
@@ -447,7 +445,7 @@ def test_a_strange_interface_name_gets_into_no_file(manager: Manager, device: st
 def test_a_strange_file_name_gets_into_no_path(name: str) -> None:
     network = setups.with_links(LINODE, (ruled(file=PurePosixPath("/etc/systemd/network") / name),))
     assert networkd.unsupported_reason(["eth0"], network)
-    with pytest.raises(ValueError, match="does not rule"):
+    with pytest.raises(ValueError, match="is not managed by"):
         networkd.render(ROUTES, network)
 
 

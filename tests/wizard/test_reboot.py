@@ -52,7 +52,7 @@ async def test_the_question_wants_an_answer_and_auto_says_what_it_found(
         assert "The next reboot deletes the routes" in driver.static("#detail").replace("\n", " ")
         await driver.press("down")
         assert "(●)" not in driver.text(), "moving ticks nothing"
-        assert "networkd on all 3 hosts: systemd-networkd rules eth0" in driver.static("#detail")
+        assert "networkd on all 3 hosts: eth0 is managed by systemd-networkd" in driver.static("#detail")
         assert not [row for row in driver.rows("#changes") if "90-kthw-routes.conf" in row[2]]
         await driver.press("space")
         assert chosen(driver) is Persist.AUTO
