@@ -1,6 +1,5 @@
-"""The proof's work on hosts: forwarding verdicts, probe addresses, pings in rounds with the counters of both ends."""
+"""The proof's work on hosts: forwarding checks, probe addresses, pings in rounds with the counters of both ends."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Interface
@@ -11,6 +10,7 @@ from kthw_routes.events import Emit, HostState, Phase
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.fleet import Fleet
+from kthw_routes.hosts.ping_output import parse_counters, parse_ping
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.plan.wanted import wanted_routes
 from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, ProbePoint, rounds
@@ -20,16 +20,12 @@ from kthw_routes.ssh.session import Session
 
 _SECONDS_PER_ROUND: Final = 4
 _SPARE_SECONDS: Final = 15
-_SENT: Final = re.compile(r"([0-9]{1,9}) packets transmitted, ([0-9]{1,9}) (?:packets )?received")
-_MEAN: Final = re.compile(r"= [0-9.]+/([0-9]{1,9}\.[0-9]{1,9})/")
-_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
-_NO_COUNTERS: Final = Counters(0, 0, 0, 0)
 
 
 def verdicts(task: HostTask, cluster: Cluster, node: Node, facts: HostFacts) -> tuple[ForwardingCheck, ...]:
-    """The kernel's forwarding verdict for every other worker's pod CIDR. Read-only.
+    """Ask the kernel whether it would forward to every other worker's pod CIDR. Read-only.
 
-    With a pod bridge, for a packet of a pod that comes in by it. Without one, for a packet that comes in by the
+    With a pod bridge, about a packet of a pod that comes in by it. Without one, about a packet that comes in by the
     internal interface from another node: the reverse path filter would refuse a pod address there.
     """
     found: list[ForwardingCheck] = []
@@ -46,7 +42,7 @@ def verdicts(task: HostTask, cluster: Cluster, node: Node, facts: HostFacts) -> 
 
 
 def _origin(cluster: Cluster, node: Node, facts: HostFacts, next_hop: IPv4Address) -> tuple[IPv4Address, str] | None:
-    """From which address and by which interface the packet is said to come."""
+    """Choose from which address and by which interface the packet comes."""
     if facts.bridge:
         taken = {facts.bridge.address.ip}
         hosts = facts.bridge.address.network.hosts()
@@ -63,7 +59,7 @@ def _origin(cluster: Cluster, node: Node, facts: HostFacts, next_hop: IPv4Addres
 
 @dataclass(frozen=True, slots=True)
 class _Worker:
-    """One worker that can be probed, and the addresses that stand for its pods, best evidence first."""
+    """One worker that can be probed, and the addresses used for its pods, best evidence first."""
 
     name: str
     endpoints: tuple[ProbePoint, ...]
@@ -71,10 +67,10 @@ class _Worker:
 
 
 def probe_pairs(fleet: Fleet, cluster: Cluster, facts: Mapping[str, HostFacts], emit: Emit) -> tuple[PairReading, ...]:
-    """Traffic for every ordered pair of workers, by the best evidence that both ends offer.
+    """Test traffic between every ordered pair of workers, by the best evidence that both ends offer.
 
-    Probe addresses are put on `lo` where a worker has no pod bridge, and taken away at the end; the kernel takes
-    them away by itself should the connection die.
+    Probe addresses are put on `lo` where a worker has no pod bridge, and removed at the end; the kernel removes
+    them by itself should the connection die.
     """
     members = [n.name for n in cluster.workers]
     ready: dict[str, _Worker] = {}
@@ -90,14 +86,14 @@ def probe_pairs(fleet: Fleet, cluster: Cluster, facts: Mapping[str, HostFacts], 
             problems[node.name] = f"{node.name} has no pod CIDR"
     schedule = rounds(members)
     lifetime = _SPARE_SECONDS + _SECONDS_PER_ROUND * len(schedule)
-    guests = _probe_addresses(ready, facts)
+    probes = _probe_addresses(ready, facts)
     try:
-        for name, words in _add_probes(fleet, guests, lifetime, emit).items():
+        for name, words in _add_probes(fleet, probes, lifetime, emit).items():
             problems[name] = words
             ready.pop(name, None)
         return _run_rounds(fleet, cluster, ready, problems, schedule, emit)
     finally:
-        _delete_probes(fleet, guests, emit)
+        _delete_probes(fleet, probes, emit)
 
 
 def _worker(cluster: Cluster, node: Node, facts: HostFacts) -> _Worker | None:
@@ -113,45 +109,45 @@ def _worker(cluster: Cluster, node: Node, facts: HostFacts) -> _Worker | None:
 
 
 def _probe_addresses(ready: Mapping[str, _Worker], facts: Mapping[str, HostFacts]) -> dict[str, IPv4Interface]:
-    """The probe addresses that have to be put on `lo`, by worker; none where all workers have pods."""
+    """Choose the probe addresses to put on `lo`, by worker; none where all workers have pods."""
     if all(w.endpoints[0].evidence is Evidence.POD for w in ready.values()):
         return {}
     return {
         name: IPv4Interface((e.address, 32))
         for name, worker in ready.items()
         for e in worker.endpoints
-        if e.evidence is Evidence.PROBE and not _stays_there(facts[name], e.address)
+        if e.evidence is Evidence.PROBE and not _is_permanent(facts[name], e.address)
     }
 
 
-def _stays_there(facts: HostFacts, address: IPv4Address) -> bool:
-    """Whether the host has this address for good, so that it is neither added nor taken away."""
+def _is_permanent(facts: HostFacts, address: IPv4Address) -> bool:
+    """Whether the host has this address for good, so that it is neither added nor removed."""
     return any(a.address.ip == address and not a.is_temporary for a in facts.addresses)
 
 
-def _add_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], seconds: int, emit: Emit) -> dict[str, str]:
+def _add_probes(fleet: Fleet, probes: Mapping[str, IPv4Interface], seconds: int, emit: Emit) -> dict[str, str]:
     def add(session: Session) -> Result:
         task = HostTask(session, Phase.PROOF, emit)
         task.state(HostState.PROBING, "probe address on lo, for seconds")
-        return task.run(programs.add_probe_address(guests[session.node], seconds))
+        return task.run(programs.add_probe_address(probes[session.node], seconds))
 
     problems: dict[str, str] = {}
-    for name, outcome in fleet.each(add, guests).items():
+    for name, outcome in fleet.each(add, probes).items():
         if outcome.error:
             problems[name] = outcome.error.sentence.removesuffix(".")
         elif outcome.value is None:
             problems[name] = "stopped"
         elif not outcome.value.ok:
-            problems[name] = f"{name} took no probe address: {outcome.value.words}"
+            problems[name] = f"{name} has no probe address: {outcome.value.words}"
     return problems
 
 
-def _delete_probes(fleet: Fleet, guests: Mapping[str, IPv4Interface], emit: Emit) -> None:
+def _delete_probes(fleet: Fleet, probes: Mapping[str, IPv4Interface], emit: Emit) -> None:
     def delete(session: Session) -> None:
-        HostTask(session, Phase.PROOF, emit).run(programs.delete_probe_address(guests[session.node]))
+        HostTask(session, Phase.PROOF, emit).run(programs.delete_probe_address(probes[session.node]))
 
-    if guests and not fleet.stop.hard.is_set():
-        fleet.each(delete, guests, even_when_stopping=True)
+    if probes and not fleet.stop.hard.is_set():
+        fleet.each(delete, probes, even_when_stopping=True)
 
 
 def _run_rounds(
@@ -172,18 +168,25 @@ def _run_rounds(
             if (result := results.get(source)) is None:
                 why = errors.get(source) or problems.get(source) or problems.get(target) or "stopped"
                 left_out = any(not cluster.node(end).is_visited for end in (source, target))
-                readings.append(PairReading(source, target, Evidence.NONE, problem=why, left_out=left_out))
+                readings.append(
+                    PairReading(source=source, target=target, evidence=Evidence.NONE, problem=why, left_out=left_out)
+                )
                 continue
             left, right = _ends(ready[source], ready[target])
+            pinged = parse_ping(result)
             readings.append(
-                _reading(
-                    source,
-                    target,
-                    left,
-                    right,
-                    result,
-                    _difference(before, after, source, left.namespace),
-                    _difference(before, after, target, right.namespace),
+                PairReading(
+                    source=source,
+                    target=target,
+                    evidence=min(left.evidence, right.evidence),
+                    source_address=left.address,
+                    target_address=right.address,
+                    sent=pinged.sent,
+                    received=pinged.received,
+                    round_trip=pinged.round_trip,
+                    words=pinged.words,
+                    at_source=_difference(before, after, source, left.namespace),
+                    at_target=_difference(before, after, target, right.namespace),
                 )
             )
     order = {n.name: number for number, n in enumerate(cluster.workers)}
@@ -192,7 +195,7 @@ def _run_rounds(
 
 
 def _ends(source: _Worker, target: _Worker) -> tuple[ProbePoint, ProbePoint]:
-    """The endpoints of a pair: both pods, or else neither."""
+    """Choose the endpoints of a pair: both pods, or else neither."""
     if source.endpoints[0].evidence is target.endpoints[0].evidence is Evidence.POD:
         return source.endpoints[0], target.endpoints[0]
     return source.endpoints[-1], target.endpoints[-1]
@@ -205,7 +208,7 @@ def _ping_all(
     words: str,
     emit: Emit,
 ) -> tuple[dict[str, Result], dict[str, str]]:
-    """What each source's ping said; and why some sent nothing, who can be sent to all the same."""
+    """Ping from each source. Returns each result, and why some sent nothing, who can be sent to all the same."""
 
     def ping(session: Session) -> Result:
         task = HostTask(session, Phase.PROOF, emit)
@@ -229,12 +232,12 @@ _Readings = dict[tuple[str, str | None], Counters]
 
 
 def _read_counters(fleet: Fleet, ready: Mapping[str, _Worker], emit: Emit) -> _Readings:
-    """The counters of every end: (worker, namespace) -> counters."""
+    """Read the counters of every end: (worker, namespace) -> counters."""
 
     def read(session: Session) -> list[tuple[str | None, Counters]]:
         task = HostTask(session, Phase.PROOF, emit)
         spaces = {e.namespace for e in ready[session.node].endpoints}
-        return [(space, _counters(task.run(programs.counters(space), silent=True).out)) for space in spaces]
+        return [(space, parse_counters(task.run(programs.counters(space), silent=True).out)) for space in spaces]
 
     found: _Readings = {}
     for name, outcome in fleet.each(read, ready).items():
@@ -243,73 +246,31 @@ def _read_counters(fleet: Fleet, ready: Mapping[str, _Worker], emit: Emit) -> _R
     return found
 
 
-def _counters(text: str) -> Counters:
-    """The ICMP counters in /proc/net/snmp: two lines that begin with `Icmp:`, names and values."""
-    lines = [line.split()[1:] for line in text.splitlines() if line.startswith("Icmp:")]
-    if len(lines) < 2:
-        return _NO_COUNTERS
-    values = {name: int(value) for name, value in zip(lines[0], lines[1], strict=False) if _NUMBER.fullmatch(value)}
-    return Counters(
-        requests_in=values.get("InEchos", 0),
-        replies_out=values.get("OutEchoReps", 0),
-        requests_out=values.get("OutEchos", 0),
-        replies_in=values.get("InEchoReps", 0),
-    )
-
-
 def _difference(before: _Readings, after: _Readings, worker: str, space: str | None) -> Counters | None:
     first, last = before.get((worker, space)), after.get((worker, space))
     return last.since(first) if first and last else None
 
 
-def _reading(
-    source: str,
-    target: str,
-    left: ProbePoint,
-    right: ProbePoint,
-    result: Result,
-    at_source: Counters | None,
-    at_target: Counters | None,
-) -> PairReading:
-    numbers = _SENT.search(result.out)
-    mean = _MEAN.search(result.out)
-    complaints = [line for line in result.out.splitlines() if line.startswith("From ")]
-    words = result.words or (clean_value(complaints[0]) if complaints else "")
-    return PairReading(
-        source,
-        target,
-        min(left.evidence, right.evidence),
-        left.address,
-        right.address,
-        sent=int(numbers[1]) if numbers else programs.PINGS,
-        received=int(numbers[2]) if numbers else 0,
-        round_trip=float(mean[1]) if mean else None,
-        words=words,
-        at_source=at_source,
-        at_target=at_target,
-    )
-
-
 def _with_neighbours(
     fleet: Fleet, ready: Mapping[str, _Worker], readings: list[PairReading], emit: Emit
 ) -> list[PairReading]:
-    """For pairs that failed without a word: whether the next hop itself answers at all."""
-    errors = {r.source for r in readings if r.tested and not r.ok and not r.words}
+    """Add to pairs that failed without a word whether the next hop itself answers at all."""
+    failed = [r for r in readings if r.tested and not r.ok and not r.words]
 
-    def look(session: Session) -> dict[str, str]:
+    def read(session: Session) -> dict[str, str]:
         task = HostTask(session, Phase.PROOF, emit)
         hops = ready[session.node].next_hops
-        failed = [r.target for r in readings if r.source == session.node and r.tested and not r.ok and not r.words]
         return {
-            target: clean_value(task.run(programs.neighbour(hops[target]), silent=True).out)
-            for target in failed
-            if target in hops
+            r.target: clean_value(task.run(programs.neighbour(hops[r.target]), silent=True).out)
+            for r in failed
+            if r.source == session.node and r.target in hops
         }
 
-    told = {name: outcome.value or {} for name, outcome in fleet.each(look, errors).items()}
+    sources = {r.source for r in failed}
+    neighbours = {name: outcome.value or {} for name, outcome in fleet.each(read, sources).items()}
     return [
         replace(r, words=f"host unreachable: the next hop {words}")
-        if (words := told.get(r.source, {}).get(r.target, "")).endswith(("FAILED", "INCOMPLETE")) and not r.words
+        if (words := neighbours.get(r.source, {}).get(r.target, "")).endswith(("FAILED", "INCOMPLETE")) and not r.words
         else r
         for r in readings
     ]

@@ -84,7 +84,7 @@ def test_a_password_that_hosts_echo_is_masked(stage: Stage, faults: Faults) -> N
     assert answer.code == 1
     assert found_in(stage, tool.shown, answer.out, answer.err) == []
     assert "worker-1: 1 of 2 changes failed: 10.200.0.0/24: ***" in answer.out
-    assert "worker-2 took no probe address: *** *** Command failed -:1" in answer.out
+    assert "worker-2 has no probe address: *** *** Command failed -:1" in answer.out
     assert "/etc/hosts was not changed: *** *** Command failed -:1" in answer.out
 
 
