@@ -1,7 +1,7 @@
-"""Files on a host, whole or not at all. Written: into a new file beside it, brought to disk, compared, renamed over it.
+"""Files on a host, read whole and written atomically: a new file is brought to disk, compared, renamed over the old.
 
-What takes the place of a file is made from what was read of it. So before the rename the host itself tells, by size and
-digest, whether the file is still what was read, and whether the new one is what was meant.
+The new content is made from the old as it was read. So before the rename the host itself reports, by size and digest,
+whether the file is still what was read, and whether the new one is what was meant.
 """
 
 import hashlib
@@ -39,16 +39,16 @@ def read(task: HostTask, path: PurePosixPath, *, needs_root: bool = False) -> by
         pass
     except TookTooLong as error:  # a FIFO, or a file so large that it takes that long
         hangs = error
-    told = task.run(programs.file_size(path, needs_root=needs_root), silent=True)
-    digits = told.out.strip() if told.ok else ""
-    size = int(digits) if re.fullmatch("[0-9]{1,19}", digits) else 0  # not told: what is kept is bounded all the same
+    sized = task.run(programs.file_size(path, needs_root=needs_root), silent=True)
+    digits = sized.out.strip() if sized.ok else ""
+    size = int(digits) if re.fullmatch("[0-9]{1,19}", digits) else 0  # unknown: what is kept is bounded all the same
     if size > MAX_FILE:
         raise _too_large(task, path, f"{size} bytes")
     if hangs is not None and size <= MAX_CAPTURE:
         raise hangs
     try:
         result = task.run(programs.read_whole(path, size, needs_root=needs_root), silent=True)
-    except OutputCut as error:  # it grows, or its size is no size, as below /proc
+    except OutputCut as error:  # it grows, or its size is not its size, as below /proc
         raise _too_large(task, path, f"more than {MAX_FILE} bytes") from error
     return result.stdout if result.ok else None
 
@@ -91,7 +91,7 @@ def replace(
 
 
 def compare(task: HostTask, target: PurePosixPath, known: Mapping[PurePosixPath, bytes]) -> str | None:
-    """Let the host compare files with what they should hold, by size and digest; `target` is to change.
+    """Let the host compare files with what they should be, by size and digest; `target` is to change.
 
     Returns a sentence that says what was found, and that `target` was left as it is; None where they are the same.
     Raises what `Session.run` raises.
@@ -106,14 +106,14 @@ def compare(task: HostTask, target: PurePosixPath, known: Mapping[PurePosixPath,
         except (TookTooLong, OutputCut) as error:
             return f"{target} was not changed: {error.complaint}"
         matches = [form.fullmatch(line) for line in result.out.splitlines()]
-        told = {PurePosixPath(match[2]): match[1] for match in matches if match}
-        if not result.ok or told.keys() != known.keys():
-            words = result.words or f"`{command}` told nothing that could be understood"
-            return f"{target} was not changed, as what it holds could not be compared there: {words}"
-        if target in told and told[target] != should[target]:
-            return f"{target} was changed by somebody else just now and was left as it is; try again."
-        if told != should:
-            return f"{target} was not changed, as the new file beside it does not hold what was written to it."
+        found = {PurePosixPath(match[2]): match[1] for match in matches if match}
+        if not result.ok or found.keys() != known.keys():
+            words = result.words or f"the output of `{command}` was not understood"
+            return f"{target} was not changed, as its content could not be compared there: {words}"
+        if target in found and found[target] != should[target]:
+            return f"{target} was changed by another program just now and was left as it is; try again."
+        if found != should:
+            return f"{target} was not changed, as the new file next to it does not have what was written to it."
     return None
 
 
@@ -131,7 +131,7 @@ def attempt(task: HostTask, target: PurePosixPath, command: Command, *, silent: 
 
 
 def _forget(task: HostTask, new: PurePosixPath) -> None:
-    with suppress(TookTooLong):  # the caller tells already what is wrong; the next run overwrites a leftover
+    with suppress(TookTooLong):  # the caller already reports what is wrong; the next run overwrites a leftover
         task.run(programs.remove_file(new))
 
 
@@ -147,14 +147,14 @@ def _obstacle(task: HostTask, target: PurePosixPath, *, is_new: bool) -> str | N
     if kind and not kind.startswith("regular"):
         return f"{target} is a {kind}, not a file; it was left alone."
     if any(line.split()[4:5] == [str(target)] for line in mounts.splitlines()):
-        return f"{target} is a mount of its own (a container's, perhaps) and cannot be renamed over; it was left alone."
+        return f"{target} is a mount of its own (a container's, perhaps) and cannot be replaced; it was left alone."
     if kind and is_new:
-        return f"{target} was made by somebody else just now and was left as it is; try again."
+        return f"{target} was made by another program just now and was left as it is; try again."
     return None
 
 
 def _explain(target: PurePosixPath, words: str) -> str:
-    """The host's own words, and what they mean."""
+    """Explain the host's own words."""
     lower = words.lower()
     if "no space left" in lower or "quota" in lower:
         return f"the disk is full ({words}); {target} is as it was."
@@ -163,7 +163,7 @@ def _explain(target: PurePosixPath, words: str) -> str:
     if "operation not permitted" in lower:
         return f"{target} may not be replaced, it may be immutable ({words}); see `lsattr {target}`."
     if "resource busy" in lower:
-        return f"{target} is a mount of its own and cannot be renamed over ({words}); it was left alone."
+        return f"{target} is a mount of its own and cannot be replaced ({words}); it was left alone."
     return f"{target} was not changed: {words}"
 
 
@@ -179,7 +179,7 @@ def read_etc_hosts(task: HostTask) -> tuple[bytes | None, str | None]:
         content = read(task, own_paths.ETC_HOSTS, needs_root=True)
     except FileTooLarge as error:
         return None, error.complaint.removesuffix(".")
-    except TookTooLong:  # whoever reads a FIFO waits for ever
+    except TookTooLong:  # reading a FIFO waits for ever
         content = None
     if content is not None and (lines := content.count(b"\n")) > MAX_HOSTS_LINES:
         return None, f"/etc/hosts has {lines:,} lines, and kthw-routes handles up to {MAX_HOSTS_LINES:,}"
@@ -194,8 +194,9 @@ def _unreadable_reason(task: HostTask) -> str:
         return "there is no /etc/hosts that could be read"
     if found.ok and not kind.startswith("regular") and kind != "symbolic link":
         return f"/etc/hosts is a {kind}, not a file"
-    said = found if not found.ok else task.run(programs.read_files([own_paths.ETC_HOSTS], needs_root=True), silent=True)
-    return f"/etc/hosts cannot be read ({clean_value(said.err) or f'status {said.status}'})"
+    if found.ok:
+        found = task.run(programs.read_files([own_paths.ETC_HOSTS], needs_root=True), silent=True)
+    return f"/etc/hosts cannot be read ({clean_value(found.err) or f'status {found.status}'})"
 
 
 def write_etc_hosts(task: HostTask, before: bytes, content: bytes) -> str | None:

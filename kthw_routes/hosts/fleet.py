@@ -14,7 +14,7 @@ from kthw_routes.ssh.session import Session
 T = TypeVar("T")
 
 _POLL: Final = 0.05
-"""Seconds between two looks at the stop signal while hosts are at work."""
+"""Seconds between two checks of the stop signal while hosts are at work."""
 
 
 class Stop:
@@ -48,10 +48,10 @@ class TaskResult(Generic[T]):
 
 
 class Fleet:
-    """The sessions of one walk through the steps: a session per host, opened once and kept."""
+    """The sessions of one use of the program: a session per host, opened once and kept."""
 
     def __init__(self, sessions: Iterable[Session], *, parallel: int, stop: Stop | None = None) -> None:
-        """`parallel`: how many hosts are worked on at once, 1 or more."""
+        """Take the sessions; `parallel`: how many hosts are worked on at once, 1 or more."""
         self.sessions: Final[dict[str, Session]] = {s.node: s for s in sessions}
         self.stop = stop if stop is not None else Stop()
         self._parallel = max(1, parallel)
@@ -76,7 +76,7 @@ class Fleet:
         for name in names:
             jobs.put(name)
 
-        def labour() -> None:
+        def work_on_hosts() -> None:
             while True:
                 try:
                     name = jobs.get_nowait()
@@ -94,7 +94,7 @@ class Fleet:
                 finally:
                     finished.put(name)
 
-        threads, fault = _start(labour, min(self._parallel, len(names)))
+        threads, fault = _start(work_on_hosts, min(self._parallel, len(names)))
         for name in self._gather(names, finished, threads):
             outcomes[name].error = OwnFault(fault or RuntimeError("the thread of this host ended"))
         return outcomes
@@ -105,7 +105,7 @@ class Fleet:
         """Wait for all hosts, or a hard stop. Returns the hosts that no thread works on any more."""
         missing = set(names)
         while missing:
-            is_alive = any(thread.is_alive() for thread in threads)  # before the look: a thread's last word counts
+            is_alive = any(thread.is_alive() for thread in threads)  # checked first: a thread's last word counts
             try:
                 missing.discard(finished.get(timeout=_POLL if is_alive else 0))
             except queue.Empty:
@@ -122,11 +122,11 @@ class Fleet:
             session.close()
 
 
-def _start(labour: Callable[[], None], count: int) -> tuple[list[threading.Thread], BaseException | None]:
+def _start(target: Callable[[], None], count: int) -> tuple[list[threading.Thread], BaseException | None]:
     """Start threads, as many as the system allows up to `count`; and why there are fewer, if so."""
     threads: list[threading.Thread] = []
     for number in range(count):
-        thread = threading.Thread(target=labour, name=f"host-{number}", daemon=True)
+        thread = threading.Thread(target=target, name=f"host-{number}", daemon=True)
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:  # no more threads: those that run do the work of all

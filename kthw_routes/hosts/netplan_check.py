@@ -30,11 +30,11 @@ _WARNING: Final = " WARNING **: "
 
 _Generated = Mapping[str, tuple[str, ...]]
 """The files that netplan wrote, as lines."""
-_Held = frozenset[tuple[IPv4Network, IPv4Address]]
+_Routes = frozenset[tuple[IPv4Network, IPv4Address]]
 
 
 class _Refused(Exception):
-    """The drop-in may not be written; the sentence says why."""
+    """The drop-in may not be written, with a sentence why."""
 
 
 def refuse(task: HostTask, content: bytes) -> str | None:
@@ -66,7 +66,7 @@ def _clear(task: HostTask, scratch: str) -> None:
 
 
 def _check(task: HostTask, scratch: str, content: bytes) -> None:
-    """Raises _Refused."""
+    """Check the drop-in on a copy of the files. Raises _Refused."""
     drop_in = PurePosixPath(f"{scratch}{netplan.PATH}")
     _try(task, programs.copy_below(_FOLDERS, scratch))  # status 1: not each of the folders exists
     _run(task, programs.remove_file(drop_in), "the copy of netplan's files could not be prepared")
@@ -76,8 +76,8 @@ def _check(task: HostTask, scratch: str, content: bytes) -> None:
     _run(task, programs.write_file(drop_in, content), "the copy of netplan's files could not be filled")
     _generate(task, scratch, "netplan does not accept it")
     file = HostFile(netplan.PATH, 0o600, content)
-    held = frozenset((prefix, hop) for prefix, hop in persisted_in([file]) if hop is not None)
-    if fault := unexpected_change(before, _generated(task, scratch), held):
+    ours = frozenset((prefix, hop) for prefix, hop in persisted_in([file]) if hop is not None)
+    if fault := unexpected_change(before, _generated(task, scratch), ours):
         raise _Refused(f"{_REFUSED}: {fault}")
 
 
@@ -104,7 +104,7 @@ def _try(task: HostTask, command: Command) -> Result:
 
 
 def _run(task: HostTask, command: Command, otherwise: str) -> str:
-    """Run a command that has to succeed; its output."""
+    """Run a command that has to succeed, and return its output."""
     result = _try(task, command)
     if not result.ok:
         words = result.words or f"it ended with status {result.status}"
@@ -131,13 +131,13 @@ def summarize_errors(result: Result, root: str = "") -> str:
 # --- comparing --------------------------------------------------------------------------------------------------
 
 
-def unexpected_change(before: _Generated, after: _Generated, held: _Held) -> str | None:
+def unexpected_change(before: _Generated, after: _Generated, ours: _Routes) -> str | None:
     """Say what netplan makes of the drop-in that it should not; None where it only adds our routes.
 
     Args:
         before: the files that netplan writes without it.
         after: the files that it writes with it.
-        held: the routes that the drop-in holds.
+        ours: the routes in the drop-in.
     """
     if new := sorted(after.keys() - before.keys()):
         return (
@@ -149,33 +149,33 @@ def unexpected_change(before: _Generated, after: _Generated, held: _Held) -> str
     routes: set[tuple[IPv4Network, IPv4Address]] = set()
     for path, lines in after.items():
         had, has = Counter(_parts(path, before[path])), Counter(_parts(path, lines))
-        ours = {part: route for part in has | had if (route := _route(part)) is not None}
-        if any(_is_other(had[part], has[part], ours.get(part) in held) for part in had | has):
+        routes_of = {part: route for part in has | had if (route := _route(part)) is not None}
+        if any(_is_other(had[part], has[part], routes_of.get(part) in ours) for part in had | has):
             return f"netplan would change more of {PurePosixPath(path).name} than our routes"
-        routes |= {route for part, route in ours.items() if part in has}
-    return _fault_in_routes(routes, held)
+        routes |= {route for part, route in routes_of.items() if part in has}
+    return _fault_in_routes(routes, ours)
 
 
 def _is_other(had: int, has: int, is_ours: bool) -> bool:
-    """Whether a part of a file is not as before. One of ours may come, or become one where it stood twice."""
+    """Whether a part of a file is not as before. One of ours may come, or become one where there were two."""
     return had != has if not is_ours else has == 0
 
 
-def _fault_in_routes(routes: Iterable[tuple[IPv4Network, IPv4Address]], held: _Held) -> str | None:
+def _fault_in_routes(routes: Iterable[tuple[IPv4Network, IPv4Address]], ours: _Routes) -> str | None:
     routes = set(routes)
-    if missing := sorted(held - routes):
+    if missing := sorted(ours - routes):
         return f"netplan would make no route to {missing[0][0]} via {missing[0][1]} of it"
-    if not held:
-        return "it holds no route that could be understood"
-    mine = dict(held)
-    for prefix, hop in sorted(routes - held):
+    if not ours:
+        return "it has no route that could be understood"
+    mine = dict(ours)
+    for prefix, hop in sorted(routes - ours):
         if prefix in mine:
             return f"netplan's own files lead {prefix} via {hop}, it via {mine[prefix]}; take it from those files first"
     return None
 
 
 def _parts(path: str, lines: Iterable[str]) -> list[tuple[str, ...]]:
-    """What a file consists of: whole sections of a `.network` file, else lines, each with its section's header.
+    """Split a file into its parts: whole sections of a `.network` file, else lines, each with its section's header.
 
     A route of networkd is a section, one of NetworkManager a line.
     """
@@ -195,7 +195,7 @@ def _parts(path: str, lines: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def _route(part: tuple[str, ...]) -> tuple[IPv4Network, IPv4Address] | None:
-    """The route that a part of a file is; None for any other."""
+    """Parse the route that a part of a file is; None for any other."""
     try:
         if part[0] == "[Route]":
             values = dict(line.partition("=")[::2] for line in part[1:])

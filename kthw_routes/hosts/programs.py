@@ -25,123 +25,123 @@ PINGS: Final = 3
 _PING_INTERVAL: Final = "0.2"  # seconds; the shortest that every ping lets an ordinary user ask for
 _PING_WAIT: Final = "1"  # seconds for the last answer
 _SCRATCH: Final = re.compile(r"/tmp/kthw-routes\.[A-Za-z0-9]{8}")  # noqa: S108 - a pattern
-_LOOKING: Final = 10.0
-"""Seconds that a program may take which asks a daemon; one that hangs is no news to wait for."""
-_WORDS: Final = 4096
-"""Bytes of an answer that is a few words."""
+_DAEMON_TIMEOUT: Final = 10.0
+"""Seconds that a program may take which asks a daemon; one that hangs counts as no answer."""
+_SHORT_ANSWER: Final = 4096
+"""Bytes of an answer of a few words."""
 
 
 def _checked(name: str) -> str:
-    """A name that came from the host, unless it could mean anything else to a program."""
+    """Return a name that came from the host, if it cannot mean anything else to a program."""
     if not is_plain_name(name):
         raise ValueError(f"not a plain name: {name!r}")
     return name
 
 
-# --- looking ----------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------
 
 
 def hostname() -> Command:
-    """The name that the host has for itself."""
-    return Command(("hostname",), is_prose=True, capture=_WORDS)
+    """Read the name that the host has for itself."""
+    return Command(("hostname",), is_prose=True, capture=_SHORT_ANSWER)
 
 
 def ip_version() -> Command:
-    """The version of iproute2. busybox's `ip` answers in other words."""
-    return Command(("ip", "-V"), is_prose=True, capture=_WORDS)
+    """Read the version of iproute2. busybox's `ip` answers in other words."""
+    return Command(("ip", "-V"), is_prose=True, capture=_SHORT_ANSWER)
 
 
 def addresses() -> Command:
-    """The addresses of all interfaces."""
+    """Read the addresses of all interfaces."""
     return Command(("ip", "-json", "address", "show"))
 
 
 def bridge_addresses() -> Command:
-    """The addresses of the bridges."""
+    """Read the addresses of the bridges."""
     return Command(("ip", "-json", "address", "show", "type", "bridge"))
 
 
 def routes() -> Command:
-    """The main routing table."""
+    """Read the main routing table."""
     return Command(("ip", "-json", "route", "show"))
 
 
 def routes_within(network: IPv4Network) -> Command:
-    """The routes of the main table to this network and to parts of it."""
+    """Read the routes of the main table to this network and to parts of it."""
     return Command(("ip", "-json", "route", "show", "root", str(network)))
 
 
 def routes_around(network: IPv4Network) -> Command:
-    """The routes of the main table to networks that hold this one, itself and the default route included."""
+    """Read the routes of the main table to networks that contain this one, itself and the default route included."""
     return Command(("ip", "-json", "route", "show", "match", str(network)))
 
 
 def list_folder(folder: PurePosixPath) -> Command:
-    """The names of the files in a folder, one a line."""
+    """List the names of the files in a folder, one a line."""
     return Command(("ls", "-1", str(folder)), needs_root=True)
 
 
 def read_files(paths: Iterable[PurePosixPath], *, needs_root: bool = False) -> Command:
-    """The contents of files, one after the other."""
+    """Read the contents of files, one after the other."""
     return Command(("cat", *(str(p) for p in paths)), needs_root=needs_root)
 
 
 def cni_files(listing: str) -> tuple[PurePosixPath, ...]:
-    """The CNI configuration files among a listing of their folder, in the order in which CNI reads them."""
+    """Return the CNI configuration files in a listing of their folder, in the order in which CNI reads them."""
     names = sorted(n for n in listing.split("\n") if n.endswith((".conf", ".conflist", ".json")))
     return tuple(CNI_FOLDER / n for n in names if is_plain_name(n))
 
 
 def ip_forward() -> Command:
-    """Whether the kernel forwards IPv4 packets: `0` or `1`."""
+    """Read whether the kernel forwards IPv4 packets: `0` or `1`."""
     return Command(("cat", "/proc/sys/net/ipv4/ip_forward"))
 
 
 def namespaces() -> Command:
-    """The named network namespaces: below /run/netns, where container runtimes keep those of pods."""
+    """List the named network namespaces: below /run/netns, where container runtimes keep those of pods."""
     return Command(("ip", "netns", "list"))
 
 
 def namespace_addresses(namespace: str) -> Command:
-    """The addresses inside a network namespace."""
+    """Read the addresses inside a network namespace."""
     return Command(("ip", "-json", "-n", _checked(namespace), "address", "show"), needs_root=True)
 
 
 def file_size(path: PurePosixPath, *, needs_root: bool = False) -> Command:
-    """How many bytes a file has; a link is followed."""
-    return Command(("stat", "-L", "-c", "%s", str(path)), needs_root=needs_root, capture=_WORDS)
+    """Read how many bytes a file has; a link is followed."""
+    return Command(("stat", "-L", "-c", "%s", str(path)), needs_root=needs_root, capture=_SHORT_ANSWER)
 
 
 def read_whole(path: PurePosixPath, size: int, *, needs_root: bool = False) -> Command:
-    """The content of a file that has `size` bytes, as far as known: whole, up to MAX_FILE."""
+    """Read the content of a file that has `size` bytes, as far as known: whole, up to MAX_FILE."""
     return Command(("cat", str(path)), needs_root=needs_root, capture=MAX_FILE, expected=size)
 
 
 def sizes(paths: Iterable[PurePosixPath]) -> Command:
-    """How many bytes files have: of each a line with the number and the path."""
+    """Read how many bytes files have: of each a line with the number and the path."""
     return Command(("stat", "-c", "%s %n", *(str(p) for p in paths)), needs_root=True)
 
 
 def digests(paths: Iterable[PurePosixPath]) -> Command:
-    """The SHA-256 digests of files: of each a line with the digest and the path."""
+    """Read the SHA-256 digests of files: of each a line with the digest and the path."""
     return Command(("sha256sum", *(str(p) for p in paths)), needs_root=True, timeout=60)
 
 
 def file_kind(path: PurePosixPath) -> Command:
-    """What a path is: `regular file`, `symbolic link`, …"""
+    """Read what a path is: `regular file`, `symbolic link`, …"""
     return Command(("stat", "-c", "%F", str(path)))
 
 
 def mounts() -> Command:
-    """What is mounted where, in the format of proc(5)."""
+    """Read what is mounted where, in the format of proc(5)."""
     return Command(("cat", "/proc/self/mountinfo"))
 
 
-# --- looking: how the network is configured, files of ours ------------------------------------------------------
+# --- reading: how the network is configured, files of ours ------------------------------------------------------
 
 
 def files_of_ours() -> Command:
-    """The files with our name in the folders where files of ours may stand, dead man's switches among them.
+    """Find the files with our name in the folders where files of ours may be, scripts of rollbacks included.
 
     Status 1 where a folder is missing.
     """
@@ -151,43 +151,43 @@ def files_of_ours() -> Command:
 
 
 def modes_and_kinds(paths: Iterable[PurePosixPath]) -> Command:
-    """Of each path that exists: permission bits, path, kind. Status 1 where one does not."""
+    """Read of each path that exists: permission bits, path, kind. Status 1 where one does not."""
     return Command(("stat", "-c", "%a %n %F", *(str(p) for p in paths)), needs_root=True)
 
 
 def networkd_links() -> Command:
-    """Every interface, a line each: number, name, type, and what systemd-networkd makes of it."""
-    return Command(("networkctl", "--no-pager", "--no-legend", "list"), timeout=_LOOKING)
+    """List every interface, a line each: number, name, type, and what systemd-networkd makes of it."""
+    return Command(("networkctl", "--no-pager", "--no-legend", "list"), timeout=_DAEMON_TIMEOUT)
 
 
 def networkd_status(device: str) -> Command:
-    """What systemd-networkd knows of an interface."""
-    return Command(("networkctl", "--no-pager", "status", _checked(device)), timeout=_LOOKING)
+    """Read what systemd-networkd knows of an interface."""
+    return Command(("networkctl", "--no-pager", "status", _checked(device)), timeout=_DAEMON_TIMEOUT)
 
 
 def networkmanager_status(device: str) -> Command:
-    """By which connection NetworkManager rules an interface, and in which state: a line each."""
+    """Read by which connection NetworkManager manages an interface, and in which state: a line each."""
     words = ("-g", "GENERAL.CONNECTION,GENERAL.STATE", "device", "show")
-    return Command(("nmcli", *words, _checked(device)), timeout=_LOOKING)
+    return Command(("nmcli", *words, _checked(device)), timeout=_DAEMON_TIMEOUT)
 
 
 def netplan_configuration() -> Command:
-    """netplan's files merged, as YAML; from netplan 0.101."""
-    return Command(("netplan", "get"), needs_root=True, timeout=_LOOKING)
+    """Read netplan's files merged, as YAML; from netplan 0.101."""
+    return Command(("netplan", "get"), needs_root=True, timeout=_DAEMON_TIMEOUT)
 
 
 def timer_is_enabled() -> Command:
-    """Whether systemd starts our timer at boot: `enabled`, `disabled`, …"""
-    return Command(("systemctl", "is-enabled", unit.TIMER.name), timeout=_LOOKING)
+    """Read whether systemd starts our timer at boot: `enabled`, `disabled`, …"""
+    return Command(("systemctl", "is-enabled", unit.TIMER.name), timeout=_DAEMON_TIMEOUT)
 
 
 def timer_is_active() -> Command:
-    """Whether our timer runs now: `active`, `inactive`, `failed`, …"""
-    return Command(("systemctl", "is-active", unit.TIMER.name), timeout=_LOOKING)
+    """Read whether our timer runs now: `active`, `inactive`, `failed`, …"""
+    return Command(("systemctl", "is-active", unit.TIMER.name), timeout=_DAEMON_TIMEOUT)
 
 
 def cloud_init_settings(paths: Iterable[PurePosixPath]) -> Command:
-    """The lines of cloud-init's configuration that say whether it writes /etc/hosts, each after its file's path."""
+    """Find the lines of cloud-init's configuration on whether it writes /etc/hosts, each after its file's path."""
     return Command(("grep", "-arsH", "manage_etc_hosts", *(str(p) for p in paths)), needs_root=True)
 
 
@@ -195,12 +195,12 @@ def cloud_init_settings(paths: Iterable[PurePosixPath]) -> Command:
 
 
 def forwarding_verdict(destination: IPv4Address, source: IPv4Address, device: str) -> Command:
-    """What the kernel would do with a packet that came in by `device`: route, ip_forward, rp_filter in one answer."""
+    """Ask what the kernel would do with a packet that came in by `device`: route, ip_forward, rp_filter in one."""
     return Command(("ip", "route", "get", str(destination), "from", str(source), "iif", _checked(device)))
 
 
 def ping(source: IPv4Address, destination: IPv4Address, namespace: str | None = None) -> Command:
-    """Three requests from an address of the host, or of a network namespace on it."""
+    """Send three requests from an address of the host, or of a network namespace on it."""
     pings = (
         "ping",
         "-n",
@@ -218,7 +218,7 @@ def ping(source: IPv4Address, destination: IPv4Address, namespace: str | None = 
 
 
 def counters(namespace: str | None = None) -> Command:
-    """The ICMP counters of the host, or of a network namespace on it."""
+    """Read the ICMP counters of the host, or of a network namespace on it."""
     return _inside(namespace, Command(("cat", "/proc/net/snmp"), needs_root=namespace is not None))
 
 
@@ -229,19 +229,19 @@ def _inside(namespace: str | None, command: Command) -> Command:
 
 
 def neighbour(next_hop: IPv4Address) -> Command:
-    """Whether the kernel has found a next hop on its link: `REACHABLE`, `STALE`, `FAILED`, …"""
+    """Read whether the kernel has found a next hop on its link: `REACHABLE`, `STALE`, `FAILED`, …"""
     return Command(("ip", "neigh", "show", str(next_hop)))
 
 
 def add_probe_address(address: IPv4Interface, seconds: int) -> Command:
-    """Put a probe address on `lo`, or renew it. The kernel itself takes it away after `seconds`, even if we die."""
+    """Put a probe address on `lo`, or renew it. The kernel itself removes it after `seconds`, even if we die."""
     life = str(seconds)
     lifetime = ("valid_lft", life, "preferred_lft", life)
     return Command(("ip", "address", "replace", str(address), "dev", "lo", *lifetime), needs_root=True)
 
 
 def delete_probe_address(address: IPv4Interface) -> Command:
-    """Take a probe address away before its time."""
+    """Remove a probe address before its time."""
     return Command(("ip", "address", "del", str(address), "dev", "lo"), needs_root=True)
 
 
@@ -249,7 +249,7 @@ def delete_probe_address(address: IPv4Interface) -> Command:
 
 
 def _change(argv: tuple[str, ...], *, stdin: bytes = b"", timeout: float = 20.0, changes: bool = True) -> Command:
-    """A command that writes; what it writes to stdout is no answer.
+    """Make a command that writes; its stdout is not an answer.
 
     `changes`: whether something that stays on the host may be changed.
     """
@@ -257,7 +257,7 @@ def _change(argv: tuple[str, ...], *, stdin: bytes = b"", timeout: float = 20.0,
 
 
 def change_routes(commands: Sequence[RouteCommand]) -> Command:
-    """Every change of routes in one go; `-force` goes on after a line that the kernel refuses."""
+    """Make every change of routes in one go; `-force` goes on after a line that the kernel refuses."""
     seconds = 30 + len(commands) / 20
     return _change(("ip", "-force", "-batch", "-"), stdin=batch(commands), timeout=seconds)
 
@@ -268,7 +268,7 @@ def set_ip_forward(on: bool) -> Command:
 
 
 def copy_attributes(source: PurePosixPath, target: PurePosixPath) -> Command:
-    """An empty file with the owner, mode, SELinux label and extended attributes of `source`."""
+    """Make an empty file with the owner, mode, SELinux label and extended attributes of `source`."""
     return _change(("cp", "--attributes-only", "--preserve=all", str(source), str(target)))
 
 
@@ -288,12 +288,12 @@ def remove_file(path: PurePosixPath) -> Command:
 
 
 def make_empty(path: PurePosixPath, mode: int) -> Command:
-    """An empty file of root's with these permission bits, whatever the umask is."""
+    """Make an empty file of root's with these permission bits, whatever the umask is."""
     return _change(("install", "-m", f"{mode & 0o777:o}", "/dev/null", str(path)))
 
 
 def make_folder(path: PurePosixPath) -> Command:
-    """A folder that everybody may read (networkd is not root), whatever the umask is; it may be there already."""
+    """Make a folder that everybody may read (networkd is not root), whatever the umask is; it may exist already."""
     return _change(("mkdir", "-p", "-m", "755", str(path)))
 
 
@@ -308,7 +308,7 @@ def sync_folder(path: PurePosixPath) -> Command:
 
 
 def stop_timer() -> Command:
-    """Let our timer rest, and what it started come to its end, until it is started again or the host boots."""
+    """Stop our timer, and what it started, until it is started again or the host boots."""
     return _change(("systemctl", "stop", unit.TIMER.name, unit.SERVICE.name))
 
 
@@ -348,12 +348,12 @@ def generate_netplan(root: str = "") -> Command:
 
 
 def make_scratch() -> Command:
-    """A new folder that only root may enter; its path is printed."""
+    """Make a new folder that only root may enter; its path is printed."""
     return Command(("mktemp", "-d", "/tmp/kthw-routes.XXXXXXXX"), needs_root=True)  # noqa: S108 - mktemp makes it new
 
 
 def scratch_in(answer: str) -> str | None:
-    """The path that `make_scratch` printed; None where it is anything else."""
+    """Return the path that `make_scratch` printed; None where it is anything else."""
     path = answer.strip()
     return path if _SCRATCH.fullmatch(path) else None
 
@@ -365,7 +365,7 @@ def copy_below(paths: Iterable[PurePosixPath], scratch: str) -> Command:
 
 
 def lines_below(scratch: str, folder: str) -> Command:
-    """Every line of every file in a folder of a scratch folder: the path, a colon, the line."""
+    """Read every line of every file in a folder of a scratch folder: the path, a colon, the line."""
     return Command(("grep", "-arsH", "", f"{_checked_scratch(scratch)}/{_checked(folder)}"), needs_root=True)
 
 

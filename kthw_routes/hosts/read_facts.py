@@ -19,9 +19,9 @@ from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import HostError, NoIproute, NoRoot, OutputCut
 
 _MAX_NAMESPACES: Final = 12
-"""So many network namespaces are searched for a pod; one is enough for the proof."""
+"""Network namespaces that are searched for a pod; one is enough for the proof."""
 MAX_BRIDGE_ADDRESSES: Final = 200
-"""So many addresses of bridges are considered; a node has a bridge or two."""
+"""Addresses of bridges that are considered; a node has a bridge or two."""
 MAX_ROUTES: Final = 20_000
 """Routes within the cluster CIDR that one host may have: twenty times as many as a thousand workers need."""
 MAX_ALIKE: Final = 100
@@ -35,7 +35,7 @@ MAX_CNI_FILES: Final = 100
 MAX_LINKS: Final = 50
 """Interfaces of one host that may lead to next hops: each of them is asked for."""
 _POD_CIDR: Final = re.compile(r"""^[ \t]*podCIDR[ \t]*:[ \t]*["']?([0-9./]{1,20})["']?[ \t]*$""", re.MULTILINE)
-_TRY_IT: Final = "Look at what the command answers on that host; the log names it."
+_TRY_IT: Final = "Check what the command prints on that host; the log names it."
 _NO_MORE: Final = "Is this the right host? Nothing is planned for it; leave it out (--only names the others)."
 
 
@@ -112,7 +112,7 @@ def read_facts(
 def choose_pod_cidr(
     node: Node, cni: IPv4Network | None, kubelet: IPv4Network | None
 ) -> tuple[IPv4Network | None, PodCidrSource]:
-    """A worker's pod CIDR and the reading it rests on: typed, else CNI, else kubelet, else the number in its name."""
+    """Choose a worker's pod CIDR by where it was read: typed, else CNI, else kubelet, else the number in its name."""
     if node.pod_cidr_source is PodCidrSource.TYPED:
         return node.pod_cidr, PodCidrSource.TYPED
     if cni:
@@ -123,9 +123,9 @@ def choose_pod_cidr(
 
 
 def with_observed_pod_cidrs(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
-    """The cluster with the pod CIDRs that the hosts themselves use; of those that were not read, it says so."""
+    """Return the cluster with the pod CIDRs that the hosts themselves use; the others are marked as guesses."""
 
-    def settle(node: Node) -> Node:
+    def with_observed(node: Node) -> Node:
         read = facts.get(node.name)
         if not node.is_worker:
             return node
@@ -136,11 +136,11 @@ def with_observed_pod_cidrs(cluster: Cluster, facts: Mapping[str, HostFacts]) ->
         cidr, source = choose_pod_cidr(node, read.cni_cidr, read.kubelet_cidr)
         return replace(node, pod_cidr=cidr, pod_cidr_source=source)
 
-    return replace(cluster, nodes=tuple(settle(n) for n in cluster))
+    return replace(cluster, nodes=tuple(with_observed(n) for n in cluster))
 
 
 def devices_towards(addresses: Sequence[InterfaceAddress], next_hops: Collection[IPv4Address]) -> tuple[str, ...]:
-    """The interfaces whose networks hold next hops, each once."""
+    """Return the interfaces whose networks have next hops, each once."""
     return tuple(dict.fromkeys(device for hop in next_hops if (device := device_towards(addresses, hop)) is not None))
 
 
@@ -154,7 +154,7 @@ def read_routes(task: HostTask, within: IPv4Network | None = None) -> tuple[Rout
 
     Args:
         task: an open session.
-        within: read only the routes to this network, to parts of it and to networks that hold it. None: all.
+        within: read only the routes to this network, to parts of it and to networks that contain it. None: all.
 
     Raises OutputCut where the table is too long to be read, Unreadable, TooMuch, and what `Session.run` raises.
     """
@@ -186,12 +186,12 @@ def _readable_routes(task: HostTask, cluster_cidr: IPv4Network) -> tuple[tuple[R
     try:
         return _bounded(task, read_routes(task, cluster_cidr), cluster_cidr), cluster_cidr
     except OutputCut as error:
-        sentence = f"it has more routes in {cluster_cidr} than are handled, which are {MAX_ROUTES:,}."
+        sentence = f"it has more routes in {cluster_cidr} than the {MAX_ROUTES:,} that kthw-routes handles."
         raise TooMuch(task.node, sentence, _NO_MORE) from error
 
 
 def _bounded(task: HostTask, routes: tuple[Route, ...], cluster_cidr: IPv4Network) -> tuple[Route, ...]:
-    """`routes`, where no more than MAX_ROUTES lie within the cluster CIDR. Raises TooMuch."""
+    """Return `routes`, where no more than MAX_ROUTES are within the cluster CIDR. Raises TooMuch."""
     inside = sum(1 for route in routes if route.prefix.subnet_of(cluster_cidr))
     if inside > MAX_ROUTES:
         sentence = f"it has {inside:,} routes in {cluster_cidr}; kthw-routes handles up to {MAX_ROUTES:,} there."
@@ -200,7 +200,7 @@ def _bounded(task: HostTask, routes: tuple[Route, ...], cluster_cidr: IPv4Networ
 
 
 def read_addresses(task: HostTask) -> tuple[InterfaceAddress, ...]:
-    """The IPv4 addresses of all interfaces. Raises Unreadable, and what `Session.run` raises."""
+    """Read the IPv4 addresses of all interfaces. Raises Unreadable, and what `Session.run` raises."""
     return _addresses(task, programs.addresses())
 
 
@@ -216,11 +216,11 @@ def _addresses(task: HostTask, command: Command) -> tuple[InterfaceAddress, ...]
 
 
 def _read(task: HostTask, command: Command, *, required: bool = False) -> str:
-    """stdout of a command; the empty string where it failed and may."""
+    """Return stdout of a command; empty where it failed and may."""
     result = task.run(command, silent=True)
     if required and not result.ok:
-        said = result.words or "nothing"
-        raise Unreadable(task.node, f"`{command}` failed with status {result.status} and said: {said}")
+        words = result.words or "no output"
+        raise Unreadable(task.node, f"`{command}` failed with status {result.status}: {words}")
     return result.out if result.ok else ""
 
 
@@ -236,7 +236,7 @@ def _iproute2_version(task: HostTask) -> str:
 
 
 def _bridges(task: HostTask) -> tuple[InterfaceAddress, ...]:
-    """The bridges' addresses; none where this `ip` cannot tell them."""
+    """Read the bridges' addresses; none where this `ip` cannot list them."""
     result = task.run(programs.bridge_addresses(), silent=True)
     try:
         return parse_addresses(result.out)[:MAX_BRIDGE_ADDRESSES] if result.ok else ()
@@ -245,7 +245,7 @@ def _bridges(task: HostTask) -> tuple[InterfaceAddress, ...]:
 
 
 def _cni_cidr(task: HostTask) -> IPv4Network | None:
-    """The pod CIDR of the first CNI configuration that names one, as the container runtime reads them."""
+    """Read the pod CIDR of the first CNI configuration that has one, as the container runtime reads them."""
     files = programs.cni_files(_read(task, programs.list_folder(programs.CNI_FOLDER)))
     if not files:
         return None
@@ -257,7 +257,7 @@ def _cni_cidr(task: HostTask) -> IPv4Network | None:
 
 
 def _documents(text: str) -> Iterable[object]:
-    """The JSON documents that stand one after the other in `text`; what cannot be read ends them."""
+    """Parse the JSON documents that follow one another in `text`, up to the first that cannot be read."""
     decoder, at = json.JSONDecoder(), 0
     while at < len(text):
         if text[at].isspace():
@@ -271,9 +271,9 @@ def _documents(text: str) -> Iterable[object]:
 
 
 def _subnets(document: object) -> Iterable[IPv4Network]:
-    """Every IPv4 `subnet` in a CNI configuration: `ipam.subnet`, `ipam.ranges[][].subnet`, in any plugin of a list.
+    """Find every IPv4 `subnet` in a CNI configuration: `ipam.subnet`, `ipam.ranges[][].subnet`, of any plugin.
 
-    In the order in which they stand there; without recursion, as the decoder takes what is nested deeper than that.
+    In the order of the text; without recursion, as the decoder takes what is nested deeper than that.
     """
     waiting = [document]
     while waiting:
@@ -301,7 +301,7 @@ def _kubelet_cidr(task: HostTask) -> IPv4Network | None:
 
 
 def _pods(task: HostTask, cidr: IPv4Network) -> tuple[Pod, ...]:
-    """The first pod that is found: a network namespace with an address in the pod CIDR."""
+    """Find the first pod: a network namespace with an address in the pod CIDR."""
     names = [line.split()[0] for line in _read(task, programs.namespaces()).splitlines() if line.strip()]
     for name in names[:_MAX_NAMESPACES]:
         try:

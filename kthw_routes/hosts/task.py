@@ -1,4 +1,4 @@
-"""A session with its voice: what is run on a host, and what it answers, becomes events as it happens."""
+"""A session whose commands become events: what is run on a host, and what it answers, as it happens."""
 
 from dataclasses import dataclass, field
 
@@ -26,16 +26,16 @@ class HostTask:
         return self.session.node
 
     def run(self, command: Command, *, silent: bool = False) -> Result:
-        """Run a command; tell of it, of its input and of its output lines, unless its output is for programs only.
+        """Run a command; report it, its input and its output lines, unless its output is for programs only.
 
         Raises TookTooLong, OutputCut where the command is to be answered, HostError where nothing may be sent any more,
         and what `Session.run` raises.
         """
-        self._tell(EventKind.COMMAND, str(command))
+        self._report(EventKind.COMMAND, str(command))
         if command.stdin and not silent:
             lines = command.stdin.decode("utf-8", "replace").splitlines()
             for line in lines[:MAX_LINES]:
-                self._tell(EventKind.COMMAND, f"  {line}")
+                self._report(EventKind.COMMAND, f"  {line}")
             if len(lines) > MAX_LINES:
                 self.note(f"{len(lines) - MAX_LINES} further lines of its input are not shown")
         if not self.sent.begin(command):
@@ -52,26 +52,26 @@ class HostTask:
             raise TookTooLong(
                 self.node,
                 f"`{command}` took too long and was ended there.",
-                "Is the node very busy, or does its disk hang? Look at it (`uptime`, `dmesg`), then try again.",
+                "Is the node very busy, or does its disk hang? Check it (`uptime`, `dmesg`), then try again.",
             )
         if result.is_cut and command.is_answered:
             raise OutputCut(
                 self.node,
-                f"`{command}` wrote more than {command.capture} bytes, so that its answer is not known whole.",
-                "Look there at what it writes; what is cut is not used.",
+                f"`{command}` wrote more than {command.capture} bytes, so that its answer is incomplete.",
+                "Check there what it writes; an incomplete answer is not used.",
             )
         return result
 
     def state(self, state: HostState, text: str = "") -> None:
-        """Tell where the host stands now."""
+        """Report the state of the host."""
         self.emit(Event(self.step, EventKind.STATE, text or str(state), self.node, state))
 
     def note(self, text: str) -> None:
-        """Tell a sentence of ours."""
-        self._tell(EventKind.NOTE, text)
+        """Report a sentence of ours."""
+        self._report(EventKind.NOTE, text)
 
     def _line(self, text: str, is_error: bool) -> None:
-        self._tell(EventKind.ERROR if is_error else EventKind.OUTPUT, text)
+        self._report(EventKind.ERROR if is_error else EventKind.OUTPUT, text)
 
-    def _tell(self, kind: EventKind, text: str) -> None:
+    def _report(self, kind: EventKind, text: str) -> None:
         self.emit(Event(self.step, kind, text, self.node))

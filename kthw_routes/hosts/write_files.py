@@ -1,4 +1,4 @@
-"""Writing files of ours: checked first, whole, beside the target, renamed over it; then the host is told of them."""
+"""Writing files of ours: checked first, written atomically; then the host's programs read them."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,21 +15,21 @@ from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command
 from kthw_routes.ssh.errors import TookTooLong
 
 _NOT_LOADED: Final = "not loaded"
-"""What systemd says of a unit that it does not know, such as one whose file somebody took away: it rests already."""
+"""What systemd prints for a unit that it does not know, such as one whose file was removed: it is stopped already."""
 _NO_FILE: Final = "does not exist"
-"""What systemd says where it is to disable a unit whose file is gone."""
+"""What systemd prints where it is to disable a unit whose file is gone."""
 _WARNING: Final = "Warning:"
-"""How systemd begins what is no complaint, as that a unit's file changed since it was read."""
+"""How systemd begins what is not an error, as that a unit's file changed since it was read."""
 _KEPT: Final = "{path} was kept, as the file that was to take its place could not be written."
 _NEEDED: Final = f"{{path}} was kept, as {unit.TIMER.name} is there still."
 
 
 def pause_timer(task: HostTask, changes: Sequence[FileChange]) -> Mapping[str, str]:
-    """Let rest, while routes and files change, the timer that would put the old routes back.
+    """Stop, while routes and files change, the timer that would put the old routes back.
 
     It is not disabled yet, though it may be about to go: where the new files cannot be written it goes on.
 
-    Returns path -> a sentence, where the timer would not rest. Raises what `Session.run` raises.
+    Returns path -> a sentence, where the timer could not be stopped. Raises what `Session.run` raises.
     """
     if not timer_must_pause(changes):
         return {}
@@ -39,7 +39,7 @@ def pause_timer(task: HostTask, changes: Sequence[FileChange]) -> Mapping[str, s
 
 
 def resume_timer(task: HostTask, changes: Sequence[FileChange], *, timer_was_enabled: bool) -> None:
-    """Leave the files as they are after all: the timer that was to rest (`before`) goes on as it did.
+    """Start the timer that `pause_timer` stopped again, as the files are left as they are after all.
 
     Raises what `Session.run` raises, but for a command that takes too long.
     """
@@ -48,12 +48,12 @@ def resume_timer(task: HostTask, changes: Sequence[FileChange], *, timer_was_ena
 
 
 def write(task: HostTask, changes: Sequence[FileChange]) -> Mapping[str, str]:
-    """Make the changes of files so, and tell the host of them.
+    """Make the changes of files, and let the host's programs read them.
 
     Nothing is removed where another of the files could not be written: the routes would be in neither. A timer that
-    rests (`before`) runs again then, if systemd starts it at boot.
+    `pause_timer` stopped runs again then, if systemd starts it at boot.
 
-    Returns path -> a sentence that says why that file was left as it is, or what its reader said of it.
+    Returns path -> a sentence that says why that file was left as it is, or what its reader reported.
     Raises what `Session.run` raises.
     """
     written, removed = ordered(changes)
@@ -74,8 +74,8 @@ def write(task: HostTask, changes: Sequence[FileChange]) -> Mapping[str, str]:
 def _keep(task: HostTask, changes: Sequence[FileChange]) -> dict[str, str]:
     """Keep the files that were to be removed: each with the reason; our timer among them goes on."""
     kept = {str(c.path): _KEPT.format(path=c.path) for c in changes}
-    rested = any(c.path in unit.PATHS for c in changes)
-    if rested and _is_enabled(task) and (words := _run(task, programs.enable_timer())):
+    was_paused = any(c.path in unit.PATHS for c in changes)
+    if was_paused and _is_enabled(task) and (words := _run(task, programs.enable_timer())):
         kept[str(unit.TIMER)] = f"{unit.TIMER} was kept, but `{programs.enable_timer()}` failed: {words}"
     return kept
 
@@ -89,7 +89,7 @@ def _put(task: HostTask, change: FileChange) -> str | None:
     """Write one file; return why it was left as it is, if it was."""
     path, content = change.path, change.after or b""
     if not (own_paths.is_own(path) if change.is_ours else own_paths.is_template(path)):
-        return f"{path} is no file that kthw-routes writes; it was left alone."
+        return f"{path} is not a file that kthw-routes writes; it was left alone."
     if path == netplan.PATH and (problem := netplan_check.refuse(task, content)):
         return problem
     if change.before is None and (problem := atomic_write.attempt(task, path, programs.make_folder(path.parent))):
@@ -106,17 +106,17 @@ def _remove(task: HostTask, change: FileChange) -> str | None:
     """Remove one file of ours; return why it is there still, if it is."""
     path = change.path
     if not (change.is_ours and own_paths.is_own(path)):
-        return f"{path} is no file of kthw-routes; it was left alone."
+        return f"{path} is not a file of kthw-routes; it was left alone."
     if path == unit.TIMER and (words := _run(task, programs.disable_timer(), may_be_missing=True, fine=_NO_FILE)):
         return f"{path.name} could not be disabled: {words}"
-    if problem := _take_away(task, change):
+    if problem := _remove_file(task, change):
         return problem
     if path == netplan.PATH and (words := _generate(task, may_be_missing=True)):
         return f"{path} is gone, but `netplan generate` fails on the files that are left: {words}"
     return None
 
 
-def _take_away(task: HostTask, change: FileChange) -> str | None:
+def _remove_file(task: HostTask, change: FileChange) -> str | None:
     if change.before is not None and (problem := atomic_write.compare(task, change.path, {change.path: change.before})):
         return problem
     if problem := atomic_write.attempt(task, change.path, programs.remove_file(change.path)):
@@ -126,7 +126,7 @@ def _take_away(task: HostTask, change: FileChange) -> str | None:
 
 
 def _tidy(task: HostTask, change: FileChange) -> None:
-    """Take away the folder that was made for a file, if nothing else is in it by now."""
+    """Remove the folder that was made for a file, if nothing else is in it by now."""
     if change.folder_is_ours:
         with suppress(TookTooLong):
             task.run(programs.remove_folder(change.path.parent), silent=True)
@@ -141,7 +141,7 @@ def _sync(task: HostTask, path: PurePosixPath) -> str | None:
     return None
 
 
-# --- telling the host -------------------------------------------------------------------------------------------
+# --- programs that read the files --------------------------------------------------------------------------------
 
 
 def _run(task: HostTask, command: Command, *, may_be_missing: bool = False, fine: str | None = None) -> str | None:
@@ -151,7 +151,7 @@ def _run(task: HostTask, command: Command, *, may_be_missing: bool = False, fine
         task: the host.
         command: what to run.
         may_be_missing: whether the program need not be there.
-        fine: words that make a line of complaint none; of several lines each must hold them.
+        fine: words that make an error line none; of several lines each must contain them.
     """
     try:
         result = task.run(command)
@@ -168,8 +168,7 @@ def _run(task: HostTask, command: Command, *, may_be_missing: bool = False, fine
 def _generate(task: HostTask, *, may_be_missing: bool = False) -> str | None:
     """Let netplan write what the next boot, or the next `networkctl reload`, reads; nothing is applied now.
 
-    It prints the line that it does not understand, of a file of somebody else's perhaps, with the password of a Wi-Fi
-    in it: that is not to be told.
+    It prints the line that it does not understand, perhaps one with the password of a Wi-Fi in it: that is not shown.
 
     Returns what it complains of, if anything.
     """
@@ -183,7 +182,7 @@ def _generate(task: HostTask, *, may_be_missing: bool = False) -> str | None:
 
 
 def _generate_or_put_back(task: HostTask, change: FileChange) -> str | None:
-    """Tell netplan of its file; where it fails, the file is put back as it was.
+    """Let netplan read its file; where it fails, the file is put back as it was.
 
     For before netplan 1.1 one bad file takes the network from the next boot.
     """
@@ -191,7 +190,7 @@ def _generate_or_put_back(task: HostTask, change: FileChange) -> str | None:
         return None
     back = change.undone
     if back.after is None:
-        problem = _take_away(task, back)
+        problem = _remove_file(task, back)
     else:
         problem = atomic_write.replace(task, back.path, own_paths.beside(back.path), back.after, back.mode, back.before)
     if problem:
@@ -203,7 +202,7 @@ def _generate_or_put_back(task: HostTask, change: FileChange) -> str | None:
 def _start_units(task: HostTask, changes: Sequence[FileChange], problems: Mapping[str, str]) -> dict[str, str]:
     """Let systemd read the unit anew, and start the timer if it is to run and all that it needs is there.
 
-    A file of it that could not be written, and stands there as it was, keeps no timer from running as it did.
+    A file of it that could not be written, and is there as it was, keeps no timer from running as it did.
     """
     timer = timer_of(changes)
     written = [c for c in ordered(changes)[0] if c.path in unit.PATHS]

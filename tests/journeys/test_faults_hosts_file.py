@@ -24,7 +24,7 @@ OBSTACLES: dict[str, tuple[Callable[[Faults, str], None], str]] = {
     ),
     "bind mount": (
         lambda faults, node: faults.bind_hosts_file(node),
-        "/etc/hosts is a mount of its own (a container's, perhaps) and cannot be renamed over; it was left alone.",
+        "/etc/hosts is a mount of its own (a container's, perhaps) and cannot be replaced; it was left alone.",
     ),
     "immutable": (
         lambda faults, node: faults.protect_hosts_file(node),

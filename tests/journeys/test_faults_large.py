@@ -92,7 +92,7 @@ def test_an_edit_just_before_ours_is_not_lost(stage: Stage, faults: Faults, size
     answer = tool.wait()
     assert answer.code == 1
     assert state(answer, CONTROLLER) == "failed"
-    assert f"{HOSTS} was changed by somebody else just now and was left as it is; try again." in answer.out
+    assert f"{HOSTS} was changed by another program just now and was left as it is; try again." in answer.out
     assert stage.content(CONTROLLER, HOSTS) == edited
     assert NEW.rpartition("/")[2] not in stage.run(CONTROLLER, "ls -a /etc").split()
     assert is_done(stage, *others(CONTROLLER))
@@ -107,7 +107,7 @@ def test_what_did_not_arrive_whole_takes_no_files_place(stage: Stage, faults: Fa
     hold.release()
     answer = tool.wait()
     assert answer.code == 1
-    sentence = f"{HOSTS} was not changed, as the new file beside it does not hold what was written to it."
+    sentence = f"{HOSTS} was not changed, as the new file next to it does not have what was written to it."
     assert sentence in answer.out
     assert stage.content(CONTROLLER, HOSTS) == before
 
@@ -134,7 +134,7 @@ def test_a_host_without_sha256sum_keeps_its_file(stage: Stage, faults: Faults) -
     before = stage.content(CONTROLLER, HOSTS)
     answer = stage.tool(*APPLY)
     assert answer.code == 1
-    assert f"{HOSTS} was not changed, as what it holds could not be compared there: " in answer.out
+    assert f"{HOSTS} was not changed, as its content could not be compared there: " in answer.out
     assert "sha256sum" in answer.out
     assert stage.content(CONTROLLER, HOSTS) == before
 

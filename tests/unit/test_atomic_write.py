@@ -59,16 +59,16 @@ UNFIT: dict[str, tuple[dict[str, Result | HostError | list[Result | HostError]],
         "could not be compared there",
     ),
     "no digest": ({"sha256sum": said(f"{'0' * 63}  {PATH}\n{DIGESTS}  {NEW}\n")}, "could not be compared there"),
-    "other digests": ({"sha256sum": said(f"{DIGESTS}  {PATH}\n{DIGESTS}  {NEW}\n")}, "changed by somebody else"),
+    "other digests": ({"sha256sum": said(f"{DIGESTS}  {PATH}\n{DIGESTS}  {NEW}\n")}, "changed by another program"),
     "a size that is no number": ({"stat -c '%s %n'": said(f"¹² {PATH}\n12 {NEW}\n")}, "could not be compared there"),
-    "other sizes": ({"stat -c '%s %n'": said(f"7 {PATH}\n{len(WANTED)} {NEW}\n")}, "changed by somebody else"),
+    "other sizes": ({"stat -c '%s %n'": said(f"7 {PATH}\n{len(WANTED)} {NEW}\n")}, "changed by another program"),
     "less than was written": (
         {"stat -c '%s %n'": said(f"{len(OLD)} {PATH}\n{len(WANTED) - 1} {NEW}\n")},
-        "the new file beside it does not hold what was written to it",
+        "the new file next to it does not have what was written to it",
     ),
-    "an endless answer": ({"sha256sum": CUT}, "is not known whole"),
+    "an endless answer": ({"sha256sum": CUT}, "is incomplete"),
     "no answer in time": ({"sha256sum": said(status=TIMED_OUT)}, "took too long"),
-    "an endless list of mounts": ({"cat /proc/self/mountinfo": CUT}, "is not known whole"),
+    "an endless list of mounts": ({"cat /proc/self/mountinfo": CUT}, "is incomplete"),
 }
 
 
@@ -86,7 +86,7 @@ def test_what_cannot_be_compared_or_is_another_is_not_replaced(case: str) -> Non
 @pytest.mark.parametrize("now", [b"127.0.0.1 LOCALHOST\n", OLD + b"x", OLD[:-1], b""])
 def test_a_file_that_was_edited_since_it_was_read_stays(now: bytes) -> None:
     problem, host = put({}, now)
-    assert problem == f"{PATH} was changed by somebody else just now and was left as it is; try again."
+    assert problem == f"{PATH} was changed by another program just now and was left as it is; try again."
     assert host.files == {str(PATH): now}
 
 
@@ -94,7 +94,7 @@ def test_a_file_that_came_to_be_since_it_was_looked_for_stays() -> None:
     path = PurePosixPath("/etc/sysctl.d/90-kthw-routes.conf")
     host = Answering({"stat -c %F": said("regular file\n")}, files={str(path): b"theirs\n"})
     problem = atomic_write.replace(task(host), path, path.with_name(".new"), b"ours\n", 0o644, None)
-    assert "was made by somebody else just now" in str(problem)
+    assert "was made by another program just now" in str(problem)
     assert host.files == {str(path): b"theirs\n"}
 
 

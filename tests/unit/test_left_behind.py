@@ -58,7 +58,7 @@ def test_a_unit_of_which_a_file_is_gone_is_not_called_right(gone: PurePosixPath)
     made = plan(read(there))
     stale = [f for f in made.files if f.kind is ChangeKind.STALE]
     assert stale
-    assert all(f.reason == f"this host does not read it: there is no {gone}" for f in stale)
+    assert all(f.reason == f"this host does not read it: {gone} is missing" for f in stale)
     assert made.is_drift
     told = {f.code: f.sentence for f in of_files(Plan((made,)))}
     assert "not-persisted" not in told

@@ -64,7 +64,7 @@ def test_a_new_file_is_a_fault_and_one_that_goes() -> None:
 
 
 def test_a_drop_in_that_is_not_understood_is_a_fault() -> None:
-    assert unexpected_change({ETH0: BASE}, {ETH0: BASE}, frozenset()) == "it holds no route that could be understood"
+    assert unexpected_change({ETH0: BASE}, {ETH0: BASE}, frozenset()) == "it has no route that could be understood"
 
 
 @pytest.mark.parametrize("line", ["route1=10.200.1.0/24,192.168.8.21", "route2=10.200.1.0/24,192.168.8.21,0"])

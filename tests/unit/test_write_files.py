@@ -127,7 +127,7 @@ FAULTS: dict[str, tuple[Answers, str]] = {
     ),
     "bind mount": (
         {"cat /proc/self/mountinfo": said(f"1 2 0:3 / {DROP_IN} rw - tmpfs x rw\n")},
-        f"{DROP_IN} is a mount of its own (a container's, perhaps) and cannot be renamed over; it was left alone.",
+        f"{DROP_IN} is a mount of its own (a container's, perhaps) and cannot be replaced; it was left alone.",
     ),
     "rename without an end": (
         {"mv": said(status=124)},
