@@ -208,7 +208,7 @@ def _files_of_ours(task: HostTask) -> tuple[list[PurePosixPath], list[PurePosixP
     """
     paths = sorted({PurePosixPath(line) for line in _lines(task, programs.files_of_ours())})
     own = [path for path in paths if own_paths.is_own(path)]
-    unfinished = [path for path in paths if own_paths.is_beside(path)]
+    unfinished = [path for path in paths if own_paths.is_new_file(path)]
     rollbacks = tuple(run for path in paths if (run := own_paths.rollback_of(path)))
     for what, number in (("files", len(own)), ("unfinished files", len(unfinished)), ("rollbacks", len(rollbacks))):
         if number > _MAX_FILES:

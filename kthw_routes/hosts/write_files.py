@@ -95,7 +95,7 @@ def _put(task: HostTask, change: FileChange) -> str | None:
     if change.before is None and (problem := atomic_write.attempt(task, path, programs.make_folder(path.parent))):
         return problem
     mode = change.mode if change.is_ours else None
-    if problem := atomic_write.replace(task, path, own_paths.beside(path), content, mode, change.before):
+    if problem := atomic_write.replace(task, path, own_paths.new_file_for(path), content, mode, change.before):
         if change.before is None:
             _tidy(task, change)
         return problem
@@ -192,7 +192,8 @@ def _generate_or_put_back(task: HostTask, change: FileChange) -> str | None:
     if back.after is None:
         problem = _remove_file(task, back)
     else:
-        problem = atomic_write.replace(task, back.path, own_paths.beside(back.path), back.after, back.mode, back.before)
+        new = own_paths.new_file_for(back.path)
+        problem = atomic_write.replace(task, back.path, new, back.after, back.mode, back.before)
     if problem:
         return f"`netplan generate` failed ({words}), and the file could not be put back as it was: {problem}"
     _generate(task)

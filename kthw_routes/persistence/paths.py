@@ -1,4 +1,4 @@
-"""Where files of ours may stand on a host: the fence around what is read as ours, written and removed."""
+"""Where files of ours may be on a host: nothing else is read as ours, written or removed."""
 
 import re
 from pathlib import PurePosixPath
@@ -24,39 +24,39 @@ _NAME: Final = "kthw-routes"
 _FIXED: Final = frozenset((netplan.PATH, ifupdown.PATH, networkmanager.PATH, *unit.PATHS, FORWARDING_FILE.path))
 _NETWORK_FILE: Final = re.compile(rf"/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/network/{PLAIN_NAME}\.network")
 TEMPLATES: Final = PurePosixPath("/etc/cloud/templates")
-"""Where cloud-init's templates lie: not ours, but one of them may be edited."""
+"""Where cloud-init's templates are: not ours, but one of them may be edited."""
 _TEMPLATE: Final = re.compile(r"/etc/cloud/templates/hosts\.[a-z]{1,20}\.tmpl")
 
 ROLLBACKS: Final = PurePosixPath("/run")
-"""Where the scripts of rollbacks lie, which are gone with the next boot."""
+"""Where the scripts of rollbacks are, which are gone with the next boot."""
 _RUN: Final = r"[0-9TZ]{1,20}-[0-9a-f]{1,8}"
 _ROLLBACK: Final = re.compile(rf"/run/kthw-routes-undo-({_RUN})\.sh")
 
 FOLDERS: Final = tuple(sorted({*(path.parent for path in _FIXED), networkd.FOLDER}))
-"""The folders to search; the drop-ins of networkd stand one folder further down."""
+"""The folders to search; the drop-ins of networkd are one folder further down."""
 
 
 def is_own(path: PurePosixPath) -> bool:
-    """Return whether a file of ours may stand there."""
+    """Return whether a file of ours may be there."""
     return path in _FIXED or networkd.owns(path)
 
 
 def rollback_unit(run: str) -> str:
-    """Name the unit of a run's rollback, without an ending. Raises ValueError where `run` is no run's name."""
+    """Name the unit of a run's rollback, without an ending. Raises ValueError where `run` is not a run's name."""
     if not re.fullmatch(_RUN, run):
         raise ValueError(f"not the name of a run: {run!r}")
     return f"kthw-routes-undo-{run}"
 
 
 def rollback_script(run: str) -> PurePosixPath:
-    """Return where its script lies. Raises ValueError where `run` is no run's name."""
+    """Return the path of its script. Raises ValueError where `run` is not a run's name."""
     return ROLLBACKS / f"{rollback_unit(run)}.sh"
 
 
 def claimed(script: PurePosixPath) -> PurePosixPath:
-    """Return what a rollback's script is renamed to, by itself or by whoever cancels it: only one of them can.
+    """Return what a rollback's script is renamed to, by itself or by us to cancel it: only one of the two can.
 
-    It is gone a moment later; one that a broken connection left there is no rollback.
+    It is gone a moment later; one that a broken connection left there does nothing.
     """
     return script.with_name(f"{script.name}.claimed")
 
@@ -77,8 +77,8 @@ def is_network_file(path: PurePosixPath) -> bool:
     return _NETWORK_FILE.fullmatch(str(path)) is not None
 
 
-def beside(target: PurePosixPath) -> PurePosixPath:
-    """Return the new file beside its target, in the same file system, so that it can be renamed over it.
+def new_file_for(target: PurePosixPath) -> PurePosixPath:
+    """Return the path of the new file next to its target, in the same file system, so that it can be renamed over it.
 
     No reader takes it for a file of its own: it is hidden, and ends in neither `.yaml` nor `.conf`; run-parts leaves
     out names with a dot, NetworkManager's dispatcher those that begin with one. Our name is in its path.
@@ -86,8 +86,8 @@ def beside(target: PurePosixPath) -> PurePosixPath:
     return target.with_name(f".{target.name}{'' if _NAME in str(target) else f'.{_NAME}'}.new")
 
 
-def is_beside(path: PurePosixPath) -> bool:
-    """Return whether `beside` makes this of a file of ours, or of a template."""
+def is_new_file(path: PurePosixPath) -> bool:
+    """Return whether `new_file_for` makes this of a file of ours, or of a template."""
     name = path.name
     if not (name.startswith(".") and name.endswith(".new")):
         return False

@@ -157,7 +157,7 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
     for file in standing:
         # Without the batch nothing of the unit holds a route, but the timer still tries to.
         should_hold = module.parse(file) or (manager is Manager.UNIT and network.file(unit.BATCH) is None)
-        unread = module.ignored_reason(file, network) if should_hold else ""
+        unread = module.ignored_reason(file, network) if should_hold else None
         target = after.get(file.path)
         if target is not None and (wrong := _wrong(manager, file, target, network)):
             rows.append(_change(ChangeKind.REPLACE, target, file, wrong))

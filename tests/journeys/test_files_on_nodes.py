@@ -178,7 +178,7 @@ def test_a_file_is_replaced_and_a_left_over_is_no_obstacle(node: Node, manager: 
     adding = additions(node, files)
     assert write(node, adding) == {}
     for file in files:
-        node.run(f"echo half > {own_paths.beside(file.path)}; chmod 666 {own_paths.beside(file.path)}")
+        node.run(f"echo half > {own_paths.new_file_for(file.path)}; chmod 666 {own_paths.new_file_for(file.path)}")
         node.run(f"chmod 666 {file.path}")
     others = texts(node, manager, route, PersistedRoute(IPv4Network("10.200.2.0/24"), route.next_hop + 1, "eth0"))
     replacing = [

@@ -31,7 +31,7 @@ def test_what_every_manager_writes_is_ours() -> None:
     assert written | {FORWARDING_FILE.path} == set(OWN)
     for path in OWN:
         assert own_paths.is_own(path)
-        assert own_paths.is_beside(own_paths.beside(path))
+        assert own_paths.is_new_file(own_paths.new_file_for(path))
         assert searched(path)
 
 
@@ -78,7 +78,7 @@ def test_a_drop_in_is_ours_whatever_the_file_is_called_that_networkd_goes_by(pat
 def test_what_only_looks_like_ours_is_not(path: str) -> None:
     assert not own_paths.is_own(PurePosixPath(path))
     assert manager_of(PurePosixPath(path)) is None
-    assert not own_paths.is_beside(own_paths.beside(PurePosixPath(path)))
+    assert not own_paths.is_new_file(own_paths.new_file_for(PurePosixPath(path)))
 
 
 @given(st.sampled_from(OWN), st.data())

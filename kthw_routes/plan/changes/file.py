@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import ClassVar, Final
 
 from kthw_routes.persistence import netplan, unit
-from kthw_routes.persistence.paths import beside
+from kthw_routes.persistence.paths import new_file_for
 from kthw_routes.plan import shell
 from kthw_routes.plan.changes.row import FILE, ChangeKind, Detail
 from kthw_routes.sanitize import text_lines
@@ -103,7 +103,7 @@ class FileChange:
         """Write or remove the file while it is as the run left it."""
         lines = shell.guarded_replace(
             self.path,
-            beside(self.path),
+            new_file_for(self.path),
             now=self.after,
             then=self.before,
             mode=self.undone.mode if self.is_ours else None,
