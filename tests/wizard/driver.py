@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
@@ -140,8 +142,15 @@ class Driver:
     def text(self) -> str:
         """What is on the screen."""
         width, height = self.app.size
-        lines = self.app.screen._compositor.render_strips()
+        lines = drawn(self.app.screen)
         return "\n".join(strip.text.rstrip() for strip in lines[:height]) + f"\n({width}x{height})"
+
+
+def drawn(screen: Screen[object]) -> list[Strip]:
+    """The lines of a screen as it is by now, though the next time to draw has not come."""
+    if screen._layout_required:
+        screen._refresh_layout()
+    return screen._compositor.render_strips()
 
 
 def said(lab: EmbeddedLab, host: str, command: str) -> str:

@@ -11,6 +11,7 @@ from textual.widgets import Checkbox, OptionList, Select
 
 from kthw_routes.options import NamesOn
 from kthw_routes.wizard.widgets.choices import ChoiceList, LineSelect, PickList, TickBox
+from tests.wizard.driver import drawn
 
 pytestmark = pytest.mark.wizard
 
@@ -35,7 +36,7 @@ class Controls(App[None]):
 
     def lines(self) -> list[str]:
         """What is on the screen."""
-        return [strip.text.rstrip() for strip in self.screen._compositor.render_strips()]
+        return [strip.text.rstrip() for strip in drawn(self.screen)]
 
 
 @asynccontextmanager

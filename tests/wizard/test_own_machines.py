@@ -76,7 +76,7 @@ async def test_a_bad_file_shows_all_its_problems_and_a_good_one_its_kind(lab: Em
         await driver.settle()
         problems = driver.static("#problems")
         assert [f"line {n}, column" in problems for n in (2, 4, 5)] == [True] * 3
-        assert "10.200.1.0/99" in driver.text(), "the first of them is on the screen"
+        await driver.until(lambda: "10.200.1.0/99" in driver.text(), "the first of them on the screen")
         assert "nothing was contacted" in driver.static("#error").replace("\n", " ")
         assert "nonsense" not in driver.text()
         driver.step.query_one("#path").focus()
