@@ -211,11 +211,11 @@ def unmet_request(plan: Plan) -> str:
     if not hosts:
         return ""
     where = names_of(hosts, len(routed), "nodes")
-    return f"Not as asked for: nothing can hold the routes over a reboot that way on {where}; why is listed above."
+    return f"Not as asked for: nothing can keep the routes after a reboot that way on {where}; why is listed above."
 
 
 def reboot_summary(plan: Plan, but_on: Collection[str] = ()) -> str:
-    """Return whether the routes of this plan survive a reboot, and by what: one sentence; empty where there are none.
+    """Return whether the routes are kept after a reboot, and by what, in one sentence; empty where there are none.
 
     `but_on`: the hosts on which the plan was not carried out, or does not last.
     """
@@ -232,7 +232,7 @@ def reboot_summary(plan: Plan, but_on: Collection[str] = ()) -> str:
         return REBOOT
     by = "; ".join(f"by {manager} on {names_of(hosts, len(routed), 'nodes')}" for manager, hosts in persisted.items())
     but = f" On {names_of(ends, len(routed), 'nodes')} they end at the next reboot." if ends else ""
-    return f"These routes survive a reboot, {by}.{but}"
+    return f"These routes are kept after a reboot, {by}.{but}"
 
 
 def undo_summary(review: Review) -> str:

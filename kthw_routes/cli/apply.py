@@ -99,7 +99,7 @@ def _print_end(command: RunningCommand, report: Report, timers: tuple[RollbackTi
 
 
 def after_reboot(report: Report, timers: tuple[RollbackTimer, ...]) -> str:
-    """Return whether the routes survive a reboot, where they are there to stay; empty where they are nowhere."""
+    """Return whether the routes are kept after a reboot, where they are there to stay; empty where they are nowhere."""
     go_back = {c.node for c in timers if c.rollback is not RollbackState.CONFIRMED}
     return reboot_summary(report.review.plan, go_back | set(report.unfinished))
 

@@ -90,7 +90,7 @@ plan_options = _options(
     click.option(
         "--persist",
         type=click.Choice([p.value for p in Persist]),
-        help="How the routes survive a reboot; auto: as each host's network is configured.  [default: none]",
+        help="How the routes are kept after a reboot; auto: as each host's network is configured.  [default: none]",
     ),
     click.option(
         "--routes-on",

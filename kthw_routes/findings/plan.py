@@ -77,7 +77,7 @@ def _of_problem(host: HostPlan) -> Iterator[Finding]:
     if host.persistence is not None and host.persistence.problem:
         yield Finding.notice(
             "cannot-persist",
-            f"{host.node}: its routes cannot be made to survive a reboot as asked for: {host.persistence.problem}",
+            f"{host.node}: its routes cannot be kept after a reboot as asked for: {host.persistence.problem}",
             "They are added all the same, and end at the next reboot."
             if ends_at_reboot(host)
             else "The files that are there hold them, and are kept right.",
@@ -138,7 +138,7 @@ def _gone(host: HostPlan) -> Finding:
     return Finding.notice(
         "routes-gone",
         f"{host.node} has none of its routes: it was rebooted, perhaps.",
-        f"{again}; with `--persist auto` they survive the next reboot." if ends_at_reboot(host) else f"{again}.",
+        f"{again}; with `--persist auto` they are kept after the next reboot." if ends_at_reboot(host) else f"{again}.",
         node=host.node,
     )
 

@@ -124,7 +124,7 @@ def _brought_to(manager: Manager, holding: _Holding) -> list[FileChange]:
 def _written(after: HostFile, network: NetworkSetup) -> FileChange:
     before = network.file(after.path)
     if before is None:
-        reason = "holds the routes over a reboot"
+        reason = "keeps the routes after a reboot"
         return _change(ChangeKind.ADD, after, None, reason, folder_is_ours=after.path.parent not in network.folders)
     if before.content != after.content:
         return _change(ChangeKind.REPLACE, after, before, "is not as it should be")
@@ -169,7 +169,7 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
             problem = module.unsupported_reason([route.device for route in routes], network)
             rows.append(_change(ChangeKind.STALE, file, file, f"it cannot be kept right: {problem}"))
         else:
-            rows.append(_change(ChangeKind.KEEP, file, file, "holds the routes over a reboot"))
+            rows.append(_change(ChangeKind.KEEP, file, file, "keeps the routes after a reboot"))
     return rows
 
 

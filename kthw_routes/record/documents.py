@@ -96,7 +96,7 @@ class FileRow(TypedDict):
 
 
 class PersistenceDocument(TypedDict):
-    """Which manager keeps the routes over a reboot, and why."""
+    """Which manager keeps the routes after a reboot, and why."""
 
     manager: Manager | None
     reason: str

@@ -15,7 +15,7 @@ from tests.journeys.stage import free_environment, run_tool
 from tests.journeys.wizard_terminal import NEXT, WizardTerminal
 
 NOT_KEPT = "\x1b[A\x1b[A "
-"""The keys that answer no, the first, where it is asked whether the routes are kept over a reboot."""
+"""The keys that answer no, the first, where it is asked whether the routes are kept after a reboot."""
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_routes_survive_and_undo_leaves_nothing(machines: OwnMachines, flavour: 
     everything = ("--persist", "auto", "--names-on", "workers", "--ip-forward")
     first = machines.tool("apply", "--yes", *everything)
     assert first.code == 0, first.out + first.err
-    assert "These routes survive a reboot" in first.out
+    assert "These routes are kept after a reboot" in first.out
     for node in nodes:
         assert {path.lstrip("/") for path in node.changed_since(before[node.name])} >= {
             *WRITTEN[flavour],
@@ -170,7 +170,7 @@ def test_names_of_managers_that_the_host_would_not_read_are_refused(machines: Ow
     answer = machines.tool("apply", "--yes", "--persist", wrong, "--names-on", "none")
     assert answer.code == 1, answer.out + answer.err
     for worker in WORKERS:
-        assert f"{worker}: its routes cannot be made to survive a reboot as asked for: " in answer.out
+        assert f"{worker}: its routes cannot be kept after a reboot as asked for: " in answer.out
     assert answer.out.splitlines()[-1].startswith("Not as asked for: nothing can hold the routes"), answer.out
     for node in machines.lab.workers:
         assert changed(node, before[node.name]) == []
@@ -214,7 +214,7 @@ def test_a_broken_base_file_is_refused_and_not_made_worse(machines: OwnMachines)
     before = node.snapshot()
     answer = machines.tool("apply", "--yes", "--persist", "auto", "--names-on", "none")
     assert answer.code == 1, answer.out + answer.err
-    assert "worker-0: its routes cannot be made to survive a reboot" in answer.out
+    assert "worker-0: its routes cannot be kept after a reboot" in answer.out
     assert changed(node, before) == []
     assert next_hops(machines, "worker-0") == right(machines, "worker-0"), (
         "the routes themselves are added all the same"

@@ -43,7 +43,7 @@ def fates(*given: RollbackState) -> tuple[RollbackTimer, ...]:
 )
 def test_no_routes_survive_a_reboot_that_go_back_by_themselves(timers: tuple[RollbackTimer, ...], where: str) -> None:
     words = after_reboot(report(), timers)
-    assert words == (f"These routes survive a reboot, by networkd on {where}." if where else "")
+    assert words == (f"These routes are kept after a reboot, by networkd on {where}." if where else "")
 
 
 def test_nor_those_of_a_host_that_failed() -> None:

@@ -22,7 +22,7 @@ def test_a_wish_that_cannot_be_is_not_called_as_it_should_be() -> None:
     done = Plan(tuple(h for h in plan(Options(persist=Persist.IFUPDOWN)).hosts if h.node != "controller-0"))
     assert done.is_empty
     assert summary(done) == (
-        "Nothing that can be done. Not as asked for: nothing can hold the routes over a reboot that way on all 2 "
+        "Nothing that can be done. Not as asked for: nothing can keep the routes after a reboot that way on all 2 "
         "nodes; why is listed above."
     )
     assert not unmet_request(plan(Options()))

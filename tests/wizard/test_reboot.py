@@ -74,7 +74,7 @@ async def test_the_question_wants_an_answer_and_auto_says_what_it_found(
         await driver.until(lambda: driver.app.screen is driver.step, "closed")
 
         await driver.go("Proof")
-        assert "survive a reboot, by networkd on all 3 nodes" in driver.status()
+        assert "kept after a reboot, by networkd on all 3 nodes" in driver.status()
         assert "90-kthw-routes.conf" in driver.static("#rest")
     assert said(lab, "worker-1", f"cat {DROP_IN}").startswith("#")
 
@@ -136,7 +136,7 @@ async def test_where_all_is_held_nothing_is_asked_and_where_nothing_changes_neit
         assert driver.step.next_label == "Run 1 change"
         assert not driver.is_disabled("next"), "a file holds it already"
         await driver.go("Proof")
-        assert "survive a reboot" in driver.status()
+        assert "kept after a reboot" in driver.status()
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
         assert driver.step.next_label == "Prove"

@@ -35,7 +35,7 @@ class HostPlan:
     own_cidr_overridden_by: Route | None = None
     """A route that overrides the node's own pod CIDR; touched only where its repair was asked for."""
     persistence: Choice | None = None
-    """Who keeps the routes over a reboot, and why; None where nothing is known of it."""
+    """Who keeps the routes after a reboot, and why; None where nothing is known of it."""
 
     def of(self, kind: type[C]) -> tuple[C, ...]:
         """Return the rows of one class."""

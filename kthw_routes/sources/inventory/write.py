@@ -34,7 +34,7 @@ _HEAD: Final = """\
 #     user = "root"              for nodes whose SSH target names no user
 #     identity = "FILE"          the private key; from this file's folder, or ~/...
 #     hosts_file = "controllers" whose /etc/hosts gets the workers' names: also "workers", "all", "none", true, false
-#     persist = "none"           or what keeps the routes over a reboot, such as "auto" or "netplan"
+#     persist = "none"           or what keeps the routes after a reboot, such as "auto" or "netplan"
 #     routes_on = "workers"      or "all"
 """
 
