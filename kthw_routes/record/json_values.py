@@ -156,13 +156,18 @@ class Value:
         return self.raw
 
 
+def holds_too_many(data: bytes) -> bool:
+    """Return whether a text of JSON has more values than are read."""
+    return sum(data.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES
+
+
 def parse(data: bytes) -> Value:
     """Return the value that a text of JSON holds.
 
     Raises Unfit: it is none, is no UTF-8, holds a key twice, a number that is none (NaN), more than MAX_VALUES values,
     or is too deep.
     """
-    if sum(data.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+    if holds_too_many(data):
         raise Unfit(f"it holds more than {MAX_VALUES} values")
     try:
         return Value(json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_no_number))

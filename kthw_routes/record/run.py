@@ -20,6 +20,7 @@ from typing import Final, Self
 from kthw_routes.errors import RecordError
 from kthw_routes.events import Event, EventKind, now
 from kthw_routes.local_files import make_private, read_start
+from kthw_routes.record.json_values import MAX_VALUES, holds_too_many
 
 _PRIVATE_FILE: Final = 0o600
 _PLAN: Final = "plan.json"
@@ -30,6 +31,7 @@ RUN_NAME: Final = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{4}")
 MAX_JOURNAL_BYTES: Final = 1 << 30
 """The largest journal, which may hold an /etc/hosts of 64 MiB three times over; no record is written beyond it."""
 MAX_PLAN_BYTES: Final = 1 << 26
+"""The largest plan.json, which has some 350 bytes a node; no larger one is written."""
 MAX_SEQUENCE: Final = 10**15
 _SEQUENCE: Final = re.compile(
     rb'"(?:begin|sequence)": (?P<number>[1-9][0-9]{0,15}),\s{1,20}"after": "(?P<after>[0-9TZa-f-]{0,30})"'
@@ -47,6 +49,14 @@ def _digits(runs: Path, stamp: str) -> str:
 
 def _open_private(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _PRIVATE_FILE)
+
+
+def _check_size(what: str, data: bytes, size: int, max_bytes: int) -> None:
+    """Raise OSError where a file of this size, or one text of JSON in it, is more than an undo reads."""
+    if size > max_bytes:
+        raise OSError(errno.EFBIG, f"{what} would grow beyond {max_bytes >> 20} MiB")
+    if holds_too_many(data):
+        raise OSError(errno.EFBIG, f"{what} would hold more than {MAX_VALUES} values in one text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +160,14 @@ class Run:
         return f"The transcript lacks {parts} that could not be written: {self._lost_because}." if self._lost else None
 
     def write_plan(self, document: Mapping[str, object]) -> None:
-        """`plan.json`, whole. Raises RecordError."""
+        """Write `plan.json`, whole. Raises RecordError, also where it is more than an undo reads."""
+        whole = {"sequence": self._place.sequence, "after": self._place.after, **document}
+        data = json.dumps(whole, indent=2).encode() + b"\n"
         try:
+            _check_size("the plan", data, len(data), MAX_PLAN_BYTES)
             handle = _open_private(self.folder / _PLAN)
             with os.fdopen(handle, "wb") as file:
-                whole = {"sequence": self._place.sequence, "after": self._place.after, **document}
-                file.write(json.dumps(whole, indent=2).encode() + b"\n")
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -165,13 +177,12 @@ class Run:
     def journal(self, record: Mapping[str, object]) -> None:
         """Write one line of the journal; it is on disk when this returns, in the run's folder.
 
-        Raises RecordError; then it is not there, not even in part.
+        Raises RecordError, also where it is more than an undo reads; then it is not there, not even in part.
         """
         line = json.dumps({"time": now().isoformat(), **record}).encode() + b"\n"
         with self._lock:
             try:
-                if self._journal.size + len(line) > MAX_JOURNAL_BYTES:
-                    raise OSError(errno.EFBIG, f"the journal would grow beyond {MAX_JOURNAL_BYTES >> 20} MiB")
+                _check_size("the journal", line, self._journal.size + len(line), MAX_JOURNAL_BYTES)
                 self._journal.append(line)
                 self._journal.bring_to_disk()
                 self._check_place()

@@ -27,7 +27,7 @@ from kthw_routes.plan.changes import HostPlan
 from kthw_routes.proof.readings import ForwardingCheck, Proof
 from kthw_routes.record.history import Runs
 from kthw_routes.record.journal import host_record
-from kthw_routes.record.json_plan import plan_document
+from kthw_routes.record.json_plan import VERSION, finding_json, node_json
 from kthw_routes.record.lock import ClusterLock
 from kthw_routes.record.past_run import Kind, PastRun
 from kthw_routes.record.run import Run
@@ -144,7 +144,7 @@ class Workflow:
     def _begin(self, review: Review) -> Run:
         """Make the run's folder and write what is known by now."""
         self._run = run = Run.begin(self._state)
-        run.write_plan(self._plan_document(review))
+        run.write_plan(self._describe_run(review))
         run.write(head(review.inspection.cluster, review.plan, review.findings))
         if review.left:
             run.journal({"left": sorted(review.left)})
@@ -227,10 +227,20 @@ class Workflow:
                 if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                     self.stop.request()  # it was the person's, and came here only by chance
 
-    def _plan_document(self, review: Review) -> dict[str, object]:
-        """Return the plan as it is recorded: with what the run is for, and how its hosts are reached."""
+    def _describe_run(self, review: Review) -> dict[str, object]:
+        """Return what an undo has to know of the run: its nodes, what it is for, how its hosts are reached.
+
+        The rows of the plan are in the transcript, those that change something in the journal too: in a cluster of
+        hundreds of nodes they are more than can be read again as one text.
+        """
+        cluster = review.inspection.cluster
         return {
-            **plan_document(review.inspection.cluster, review.plan, review.findings, is_undo=bool(review.undoes)),
+            "version": VERSION,
+            "cluster_cidr": str(cluster.cidr),
+            "nodes": [node_json(n) for n in cluster],
+            "findings": [finding_json(f) for f in review.findings],
+            "changes": review.plan.changes,
+            "drift": review.plan.is_drift,
             "kind": Kind.UNDO if review.undoes else Kind.APPLY,
             "undoes": review.undoes or None,
             "connection": {**self._connections.described, "source": self._source},
