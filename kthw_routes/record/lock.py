@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import resource
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,20 @@ from typing import Final, Self
 from kthw_routes.errors import KthwRoutesError, RecordError
 from kthw_routes.local_files import make_private
 from kthw_routes.record.run import _PRIVATE_FILE
+
+_MIN_LOCKS: Final = 64
+"""So many nodes are locked at least: on macOS a process may have no more than 256 files by default."""
+_OTHER_FILES: Final = 128
+_CONNECTION_FILES: Final = 3
+"""The files that a connection may hold: a socket, or the pipes of a ProxyCommand."""
+
+
+def _count_locks(nodes: int) -> int:
+    """Return how many nodes can be locked, beside a connection to each."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return nodes
+    return max(_MIN_LOCKS, limit - _OTHER_FILES - _CONNECTION_FILES * nodes)
 
 
 class AnotherRun(KthwRoutesError):
@@ -23,14 +38,15 @@ class ClusterLock:
     Per node, so that two runs that see the cluster differently (one found a worker more) still exclude each other.
     """
 
-    _MAX: Final = 64
-    """So many nodes are locked, by name; in a larger cluster these are enough."""
-
     def __init__(self, state: Path, nodes: Iterable[str]) -> None:
-        """`nodes`: a word for each node, such as its name and address; their order is no matter. Raises RecordError."""
+        """`nodes`: a word for each node, such as its name and address; their order is no matter. Raises RecordError.
+
+        Where that would take more files than the process may have, those are locked whose digests are lowest: two
+        clusters that share most of their nodes have most of these in common too.
+        """
         folder = make_private(make_private(state) / "locks")
-        digests = (hashlib.sha256(node.encode()).hexdigest()[:16] for node in sorted(nodes)[: self._MAX])
-        self._paths = [folder / f"{digest}.lock" for digest in digests]
+        digests = sorted({hashlib.sha256(node.encode()).hexdigest()[:16] for node in nodes})
+        self._paths = [folder / f"{digest}.lock" for digest in digests[: _count_locks(len(digests))]]
         self._held: list[int] = []
 
     def __enter__(self) -> Self:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import shutil
 import stat
 from collections.abc import Callable
@@ -234,6 +235,31 @@ def test_one_run_per_cluster(tmp_path: Path) -> None:
             pass
     with ClusterLock(tmp_path, ["worker-0 10.0.0.1", "worker-1 10.0.0.2"]):
         pass
+
+
+def words(numbers: range) -> list[str]:
+    return [f"worker-{n} 10.0.{n // 256}.{n % 256}" for n in numbers]
+
+
+def test_every_node_of_a_large_cluster_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 200 workers, those behind the first 64 by name were not."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _of: (1024, 4096))
+    with ClusterLock(tmp_path, words(range(200))):
+        for number in range(200):
+            with pytest.raises(AnotherRun), ClusterLock(tmp_path, words(range(number, number + 1))):
+                raise AssertionError("two runs at a time")
+        with ClusterLock(tmp_path, words(range(200, 300))):
+            pass
+
+
+def test_where_files_are_few_large_clusters_that_overlap_still_exclude_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _of: (1024, 4096))
+    with ClusterLock(tmp_path, words(range(1000))):
+        assert len(list((tmp_path / "locks").iterdir())) == 64, "the other files are for connections"
+        with pytest.raises(AnotherRun), ClusterLock(tmp_path, words(range(300, 1300))):
+            raise AssertionError("two runs at a time")
 
 
 def test_the_state_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
