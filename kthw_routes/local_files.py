@@ -4,9 +4,10 @@ import errno
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from platformdirs.unix import Unix
 
@@ -34,12 +35,33 @@ def read_file(path: Path, max_bytes: int) -> bytes:
     """
     content = read_start(path, max_bytes + 1)
     if len(content) > max_bytes:
-        raise OSError(errno.EFBIG, f"it is larger than {max_bytes // 1024} KiB", str(path))
+        raise _too_large(path, max_bytes)
     return content
 
 
 def read_start(path: Path, max_bytes: int) -> bytes:
     """Read the first bytes of a regular file, as `read_file` would; a longer file is no error."""
+    with _open_regular(path) as file:
+        content = file.read(max_bytes)
+    if content is None:  # such as /proc/kmsg, which one would have to wait for
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
+    return content
+
+
+def read_lines(path: Path, max_bytes: int) -> Iterator[bytes]:
+    """Yield the lines of a regular file one by one, each with its newline; see `read_file`."""
+    rest = max_bytes
+    with _open_regular(path) as file:
+        while line := file.readline(rest + 1):
+            rest -= len(line)
+            if rest < 0:
+                raise _too_large(path, max_bytes)
+            yield line
+
+
+@contextmanager
+def _open_regular(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to read it, without waiting for one that is none. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         mode = os.fstat(handle).st_mode
@@ -47,12 +69,13 @@ def read_start(path: Path, max_bytes: int) -> bytes:
             kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "of an unknown kind")
             raise OSError(errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL, f"it is {kind}, not a file", str(path))
         with os.fdopen(handle, "rb", closefd=False) as file:
-            content = file.read(max_bytes)
-        if content is None:  # such as /proc/kmsg, which one would have to wait for
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
-        return content
+            yield file
     finally:
         os.close(handle)
+
+
+def _too_large(path: Path, max_bytes: int) -> OSError:
+    return OSError(errno.EFBIG, f"it is larger than {max_bytes // 1024} KiB", str(path))
 
 
 def replace_file(target: Path, content: bytes, mode: int = 0o644, *, keep_mode: bool = False) -> None:

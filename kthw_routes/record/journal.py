@@ -4,16 +4,17 @@ It holds all that an undo needs, so that this works after a crash in the middle 
 reads its `table`, `undo`, `leftovers` and `rollbacks`: these are for whoever has to mend a host by hand.
 """
 
+import sys
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.iproute2.edits import outcome
-from kthw_routes.local_files import read_file
+from kthw_routes.local_files import read_lines
 from kthw_routes.persistence.unit import TIMER
 from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange, HostPlan, Leftover, RollbackChange
 from kthw_routes.plan.shell import encode
@@ -79,14 +80,11 @@ def _file(change: FileChange, facts: HostFacts) -> Json:
     }
 
 
-EARLIEST: Final = datetime(1971, 1, 1, tzinfo=UTC)
-LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
-"""Between these two a moment can be printed in every time zone."""
 MAX_MODE: Final = 0o7777
 
 
 class UnreadableJournal(ValueError):
-    """A line of the journal is not what was written there. The message is a clause with the line and the file."""
+    """A journal, or a line of it, is not what was written there. The message is a clause with the line and the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,9 @@ class Journal:
     """All that a journal holds."""
 
     records: tuple[HostRecord, ...] = ()
-    """Oldest first; several for a host where it was tried again."""
+    """Oldest first; several for a host where it was tried again. None where only the rows are kept."""
+    rows: Mapping[str, AbstractSet[str]] = field(default_factory=dict)
+    """Host -> the rows that were about to be changed there."""
     states: Mapping[str, str] = field(default_factory=dict)
     """Host -> the word for how it ended. Hosts that were under way when the run broke off are not among them."""
     failed: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -153,25 +153,31 @@ class Journal:
     @property
     def hosts(self) -> tuple[str, ...]:
         """The hosts on which something was about to be changed."""
-        return tuple(dict.fromkeys(r.host for r in self.records))
+        return tuple(self.rows)
 
 
-def read_journal(path: Path) -> Journal:
+def read_journal(path: Path, *, rows_only: bool = False) -> Journal:
     """Read a journal; a last line that was cut when the run was killed does not count.
 
-    Raises UnreadableJournal, OSError.
+    Args:
+        path: of its file.
+        rows_only: whether its records are left out, which hold whole files.
+
+    Raises:
+        UnreadableJournal: it cannot be read, or a line is not what was written there.
     """
-    data = read_file(path, MAX_JOURNAL_BYTES)
-    journal = _Reading()
-    start = number = 0
-    while (end := data.find(b"\n", start)) >= 0:  # what follows the last newline was never finished
-        number += 1
-        try:
-            journal.take(parse(data[start:end]))
-        except Unfit as error:
-            words = f"line {number} of {clean_line(str(path))} cannot be read: {error}"
-            raise UnreadableJournal(words) from error
-        start = end + 1
+    journal = _Reading(rows_only)
+    number = 0
+    try:
+        for line in read_lines(path, MAX_JOURNAL_BYTES):
+            number += 1
+            if line.endswith(b"\n"):  # else it was never finished
+                journal.take(parse(line[:-1]))
+    except Unfit as error:
+        words = f"line {number} of {clean_line(str(path))} cannot be read: {error}"
+        raise UnreadableJournal(words) from error
+    except OSError as error:
+        raise UnreadableJournal(f"{clean_line(str(path))} cannot be read: {error.strerror}") from error
     return journal.whole
 
 
@@ -179,7 +185,9 @@ def read_journal(path: Path) -> Journal:
 class _Reading:
     """What the lines so far hold."""
 
+    rows_only: bool
     records: list[HostRecord] = field(default_factory=list)
+    rows: dict[str, set[str]] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     failed: dict[str, frozenset[str]] = field(default_factory=dict)
     rollbacks: dict[str, Rollback] = field(default_factory=dict)
@@ -205,19 +213,21 @@ class _Reading:
             self.cancelled.add((entry["host"].text(), entry["called_off"].text()))
         elif "do" in entry:
             record = host_of(entry)
-            self.records.append(record)
+            self.rows.setdefault(record.host, set()).update(map(sys.intern, record.rows))
+            if not self.rows_only:
+                self.records.append(record)
             self.states.pop(record.host, None)  # tried again: how it ended then is no longer how it is
 
     @property
     def whole(self) -> Journal:
         """All of them together."""
-        cancelled = frozenset(self.cancelled)
         return Journal(
             records=tuple(self.records),
+            rows=self.rows,
             states=self.states,
             failed=self.failed,
             rollbacks=self.rollbacks,
-            cancelled=cancelled,
+            cancelled=frozenset(self.cancelled),
             is_closed=self.is_closed,
             left=self.left,
         )
@@ -235,19 +245,8 @@ def _failed(entry: Value) -> frozenset[str]:
 
 def _rollback(entry: Value, before: Rollback | None) -> Rollback:
     at = entry.get("fires_at")
-    return Rollback(entry["dead_man"].choice(RollbackState), _moment(at) if at else before.fires_at if before else None)
-
-
-def _moment(value: Value) -> datetime:
-    """Return a moment in UTC. Raises Unfit."""
-    text = value.text()
-    try:
-        moment = datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        moment = LATEST
-    if not EARLIEST <= moment < LATEST:
-        value.fail("is no moment such as 2026-11-22T10:15:00+00:00")
-    return moment
+    state = entry["dead_man"].choice(RollbackState)
+    return Rollback(state, at.moment() if at else before.fires_at if before else None)
 
 
 def host_of(entry: Value) -> HostRecord:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -19,6 +20,9 @@ MAX_VALUES: Final = 4_000_000
 """The most values in one text of JSON, by its commas and brackets: a route takes 20, so 200,000 routes fit."""
 MAX_TEXT: Final = 4096
 """The longest text in characters, but for file contents."""
+EARLIEST: Final = datetime(1971, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Between these two a moment can be printed in every time zone."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -127,6 +131,17 @@ class Value:
             raise
         except ValueError:
             self.fail("is no IPv4 network")
+
+    def moment(self) -> datetime:
+        """Return a moment in UTC. Raises Unfit."""
+        text = self.text()
+        try:
+            moment = datetime.fromisoformat(text).astimezone(UTC)
+        except (ValueError, OverflowError, OSError):
+            moment = LATEST
+        if not EARLIEST <= moment < LATEST:
+            self.fail("is no moment such as 2026-11-22T10:15:00+00:00")
+        return moment
 
     def content(self) -> bytes:
         """Bytes, in base64. Raises Unfit."""

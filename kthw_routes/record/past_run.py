@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from kthw_routes.cluster import Cluster, Endpoint, Node, PodCidrSource, Role, Selection
-from kthw_routes.errors import InvalidInput
+from kthw_routes.errors import InvalidInput, UsageError
 from kthw_routes.events import HostState
 from kthw_routes.local_files import read_file
 from kthw_routes.options import AS_USUAL, HOST_KEY_MODES, SshOptions
-from kthw_routes.record.journal import EARLIEST, LATEST, Journal, UnreadableJournal, read_journal
-from kthw_routes.record.json_values import Unfit, Value, parse
-from kthw_routes.record.run import MAX_PLAN_BYTES, RUN_NAME, Place, place_of
+from kthw_routes.record.journal import Journal, UnreadableJournal, read_journal
+from kthw_routes.record.json_values import EARLIEST, LATEST, Unfit, Value, parse
+from kthw_routes.record.run import _JOURNAL, _PLAN, MAX_PLAN_BYTES, RUN_NAME, Place, place_of
 from kthw_routes.sanitize import clean_line
 
 _NO_NODES: Final = Cluster(())
@@ -48,6 +48,7 @@ class PastRun:
     source: str = ""
     """Where the nodes came from, such as `Linode`."""
     journal: Journal = field(default_factory=Journal)
+    """Without its records: those of all runs are too much to be kept; see `with_records`."""
     problem: str | None = None
     """Why the folder cannot be understood, as a clause; None where it can."""
     place: Place | None = None
@@ -63,7 +64,14 @@ class PastRun:
     @property
     def rows(self) -> frozenset[tuple[str, str]]:
         """What it was about: (host, row)."""
-        return frozenset((r.host, row) for r in self.journal.records for row in r.rows)
+        return frozenset((host, row) for host, rows in self.journal.rows.items() for row in rows)
+
+    def with_records(self) -> Self:
+        """Return it with all that its journal holds. Raises UsageError where that cannot be read any more."""
+        try:
+            return replace(self, journal=read_journal(self.folder / _JOURNAL))
+        except UnreadableJournal as error:
+            raise UsageError(f"Run {self.id} cannot be undone: {error}.") from error
 
     @property
     def to_visit(self) -> Cluster:
@@ -87,18 +95,16 @@ def read_run(folder: Path) -> PastRun:
     """Return one run's folder; what is wrong with it is in `problem`."""
     place, started = place_of(folder), _started(folder.name)
     if started is None:
-        is_run = any(os.path.lexists(folder / name) for name in ("journal.jsonl", "plan.json"))
+        is_run = any(os.path.lexists(folder / name) for name in (_JOURNAL, _PLAN))
         problem = "not the name of a run's folder"
         name = clean_line(folder.name) or ascii(folder.name)
         return PastRun(name, folder, None, problem=problem, place=place, is_run=is_run)
     empty = PastRun(folder.name, folder, started, place=place)
-    journal_file, plan_file = folder / "journal.jsonl", folder / "plan.json"
+    plan_file = folder / _PLAN
     try:
-        journal = read_journal(journal_file)
+        journal = read_journal(folder / _JOURNAL, rows_only=True)
     except UnreadableJournal as error:
         return replace(empty, problem=str(error))
-    except OSError as error:
-        return replace(empty, problem=f"{clean_line(str(journal_file))} cannot be read: {error.strerror}")
     try:
         return _run(empty, parse(read_file(plan_file, MAX_PLAN_BYTES)), journal)
     except OSError as error:
@@ -107,7 +113,7 @@ def read_run(folder: Path) -> PastRun:
         problem = str(error)
     # Killed before the plan was whole: then nothing had begun, and there is nothing to undo.
     words = f"{clean_line(str(plan_file))} cannot be read: {problem}"
-    return replace(empty, problem=words if journal.records else None)
+    return replace(empty, problem=words if journal.rows else None)
 
 
 def _started(name: str) -> datetime | None:

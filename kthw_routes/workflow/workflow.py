@@ -97,7 +97,11 @@ class Workflow:
         return Review(inspection=inspection, options=options, plan=made, findings=findings, planner=planner)
 
     def review_undo(self, inspection: Inspection, past: PastRun, runs: Runs) -> Review:
-        """Compare what a run left with what was read. `inspection` is of the nodes of that run. Pure."""
+        """Compare what a run left with what was read. `inspection` is of the nodes of that run.
+
+        Raises UsageError where the run's journal cannot be read any more.
+        """
+        past = past.with_records()
         later = runs.later_rows(past)
         planner = undo_plan.planner(past.journal, past.cluster, later)
         made = planning.of_hosts(planner, inspection.cluster, inspection.facts)

@@ -1,5 +1,7 @@
 """Records of large clusters: what an undo reads stays small, and nothing is written that it would refuse to read."""
 
+import json
+import tracemalloc
 from collections.abc import Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -8,17 +10,21 @@ from typing import cast
 import pytest
 
 from kthw_routes.cluster import Cluster
-from kthw_routes.errors import RecordError
+from kthw_routes.errors import RecordError, UsageError
 from kthw_routes.events import discard
 from kthw_routes.options import Options
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan, RouteChange
+from kthw_routes.plan.etc_hosts import edit
+from kthw_routes.record.history import read_runs
+from kthw_routes.record.journal import host_record
 from kthw_routes.record.past_run import Kind, read_run
 from kthw_routes.record.run import Run
 from kthw_routes.workflow.read_hosts import Connections
 from kthw_routes.workflow.results import Inspection, Review
 from kthw_routes.workflow.workflow import Workflow
 
-from .builders import bare_facts, internal, pod_route, worker
+from .builders import bare_facts, controller, facts, internal, pod_route, worker
+from .test_runs import write_run
 
 FIRST = "20261121T101500Z-1abc"
 
@@ -98,3 +104,42 @@ def test_no_line_of_the_journal_holds_more_values_than_undo_reads(
         run.journal({"host": "worker-0", "do": list(range(1000))})
     run.close()
     assert (run.folder / "journal.jsonl").read_text().count("\n") == 1, "nothing is sent without its record"
+
+
+def journal_of_names(state: Path, number: int, content: bytes) -> Path:
+    """The folder of a run that put a block into a large /etc/hosts."""
+    names = edit(content, {"worker-1": internal(1)})
+    todo = HostPlan("controller-0", names.names, hosts_file=names)
+    record = json.dumps(host_record(todo, facts(controller(0))))
+    return write_run(state, f"20261122T1015{number:02}Z-1abc", record)
+
+
+def test_a_list_of_runs_keeps_no_contents_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All journals were in memory at once, with every /etc/hosts before and after."""
+    monkeypatch.setattr("kthw_routes.record.past_run.MAX_PLAN_BYTES", 1 << 16)  # a buffer of this size is set aside
+    content = b"# a line of somebody's\n" * 50_000
+    folders = [journal_of_names(tmp_path, number, content) for number in range(8)]
+    tracemalloc.start()
+    try:
+        runs = read_runs(tmp_path)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < len(content)
+    assert most < 16 * len(content), "of one journal at a time, one line"
+    run = runs.named(folders[0].name)
+    assert run.rows == {("controller-0", "worker-1")}
+    (record,) = run.with_records().journal.of("controller-0")
+    assert record.hosts_file is not None
+    assert record.hosts_file.before == content
+
+
+def test_records_that_are_gone_since_the_list_was_read_are_a_sentence(tmp_path: Path) -> None:
+    folder = journal_of_names(tmp_path, 1, b"")
+    (run,) = read_runs(tmp_path)
+    (folder / "journal.jsonl").write_bytes(b"\xff\n")
+    with pytest.raises(UsageError, match=f"Run {run.id} cannot be undone: line 1 of .* cannot be read: it is no UTF-8"):
+        run.with_records()
+    (folder / "journal.jsonl").unlink()
+    with pytest.raises(UsageError, match=r"journal.jsonl cannot be read: No such file or directory"):
+        run.with_records()

@@ -72,7 +72,7 @@ def test_a_run_is_read_with_its_nodes_and_its_way_to_them(tmp_path: Path) -> Non
     assert (str(run.ssh.identity), run.ssh.port, run.ssh.ssh_config) == ("/keys/k", 2222, None)
     assert run.hosts == ("worker-0", "worker-1")
     assert run.rows == {("worker-0", "10.200.1.0/24"), ("worker-1", "10.200.0.0/24")}
-    assert isinstance(run.journal.records[0].routes[0].after[0].gateway, IPv4Address)
+    assert isinstance(run.with_records().journal.records[0].routes[0].after[0].gateway, IPv4Address)
 
 
 @pytest.mark.parametrize(
