@@ -21,6 +21,7 @@ from unittest import mock
 
 import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from textual.widgets._footer import FooterKey
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.ssh.keys import private_text
@@ -140,6 +141,7 @@ async def take(region: str, size: tuple[int, int]) -> AsyncIterator[tuple[str, s
             await driver.press("ctrl+n")
             await driver.until(lambda: driver.app.screen is not driver.step, "the question about host keys")
             await driver.settle()
+            await driver.until(lambda: driver.step.query(FooterKey), "the keys behind the question")
             yield "3-host-keys", picture(driver)
             await driver.press("enter")
             await driver.at("Checks")

@@ -128,7 +128,8 @@ class KeyFooter(Footer):
         shown = [(binding, enabled) for _, binding, enabled, _ in active if binding.show]
         if shown != self._shown and screen.app.app_focus:
             self._shown = shown
-            super().bindings_changed(screen)
+            self._bindings_ready = True
+            self.call_next(self.recompose)  # not after a refresh: a screen that a question covers has none
 
 
 def relabel(button: Button, text: str) -> None:
