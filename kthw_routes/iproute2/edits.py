@@ -86,7 +86,9 @@ def _towards(wanted: Sequence[Route], has: Sequence[Route], movable: Sequence[Ro
 def _behind(goal: Sequence[Route], twins: Sequence[Route], movable: Sequence[Route]) -> list[RouteCommand]:
     """List the commands that put routes of one key behind a route that stays."""
     missing = [r for r in goal if r not in twins]
-    rest = goal[goal.index(missing[0]) :] if missing else ()
+    staying = [r for r in twins if r in goal]
+    in_place = next((n for n, (r, s) in enumerate(zip(goal, staying, strict=False)) if r != s), len(staying))
+    rest = goal[in_place:]
     if any(r in twins and r not in movable for r in rest):
         return [RouteCommand(Verb.APPEND, r) for r in missing]
     moved = [(RouteCommand(Verb.DELETE, r), RouteCommand(Verb.APPEND, r)) for r in rest]

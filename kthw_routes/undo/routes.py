@@ -79,7 +79,10 @@ def undo_route(history: History, now: Now, owner: str | None, by: str, limits: L
     # The kernel's own route goes only where the route comes back whose place it took.
     going = [r for r in added if not r.is_kernel or any(_key(m) == _key(r) for m in missing)]
     if not going and not missing:
-        return row(ChangeKind.KEEP, AS_BEFORE)
+        in_order = tuple(h for route in history.before for h in has if _is_same(route, h, persisted))
+        if by or len(in_order) != len(has) or not become(in_order, has, movable).commands:
+            return row(ChangeKind.KEEP, AS_BEFORE)
+        return row(ChangeKind.REPLACE, "an undo that broke off left them in another order", in_order)
     if not added and not history.refused and not _is_partly_removed(history, has, persisted):
         gone = "what the run left there is gone since, by a reboot perhaps; left as it is"
         return row(ChangeKind.FOREIGN, gone)

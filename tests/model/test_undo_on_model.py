@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kthw_routes.demo.host import ModelHost
@@ -83,6 +83,15 @@ def test_a_run_in_two_tries_comes_back_whole(folder: Path, mess: list[str], firs
     assert undo(host, journal).is_empty
 
 
+@example(
+    [
+        "route add 10.200.1.0/24 via 192.168.145.107  ",
+        "route append 10.200.1.0/24 via 192.168.145.107 mtu 1400",
+        "route append 10.200.1.0/24 via 192.168.145.107  proto 200",
+    ],
+    1,
+    1,
+)
 @given(_mess, st.integers(0, 12), st.integers(0, 12))
 @settings(max_examples=100, deadline=None)
 def test_an_undo_that_was_cut_short_can_be_done_again_and_taken_back(
