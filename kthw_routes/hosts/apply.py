@@ -14,7 +14,7 @@ from kthw_routes.hosts.send import send
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import paths as own_paths
-from kthw_routes.plan.changes import HostPlan, Planner, RollbackChange, describe
+from kthw_routes.plan.changes import Change, ChangeKind, HostPlan, Planner, RollbackChange, describe
 from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError
 
 Journal = Callable[[HostPlan, HostFacts], None]
@@ -63,7 +63,7 @@ def apply(
         journal: called before anything is changed.
         start: called after it, where the host is to roll back automatically.
         cancelled: called for each earlier run as soon as its automatic rollback is cancelled.
-        again: whether this is a retry: rows that are right by now are no difference.
+        again: whether this is a retry: what a first try may have left is no difference.
 
     Raises HostError, or what `journal` or `cancelled` raise, where nothing of what was reviewed was sent; `ended` has
     the words for it. A HostError after that becomes an outcome.
@@ -173,10 +173,17 @@ def check_as_reviewed(node: str, reviewed: HostPlan, todo: HostPlan, again: bool
         before, now = seen.get(key), found.get(key)
         if before and now and (before.kind, before.compared) == (now.kind, now.compared):
             continue
-        if again and before is not None and before.kind.is_change:
-            continue  # ours to finish, whatever the first try left of it
+        if again and _may_be_ours(before, now, seen):
+            continue
         was, is_now = (row.kind if row else "absent" for row in (before, now))
         raise ChangedSinceReview(node, f"{key} was “{was}”, is “{is_now}”")
+
+
+def _may_be_ours(before: Change | None, now: Change | None, reviewed: Mapping[str, Change]) -> bool:
+    """Return whether a first try may have led from what was reviewed to what is there now; so it is ours to finish."""
+    if now is None:
+        return before is not None and before.may_vanish
+    return now.kind is not ChangeKind.FOREIGN and now.may_follow(reviewed)
 
 
 def _cancel_timers(task: HostTask, runs: Sequence[str], cancelled: OnCancelled, sent: Sent) -> None:

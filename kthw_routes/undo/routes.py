@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.iproute2.edits import NO_EDIT, become
 from kthw_routes.persistence.managers import Persisted
-from kthw_routes.plan.changes import ChangeKind, RouteChange, describe
+from kthw_routes.plan.changes import ChangeKind, RouteChange, describe, is_same_route
 from kthw_routes.record.journal import HostRecord
 from kthw_routes.undo.limits import Limits
 from kthw_routes.undo.reasons import AS_BEFORE, changed_since, refused
@@ -114,16 +114,10 @@ def _is_among(route: Route, recorded: Sequence[Route], persisted: Persisted | No
 
 
 def _is_same(recorded: Route, read: Route, persisted: Persisted) -> bool:
-    """Return whether what was recorded (as read then, or as sent: without the device) is what is read now."""
-    one = (recorded.type, recorded.gateway, recorded.multipath, recorded.metric, recorded.tos)
-    other = (read.type, read.gateway, read.multipath, read.metric, read.tos)
-    if one != other or recorded.source != read.source or recorded.extra != read.extra:
-        return False
-    if recorded.device is not None and recorded.device != read.device:
-        return False
-    # netplan brings a route of ours back as `proto static`.
-    ours = recorded.is_tagged and _is_persisted(read, persisted)
-    return recorded.protocol == read.protocol or ours
+    """Return whether both are one route. netplan brings a route of ours back as `proto static`."""
+    if recorded.is_tagged and _is_persisted(read, persisted):
+        recorded = replace(recorded, protocol=read.protocol)
+    return is_same_route(recorded, read)
 
 
 def _is_persisted(route: Route, persisted: Persisted) -> bool:

@@ -1,5 +1,6 @@
 """A new kind of change is one class that keeps the protocol: it is shown, recorded, counted and compared at once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import StringIO
 from typing import ClassVar
@@ -36,6 +37,7 @@ class TunnelChange:
     noun: ClassVar = Noun("tunnel")
     section: ClassVar = "tunnels"
     key: ClassVar = "kthw0"
+    may_vanish: ClassVar = False
     unmet: ClassVar = "there is no such device."
 
     @property
@@ -57,6 +59,10 @@ class TunnelChange:
     @property
     def compared(self) -> object:
         return self.peer
+
+    def may_follow(self, reviewed: Mapping[str, Change]) -> bool:
+        before = reviewed.get(self.key)
+        return isinstance(before, TunnelChange) and before.peer == self.peer
 
 
 ADDED = TunnelChange(ChangeKind.ADD, "192.168.128.11")
@@ -116,7 +122,10 @@ def test_it_is_compared_with_the_review_and_with_what_is_read_back() -> None:
     ):
         with pytest.raises(ChangedSinceReview, match=words):
             check_as_reviewed("worker-0", HOST, now, again=False)
-        check_as_reviewed("worker-0", HOST, now, again=True)
+        with pytest.raises(ChangedSinceReview, match=words):
+            check_as_reviewed("worker-0", HOST, now, again=True)
+    made = replace(HOST, rows=(replace(ADDED, kind=ChangeKind.KEEP), *HOST.rows[1:]))
+    check_as_reviewed("worker-0", HOST, made, again=True)
     assert unmet_rows(HOST, HOST)["kthw0"] == "there is no such device."
     done = replace(HOST, rows=(replace(ADDED, kind=ChangeKind.KEEP),))
     assert unmet_rows(done, HOST) == {}

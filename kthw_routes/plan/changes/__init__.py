@@ -13,6 +13,7 @@ from kthw_routes.plan.changes.remains import Leftover as Leftover
 from kthw_routes.plan.changes.remains import RollbackChange as RollbackChange
 from kthw_routes.plan.changes.route import RouteChange as RouteChange
 from kthw_routes.plan.changes.route import describe as describe
+from kthw_routes.plan.changes.route import is_same_route as is_same_route
 from kthw_routes.plan.changes.row import BY_PRUNE as BY_PRUNE
 from kthw_routes.plan.changes.row import BY_REPAIR as BY_REPAIR
 from kthw_routes.plan.changes.row import Change as Change

@@ -1,7 +1,7 @@
 """Changes of files, and what reads these files: netplan, systemd with our timer. Pure."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import ClassVar, Final
@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from kthw_routes.persistence import netplan, unit
 from kthw_routes.persistence.paths import new_file_for
 from kthw_routes.plan import shell
-from kthw_routes.plan.changes.row import FILE, ChangeKind, Detail
+from kthw_routes.plan.changes.row import FILE, Change, ChangeKind, Detail
 from kthw_routes.sanitize import text_lines
 
 MAX_FILE: Final = 64 * 1024 * 1024
@@ -115,6 +115,24 @@ class FileChange:
     def compared(self) -> object:
         """The content before and after."""
         return self.before, self.after
+
+    def may_follow(self, reviewed: Mapping[str, Change]) -> bool:
+        """Return whether the file is as it was, or as it was to be, with the mode of one of the two.
+
+        Our timer was stopped for the first try, so that it may have to be started though its file was right.
+        """
+        before = reviewed.get(self.key)
+        if not isinstance(before, FileChange) or self.before not in (before.before, before.after):
+            return False
+        if self.before is not None and self.before_mode not in (before.before_mode, before.mode):
+            return False
+        is_stopped = self.path == unit.TIMER and self.compared == before.compared
+        return before.kind.is_change or not self.kind.is_change or is_stopped
+
+    @property
+    def may_vanish(self) -> bool:
+        """Whether the file goes."""
+        return self.kind is ChangeKind.REMOVE
 
 
 def ordered(files: Sequence[FileChange]) -> tuple[list[FileChange], list[FileChange]]:

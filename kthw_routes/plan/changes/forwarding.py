@@ -1,10 +1,11 @@
 """The change of the kernel's setting that lets packets through to pods. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import ClassVar, Final
 
-from kthw_routes.plan.changes.row import FILE, ChangeKind, Detail
+from kthw_routes.plan.changes.row import FILE, Change, ChangeKind, Detail
 
 FORWARDING: Final = "net.ipv4.ip_forward"
 """The row of forwarding, which is named as the kernel names its setting."""
@@ -24,6 +25,7 @@ class ForwardingChange:
     short: ClassVar = "ip_forward"
     noun: ClassVar = FILE
     section: ClassVar = "forwarding"
+    may_vanish: ClassVar = True
     unmet: ClassVar = "it was read back otherwise."
 
     @property
@@ -58,6 +60,10 @@ class ForwardingChange:
     def compared(self) -> object:
         """The value."""
         return self.on
+
+    def may_follow(self, reviewed: Mapping[str, Change]) -> bool:
+        """Return whether the same was reviewed."""
+        return reviewed.get(self.key) == self
 
 
 def _set(on: bool) -> str:

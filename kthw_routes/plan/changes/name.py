@@ -1,12 +1,13 @@
 """Changes of workers' names in `/etc/hosts`, which are made and undone by one edit of the whole file. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import ClassVar
 
 from kthw_routes.persistence.paths import ETC_HOSTS, NEW_ETC_HOSTS
 from kthw_routes.plan import shell
-from kthw_routes.plan.changes.row import ChangeKind, Detail, Noun
+from kthw_routes.plan.changes.row import Change, ChangeKind, Detail, Noun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,21 @@ class NameChange:
     def compared(self) -> object:
         """The lines that are there, and the wanted address."""
         return self.has, self.address
+
+    def may_follow(self, reviewed: Mapping[str, Change]) -> bool:
+        """Return whether the lines are as they were, or right by now: the file is replaced in one step."""
+        before = reviewed.get(self.key)
+        if not isinstance(before, NameChange) or (self.kind.is_change and not before.kind.is_change):
+            return False
+        if self.compared == before.compared:
+            return True
+        is_done = not self.has if before.kind is ChangeKind.REMOVE else self.address == before.address
+        return self.kind is ChangeKind.KEEP and is_done
+
+    @property
+    def may_vanish(self) -> bool:
+        """Whether no address is wanted for it."""
+        return self.kind.is_change and self.address is None
 
     @property
     def _line(self) -> str:

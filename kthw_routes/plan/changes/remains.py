@@ -1,12 +1,14 @@
 """What earlier runs left on a host and this one removes: files of a killed run, automatic rollbacks. Pure."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import ClassVar
 
 from kthw_routes.persistence import paths
-from kthw_routes.plan.changes.row import FILE, ChangeKind, Detail, Noun
+from kthw_routes.plan.changes.file import FileChange
+from kthw_routes.plan.changes.row import FILE, Change, ChangeKind, Detail, Noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class Leftover:
     undo_commands: ClassVar[tuple[str, ...]] = ()
     guarded_undo: ClassVar[tuple[str, ...]] = ()
     compared: ClassVar = None
+    may_vanish: ClassVar = True
     noun: ClassVar = FILE
     section: ClassVar = "leftovers"
 
@@ -43,6 +46,12 @@ class Leftover:
         """`rm` or `rmdir`."""
         return (f"{'rmdir' if self.is_folder else 'rm -f'} {shlex.quote(str(self.path))}",)
 
+    def may_follow(self, reviewed: Mapping[str, Change]) -> bool:
+        """Return whether a try that broke off may have left it: a file not yet renamed, or the folder made for one."""
+        if self.is_folder:
+            return any(isinstance(row, FileChange) and row.path.parent == self.path for row in reviewed.values())
+        return self.path == paths.NEW_ETC_HOSTS or paths.is_new_file(self.path)
+
     @property
     def unmet(self) -> str | None:
         """That it is there; a folder may stay, for something else is in it."""
@@ -62,6 +71,7 @@ class RollbackChange:
     undo_commands: ClassVar[tuple[str, ...]] = ()
     guarded_undo: ClassVar[tuple[str, ...]] = ()
     compared: ClassVar = None
+    may_vanish: ClassVar = True
     unmet: ClassVar = "it is there still."
     noun: ClassVar = Noun("automatic rollback", " cancelled", rank=5)
     section: ClassVar = "switches"
@@ -77,3 +87,7 @@ class RollbackChange:
     def commands(self) -> tuple[str, ...]:
         """Stop its timer, and remove its script."""
         return (f"systemctl stop {paths.rollback_unit(self.run)}.timer", f"rm -f {paths.rollback_script(self.run)}")
+
+    def may_follow(self, reviewed: Mapping[str, Change]) -> bool:
+        """Return whether it was reviewed."""
+        return self.key in reviewed

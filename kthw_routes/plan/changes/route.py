@@ -1,14 +1,14 @@
 """Changes of the routes of one prefix. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar
 
 from kthw_routes.facts import Route
-from kthw_routes.iproute2.commands import batch
+from kthw_routes.iproute2.commands import Verb, batch
 from kthw_routes.iproute2.edits import NO_EDIT, Edit, outcome
-from kthw_routes.plan.changes.row import ChangeKind, Detail, Noun
+from kthw_routes.plan.changes.row import Change, ChangeKind, Detail, Noun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,25 @@ class RouteChange:
         """The routes that are there, and what is sent for them."""
         return self.has, self.edit.commands
 
+    def may_follow(self, reviewed: Mapping[str, Change]) -> bool:
+        """Return whether what is there now was there, or was sent; and what is missing was to go."""
+        before = reviewed.get(self.key)
+        if not isinstance(before, RouteChange) or (self.kind.is_change and not before.kind.is_change):
+            return False
+        sent = [c.route for c in before.edit.commands if c.verb is not Verb.DELETE]
+        is_explained = all(r in before.has or any(is_same_route(s, r) for s in sent) for r in self.has)
+        return is_explained and all(r in self.has or before._may_take_away(r) for r in before.has)
+
+    @property
+    def may_vanish(self) -> bool:
+        """Whether every route goes; the kernel's own has no row by itself."""
+        return all(r.is_kernel or self._may_take_away(r) for r in self.has)
+
+    def _may_take_away(self, route: Route) -> bool:
+        """Return whether the route is missing after some of the commands."""
+        commands = self.edit.commands
+        return any(route not in outcome(commands[: n + 1], self.has) for n in range(len(commands)))
+
     @property
     def unmet(self) -> str:
         """What the table has in its place."""
@@ -100,6 +119,14 @@ def describe(route: Route) -> str:
     else:
         text = f"dev {route.device}"
     return f"{text} metric {route.metric}" if route.metric else text
+
+
+def is_same_route(recorded: Route, read: Route) -> bool:
+    """Return whether what was recorded (as read then, or as sent: without the device) is what is read now."""
+    one, other = (
+        (r.type, r.gateway, r.multipath, r.metric, r.tos, r.source, r.extra, r.protocol) for r in (recorded, read)
+    )
+    return one == other and recorded.device in (None, read.device)
 
 
 def _list_routes_like(route: Route) -> str:

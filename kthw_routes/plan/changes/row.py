@@ -4,6 +4,7 @@ A new kind of change is a module beside this one with a class that keeps the pro
 adds its rows; how it is sent is a line in `hosts.send`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -104,6 +105,16 @@ class Change(Protocol):
     @property
     def compared(self) -> object:
         """What has to be, just before the change, as it was in the review."""
+
+    def may_follow(self, reviewed: "Mapping[str, Change]") -> bool:
+        """Return whether a try of what was reviewed, the rows by their keys, may have led from there to this row.
+
+        It was compared with its row before: they differ, or there was none. What somebody else did is not ours.
+        """
+
+    @property
+    def may_vanish(self) -> bool:
+        """Whether a try of this row may have led to where there is no row of it any more."""
 
     @property
     def unmet(self) -> str | None:
