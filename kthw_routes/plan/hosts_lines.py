@@ -72,12 +72,9 @@ def show(line: HostsLine) -> str:
     return clean_value(line.text[: 4 * MAX_VALUE].decode("utf-8", "replace"))
 
 
-def split(content: bytes, names: Iterable[str] | None = None) -> list[HostsLine]:
-    """Return the lines of the block and those that hold one of these names, each by itself; all others in runs.
-
-    Without names every line is by itself.
-    """
-    words = {name.lower().encode() for name in names} | {_OURS} if names is not None else {b""}
+def split(content: bytes, names: Iterable[str]) -> list[HostsLine]:
+    """Return the lines of the block and those that hold one of these names, each by itself; all others in runs."""
+    words = {name.lower().encode() for name in names} | {_OURS}
     fewest = [word for word in words if not any(other != word and other in word for other in words)]
     marked = [start for start, _ in lines_with(content.lower(), fewest)]  # ASCII letters: all that an exact line has
     lines: list[HostsLine] = []
@@ -120,6 +117,7 @@ def numbered_stem(name: str) -> str:
 def line_of_others(
     now: bytes,
     then: bytes,
+    words: Iterable[str],
     is_ours: Callable[[str], bool],
     may_say: Callable[[IPv4Address, str, bool], bool],
     *,
@@ -130,23 +128,22 @@ def line_of_others(
     Args:
         now: the one content.
         then: the other, into which it would be turned.
+        words: of which every name that is ours has one.
         is_ours: name -> whether exact lines of it beside our block are ours.
         may_say: (address, name, whether in our block) -> whether we may put such a line there.
         comments: whether comments and empty lines may come into our block.
     """
+    if now == then:
+        return None
+    words = tuple(words)
     try:
-        before, after = split(now), split(then)
+        (left, before), (right, after) = (_sorted_out(split(content, words), is_ours) for content in (now, then))
     except BrokenBlock as error:
-        return None if now == then else f"a file that {error}"
-
-    def others(lines: Iterable[HostsLine]) -> list[bytes]:
-        return [x.text for x in lines if not x.in_block and not (x.exact and is_ours(x.exact[1]))]
-
-    left, right = others(before), others(after)
+        return f"a file that {error}"
     if left != right:
-        lost, new = Counter(left) - Counter(right), Counter(right) - Counter(left)
-        return next((_show_bytes(text) for text in (*new, *lost)), "the order of the lines")
-    for text, in_block in Counter((x.text, x.in_block) for x in after) - Counter((x.text, x.in_block) for x in before):
+        one, other = (Counter(others.split(b"\n")) for others in (left, right))
+        return next((_show_bytes(text) for text in (*(other - one), *(one - other))), "the order of the lines")
+    for text, in_block in after - before:
         line = HostsLine(text, b"", in_block)
         bare = text.strip()
         if bare in (BEGIN, END) or (in_block and comments and (not bare or bare.startswith(b"#"))):
@@ -156,6 +153,20 @@ def line_of_others(
         if in_block and not line.exact:
             return show(line)
     return None
+
+
+def _sorted_out(
+    lines: Iterable[HostsLine], is_ours: Callable[[str], bool]
+) -> tuple[bytes, Counter[tuple[bytes, bool]]]:
+    """Return the lines that are not ours, and how often each that may be is there, in our block and beside it."""
+    others: list[bytes] = []
+    ours: Counter[tuple[bytes, bool]] = Counter()
+    for line in lines:
+        if line.in_block or (line.exact and is_ours(line.exact[1])):
+            ours[line.text, line.in_block] += 1
+        else:
+            others.append(line.text if line.text.endswith(b"\n") else line.text + b"\n")
+    return b"".join(others), ours
 
 
 def _show_bytes(text: bytes) -> str:

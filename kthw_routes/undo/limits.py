@@ -91,27 +91,26 @@ class Limits:
     # --- names ---
 
     def names(self, now: bytes, back: bytes, *, template: bool = False) -> str | None:
-        """Return why no run changed /etc/hosts (or cloud-init's template of it) from the one into the other."""
-        line = line_of_others(now, back, self._is_name, self._may_say, comments=not template)
-        return f"it is about {clean_line(line)!r}" if line else None
+        """Return why no run changed /etc/hosts (or cloud-init's template of it) from the one into the other.
 
-    def _is_name(self, name: str) -> bool:
-        """Return whether lines of this name beside our block may be ours: a worker's, or of one that is no more."""
-        workers = [n.name for n in self.cluster if n.is_worker]
+        Lines of a name beside our block may be ours where it is a worker's, or of one that is no more. In the block a
+        name may have been a worker's once where it is in the same domain as one, or in none like all.
+        """
+        workers = frozenset(n.name for n in self.cluster if n.is_worker)
         stems = {stem for worker in workers if (stem := numbered_stem(worker))}
-        return name in workers or numbered_stem(name) in stems
+        domains = {worker.partition(".")[2] for worker in workers}
+        own = ("localhost", self.facts.hostname.casefold())
 
-    def _may_say(self, address: IPv4Address, name: str, in_block: bool) -> bool:
-        """Return whether a run can have written such a line, or found one that was its to take over."""
-        return self._is_near(address) and (self._is_name(name) or (in_block and self._is_like_a_worker(name)))
+        def is_ours(name: str) -> bool:
+            return name in workers or numbered_stem(name) in stems
 
-    def _is_like_a_worker(self, name: str) -> bool:
-        """Return whether it may have been a worker's once: it is in the same domain as one, or in none like all."""
-        domains = {n.name.partition(".")[2] for n in self.cluster if n.is_worker}
-        return name.partition(".")[2] in domains and name.casefold() not in (
-            "localhost",
-            self.facts.hostname.casefold(),
-        )
+        def may_say(address: IPv4Address, name: str, in_block: bool) -> bool:
+            was_one = in_block and name.partition(".")[2] in domains and name.casefold() not in own
+            return self._is_near(address) and (is_ours(name) or was_one)
+
+        words = {numbered_stem(worker) or worker for worker in workers}
+        line = line_of_others(now, back, words, is_ours, may_say, comments=not template)
+        return f"it is about {clean_line(line)!r}" if line else None
 
     def _is_near(self, address: IPv4Address) -> bool:
         """Return whether a node may have the address, judged by the host: private, or in one of its networks."""

@@ -5,12 +5,10 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import Match, SequenceMatcher
+from difflib import Match
 from itertools import pairwise
 from typing import Final
 
-MAX_PAIRS: Final = 1_000_000
-"""So many lines of the one part times lines of the other are compared one with one."""
 _NEWLINE: Final = re.compile(rb"(?<=\n)")
 
 
@@ -73,9 +71,12 @@ def _one(now: bytes, before: bytes, after: bytes) -> ReversePatch:
                 left += written[i1:i2]
             else:
                 swaps.append((start, start, back))
-    for first, last, back in sorted(swaps, key=lambda s: s[:2], reverse=True):
-        lines[first:last] = back
-    return ReversePatch(_joined(lines), tuple(left))
+    kept: list[bytes] = []
+    at = 0
+    for first, last, back in sorted(swaps, key=lambda s: s[:2]):
+        kept += (*lines[at:first], *back)
+        at = last
+    return ReversePatch(_joined(kept + lines[at:]), tuple(left))
 
 
 def _counted(lines: list[bytes]) -> Counter[bytes]:
@@ -95,8 +96,9 @@ def _changes(one: list[bytes], other: list[bytes]) -> Iterator[tuple[int, int, i
 def _equal(one: list[bytes], other: list[bytes]) -> list[Match]:
     """Return the runs of lines in which the two agree, in order.
 
-    Lines that are there once in both part what is compared, so that the work does not grow with the square of a
-    long file (block lists have 100,000 lines, and the same comment over and over).
+    These begin and end at lines that are there once in both, or at the ends of a part between two such lines; the rest
+    counts as changed. So the work grows with the length of a file, whatever somebody wrote into it (block lists have
+    100,000 lines, and the same comment over and over).
     """
     places = {line: i for i, line in enumerate(one)}
     counts, others = Counter(one), Counter(other)
@@ -119,7 +121,7 @@ def _equal(one: list[bytes], other: list[bytes]) -> list[Match]:
 def _equal_between(
     one: list[bytes], other: list[bytes], here: tuple[int, int], there: tuple[int, int]
 ) -> Iterator[Match]:
-    """Yield the same within a part of each, which is not looked into where that would be too much work."""
+    """Yield the same at the beginning and at the end of a part of each."""
     (i, i_end), (j, j_end) = here, there
     head = 0
     while i + head < i_end and j + head < j_end and one[i + head] == other[j + head]:
@@ -129,10 +131,6 @@ def _equal_between(
         tail += 1
     if head:
         yield Match(i, j, head)
-    left, right = one[i + head : i_end - tail], other[j + head : j_end - tail]
-    if left and right and len(left) * len(right) <= MAX_PAIRS:
-        found = SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks()
-        yield from (Match(i + head + m.a, j + head + m.b, m.size) for m in found if m.size)
     if tail:
         yield Match(i_end - tail, j_end - tail, tail)
 
@@ -181,8 +179,9 @@ def _in_a_row(found: list[int | None]) -> bool:
 
 
 def _holds(lines: list[bytes], part: list[bytes]) -> bool:
-    starts = (i for i in range(len(lines) - len(part) + 1) if not part or lines[i] == part[0])
-    return any(lines[i : i + len(part)] == part for i in starts)
+    """Return whether the part is among the lines, one after the other; only the last of all may lack its newline."""
+    text, wanted = b"\n" + b"".join(lines), b"\n" + b"".join(part)
+    return wanted in text if wanted.endswith(b"\n") else text.endswith(wanted)
 
 
 def _lines(content: bytes) -> list[bytes]:

@@ -20,9 +20,11 @@ from kthw_routes.plan.hosts_lines import BrokenBlock
 from kthw_routes.sanitize import inline
 from kthw_routes.sources.linode.errors import Answer, of_answer
 from kthw_routes.ssh.command import Result
+from kthw_routes.undo.limits import Limits
+from kthw_routes.undo.reverse_patch import reverse
 
 from .answering import Answering, said
-from .builders import worker
+from .builders import cluster, facts, worker
 
 LENGTH = 100_000
 """Characters; what looks at each of them from each of them takes minutes."""
@@ -85,6 +87,20 @@ def _names(text: str) -> None:
             etc_hosts.edit(content.encode(), wanted, listed=wanted)
 
 
+def _undone(text: str) -> None:
+    before, after, now = (
+        "".join(f"{line}{end}{n % 7}{n}" for n, line in enumerate(text.splitlines(keepends=True))).encode()
+        for end in ("a", "b", "c")
+    )
+    plain = text.encode()
+    reverse(now, (before, after))
+    reverse(plain, (after, before))
+    reverse(plain + b"t\n", (plain + plain + b"y\nt\n", plain + b"NEW\nt\n"))
+    limits = Limits(cluster(), worker(0), facts(worker(0)))
+    for content in (plain, b"# BEGIN kthw-routes\n" + plain + b"\n# END kthw-routes\n"):
+        limits.names(content, content + b"\n192.168.128.11 worker-1\n")
+
+
 def _held(text: str) -> None:
     networkd.parse(HostFile(networkd.FOLDER / "x.network.d/90-kthw-routes.conf", 0o644, f"[Route]\n{text}".encode()))
     ifupdown.parse(HostFile(PurePosixPath("/x"), 0o755, f"ip route replace {text}".encode()))
@@ -101,6 +117,7 @@ def _addresses(text: str) -> None:
 @pytest.mark.parametrize(
     "reader",
     [
+        _undone,
         _facts,
         _network,
         _names,

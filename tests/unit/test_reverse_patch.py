@@ -1,5 +1,7 @@
 """Taking an edit of a file back though the file was edited since."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +94,14 @@ def test_undoing_twice_is_undoing_once_where_the_same_line_is_there_many_times(
     again = reverse(once.content, edit)
     assert again.content == once.content
     assert reverse(again.content, edit).content == once.content
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("length", [500, 20_000])
+def test_a_line_that_is_repeated_between_lines_that_differ_is_no_hour_of_work(length: int) -> None:
+    """The shorter of the two, which has 3.4 KB, took 9 s."""
+    one, two, now = (b"".join(b"x\n%s%d\n" % (tag, n) for n in range(length)) for tag in (b"a", b"b", b"c"))
+    assert reverse(now, (one, two)).content == now
+    begun = time.process_time()
+    assert reverse(two + b"mine\n", (one, two)).content == one + b"mine\n"
+    assert time.process_time() - begun < 4
