@@ -164,6 +164,8 @@ class NetworkSetup:
     hosts_template: HostFile | None = None
     """cloud-init's template of /etc/hosts, where cloud-init writes that file anew at each boot; None elsewhere."""
 
+    unread: frozenset[PurePosixPath] = frozenset()
+    """Files of ours, and cloud-init's templates, that may be there and could not be read; a folder for all in it."""
     leftovers: tuple[PurePosixPath, ...] = ()
     """New files of ours next to their targets, which a run that was killed did not rename over them."""
     rollbacks: tuple[str, ...] = ()
@@ -176,6 +178,10 @@ class NetworkSetup:
     def others(self, device: str) -> Iterator[LinkSetup]:
         """List every known interface but this one."""
         return (link for link in (*self.links, *self.other_links) if link.device != device)
+
+    def is_unread(self, path: PurePosixPath) -> bool:
+        """Whether it is not known what this file holds, or that it is missing."""
+        return path in self.unread or path.parent in self.unread
 
     def file(self, path: PurePosixPath) -> HostFile | None:
         """Return one of our files, if it exists."""

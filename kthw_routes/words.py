@@ -237,11 +237,13 @@ def reboot_summary(plan: Plan, but_on: Collection[str] = ()) -> str:
 
 def undo_summary(review: Review) -> str:
     """Return what an undo comes to: as `summary`, in the words of an undo where there is nothing to do."""
-    unread = [n.name for n in review.inspection.cluster.visited if review.plan.host(n.name) is None]
+    read = [h.node for h in review.plan.hosts if h.is_readable]
+    unread = [n.name for n in review.inspection.cluster.visited if n.name not in read]
     if not review.plan.is_empty or not review.plan.hosts:
         return summary(review.plan, unread)
     if unread:
-        return f"Nothing to undo on {', '.join(h.node for h in review.plan.hosts)}; not read: {', '.join(unread)}."
+        where = f"Nothing to undo on {', '.join(read)}" if read else "Nothing can be undone"
+        return f"{where}; not read: {', '.join(unread)}."
     return "Nothing to undo: it is as before that run already, or was changed since."
 
 

@@ -123,7 +123,7 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
             return ExitCode.DONE
         report = command.workflow.run(review)
         try:
-            if not review.plan.is_empty:
+            if not review.plan.is_empty or report.unfinished:
                 command.printer.report(report)
         finally:
             command.finish(report, None)

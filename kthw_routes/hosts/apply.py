@@ -26,6 +26,7 @@ StartTimer = Callable[[HostTask, HostPlan, HostFacts], None]
 OnCancelled = Callable[[str], None]
 """Brings to disk that this earlier run's automatic rollback is cancelled."""
 
+_UNREAD: Final = "it could not be read."
 _AGAIN: Final = "Try again: the host is read anew then."
 
 
@@ -100,21 +101,24 @@ def apply(
         return HostOutcome(
             node=node.name, state=HostState.FAILED, sentence=sentence, hint="", failed_rows=failed, changes_sent=sent
         )
-    return _without_names(todo, sent) or HostOutcome(node.name, HostState.DONE, changes_sent=sent)
+    return _unread(todo, sent) or HostOutcome(node.name, HostState.DONE, changes_sent=sent)
 
 
 def nothing_to_do(plan: HostPlan) -> HostOutcome:
-    """Return how a host ends on which nothing can be done: well, unless names that are wanted cannot be written."""
-    return _without_names(plan, 0) or HostOutcome(plan.node, HostState.NOTHING_TO_DO)
+    """Return how a host ends on which nothing can be done: well, unless a file that decides it could not be read."""
+    return _unread(plan, 0) or HostOutcome(plan.node, HostState.NOTHING_TO_DO)
 
 
-def _without_names(plan: HostPlan, sent: int) -> HostOutcome | None:
-    """Return how a host ends whose wanted names could not be written; None for any other."""
-    if not plan.lacks_names or plan.hosts_file_problem is None:
+def _unread(plan: HostPlan, sent: int) -> HostOutcome | None:
+    """Return how a host ends that has files which could not be read or may not be written; None for any other."""
+    failed = {row.key: _UNREAD for row in plan.unread}
+    words = [f"{' and '.join(failed)} could not be read, so what is there is left as it is."] if failed else []
+    if plan.lacks_names and plan.hosts_file_problem is not None:
+        failed[str(own_paths.ETC_HOSTS)] = plan.hosts_file_problem
+        words.insert(0, f"the workers' names were not written: {plan.hosts_file_problem}")
+    if not words:
         return None
-    sentence = f"{plan.node}: the workers' names were not written: {plan.hosts_file_problem}"
-    hint = "Mend that there, then check and review again."
-    failed = {str(own_paths.ETC_HOSTS): plan.hosts_file_problem}
+    sentence, hint = f"{plan.node}: {' '.join(words)}", "Mend that there, then check and review again."
     return HostOutcome(
         node=plan.node, state=HostState.FAILED, sentence=sentence, hint=hint, failed_rows=failed, changes_sent=sent
     )
@@ -217,6 +221,8 @@ def unmet_rows(back: HostPlan, todo: HostPlan) -> dict[str, str]:
     cancelled = todo.of(RollbackChange)  # another is this run's own
     rows = (row for row in back.due if not isinstance(row, RollbackChange) or row in cancelled)
     unmet = {row.key: row.unmet for row in rows if row.unmet is not None}
+    changed = {row.key for row in todo.due}
+    unmet |= {row.key: _UNREAD for row in back.unread if row.key in changed}
     if todo.hosts_file is not None and back.hosts_file is None:
         words = back.hosts_file_problem or "/etc/hosts could not be read back."
         unmet |= {n.key: words for n in todo.names if n.kind.is_change}

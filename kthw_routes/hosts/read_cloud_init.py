@@ -9,7 +9,7 @@ from kthw_routes.facts import HostFile
 from kthw_routes.hosts import atomic_write, programs
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import paths as own_paths
-from kthw_routes.ssh.errors import TookTooLong
+from kthw_routes.ssh.errors import FileTooLarge, TookTooLong
 
 CLOUD_INIT: Final = (PurePosixPath("/etc/cloud/cloud.cfg"), PurePosixPath("/etc/cloud/cloud-init.disabled"))
 """Where the first exists and the second does not, cloud-init runs."""
@@ -44,24 +44,28 @@ _FAMILIES: Final = {
 _OS_RELEASE: Final = PurePosixPath("/etc/os-release")
 
 
-def hosts_template(task: HostTask) -> HostFile | None:
+def hosts_template(task: HostTask) -> HostFile | PurePosixPath | None:
     """Read the template; None where cloud-init does not write /etc/hosts, or does so from an unknown file.
 
-    Raises what `Session.run` raises; a program that hangs counts as no answer.
+    Returns its path where it cannot be read; that of the folder of all templates where it is not known which it is,
+    or whether there is one. Raises what `Session.run` raises.
     """
+    path: PurePosixPath | None = _TEMPLATES
     try:
         if not _is_on(task.run(programs.cloud_init_settings(_SOURCES), silent=True).out.splitlines()):
             return None
         path = _template(task.run(programs.read_files([_OS_RELEASE]), silent=True).out)
         return _read(task, path) if path else None
-    except TookTooLong:
-        return None
+    except (TookTooLong, FileTooLarge):
+        return path
 
 
-def _read(task: HostTask, path: PurePosixPath) -> HostFile | None:
+def _read(task: HostTask, path: PurePosixPath) -> HostFile | PurePosixPath | None:
     mode = task.run(programs.modes_and_kinds([path]), silent=True).out.partition(" ")[0]
     content = atomic_write.read(task, path, needs_root=True)
-    return HostFile(path, int(mode, 8), content) if content is not None and re.fullmatch("[0-7]{1,4}", mode) else None
+    if not re.fullmatch("[0-7]{1,4}", mode):
+        return None
+    return HostFile(path, int(mode, 8), content) if content is not None else path
 
 
 def _is_on(lines: Iterable[str]) -> bool:

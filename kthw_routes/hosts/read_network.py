@@ -1,7 +1,7 @@
 """Reading how a host's network is configured, and the files of ours that exist there. Nothing is changed.
 
 What a program does not report, or reports in an odd form, counts as unknown: only a connection that fails is an error,
-and an answer that is too long to be read whole.
+an answer that is too long to be read whole, and not to learn which files of ours there are.
 """
 
 import re
@@ -17,9 +17,9 @@ from kthw_routes.hosts.read_cloud_init import CLOUD_INIT, hosts_template
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import netplan, networkd, unit
 from kthw_routes.persistence import paths as own_paths
-from kthw_routes.sanitize import clean_value, is_plain_name
+from kthw_routes.sanitize import clean_line, clean_value, is_plain_name
 from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command, Result
-from kthw_routes.ssh.errors import TookTooLong
+from kthw_routes.ssh.errors import FileTooLarge, HostError, TookTooLong
 
 _SYSTEMD: Final = PurePosixPath("/run/systemd/system")
 """There where systemd is the init; sd_booted(3)."""
@@ -40,6 +40,12 @@ _NM_LEAVES_ALONE: Final = ("unmanaged", "unavailable", "disconnected", "external
 _NO_GET: Final = ("unknown command", "invalid choice", "not found in your system")
 """How netplan before 0.101 answers to `get`."""
 
+_MISSING: Final = ("No such file or directory", "Not a directory")
+"""What is said of a path that is missing."""
+_ENDED: Final = 128
+"""From this exit status on a program was ended by a signal."""
+_LOOK_THERE: Final = "Look at that host's disk (`dmesg`), then try again."
+
 _Existing = Mapping[PurePosixPath, tuple[int, str]]
 """Of each path that exists: its permission bits, and its kind."""
 
@@ -51,7 +57,7 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
     """
     links = _by_networkd(task, devices)
     other_links = _other_links(task, links)
-    found, unfinished, rollbacks = _files_of_ours(task)
+    found, unread, unfinished, rollbacks = _files_of_ours(task)
     drop_ins = {networkd.folder_for(link.network_file) for link in links if link.network_file}
     folders = sorted({*own_paths.FOLDERS, *(path.parent for path in found), *drop_ins})
     existing = _read_existing(
@@ -69,6 +75,11 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
         ],
     )
     links = _by_others(task, links, existing)
+    files, unreadable = _read_files(task, found, existing)
+    is_enabled = _timer_is_enabled(task) if unit.TIMER in existing else False
+    has_template = CLOUD_INIT[0] in existing and CLOUD_INIT[1] not in existing
+    template = hosts_template(task) if has_template else None
+    lost = {template} if isinstance(template, PurePosixPath) else set[PurePosixPath]()
     has_netplan, merged, netplan_problem = _netplan(task, links, found) if _NETPLAN in existing else (False, "", None)
     return NetworkSetup(
         links=links,
@@ -77,13 +88,14 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
         has_netplan=has_netplan,
         netplan=merged,
         netplan_problem=netplan_problem,
-        files=_read_files(task, found, existing),
+        files=files,
         folders=frozenset(folder for folder in folders if folder in existing and existing[folder][1] == "directory"),
-        timer_is_enabled=unit.TIMER in existing and _word(task, programs.timer_is_enabled()) == "enabled",
+        timer_is_enabled=is_enabled is True,
         timer_is_active=unit.TIMER in existing and _word(task, programs.timer_is_active()) == "active",
         leftovers=tuple(path for path in (*unfinished, own_paths.NEW_ETC_HOSTS) if path in existing),
         rollbacks=rollbacks,
-        hosts_template=hosts_template(task) if CLOUD_INIT[0] in existing and CLOUD_INIT[1] not in existing else None,
+        hosts_template=template if isinstance(template, HostFile) else None,
+        unread=frozenset({*unread, *unreadable, *lost, *({unit.TIMER} if is_enabled is None else ())}),
     )
 
 
@@ -104,6 +116,12 @@ def _word(task: HostTask, command: Command) -> str:
 def _lines(task: HostTask, command: Command) -> list[str]:
     result = _ask(task, command)
     return result.out.splitlines() if result else []
+
+
+def _timer_is_enabled(task: HostTask) -> bool | None:
+    """Read whether systemd starts our timer at boot; None where it does not answer in time."""
+    result = _ask(task, programs.timer_is_enabled())
+    return None if result is None else result.ok and clean_value(result.out) == "enabled"
 
 
 # --- interfaces -------------------------------------------------------------------------------------------------
@@ -201,26 +219,42 @@ def _netplan(
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-def _files_of_ours(task: HostTask) -> tuple[list[PurePosixPath], list[PurePosixPath], tuple[str, ...]]:
-    """Find the files of ours, those that were written and never renamed, the runs whose rollback is pending.
+def _list_paths(task: HostTask, command: Command) -> list[str]:
+    """Return what a program prints of the paths that exist. Raises HostError where it may have left out one in /etc.
+
+    What it could not look at must not count as missing.
+    """
+    result, program = task.run(command, silent=True), command.argv[0]
+    for line in result.err.splitlines():
+        if line.startswith(f"{program}:") and "/etc/" in line and not any(sign in line for sign in _MISSING):
+            raise HostError(task.node, f"`{program}` could not look everywhere: {clean_line(line)}", _LOOK_THERE)
+    if result.status >= _ENDED:
+        raise HostError(task.node, f"`{program}` was ended there with status {result.status}.", _LOOK_THERE)
+    return result.out.splitlines()
+
+
+def _files_of_ours(
+    task: HostTask,
+) -> tuple[list[PurePosixPath], list[PurePosixPath], list[PurePosixPath], tuple[str, ...]]:
+    """Find files of ours, those too many to be read, those never renamed, the runs whose rollback is pending.
 
     A copy by another name is not ours.
     """
-    paths = sorted({PurePosixPath(line) for line in _lines(task, programs.files_of_ours())})
+    paths = sorted({PurePosixPath(line) for line in _list_paths(task, programs.files_of_ours())})
     own = [path for path in paths if own_paths.is_own(path)]
     unfinished = [path for path in paths if own_paths.is_new_file(path)]
     rollbacks = tuple(run for path in paths if (run := own_paths.rollback_of(path)))
     for what, number in (("files", len(own)), ("unfinished files", len(unfinished)), ("rollbacks", len(rollbacks))):
         if number > _MAX_FILES:
             task.note(f"{number - _MAX_FILES:,} {what} of kthw-routes are not read: no more than {_MAX_FILES} are")
-    return own[:_MAX_FILES], unfinished[:_MAX_FILES], rollbacks[:_MAX_FILES]
+    return own[:_MAX_FILES], own[_MAX_FILES:], unfinished[:_MAX_FILES], rollbacks[:_MAX_FILES]
 
 
 def _read_existing(task: HostTask, paths: Iterable[PurePosixPath]) -> _Existing:
     """Read which of the paths exist."""
     asked = {str(path): path for path in paths}
     existing: dict[PurePosixPath, tuple[int, str]] = {}
-    for line in _lines(task, programs.modes_and_kinds(asked.values())):
+    for line in _list_paths(task, programs.modes_and_kinds(asked.values())):
         mode, _, rest = line.partition(" ")
         name, _, kind = rest.partition(" ")
         if name in asked and re.fullmatch("[0-7]{1,4}", mode):
@@ -228,12 +262,20 @@ def _read_existing(task: HostTask, paths: Iterable[PurePosixPath]) -> _Existing:
     return existing
 
 
-def _read_files(task: HostTask, found: Iterable[PurePosixPath], existing: _Existing) -> tuple[HostFile, ...]:
+def _read_files(
+    task: HostTask, found: Iterable[PurePosixPath], existing: _Existing
+) -> tuple[tuple[HostFile, ...], list[PurePosixPath]]:
+    """Read the files of ours. Returns them, and the paths of those that exist and cannot be read."""
     files: list[HostFile] = []
+    unread: list[PurePosixPath] = []
     for path in found:
-        if path in existing and existing[path][1].startswith("regular"):
-            with suppress(TookTooLong):
-                content = atomic_write.read(task, path, needs_root=True)
-                if content is not None:
-                    files.append(HostFile(path, existing[path][0], content))
-    return tuple(files)
+        if path not in existing or not existing[path][1].startswith("regular"):
+            continue
+        content = None
+        with suppress(TookTooLong, FileTooLarge):
+            content = atomic_write.read(task, path, needs_root=True)
+        if content is not None:
+            files.append(HostFile(path, existing[path][0], content))
+        elif path in _read_existing(task, [path]):  # else it went away just now
+            unread.append(path)
+    return tuple(files), unread

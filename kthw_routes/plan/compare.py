@@ -15,16 +15,19 @@ from kthw_routes.options import DEFAULT_OPTIONS, Options
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import Persisted, persisted_in
 from kthw_routes.persistence.model import Choice, Persist, PersistedRoute
+from kthw_routes.persistence.paths import is_own
 from kthw_routes.plan import extra_routes
 from kthw_routes.plan import files as plan_files
 from kthw_routes.plan.changes import (
     ChangeKind,
+    FileChange,
     HostPlan,
     Plan,
     Planner,
     RollbackChange,
     RouteChange,
     describe,
+    unread_file,
 )
 from kthw_routes.plan.names import names_of_host
 from kthw_routes.plan.wanted import Wanted, wanted_routes
@@ -71,7 +74,7 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
             *map(RollbackChange, facts.network.rollbacks),
             *rows,
             *(names.edit.names if names.edit else ()),
-            *files.changes,
+            *_readable(files.changes, facts),
             *names.template,
             *files.forwarding,
         ),
@@ -82,6 +85,13 @@ def _plan_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options)
         own_cidr_overridden_by=extra_routes.overridden_by(node, facts) if node.is_worker else None,
         persistence=files.choice,
     )
+
+
+def _readable(files: Sequence[FileChange], facts: HostFacts) -> tuple[FileChange, ...]:
+    """Return the rows, with what could not be read left as it is."""
+    unread = facts.network.unread
+    read = (f for f in files if f.path not in unread)
+    return (*read, *map(unread_file, sorted(path for path in unread if is_own(path))))
 
 
 def _to_persist(rows: Sequence[RouteChange], facts: HostFacts) -> tuple[PersistedRoute, ...]:

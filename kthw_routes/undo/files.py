@@ -8,7 +8,7 @@ from kthw_routes.facts import HostFacts, HostFile
 from kthw_routes.persistence.managers import Persisted, persisted_in
 from kthw_routes.persistence.paths import is_own
 from kthw_routes.persistence.unit import BATCH, TIMER
-from kthw_routes.plan.changes import ChangeKind, FileChange, Leftover
+from kthw_routes.plan.changes import ChangeKind, FileChange, Leftover, unread_file
 from kthw_routes.record.journal import HostRecord
 from kthw_routes.undo.limits import Limits
 from kthw_routes.undo.reasons import AS_BEFORE, changed_since, refused
@@ -22,7 +22,9 @@ def undo_files(
     for record in newest_first:
         for change in record.files:
             tries.setdefault(change.path, []).append(change)
-    return tuple(_within(limits, changes, facts, by.get(str(path), "")) for path, changes in tries.items())
+    rows = [_within(limits, changes, facts, by.get(str(path), "")) for path, changes in tries.items()]
+    others = sorted(path for path in facts.network.unread if is_own(path) and path not in tries)
+    return (*rows, *map(unread_file, others))
 
 
 def _within(limits: Limits, newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> FileChange:
@@ -42,6 +44,8 @@ def _within(limits: Limits, newest_first: Sequence[FileChange], facts: HostFacts
 
 def _file(newest_first: Sequence[FileChange], facts: HostFacts, by: str) -> FileChange:
     first, last = newest_first[-1], newest_first[0]
+    if facts.network.is_unread(last.path):
+        return unread_file(last.path, is_ours=last.is_ours)
     template = facts.network.hosts_template
     if last.is_ours:
         found = facts.network.file(last.path)

@@ -73,6 +73,7 @@ def planner(
             ),
             hosts_file=hosts_file,
             hosts_file_problem=problem,
+            lacks_names=problem is not None,
         )
 
     return plan

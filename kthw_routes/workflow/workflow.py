@@ -110,7 +110,7 @@ class Workflow:
         refused = undo_plan.refusals(made)
         findings = (*skipped, *pending, *refused, *undo_plan.remarks(past.journal, inspection.facts, later))
         left = frozenset(host for host, row in past.rows if (host, row) in later)
-        settles = {h.node for h in made.hosts if h.node in past.hosts} - left - runs.undone(past).keys()
+        over = {h.node for h in made.hosts if h.node in past.hosts and h.is_readable}
         return Review(
             inspection=inspection,
             options=self.options,
@@ -119,7 +119,7 @@ class Workflow:
             planner=planner,
             undoes=past.id,
             left=left,
-            settles=frozenset(settles),
+            settles=frozenset(over - left - runs.undone(past).keys()),
         )
 
     def run(self, review: Review) -> Report:

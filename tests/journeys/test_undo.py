@@ -137,6 +137,23 @@ def test_a_run_with_nothing_left_is_not_in_the_way_of_older_ones(stage: Stage) -
 
 
 @ON_MODEL
+def test_a_file_that_cannot_be_read_is_not_taken_for_undone(stage: Stage) -> None:
+    before = tables(stage)
+    assert stage.tool(*APPLY).code == 0
+    for node in NODES:
+        stage.run(node, "ip route flush root 10.200.0.0/16")
+    stage.run("controller-0", "mv /etc/hosts /etc/away")
+    for _ in range(2):
+        answer = stage.tool(*UNDO)
+        assert answer.code == 1, answer.out + answer.err
+        assert "controller-0: the workers' names were not written" in answer.out
+        assert "not read: controller-0" in answer.out
+    stage.run("controller-0", "mv /etc/away /etc/hosts")
+    assert stage.tool(*UNDO).code == 0
+    assert tables(stage) == before
+
+
+@ON_MODEL
 def test_undo_host_by_host(stage: Stage) -> None:
     before = tables(stage)
     assert stage.tool(*APPLY).code == 0

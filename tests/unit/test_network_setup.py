@@ -9,7 +9,7 @@ from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.hosts import read_network
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.ssh.command import TIMED_OUT, Result
-from kthw_routes.ssh.errors import ConnectionLost, HostError
+from kthw_routes.ssh.errors import ConnectionLost, HostError, TookTooLong
 
 from .answering import MISSING, Answering, said
 
@@ -287,15 +287,95 @@ def test_the_template_is_that_of_the_family(os_release: str, name: str) -> None:
 
 @pytest.mark.parametrize("program", ["networkctl", "find", "stat", "nmcli", "netplan", "grep", "cat"])
 def test_a_program_that_hangs_says_nothing_and_a_dead_connection_is_an_error(program: str) -> None:
+    """But without those that list the files, any of ours may be there."""
     usual: dict[str, Result | HostError | list[Result | HostError]] = {
         "networkctl": networkctl("n/a"),
         "find": said("/etc/netplan/90-kthw-routes.yaml"),
         "stat": there("/etc/netplan/90-kthw-routes.yaml", "/etc/netplan", "/run/NetworkManager", CFG),
         "cat": said("x"),
     }
-    read(usual | {program: HANGS})
+    if program in ("find", "stat"):
+        with pytest.raises(TookTooLong):
+            read(usual | {program: HANGS})
+    else:
+        read(usual | {program: HANGS})
     with pytest.raises(ConnectionLost):
         read(usual | {program: ConnectionLost("worker-0", "the connection ended.")})
+
+
+FILE = PurePosixPath("/etc/netplan/90-kthw-routes.yaml")
+Answers = dict[str, Result | HostError | list[Result | HostError]]
+
+
+@pytest.mark.parametrize("answer", [HANGS, said(status=1, err=f"cat: {FILE}: Input/output error"), said(status=137)])
+def test_a_file_that_cannot_be_read_is_not_missing(answer: Result) -> None:
+    setup, _ = read({"find": said(str(FILE)), "stat": there(FILE), "cat": answer})
+    assert (setup.files, list(setup.unread)) == ((), [FILE])
+    gone: Answers = {"find": said(str(FILE)), "stat": [there(FILE), said(status=1)], "cat": said(status=1)}
+    assert read(gone)[0].unread == frozenset()
+
+
+def test_a_file_that_is_too_large_is_not_missing() -> None:
+    cut = Result(0, b"", b"", is_cut=True)
+    setup, _ = read({"find": said(str(FILE)), "stat": there(FILE), "stat -c %s": said("99999999999\n"), "cat": cut})
+    assert (setup.files, list(setup.unread)) == ((), [FILE])
+
+
+def test_files_beyond_those_that_are_read_are_not_missing() -> None:
+    paths = [f"/etc/systemd/network/{n:03}.network.d/90-kthw-routes.conf" for n in range(53)]
+    setup, _ = read({"find": said("\n".join(paths)), "stat": there(*paths), "cat": said("x")})
+    assert len(setup.files) == 50
+    assert [str(path) for path in sorted(setup.unread)] == paths[50:]
+
+
+@pytest.mark.parametrize(
+    ("program", "answer"),
+    [
+        ("find", said(status=1, err=f"find: '{FILE.parent}': Input/output error")),
+        ("find", said(status=1, err=f"find: {FILE.parent}: Permission denied")),
+        ("find", said(status=143)),
+        ("stat", said(status=1, err=f"stat: cannot statx '{FILE}': Input/output error")),
+        ("stat", said(status=139)),
+    ],
+)
+def test_where_the_files_cannot_be_listed_none_is_taken_for_missing(program: str, answer: Result) -> None:
+    usual: Answers = {"find": said(str(FILE)), "stat": there(FILE), "cat": said("x")}
+    with pytest.raises(HostError, match=f"worker-0: `{program}`"):
+        read(usual | {program: answer})
+
+
+def test_what_is_missing_and_what_others_mounted_is_no_reason_to_stop() -> None:
+    err = "find: '/etc/kthw-routes': No such file or directory\nfind: '/run/mine': Permission denied"
+    assert read({"find": said(status=1, err=err)})[0].unread == frozenset()
+
+
+def test_a_timer_of_which_systemd_says_nothing_is_not_read() -> None:
+    path = "/etc/systemd/system/kthw-routes.timer"
+    answers: Answers = {"find": said(path), "stat": there(path), "cat": said("x"), "systemctl is-enabled": HANGS}
+    assert {str(path) for path in read(answers)[0].unread} == {path}
+
+
+@pytest.mark.parametrize(
+    ("begin", "answer", "unread"),
+    [
+        ("grep", HANGS, "/etc/cloud/templates"),
+        ("cat /etc/os-release", HANGS, "/etc/cloud/templates"),
+        ("stat -c '%a %n %F' /etc/cloud/templates", HANGS, "/etc/cloud/templates/hosts.debian.tmpl"),
+        ("cat /etc/cloud/templates", HANGS, "/etc/cloud/templates/hosts.debian.tmpl"),
+        ("cat /etc/cloud/templates", said(status=1), "/etc/cloud/templates/hosts.debian.tmpl"),
+        ("stat -c '%a %n %F' /etc/cloud/templates", said(status=1), ""),
+    ],
+)
+def test_a_template_that_cannot_be_read_is_not_missing(begin: str, answer: Result, unread: str) -> None:
+    answers: Answers = {
+        "stat": there(CFG),
+        "grep": said(f"{CFG}:manage_etc_hosts: true\n"),
+        "cat /etc/os-release": said(UBUNTU),
+        "stat -c '%a %n %F' /etc/cloud/templates": said("644 x\n"),
+        "cat /etc/cloud/templates": said("x"),
+    }
+    setup, _ = read(answers | {begin: answer})
+    assert (setup.hosts_template, {str(path) for path in setup.unread}) == (None, {unread} - {""})
 
 
 def test_what_a_killed_run_left_beside_its_targets_is_found() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kthw_routes.cluster import Cluster, Selection
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Route
 from kthw_routes.options import Options, RoutesOn
-from kthw_routes.persistence import ifupdown, netplan
+from kthw_routes.persistence import ifupdown, netplan, unit
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence.managers import MODULES, parse
 from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
@@ -399,3 +399,11 @@ def test_a_route_from_netplan_is_ours_though_it_is_not_marked() -> None:
         assert pruned.routes[2].kind is ChangeKind.REMOVE
         (file,) = (f for f in pruned.files if f.path == netplan.PATH)
         assert str(made.routes[2].prefix) not in (file.after or b"").decode(), "or the next boot brings it back"
+
+
+def test_a_file_that_could_not_be_read_is_left_as_it_is() -> None:
+    unread = replace(BARE, unread=frozenset({unit.BATCH}))
+    host = plan(read(unread, pod_route(1)), Options(persist=Persist.UNIT))
+    assert [(f.path, f.kind) for f in host.unread] == [(unit.BATCH, ChangeKind.FOREIGN)]
+    assert [f.path for f in host.files].count(unit.BATCH) == 1
+    assert plan(read(unread, pod_route(1), pod_route(2))).is_readable is False

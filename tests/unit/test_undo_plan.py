@@ -7,7 +7,9 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from kthw_routes.events import HostState
 from kthw_routes.facts import HostFacts, HostFile, InterfaceAddress, NetworkSetup, Pod, Route
+from kthw_routes.hosts.apply import nothing_to_do, unmet_rows
 from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.unit import BATCH, TIMER
 from kthw_routes.plan import etc_hosts
@@ -20,6 +22,7 @@ from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, wo
 from tests.unit.setups import LINODE, held
 
 HOST = worker(0)
+UNREAD = "could not be read; left as it is"
 PREFIX = net("10.200.1.0/24")
 SENT = Route(PREFIX, internal(1), protocol="200")
 OURS = pod_route(1)
@@ -377,3 +380,42 @@ def test_forwarding_that_an_undo_turned_off_goes_on_again_also_where_pods_run() 
 def recorded_forwarding(todo: HostPlan, at: HostFacts) -> HostRecord:
     """What a journal tells of it."""
     return host_of(parse(json.dumps(host_record(todo, at)).encode()))
+
+
+# --- what could not be read -------------------------------------------------------------------------------------
+
+TEMPLATE = PurePosixPath("/etc/cloud/templates/hosts.debian.tmpl")
+
+
+@pytest.mark.parametrize("path", [PATH, TEMPLATE, BATCH])
+@pytest.mark.parametrize("unread", ["itself", "its folder"])
+def test_a_file_that_could_not_be_read_is_not_as_before_the_run(path: PurePosixPath, unread: str) -> None:
+    change = FileChange(kind=ChangeKind.ADD, path=path, after=b"x", mode=0o644, reason="", is_ours=path != TEMPLATE)
+    setup = NetworkSetup(unread=frozenset({path if unread == "itself" else path.parent}))
+    plan = taken_back(HostRecord(HOST.name, files=(change,)), now=facts(HOST, network=setup))
+    assert [(f.path, f.kind, f.reason) for f in plan.files] == [(path, ChangeKind.FOREIGN, UNREAD)]
+    assert not plan.is_readable
+    outcome = nothing_to_do(plan)
+    assert (outcome.state, list(outcome.failed_rows)) == (HostState.FAILED, [str(path)])
+
+
+def test_a_file_of_another_run_that_could_not_be_read_may_hold_its_routes() -> None:
+    plan = taken_back(record([], [SENT]), now=facts(HOST, network=NetworkSetup(unread=frozenset({BATCH, TEMPLATE}))))
+    assert [f.path for f in plan.unread] == [BATCH]
+
+
+def test_names_in_a_file_that_could_not_be_read_are_not_gone() -> None:
+    plan = names(None)
+    assert (plan.is_empty, plan.is_readable) == (True, False)
+    assert nothing_to_do(plan).state is HostState.FAILED
+    assert names(BEFORE).is_readable
+    assert nothing_to_do(names(BEFORE)).state is HostState.NOTHING_TO_DO
+
+
+def test_a_file_that_cannot_be_read_back_is_no_success() -> None:
+    change = FileChange(kind=ChangeKind.ADD, path=PATH, after=OLD, mode=0o644, reason="")
+    run = HostRecord(HOST.name, files=(change,))
+    todo = taken_back(run, now=with_file(OLD))
+    assert [f.kind for f in todo.files] == [ChangeKind.REMOVE]
+    back = taken_back(run, now=facts(HOST, network=NetworkSetup(unread=frozenset({PATH}))))
+    assert unmet_rows(back, todo) == {str(PATH): "it could not be read."}

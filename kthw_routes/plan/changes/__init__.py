@@ -2,6 +2,7 @@
 
 from kthw_routes.plan.changes.file import MAX_FILE as MAX_FILE
 from kthw_routes.plan.changes.file import FileChange as FileChange
+from kthw_routes.plan.changes.file import unread_file as unread_file
 from kthw_routes.plan.changes.forwarding import FORWARDING as FORWARDING
 from kthw_routes.plan.changes.forwarding import ForwardingChange as ForwardingChange
 from kthw_routes.plan.changes.host import HostPlan as HostPlan

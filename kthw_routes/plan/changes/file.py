@@ -42,6 +42,9 @@ class FileChange:
     was_enabled: bool = True
     """Of our timer: whether systemd starts it at boot."""
 
+    is_unread: bool = False
+    """Whether it could not be read: what is there is not known, and left as it is."""
+
     noun: ClassVar = FILE
     section: ClassVar = "files"
     unmet: ClassVar = "the file as read back is another."
@@ -133,6 +136,12 @@ class FileChange:
     def may_vanish(self) -> bool:
         """Whether the file goes."""
         return self.kind is ChangeKind.REMOVE
+
+
+def unread_file(path: PurePosixPath, *, is_ours: bool = True) -> FileChange:
+    """Return the row of a file that could not be read."""
+    why = "could not be read; left as it is"
+    return FileChange(kind=ChangeKind.FOREIGN, path=path, mode=0, reason=why, is_ours=is_ours, is_unread=True)
 
 
 def ordered(files: Sequence[FileChange]) -> tuple[list[FileChange], list[FileChange]]:

@@ -62,6 +62,16 @@ class HostPlan:
         return self.of(FileChange)
 
     @property
+    def unread(self) -> tuple[FileChange, ...]:
+        """The rows of files that could not be read, so that nobody knows whether there is anything to do."""
+        return tuple(file for file in self.files if file.is_unread)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether all was read that decides what is to be done."""
+        return not self.unread and not self.lacks_names
+
+    @property
     def forwarding(self) -> bool | None:
         """What net.ipv4.ip_forward is set to now; None where it is left as it is."""
         return next((row.on for row in self.of(ForwardingChange)), None)
