@@ -300,6 +300,7 @@ class Workflow:
         if outcome.value is not None:
             return outcome.value
         if not outcome.started and outcome.error is None:
+            sent.end()  # after a hard stop its thread may be about to begin
             ended = HostOutcome(name, HostState.NOT_STARTED, f"{name}: not started; nothing was changed there.")
         else:
             ended = applying.ended(name, outcome.error, sent)

@@ -2,17 +2,22 @@
 
 import contextlib
 import inspect
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from unittest.mock import create_autospec
 
 import pytest
 
-from kthw_routes.events import Phase
+from kthw_routes.events import HostState, Phase
 from kthw_routes.hosts import programs
+from kthw_routes.hosts.fleet import TaskResult
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
+from kthw_routes.options import Options
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.error_messages import lost
 from kthw_routes.ssh.errors import ChannelRefused, CommandRefused, ConnectionLost, HostError, NoRoot
+from kthw_routes.workflow.read_hosts import Connections
+from kthw_routes.workflow.workflow import Workflow
 
 from .answering import Answering, said
 
@@ -89,3 +94,15 @@ def test_what_is_counted_beside_is_no_change() -> None:
     beside = Sent(beside=sent)
     assert beside.begin(Command(("rm",), changes=True))
     assert (sent.changes, beside.changes) == (0, 1)
+
+
+def test_to_a_host_that_is_said_not_to_have_begun_nothing_is_sent_any_more(tmp_path: Path) -> None:
+    """After a hard stop nobody waits for its thread, which may have been about to begin."""
+    workflow = Workflow(create_autospec(Connections), Options(), tmp_path, lambda _: None)
+    sent = Sent()
+    ended = workflow._outcome("worker-0", TaskResult(), sent)
+    assert ended.state is HostState.NOT_STARTED
+    session = Answering({})
+    with pytest.raises(HostError, match="stopped before"):
+        HostTask(session, Phase.RUN, lambda _: None, sent).run(CHANGE)
+    assert session.ran == []
