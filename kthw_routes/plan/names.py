@@ -6,7 +6,7 @@ from functools import partial
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, HostFile
 from kthw_routes.options import NamesOn, Options
-from kthw_routes.persistence.paths import ETC_HOSTS
+from kthw_routes.persistence.paths import ETC_HOSTS, TEMPLATES, is_template
 from kthw_routes.plan import etc_hosts
 from kthw_routes.plan.changes import MAX_FILE, ChangeKind, EtcHostsEdit, FileChange
 from kthw_routes.plan.hosts_lines import BrokenBlock, has_block
@@ -63,6 +63,9 @@ def names_of_host(cluster: Cluster, node: Node, facts: HostFacts, options: Optio
     of_hosts = edited(str(ETC_HOSTS), facts.etc_hosts)
     of_template = edited(str(template.path), template.content) if template is not None else None
     sentences = [f"{' and '.join(broken)}; mend or remove these lines by hand."] if broken else []
+    lost = sorted(str(path) for path in facts.network.unread if path == TEMPLATES or is_template(path))
+    if lost and options.hosts_template:
+        sentences.append(f"{lost[0]} could not be read, so the workers' names are not added to cloud-init's template.")
     problem = " ".join([*sentences, *too_large])
     return NamesPlan(
         edit=of_hosts,

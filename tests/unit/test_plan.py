@@ -383,3 +383,14 @@ def test_a_route_for_one_type_of_service_beside_the_right_one_goes() -> None:
     change = row(pod_route(1), replace(pod_route(1, via=2), tos=0x10))
     assert change.kind is ChangeKind.REPLACE
     assert lines(change) == ["ip route del 10.200.1.0/24 tos 0x10 via 192.168.128.12 dev eth0 proto 200"]
+
+
+@pytest.mark.parametrize("unread", ["/etc/cloud/templates", "/etc/cloud/templates/hosts.debian.tmpl"])
+def test_a_template_that_could_not_be_read_is_not_taken_for_none(unread: str) -> None:
+    node, setup = CLUSTER.node("controller-0"), NetworkSetup(unread=frozenset({PurePosixPath(unread)}))
+    read = {node.name: facts(node, network=setup)}
+    (host,) = planning.make(CLUSTER, read, Options(hosts_template=True)).hosts
+    assert not host.is_readable
+    assert str(host.hosts_file_problem).startswith(f"{unread} could not be read")
+    (host,) = planning.make(CLUSTER, read, Options()).hosts
+    assert host.is_readable
