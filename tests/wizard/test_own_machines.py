@@ -64,7 +64,7 @@ async def add(driver: Driver, ssh: str, *before: str) -> None:
     await driver.settle()
 
 
-@pytest.mark.xfail(strict=False, reason="on a busy machine the screen is sometimes not scrolled to the errors")
+@pytest.mark.xfail(strict=False, reason="at 80x24 the Source step is often not scrolled to the errors of a file")
 async def test_a_bad_file_is_scrolled_to_its_first_error(lab: EmbeddedLab, settings: Settings) -> None:
     Path("machines.txt").write_text(MACHINES.replace("10.200.1.0/24", "10.200.1.0/99"))
     async with driving(None, account_less(settings)) as driver:
