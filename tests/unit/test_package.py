@@ -56,10 +56,10 @@ def _locked() -> dict[str, list[tuple[str, str, int]]]:
 
 
 def test_the_lock_holds_every_dependency_within_its_range(project: dict[str, Any]) -> None:
-    """What is locked is what pyproject.toml asks for, with hashes."""
+    """What is locked is what pyproject.toml asks for, with hashes; `bench`, which needs an older paramiko, is not."""
     locked = _locked()
     metadata = project["project"]
-    extras = [line for extra in metadata["optional-dependencies"].values() for line in extra]
+    extras = [line for name, extra in metadata["optional-dependencies"].items() if name != "bench" for line in extra]
     for line in [*metadata["dependencies"], *extras]:
         requirement = Requirement(line)
         if requirement.name == metadata["name"]:  # another extra of its own
