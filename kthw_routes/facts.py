@@ -1,5 +1,6 @@
 """What was read on a host: routes, addresses, pods, files. Frozen values, as read, no judgement."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -99,6 +100,27 @@ class Pod:
     namespace: str
     """The name below /run/netns."""
     address: IPv4Address
+
+
+class Devices:
+    """The interfaces towards a list of addresses, worked out once for all hosts on the same networks."""
+
+    def __init__(self, hops: Iterable[IPv4Address]) -> None:
+        self._hops: Final = tuple(hops)
+        self._sorted: Final = sorted(int(hop) for hop in self._hops)
+        self._known: Final[dict[tuple[tuple[str, IPv4Network], ...], tuple[str | None, ...]]] = {}
+
+    def of(self, addresses: Iterable[InterfaceAddress]) -> tuple[str | None, ...]:
+        """Return the interface towards each of the addresses, as `device_towards`, on a host with these of its own."""
+        near = [a for a in addresses if a.is_up and self._reaches_any(a.address.network)]
+        networks = tuple((a.device, a.address.network) for a in near)
+        if networks not in self._known:
+            self._known[networks] = tuple(device_towards(near, hop) for hop in self._hops)
+        return self._known[networks]
+
+    def _reaches_any(self, network: IPv4Network) -> bool:
+        first = bisect_left(self._sorted, int(network.network_address))
+        return first < len(self._sorted) and self._sorted[first] <= int(network.broadcast_address)
 
 
 def device_towards(addresses: Iterable[InterfaceAddress], ip: IPv4Address) -> str | None:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from kthw_routes.errors import UsageError
 from kthw_routes.export import batch, hosts_block
@@ -25,16 +25,13 @@ def render(desired: Desired) -> tuple[Document, ...]:
     return (Document(PurePosixPath("kthw-routes.sh"), "".join(f"{line}\n" for line in lines), 0o755),)
 
 
-def ssh(login: Login, reach: SshAccess, own_key: Path | None = None) -> str:
-    """Make the words that begin a root shell on a host, which reads its commands from stdin.
-
-    `own_key`: the private key of this host alone.
-    """
+def ssh(login: Login, reach: SshAccess) -> str:
+    """Make the words that begin a root shell on a host, which reads its commands from stdin."""
     words = ["ssh"]
     if reach.ssh_config is not None:
         words += ["-F", str(reach.ssh_config)]
-    if (identity := own_key or reach.identity) is not None:
-        words += ["-i", str(identity)]
+    if reach.identity is not None:
+        words += ["-i", str(reach.identity)]
     if login.port is not None:
         words += ["-p", str(login.port)]
     words.append(f"{login.user}@{login.host}")
@@ -48,7 +45,7 @@ def _section(host: DesiredHost, reach: SshAccess) -> Iterator[str]:
         raise UsageError(f"{host.name} has no SSH address.", "Add one, or leave it out (--only).")
     yield f"# --- {host.name} ---"
     yield f"echo {host.name}"
-    yield f"{ssh(host.login, reach, host.node.identity)} <<'EOF'"
+    yield f"{ssh(host.login, reach)} <<'EOF'"
     for wanted, command in zip(host.routes, batch.commands(host), strict=True):
         yield f"{command}  # {wanted.worker}"
     if host.names:

@@ -6,9 +6,10 @@ route, which is worth a notice and no stop.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Final
 
 from kthw_routes.cluster import (
@@ -21,6 +22,7 @@ from kthw_routes.cluster import (
     PodCidrSource,
 )
 from kthw_routes.findings.model import Finding, Level
+from kthw_routes.networks import ByNetwork
 from kthw_routes.node_names import is_host_name
 
 SUFFICIENT_SCOPES: Final = frozenset({"linodes:read_only"})
@@ -195,6 +197,9 @@ def _of_status(cluster: Cluster) -> Iterator[Finding]:
 
 
 def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
+    clashes = _Clashes(cluster)
+    certain: list[tuple[IPv4Network, Node]] = []
+    guessed: list[tuple[IPv4Network, Node]] = []
     for node in cluster.workers:
         cidr = node.pod_cidr
         if cidr is None:
@@ -207,39 +212,68 @@ def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
             sentence = f"{node.name}: its pod CIDR {cidr} is outside the cluster CIDR {cluster.cidr}."
             hint = "Correct the pod CIDR, or give the cluster's own with --cluster-cidr."
             yield Finding.stop("pod-cidr-outside", sentence, hint, node=node.name)
-        yield from _clashes(node, cluster)
-    for one, other in combinations(cluster.workers, 2):
-        if one.pod_cidr and other.pod_cidr and one.pod_cidr.overlaps(other.pod_cidr):
-            if one.is_guessed != other.is_guessed:  # of two guesses none is more likely
-                guessed, owner = (one, other) if one.is_guessed else (other, one)
-                sentence = (
-                    f"{guessed.name} was not read; the pod CIDR of its number, {guessed.pod_cidr}, is {owner.name}'s."
-                )
-                hint = "Routes that lead to it stay as they are; no new one is made before it was read."
-                yield Finding.notice("pod-cidr-guessed", sentence, hint, node=guessed.name)
-                continue
-            sentence = f"{one.name} and {other.name} have overlapping pod CIDRs: {one.pod_cidr} and {other.pod_cidr}."
+        yield from clashes.of_worker(node, cidr)
+        (guessed if node.is_guessed else certain).append((cidr, node))
+    owners = ByNetwork(certain)
+    for cidr, guess in guessed:
+        owner = next(chain(owners.around(cidr), owners.inside(cidr)), None)
+        if owner is not None:
+            sentence = f"{guess.name} was not read; the pod CIDR of its number, {cidr}, is {owner.name}'s."
+            hint = "Routes that lead to it stay as they are; no new one is made before it was read."
+            yield Finding.notice("pod-cidr-guessed", sentence, hint, node=guess.name)
+    for alike in (certain, guessed):  # of two guesses none is more likely
+        for one, other in _overlaps(alike):
+            (cidr, node), (other_cidr, other_node) = alike[one], alike[other]
+            sentence = f"{node.name} and {other_node.name} have overlapping pod CIDRs: {cidr} and {other_cidr}."
             hint = "Each worker needs a pod CIDR of its own. Correct one of them."
-            yield Finding.stop("pod-cidrs-overlap", sentence, hint, node=other.name)
+            yield Finding.stop("pod-cidrs-overlap", sentence, hint, node=other_node.name)
 
 
-def _clashes(worker: Node, cluster: Cluster) -> Iterator[Finding]:
-    """With which other networks the worker's pod CIDR collides."""
-    cidr = worker.pod_cidr
-    if cidr is None:
-        return
-    networks = [("service-network", "the service network", SERVICE_CIDR), ("docker", "Docker's network", DOCKER_CIDR)]
-    if any(n.kind_of(n.internal) is AddressKind.PRIVATE for n in cluster.workers):
-        networks.append(("node-network", "the nodes' private network", LINODE_PRIVATE))
-    for code, name, network in networks:
-        if cidr.overlaps(network):
-            sentence = f"{worker.name}: its pod CIDR {cidr} overlaps {name} {network}."
-            yield Finding.stop(f"pod-cidr-over-{code}", sentence, "Pods need a network of their own.", node=worker.name)
-    for node in cluster:
-        inside = sorted({a for a in (node.internal, *(a.ip for a in node.addresses)) if a is not None and a in cidr})
-        if node.is_member and inside:
-            sentence = f"{worker.name}: its pod CIDR {cidr} holds {node.name}'s address {_and(map(str, inside))}."
-            yield Finding.stop("pod-cidr-over-node", sentence, "Pods need a network of their own.", node=worker.name)
+def _overlaps(pods: Sequence[tuple[IPv4Network, Node]]) -> list[tuple[int, int]]:
+    """Return pairs of places: each pod CIDR that lies in another one, with the largest such one, in natural order.
+
+    By sorting: all that lies in a network follows it directly.
+    """
+    found: list[tuple[int, int]] = []
+    largest: int | None = None
+    for place in sorted(range(len(pods)), key=lambda n: (int(pods[n][0].network_address), pods[n][0].prefixlen)):
+        if largest is not None and pods[largest][0].overlaps(pods[place][0]):
+            found.append((min(largest, place), max(largest, place)))
+        else:
+            largest = place
+    return sorted(found)
+
+
+class _Clashes:
+    """Other networks and addresses, with which a worker's pod CIDR may collide."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._networks: Final = [
+            ("service-network", "the service network", SERVICE_CIDR),
+            ("docker", "Docker's network", DOCKER_CIDR),
+        ]
+        if any(n.kind_of(n.internal) is AddressKind.PRIVATE for n in cluster.workers):
+            self._networks.append(("node-network", "the nodes' private network", LINODE_PRIVATE))
+        self._addresses: Final = ByNetwork(
+            (IPv4Network(ip), (place, node.name, ip))
+            for place, node in enumerate(cluster)
+            if node.is_member
+            for ip in {node.internal, *(a.ip for a in node.addresses)}
+            if ip is not None
+        )
+
+    def of_worker(self, worker: Node, cidr: IPv4Network) -> Iterator[Finding]:
+        """Yield with which of them its pod CIDR collides."""
+        hint = "Pods need a network of their own."
+        for code, name, network in self._networks:
+            if cidr.overlaps(network):
+                sentence = f"{worker.name}: its pod CIDR {cidr} overlaps {name} {network}."
+                yield Finding.stop(f"pod-cidr-over-{code}", sentence, hint, node=worker.name)
+        inside = sorted(self._addresses.inside(cidr))
+        for (_, name), found in groupby(inside, key=itemgetter(0, 1)):
+            addresses = _and(str(ip) for _, _, ip in found)
+            sentence = f"{worker.name}: its pod CIDR {cidr} holds {name}'s address {addresses}."
+            yield Finding.stop("pod-cidr-over-node", sentence, hint, node=worker.name)
 
 
 def _and(words: Iterable[str]) -> str:

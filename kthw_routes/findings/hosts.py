@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network
+from operator import itemgetter
 from typing import Final
 
 from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Cluster, Node, PodCidrSource
-from kthw_routes.facts import HostFacts
+from kthw_routes.facts import Devices, HostFacts
 from kthw_routes.findings.model import Finding
+from kthw_routes.networks import ByNetwork
 from kthw_routes.options import RoutesOn
-from kthw_routes.plan.wanted import wanted_routes
+from kthw_routes.plan.wanted import Wanted, WantedRoutes
 
 _TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: a tick in Routes) turns it on now and at each boot."
 
@@ -24,13 +27,15 @@ def of_facts(
         routes_on: which nodes get routes.
     """
     seen = [(n, facts[n.name]) for n in cluster.visited if n.name in facts]
+    next_hops = _NextHops(cluster, routes_on)
+    pods = ByNetwork((w.pod_cidr, (number, w)) for number, w in enumerate(cluster.workers) if w.pod_cidr is not None)
     found: list[Finding] = []
     for node, host in seen:
         if routes_on.counts(node):
-            found += _of_next_hops(cluster, node, host, routes_on)
+            found += next_hops.of_host(node, host)
         if node.is_worker:
             found += _of_internal_address(node, host)
-            found += _of_pod_cidr(cluster, node, host)
+            found += _of_pod_cidr(pods, node, host)
         found += _of_host_name(node, host)
     found += _of_public_cluster_cidr(cluster, [pair for pair in seen if routes_on.counts(pair[0])])
     found += _of_same_keys(facts)
@@ -50,28 +55,48 @@ def _of_internal_address(node: Node, host: HostFacts) -> Iterator[Finding]:
         )
 
 
-def _of_next_hops(cluster: Cluster, node: Node, host: HostFacts, routes_on: RoutesOn) -> Iterator[Finding]:
-    for wanted in wanted_routes(cluster, node, routes_on):
-        if wanted.next_hop in host.own_addresses:
-            yield Finding.stop(
-                "next-hop-own-address",
-                f"{node.name}: the next hop {wanted.next_hop} for {wanted.prefix} is an address of {node.name} itself.",
-                f"The kernel would take it without a word and packets would go nowhere. Correct the internal address "
-                f"of {wanted.worker}.",
-                node=node.name,
-            )
-        elif host.device_towards(wanted.next_hop) is None:
-            device = host.device_of(node.internal) or "any interface"
-            yield Finding.stop(
-                "next-hop-not-on-link",
-                f"{node.name}: no route to {wanted.next_hop} ({wanted.worker}) from {device}: the address is not "
-                "on-link.",
-                "Is the private IP enabled on both, and were both rebooted since? Or correct the internal address.",
-                node=node.name,
-            )
+class _NextHops:
+    """The next hops of the wanted routes, judged host by host."""
+
+    def __init__(self, cluster: Cluster, routes_on: RoutesOn) -> None:
+        self._wanted: Final = WantedRoutes(cluster, routes_on)
+        self._devices: Final = Devices(w.next_hop for w in self._wanted.all)
+        self._places: Final[defaultdict[IPv4Address, set[int]]] = defaultdict(set)
+        for place, wanted in enumerate(self._wanted.all):
+            self._places[wanted.next_hop].add(place)
+
+    def of_host(self, node: Node, host: HostFacts) -> Iterator[Finding]:
+        """Yield which next hops are the host's own addresses, and which are on none of its networks."""
+        devices = self._devices.of(host.addresses)
+        own = {place for address in host.own_addresses for place in self._places.get(address, ())}
+        far = {place for place, device in enumerate(devices) if device is None} if None in devices else set()
+        for place in sorted((own | far) - self._wanted.not_on(node)):
+            wanted = self._wanted.all[place]
+            yield _own_next_hop(node, wanted) if place in own else _far_next_hop(node, host, wanted)
 
 
-def _of_pod_cidr(cluster: Cluster, node: Node, host: HostFacts) -> Iterator[Finding]:
+def _own_next_hop(node: Node, wanted: Wanted) -> Finding:
+    return Finding.stop(
+        "next-hop-own-address",
+        f"{node.name}: the next hop {wanted.next_hop} for {wanted.prefix} is an address of {node.name} itself.",
+        f"The kernel would take it without a word and packets would go nowhere. Correct the internal address of "
+        f"{wanted.worker}.",
+        node=node.name,
+    )
+
+
+def _far_next_hop(node: Node, host: HostFacts, wanted: Wanted) -> Finding:
+    device = host.device_of(node.internal) or "any interface"
+    return Finding.stop(
+        "next-hop-not-on-link",
+        f"{node.name}: no route to {wanted.next_hop} ({wanted.worker}) from {device}: the address is not on-link.",
+        "Is the private IP enabled on both, and were both rebooted since? Or correct the internal address.",
+        node=node.name,
+    )
+
+
+def _of_pod_cidr(pods: ByNetwork[tuple[int, Node]], node: Node, host: HostFacts) -> Iterator[Finding]:
+    """`pods`: the workers with their places in natural order, by pod CIDR."""
     typed = node.pod_cidr_source is PodCidrSource.TYPED
     if typed and host.cni_cidr is not None and host.cni_cidr != node.pod_cidr:
         yield Finding.stop(
@@ -88,9 +113,8 @@ def _of_pod_cidr(cluster: Cluster, node: Node, host: HostFacts) -> Iterator[Find
             node=node.name,
         )
     for bridge in host.bridges:
-        owner = next(
-            (w for w in cluster.workers if w.name != node.name and w.pod_cidr and bridge.address.ip in w.pod_cidr), None
-        )
+        here = pods.around(IPv4Network(bridge.address.ip))
+        _, owner = min(((number, w) for number, w in here if w.name != node.name), default=(0, None), key=itemgetter(0))
         if owner:
             yield Finding.stop(
                 "bridge-in-foreign-pod-cidr",

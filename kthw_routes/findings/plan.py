@@ -9,7 +9,7 @@ from kthw_routes.findings.model import Finding
 from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.persistence.managers import parse, short_name
 from kthw_routes.persistence.text import listed
-from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RollbackChange, describe
+from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RollbackChange, RouteChange, describe
 
 
 def of_files(plan: Plan) -> tuple[Finding, ...]:
@@ -52,10 +52,10 @@ def _of_unread(host: HostPlan) -> Iterator[Finding]:
 
 def _of_difference(host: HostPlan) -> Iterator[Finding]:
     """Yield what a file that is there would bring back at the next boot, and should not; what it lacks."""
-    wanted = _wanted(host)
     for file in host.files:
         if not file.is_ours or file.kind is not ChangeKind.REPLACE or file.before is None:
             continue
+        wanted = dict(_wanted(host))
         holds, should = _pairs(file, file.before), _pairs(file, file.after or b"")
         words = [_difference(prefix, hop, wanted.get(prefix)) for prefix, hop in holds if (prefix, hop) not in should]
         prefixes = {prefix for prefix, _ in holds}
@@ -94,12 +94,14 @@ def ends_at_reboot(host: HostPlan) -> bool:
         if file.is_ours and file.after is not None and file.kind is not ChangeKind.STALE
         for pair in _pairs(file, file.after)
     }
-    return any(pair not in persisted for pair in _wanted(host).items())
+    return any(pair not in persisted for pair in _wanted(host))
 
 
-def _wanted(host: HostPlan) -> dict[IPv4Network, IPv4Address]:
-    """Pod CIDR -> the next hop by which the host is to reach it."""
-    return {c.prefix: c.next_hop for c in host.routes if c.next_hop is not None and c.kind is not ChangeKind.FOREIGN}
+def _wanted(host: HostPlan) -> Iterator[tuple[IPv4Network, IPv4Address]]:
+    """Yield each pod CIDR with the next hop by which the host is to reach it."""
+    for row in host.rows:
+        if isinstance(row, RouteChange) and row.next_hop is not None and row.kind is not ChangeKind.FOREIGN:
+            yield row.prefix, row.next_hop
 
 
 def _pairs(change: FileChange, content: bytes) -> Sequence[tuple[IPv4Network, IPv4Address]]:
@@ -108,15 +110,20 @@ def _pairs(change: FileChange, content: bytes) -> Sequence[tuple[IPv4Network, IP
 
 def of_routes(plan: Plan) -> Iterator[Finding]:
     """Yield the hosts that have none of their routes, while others have theirs."""
+    bare = [host for host in plan.hosts if _has_none(host)]
+    if not bare:
+        return
     routed = {c.worker for h in plan.hosts for c in h.routes}
-    towards = [c for h in plan.hosts for c in h.routes if c.next_hop is not None and c.worker != h.node]
-    wanted = {c.worker for c in towards}
-    kept = {c.worker for c in towards if c.kind is ChangeKind.KEEP}
-    led_to = {c.worker for c in towards if c.has}
-    standing = {h.node for h in plan.hosts if _stands(h)}
+    wanted: set[str | None] = set()
+    kept: set[str | None] = set()
+    led_to: set[str | None] = set()
     for host in plan.hosts:
-        if not _has_none(host):
-            continue
+        towards = [c for c in host.routes if c.next_hop is not None and c.worker != host.node]
+        wanted.update(c.worker for c in towards)
+        kept.update(c.worker for c in towards if c.kind is ChangeKind.KEEP)
+        led_to.update(c.worker for c in towards if c.has)
+    standing = {h.node for h in plan.hosts if _stands(h)}
+    for host in bare:
         if host.node in wanted:
             was_routed = host.node in kept
             is_new = host.node not in led_to and bool(standing)
@@ -198,7 +205,7 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
     for line in host.hosts_file.odd_lines if host.hosts_file else ():
         yield Finding.notice(
             "hosts-line-left-alone",
-            f"{host.node}: /etc/hosts has the line “{line}”, which gives a worker's name another address.",
-            "It is left alone; our block goes above it, as the first line that has a name counts. Remove it by hand.",
+            f"{host.node}: /etc/hosts has the line “{line}”, which names a worker beside something else.",
+            "It is left alone. The first line that matches a name wins.",
             node=host.node,
         )

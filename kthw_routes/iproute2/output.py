@@ -7,8 +7,9 @@ whole batch even with `-force` (measured).
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
@@ -23,6 +24,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")  # ASCII only: int() takes any script's digits, and underscores
 _HEX: Final = re.compile(r"0x[0-9a-f]{1,8}")
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}")
+_MAX_ROUTES: Final = 1 << 14
+"""How many routes are remembered."""
+_MAX_REMEMBERED: Final = 512
+"""Characters; what is longer is no usual route, and is read each time."""
 _CODES: Final = 256
 """How many protocols and scopes there are; one without a name is printed, and sent, as its number."""
 _DSFIELDS: Final = {
@@ -77,10 +82,31 @@ def parse_routes(output: str) -> tuple[Route, ...]:
     if not stripped.startswith("["):
         return _parse_route_text(output)
     try:
-        records = json.loads(stripped)
-        return tuple(_check(_route_from_json(r)) for r in records if r)
+        return _one_table(_remembered(_route_from_record, json.dumps(r)) for r in json.loads(stripped) if r)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableOutput(f"unreadable output of ip: {clean_value(str(error))}") from error
+
+
+def _remembered(read: Callable[[str], Route], text: str) -> Route:
+    """Return the route that a text says, the same value as before: the tables of many hosts are nearly the same."""
+    if len(text) > _MAX_REMEMBERED:
+        return read(text)
+    return _remember(read, text)
+
+
+@lru_cache(_MAX_ROUTES)
+def _remember(read: Callable[[str], Route], text: str) -> Route:
+    return read(text)
+
+
+def _one_table(routes: Iterable[Route]) -> tuple[Route, ...]:
+    """Return the routes, with an object of its own for each: twins in one table are distinguished by identity."""
+    seen: set[int] = set()
+    found: list[Route] = []
+    for route in routes:
+        found.append(replace(route) if id(route) in seen else route)
+        seen.add(id(route))
+    return tuple(found)
 
 
 def _check(route: Route) -> Route:
@@ -146,6 +172,10 @@ def _tos(text: str) -> int:
     return _number(text) if named is None else named
 
 
+def _route_from_record(text: str) -> Route:
+    return _check(_route_from_json(json.loads(text)))
+
+
 def _route_from_json(record: Mapping[str, object]) -> Route:
     hops = record.get("nexthops", [])
     metrics = record.get("metrics", [])
@@ -181,12 +211,16 @@ def _parse_route_text(output: str) -> tuple[Route, ...]:
                 found = hops.setdefault(len(routes) - 1, [])
                 found += [IPv4Address(words[words.index("via") + 1])] if "via" in words else []
             else:
-                routes.append(_check(_route_from_words(words)))
+                routes.append(_remembered(_route_from_line, line))
         except (ValueError, IndexError) as error:
             raise UnreadableOutput(f"unreadable output of ip: {clean_value(line)}") from error
     for number, found in hops.items():
         routes[number] = replace(routes[number], multipath=tuple(found))
-    return tuple(routes)
+    return _one_table(routes)
+
+
+def _route_from_line(line: str) -> Route:
+    return _check(_route_from_words(line.split()))
 
 
 def _route_from_words(words: Sequence[str]) -> Route:

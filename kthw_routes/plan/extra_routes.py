@@ -4,8 +4,9 @@ Nothing goes on a guess: what leads to a worker that was not read stays as it is
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -20,26 +21,28 @@ _Hop = IPv4Address | None
 """A next hop; None for an on-link route."""
 
 
-def overridden_by(node: Node, facts: HostFacts) -> Route | None:
-    """Return the first route that leads the node's own pods away."""
+def overridden_by(node: Node, routes: Iterable[Route]) -> Route | None:
+    """Return the first of the routes that leads the node's own pods away."""
     if node.pod_cidr is None:
         return None
-    return next((r for r in facts.routes if r.prefix.subnet_of(node.pod_cidr) and _leads_away(r)), None)
+    return next((r for r in routes if _leads_away(r) and r.prefix.subnet_of(node.pod_cidr)), None)
 
 
 def rows(
-    cluster: Cluster,
+    owners: "Owners",
     node: Node,
     facts: HostFacts,
-    wanted: Collection[IPv4Network],
+    routes: Iterable[Route],
     persisted: Persisted,
     options: Options,
 ) -> list[RouteChange]:
-    """Return the routes in the cluster CIDR that are neither wanted nor the node's own, a row per prefix."""
-    owners = _Owners(cluster)
+    """Return those of the routes in the cluster CIDR that are not the node's own, a row per prefix.
+
+    `routes`: those of the host for whose prefixes none is wanted.
+    """
     found: list[RouteChange] = []
-    for prefix, has in by_prefix(facts.routes).items():
-        if prefix in wanted or not prefix.subnet_of(cluster.cidr):
+    for prefix, has in by_prefix(routes).items():
+        if not prefix.subnet_of(owners.cluster_cidr):
             continue
         if all(r.is_kernel or _is_own(node, r) for r in has):
             continue
@@ -55,21 +58,22 @@ def rows(
 
 
 def rows_of_files(
-    cluster: Cluster,
+    owners: "Owners",
     node: Node,
     facts: HostFacts,
-    wanted: Collection[IPv4Network],
+    wanted: Iterable[RouteChange],
     persisted: Persisted,
     options: Options,
 ) -> list[RouteChange]:
     """Return what only files of ours hold, and nobody wants: the next boot would bring it back."""
-    there = {*wanted, *(r.prefix for r in facts.routes)}
-    owners = _Owners(cluster)
+    if not persisted:
+        return []
+    there = {*(row.prefix for row in wanted), *(r.prefix for r in facts.routes)}
     found: list[RouteChange] = []
     for (prefix, hop), place in persisted.items():
         owner = owners.of(prefix)
         spare = owner is None or not options.routes_on.counts(node)
-        if prefix in there or not prefix.subnet_of(cluster.cidr) or not spare:
+        if prefix in there or not prefix.subnet_of(owners.cluster_cidr) or not spare:
             continue
         if owners.unread([hop]) or owners.gone(prefix, [hop]) or _overlaps(prefix, node):
             continue
@@ -93,7 +97,7 @@ def _how_it_goes(owner: str | None) -> str:
 
 
 def drops(
-    cluster: Cluster,
+    owners: "Owners",
     node: Node,
     facts: HostFacts,
     persisted: Persisted,
@@ -106,15 +110,22 @@ def drops(
     would come up at the next boot before the kernel's own, and win: the node's own pod CIDR, and what an interface of
     the node has an address in.
     """
-    owners, table, in_files = _Owners(cluster), by_prefix(facts.routes), defaultdict[IPv4Network, list[_Hop]](list)
-    for prefix, hop in persisted:
-        in_files[prefix].append(hop)
-    never = {row.prefix for row in changes if row.kind is ChangeKind.FOREIGN and row.next_hop is not None}
+
+    @cache
+    def led_to() -> Mapping[IPv4Network, Sequence[_Hop]]:  # most hosts have no such file
+        hops: defaultdict[IPv4Network, list[_Hop]] = defaultdict(list)
+        for prefix, hop in (*((r.prefix, r.gateway) for r in facts.routes), *persisted):
+            hops[prefix].append(hop)
+        return hops
+
+    @cache
+    def never() -> Collection[IPv4Network]:
+        return {row.prefix for row in changes if row.kind is ChangeKind.FOREIGN and row.next_hop is not None}
 
     def goes(prefix: IPv4Network) -> bool:
-        if not prefix.subnet_of(cluster.cidr) or _overlaps(prefix, node) or prefix in never:
+        if not prefix.subnet_of(owners.cluster_cidr) or _overlaps(prefix, node) or prefix in never():
             return True
-        hops = [*(r.gateway for r in table.get(prefix, ())), *in_files.get(prefix, ())]
+        hops = led_to().get(prefix, ())
         if owners.gone(prefix, hops):
             return True
         spare = owners.of(prefix) is None or not options.routes_on.counts(node)
@@ -128,10 +139,15 @@ def _overlaps(prefix: IPv4Network, node: Node) -> bool:
     return node.pod_cidr is not None and prefix.overlaps(node.pod_cidr)
 
 
-class _Owners:
-    """Whose a prefix and a next hop are, so that each route is looked at once, however many nodes there are."""
+class Owners:
+    """Whose a prefix and a next hop are, so that each route is looked at once, however many nodes there are.
+
+    Attributes:
+        cluster_cidr: the network of which all pod CIDRs are parts.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
+        self.cluster_cidr: Final = cluster.cidr
         members = [n for n in cluster if n.is_member]
         gone = [n for n in cluster if n.is_worker and not n.is_member]
         self._hops: Final = {n.internal for n in members if n.internal is not None}
@@ -214,7 +230,7 @@ def _own_cidr_row(
     )
 
 
-def _row(owners: "_Owners", node: Node, has: tuple[Route, ...], ours: list[Route], options: Options) -> RouteChange:
+def _row(owners: Owners, node: Node, has: tuple[Route, ...], ours: list[Route], options: Options) -> RouteChange:
     prefix, hops = has[0].prefix, [r.gateway for r in has]
     gone = owners.gone(prefix, [r.gateway for r in ours]) if ours else None
     owner = owners.of(prefix) or gone

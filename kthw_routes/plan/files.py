@@ -4,7 +4,7 @@ Where a manager was asked for and can work, its files are written and those of o
 written, but what is there is kept right: a file that holds an old next hop would bring it back at the next boot.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
@@ -36,7 +36,7 @@ class FilesPlan:
 def of_host(
     node: Node,
     facts: HostFacts,
-    wanted: Sequence[PersistedRoute],
+    wanted: Callable[[], Iterator[PersistedRoute]],
     drops: Callable[[IPv4Network], bool],
     options: Options,
 ) -> FilesPlan:
@@ -45,14 +45,15 @@ def of_host(
     Args:
         node: the host.
         facts: what was read there.
-        wanted: the routes that should survive a reboot there.
+        wanted: lists the routes that should survive a reboot there; most hosts have no file that holds them.
         drops: whether a prefix that a file holds, beside the wanted ones, goes from it; else it stays.
         options: what was chosen.
     """
     network = facts.network
-    holding = _Holding(facts=facts, wanted=tuple(wanted), drops=drops, prune=options.prune)
     asked = options.persist or Persist.NONE
-    choice = choose(asked, network, wanted or [r for manager in Manager for r in holding.reachable(manager)])
+    to_hold = tuple(wanted()) if network.files or asked is not Persist.NONE else ()
+    holding = _Holding(facts=facts, wanted=to_hold, drops=drops, prune=options.prune)
+    choice = choose(asked, network, to_hold or [r for manager in Manager for r in holding.reachable(manager)])
     if asked is Persist.NONE or choice.manager is None:
         rows = [row for manager in Manager for row in _kept_right(manager, holding)]
     else:
@@ -61,7 +62,8 @@ def of_host(
     rows = [_starting(row, facts.network, starts) if row.path == unit.TIMER else row for row in rows]
     gets_routes = node.is_worker or options.routes_on.counts(node)
     is_off, row = _forwarding(facts, asked=options.ip_forward and gets_routes)
-    nothing_known = choice.manager is None and not choice.problem and not rows and not wanted
+    is_routed = next(wanted(), None) is not None
+    nothing_known = choice.manager is None and not choice.problem and not rows and not is_routed
     forwarding = (ForwardingChange(True, node.pod_cidr),) if is_off else ()
     return FilesPlan(None if nothing_known else choice, (*rows, *row), forwarding)
 

@@ -1,9 +1,12 @@
 """Which routes and names each host should have. Pure."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
+from kthw_routes.networks import ByNetwork
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import RoutesOn
 
@@ -22,21 +25,44 @@ class Wanted:
     """Whether that pod CIDR is a guess: the worker was not read."""
 
 
-def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.WORKERS) -> tuple[Wanted, ...]:
-    """Return the routes that `node` should have: one per other worker whose pod CIDR and internal address are known.
+class WantedRoutes:
+    """The routes that the nodes of a cluster should have: the same values for all nodes, worked out once.
 
-    A pod CIDR that is a guess counts where nobody who was read has it.
+    Attributes:
+        all: one per worker whose pod CIDR and internal address are known, in natural order. A pod CIDR that is a guess
+            counts where nobody who was read has it.
     """
-    if not routes_on.counts(node):
-        return ()
-    certain = [w.pod_cidr for w in cluster.workers if w.pod_cidr is not None and not w.is_guessed]
-    return tuple(
-        Wanted(worker=other.name, prefix=other.pod_cidr, next_hop=other.internal, is_guess=other.is_guessed)
-        for other in cluster.workers
-        if other.name != node.name and other.pod_cidr is not None and other.internal is not None
-        if other.pod_cidr != node.pod_cidr
-        if not (other.is_guessed and any(other.pod_cidr.overlaps(cidr) for cidr in certain))
-    )
+
+    def __init__(self, cluster: Cluster, routes_on: RoutesOn = RoutesOn.WORKERS) -> None:
+        workers = [(w, w.pod_cidr) for w in cluster.workers if w.pod_cidr is not None]
+        certain = ByNetwork((cidr, worker) for worker, cidr in workers if not worker.is_guessed)
+        self._routes_on: Final = routes_on
+        self.all: Final = tuple(
+            Wanted(worker=worker.name, prefix=cidr, next_hop=worker.internal, is_guess=worker.is_guessed)
+            for worker, cidr in workers
+            if worker.internal is not None and not (worker.is_guessed and certain.overlaps(cidr))
+        )
+        self._places: Final[defaultdict[str | IPv4Network, set[int]]] = defaultdict(set)
+        for place, wanted in enumerate(self.all):
+            self._places[wanted.worker].add(place)
+            self._places[wanted.prefix].add(place)
+
+    def not_on(self, node: Node) -> frozenset[int]:
+        """Return the places in `all` of those that this node should not have: to its own pods, or any."""
+        if not self._routes_on.counts(node):
+            return frozenset(range(len(self.all)))
+        own = self._places.get(node.pod_cidr, set()) if node.pod_cidr is not None else set()
+        return frozenset(self._places.get(node.name, set()) | own)
+
+    def of(self, node: Node) -> tuple[Wanted, ...]:
+        """Return the routes that `node` should have: one per other worker."""
+        left_out = self.not_on(node)
+        return tuple(wanted for place, wanted in enumerate(self.all) if place not in left_out)
+
+
+def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.WORKERS) -> tuple[Wanted, ...]:
+    """Return the routes that one node should have; who asks for many nodes makes `WantedRoutes` once."""
+    return WantedRoutes(cluster, routes_on).of(node)
 
 
 def wanted_names(cluster: Cluster, node: Node) -> dict[str, IPv4Address]:

@@ -117,6 +117,28 @@ def test_both_forms_of_a_table_are_the_same_routes() -> None:
     assert from_json[6].is_kernel
 
 
+@pytest.mark.parametrize("table", [JSON, TEXT])
+def test_tables_of_many_hosts_share_their_routes(table: str) -> None:
+    """A cluster of 1000 workers has a million routes, and some thousand different ones."""
+    one, other = parse_routes(table), parse_routes(table)
+    shared = [a is b for a, b in zip(one, other, strict=True)]
+    assert shared == [not (r.multipath and table is TEXT) for r in one], "its next hops are on lines of their own"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[{"dst": "10.200.1.0/24", "dev": "eth0"}, {"dst": "10.200.1.0/24", "dev": "eth0"}]',
+        "10.200.1.0/24 dev eth0\n" * 2,
+    ],
+)
+def test_twins_of_one_table_are_two_routes(table: str) -> None:
+    """Where one of them goes, the other stays: they are distinguished by identity."""
+    one, other = parse_routes(table)
+    assert one == other
+    assert one is not other
+
+
 def test_an_empty_table_is_no_routes() -> None:
     assert parse_routes("") == parse_routes("[ ]") == parse_routes("[{}]") == ()
 

@@ -1,7 +1,7 @@
 """What is to be done on a host, row by row; the shell that does it and the shell that undoes it. Pure."""
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TypeVar
 
 from kthw_routes.cluster import Node
@@ -36,6 +36,12 @@ class HostPlan:
     """A route that overrides the node's own pod CIDR; touched only where its repair was asked for."""
     persistence: Choice | None = None
     """Who keeps the routes after a reboot, and why; None where nothing is known of it."""
+    due: tuple[Change, ...] = field(init=False, repr=False, compare=False)
+    """The rows that change something: few among many, in most plans."""
+
+    def __post_init__(self) -> None:
+        """Find the rows that change something."""
+        object.__setattr__(self, "due", tuple(row for row in self.rows if row.kind.is_change))
 
     def of(self, kind: type[C]) -> tuple[C, ...]:
         """Return the rows of one class."""
@@ -75,11 +81,6 @@ class HostPlan:
     def forwarding(self) -> bool | None:
         """What net.ipv4.ip_forward is set to now; None where it is left as it is."""
         return next((row.on for row in self.of(ForwardingChange)), None)
-
-    @property
-    def due(self) -> tuple[Change, ...]:
-        """The rows that change something."""
-        return tuple(row for row in self.rows if row.kind.is_change)
 
     @property
     def changes(self) -> int:
