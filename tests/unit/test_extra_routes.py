@@ -163,3 +163,21 @@ def test_the_address_of_a_removed_worker_that_a_member_has_by_now_is_the_member_
     (row,) = [row for row in made.routes if row.prefix == net("10.200.9.0/24")]
     assert row.kind is ChangeKind.STALE
     assert "10.200.9.0/24" in held_after(made)
+
+
+def test_a_row_names_the_file_of_its_own_host_only() -> None:
+    """Two hosts have the same route; only on the second of them is it from a file of ours."""
+    static = pod_route(0, protocol="static")
+    held = standing(LINODE, drop_in("10.200.0.0/24 192.168.128.10"))
+    given = {
+        "worker-1": facts(ALL.node("worker-1"), [static]),
+        "worker-2": facts(NODE, [static], network=held),
+    }
+    of = replace(ALL, nodes=(*ALL, replace(NODE, name="worker-3", internal=internal(3), pod_cidr=net("10.200.3.0/24"))))
+    given["worker-3"] = facts(of.node("worker-3"), [static])
+    reasons = {host.node: host.routes[0].reason for host in planning.make(of, given).hosts}
+    assert reasons == {
+        "worker-1": "right as it is (proto static)",
+        "worker-2": "ours already, from 05-eth0.network.d/90-kthw-routes.conf",
+        "worker-3": "right as it is (proto static)",
+    }
