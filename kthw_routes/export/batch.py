@@ -1,27 +1,40 @@
 """A file per host for `ip -batch`: nothing but the routes."""
 
 from pathlib import PurePosixPath
+from typing import Final
 
 from kthw_routes.export.desired import Desired, DesiredHost
 from kthw_routes.export.document import BY, Document
 from kthw_routes.iproute2.commands import RouteCommand, Verb, pod_route
+from kthw_routes.plan.wanted import Wanted
+
+
+class Commands:
+    """The commands that make routes, each made once: of a cluster's hosts nearly all get the same ones."""
+
+    def __init__(self) -> None:
+        self._lines: Final[dict[str, str]] = {}
+
+    def line(self, wanted: Wanted) -> str:
+        """Return the line of a batch that replaces whatever leads to the same pods; behind `ip`, it is a command."""
+        line = self._lines.get(wanted.worker)
+        if line is None:
+            line = RouteCommand(Verb.REPLACE, pod_route(wanted.prefix, wanted.next_hop)).line()
+            self._lines[wanted.worker] = line
+        return line
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
     """Make one batch per host that gets routes."""
-    return tuple(Document(PurePosixPath(f"{h.name}.batch"), _batch(h)) for h in desired.routed)
+    commands = Commands()
+    return tuple(Document(PurePosixPath(f"{h.name}.batch"), _batch(h, commands)) for h in desired.routed)
 
 
-def commands(host: DesiredHost) -> tuple[RouteCommand, ...]:
-    """List the routes of a host, each to replace whatever leads to the same pods."""
-    return tuple(RouteCommand(Verb.REPLACE, pod_route(w.prefix, w.next_hop)) for w in host.routes)
-
-
-def _batch(host: DesiredHost) -> str:
+def _batch(host: DesiredHost, commands: Commands) -> str:
     head = (
         f"# {BY} for {host.name}. There, as root:",
         f"#     ip -force -batch {host.name}.batch",
         "# It may run again. These routes end at the next reboot.",
     )
-    lines = [line for w, c in zip(host.routes, commands(host), strict=True) for line in (f"# {w.worker}", c.line())]
+    lines = [f"# {wanted.worker}\n{commands.line(wanted)}" for wanted in host.routes]
     return "".join(f"{line}\n" for line in (*head, *lines))

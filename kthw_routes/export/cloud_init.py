@@ -14,11 +14,11 @@ from kthw_routes.persistence.unit import TIMER
 
 def render(desired: Desired) -> tuple[Document, ...]:
     """Make one `#cloud-config` per host. Raises UsageError for a way of persisting routes that it does not know."""
-    is_held = timer.is_wanted(desired.options.persist, "cloud-init's user data")
-    return tuple(Document(PurePosixPath(f"{h.name}.yaml"), _user_data(h, is_held)) for h in desired.busy)
+    is_held, commands = timer.is_wanted(desired.options.persist, "cloud-init's user data"), batch.Commands()
+    return tuple(Document(PurePosixPath(f"{h.name}.yaml"), _user_data(h, is_held, commands)) for h in desired.busy)
 
 
-def _user_data(host: DesiredHost, is_held: bool) -> str:
+def _user_data(host: DesiredHost, is_held: bool, commands: batch.Commands) -> str:
     lines = ["#cloud-config", f"# {BY} for {host.name}: the pod routes of Kubernetes The Hard Way, lab 11."]
     files = timer.files(host) if is_held else ()
     if files:
@@ -30,7 +30,7 @@ def _user_data(host: DesiredHost, is_held: bool) -> str:
             "    content: |",
             *indented(file.content.decode().splitlines(), 6),
         ]
-    lines += ["runcmd:", *(_by_timer() if files else _at_once(host)), *_names(host)]
+    lines += ["runcmd:", *(_by_timer() if files else _at_once(host, commands)), *_names(host)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -39,11 +39,11 @@ def _by_timer() -> Iterator[str]:
     yield f"  - [systemctl, enable, --now, {TIMER.name}]"
 
 
-def _at_once(host: DesiredHost) -> Iterator[str]:
+def _at_once(host: DesiredHost, commands: batch.Commands) -> Iterator[str]:
     if host.routes:
         yield "  # These routes end at the next reboot."
-    for command in batch.commands(host):
-        yield f"  - [{', '.join(map(quoted, ('ip', *command.words())))}]"
+    for wanted in host.routes:
+        yield f"  - [{', '.join(map(quoted, ('ip', *commands.line(wanted).split())))}]"
 
 
 def _names(host: DesiredHost) -> Iterator[str]:

@@ -14,7 +14,7 @@ from kthw_routes.facts import NetworkSetup
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import DEFAULT_OPTIONS, Options
 from kthw_routes.persistence.model import PersistedRoute
-from kthw_routes.plan.wanted import Wanted, wanted_names, wanted_routes
+from kthw_routes.plan.wanted import Wanted, WantedRoutes, wanted_names
 from kthw_routes.sanitize import quoted
 from kthw_routes.sources.inventory.values import read_value
 
@@ -126,6 +126,7 @@ def desired(
         UsageError: a name, a user or an SSH target is not one that a file can hold.
     """
     known, reached = networks or {}, logins or {}
+    wanted = WantedRoutes(cluster, options.routes_on)
     hosts: list[DesiredHost] = []
     for node in cluster.visited:
         login = reached.get(node.name)
@@ -133,7 +134,7 @@ def desired(
             login = Login(node.ssh.host, node.ssh.user or "root", node.ssh.port)
         names = wanted_names(cluster, node) if options.names_on.counts(node) else {}
         persisted, network = known.get(node.name, ((), NetworkSetup()))
-        routes = wanted_routes(cluster, node, options.routes_on)
+        routes = wanted.of(node)
         host = DesiredHost(node=node, login=login, routes=routes, names=names, persisted=persisted, network=network)
         hosts.append(host)
     found = Desired(cluster=cluster, hosts=tuple(hosts), options=options, reach=reach or SshAccess())

@@ -53,12 +53,13 @@ def _hosts(desired: Desired) -> Iterator[str]:
     yield ""
     yield "By these commands they end at the next reboot; `kthw-routes apply --persist auto` keeps them after it."
     yield ""
+    commands = batch.Commands()
     for host in desired.routed:
         yield f"### {inline(host.name)}"
         yield ""
         yield from (f"- `{w.prefix}` via `{w.next_hop}`: {_reason(host, w)}" for w in host.routes)
         yield ""
-        yield from _code(f"{c}" for c in batch.commands(host))
+        yield from _code(f"ip {commands.line(w)}" for w in host.routes)
     for node in desired.cluster:
         if node.is_member and not node.is_visited:
             yield f"{inline(node.name)} is left out: nothing is done there, and the routes to it stay as they are."

@@ -9,7 +9,7 @@ from kthw_routes.export.formats import Format, Network
 from kthw_routes.facts import HostFacts, LinkSetup, NetworkSetup
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.model import PersistedRoute
-from kthw_routes.plan.wanted import wanted_routes
+from kthw_routes.plan.wanted import WantedRoutes
 
 Networks = Mapping[str, tuple[tuple[PersistedRoute, ...], NetworkSetup]]
 """Node name -> its routes with their interfaces, and how its network is configured."""
@@ -52,7 +52,8 @@ def _of_unknown_network(cluster: Cluster, wanted: Format, interface: str | None,
     """Map the nodes that get routes in files of their network, which is not known."""
     if wanted.network is Network.NOTHING or interface is not None:
         return []
-    return [n for n in cluster.visited if wanted_routes(cluster, n, routes_on)]
+    routes = WantedRoutes(cluster, routes_on)
+    return [n for n in cluster.visited if routes.of(n)]
 
 
 def with_observed_pod_cidrs(cluster: Cluster, visited: Cluster) -> Cluster:
@@ -69,11 +70,11 @@ def with_observed_pod_cidrs(cluster: Cluster, visited: Cluster) -> Cluster:
 def from_hosts(cluster: Cluster, facts: Mapping[str, HostFacts], routes_on: RoutesOn) -> Networks:
     """Return the networks of the hosts that were read; `facts`: by the node's name."""
     found: dict[str, tuple[tuple[PersistedRoute, ...], NetworkSetup]] = {}
+    wanted = WantedRoutes(cluster, routes_on)
     for name, read in facts.items():
-        routes = wanted_routes(cluster, cluster.node(name), routes_on)
         persisted = tuple(
             PersistedRoute(w.prefix, w.next_hop, device)
-            for w in routes
+            for w in wanted.of(cluster.node(name))
             if (device := read.device_towards(w.next_hop)) is not None
         )
         found[name] = (persisted, read.network)
@@ -93,9 +94,10 @@ def from_option(cluster: Cluster, wanted: Format, interface: str, routes_on: Rou
     device = device[:_MAX_DEVICE_LENGTH]
     link = LinkSetup(device, network_file=file, networkd_state="routable (configured)")
     network = NetworkSetup(links=(link,), has_systemd=True, has_netplan=wanted.network is Network.NETPLAN_ID)
+    routes = WantedRoutes(cluster, routes_on)
     return {
         node.name: (
-            tuple(PersistedRoute(w.prefix, w.next_hop, device) for w in wanted_routes(cluster, node, routes_on)),
+            tuple(PersistedRoute(w.prefix, w.next_hop, device) for w in routes.of(node)),
             network,
         )
         for node in cluster.visited

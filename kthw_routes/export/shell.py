@@ -20,8 +20,9 @@ def render(desired: Desired) -> tuple[Document, ...]:
         "# the first host that fails, and its exit code says so. These routes end at the next reboot.",
         "set -eu",
     ]
+    commands = batch.Commands()
     for host in desired.busy:
-        lines += ["", *_section(host, desired.reach)]
+        lines += ["", *_section(host, desired.reach, commands)]
     return (Document(PurePosixPath("kthw-routes.sh"), "".join(f"{line}\n" for line in lines), 0o755),)
 
 
@@ -40,14 +41,14 @@ def ssh(login: Login, reach: SshAccess) -> str:
     return shlex.join([*words, "sh", "-eu"])
 
 
-def _section(host: DesiredHost, reach: SshAccess) -> Iterator[str]:
+def _section(host: DesiredHost, reach: SshAccess, commands: batch.Commands) -> Iterator[str]:
     if host.login is None:
         raise UsageError(f"{host.name} has no SSH address.", "Add one, or leave it out (--only).")
     yield f"# --- {host.name} ---"
     yield f"echo {host.name}"
     yield f"{ssh(host.login, reach)} <<'EOF'"
-    for wanted, command in zip(host.routes, batch.commands(host), strict=True):
-        yield f"{command}  # {wanted.worker}"
+    for wanted in host.routes:
+        yield f"ip {commands.line(wanted)}  # {wanted.worker}"
     if host.names:
         yield from hosts_block.script(host.names)
     yield "EOF"

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from kthw_routes.cluster import Cluster, Node, PodCidrSource
+from kthw_routes.export import batch, shell
+from kthw_routes.export.desired import Desired, desired
 from kthw_routes.facts import Devices, HostFacts, InterfaceAddress, Route, device_towards
 from kthw_routes.findings.cluster import before_visit, of_cluster
 from kthw_routes.findings.hosts import of_facts
@@ -147,6 +149,12 @@ def test_a_thousand_workers_are_planned_in_seconds() -> None:
     made = planning.make(of, given)
     assert time.process_time() - begun < 15
     assert made.changes == 1000 * 999
+
+
+@pytest.mark.parametrize("render", [batch.render, shell.render])
+def test_an_export_makes_each_line_once(render: Callable[[Desired], object]) -> None:
+    of = members(200)
+    assert calls(lambda: render(desired(of))) < 8 * 200 * 199
 
 
 def test_pod_cidrs_that_overlap_are_as_many_findings_as_workers() -> None:
