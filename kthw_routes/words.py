@@ -14,6 +14,7 @@ from kthw_routes.events import Event, EventKind, HostState
 from kthw_routes.findings.hosts import names_of
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.findings.plan import ends_at_reboot
+from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Noun, Plan
 from kthw_routes.proof import diagnosis
 from kthw_routes.proof.diagnosis import explain, pair_words
@@ -155,7 +156,7 @@ def explanations(proof: Proof) -> tuple[str, ...]:
         if others := ", ".join(f"{p.source} → {p.target}" for p in pairs[1:]):
             lines.append(f"    The same: {others}.")
         lines.append(f"    Next: {found.next_step}")
-    lines += [f"{p.source} → {p.target}: not tested, {p.problem}." for p in proof.untested]
+    lines += diagnosis.untested_reasons(proof)
     lines += _forwarding(proof)
     lines += [proof.caveat] if proof.caveat else []
     lines += list(proof.unread)
@@ -179,9 +180,9 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
     """
     if unread and not plan.hosts:
         return "Nothing is known: no host could be read."
-    but = f"; not read: {', '.join(unread)}" if unread else ""
+    but = f"; not read: {shortened(unread)}" if unread else ""
     if plan.is_empty and unread:
-        return f"Nothing to do on {', '.join(h.node for h in plan.hosts)}{but}"
+        return f"Nothing to do on {shortened(h.node for h in plan.hosts)}{but}"
     if plan.is_empty:
         if wish := unmet_request(plan):
             return f"Nothing that can be done. {wish}"
@@ -242,8 +243,8 @@ def undo_summary(review: Review) -> str:
     if not review.plan.is_empty or not review.plan.hosts:
         return summary(review.plan, unread)
     if unread:
-        where = f"Nothing to undo on {', '.join(read)}" if read else "Nothing can be undone"
-        return f"{where}; not read: {', '.join(unread)}."
+        where = f"Nothing to undo on {shortened(read)}" if read else "Nothing can be undone"
+        return f"{where}; not read: {shortened(unread)}."
     return "Nothing to undo: it is as before that run already, or was changed since."
 
 

@@ -1,12 +1,18 @@
 """Many symptoms, one cause: for a pair of workers that does not get through, the first layer that fails."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
+from typing import Final
 
 from kthw_routes.facts import HostFacts, Route
+from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import describe
 from kthw_routes.proof.readings import Evidence, ForwardingCheck, PairReading, Proof
+
+_MAX_NAMED: Final = 6
+"""How many pairs are named; of more, their number is."""
 
 
 class Layer(StrEnum):
@@ -226,3 +232,19 @@ def _best(facts: HostFacts, address: IPv4Address) -> Route | None:
     """Find the route of a host's table that takes packets for this address."""
     through = (r for r in facts.routes if address in r.prefix)
     return max(through, key=lambda r: (r.prefix.prefixlen, -r.metric), default=None)
+
+
+def untested_reasons(proof: Proof) -> Iterator[str]:
+    """Yield why pairs could not be tested, each reason once, however many pairs there are."""
+    pairs: dict[str, list[PairReading]] = {}
+    hosts: dict[str, set[str]] = {}
+    for pair in proof.untested:
+        problem = pair.problem or ""
+        host = next((end for end in (pair.source, pair.target) if problem.startswith(f"{end} ")), "")
+        reason = problem.removeprefix(host)
+        pairs.setdefault(reason, []).append(pair)
+        hosts.setdefault(reason, set()).add(host)
+    for reason, alike in pairs.items():
+        named = ", ".join(f"{p.source} → {p.target}" for p in alike)
+        which = named if len(alike) <= _MAX_NAMED else f"{len(alike)} pairs of workers"
+        yield f"Not tested, {shortened(filter(None, hosts[reason]))}{reason}: {which}."

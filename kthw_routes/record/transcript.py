@@ -108,7 +108,9 @@ def _proof(proof: Proof) -> Iterator[str]:
     yield f"{proof.headline} Evidence: {proof.evidence_words}."
     yield ""
     for pair in proof.pairs:
-        yield f"- {pair.source} → {pair.target}: {inline(pair_words(pair))}"
+        if pair.tested:
+            yield f"- {pair.source} → {pair.target}: {inline(pair_words(pair))}"
+    yield from (f"- {inline(sentence)}" for sentence in (*diagnosis.untested_reasons(proof), *proof.unread))
     if proof.caveat:
         yield f"- {proof.caveat}"
     for pair in proof.failed:

@@ -11,6 +11,7 @@ from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, of_verdict, pair_words
 from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof, rounds
+from kthw_routes.record import transcript
 from kthw_routes.words import explanations
 
 from .builders import bare_facts, cluster, facts, ip, net, pod_route
@@ -78,6 +79,38 @@ def test_the_proof_holds_where_no_pair_of_the_hosts_that_were_read_failed_or_wen
     assert one(problem="worker-1 was left out", left_out=True)
     dead = proof(*ALL[1:], reading(*NAMES[:2], problem="worker-1 could not be reached"))
     assert dead.holds_between(("worker-0", "worker-2")), "it was dead before the run already"
+
+
+def untested(source: str, target: str, problem: str) -> PairReading:
+    return PairReading(source, target, Evidence.NONE, problem=problem)
+
+
+def test_hosts_that_could_not_be_read_are_a_line_each_and_not_one_per_pair() -> None:
+    """90 lines for 10 hosts hid why: each host's own sentence."""
+    names = [f"h{n:03}" for n in range(10)]
+    pairs = [untested(a, b, f"{a} could not be read") for a, b in permutations(names, 2)]
+    unread = tuple(f"{name}: no answer within 10 s." for name in names)
+    seen = proof(*pairs, unread=unread)
+    lines = (
+        "Not tested, h000, h001, h002, h003, h004, h005 and 4 more could not be read: 90 pairs of workers.",
+        *unread,
+    )
+    assert explanations(seen) == lines
+    told = list(transcript.tail({}, seen, "20261122T140209Z-7c1e", {}))
+    assert [line for line in told if line.startswith("- ")] == [f"- {line}" for line in lines]
+
+
+def test_pairs_that_were_not_tested_are_named_by_their_reason() -> None:
+    pairs = [
+        untested("worker-1", "worker-0", "ping is not installed on worker-1"),
+        untested("worker-1", "worker-2", "ping is not installed on worker-1"),
+        untested("worker-0", "worker-2", "worker-2 was left out"),
+        untested("worker-2", "worker-0", "worker-2 was left out"),
+    ]
+    assert explanations(proof(*pairs)) == (
+        "Not tested, ping is not installed on worker-1: worker-1 → worker-0, worker-1 → worker-2.",
+        "Not tested, worker-2 was left out: worker-0 → worker-2, worker-2 → worker-0.",
+    )
 
 
 def test_what_was_not_tested_is_not_proved() -> None:
