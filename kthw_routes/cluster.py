@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
+from pathlib import Path
 from typing import Final, Self, TypeVar
 
 from kthw_routes.errors import InvalidInput
@@ -207,6 +208,10 @@ class Node:
     region: str | None = None
     status: str = "running"
     selection: Selection = Selection.VISIT
+    identity: Path | None = None
+    """The private key of this node alone; None: the one of all nodes."""
+    next_hop: IPv4Address | None = None
+    """Where this node sends packets for the pods of all others, such as a provider's router; None: to their nodes."""
 
     @property
     def is_worker(self) -> bool:
@@ -289,6 +294,10 @@ class Cluster:
     def with_swapped(self, old: Node, new: Node) -> "Cluster":
         """Replace this very node: two nodes of one name are distinguished."""
         return replace(self, nodes=tuple(new if n is old else n for n in self.nodes))
+
+    def with_one_identity(self) -> "Cluster":
+        """Forget the nodes' own private keys: the person named one for all."""
+        return replace(self, nodes=tuple(replace(n, identity=None) for n in self.nodes))
 
     def with_selection(self, visited: Iterable[str]) -> "Cluster":
         """Leave out the visited nodes that are not named here."""

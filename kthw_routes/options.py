@@ -151,6 +151,9 @@ class Settings:
     tag: str | None = None
     inventory: Path | None = None
     """The file that lists the nodes; None: a Linode account."""
+    worker_group: str | None = None
+    """The group of an Ansible inventory that holds the workers; None: one of the usual names. So `controller_group`."""
+    controller_group: str | None = None
     cluster_cidr: IPv4Network | None = None
     """None: the inventory file's, else the tutorial's."""
     via: Literal["private", "vlan"] = "private"

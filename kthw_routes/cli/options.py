@@ -63,8 +63,10 @@ node_options = _options(
         "--inventory",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="Read the nodes from this file: TOML of our own, KTHW's machines.txt, Ansible INI or YAML.",
+        help="Read the nodes from this file: TOML of our own, KTHW's machines.txt, Ansible INI, YAML or JSON.",
     ),
+    click.option("--worker-group", metavar="NAME", help="The workers' group in an Ansible inventory."),
+    click.option("--controller-group", metavar="NAME", help="The controllers' group in an Ansible inventory."),
     click.option("--workers", metavar="GLOB", default="worker-*", show_default=True, help="Labels of the workers."),
     click.option(
         "--controllers", metavar="GLOB", default="controller-*", show_default=True, help="Labels of the controllers."

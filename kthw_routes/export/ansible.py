@@ -75,6 +75,8 @@ def _of_host(node: Node, login: Login | None) -> dict[str, str]:
             found["ansible_port"] = str(login.port)
         if not login.is_root:
             found["ansible_become"] = "true"
+    if node.identity is not None:
+        found["ansible_ssh_private_key_file"] = _plain(str(node.identity.absolute()))
     if node.internal is not None:
         found["internal_ip"] = quoted(node.internal)
     if node.pod_cidr is not None:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from kthw_routes.errors import UsageError
 from kthw_routes.export import batch, hosts_block
@@ -26,13 +26,16 @@ def render(desired: Desired) -> tuple[Document, ...]:
     return (Document(PurePosixPath("kthw-routes.sh"), "".join(f"{line}\n" for line in lines), 0o755),)
 
 
-def ssh(login: Login, reach: SshAccess) -> str:
-    """Make the words that begin a root shell on a host, which reads its commands from stdin."""
+def ssh(login: Login, reach: SshAccess, own_key: Path | None = None) -> str:
+    """Make the words that begin a root shell on a host, which reads its commands from stdin.
+
+    `own_key`: the private key of this host alone.
+    """
     words = ["ssh"]
     if reach.ssh_config is not None:
         words += ["-F", str(reach.ssh_config)]
-    if reach.identity is not None:
-        words += ["-i", str(reach.identity)]
+    if (identity := own_key or reach.identity) is not None:
+        words += ["-i", str(identity)]
     if login.port is not None:
         words += ["-p", str(login.port)]
     words.append(f"{login.user}@{login.host}")
@@ -46,7 +49,7 @@ def _section(host: DesiredHost, reach: SshAccess, commands: batch.Commands) -> I
         raise UsageError(f"{host.name} has no SSH address.", "Add one, or leave it out (--only).")
     yield f"# --- {host.name} ---"
     yield f"echo {host.name}"
-    yield f"{ssh(host.login, reach)} <<'EOF'"
+    yield f"{ssh(host.login, reach, host.node.identity)} <<'EOF'"
     for wanted in host.routes:
         yield f"ip {commands.line(wanted)}  # {wanted.worker}"
     if host.names:

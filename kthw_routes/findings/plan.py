@@ -205,7 +205,7 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
     for line in host.hosts_file.odd_lines if host.hosts_file else ():
         yield Finding.notice(
             "hosts-line-left-alone",
-            f"{host.node}: /etc/hosts has the line “{line}”, which names a worker beside something else.",
-            "It is left alone. The first line that matches a name wins.",
+            f"{host.node}: /etc/hosts has the line “{line}”, which gives a worker's name another address.",
+            "It is left alone; our block goes above it, as the first line that has a name counts. Remove it by hand.",
             node=host.node,
         )

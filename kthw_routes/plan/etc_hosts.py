@@ -1,18 +1,20 @@
 """The workers' names in `/etc/hosts`: a block of ours, and the lines that the lab's `tee -a` left. Bytes to bytes.
 
-Outside of the block only lines of exactly `<IPv4> <worker name>` are taken over, and such lines of names that are like
-a worker's and no node's any more are stale, as they would be in the block; every other byte stays.
+A name is right when it resolves right, whatever the line looks like that says so. Outside of the block only lines of
+exactly `<IPv4> <worker name>` are taken over, and such lines of names that are like a worker's and no node's any more
+are stale, as they would be in the block; every other byte stays. Where another line gives a name another address, the
+block goes above it, as the first line counts.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Final
 
 from kthw_routes.node_names import is_host_name
 from kthw_routes.plan.changes import BY_PRUNE, ChangeKind, EtcHostsEdit, NameChange
-from kthw_routes.plan.hosts_lines import BEGIN, END, HostsLine, numbered_stem, show, split
+from kthw_routes.plan.hosts_lines import BEGIN, END, HostsLine, Resolved, numbered_stem, resolve, show, split
 
 _GONE: Final = "the worker was removed for good"
 _MARKED: Final = "no worker listed has this name (marked)"
@@ -28,7 +30,7 @@ class _Found:
     block: dict[str, IPv4Address] = field(default_factory=dict)
     """What our block says."""
     right: set[str] = field(default_factory=set)
-    """The names that a line outside of our block gives their address already."""
+    """The names that an exact line outside of our block gives their address already."""
     had: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Name -> the lines of it that are ours to change, as read."""
     dropped: Counter[str] = field(default_factory=Counter)
@@ -98,13 +100,14 @@ def edit(
     who = _listed(wanted, gone, listed, prune, marked)
     lines = split(content, {*who.stems, *wanted, *gone})
     found = _sort(lines, who)
-    target = {name: ip for name, ip in wanted.items() if name not in found.right}
+    outside, now_says = resolve(found.kept, wanted), resolve(lines, wanted)
+    target = {name: ip for name, ip in wanted.items() if _belongs_into_block(name, ip, found, outside)}
     known = {*wanted, *gone, *marked}
     now = {ip: name for name, ip in reversed(list(wanted.items()))}
     in_block = {} if prune else {name: ip for name, ip in found.block.items() if name not in known}
     stale = found.stale | in_block
     names = (
-        *(_change(name, ip, found) for name, ip in wanted.items()),
+        *(_change(name, ip, found, now_says.get(name), name in target) for name, ip in wanted.items()),
         *_removed(found, {*wanted, *stale}, gone, marked),
         *(
             NameChange(
@@ -117,10 +120,23 @@ def edit(
             for name, ip in stale.items()
         ),
     )
-    odd = tuple(show(x) for x in found.kept if not x.exact and x.names() & wanted.keys())
-    changed = any(n.kind.is_change for n in names)
-    after = _join(lines, found.kept, target | in_block) if changed else content
-    return EtcHostsEdit(before=content, after=after, names=names, odd_lines=odd)
+    folded = {name.lower(): ip for name, ip in wanted.items()}
+    odd = [
+        line
+        for line in found.kept
+        if not _is_exact(line, wanted) and any(folded.get(n, line.address) != line.address for n in line.names)
+    ]
+    after = content
+    if any(n.kind.is_change for n in names):
+        wrong = (r.line for name, r in outside.items() if name in target and r.address != target[name])
+        after = _join(lines, found.kept, target | in_block, {id(line) for line in wrong})
+    return EtcHostsEdit(before=content, after=after, names=names, odd_lines=tuple(map(show, odd)))
+
+
+def _belongs_into_block(name: str, ip: IPv4Address, found: _Found, outside: Mapping[str, Resolved]) -> bool:
+    """Return whether the block says a name: where no other line does, or it does already and that line is no copy."""
+    other = outside.get(name)
+    return other is None or other.address != ip or (name in found.block and name not in found.right)
 
 
 def _listed(
@@ -145,8 +161,8 @@ def _sort(lines: Iterable[HostsLine], who: _Listed) -> _Found:
     for line in lines:
         exact = line.exact
         if line.in_block:
-            if exact:
-                address, name = exact
+            if says := line.single:
+                address, name = says
                 found.dropped[name] += name in found.block
                 found.block[name] = address
                 found.had[name].append(show(line))
@@ -184,39 +200,43 @@ def _whose(ip: IPv4Address, names: Mapping[IPv4Address, str]) -> str:
     return f"{now} has this address now: renamed" if now else "no worker listed has this name"
 
 
-def _change(name: str, ip: IPv4Address, found: _Found) -> NameChange:
-    """Return what becomes of a name that is wanted."""
+def _change(name: str, ip: IPv4Address, found: _Found, says: Resolved | None, goes_into_block: bool) -> NameChange:
+    """Return what becomes of a name that is wanted. `says`: what it resolves to now."""
     had, in_block = tuple(found.had[name]), found.block.get(name)
-    is_right, dropped = name in found.right, found.dropped[name]
 
     def row(kind: ChangeKind, reason: str) -> NameChange:
         return NameChange(kind=kind, name=name, address=ip, has=had, reason=reason)
 
-    if is_right and not dropped and in_block is None:
-        return row(ChangeKind.KEEP, "a line typed by hand says the same")
-    if in_block == ip and not dropped and not is_right:
-        return row(ChangeKind.KEEP, "in our block already")
-    if not had:
-        return row(ChangeKind.ADD, "the name is missing")
+    if says is None:
+        return row(ChangeKind.REPLACE, "its line is not valid") if had else row(ChangeKind.ADD, "the name is missing")
+    if says.address == ip and not found.dropped[name] and in_block == (ip if goes_into_block else None):
+        return row(ChangeKind.KEEP, "in our block already" if says.line.in_block else f"line {says.number} says it")
+    if says.address != ip and not (says.line.in_block or _is_exact(says.line, [name])):
+        return row(ChangeKind.REPLACE, f"line {says.number} says {says.address}: {show(says.line)}; ours goes above it")
     wrong = [line for line in had if not line.startswith(f"{ip} ") and not line.startswith(f"{ip}\t")]
     return row(ChangeKind.REPLACE, f"stale: {wrong[0]}" if wrong else "the same line is there more than once")
 
 
-def _join(lines: list[HostsLine], kept: list[HostsLine], target: Mapping[str, IPv4Address]) -> bytes:
-    """Return the kept lines, with the block where it stood before, or at the end."""
+def _is_exact(line: HostsLine, names: Collection[str]) -> bool:
+    """Return whether a line is nothing but an address and one of these names, as the lab's `tee -a` left it."""
+    return line.exact is not None and line.exact[1] in names
+
+
+def _join(
+    lines: Sequence[HostsLine], kept: Sequence[HostsLine], target: Mapping[str, IPv4Address], below: Collection[int]
+) -> bytes:
+    """Return the kept lines, with the block where it was before, else at the end; but above the lines `below` (ids)."""
     block = b""
     if target:
         rows = b"".join(f"{ip} {name}\n".encode("ascii") for name, ip in target.items())
         block = BEGIN + b"\n" + rows + END + b"\n"
-    first = next((i for i, line in enumerate(lines) if line.in_block), None)
-    if first is None:
-        body = b"".join(line.text + line.ending for line in kept)
-        gap = b"\n" if block and body and not body.endswith(b"\n") else b""
-        return body + gap + block
-    last = max(i for i, line in enumerate(lines) if line.in_block)
-    if block and not lines[last].ending:
+    stays = {id(line) for line in kept}
+    was = [i for i, line in enumerate(lines) if line.in_block]
+    place = min([*was[:1], *(i for i, line in enumerate(lines) if id(line) in below)], default=len(lines))
+    parts = [[x.text + x.ending for x in some if id(x) in stays] for some in (lines[:place], lines[place:])]
+    head, tail = map(b"".join, parts)
+    if block and place == len(lines) and head and not head.endswith(b"\n"):
+        head += b"\n"
+    if block and was and place == was[0] and not tail and not lines[was[-1]].ending:
         block = block[:-1]
-    before = {id(line) for line in lines[:first]}
-    head = b"".join(line.text + line.ending for line in kept if id(line) in before)
-    tail = b"".join(line.text + line.ending for line in kept if id(line) not in before)
     return head + block + tail

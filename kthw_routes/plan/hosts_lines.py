@@ -1,5 +1,9 @@
 """The lines of `/etc/hosts`: our block, lines of exactly an address and a name, and all others, which stay. Pure.
 
+What a line says is what glibc's resolver makes of it: `#` begins a comment anywhere, a zero byte ends the line, any
+white space separates (a carriage return too), every word after the address is a name, in any case of letters, and a
+line whose address is none is passed over. Of several lines that have a name the first counts.
+
 A file may hold millions of lines that nobody asks for, such as a block list's; these are passed over quickly.
 """
 
@@ -7,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from kthw_routes.sanitize import MAX_VALUE, clean_value
@@ -15,6 +19,7 @@ from kthw_routes.sanitize import MAX_VALUE, clean_value
 BEGIN: Final = b"# BEGIN kthw-routes"
 END: Final = b"# END kthw-routes"
 _EXACT: Final = re.compile(rb"([0-9.]{7,15})[ \t]+([A-Za-z0-9.-]+)[ \t]*")
+_NAME: Final = re.compile(rb"[A-Za-z0-9.-]+")
 _OURS: Final = b"kthw-routes"
 """What both markers of the block hold."""
 
@@ -61,11 +66,65 @@ class HostsLine:
         except AddressValueError:
             return None
 
-    def names(self) -> set[str]:
-        """Return the names that the resolver would find in this line."""
-        if self.is_other:
-            return set()
-        return {w.decode("utf-8", "replace") for w in self.text.split(b"#", 1)[0].split()[1:]}
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that the resolver finds in this line, in lower case."""
+        return tuple(word.decode("utf-8", "replace").lower() for word in self._words[1:])
+
+    @property
+    def address(self) -> IPv4Address | None:
+        """The address that it gives its names when an IPv4 address is asked for; None where it has none."""
+        word = self._words[0] if self._words else b""
+        return _resolved(word)
+
+    @property
+    def single(self) -> tuple[IPv4Address, str] | None:
+        """The address and the name, where the line has just these, in whatever white space."""
+        address, words = self.address, self._words
+        if address is None or len(words) != 2 or b"#" in self.text or not _NAME.fullmatch(words[1]):
+            return None
+        return address, words[1].decode("ascii")
+
+    @property
+    def _words(self) -> list[bytes]:
+        return [] if self.is_other else self.text.split(b"\0", 1)[0].split(b"#", 1)[0].split()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the resolver makes of a name."""
+
+    address: IPv4Address
+    line: HostsLine
+    number: int
+    """Of the line in the file, counted from 1."""
+
+
+def resolve(lines: Iterable[HostsLine], names: Iterable[str]) -> dict[str, Resolved]:
+    """Return what these names resolve to, by this file alone: name, as given -> the first line that has it."""
+    asked = {name.lower(): name for name in names}
+    found: dict[str, Resolved] = {}
+    number = 1
+    for line in lines:
+        hits = [asked[name] for name in line.names if name in asked and asked[name] not in found]
+        if hits and (address := line.address) is not None:
+            found |= {name: Resolved(address, line, number) for name in hits}
+        number += line.text.count(b"\n") + bool(line.ending)
+    return found
+
+
+def _resolved(word: bytes) -> IPv4Address | None:
+    """Read an address as the resolver does for IPv4: an IPv6 address that holds one, or is the loopback's, counts."""
+    try:
+        text = word.decode("ascii")
+        if b":" not in word:
+            return IPv4Address(text)
+        six = IPv6Address(text)
+    except (AddressValueError, UnicodeDecodeError):
+        return None
+    if six.scope_id is not None:
+        return None
+    return IPv4Address("127.0.0.1") if six.is_loopback else six.ipv4_mapped
 
 
 def show(line: HostsLine) -> str:

@@ -46,6 +46,8 @@ class NodeDocument(TypedDict):
     pod_cidr: str | None
     pod_cidr_source: PodCidrSource
     selection: Selection
+    identity: str | None
+    next_hop: str | None
 
 
 class FindingDocument(TypedDict):

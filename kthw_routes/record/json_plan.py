@@ -84,6 +84,8 @@ def node_json(node: Node) -> NodeDocument:
         "pod_cidr": str(node.pod_cidr) if node.pod_cidr else None,
         "pod_cidr_source": node.pod_cidr_source,
         "selection": node.selection,
+        "identity": str(node.identity.absolute()) if node.identity else None,
+        "next_hop": str(node.next_hop) if node.next_hop else None,
     }
 
 

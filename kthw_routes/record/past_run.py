@@ -171,6 +171,7 @@ def _source(reached: Value) -> str:
 def _node(entry: Value) -> Node:
     ssh, internal = entry["ssh"].or_none(), entry["internal_ip"].or_none()
     pod_cidr, region = entry["pod_cidr"].or_none(), entry["region"].or_none()
+    identity, next_hop = (value.or_none() if (value := entry.get(key)) else None for key in ("identity", "next_hop"))
     try:
         endpoint = Endpoint.parse(ssh.text(), ipv6=True) if ssh else None
     except InvalidInput:
@@ -185,4 +186,6 @@ def _node(entry: Value) -> Node:
         region=region.text() if region else None,
         status=entry["status"].text(),
         selection=entry["selection"].choice(Selection),
+        identity=_path(identity),
+        next_hop=next_hop.address() if next_hop else None,
     )

@@ -1,6 +1,7 @@
 """How hosts are reached, and what all sessions of one run share."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from kthw_routes.cluster import Endpoint
@@ -58,6 +59,8 @@ class Access:
         self.sudo = SudoPassword(asker, self.echoes)
         self.seen: dict[str, bytes] = {}
         """The key that each host presented in this run, by its name in known_hosts."""
+        self.identities: dict[str, Path] = {}
+        """The private keys of nodes that have one of their own, by the node's name."""
         self._jumps: dict[tuple[Resolved, ...], Jump] = {}
         self._lock = threading.Lock()
 
@@ -65,7 +68,7 @@ class Access:
         """Find out where a node's endpoint is. Raises UsageError for a broken ProxyJump."""
         target = self.ssh_config.resolve(endpoint, user=self.user, port=self.port)
         self.echoes.expect(node, target.user)
-        return target
+        return replace(target, identity=self.identities.get(node))
 
     def jump(self, chain: tuple[Resolved, ...]) -> Jump:
         """Return the connection through which a chain of jump hosts is passed, shared by all hosts behind it."""

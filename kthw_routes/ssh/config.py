@@ -45,6 +45,8 @@ class Resolved:
     """The agent's socket; None for that of SSH_AUTH_SOCK, NO_AGENT for none."""
     not_followed: tuple[str, ...] = ()
     """The options that ssh would follow and this program does not, each with its file and line."""
+    identity: Path | None = None
+    """The only key that is offered there, as the nodes' source names one for this host alone."""
 
     @property
     def known_as(self) -> str:

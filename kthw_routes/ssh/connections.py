@@ -68,7 +68,7 @@ class SshConnections:
             asker=asker,
         )
         self._access.rebuilt |= choices.rebuilt
-        self._sessions: dict[tuple[str, Endpoint], SshSession] = {}
+        self._sessions: dict[tuple[str, Endpoint, Path | None], SshSession] = {}
         self._described = replace(ssh, identity=self._access.keys.identity).record
 
     @property
@@ -83,8 +83,12 @@ class SshConnections:
         """
         if node.ssh is None:
             raise Unreachable(node.name, "has no SSH address.", "Type one, or leave it out.")
-        key = (node.name, node.ssh)
+        key = (node.name, node.ssh, node.identity)
         if key not in self._sessions:
+            if node.identity is not None:
+                self._access.identities[node.name] = node.identity
+            else:
+                self._access.identities.pop(node.name, None)
             self._sessions[key] = SshSession(node.name, node.ssh, self._access)
         return self._sessions[key]
 

@@ -76,6 +76,7 @@ class Keys:
         *,
         identities_only: bool = False,
         identity_agent: Path | None = None,
+        identity: Path | None = None,
     ) -> Iterator[Key]:
         """Yield the keys for one host, in the order in which they are tried, one by one as they are needed.
 
@@ -88,14 +89,16 @@ class Keys:
             identity_files: those of the SSH configuration; None for ssh's own.
             identities_only: whether of an agent's keys only those of the files are offered.
             identity_agent: the agent's socket; None for that of SSH_AUTH_SOCK, NO_AGENT for none.
+            identity: the key that the nodes' source names for this host alone; it is the only one then.
 
         Raises:
             KeyUnusable: the named key is missing, unreadable, readable by others, or of no known kind.
             PassphraseNeeded: a key is encrypted, and no or a wrong passphrase was given.
         """
         agent = self._agent(identity_agent)
-        if self.identity is not None:
-            yield self._named(self.identity, node, agent)
+        named = identity or self.identity
+        if named is not None:
+            yield self._named(named, node, agent)
             return
         files = None if identity_files is None else tuple(identity_files)
         for count, key in enumerate(self._searched(node, files, identities_only, agent)):

@@ -156,6 +156,7 @@ class KeysInTurn:
             target.identity_files,
             identities_only=target.identities_only,
             identity_agent=target.identity_agent,
+            identity=target.identity,
         )
         for key in keys:
             offered.append(key.name)

@@ -1,5 +1,6 @@
 """From settings to what the steps need: the source of the nodes and the connections to them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,12 @@ def linode_source(settings: Settings, token: "Token | None" = None) -> Source:
 
 def inventory_source(settings: Settings, path: Path) -> tuple[Source, Settings]:
     """Return the nodes of a file, and the settings with what it says besides. Raises InventoryError: all its faults."""
-    from kthw_routes.sources.inventory import InventorySource, read
+    from kthw_routes.sources.inventory import GroupChoice, InventorySource, read
 
-    inventory = read(path, cluster_cidr=settings.cluster_cidr)
+    groups = GroupChoice(settings.worker_group, settings.controller_group)
+    inventory = read(path, cluster_cidr=settings.cluster_cidr, groups=groups)
+    if settings.identity is not None:
+        inventory = replace(inventory, cluster=inventory.cluster.with_one_identity())
     return InventorySource(inventory), settings.with_file(inventory.settings)
 
 

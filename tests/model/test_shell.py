@@ -67,6 +67,12 @@ SCRIPTS = [
     ("timeout 1 sleep 100; echo $?", "124\n", 0),
     ("timeout -k 5 20 sh -c 'timeout 1 sleep 9; echo inner $?'; echo outer $?", "inner 124\nouter 0\n", 0),
     ("timeout 1 sh -c 'sleep 100 | cat'; echo $?", "124\n", 0),
+    ("{ sleep 0; echo in; } & wait; echo out", "in\nout\n", 0),
+    ("false & echo $?; wait; echo $?", "0\n0\n", 0),
+    ("X=1; for i in 2 3; do { X=$i; cat; } & done; wait; echo $X; cat", "1\none two three\n", 0),
+    ("exit 3 & wait; true && echo a& wait", "a\n", 0),
+    ("o=$(echo a; echo b; exit 3); echo $? $o", "3 a b\n", 0),
+    ("timeout 1 sh -c 'sleep 100 & wait'; echo $?", "124\n", 0),
 ]  # fmt: skip
 
 
@@ -111,7 +117,8 @@ def test_it_complains_as_the_shells_do(script: str, stderr: str, status: int) ->
 @pytest.mark.parametrize(
     "text",
     [
-        "sleep 1 &",
+        "& true",
+        "true & &",
         "case x in x) ;; esac",
         "f() { :; }",
         "for 1 in a; do :; done",

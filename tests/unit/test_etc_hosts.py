@@ -1,12 +1,14 @@
 """The block in /etc/hosts, and the lines that the lab's `tee -a` left."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kthw_routes.plan.changes import ChangeKind
 from kthw_routes.plan.etc_hosts import edit
-from kthw_routes.plan.hosts_lines import BrokenBlock
+from kthw_routes.plan.hosts_lines import BrokenBlock, resolve, split
 
 from .builders import ip
 
@@ -59,20 +61,65 @@ def test_five_stale_lines_and_a_right_one() -> None:
     assert b"192.168.177" not in made.after
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"192.168.177.9 worker-1 w1",
-        b"192.168.177.9 worker-1 # mine",
-        b"192.168.177.9 other worker-1",
-        b"fe80::1 worker-1",
-        b" 192.168.177.9 worker-1",
-    ],
-)
-def test_any_other_line_is_left_alone_and_told(line: bytes) -> None:
-    made = edit(UBUNTU + line + b"\n", WANTED)
-    assert made.after == UBUNTU + line + b"\n" + BLOCK
-    assert made.odd_lines == (line.decode().strip(),)
+OTHER_LINES = [
+    b"%s worker-1 w1",
+    b"%s worker-1 # mine",
+    b"%s other worker-1",
+    b"%s worker-1.kubernetes.local worker-1",
+    b" %s worker-1",
+    b"%s\tWORKER-1",
+    b"%s\x0bworker-1\r",
+    b"::ffff:%s worker-1",
+]
+
+
+@pytest.mark.parametrize("line", OTHER_LINES)
+def test_a_right_line_of_any_shape_is_enough(line: bytes) -> None:
+    content = UBUNTU + line % b"192.168.128.11" + b"\n"
+    made = edit(content, WANTED)
+    assert made.after == content + b"# BEGIN kthw-routes\n192.168.128.10 worker-0\n# END kthw-routes\n"
+    row = next(n for n in made.names if n.name == "worker-1")
+    assert (row.kind, row.reason) == (ChangeKind.KEEP, "line 5 says it")
+    assert made.odd_lines == ()
+
+
+@pytest.mark.parametrize("block", [b"", BLOCK])
+@pytest.mark.parametrize("line", OTHER_LINES)
+def test_a_wrong_line_of_any_shape_is_drift_and_goes_below_our_block(line: bytes, block: bytes) -> None:
+    """It is not ours to change; the first line that has a name counts."""
+    other = line % b"192.168.177.9"
+    made = edit(UBUNTU + other + b"\n" + block, WANTED)
+    assert made.after == UBUNTU + BLOCK + other + b"\n"
+    row = next(n for n in made.names if n.name == "worker-1")
+    assert (row.kind, row.address) == (ChangeKind.REPLACE, WANTED["worker-1"])
+    assert row.reason.startswith("line 5 says 192.168.177.9: ")
+    assert len(made.odd_lines) == 1
+    assert edit(made.after, WANTED).is_empty
+
+
+def test_a_wrong_line_below_our_block_does_no_harm_and_is_told() -> None:
+    content = BLOCK + b"192.168.177.9 worker-1 w1\n"
+    made = edit(content, WANTED)
+    assert made.is_empty
+    assert made.odd_lines == ("192.168.177.9 worker-1 w1",)
+
+
+def test_a_line_for_ipv6_is_left_alone_and_told() -> None:
+    made = edit(UBUNTU + b"fe80::1 worker-1\n", WANTED)
+    assert made.after == UBUNTU + b"fe80::1 worker-1\n" + BLOCK
+    assert made.odd_lines == ("fe80::1 worker-1",)
+
+
+def test_the_lines_that_lab_3_writes_are_enough() -> None:
+    lines = "".join(f"{ip} {name}.kubernetes.local {name}\n" for name, ip in WANTED.items()).encode()
+    assert edit(UBUNTU + lines, WANTED).is_empty
+    assert kinds(UBUNTU + lines) == {"worker-0": "keep", "worker-1": "keep"}
+
+
+def test_our_block_with_the_line_ends_of_dos_is_read() -> None:
+    content = (UBUNTU + BLOCK).replace(b"\n", b"\r\n")
+    assert edit(content, WANTED).is_empty
+    assert edit(content.replace(b".10 w", b".99 w"), WANTED).after == UBUNTU.replace(b"\n", b"\r\n") + BLOCK
 
 
 def test_a_comment_and_a_longer_name_are_not_odd() -> None:
@@ -182,7 +229,10 @@ def test_no_odd_name_is_ever_written(name: str) -> None:
 _LINE = st.one_of(
     st.binary(max_size=20).filter(lambda b: b"\n" not in b and b"kthw-routes" not in b),
     st.sampled_from(
-        [b"127.0.0.1 localhost", b"192.168.128.10 worker-0", b"192.168.1.1 worker-0", b"1.2.3.4 worker-1 x", b"", b"\r"]
+        [
+            *(b"127.0.0.1 localhost", b"192.168.128.10 worker-0", b"192.168.1.1 worker-0", b"1.2.3.4 worker-1 x"),
+            *(b"", b"\r", b"192.168.128.11 x Worker-1", b"1.2.3.5 WORKER-0 # y"),
+        ]
     ),
 )
 
@@ -192,13 +242,12 @@ def test_every_other_byte_stays_and_twice_is_once(lines: list[bytes], ended: boo
     content = b"\n".join(lines) + (b"\n" if ended and lines else b"")
     made = edit(content, WANTED)
     assert edit(made.after, WANTED).is_empty
-    taken = {b"192.168.128.10 worker-0", b"192.168.1.1 worker-0"}
-    others = [line for line in lines if line not in taken]
+    others = [line for line in lines if not re.fullmatch(rb"[0-9.]{7,15}[ \t]+worker-[01][ \t]*", line)]
     rest = made.after.replace(b"\n", b"\n").split(b"\n")
     kept = iter(rest)
     assert all(any(line == other for line in kept) for other in others)
-    for name, address in WANTED.items():
-        assert f"{address} {name}".encode() in rest
+    says = resolve(split(made.after, WANTED), WANTED)
+    assert {name: found.address for name, found in says.items()} == WANTED
 
 
 _TYPED = st.sampled_from(

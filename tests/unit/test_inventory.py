@@ -131,7 +131,7 @@ def test_ansible_ini() -> None:
     assert (found.settings.user, found.settings.identity) == ("root", FILES / "good" / "kubernetes.ed25519")
     assert [f.sentence for f in found.findings] == [
         "hosts was recognised as Ansible inventory (INI): 3 workers and 1 controller.",
-        "In neither of the groups workers and controllers, so ignored: jumpbox.",
+        "In no group of workers or controllers, so ignored: jumpbox.",
         "Not read: ansible_ssh_common_args.",
     ]
     assert found.others == 1
@@ -384,7 +384,8 @@ CASES = {
         node() + 'ssh = "192.168.8.21"\n' + 'x = 1\n',
         [
             "5:1: this key is already in the same table; expected each key once",
-            '6:1: "x" is not a key of a node; expected name, role, ssh, internal_ip, pod_cidr or region',
+            '6:1: "x" is not a key of a node; '
+            "expected name, role, ssh, internal_ip, pod_cidr, region, identity or next_hop",
         ],
     ),
     "a list that does not end": (
@@ -477,8 +478,11 @@ ANSIBLE_CASES = {
         ["3:1: there is no group \"rack3\"; expected workers or rack1; did you mean rack1?"],
     ),
     "no group of workers": (
-        "[nodes]\nworker-0 ansible_host=192.168.8.20\n",
-        [f"1:1: {NO_WORKER}"],
+        "[rack1]\nworker-0 ansible_host=192.168.8.20\n[web]\n",
+        [
+            "1:1: no host of this file is in a group of workers; its groups are rack1, web; expected a group workers, "
+            "worker_nodes, kube_node, k8s-workers, nodes or the like, or another one named with --worker-group"
+        ],
     ),
     "an empty group": (
         "[all:vars]\nx=1\n\n[workers]\n",
@@ -562,14 +566,22 @@ def test_ranges_of_hosts(pattern: str, names: list[str]) -> None:
 def test_a_host_in_both_groups_is_a_worker() -> None:
     found = of("[kube_node]\na1 ansible_host=10.0.0.1\n[kube_control_plane]\na1\n", "hosts")
     assert [n.role for n in found.nodes] == [Role.WORKER]
-    assert [f.code for f in found.findings] == ["inventory-kind", "inventory-in-both-groups"]
+    assert [f.code for f in found.findings] == ["inventory-kind", "inventory-groups", "inventory-in-both-groups"]
 
 
-def test_different_keys_are_told_and_none_is_taken() -> None:
+def test_each_host_has_its_own_key() -> None:
+    """As every inventory that Vagrant writes has it."""
     key = "ansible_ssh_private_key_file"
     found = of(f"[workers]\na1 ansible_host=10.0.0.1 {key}=a\na2 ansible_host=10.0.0.2 {key}=b\n", "hosts")
     assert found.settings.identity is None
-    assert [f.code for f in found.findings] == ["inventory-kind", "inventory-several-keys"]
+    assert [n.identity for n in found.nodes] == [Path("folder/a"), Path("folder/b")]
+    assert [f.code for f in found.findings] == ["inventory-kind"]
+
+
+def test_a_key_that_only_some_hosts_have_is_theirs_alone() -> None:
+    found = of("[workers]\na1 ansible_host=10.0.0.1 ansible_private_key_file=/a\na2 ansible_host=10.0.0.2\n", "hosts")
+    assert found.settings.identity is None
+    assert [n.identity for n in found.nodes] == [Path("/a"), None]
 
 
 def test_folders_that_ansible_would_read_are_told(tmp_path: Path) -> None:

@@ -78,7 +78,19 @@ def clusters(draw: st.DrawFn) -> Cluster:
         pods = typed or (expected_pod_cidr(name, cidr) if role is Role.WORKER else None)
         told = PodCidrSource.TYPED if typed else PodCidrSource.LABEL if pods else PodCidrSource.UNKNOWN
         addresses = (address_of(internal),) if internal else ()
-        nodes.append(Node(name, role, draw(st.sampled_from([target, None])), internal, pods, told, addresses))
+        nodes.append(
+            Node(
+                name=name,
+                role=role,
+                ssh=draw(st.sampled_from([target, None])),
+                internal=internal,
+                pod_cidr=pods,
+                pod_cidr_source=told,
+                addresses=addresses,
+                identity=draw(st.none() | PATHS),
+                next_hop=draw(st.none() | ADDRESSES),
+            )
+        )
     return Cluster(tuple(sorted(nodes, key=lambda n: (n.role is not Role.WORKER, natural_order(n.name)))), cidr)
 
 

@@ -160,6 +160,14 @@ def test_what_is_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
         list(Keys(file).offered("worker-0"))
 
 
+def test_the_key_of_one_host_alone_is_the_only_one_there(tmp_path: Path) -> None:
+    """Whatever is named for all, or lies in the current folder."""
+    of_all, own = make(tmp_path / "kubernetes.ed25519"), make(tmp_path / "worker-0")
+    for keys in (Keys(of_all), Keys(home=tmp_path, folder=tmp_path)):
+        assert [key.name for key in keys.offered("worker-0", identity=own)] == ["worker-0"]
+        assert [key.name for key in keys.offered("worker-1")] == ["kubernetes.ed25519"]
+
+
 def test_a_missing_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KeyUnusable, match="cannot be read: No such file"):
         list(Keys(tmp_path / "missing").offered("worker-0"))

@@ -149,7 +149,8 @@ class Driver:
 def drawn(screen: Screen[object]) -> list[Strip]:
     """The lines of a screen as it is by now, though the next time to draw has not come."""
     if screen._layout_required:
-        screen._refresh_layout()
+        screen._on_timer_update()  # all that its timer does: a layout by itself would put off what waits for the timer
+        screen.check_idle()
     return screen._compositor.render_strips()
 
 

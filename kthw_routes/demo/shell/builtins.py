@@ -6,6 +6,7 @@ from typing import Final
 from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.shell.interface import RunningShell
+from kthw_routes.demo.shell.pipes import POLL
 
 
 class ExitShell(Exception):
@@ -57,6 +58,16 @@ def _set(shell: RunningShell, process: Process) -> int:
     return 0
 
 
+def _wait(shell: RunningShell, process: Process) -> int:
+    """Wait for everything that runs in the background."""
+    while shell.jobs:
+        job = shell.jobs.pop(0)
+        while job.is_alive():
+            process.check()
+            job.join(POLL)
+    return 0
+
+
 def _export(shell: RunningShell, process: Process) -> int:
     for argument in process.arguments:
         name, equals, value = argument.partition("=")
@@ -84,5 +95,6 @@ BUILTINS: Final[dict[str, Builtin]] = {
     "export": _export,
     "logout": _exit,
     "set": _set,
+    "wait": _wait,
 }
 """All but `exec`, which the shell runs itself."""

@@ -1,5 +1,6 @@
 """What the parts of the shell know of it: its process, its variables, and how it runs what it is given."""
 
+import threading
 from typing import Protocol
 
 from kthw_routes.demo.linux.process import Process
@@ -15,6 +16,7 @@ class RunningShell(Scope, Protocol):
     variables: dict[str, str]
     status: int
     errexit: bool
+    jobs: list[threading.Thread]
 
     def assign(self, name: str, value: str) -> None:
         """Set a variable, exported or not, as it was."""

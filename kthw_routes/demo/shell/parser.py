@@ -1,6 +1,7 @@
 """The shell's parser: tokens to a list of commands, by recursive descent."""
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -78,7 +79,10 @@ class _Parser:
             if self.token.kind == "end" or self.token.text in ends or (self._is(")") and ")" in ends):
                 return Script(tuple(items))
             items.append(self._and_or())
-            if self._is(";", "\n"):
+            if self._is("&"):
+                items[-1] = replace(items[-1], background=True)
+                self._advance()
+            elif self._is(";", "\n"):
                 self._advance()
             elif self.token.kind != "end" and self.token.text not in ends:
                 raise self.unexpected()

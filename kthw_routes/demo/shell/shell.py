@@ -1,15 +1,16 @@
 """The shell: runs a parsed script, one program after the other. `sh` and `bash` differ in their complaints only."""
 
+import contextlib
 import threading
 from dataclasses import replace
 from typing import Final
 
 from kthw_routes.demo.linux.nodes import FileError
-from kthw_routes.demo.linux.process import BrokenPipe, Expired, Interrupted, Process, Readable
+from kthw_routes.demo.linux.process import BrokenPipe, Expired, Interrupted, Process, Readable, Write
 from kthw_routes.demo.shell.builtins import BUILTINS, ExitShell
 from kthw_routes.demo.shell.expansion import expand_one, expand_words
 from kthw_routes.demo.shell.parser import parse
-from kthw_routes.demo.shell.pipes import Pipe
+from kthw_routes.demo.shell.pipes import Pipe, reading
 from kthw_routes.demo.shell.redirections import RedirectionError, redirected
 from kthw_routes.demo.shell.syntax import (
     AndOr,
@@ -44,6 +45,8 @@ class Shell:
         self.status = 0
         self.errexit = False
         self.interactive = False
+        self.jobs: list[threading.Thread] = []
+        """What was begun in the background."""
         self._unchecked = 0
         """How deep inside conditions, where `set -e` does not act."""
 
@@ -111,8 +114,24 @@ class Shell:
         """Run a list of commands."""
         for item in script.items:
             self.process.check()
-            self._and_or(item)
+            if item.background:
+                self._begin(item)
+            else:
+                self._and_or(item)
         return self.status
+
+    def _begin(self, item: AndOr) -> None:
+        """Run something in the background: in a subshell, without input."""
+        if not self.jobs:
+            lock = threading.Lock()
+            self.process.stdout = _one_at_a_time(self.process.stdout, lock)
+            self.process.stderr = _one_at_a_time(self.process.stderr, lock)
+        child = self.subshell(stdin=reading(b""))
+        script = Script((replace(item, background=False),))
+        job = threading.Thread(target=_run_job, args=(child, script), name="model-job", daemon=True)
+        self.jobs.append(job)
+        job.start()
+        self.status = 0
 
     def _and_or(self, item: AndOr) -> None:
         pipelines = [("", item.first), *item.rest]
@@ -279,6 +298,22 @@ class Shell:
         if "/" not in name and not process.host.has_program(name):
             raise ExitShell(self.complain(f"exec: {name}: not found", line, NOT_FOUND))
         raise ExitShell(self.run_program(process, line))
+
+
+def _one_at_a_time(write: Write, lock: threading.Lock) -> Write:
+    """Return a stream that takes each piece whole, from however many programs."""
+
+    def locked(data: bytes) -> None:
+        with lock:
+            write(data)
+
+    return locked
+
+
+def _run_job(child: Shell, script: Script) -> None:
+    # Whatever ends it is nobody's business any more.
+    with contextlib.suppress(BrokenPipe, Interrupted, Expired):
+        child.run_alone(script)
 
 
 def _run_stage(stage: Shell, command: Command, before: Pipe | None, after: Pipe) -> None:

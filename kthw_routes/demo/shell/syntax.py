@@ -1,7 +1,7 @@
 """The shell's grammar: text to words, words to commands. Nothing is run or expanded here.
 
 What it knows of POSIX sh: quotes, `$NAME`, `$(…)`, here-documents, redirections, lists, pipelines, groups,
-subshells, `if`, `for`. Anything else is refused as a syntax error.
+subshells, `if`, `for`, `&`. Anything else is refused as a syntax error.
 """
 
 from dataclasses import dataclass, field
@@ -120,6 +120,8 @@ class AndOr:
 
     first: Pipeline
     rest: tuple[tuple[str, Pipeline], ...]
+    background: bool = False
+    """Whether `&` follows: nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

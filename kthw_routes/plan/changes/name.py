@@ -26,7 +26,7 @@ class NameChange:
     section: ClassVar = "names"
     undo_commands: ClassVar[tuple[str, ...]] = ()
     guarded_undo: ClassVar[tuple[str, ...]] = ()
-    unmet: ClassVar = "the line is not in /etc/hosts as read back."
+    unmet: ClassVar = "the name does not resolve so by /etc/hosts as read back."
 
     @property
     def key(self) -> str:
@@ -87,7 +87,7 @@ class EtcHostsEdit:
     after: bytes
     names: tuple[NameChange, ...] = ()
     odd_lines: tuple[str, ...] = ()
-    """Lines that have a worker's name together with other names or a comment: left alone, worth a look."""
+    """Lines that give a worker's name another address, together with other names or a comment: left alone."""
 
     @property
     def is_empty(self) -> bool:

@@ -1,4 +1,4 @@
-"""Nodes from a file: TOML of our own, KTHW's machines.txt, an Ansible inventory in INI or YAML.
+"""Nodes from a file: TOML of our own, KTHW's machines.txt, an Ansible inventory in INI, YAML or JSON.
 
 The kind is recognised, and shown. All errors in a file are reported at once, each with line and column, before
 anything is contacted. `write` makes the TOML.
@@ -11,11 +11,12 @@ from kthw_routes.errors import Cancelled
 from kthw_routes.events import Emit, Event, EventKind, Phase, now
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources import Discovery
+from kthw_routes.sources.inventory.ansible_roles import GroupChoice
 from kthw_routes.sources.inventory.model import Inventory, InventoryKind
 from kthw_routes.sources.inventory.problems import InventoryError, Problem
 from kthw_routes.sources.inventory.reading import parse, read
 
-__all__ = ["Inventory", "InventoryError", "InventoryKind", "InventorySource", "Problem", "parse", "read"]
+__all__ = ["GroupChoice", "Inventory", "InventoryError", "InventoryKind", "InventorySource", "Problem", "parse", "read"]
 
 
 class InventorySource:

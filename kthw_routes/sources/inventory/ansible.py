@@ -1,46 +1,47 @@
-"""What the INI and the YAML form of an Ansible inventory have in common: groups, hosts, variables.
+"""What all forms of an Ansible inventory have in common: groups, hosts, variables.
 
-The group `workers` holds the workers, `controllers` the controllers; a group below one of them counts as part of it,
-as in Ansible. The singular, and Kubespray's `kube_node` and `kube_control_plane`, mean the same. A host in
-both is a worker, as pods run there. Hosts in neither are ignored. A host's variable wins over its groups', a group's
-over that of the groups above it. `group_vars` and `host_vars` folders, templates and plugins are not read.
+Which groups hold workers and controllers: see `ansible_roles`; which variables count: `ansible_variables`. A group
+below one of them counts as part of it, as in Ansible. A host in both is a worker, as pods run there. Hosts in neither
+are ignored. A host's variable wins over its groups', a group's over that of the groups above it. `group_vars` and
+`host_vars` folders, templates and plugins are not read.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Final, TypeVar
 
-from kthw_routes.cluster import Endpoint, Role, parse_address, parse_host, parse_port, parse_user
+from kthw_routes.cluster import Endpoint, Role, parse_host, parse_port, parse_user
 from kthw_routes.errors import InvalidInput
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import OwnSettings
-from kthw_routes.sanitize import clean_line, quoted
+from kthw_routes.sanitize import quoted
+from kthw_routes.sources.inventory import ansible_variables as variables_of
 from kthw_routes.sources.inventory import values
-from kthw_routes.sources.inventory.nodes import Draft, ParsedInventory
+from kthw_routes.sources.inventory.ansible_roles import (
+    ALL,
+    USUAL_CONTROLLERS,
+    USUAL_WORKERS,
+    GroupChoice,
+    folded,
+    groups_of_role,
+    own_groups,
+    why_no_worker,
+)
+from kthw_routes.sources.inventory.ansible_variables import HOST, KEY, PORT, USER, Remarks, first, listed
+from kthw_routes.sources.inventory.nodes import NO_WORKER, Draft, ParsedInventory
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated
 
 T = TypeVar("T")
 
-WORKERS: Final = ("workers", "worker", "kube_node")
-CONTROLLERS: Final = ("controllers", "controller", "kube_control_plane")
-ALL: Final = "all"
 MAX_HOSTS: Final = 1000
 _MAX_GROUPS: Final = 1000
 _MAX_VARIABLES: Final = 200_000
 """How often a variable may be stated for a host; ranges state it for many at once."""
 _MAX_CHILDREN: Final = 2000
-
-HOST, USER, PORT, KEY = "ansible_host", "ansible_user", "ansible_port", "ansible_ssh_private_key_file"
-READ: Final = frozenset({HOST, USER, PORT, KEY, "internal_ip", "pod_cidr"})
-"""The variables that count here."""
-_OLD_NAMES: Final = {"ansible_ssh_host": HOST, "ansible_ssh_user": USER, "ansible_ssh_port": PORT}
-"""Of Ansible before 2.0; still read by it."""
-_NOT_READ: Final = frozenset(
-    {"ansible_connection", "ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_private_key_file"}
-)
-"""Variables that say how a host is reached, and that count for nothing here."""
+_PRIORITY: Final = "ansible_group_priority"
 
 
 @dataclass(slots=True)
@@ -98,48 +99,65 @@ class Inventories:
         self.group(group).children.setdefault(name, place)
 
     def state(self, variables: dict[str, Stated[str]], name: str, text: str, place: Place) -> None:
-        """Set a variable; a later one wins. Names of old are read as the new ones."""
+        """Set a variable; a later one wins."""
         self._variables += 1
         if self._variables > _MAX_VARIABLES:
             raise TooMany(f"is more than the {_MAX_VARIABLES} variables that are read")
-        variables[_OLD_NAMES.get(name, name)] = Stated(text, place, name)
+        variables[name] = Stated(text, place, name)
 
 
-def reading_of(found: Inventories, folder: Path, problems: Problems) -> ParsedInventory:
-    """Find the nodes among the hosts. `folder`: where the file lies."""
+def reading_of(found: Inventories, folder: Path, choice: GroupChoice, problems: Problems) -> ParsedInventory:
+    """Find the nodes among the hosts. `folder`: where the file lies; `choice`: the groups that the person named."""
     above = _Above(found, problems)
-    drafts: list[Draft] = []
-    identities: dict[str, Stated[str]] = {}
+    groups_of = {name: above.groups_of(name) for name in found.hosts}
+    with_hosts = {group for groups in groups_of.values() for group in groups}
+    roles = {role: groups_of_role(role, found.groups, with_hosts, choice, problems) for role in Role}
+    shared_user = first(found.groups[ALL].variables, USER)
+    nodes: list[_Host] = []
     others: list[str] = []
     both: list[str] = []
-    shared = found.groups[ALL].variables
     for host in found.hosts.values():
-        groups = above.groups_of(host.name.value)
-        is_worker, is_controller = (any(g in groups for g in names) for names in (WORKERS, CONTROLLERS))
-        if not is_worker and not is_controller:
+        groups = groups_of[host.name.value]
+        has = [role for role in Role if roles[role].intersection(groups)]
+        if not has:
             others.append(host.name.value)
             continue
-        if is_worker and is_controller:
+        if len(has) == len(Role):
             both.append(host.name.value)
-        variables = _merged(found.groups, groups, host)
-        if KEY in variables:
-            identities[variables[KEY].value] = variables[KEY]
-        drafts.append(
-            _draft(host, Role.WORKER if is_worker else Role.CONTROLLER, variables, shared.get(USER), problems)
-        )
-    user = problems.value(shared[USER], _plain(parse_user)) if USER in shared else None
-    keys = [problems.value(stated, _plain(partial(values.identity, folder=folder))) for stated in identities.values()]
-    identity = keys[0] if len(keys) == 1 else None
-    where = next((g.place for n in WORKERS if (g := found.groups.get(n)) and g.place), Place(1, 1))
-    notices = (*_of_hosts(others, both), *_of_variables(found, len(keys)))
+        role = Role.WORKER if Role.WORKER in has else Role.CONTROLLER
+        nodes.append(_Host(host, role, _merged(found.groups, groups, host)))
+    remarks = Remarks()
+    keys = [first(node.variables, KEY) for node in nodes]
+    is_one_key = len({key.value if key else None for key in keys}) == 1
+    drafts = tuple(_draft(n, folder, shared_user, is_one_key, remarks, problems) for n in nodes)
+    user = problems.value(shared_user, _plain(parse_user)) if shared_user else None
+    key = problems.value(keys[0], partial(variables_of.identity_of, folder=folder)) if is_one_key and keys[0] else None
+    named = roles[Role.WORKER]
+    where = next((g.place for name, g in found.groups.items() if name in named and g.place), Place(1, 1))
+    notices = (
+        *_of_roles(roles),
+        *_of_hosts(others, both),
+        *remarks.findings(),
+        *variables_of.of_unread(n.variables for n in nodes),
+    )
     return ParsedInventory(
-        drafts=tuple(drafts),
-        settings=OwnSettings(user=user, identity=identity),
+        drafts=drafts,
+        settings=OwnSettings(user=user, identity=key),
         notices=notices,
         others=len(others),
         where=where,
-        is_whole=found.is_whole,
+        why_no_worker=NO_WORKER if named else why_no_worker(found.groups),
+        is_whole=found.is_whole and all(roles[role] for role in Role if choice.of(role) is not None),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """A host that is a node, with all variables that count for it."""
+
+    host: Host
+    role: Role
+    variables: dict[str, Stated[str]]
 
 
 class _Above:
@@ -152,7 +170,7 @@ class _Above:
         for name, group in groups.items():
             for child, place in group.children.items():
                 if child not in groups:
-                    known = [g for g in groups if g != ALL] or [WORKERS[0], CONTROLLERS[0]]
+                    known = own_groups(groups) or [USUAL_WORKERS, USUAL_CONTROLLERS]
                     wrong = f"there is no group {quoted(child)}; expected {values.expected(child, known)}"
                 elif name in self._ancestors([child], downwards=True):
                     wrong = f"the group {quoted(child)} would be part of itself; expected another one"
@@ -170,7 +188,13 @@ class _Above:
     def groups_of(self, host: str) -> list[str]:
         """List the groups that a host is in, directly or not, the widest first: in this order their variables count."""
         found = self._ancestors(self._of_host.get(host, ()))
-        return sorted({ALL, *found}, key=lambda g: (self._depths[g], g))
+        return sorted({ALL, *found}, key=lambda g: (self._depths[g], self._priority(g), g))
+
+    def _priority(self, group: str) -> int:
+        """Return what `ansible_group_priority` says of a group; of two groups equally deep the higher one wins."""
+        stated = self._groups[group].variables.get(_PRIORITY)
+        text = stated.value if stated else ""
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 1
 
     def _ancestors(self, start: Iterable[str], *, downwards: bool = False) -> set[str]:
         found: set[str] = set()
@@ -206,32 +230,34 @@ def _merged(groups: dict[str, Group], names: list[str], host: Host) -> dict[str,
 
 
 def _draft(
-    host: Host, role: Role, variables: dict[str, Stated[str]], shared_user: Stated[str] | None, problems: Problems
+    node: _Host, folder: Path, shared_user: Stated[str] | None, is_one_key: bool, remarks: Remarks, problems: Problems
 ) -> Draft:
-    place = host.name.place
-    name = problems.value(host.name, _host_name)
+    host, role, variables = node.host, node.role, node.variables
+    place, typed = host.name.place, host.name.value
 
-    def stated(key: str, convert: Callable[[str], T]) -> Stated[T | None] | None:
-        given = variables.get(key)
+    def stated(names: Iterable[str], convert: Callable[[str], T]) -> Stated[T | None] | None:
+        given = first(variables, names)
         return Stated(problems.value(given, _plain(convert)), given.place, given.key) if given else None
 
-    if HOST in variables:
-        given = variables[HOST]
-        address: str | None = problems.value(given, _plain(parse_host))
-        at = given.place
-    else:
-        address, at = name, place
-    user = stated(USER, parse_user) if variables.get(USER) is not shared_user else None
-    port = stated(PORT, parse_port)
-    endpoint = Endpoint(address, user.value if user else None, port.value if port else None) if address else None
-    pods = stated("pod_cidr", values.pod_cidr) if role is Role.WORKER else None
+    named = variables_of.name_of(typed, variables, remarks)
+    name = named.value if named else problems.value(host.name, values.node_name_or_address)
+    user = stated(USER, parse_user) if first(variables, USER) is not shared_user else None
+    port, address = stated(PORT, parse_port), stated(HOST, parse_host)
+    if address is None:
+        address = Stated(problems.value(host.name, parse_host) if name else None, place, "host")
+    endpoint = None
+    if address.value is not None:
+        endpoint = Endpoint(address.value, user.value if user else None, port.value if port else None)
+    internal: Stated[IPv4Address | None] | None = variables_of.internal_of(typed, variables, remarks, problems)
     return Draft(
         place=place,
         role=role,
         name=Stated(name, place, "host"),
-        ssh=Stated(endpoint, at, HOST),
-        internal=stated("internal_ip", values.internal_ip),
-        pod_cidr=pods,
+        ssh=Stated(endpoint, address.place, address.key),
+        internal=internal,
+        pod_cidr=stated([variables_of.POD_CIDR], values.pod_cidr) if role is Role.WORKER else None,
+        identity=None if is_one_key else stated(KEY, partial(values.identity, folder=folder)),
+        next_hop=stated([variables_of.NEXT_HOP], values.internal_ip),
     )
 
 
@@ -239,43 +265,28 @@ def _plain(convert: Callable[[str], T]) -> Callable[[str], T]:
     """Restrict `convert` to text that is not a template."""
 
     def converted(text: str) -> T:
-        if "{{" in text:
-            raise InvalidInput("is a template, which only Ansible can fill in; expected the value itself")
+        variables_of.check_plain(text)
         return convert(text)
 
     return converted
 
 
-def _host_name(text: str) -> str:
-    try:
-        parse_address(text)
-    except InvalidInput:
-        return values.node_name(text)
-    raise InvalidInput(f"is an address, not a name; expected, for example, worker-0 with {HOST} {text}")
+def _of_roles(roles: dict[Role, frozenset[str]]) -> Iterator[Finding]:
+    """Report which groups were taken for those of the workers and controllers, where they have other names."""
+    usual = {Role.WORKER: USUAL_WORKERS, Role.CONTROLLER: USUAL_CONTROLLERS}
+    if any(folded(group).rstrip("s") != str(role) for role, groups in roles.items() for group in groups):
+        parts = [f"{usual[role]} are the hosts of {listed(sorted(roles[role]))}" for role in roles if roles[role]]
+        sentence = ", ".join(parts)
+        hint = "Other groups: --worker-group NAME, --controller-group NAME."
+        yield Finding("inventory-groups", Level.NOTICE, f"{sentence[0].upper()}{sentence[1:]}.", hint)
 
 
 def _of_hosts(others: list[str], both: list[str]) -> Iterator[Finding]:
     if others:
-        sentence = f"In neither of the groups workers and controllers, so ignored: {_listed(others)}."
+        sentence = f"In no group of workers or controllers, so ignored: {listed(others)}."
         yield Finding("inventory-ignored", Level.NOTICE, sentence)
     if both:
-        sentence = f"In both of the groups workers and controllers, so taken as workers: {_listed(both)}."
+        sentence = f"In groups of workers and of controllers, so taken as workers: {listed(both)}."
         yield Finding(
             "inventory-in-both-groups", Level.NOTICE, sentence, "Names for /etc/hosts go to controllers only."
         )
-
-
-def _of_variables(found: Inventories, identities: int) -> Iterator[Finding]:
-    tables = [*(g.variables for g in found.groups.values()), *(h.variables for h in found.hosts.values())]
-    unread = sorted({key for table in tables for key in table} & _NOT_READ)
-    if unread:
-        hint = "Your SSH configuration counts: put ProxyJump and the like there."
-        yield Finding("inventory-variables-ignored", Level.NOTICE, f"Not read: {', '.join(unread)}.", hint)
-    if identities > 1:
-        sentence = f"The hosts name {identities} different private keys ({KEY}), so none of them is taken."
-        yield Finding("inventory-several-keys", Level.NOTICE, sentence, "Put them into the SSH configuration.")
-
-
-def _listed(names: list[str]) -> str:
-    shown = [clean_line(n)[:64] for n in names[:10]]
-    return ", ".join(shown) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -8,14 +8,14 @@ from typing import Final
 
 from kthw_routes.errors import InvalidInput
 from kthw_routes.sanitize import quoted
-from kthw_routes.sources.inventory import ansible
-from kthw_routes.sources.inventory.ansible import ALL, WORKERS, Inventories, TooMany, reading_of
+from kthw_routes.sources.inventory.ansible import Inventories, TooMany, reading_of
 from kthw_routes.sources.inventory.ansible_ranges import expand
+from kthw_routes.sources.inventory.ansible_roles import ALL, UNGROUPED, USUAL_WORKERS, GroupChoice
+from kthw_routes.sources.inventory.ansible_variables import PORT
 from kthw_routes.sources.inventory.nodes import ParsedInventory
 from kthw_routes.sources.inventory.problems import Place, Problems, Stated
 from kthw_routes.sources.inventory.values import expected
 
-UNGROUPED: Final = "ungrouped"
 _SECTION: Final = re.compile(r"\s*\[([^:\]\s]+)(?::([^\]\s]*))?\]\s*(?:[#;].*)?")
 _BLANKS: Final = re.compile(r"\s*")
 _WORD: Final = re.compile(r"""(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+""")
@@ -32,7 +32,7 @@ class _Section:
     """`children` or `vars`; empty where hosts stand; `unknown` where nobody knows what stands."""
 
 
-def read_ansible_ini(text: str, folder: Path, problems: Problems) -> ParsedInventory:
+def read_ansible_ini(text: str, folder: Path, choice: GroupChoice, problems: Problems) -> ParsedInventory:
     """Read what the file states; see `ansible` for what counts."""
     found = Inventories()
     section = _Section()
@@ -56,9 +56,9 @@ def read_ansible_ini(text: str, folder: Path, problems: Problems) -> ParsedInven
     for group, place in named.items():
         if found.groups[group].place is None and group not in (ALL, UNGROUPED):
             defined = [n for n, g in found.groups.items() if g.place]
-            wanted = expected(group, defined) if defined else f"[{WORKERS[0]}] and a host on each line below it"
+            wanted = expected(group, defined) if defined else f"[{USUAL_WORKERS}] and a host on each line below it"
             problems.add(place, f"there is no group {quoted(group)}; expected {wanted}")
-    return reading_of(found, folder, problems)
+    return reading_of(found, folder, choice, problems)
 
 
 def _line(line: str, place: Place, found: Inventories, section: _Section, problems: Problems) -> None:
@@ -116,7 +116,7 @@ def _hosts(line: str, place: Place, found: Inventories, group: str, problems: Pr
     given: list[tuple[str, str, Place]] = []
     name, colon, port = pattern.value.rpartition(":")
     if colon and name.count("[") == name.count("]") and "]" not in port:
-        given.append((ansible.PORT, port, Place(place.line, pattern.place.column + len(name) + 1)))
+        given.append((PORT[-1], port, Place(place.line, pattern.place.column + len(name) + 1)))
         pattern = Stated(name, pattern.place, pattern.key)
     for word in pairs:
         key, equals, value = word.value.partition("=")

@@ -1,4 +1,7 @@
-"""An Ansible inventory in its YAML form: groups with `hosts`, `children` and `vars`.
+"""An Ansible inventory in YAML or JSON: groups with `hosts`, `children` and `vars`.
+
+JSON, which is read as YAML, has either the same groups, or what `ansible-inventory --list` prints: lists of hosts and
+children, and all variables in `_meta`.
 
 PyYAML composes the nodes, which know their places; nothing is constructed from them. What a file may make of that is
 bounded: nodes, depth, and what aliases refer to again and again.
@@ -13,9 +16,10 @@ import yaml
 from yaml.reader import ReaderError
 
 from kthw_routes.sanitize import clean_line, quoted
-from kthw_routes.sources.inventory import ansible
-from kthw_routes.sources.inventory.ansible import ALL, Inventories, TooMany, reading_of
+from kthw_routes.sources.inventory.ansible import Inventories, TooMany, reading_of
 from kthw_routes.sources.inventory.ansible_ranges import expand
+from kthw_routes.sources.inventory.ansible_roles import ALL, GroupChoice
+from kthw_routes.sources.inventory.ansible_variables import READ
 from kthw_routes.sources.inventory.nodes import ParsedInventory
 from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated
 from kthw_routes.sources.inventory.values import expected
@@ -24,18 +28,21 @@ _MAX_NODES: Final = 50_000
 _MAX_VISITS: Final = 50_000
 _DEEPEST: Final = 40
 _KEYS: Final = ("hosts", "children", "vars")
+_META: Final = "_meta"
+"""Beside the groups that `ansible-inventory --list` prints."""
 _NULL: Final = "tag:yaml.org,2002:null"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
-def read_ansible_yaml(text: str, folder: Path, problems: Problems) -> ParsedInventory:
+def read_ansible_yaml(text: str, folder: Path, choice: GroupChoice, problems: Problems) -> ParsedInventory:
     """Read what the file states; see `ansible` for what counts."""
     try:
         root = yaml.compose(text, Loader=_Bounded)
         if not isinstance(root, yaml.MappingNode):
             problems.add(Place(1, 1), "this holds no groups; expected workers: at the beginning of a line")
             return ParsedInventory((), is_whole=False)
-        return reading_of(_Walk(problems).through(root), folder, problems)
+        walk = _Walk(problems, lists=text.lstrip()[:1] == "{")
+        return reading_of(walk.through(root), folder, choice, problems)
     except _TooMuch as error:
         problems.add(_place(error.mark), str(error))
     except ReaderError as error:
@@ -86,6 +93,8 @@ class _Walk:
     """Through the nodes, from group to group."""
 
     problems: Problems
+    lists: bool
+    """Whether hosts and children may be lists: as Ansible prints them in JSON; in YAML it refuses them."""
     visits: int = 0
     place: Place = BEGINNING
     """Of the last key."""
@@ -106,7 +115,10 @@ class _Walk:
                 self.problems.add(place, f"{sentence}, as `ansible-inventory -i FILE --list --yaml` writes them")
                 found.is_whole = False
                 return
-            self._group(found, group, place, node, 1)
+            if group == _META:
+                self._meta(found, node)
+            else:
+                self._group(found, group, place, node, 1)
 
     def _group(self, found: Inventories, name: str, place: Place, node: yaml.Node, depth: int) -> None:
         group = found.group(name)
@@ -116,13 +128,16 @@ class _Walk:
         for key, at, value in self._mapping(node, f"the group {quoted(name)}", "hosts:, children: or vars:"):
             what = f"{quoted(key)} of the group {quoted(name)}"
             if key == "hosts":
-                for host, where, variables in self._mapping(value, what, "a line such as worker-0: for each"):
+                for host, where, variables in self._members(value, what, "a line such as worker-0: for each"):
                     self._host(found, name, Stated(host, where, "host"), variables)
             elif key == "children":
-                for child, where, inner in self._mapping(value, what, "a line such as workers: for each"):
+                for child, where, inner in self._members(value, what, "a line such as workers: for each"):
                     if name != ALL:
                         found.child(name, child, where)
-                    self._group(found, child, where, inner, depth + 1)
+                    if inner is None:
+                        found.group(child)
+                    else:
+                        self._group(found, child, where, inner, depth + 1)
             elif key == "vars":
                 self._variables(found, group.variables, value, what)
             else:
@@ -130,18 +145,41 @@ class _Walk:
                 self.problems.add(at, sentence)
                 found.is_whole = False
 
-    def _host(self, found: Inventories, group: str, name: Stated[str], variables: yaml.Node) -> None:
+    def _meta(self, found: Inventories, node: yaml.Node) -> None:
+        """Read the variables of hosts, whose groups are elsewhere in the file."""
+        for key, _, tables in self._mapping(node, quoted(_META), "hostvars:"):
+            if key == "hostvars":
+                for host, place, variables in self._mapping(tables, quoted(key), "a host and its variables"):
+                    known = found.host(Stated(host, place, "host"), ALL)
+                    self._variables(found, known.variables, variables, f"the host {quoted(host)}")
+
+    def _members(self, node: yaml.Node, what: str, wanted: str) -> Iterator[tuple[str, Place, yaml.Node | None]]:
+        """List hosts or children: of a mapping with what belongs to each, else of a list, or of a single name."""
+        if isinstance(node, yaml.ScalarNode) and node.tag != _NULL:
+            yield node.value, _place(node.start_mark), None
+        elif isinstance(node, yaml.SequenceNode) and self.lists:
+            for entry in node.value:
+                self._count(entry)
+                if isinstance(entry, yaml.ScalarNode):
+                    yield entry.value, _place(entry.start_mark), None
+                else:
+                    self.problems.add(_place(entry.start_mark), f"{what} has a list or a mapping; expected names")
+        else:
+            yield from self._mapping(node, what, wanted)
+
+    def _host(self, found: Inventories, group: str, name: Stated[str], variables: yaml.Node | None) -> None:
         names = self.problems.value(name, expand)
         found.is_whole = found.is_whole and names is not None
         for one in names or ():
             host = found.host(Stated(one, name.place, name.key), group)
-            self._variables(found, host.variables, variables, f"the host {quoted(one)}")
+            if variables is not None:
+                self._variables(found, host.variables, variables, f"the host {quoted(one)}")
 
     def _variables(self, found: Inventories, into: dict[str, Stated[str]], node: yaml.Node, what: str) -> None:
         for key, _, value in self._mapping(node, what, "a line such as ansible_host: 192.168.8.20 for each variable"):
             if isinstance(value, yaml.ScalarNode) and value.tag != _NULL:
                 found.state(into, key, value.value, _place(value.start_mark))
-            elif key in ansible.READ and not isinstance(value, yaml.ScalarNode):
+            elif key in READ and not isinstance(value, yaml.ScalarNode):
                 self.problems.add(_place(value.start_mark), f"{key} is a list or a mapping; expected one value")
 
     def _mapping(self, node: yaml.Node, what: str, wanted: str) -> Iterator[tuple[str, Place, yaml.Node]]:

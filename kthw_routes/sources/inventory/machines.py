@@ -18,7 +18,7 @@ from kthw_routes.sources.inventory.problems import Place, Problems, Stated
 
 _EXAMPLE: Final = "192.168.8.20 node-0.kubernetes.local node-0 10.200.0.0/24"
 _COLUMNS: Final = ("IP", "FQDN", "HOST", "SUBNET")
-_WORD: Final = re.compile(r"\S+")
+_WORD: Final = re.compile(r"[^ \t\r]+")  # what the tutorial's `read` splits at, and line ends of DOS
 _CONTROLLER: Final = re.compile(r"server|(?:controller|control-plane|master)(?:-?\d+)?", re.IGNORECASE)
 _WORKER: Final = re.compile(r"(?:node|worker)-?\d+", re.IGNORECASE)
 
@@ -48,7 +48,7 @@ def read_machines(text: str, problems: Problems) -> ParsedInventory:
 def _lines_of(text: str) -> Iterator[list[Stated[str]]]:
     """List the words of each line that states something."""
     for number, line in enumerate(text.split("\n"), start=1):
-        content = re.sub(r"(?:^|(?<=\s))#.*", "", line)
+        content = re.sub(r"(?:^|(?<=[ \t]))#.*", "", line)
         matches = list(_WORD.finditer(content))
         if matches:
             names = (*_COLUMNS, *("",) * len(matches))

@@ -16,6 +16,7 @@ class InventoryKind(StrEnum):
     MACHINES = "KTHW machines.txt"
     ANSIBLE_INI = "Ansible inventory (INI)"
     ANSIBLE_YAML = "Ansible inventory (YAML)"
+    ANSIBLE_JSON = "Ansible inventory (JSON)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
-from typing import TypeVar
+from pathlib import Path
+from typing import Final, TypeVar
 
 from kthw_routes.cluster import Endpoint, Node, PodCidrSource, Role
 from kthw_routes.errors import InvalidInput
@@ -16,6 +17,8 @@ from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, S
 from kthw_routes.sources.inventory.values import ONE_EACH, address_of, internal_ip_of
 
 T = TypeVar("T")
+
+NO_WORKER: Final = "there is no worker in this file; expected at least one, as routes lead to workers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Draft:
     internal: Stated[IPv4Address | None] | None = None
     pod_cidr: Stated[IPv4Network | None] | None = None
     region: Stated[str | None] | None = None
+    identity: Stated[Path | None] | None = None
+    next_hop: Stated[IPv4Address | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class ParsedInventory:
     """Machines that are neither worker nor controller."""
     where: Place = BEGINNING
     """Where a worker was expected, should there be none."""
+    why_no_worker: str = NO_WORKER
+    """What is said there then."""
     is_whole: bool = True
     """Whether all of the file could be read: else what is missing proves nothing."""
     is_cidr_known: bool = True
@@ -63,13 +70,13 @@ def nodes_of(reading: ParsedInventory, cidr: IPv4Network, problems: Problems) ->
     pods = sorted(_only_known(d.pod_cidr for d in drafts if d.pod_cidr), key=lambda stated: stated.place)
     pod_cidrs.check(pods, _only_known(internals), cidr if reading.is_cidr_known else None, problems)
     if reading.is_whole and all(d.role is Role.CONTROLLER for d in drafts):
-        problems.add(reading.where, "there is no worker in this file; expected at least one, as routes lead to workers")
+        problems.add(reading.where, reading.why_no_worker)
     nodes = [_node_of(d, i.value, cidr) for d, i in zip(drafts, internals, strict=True)]
     return tuple(sorted(nodes, key=lambda n: (n.role is not Role.WORKER, natural_order(n.name))))
 
 
 def _internal_of(draft: Draft, problems: Problems) -> Stated[IPv4Address | None]:
-    """Return the stated internal address, else the SSH address."""
+    """Return the stated internal address, else the SSH address: of a controller, which needs none, if that is one."""
     if draft.internal is not None:
         return draft.internal
     place, endpoint = draft.ssh.place, draft.ssh.value
@@ -78,7 +85,8 @@ def _internal_of(draft: Draft, problems: Problems) -> Stated[IPv4Address | None]
     try:
         return Stated(internal_ip_of(endpoint), place, "internal_ip")
     except InvalidInput as error:
-        problems.add(place, str(error))
+        if draft.role is not Role.CONTROLLER:
+            problems.add(place, str(error))
         return Stated(None, place, "internal_ip")
 
 
@@ -95,6 +103,8 @@ def _node_of(draft: Draft, internal: IPv4Address | None, cidr: IPv4Network) -> N
         pod_cidr_source=PodCidrSource.TYPED if stated else PodCidrSource.LABEL if pods else PodCidrSource.UNKNOWN,
         addresses=(address_of(internal),) if internal else (),
         region=draft.region.value if draft.region else None,
+        identity=draft.identity.value if draft.identity else None,
+        next_hop=draft.next_hop.value if draft.next_hop else None,
     )
 
 

@@ -1,6 +1,7 @@
 """From a file to an inventory, or to every problem of the file at once. Nothing here touches a network."""
 
 import errno
+import re
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -10,6 +11,7 @@ from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.local_files import read_file
 from kthw_routes.sanitize import clean_line
+from kthw_routes.sources.inventory.ansible_roles import USUAL, GroupChoice
 from kthw_routes.sources.inventory.kinds import kind_of
 from kthw_routes.sources.inventory.machines import read_machines
 from kthw_routes.sources.inventory.model import Inventory, InventoryKind
@@ -30,6 +32,9 @@ _EXPECTED: Final = (
     "Expected TOML as below, KTHW's machines.txt (IP FQDN HOST SUBNET), or an Ansible inventory with the groups "
     f"workers and controllers.\n{EXAMPLE}"
 ).rstrip()
+_ANSIBLE: Final = (InventoryKind.ANSIBLE_INI, InventoryKind.ANSIBLE_YAML, InventoryKind.ANSIBLE_JSON)
+_INDENT: Final = re.compile(r"^\t+", re.MULTILINE)
+"""Tabs before a line, which JSON may have and YAML may not."""
 _BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _WORDS: Final = {
     errno.ENOENT: "There is no file {}.",
@@ -41,12 +46,13 @@ _WORDS: Final = {
 }
 
 
-def read(path: Path, *, cluster_cidr: IPv4Network | None = None) -> Inventory:
+def read(path: Path, *, cluster_cidr: IPv4Network | None = None, groups: GroupChoice = USUAL) -> Inventory:
     """Read the inventory in a file.
 
     Args:
         path: of the file; `~` is expanded.
         cluster_cidr: the one asked for, which wins over the file's own; None: none was asked for.
+        groups: of an Ansible inventory, those of the workers and the controllers, where they have other names.
 
     Raises:
         InventoryError: with every problem of the file, or a sentence about the file as a whole.
@@ -59,18 +65,20 @@ def read(path: Path, *, cluster_cidr: IPv4Network | None = None) -> Inventory:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         sentence = _WORDS.get(number or 0, "{} cannot be read: " + clean_line(reason).replace("{", "") + ".")
         raise InventoryError(sentence.format(clean_line(str(path))), "Name an inventory file.") from None
-    return parse(data, path, cluster_cidr=cluster_cidr)
+    return parse(data, path, cluster_cidr=cluster_cidr, groups=groups)
 
 
-def parse(data: bytes, path: Path, *, cluster_cidr: IPv4Network | None = None) -> Inventory:
+def parse(
+    data: bytes, path: Path, *, cluster_cidr: IPv4Network | None = None, groups: GroupChoice = USUAL
+) -> Inventory:
     """Read the inventory that `data` is, as if from `path`. Raises InventoryError; see `read`."""
     name = clean_line(path.name) or "the inventory"
     text = _text_of(data, name)
-    kind = kind_of(text, path.suffix)
+    kind = kind_of(text, path.name)
     if kind is None:
         raise InventoryError(f"{name} is not an inventory of any known kind.", _EXPECTED, name=name)
     problems = Problems(text.split("\n"))
-    reading = _read_as(kind, text, path.parent, problems)
+    reading = _read_as(kind, text, path.parent, groups, problems)
     cidr = cluster_cidr or reading.settings.cluster_cidr or DEFAULT_CLUSTER_CIDR
     cluster = Cluster(nodes_of(reading, cidr, problems), cidr)
     if problems.found:
@@ -105,18 +113,23 @@ def _text_of(data: bytes, name: str) -> str:
     return text
 
 
-def _read_as(kind: InventoryKind, text: str, folder: Path, problems: Problems) -> ParsedInventory:
-    if kind is InventoryKind.TOML:
-        return read_toml(text, folder, problems)
-    if kind is InventoryKind.MACHINES:
-        return read_machines(text, problems)
-    if kind is InventoryKind.ANSIBLE_INI:
-        from kthw_routes.sources.inventory.ansible_ini import read_ansible_ini
+def _read_as(kind: InventoryKind, text: str, folder: Path, groups: GroupChoice, problems: Problems) -> ParsedInventory:
+    if kind not in _ANSIBLE and groups != USUAL:
+        raise InventoryError(f"--worker-group and --controller-group are for Ansible inventories; this is a {kind}.")
+    match kind:
+        case InventoryKind.TOML:
+            return read_toml(text, folder, problems)
+        case InventoryKind.MACHINES:
+            return read_machines(text, problems)
+        case InventoryKind.ANSIBLE_INI:
+            from kthw_routes.sources.inventory.ansible_ini import read_ansible_ini
 
-        return read_ansible_ini(text, folder, problems)
-    from kthw_routes.sources.inventory.ansible_yaml import read_ansible_yaml  # here, for PyYAML
+            return read_ansible_ini(text, folder, groups, problems)
+        case InventoryKind.ANSIBLE_YAML | InventoryKind.ANSIBLE_JSON:
+            from kthw_routes.sources.inventory.ansible_yaml import read_ansible_yaml  # here, for PyYAML
 
-    return read_ansible_yaml(text, folder, problems)
+            plain = _INDENT.sub(lambda tabs: " " * len(tabs[0]), text) if kind is InventoryKind.ANSIBLE_JSON else text
+            return read_ansible_yaml(plain, folder, groups, problems)
 
 
 def _recognised(cluster: Cluster, kind: InventoryKind, name: str) -> Finding:
@@ -126,7 +139,7 @@ def _recognised(cluster: Cluster, kind: InventoryKind, name: str) -> Finding:
 
 def _folders_next_to(path: Path, kind: InventoryKind) -> Iterator[Finding]:
     """Report folders next to the file that Ansible would read."""
-    if kind not in (InventoryKind.ANSIBLE_INI, InventoryKind.ANSIBLE_YAML):
+    if kind not in _ANSIBLE:
         return
     names = [n for n in ("group_vars", "host_vars") if (path.parent / n).is_dir()]
     if names:

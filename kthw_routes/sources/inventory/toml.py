@@ -22,7 +22,7 @@ W = TypeVar("W", bound=StrEnum)
 
 SETTINGS: Final = ("cluster_cidr", "user", "identity", "hosts_file", "persist", "routes_on")
 """The keys above the nodes."""
-NODE_KEYS: Final = ("name", "role", "ssh", "internal_ip", "pod_cidr", "region")
+NODE_KEYS: Final = ("name", "role", "ssh", "internal_ip", "pod_cidr", "region", "identity", "next_hop")
 """The keys of a node; the first three are needed."""
 
 _EXAMPLES: Final = {
@@ -37,6 +37,7 @@ _EXAMPLES: Final = {
     "identity": 'identity = "~/.ssh/id_ed25519"',
     "persist": 'persist = "auto"',
     "routes_on": 'routes_on = "workers"',
+    "next_hop": 'next_hop = "10.240.0.1"',
 }
 
 
@@ -54,7 +55,7 @@ def read_toml(text: str, folder: Path, problems: Problems) -> ParsedInventory:
     listed = given if isinstance(given, list) else []
     if listed is not given:
         problems.add(table.key_place("nodes"), "nodes is not a list; expected [[nodes]] before each node")
-    drafts = tuple(d for n, fields in enumerate(listed) if (d := _draft(table, n, fields)))
+    drafts = tuple(d for n, fields in enumerate(listed) if (d := _draft(table, n, fields, folder)))
     whole = parsed.is_whole and listed is given and all(d.role for d in drafts) and len(drafts) == len(listed)
     settings = _settings(table, folder)
     known = settings.cluster_cidr is not None or (parsed.is_whole and "cluster_cidr" not in table.fields)
@@ -121,7 +122,7 @@ class _Table:
         return stated.value if stated else None
 
 
-def _draft(top: _Table, number: int, fields: object) -> Draft | None:
+def _draft(top: _Table, number: int, fields: object, folder: Path) -> Draft | None:
     path = ("nodes", number)
     place = top.positions.of_value(*path)
     if not isinstance(fields, dict):
@@ -146,6 +147,8 @@ def _draft(top: _Table, number: int, fields: object) -> Draft | None:
         internal=table.text("internal_ip", values.internal_ip, empty=True),
         pod_cidr=pods,
         region=table.text("region", values.region),
+        identity=table.text("identity", partial(values.identity, folder=folder)),
+        next_hop=table.text("next_hop", values.internal_ip),
     )
 
 

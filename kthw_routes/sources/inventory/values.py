@@ -45,6 +45,14 @@ def node_name(text: str) -> str:
     return name
 
 
+def node_name_or_address(text: str) -> str:
+    """Read a name, or an address, in whose place the name counts that the machine has for itself."""
+    try:
+        return str(internal_ip(text))
+    except InvalidInput:
+        return node_name(text)
+
+
 def role(text: str) -> Role:
     """Read `worker` or `controller`."""
     return Role(one_of(text, tuple(Role)))

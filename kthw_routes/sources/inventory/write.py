@@ -29,7 +29,9 @@ _HEAD: Final = """\
 #
 # A node has a name, a role ("worker" or "controller") and an SSH target: "[user@]address[:port]". internal_ip, the
 # address at which the other nodes reach it, is the SSH address where it is missing; pod_cidr is read from the node,
-# else it follows from the number in the name; region is that of a Linode. Above the nodes there may also be:
+# else it follows from the number in the name; region is that of a Linode; identity is the node's own private key;
+# next_hop is where the node sends packets for other pods, if not to their nodes (a provider's router). Above the nodes
+# there may also be:
 #
 #     user = "root"              for nodes whose SSH target names no user
 #     identity = "FILE"          the private key; from this file's folder, or ~/...
@@ -113,6 +115,10 @@ def _pairs_of(node: Node, cluster: Cluster) -> Iterator[str]:
         yield f"pod_cidr = {_value(str(node.pod_cidr))}\n"
     if node.region:
         yield f"region = {_value(node.region)}\n"
+    if node.identity:
+        yield f"identity = {_value(str(node.identity))}\n"
+    if node.next_hop:
+        yield f"next_hop = {_value(str(node.next_hop))}\n"
 
 
 def _value(given: str | bool) -> str:

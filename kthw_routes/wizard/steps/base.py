@@ -83,6 +83,9 @@ class StepScreen(Screen[None]):
     def enter(self) -> None:
         """React to the person coming to this step."""
 
+    def laid_out(self) -> None:
+        """React to a new layout of the screen. (What is called "after a refresh" may come before it.)"""
+
     def handle_event(self, event: Event) -> None:
         """React to an event on a host or at the API."""
 
@@ -163,6 +166,10 @@ class StepScreen(Screen[None]):
         with self._buttons:
             yield from self._buttons.compose_around(self.extra_buttons)
         yield KeyFooter()
+
+    def on_mount(self) -> None:
+        """Follow each layout."""
+        self.screen_layout_refresh_signal.subscribe(self, lambda _: self.laid_out(), immediate=True)
 
     def on_screen_resume(self) -> None:
         """Redraw when entered, and after a dialog."""

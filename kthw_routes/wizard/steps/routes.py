@@ -120,9 +120,8 @@ class RoutesStep(StepScreen):
             detail.show(*self._row_detail(row, review))
         else:
             detail.show(Words(summary(review.plan), KIND_TONE[ChangeKind.KEEP]) if review.plan.is_empty else "")
-        self.call_after_refresh(self._let_scroll)
 
-    def _let_scroll(self) -> None:
+    def laid_out(self) -> None:
         """Let Tab reach a detail that has to be scrolled."""
         box = self._detail_box
         box.can_focus = box.max_scroll_y > 0 or box.has_focus

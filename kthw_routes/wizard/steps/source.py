@@ -42,8 +42,6 @@ _WORDS = {
     ),
     SourceKind.LAB: _LAB_WORDS,
 }
-_FIT = 3
-"""Errors of a file that fit on a screen of 24 lines."""
 _PATH_WORDS = (
     "A TOML inventory, the tutorial's machines.txt, or an Ansible inventory (INI or YAML). Tab completes the path. "
     "No machine is contacted until the whole file is valid."
@@ -85,7 +83,8 @@ class SourceStep(StepScreen):
         self._error_box = ErrorBox(id="error")
         self._problems = Paragraph(id="problems")
         self._found_box = Paragraph(id="found")
-        self._scrolled_for: KthwRoutesError | None = None
+        self._listed: KthwRoutesError | None = None
+        self._shows_problems = True
 
     def compose_body(self) -> ComposeResult:
         """Yield the choice, the token or the path, the errors."""
@@ -120,24 +119,33 @@ class SourceStep(StepScreen):
             widget.display = self._wants_token
         for widget in (self._path_title, self._path, self._path_words):
             widget.display = source.kind is SourceKind.INVENTORY
-        self._draw_error()
+        await self._draw_error()
         self._found_box.display = self.controller.is_found and not self.busy and self.error is None
         if self.controller.is_found:
             self._found_box.show(Words(f"✓ {self._found_words()}", Tone.GOOD))
 
-    def _draw_error(self) -> None:
+    async def _draw_error(self) -> None:
         """Draw all errors of a file with their places; else the one error."""
-        listed = isinstance(self.error, InventoryError) and bool(self.error.problems)
-        self._problems.display = listed
-        if isinstance(self.error, InventoryError) and listed:
-            hint = "Page keys scroll." if len(self.error.problems) > _FIT else "Correct the file, then try again."
-            self._error_box.show_error(InventoryError(self.error.sentence, hint))
-            self._problems.show(*problem_words(self.error.problems, self.body.size.width - 6))
-            if self._scrolled_for is not self.error:
-                self._scrolled_for = self.error
-                self.call_after_refresh(self._make_room)
+        error = self.error
+        if error is not self._listed:
+            self._listed = error
+            await self._problems.remove()
+            self._problems = Paragraph(id="problems")  # its size tells when these errors have their place
+            await self._scroll.mount(self._problems, before=self._found_box)
+            self._shows_problems = False
+        self._problems.display = isinstance(error, InventoryError) and bool(error.problems)
+        if isinstance(error, InventoryError) and error.problems:
+            hint = "Correct the file, then try again." + (" Page keys scroll." if len(error.problems) > 1 else "")
+            self._error_box.show_error(InventoryError(error.sentence, hint))
+            self._problems.show(*problem_words(error.problems, self.body.size.width - 6))
         else:
-            self._error_box.show_error(self.error)
+            self._error_box.show_error(error)
+
+    def laid_out(self) -> None:
+        """Scroll to where most of the errors can be seen, once they have their place."""
+        if not self._shows_problems and self._problems.size:
+            self._shows_problems = True
+            self._path_title.scroll_visible(top=True, animate=False, immediate=True)
 
     def _found_words(self) -> str:
         findings = self.controller.found.discovery.findings if self.controller.found else ()
@@ -251,10 +259,6 @@ class SourceStep(StepScreen):
     def _found(self, found: Found) -> None:
         self.controller.take_found(found)
         self.wizard.go(1)
-
-    def _make_room(self) -> None:
-        """Scroll to where most of the errors can be seen."""
-        self._path_title.scroll_visible(top=True, animate=False)
 
     def list_commands(self) -> Iterable[str]:
         """Return how to find the nodes by hand."""

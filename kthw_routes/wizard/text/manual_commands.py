@@ -104,8 +104,8 @@ def _ssh(settings: Settings, node: Node) -> str:
     words = ["ssh"]
     if settings.ssh_config is not None:
         words += ["-F", str(settings.ssh_config)]
-    if settings.identity is not None and settings.personal:
-        words += ["-i", str(settings.identity)]
+    if (identity := node.identity or settings.identity) is not None and settings.personal:
+        words += ["-i", str(identity)]
     port = node.ssh.port if node.ssh and node.ssh.port else settings.port
     if port:
         words += ["-p", str(port)]

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -104,6 +105,14 @@ class PickList(ChoiceList):
     def action_submit(self) -> None:
         """Report that the choice is made."""
         self.post_message(self.Submitted(self))
+
+    def action_page_up(self) -> None:
+        """Leave the key to what scrolls around the list."""
+        raise SkipAction
+
+    def action_page_down(self) -> None:
+        """Leave the key to what scrolls around the list."""
+        raise SkipAction
 
 
 class LineSelect(Select[T]):
