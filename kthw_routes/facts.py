@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -108,12 +108,12 @@ class Devices:
     def __init__(self, hops: Iterable[IPv4Address]) -> None:
         self._hops: Final = tuple(hops)
         self._sorted: Final = sorted(int(hop) for hop in self._hops)
-        self._known: Final[dict[tuple[tuple[str, IPv4Network], ...], tuple[str | None, ...]]] = {}
+        self._known: Final[dict[tuple[tuple[str | None, IPv4Network, int], ...], tuple[str | None, ...]]] = {}
 
-    def of(self, addresses: Iterable[InterfaceAddress]) -> tuple[str | None, ...]:
-        """Return the interface towards each of the addresses, as `device_towards`, on a host with these of its own."""
-        near = [a for a in addresses if a.is_up and self._reaches_any(a.address.network)]
-        networks = tuple((a.device, a.address.network) for a in near)
+    def of(self, on_link: Iterable[Route]) -> tuple[str | None, ...]:
+        """Return the interface towards each of the addresses, as `device_towards`, on a host with these routes."""
+        near = [r for r in on_link if self._reaches_any(r.prefix)]
+        networks = tuple((r.device, r.prefix, r.metric) for r in near)
         if networks not in self._known:
             self._known[networks] = tuple(device_towards(near, hop) for hop in self._hops)
         return self._known[networks]
@@ -123,11 +123,42 @@ class Devices:
         return first < len(self._sorted) and self._sorted[first] <= int(network.broadcast_address)
 
 
-def device_towards(addresses: Iterable[InterfaceAddress], ip: IPv4Address) -> str | None:
-    """Return the interface that is up and whose connected network has `ip` (longest prefix), or None."""
-    on_link = [a for a in addresses if a.is_up and ip in a.address.network and a.address.network.prefixlen < 32]
-    best = max(on_link, key=lambda a: a.address.network.prefixlen, default=None)
+def on_link_routes(
+    routes: Iterable[Route], addresses: Iterable[InterfaceAddress] = (), *, is_whole: bool = True
+) -> tuple[Route, ...]:
+    """Return the routes by which the kernel finds a next hop: those of scope link, to what an interface itself reaches.
+
+    The kernel passes over all others then, however long their prefixes are (measured).
+
+    Args:
+        routes: the main table.
+        addresses: those of the interfaces, which stand in for what is missing of the table.
+        is_whole: whether the table was read whole.
+    """
+    found = [r for r in routes if r.scope == "link" and r.type == "unicast" and r.device and "dead" not in r.flags]
+    if not is_whole:
+        connected = (a for a in addresses if a.is_up and a.address.network.prefixlen < 32)
+        found += (Route(a.address.network, device=a.device, scope="link") for a in connected)
+    return tuple(found)
+
+
+def device_towards(on_link: Iterable[Route], ip: IPv4Address) -> str | None:
+    """Return the interface at which a next hop is on-link (longest prefix, lowest metric), or None."""
+    found = [r for r in on_link if ip in r.prefix]
+    best = min(found, key=lambda r: (-r.prefix.prefixlen, r.metric), default=None)
     return best.device if best else None
+
+
+def router_towards(routes: Iterable[Route], on_link: Iterable[Route], ip: IPv4Address) -> Route | None:
+    """Return the route through a router, not the default one, by which the kernel reaches an address; None if by none.
+
+    So it is with providers whose machines have /32 addresses behind a router.
+    """
+    found = [r for r in routes if r.prefix.prefixlen and r.tos == 0 and ip in r.prefix]
+    best = min(found, key=lambda r: (-r.prefix.prefixlen, r.metric), default=None)
+    if best is None or best.gateway is None or best.type != "unicast":
+        return None
+    return best if device_towards(on_link, best.gateway) is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +272,16 @@ class HostFacts:
     etc_hosts_problem: str | None = None
     """Why /etc/hosts could not be read, without a full stop; None where it was, or is not known."""
     network: NetworkSetup = NetworkSetup()
+    _on_link: tuple[Route, ...] | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def on_link(self) -> tuple[Route, ...]:
+        """The routes by which next hops are found; from the addresses, where the table was not read whole."""
+        if self._on_link is None:
+            found = on_link_routes(self.routes, self.addresses, is_whole=self.routes_within is None)
+            object.__setattr__(self, "_on_link", found)
+            return found
+        return self._on_link
 
     @property
     def own_addresses(self) -> frozenset[IPv4Address]:
@@ -248,8 +289,8 @@ class HostFacts:
         return frozenset(a.address.ip for a in self.addresses)
 
     def device_towards(self, ip: IPv4Address) -> str | None:
-        """Return the interface that is up and whose connected network has `ip` (longest prefix), or None."""
-        return device_towards(self.addresses, ip)
+        """Return the interface at which a next hop is on-link, by the kernel's own table, or None."""
+        return device_towards(self.on_link, ip)
 
     def device_of(self, ip: IPv4Address | None) -> str | None:
         """Return the interface that has the address `ip`, or None."""

@@ -62,7 +62,7 @@ def with_observed_pod_cidrs(cluster: Cluster, visited: Cluster) -> Cluster:
 
     def stated(node: Node) -> Node:
         other = known[node.name]
-        return replace(node, pod_cidr=other.pod_cidr, pod_cidr_source=other.pod_cidr_source)
+        return replace(node, pod_cidr=other.pod_cidr, pod_cidr_source=other.pod_cidr_source, next_hop=other.next_hop)
 
     return replace(cluster, nodes=tuple(stated(n) for n in cluster))
 

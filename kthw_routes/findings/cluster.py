@@ -91,7 +91,8 @@ def _of_names(cluster: Cluster) -> Iterator[Finding]:
             continue
         sentence = f"{node.name} is not a valid hostname: letters, digits and inner hyphens only (RFC 1123)"
         if node.is_worker and node.is_visited:
-            hint = "Rename it in the Linode's settings; it is not altered silently. Or leave it out."
+            where = "in the Linode's settings; it is not altered silently" if node.region else "in the inventory"
+            hint = f"Rename it {where}. Or leave it out."
             yield Finding.stop(
                 "not-a-host-name", f"{sentence}, so it cannot be written to /etc/hosts.", hint, node=node.name
             )

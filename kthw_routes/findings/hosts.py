@@ -14,6 +14,14 @@ from kthw_routes.options import RoutesOn
 from kthw_routes.plan.wanted import Wanted, WantedRoutes
 
 _TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: a tick in Routes) turns it on now and at each boot."
+_WHY_MISSING: Final = "Was the private IP enabled and the Linode not rebooted since? Reboot it, or correct the address."
+_WHY_NOT_ON_LINK: Final = (
+    "Is the private IP enabled on both, and were both rebooted since? Or correct the internal address."
+)
+_NOT_ON_LINK: Final = (
+    "`ip route get {ip}` shows how it is reached from there. Correct the internal address; or, where nodes are behind "
+    "a router of the provider, name that: next_hop in the inventory."
+)
 
 
 def of_facts(
@@ -27,17 +35,21 @@ def of_facts(
         routes_on: which nodes get routes.
     """
     seen = [(n, facts[n.name]) for n in cluster.visited if n.name in facts]
-    next_hops = _NextHops(cluster, routes_on)
+    next_hops: dict[IPv4Address | None, _NextHops] = {}
     pods = ByNetwork((w.pod_cidr, (number, w)) for number, w in enumerate(cluster.workers) if w.pod_cidr is not None)
     found: list[Finding] = []
     for node, host in seen:
         if routes_on.counts(node):
-            found += next_hops.of_host(node, host)
+            if node.next_hop not in next_hops:
+                next_hops[node.next_hop] = _NextHops(cluster, routes_on, node.next_hop)
+            found += next_hops[node.next_hop].of_host(node, host)
         if node.is_worker:
             found += _of_internal_address(node, host)
             found += _of_pod_cidr(pods, node, host)
         found += _of_host_name(node, host)
-    found += _of_public_cluster_cidr(cluster, [pair for pair in seen if routes_on.counts(pair[0])])
+    routed = [pair for pair in seen if routes_on.counts(pair[0])]
+    found += _of_routers(routed)
+    found += _of_public_cluster_cidr(cluster, routed)
     found += _of_same_keys(facts)
     found += _of_pods([host for node, host in seen if node.is_worker])
     return tuple(found)
@@ -49,8 +61,7 @@ def _of_internal_address(node: Node, host: HostFacts) -> Iterator[Finding]:
         yield Finding.stop(
             "internal-address-missing",
             f"{node.name}: its internal address {node.internal} is on none of its interfaces.",
-            f"It has {has}. Was the private IP enabled and the Linode not rebooted since? Reboot it, or correct the "
-            "address.",
+            f"It has {has}. {_WHY_MISSING if node.region is not None else 'Correct the address.'}",
             node=node.name,
         )
 
@@ -58,16 +69,17 @@ def _of_internal_address(node: Node, host: HostFacts) -> Iterator[Finding]:
 class _NextHops:
     """The next hops of the wanted routes, judged host by host."""
 
-    def __init__(self, cluster: Cluster, routes_on: RoutesOn) -> None:
-        self._wanted: Final = WantedRoutes(cluster, routes_on)
+    def __init__(self, cluster: Cluster, routes_on: RoutesOn, next_hop: IPv4Address | None) -> None:
+        """`next_hop`: the one of the nodes that have one of their own, and are judged here."""
+        self._wanted: Final = WantedRoutes(cluster, routes_on, next_hop)
         self._devices: Final = Devices(w.next_hop for w in self._wanted.all)
         self._places: Final[defaultdict[IPv4Address, set[int]]] = defaultdict(set)
         for place, wanted in enumerate(self._wanted.all):
             self._places[wanted.next_hop].add(place)
 
     def of_host(self, node: Node, host: HostFacts) -> Iterator[Finding]:
-        """Yield which next hops are the host's own addresses, and which are on none of its networks."""
-        devices = self._devices.of(host.addresses)
+        """Yield which next hops are the host's own addresses, and which are not on-link there."""
+        devices = self._devices.of(host.on_link)
         own = {place for address in host.own_addresses for place in self._places.get(address, ())}
         far = {place for place, device in enumerate(devices) if device is None} if None in devices else set()
         for place in sorted((own | far) - self._wanted.not_on(node)):
@@ -90,9 +102,25 @@ def _far_next_hop(node: Node, host: HostFacts, wanted: Wanted) -> Finding:
     return Finding.stop(
         "next-hop-not-on-link",
         f"{node.name}: no route to {wanted.next_hop} ({wanted.worker}) from {device}: the address is not on-link.",
-        "Is the private IP enabled on both, and were both rebooted since? Or correct the internal address.",
+        _WHY_NOT_ON_LINK if node.region is not None else _NOT_ON_LINK.format(ip=wanted.next_hop),
         node=node.name,
     )
+
+
+def _of_routers(routed: Sequence[tuple[Node, HostFacts]]) -> Iterator[Finding]:
+    """Report once which nodes send packets for other pods to a router, as that has to know the pod CIDRs too."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for node, _ in routed:
+        if node.next_hop is not None:
+            names[str(node.next_hop)].append(node.name)
+    for router, through in names.items():
+        yield Finding.notice(
+            "next-hop-router",
+            f"Routes lead to the router {router} on {names_of(through, len(routed), 'nodes')}, not to the nodes "
+            "themselves.",
+            "It must know each worker's pod CIDR: at Hetzner, for example, `hcloud network add-route NETWORK "
+            "--destination POD-CIDR --gateway INTERNAL-ADDRESS`.",
+        )
 
 
 def _of_pod_cidr(pods: ByNetwork[tuple[int, Node]], node: Node, host: HostFacts) -> Iterator[Finding]:

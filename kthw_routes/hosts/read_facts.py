@@ -10,7 +10,16 @@ from typing import Final
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node, PodCidrSource
 from kthw_routes.events import HostState, now
-from kthw_routes.facts import HostFacts, InterfaceAddress, Pod, Privilege, Route, device_towards
+from kthw_routes.facts import (
+    HostFacts,
+    InterfaceAddress,
+    Pod,
+    Privilege,
+    Route,
+    device_towards,
+    on_link_routes,
+    router_towards,
+)
 from kthw_routes.hosts import atomic_write, programs, read_network
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import UnreadableOutput, parse_addresses, parse_routes
@@ -76,7 +85,9 @@ def read_facts(
         )
     version = _iproute2_version(task)
     addresses = read_addresses(task)
-    devices = devices_towards(addresses, next_hops)
+    routes, routes_within = _readable_routes(task, cluster_cidr)
+    on_link = on_link_routes(routes, addresses, is_whole=routes_within is None)
+    devices = devices_towards(routes, on_link, next_hops)
     if len(devices) > MAX_LINKS:
         sentence = f"{len(devices):,} of its interfaces lead to nodes; kthw-routes handles up to {MAX_LINKS:,}."
         raise TooMuch(task.node, sentence, _NO_MORE)
@@ -85,7 +96,6 @@ def read_facts(
     cidr = choose_pod_cidr(node, cni, kubelet)[0]
     content, problem = atomic_write.read_etc_hosts(task)
     bridge = next((b for b in bridges if cidr and b.address.ip in cidr), None)
-    routes, routes_within = _readable_routes(task, cluster_cidr)
     return HostFacts(
         node=node.name,
         read_at=now(),
@@ -139,9 +149,18 @@ def with_observed_pod_cidrs(cluster: Cluster, facts: Mapping[str, HostFacts]) ->
     return replace(cluster, nodes=tuple(with_observed(n) for n in cluster))
 
 
-def devices_towards(addresses: Sequence[InterfaceAddress], next_hops: Collection[IPv4Address]) -> tuple[str, ...]:
-    """Return the interfaces whose networks have next hops, each once."""
-    return tuple(dict.fromkeys(device for hop in next_hops if (device := device_towards(addresses, hop)) is not None))
+def devices_towards(
+    routes: Sequence[Route], on_link: Sequence[Route], next_hops: Collection[IPv4Address]
+) -> tuple[str, ...]:
+    """Return the interfaces that lead to next hops, each once: those at which they are, or at which their router is."""
+    found: dict[str, None] = {}
+    for hop in next_hops:
+        device = device_towards(on_link, hop)
+        if device is None and (router := router_towards(routes, on_link, hop)) is not None:
+            device = router.device
+        if device is not None:
+            found[device] = None
+    return tuple(found)
 
 
 def read_forwarding(task: HostTask) -> bool:

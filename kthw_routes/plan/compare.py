@@ -6,6 +6,7 @@ for every route what becomes of it and why, the exact commands, and the commands
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from ipaddress import IPv4Address
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, Route
@@ -35,10 +36,13 @@ def planner(cluster: Cluster, options: Options) -> Planner:
 
     What is the same for all hosts is worked out here, once.
     """
-    wanted, owners = RouteRows(cluster, options.routes_on), extra_routes.Owners(cluster)
+    wanted: dict[IPv4Address | None, RouteRows] = {}
+    owners = extra_routes.Owners(cluster)
 
     def plan(node: Node, facts: HostFacts) -> HostPlan:
-        return _plan_host(cluster, wanted, owners, node, facts, options)
+        if node.next_hop not in wanted:
+            wanted[node.next_hop] = RouteRows(cluster, options.routes_on, node.next_hop)
+        return _plan_host(cluster, wanted[node.next_hop], owners, node, facts, options)
 
     return plan
 

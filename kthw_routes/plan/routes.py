@@ -35,8 +35,9 @@ class HostRoutes:
 class RouteRows:
     """Compares the wanted routes with what hosts have, host by host."""
 
-    def __init__(self, cluster: Cluster, routes_on: RoutesOn) -> None:
-        self._wanted: Final = WantedRoutes(cluster, routes_on)
+    def __init__(self, cluster: Cluster, routes_on: RoutesOn, next_hop: IPv4Address | None = None) -> None:
+        """`next_hop`: the one of the nodes that have one of their own, and are compared here."""
+        self._wanted: Final = WantedRoutes(cluster, routes_on, next_hop)
         wanted = self._wanted.all
         self._cluster_cidr: Final = cluster.cidr
         self._has_guesses: Final = any(w.is_guess for w in wanted)
@@ -56,7 +57,7 @@ class RouteRows:
         """Return what becomes of a host's routes. `persisted`: what files of ours hold there."""
         left_out = self._wanted.not_on(node)
         found, others = self._by_place(facts.routes, left_out)
-        devices = self._devices.of(facts.addresses)
+        devices = self._devices.of(facts.on_link)
         hops = {r.gateway for r in facts.routes if r.prefix.subnet_of(self._cluster_cidr)} if self._has_guesses else ()
         rows: list[RouteChange] = []
         for place, wanted in enumerate(self._wanted.all):

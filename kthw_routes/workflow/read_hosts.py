@@ -13,6 +13,7 @@ from kthw_routes.hosts.fleet import Fleet, Stop, TaskResult
 from kthw_routes.hosts.read_facts import read_facts, with_observed_pod_cidrs
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import RoutesOn
+from kthw_routes.plan.wanted import with_routers
 from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown
 from kthw_routes.ssh.session import Session
 from kthw_routes.workflow.results import Inspection
@@ -83,7 +84,10 @@ class Reader:
             else:
                 troubles[name] = self._trouble(name, outcome, Phase.CHECKS)
         return Inspection(
-            cluster=with_observed_pod_cidrs(cluster, facts), facts=facts, troubles=troubles, routes_on=routes_on
+            cluster=with_routers(with_observed_pod_cidrs(cluster, facts), facts),
+            facts=facts,
+            troubles=troubles,
+            routes_on=routes_on,
         )
 
     def _fleet_for(self, cluster: Cluster) -> Fleet:

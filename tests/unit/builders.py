@@ -57,8 +57,18 @@ def pod_route(number: int, *, via: int | None = None, protocol: str = PROTOCOL, 
     return Route(net(f"10.200.{number}.0/24"), next_hop, "eth0", protocol, metric)
 
 
+def connected(*addresses: InterfaceAddress) -> tuple[Route, ...]:
+    """The routes that the kernel has for these addresses."""
+    return tuple(
+        Route(a.address.network, device=a.device, protocol="kernel", scope="link", source=a.address.ip)
+        for a in addresses
+        if a.is_up and a.device != "lo" and a.address.network.prefixlen < 32
+    )
+
+
 def facts(node: Node, routes: Iterable[Route] = (), **given: object) -> HostFacts:
-    connected = Route(net("192.168.128.0/17"), device="eth0", protocol="kernel", scope="link", source=node.internal)
+    given_addresses = given.get("addresses", (InterfaceAddress("eth0", IPv4Interface(f"{node.internal}/17")),))
+    links = connected(*given_addresses)  # type: ignore[misc]  # they are addresses by name
     values: dict[str, object] = {
         "node": node.name,
         "read_at": datetime(2026, 11, 22, tzinfo=UTC),
@@ -71,7 +81,7 @@ def facts(node: Node, routes: Iterable[Route] = (), **given: object) -> HostFact
             InterfaceAddress("lo", IPv4Interface("127.0.0.1/8")),
             InterfaceAddress("eth0", IPv4Interface(f"{node.internal}/17")),
         ),
-        "routes": (connected, *routes),
+        "routes": (*links, *routes),
         "etc_hosts": None if node.is_worker else b"127.0.0.1 localhost\n",
     }
     return HostFacts(**(values | given))  # type: ignore[arg-type]  # the values are right by name

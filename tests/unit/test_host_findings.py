@@ -12,9 +12,10 @@ from kthw_routes.findings.model import Finding, Level
 from kthw_routes.findings.plan import of_plan
 from kthw_routes.options import DEFAULT_OPTIONS, Options, RoutesOn
 from kthw_routes.plan import compare as planning
+from kthw_routes.plan.wanted import wanted_routes, with_routers
 from kthw_routes.undo.limits import Limits
 
-from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route
+from .builders import bare_facts, cluster, facts, internal, ip, net, of_account, pod_route
 
 CLUSTER = cluster()
 NODE = CLUSTER.node("worker-0")
@@ -69,6 +70,60 @@ def test_a_next_hop_that_is_not_on_link_stops() -> None:
     assert finding.sentence == (
         "worker-0: no route to 192.168.128.12 (worker-2) from eth0: the address is not on-link."
     )
+
+
+WG = Route(net("192.168.128.12/32"), device="wg0", scope="link")
+BEHIND = (
+    Route(net("192.168.128.1/32"), device="eth0", scope="link"),
+    Route(net("192.168.128.0/17"), ip("192.168.128.1"), "eth0"),
+)
+ALONE = (InterfaceAddress("eth0", IPv4Interface("192.168.128.10/32")),)
+
+
+def test_on_link_is_what_the_kernels_table_says() -> None:
+    assert "next-hop-not-on-link" in found(facts(NODE, [WG], addresses=ALONE)), "worker-1 is not"
+    other = Route(net("192.168.128.11/32"), device="wg0", scope="link")
+    assert "next-hop-not-on-link" not in found(facts(NODE, [WG, other], addresses=ALONE))
+
+
+def test_hints_speak_of_linodes_to_those_who_have_some() -> None:
+    host = facts(NODE, addresses=ALONE)
+    hint = found(host)["next-hop-not-on-link"].hint
+    assert "Linode" not in hint
+    assert "private IP" not in hint
+    assert "next_hop" in hint
+    of_linodes = Cluster(tuple(map(of_account, CLUSTER)))
+    assert "private IP enabled" in found(host, of_linodes)["next-hop-not-on-link"].hint
+    missing = facts(NODE, addresses=(InterfaceAddress("eth0", IPv4Interface("192.168.128.99/17")),))
+    assert "Linode" not in found(missing)["internal-address-missing"].hint
+    assert "Linode not rebooted" in found(missing, of_linodes)["internal-address-missing"].hint
+
+
+def test_behind_a_providers_router_that_is_the_next_hop_for_all() -> None:
+    """As a port of the lab for Hetzner types it."""
+    host = facts(NODE, BEHIND, addresses=ALONE)
+    of = with_routers(CLUSTER, {"worker-0": host})
+    assert {w.next_hop for w in wanted_routes(of, of.node("worker-0"))} == {ip("192.168.128.1")}
+    assert of.node("worker-1") == CLUSTER.node("worker-1"), "it was not read"
+    findings = found(host, of)
+    assert "next-hop-not-on-link" not in findings
+    assert findings["next-hop-router"].sentence == (
+        "Routes lead to the router 192.168.128.1 on worker-0, not to the nodes themselves."
+    )
+    assert with_routers(CLUSTER, {"worker-0": facts(NODE, [*BEHIND, WG], addresses=ALONE)}) == CLUSTER, "some are near"
+
+
+def test_a_next_hop_that_is_typed_stays() -> None:
+    typed = CLUSTER.with_node("worker-0", replace(NODE, next_hop=ip("192.168.128.9")))
+    assert with_routers(typed, {"worker-0": facts(NODE, BEHIND, addresses=ALONE)}) == typed
+
+
+def test_a_right_route_through_a_router_that_somebody_typed_is_kept() -> None:
+    by_hand = [Route(net(f"10.200.{n}.0/24"), ip("192.168.128.1"), "eth0") for n in (1, 2)]
+    host = facts(NODE, [*BEHIND, *by_hand], addresses=ALONE)
+    of = with_routers(CLUSTER, {"worker-0": host})
+    (plan,) = planning.make(of, {"worker-0": host}).hosts
+    assert {(r.kind.value, r.reason) for r in plan.routes} == {("keep", "right as it is (proto boot)")}
 
 
 def test_a_next_hop_that_is_an_own_address_stops() -> None:

@@ -178,9 +178,10 @@ def test_more_cni_configurations_than_are_handled_are_said() -> None:
 def test_more_interfaces_towards_nodes_than_are_handled_are_said() -> None:
     numbers = range(MAX_LINKS + 1)
     links = [{"ifname": f"eth{n}", "flags": ["UP"], "addr_info": [address(f"10.9.{n}.1", 24)]} for n in numbers]
+    routes = [{"dst": f"10.9.{n}.0/24", "dev": f"eth{n}", "protocol": "kernel", "scope": "link"} for n in numbers]
     hops = [IPv4Address(f"10.9.{n}.2") for n in numbers]
     with pytest.raises(TooMuch, match="51 of its interfaces lead to nodes; kthw-routes handles up to 50"):
-        read_host(host_with(said(), **{ADDRESSES: said(json.dumps(links))}), hops)
+        read_host(host_with(said(json.dumps(routes)), **{ADDRESSES: said(json.dumps(links))}), hops)
 
 
 def test_as_many_routes_as_are_handled_are_read_and_as_many_more_as_there_are_outside_of_the_cluster_cidr() -> None:

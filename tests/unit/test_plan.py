@@ -233,9 +233,8 @@ def test_the_pod_routes_of_the_node_itself_are_no_rows() -> None:
 
 
 def test_a_device_is_found_by_the_longest_prefix_that_is_up() -> None:
-    host = facts(NODE)
-    host = replace(
-        host,
+    host = facts(
+        NODE,
         addresses=(
             InterfaceAddress("eth0", IPv4Interface("192.168.128.10/17")),
             InterfaceAddress("eth1", IPv4Interface("192.168.128.10/24")),

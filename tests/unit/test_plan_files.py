@@ -21,7 +21,7 @@ from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan
 
 from . import setups
-from .builders import cluster, facts, ip, net, pod_route
+from .builders import cluster, connected, facts, ip, net, pod_route
 from .setups import ALMA, BARE, DEBIAN, FITTING, LINODE, NETPLAN, NOTHING, held, ruled, standing
 
 CLUSTER = cluster()
@@ -289,7 +289,7 @@ def test_a_file_that_cannot_be_kept_right_says_so() -> None:
     network = setups.with_links(DEBIAN, (DEBIAN.links[0], replace(ruled("eth1"), device="eth1")))
     there = standing(network, *ifupdown.render(RIGHT, DEBIAN))
     host = read(there)
-    host = replace(host, addresses=(*host.addresses, eth1))
+    host = replace(host, addresses=(*host.addresses, eth1), routes=(*host.routes, *connected(eth1)))
     (row,) = plan(host, of=of).files
     assert row.kind is ChangeKind.REPLACE
     assert held_by(row) == [("10.200.1.0/24", "192.168.128.11")]

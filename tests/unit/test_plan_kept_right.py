@@ -13,6 +13,7 @@ from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan.changes import ChangeKind, FileChange
 
 from . import setups
+from .builders import connected
 from .setups import BARE, FITTING, LINODE, NETPLAN, held, ruled, standing
 from .test_plan_files import ASKED, AUTO, NODE, OLD, carried_out, files, plan, read, rows, with_files
 
@@ -35,7 +36,10 @@ def test_an_interface_of_another_name_gets_into_the_scripts_that_go_by_it() -> N
     }
     for manager, link in named.items():
         there = setups.with_links(with_files(manager, FITTING[manager]), (link,))
-        host = replace(read(there), addresses=(InterfaceAddress("ens18", IPv4Interface(f"{NODE.internal}/17")),))
+        ens18 = InterfaceAddress("ens18", IPv4Interface(f"{NODE.internal}/17"))
+        host = read(there)
+        routes = (*connected(ens18), *(replace(r, device="ens18") for r in host.routes if not r.is_kernel))
+        host = replace(host, addresses=(ens18,), routes=routes)
         (row,) = plan(host).files
         assert (row.kind, row.reason) == (ChangeKind.REPLACE, "holds routes for another interface than it should")
         assert b"eth0" not in (row.after or b"eth0")

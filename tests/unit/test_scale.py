@@ -22,7 +22,7 @@ from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import ChangeKind
 from kthw_routes.words import summary
 
-from .builders import facts, ip, net, worker
+from .builders import connected, facts, ip, net, worker
 
 FIRST_POD, FIRST_NODE = IPv4Address("10.200.0.0"), IPv4Address("192.168.128.10")
 
@@ -194,7 +194,8 @@ def test_the_interfaces_towards_many_addresses_are_those_towards_each() -> None:
         ("eth0 192.168.128.10/32", "eth1 10.0.0.1/8"),
         (),
     ):
-        own = [InterfaceAddress(device, IPv4Interface(text)) for device, text in (t.split() for t in texts)]
+        addresses = [InterfaceAddress(device, IPv4Interface(text)) for device, text in (t.split() for t in texts)]
+        own = connected(*addresses)
         assert devices.of(own) == tuple(device_towards(own, hop) for hop in hops)
     down = [InterfaceAddress("eth0", IPv4Interface("192.168.128.10/17"), is_up=False)]
-    assert devices.of(down) == (None,) * 4
+    assert devices.of(connected(*down)) == (None,) * 4
