@@ -22,8 +22,8 @@ from kthw_routes.cluster import (
     PodCidrSource,
 )
 from kthw_routes.findings.model import Finding, Level
-from kthw_routes.networks import ByNetwork
 from kthw_routes.node_names import is_host_name
+from kthw_routes.plan.networks import ByNetwork
 
 SUFFICIENT_SCOPES: Final = frozenset({"linodes:read_only"})
 """What a token needs for finding the nodes; the regions need no scope (Linode's X-Accepted-OAuth-Scopes)."""

@@ -9,8 +9,8 @@ from typing import Final
 from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Cluster, Node, PodCidrSource
 from kthw_routes.facts import Devices, HostFacts
 from kthw_routes.findings.model import Finding
-from kthw_routes.networks import ByNetwork
 from kthw_routes.options import RoutesOn
+from kthw_routes.plan.networks import ByNetwork
 from kthw_routes.plan.wanted import Wanted, WantedRoutes
 
 _TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: a tick in Routes) turns it on now and at each boot."

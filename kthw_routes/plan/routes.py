@@ -13,10 +13,10 @@ from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import Devices, HostFacts, Route
 from kthw_routes.iproute2.commands import pod_route
 from kthw_routes.iproute2.edits import NO_EDIT, Edit, put, take_away
-from kthw_routes.networks import ByNetwork
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.managers import Persisted
 from kthw_routes.plan.changes import ChangeKind, RouteChange, describe
+from kthw_routes.plan.networks import ByNetwork
 from kthw_routes.plan.wanted import Wanted, WantedRoutes
 
 

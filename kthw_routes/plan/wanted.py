@@ -8,9 +8,9 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, router_towards
-from kthw_routes.networks import ByNetwork
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import RoutesOn
+from kthw_routes.plan.networks import ByNetwork
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from kthw_routes.facts import Devices, HostFacts, InterfaceAddress, Route, devic
 from kthw_routes.findings.cluster import before_visit, of_cluster
 from kthw_routes.findings.hosts import of_facts
 from kthw_routes.findings.plan import of_plan
-from kthw_routes.networks import ByNetwork
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import ChangeKind
+from kthw_routes.plan.networks import ByNetwork
 from kthw_routes.words import summary
 
 from .builders import connected, facts, ip, net, worker
