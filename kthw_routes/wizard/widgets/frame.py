@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Footer, Static
+from textual.widgets._footer import FooterKey
 
 from kthw_routes.wizard.themes import cut_middle, style_content
 from kthw_routes.wizard.widgets.paragraph import Paragraph
@@ -116,20 +117,25 @@ class ButtonRow(Horizontal):
 
 
 class KeyFooter(Footer):
-    """The last line: the keys. It is made anew only where other keys do something, not whenever the focus moves."""
+    """The last line: the keys. Made again only where there are other keys, not whenever the focus moves."""
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False)
-        self._shown: list[tuple[Binding, bool]] | None = None
+        self._shown: list[Binding] | None = None
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         """Compare the keys with those that are shown."""
-        active = screen.active_bindings.values()
-        shown = [(binding, enabled) for _, binding, enabled, _ in active if binding.show]
-        if shown != self._shown and screen.app.app_focus:
-            self._shown = shown
+        if not screen.app.app_focus:
+            return
+        active = {b: enabled for _, b, enabled, _ in screen.active_bindings.values() if b.show}
+        if list(active) != self._shown:
+            self._shown = list(active)
             self._bindings_ready = True
             self.call_next(self.recompose)  # not after a refresh: a screen that a question covers has none
+            return
+        for key, enabled in zip(self.query(FooterKey), active.values(), strict=False):
+            key._disabled = not enabled
+            key.set_class(not enabled, "-disabled")
 
 
 def relabel(button: Button, text: str) -> None:
