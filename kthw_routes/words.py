@@ -19,6 +19,7 @@ from kthw_routes.plan.changes import ChangeKind, HostPlan, Noun, Plan
 from kthw_routes.proof import diagnosis
 from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import PairReading, Proof
+from kthw_routes.proof.selection import MAX_ALONE
 from kthw_routes.workflow.results import Review
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
@@ -151,16 +152,25 @@ def explanations(proof: Proof) -> tuple[str, ...]:
         found = explain(proof, pair)
         causes.setdefault((found.layer, found.host), []).append(pair)
     for pairs in causes.values():
-        found = explain(proof, pairs[0])
-        lines.append(f"{pairs[0].source} → {pairs[0].target}: {found.sentence}")
-        if others := ", ".join(f"{p.source} → {p.target}" for p in pairs[1:]):
-            lines.append(f"    The same: {others}.")
+        first = next((pair for pair in pairs if pair.alone), pairs[0])
+        found = explain(proof, first)
+        lines.append(f"{first.source} → {first.target}: {found.sentence}")
+        if others := [pair for pair in pairs if pair is not first]:
+            lines.append(f"    The same: {_names_of_pairs(others)}.")
         lines.append(f"    Next: {found.next_step}")
     lines += diagnosis.untested_reasons(proof)
     lines += _forwarding(proof)
     lines += [proof.caveat] if proof.caveat else []
     lines += list(proof.unread)
     return tuple(lines)
+
+
+def _names_of_pairs(pairs: Sequence[PairReading]) -> str:
+    """Name pairs of workers; of many, how many there are, and the worker that is in all of them."""
+    if len(pairs) <= MAX_ALONE:
+        return ", ".join(f"{p.source} → {p.target}" for p in pairs)
+    common = set.intersection(*({p.source, p.target} for p in pairs))
+    return f"{len(pairs)} other pairs{f', all of {min(common)}' if common else ''}"
 
 
 def _forwarding(proof: Proof) -> Iterator[str]:

@@ -54,7 +54,7 @@ class Fleet:
         """Take the sessions; `parallel`: how many hosts are worked on at once, 1 or more."""
         self.sessions: Final[dict[str, Session]] = {s.node: s for s in sessions}
         self.stop = stop if stop is not None else Stop()
-        self._parallel = max(1, parallel)
+        self.parallel: Final = max(1, parallel)
 
     def each(
         self,
@@ -94,7 +94,7 @@ class Fleet:
                 finally:
                     finished.put(name)
 
-        threads, fault = _start(work_on_hosts, min(self._parallel, len(names)))
+        threads, fault = _start(work_on_hosts, min(self.parallel, len(names)))
         for name in self._gather(names, finished, threads):
             outcomes[name].error = OwnFault(fault or RuntimeError("the thread of this host ended"))
         return outcomes

@@ -1,16 +1,20 @@
-"""What `ping` and /proc/net/snmp print, as values. Pure."""
+"""What `ping`, /proc/net/snmp and /proc/net/stat/arp_cache print, as values. Pure."""
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Final
 
 from kthw_routes.hosts import programs
 from kthw_routes.proof.readings import Counters
 from kthw_routes.sanitize import clean_value
-from kthw_routes.ssh.command import Result
+from kthw_routes.ssh.command import CANNOT_RUN, MAX_WORDS, NO_SUCH_PROGRAM, Result
 
 _SENT: Final = re.compile(r"([0-9]{1,9}) packets transmitted, ([0-9]{1,9}) (?:packets )?received")
 _MEAN: Final = re.compile(r"= [0-9.]+/([0-9]{1,9}\.[0-9]{1,9})/")
+_LINE: Final = re.compile(r"([0-9.]{7,15}) ([0-9]{1,3})(?: (.*))?")
+_COMPLAINT: Final = re.compile(r"(?:From [0-9.]+:? icmp_seq=|ping: ).*?(?= From | ping: | --- |$)")
+_HEXADECIMAL: Final = re.compile(r"[0-9a-f]{1,16}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -24,6 +28,8 @@ class Pinged:
     """Milliseconds, the mean of the answers."""
     words: str
     """What it printed besides its statistics."""
+    is_missing: bool = False
+    """Whether there is no such program."""
 
 
 def parse_ping(result: Result) -> Pinged:
@@ -36,7 +42,43 @@ def parse_ping(result: Result) -> Pinged:
         received=int(numbers[2]) if numbers else 0,
         round_trip=float(mean[1]) if mean else None,
         words=result.words or (clean_value(complaints[0]) if complaints else ""),
+        is_missing=result.status in (CANNOT_RUN, NO_SUCH_PROGRAM),
     )
+
+
+def parse_pings(text: str) -> dict[IPv4Address, Pinged]:
+    """Parse what `programs.ping_together` printed: address -> ping. What is on no line of its own is left out."""
+    found: dict[IPv4Address, Pinged] = {}
+    for line in text.splitlines():
+        if not (match := _LINE.fullmatch(line)):
+            continue
+        try:
+            address = IPv4Address(match[1])
+        except ValueError:
+            continue
+        printed = match[3] or ""
+        numbers, mean, complaint = (pattern.search(printed) for pattern in (_SENT, _MEAN, _COMPLAINT))
+        words = complaint[0] if complaint else "" if numbers else printed
+        found[address] = Pinged(
+            sent=int(numbers[1]) if numbers else programs.PINGS,
+            received=int(numbers[2]) if numbers else 0,
+            round_trip=float(mean[1]) if mean else None,
+            words=clean_value(words[:MAX_WORDS]),
+            is_missing=int(match[2]) in (CANNOT_RUN, NO_SUCH_PROGRAM),
+        )
+    return found
+
+
+def count_full_tables(text: str) -> int | None:
+    """Count how often the neighbour table was full since boot; None where the statistics are not there.
+
+    A line of names, and one for each processor, in hexadecimal.
+    """
+    lines = [line.split() for line in text.splitlines()]
+    if not lines or "table_fulls" not in lines[0]:
+        return None
+    column = lines[0].index("table_fulls")
+    return sum(int(line[column], 16) for line in lines[1:] if _HEXADECIMAL.fullmatch("".join(line[column:][:1])))
 
 
 def parse_counters(text: str) -> Counters:

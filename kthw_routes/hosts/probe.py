@@ -1,276 +1,222 @@
-"""The proof's work on hosts: forwarding checks, probe addresses, pings in rounds with the counters of both ends."""
+"""The proof's work on hosts: forwarding checks and pings, all pairs at once; then some that failed, by themselves.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Interface
+Each phase is one script per worker, and no worker begins one before all have ended the phase before it.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Interface
 from typing import Final
 
-from kthw_routes.cluster import Cluster, Node
-from kthw_routes.events import Emit, HostState, Phase
+from kthw_routes.cluster import Cluster
+from kthw_routes.events import Emit, Phase
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.fleet import Fleet
-from kthw_routes.hosts.ping_output import parse_counters, parse_ping
+from kthw_routes.hosts.pinging import Pinger, Readout
+from kthw_routes.hosts.probe_points import probe_addresses, probed_worker
 from kthw_routes.hosts.task import HostTask
-from kthw_routes.plan.wanted import wanted_routes
-from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, ProbePoint, rounds
-from kthw_routes.sanitize import clean_value
+from kthw_routes.hosts.verdicts import verdicts
+from kthw_routes.proof.readings import Counters, ForwardingCheck, PairReading
+from kthw_routes.proof.selection import MAX_ALONE, Pair, in_rounds, representatives
 from kthw_routes.ssh.command import Result
 from kthw_routes.ssh.session import Session
 
-_SECONDS_PER_ROUND: Final = 4
 _SPARE_SECONDS: Final = 15
 
-
-def verdicts(task: HostTask, cluster: Cluster, node: Node, facts: HostFacts) -> tuple[ForwardingCheck, ...]:
-    """Ask the kernel whether it would forward to every other worker's pod CIDR. Read-only.
-
-    With a pod bridge, about a packet of a pod that comes in by it. Without one, about a packet that comes in by the
-    internal interface from another node: the reverse path filter would refuse a pod address there.
-    """
-    found: list[ForwardingCheck] = []
-    for wanted in wanted_routes(cluster, node):
-        origin = _origin(cluster, node, facts, wanted.next_hop)
-        if origin is None:
-            continue
-        source, device = origin
-        result = task.run(programs.forwarding_verdict(wanted.prefix.network_address + 2, source, device))
-        words = clean_value(result.out if result.ok else result.err)
-        forwards = result.ok and f"via {wanted.next_hop} " in f"{words} "
-        found.append(ForwardingCheck(node.name, wanted.worker, wanted.prefix, forwards, words))
-    return tuple(found)
-
-
-def _origin(cluster: Cluster, node: Node, facts: HostFacts, next_hop: IPv4Address) -> tuple[IPv4Address, str] | None:
-    """Choose from which address and by which interface the packet comes."""
-    if facts.bridge:
-        taken = {facts.bridge.address.ip}
-        hosts = facts.bridge.address.network.hosts()
-        other = next((ip for ip in hosts if ip not in taken), None)  # a bridge with a /32 has no other
-        return (other, facts.bridge.device) if other is not None else None
-    device = facts.device_of(node.internal)
-    neighbours = [n.internal for n in cluster if n.is_member and n.internal not in (None, node.internal, next_hop)]
-    source = neighbours[0] if neighbours else next_hop
-    return (source, device) if device else None
-
-
-# --- traffic ----------------------------------------------------------------------------------------------------
+Cause = Callable[[PairReading], Hashable]
+"""Returns what is known by now of why a pair does not get through; equal for the same cause."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Worker:
-    """One worker that can be probed, and the addresses used for its pods, best evidence first."""
+class Probed:
+    """What the kernels would do with traffic, and what became of it."""
 
-    name: str
-    endpoints: tuple[ProbePoint, ...]
-    next_hops: Mapping[str, IPv4Address]
+    verdicts: tuple[ForwardingCheck, ...]
+    pairs: tuple[PairReading, ...]
+    counters: Mapping[str, Counters] = field(default_factory=dict)
+    """What the ends of each worker counted while all pairs were tested at once."""
 
 
-def probe_pairs(fleet: Fleet, cluster: Cluster, facts: Mapping[str, HostFacts], emit: Emit) -> tuple[PairReading, ...]:
-    """Test traffic between every ordered pair of workers, by the best evidence that both ends offer.
+def probe(
+    fleet: Fleet, cluster: Cluster, facts: Mapping[str, HostFacts], emit: Emit, *, cause: Cause, send: bool
+) -> Probed:
+    """Ask the kernels, and test traffic between every ordered pair of workers, by the best evidence of both ends.
 
     Probe addresses are put on `lo` where a worker has no pod bridge, and removed at the end; the kernel removes
     them by itself should the connection die.
+
+    Args:
+        facts: what was read of each host just now.
+        cause: tells pairs that failed for different known reasons apart.
+        send: whether traffic is to be sent.
     """
-    members = [n.name for n in cluster.workers]
-    ready: dict[str, _Worker] = {}
-    problems: dict[str, str] = {}
-    for node in cluster.workers:
-        if not node.is_visited:
-            problems[node.name] = f"{node.name} was left out"
-        elif node.name not in facts or node.name not in fleet.sessions:
-            problems[node.name] = f"{node.name} could not be read"
-        elif worker := _worker(cluster, node, facts[node.name]):
-            ready[node.name] = worker
-        else:
-            problems[node.name] = f"{node.name} has no pod CIDR"
-    schedule = rounds(members)
-    lifetime = _SPARE_SECONDS + _SECONDS_PER_ROUND * len(schedule)
-    probes = _probe_addresses(ready, facts)
+    probing = _Probing(fleet, cluster, facts, emit, cause)
+    if send:
+        probing.choose_points()
     try:
-        for name, words in _add_probes(fleet, probes, lifetime, emit).items():
-            problems[name] = words
-            ready.pop(name, None)
-        return _run_rounds(fleet, cluster, ready, problems, schedule, emit)
+        checks = probing.prepare()
+        if send:
+            probing.test()
     finally:
-        _delete_probes(fleet, probes, emit)
+        probing.clean_up()
+    return Probed(checks, probing.pairs(), probing.counted)
 
 
-def _worker(cluster: Cluster, node: Node, facts: HostFacts) -> _Worker | None:
-    if node.pod_cidr is None or node.pod_cidr.prefixlen > 30:
-        return None
-    endpoints = [ProbePoint(p.address, Evidence.POD, p.namespace) for p in facts.pods[:1]]
-    if facts.bridge:
-        endpoints.append(ProbePoint(facts.bridge.address.ip, Evidence.BRIDGE))
-    else:
-        endpoints.append(ProbePoint(node.pod_cidr.broadcast_address - 1, Evidence.PROBE))
-    hops = {w.worker: w.next_hop for w in wanted_routes(cluster, node)}
-    return _Worker(node.name, tuple(endpoints), hops)
+class _Probing:
+    """One proof under way.
 
+    Attributes:
+        counted: what each worker counted while all pairs were tested at once.
+    """
 
-def _probe_addresses(ready: Mapping[str, _Worker], facts: Mapping[str, HostFacts]) -> dict[str, IPv4Interface]:
-    """Choose the probe addresses to put on `lo`, by worker; none where all workers have pods."""
-    if all(w.endpoints[0].evidence is Evidence.POD for w in ready.values()):
-        return {}
-    return {
-        name: IPv4Interface((e.address, 32))
-        for name, worker in ready.items()
-        for e in worker.endpoints
-        if e.evidence is Evidence.PROBE and not _is_permanent(facts[name], e.address)
-    }
+    def __init__(
+        self, fleet: Fleet, cluster: Cluster, facts: Mapping[str, HostFacts], emit: Emit, cause: Cause
+    ) -> None:
+        self.counted: dict[str, Counters] = {}
+        self._fleet, self._cluster, self._facts, self._emit, self._cause = fleet, cluster, facts, emit, cause
+        self._workers = tuple(n.name for n in cluster.workers)
+        self._pinger = Pinger(fleet, cluster, emit)
+        self._problems: dict[str, str] = {}
+        """Why a worker cannot be probed."""
+        self._probes: dict[str, IPv4Interface] = {}
+        """What is on `lo` of which worker, or may be."""
+        self._lapsed: set[str] = set()
+        """Workers whose probe address had gone before it was removed."""
+        self._readings: dict[Pair, PairReading] = {}
 
+    def choose_points(self) -> None:
+        """Choose who is probed, from where."""
+        for node in self._cluster.workers:
+            if not node.is_visited:
+                self._problems[node.name] = f"{node.name} was left out"
+            elif node.name not in self._facts or node.name not in self._fleet.sessions:
+                self._problems[node.name] = f"{node.name} could not be read"
+            elif worker := probed_worker(self._cluster, node, self._facts[node.name]):
+                self._pinger.ready[node.name] = worker
+            else:
+                self._problems[node.name] = f"{node.name} has no pod CIDR"
+        self._probes = probe_addresses(self._pinger.ready, self._facts)
 
-def _is_permanent(facts: HostFacts, address: IPv4Address) -> bool:
-    """Whether the host has this address for good, so that it is neither added nor removed."""
-    return any(a.address.ip == address and not a.is_temporary for a in facts.addresses)
+    def prepare(self) -> tuple[ForwardingCheck, ...]:
+        """Ask the kernels, add the probe addresses, and read the counters."""
+        lifetime, ready = self._lifetime(), frozenset(self._pinger.ready)
 
+        def work(task: HostTask) -> tuple[tuple[ForwardingCheck, ...], Result | None, Readout | None]:
+            name = task.node
+            found = verdicts(task, self._cluster, self._cluster.node(name), self._facts[name])
+            added = task.run(programs.add_probe_address(self._probes[name], lifetime)) if name in self._probes else None
+            return found, added, self._pinger.read(task) if name in ready else None
 
-def _add_probes(fleet: Fleet, probes: Mapping[str, IPv4Interface], seconds: int, emit: Emit) -> dict[str, str]:
-    def add(session: Session) -> Result:
-        task = HostTask(session, Phase.PROOF, emit)
-        task.state(HostState.PROBING, "probe address on lo, for seconds")
-        return task.run(programs.add_probe_address(probes[session.node], seconds))
+        checks: list[ForwardingCheck] = []
+        names = [name for name in self._workers if name in self._facts]
+        for name, (done, why) in self._pinger.each(work, names, lambda _: "asking the kernel").items():
+            found, added, readout = done or ((), None, None)
+            checks += found
+            if readout is not None:
+                self._pinger.last[name] = readout
+            if added is not None and not added.ok:
+                why = f"{name} has no probe address: {added.words}"
+            if why is not None:
+                self._problems.setdefault(name, why)
+                self._pinger.ready.pop(name, None)
+        return tuple(checks)
 
-    problems: dict[str, str] = {}
-    for name, outcome in fleet.each(add, probes).items():
-        if outcome.error:
-            problems[name] = outcome.error.sentence.removesuffix(".")
-        elif outcome.value is None:
-            problems[name] = "stopped"
-        elif not outcome.value.ok:
-            problems[name] = f"{name} has no probe address: {outcome.value.words}"
-    return problems
+    def test(self) -> None:
+        """Test all pairs at once; of those that fail some by themselves, and again all that these do not explain."""
+        ready = self._pinger.ready
+        pairs = [(a, b) for a in self._workers for b in self._workers if a != b]
+        self._readings = self._pinger.together(p for p in pairs if p[0] in ready and p[1] in ready)
+        for pair in pairs:
+            if pair not in self._readings:
+                why = self._problems.get(pair[0]) or self._problems.get(pair[1]) or "stopped"
+                self._readings[pair] = self._pinger.untested(pair, why)
+        budget = MAX_ALONE
+        chosen = self._choose(budget)
+        before = dict(self._pinger.last)
+        self._settle(chosen)
+        last = self._pinger.last
+        self.counted = {name: last[name].total_since(before[name]) for name in ready if name in last and name in before}
+        while chosen:
+            tested = list(dict.fromkeys(chosen.values()))
+            budget -= len(tested)
+            self._readings |= self._pinger.alone(tested)
+            self._readings |= self._pinger.together(self._compare(chosen))
+            if chosen := self._choose(budget):
+                self._settle(chosen)
 
+    def clean_up(self) -> None:
+        """Remove the probe addresses that are still there."""
 
-def _delete_probes(fleet: Fleet, probes: Mapping[str, IPv4Interface], emit: Emit) -> None:
-    def delete(session: Session) -> None:
-        HostTask(session, Phase.PROOF, emit).run(programs.delete_probe_address(probes[session.node]))
+        def delete(session: Session) -> Result:
+            task = HostTask(session, Phase.PROOF, self._emit)
+            return task.run(programs.delete_probe_address(self._probes[session.node]))
 
-    if probes and not fleet.stop.hard.is_set():
-        fleet.each(delete, probes, even_when_stopping=True)
+        if self._probes and not self._fleet.stop.hard.is_set():
+            for name, outcome in self._fleet.each(delete, self._probes, even_when_stopping=True).items():
+                self._note_removal(name, outcome.value)
 
+    def pairs(self) -> tuple[PairReading, ...]:
+        """Return the readings, in order. What failed where a probe address had gone too early may not fail at all."""
+        place = {name: number for number, name in enumerate(self._workers)}
+        found: list[PairReading] = []
+        for pair in sorted(self._readings, key=lambda pair: (place[pair[0]], place[pair[1]])):
+            reading = self._readings[pair]
+            gone = next((name for name in pair if name in self._lapsed), None)
+            if gone is not None and reading.tested and not reading.ok:
+                reading = self._pinger.untested(pair, f"{gone} lost its probe address meanwhile")
+            found.append(reading)
+        return tuple(found)
 
-def _run_rounds(
-    fleet: Fleet,
-    cluster: Cluster,
-    ready: Mapping[str, _Worker],
-    problems: dict[str, str],
-    schedule: tuple[tuple[tuple[str, str], ...], ...],
-    emit: Emit,
-) -> tuple[PairReading, ...]:
-    readings: list[PairReading] = []
-    for number, pairs in enumerate(schedule, 1):
-        testable = {a: b for a, b in pairs if a in ready and b in ready and a not in problems and b not in problems}
-        before = _read_counters(fleet, ready, emit)
-        results, errors = _ping_all(fleet, ready, testable, f"round {number} of {len(schedule)}", emit)
-        after = _read_counters(fleet, ready, emit)
-        for source, target in pairs:
-            if (result := results.get(source)) is None:
-                why = errors.get(source) or problems.get(source) or problems.get(target) or "stopped"
-                left_out = any(not cluster.node(end).is_visited for end in (source, target))
-                readings.append(
-                    PairReading(source=source, target=target, evidence=Evidence.NONE, problem=why, left_out=left_out)
-                )
-                continue
-            left, right = _ends(ready[source], ready[target])
-            pinged = parse_ping(result)
-            readings.append(
-                PairReading(
-                    source=source,
-                    target=target,
-                    evidence=min(left.evidence, right.evidence),
-                    source_address=left.address,
-                    target_address=right.address,
-                    sent=pinged.sent,
-                    received=pinged.received,
-                    round_trip=pinged.round_trip,
-                    words=pinged.words,
-                    at_source=_difference(before, after, source, left.namespace),
-                    at_target=_difference(before, after, target, right.namespace),
-                )
-            )
-    order = {n.name: number for number, n in enumerate(cluster.workers)}
-    readings.sort(key=lambda r: (order[r.source], order[r.target]))
-    return tuple(_with_neighbours(fleet, ready, readings, emit))
+    # --- their parts ---
 
+    def _lifetime(self, rounds: int = 0) -> int:
+        """Return the seconds that a probe address lives: as long as all pings may take until it is renewed."""
+        count = len(self._pinger.ready)
+        pings = programs.PINGS_TIMEOUT * -(-count // programs.MAX_PINGS) + programs.PING_TIMEOUT * rounds
+        return _SPARE_SECONDS + int(pings) * -(-count // self._fleet.parallel)
 
-def _ends(source: _Worker, target: _Worker) -> tuple[ProbePoint, ProbePoint]:
-    """Choose the endpoints of a pair: both pods, or else neither."""
-    if source.endpoints[0].evidence is target.endpoints[0].evidence is Evidence.POD:
-        return source.endpoints[0], target.endpoints[0]
-    return source.endpoints[-1], target.endpoints[-1]
-
-
-def _ping_all(
-    fleet: Fleet,
-    ready: Mapping[str, _Worker],
-    targets: Mapping[str, str],
-    words: str,
-    emit: Emit,
-) -> tuple[dict[str, Result], dict[str, str]]:
-    """Ping from each source. Returns each result, and why some sent nothing, who can be sent to all the same."""
-
-    def ping(session: Session) -> Result:
-        task = HostTask(session, Phase.PROOF, emit)
-        left, right = _ends(ready[session.node], ready[targets[session.node]])
-        task.state(HostState.PROBING, f"pinging {targets[session.node]}, {words}")
-        return task.run(programs.ping(left.address, right.address, left.namespace))
-
-    results: dict[str, Result] = {}
-    errors: dict[str, str] = {}
-    for name, outcome in fleet.each(ping, targets).items():
-        if outcome.value is not None and outcome.value.status in (126, 127):
-            errors[name] = f"ping is not installed on {name}"
-        elif outcome.value is not None:
-            results[name] = outcome.value
-        elif outcome.error:
-            errors[name] = outcome.error.sentence.removesuffix(".")
-    return results, errors
-
-
-_Readings = dict[tuple[str, str | None], Counters]
-
-
-def _read_counters(fleet: Fleet, ready: Mapping[str, _Worker], emit: Emit) -> _Readings:
-    """Read the counters of every end: (worker, namespace) -> counters."""
-
-    def read(session: Session) -> list[tuple[str | None, Counters]]:
-        task = HostTask(session, Phase.PROOF, emit)
-        spaces = {e.namespace for e in ready[session.node].endpoints}
-        return [(space, parse_counters(task.run(programs.counters(space), silent=True).out)) for space in spaces]
-
-    found: _Readings = {}
-    for name, outcome in fleet.each(read, ready).items():
-        for space, counters in outcome.value or ():
-            found[name, space] = counters
-    return found
-
-
-def _difference(before: _Readings, after: _Readings, worker: str, space: str | None) -> Counters | None:
-    first, last = before.get((worker, space)), after.get((worker, space))
-    return last.since(first) if first and last else None
-
-
-def _with_neighbours(
-    fleet: Fleet, ready: Mapping[str, _Worker], readings: list[PairReading], emit: Emit
-) -> list[PairReading]:
-    """Add to pairs that failed without a word whether the next hop itself answers at all."""
-    failed = [r for r in readings if r.tested and not r.ok and not r.words]
-
-    def read(session: Session) -> dict[str, str]:
-        task = HostTask(session, Phase.PROOF, emit)
-        hops = ready[session.node].next_hops
-        return {
-            r.target: clean_value(task.run(programs.neighbour(hops[r.target]), silent=True).out)
-            for r in failed
-            if r.source == session.node and r.target in hops
+    def _choose(self, budget: int) -> dict[Pair, Pair]:
+        """Choose which pairs are tested by themselves for which that failed, as far as that is not done."""
+        failed = {
+            pair: (self._cause(reading), reading.words)
+            for pair, reading in self._readings.items()
+            if reading.tested and not reading.ok and not reading.alone and reading.same_as is None
         }
+        return representatives(failed, self._workers, budget)
 
-    sources = {r.source for r in failed}
-    neighbours = {name: outcome.value or {} for name, outcome in fleet.each(read, sources).items()}
-    return [
-        replace(r, words=f"host unreachable: the next hop {words}")
-        if (words := neighbours.get(r.source, {}).get(r.target, "")).endswith(("FAILED", "INCOMPLETE")) and not r.words
-        else r
-        for r in readings
-    ]
+    def _compare(self, chosen: Mapping[Pair, Pair]) -> list[Pair]:
+        """Note the pairs that fail as the one that stands for them. Returns those whose stand-in gets through."""
+        again: list[Pair] = []
+        for pair, stand_in in chosen.items():
+            reading = self._readings[stand_in]
+            if pair != stand_in and reading.ok:
+                again.append(pair)
+            elif pair != stand_in and reading.tested:
+                self._readings[pair] = replace(self._readings[pair], same_as=stand_in)
+        return again
+
+    def _settle(self, chosen: Mapping[Pair, Pair]) -> None:
+        """Read the counters; renew the probe addresses, or remove them where no more pings are sent."""
+        lifetime = self._lifetime(len(in_rounds(dict.fromkeys(chosen.values()))))
+
+        def work(task: HostTask) -> tuple[Readout, Result | None]:
+            readout, probe = self._pinger.read(task), self._probes.get(task.node)
+            if probe is None:
+                return readout, None
+            change = programs.add_probe_address(probe, lifetime) if chosen else programs.delete_probe_address(probe)
+            return readout, task.run(change)
+
+        for name, (done, _) in self._pinger.each(work, self._pinger.ready, lambda _: "reading counters").items():
+            if done is None:
+                self._pinger.last.pop(name, None)
+                continue
+            self._pinger.last[name] = done[0]
+            if not chosen:
+                self._note_removal(name, done[1])
+
+    def _note_removal(self, name: str, result: Result | None) -> None:
+        if result is not None:
+            self._probes.pop(name, None)
+            if not result.ok:
+                self._lapsed.add(name)

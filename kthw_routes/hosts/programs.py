@@ -22,8 +22,14 @@ KUBELET_CONFIG: Final = PurePosixPath("/var/lib/kubelet/kubelet-config.yaml")
 
 PINGS: Final = 3
 """Requests per pair."""
-_PING_INTERVAL: Final = "0.2"  # seconds; the shortest that every ping lets an ordinary user ask for
-_PING_WAIT: Final = "1"  # seconds for the last answer
+PING_TIMEOUT: Final = 10.0
+"""Seconds that one ping may take."""
+MAX_PINGS: Final = 64
+"""Pings at once on one host."""
+PINGS_TIMEOUT: Final = 20.0
+"""Seconds that they may take; on an idle host it is 1.4 where nobody answers."""
+_PING: Final = ("ping", "-n", "-c", str(PINGS), "-i", "0.2", "-W", "1", "-I")
+"""An interval of 0.2 s is the shortest that every ping lets an ordinary user ask for; 1 s for the last answer."""
 _SCRATCH: Final = re.compile(r"/tmp/kthw-routes\.[A-Za-z0-9]{8}")  # noqa: S108 - a pattern
 _DAEMON_TIMEOUT: Final = 10.0
 """Seconds that a program may take which asks a daemon; one that hangs counts as no answer."""
@@ -194,27 +200,36 @@ def cloud_init_settings(paths: Iterable[PurePosixPath]) -> Command:
 # --- proving ----------------------------------------------------------------------------------------------------
 
 
-def forwarding_verdict(destination: IPv4Address, source: IPv4Address, device: str) -> Command:
-    """Ask what the kernel would do with a packet that came in by `device`: route, ip_forward, rp_filter in one."""
-    return Command(("ip", "route", "get", str(destination), "from", str(source), "iif", _checked(device)))
+def forwarding_verdicts(packets: Iterable[tuple[IPv4Address, IPv4Address, str]]) -> Command:
+    """Ask what the kernel would do with packets: route, ip_forward, rp_filter in one.
+
+    `packets`: destination, source, and the device that each came in by.
+    """
+    lines = (f"route get {to} from {source} iif {_checked(device)}\n" for to, source, device in packets)
+    return Command(("ip", "-force", "-batch", "-"), stdin="".join(lines).encode())
 
 
 def ping(source: IPv4Address, destination: IPv4Address, namespace: str | None = None) -> Command:
     """Send three requests from an address of the host, or of a network namespace on it."""
-    pings = (
-        "ping",
-        "-n",
-        "-c",
-        str(PINGS),
-        "-i",
-        _PING_INTERVAL,
-        "-W",
-        _PING_WAIT,
-        "-I",
-        str(source),
-        str(destination),
-    )
-    return _inside(namespace, Command(pings, needs_root=True, timeout=10))
+    return _inside(namespace, Command((*_PING, str(source), str(destination)), needs_root=True, timeout=PING_TIMEOUT))
+
+
+def ping_together(source: IPv4Address, destinations: Sequence[IPv4Address], namespace: str | None = None) -> Command:
+    """Do so to up to MAX_PINGS addresses at once: of each a line with the address, ping's status, and what it printed.
+
+    A line is written in one piece, whatever the shell is: unquoted, what ping printed loses its line ends.
+    """
+    if len(destinations) > MAX_PINGS:
+        raise ValueError(f"{len(destinations)} pings at once")
+    addresses = " ".join(map(str, destinations))
+    each = f"o=$({' '.join(_PING)} {source} $a 2>&1); echo $a $? $o"
+    script = f"set -f; for a in {addresses}; do {{ {each}; }} & done; wait"
+    return _inside(namespace, Command(("sh", "-c", script), needs_root=True, timeout=PINGS_TIMEOUT))
+
+
+def neighbour_statistics() -> Command:
+    """Read the kernel's statistics of its neighbour table; they are missing in a container."""
+    return Command(("cat", "/proc/net/stat/arp_cache"))
 
 
 def counters(namespace: str | None = None) -> Command:

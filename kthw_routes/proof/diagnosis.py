@@ -19,6 +19,8 @@ class Layer(StrEnum):
     """Where a packet ends, in the order of its way."""
 
     ROUTE = "route"
+    SOURCE = "source"
+    NEIGHBOURS = "neighbour table"
     OWN_ROUTES = "routes to own pods"
     NEXT_HOP = "next hop"
     FORWARDING = "forwarding"
@@ -59,36 +61,63 @@ def of_pair(
         overridden: the end in whose table another route takes packets for its own pod, of this pair; None where
             neither has one.
     """
-    a, b = pair.source, pair.target
-    seen = counted(pair)
+    known = _by_tables(pair, astray_there, overridden) or _by_words(pair) or _by_forwarding(pair, source, target)
+    if known is not None:
+        return known
     capture = f"sudo tcpdump -ni {_device(source, pair)} icmp and host {pair.target_address}"
-    words = pair.words.lower()
+    return _by_counters(pair, astray_back, counted(pair), capture)
+
+
+def _by_tables(pair: PairReading, astray_there: str | None, overridden: str | None) -> Diagnosis | None:
+    """Find what the routing tables alone explain."""
+    seen = counted(pair)
     if astray_there:
-        return Diagnosis(Layer.ROUTE, f"{a} {astray_there}. {seen}".rstrip(), f"On {a}: ip route")
+        return Diagnosis(Layer.ROUTE, f"{pair.source} {astray_there}. {seen}".rstrip(), f"On {pair.source}: ip route")
     if overridden:
         # Packets of such pods get out and what comes back ends there: alike to a filter of the provider.
         sentence = (
             f"Another route overrides {overridden}'s own pod CIDR: its pods are unreachable; --repair restores it."
         )
         return Diagnosis(Layer.OWN_ROUTES, f"{sentence} {seen}".rstrip(), f"On {overridden}: ip route", overridden)
+    return None
+
+
+def _by_words(pair: PairReading) -> Diagnosis | None:
+    """Find what the words of `ping`, or of the source's own kernel, explain."""
+    a, b, seen, words = pair.source, pair.target, counted(pair), pair.words.lower()
+    if pair.full_table:
+        return Diagnosis(
+            Layer.NEIGHBOURS,
+            f"{pair.full_table}'s neighbour table is full: its kernel drops packets to nodes that are not in it. "
+            f"{seen}".rstrip(),
+            f"On {pair.full_table}: raise net.ipv4.neigh.default.gc_thresh3 (and gc_thresh2) with sysctl",
+            pair.full_table,
+        )
     if "host unreachable" in words:
         return Diagnosis(
             Layer.NEXT_HOP,
-            f"{a} gets no answer from the next hop itself: {b} is down, or has another address by now. {seen}",
+            f"{a} gets no answer from the next hop itself: {b} is down, or has another address by now. {seen}".rstrip(),
             f"On {a}: ip neigh",
         )
     if "network is unreachable" in words or "invalid argument" in words:
         return Diagnosis(Layer.ROUTE, f"{a}'s kernel refuses to send: {pair.words}", f"On {a}: ip route")
+    if "not permitted" in words:
+        return Diagnosis(Layer.SOURCE, f"{a}'s own firewall refuses to send: {pair.words}", f"On {a}: nft list ruleset")
+    return None
+
+
+def _by_forwarding(pair: PairReading, source: HostFacts | None, target: HostFacts | None) -> Diagnosis | None:
+    """Find an end that does not forward: of importance to pods only."""
     closed = next((host for host in (source, target) if host and not host.ip_forward), None)
-    if closed and pair.evidence is Evidence.POD:
-        return Diagnosis(
-            Layer.FORWARDING,
-            f"{closed.node} does not forward (net.ipv4.ip_forward = 0): no packet gets to its pods or away from them. "
-            f"{seen}",
-            f"On {closed.node}: sudo sysctl -w net.ipv4.ip_forward=1",
-            closed.node,
-        )
-    return _by_counters(pair, astray_back, seen, capture)
+    if closed is None or pair.evidence is not Evidence.POD:
+        return None
+    return Diagnosis(
+        Layer.FORWARDING,
+        f"{closed.node} does not forward (net.ipv4.ip_forward = 0): no packet gets to its pods or away from them. "
+        f"{counted(pair)}".rstrip(),
+        f"On {closed.node}: sudo sysctl -w net.ipv4.ip_forward=1",
+        closed.node,
+    )
 
 
 def _by_counters(pair: PairReading, astray_back: str | None, seen: str, capture: str) -> Diagnosis:
@@ -96,6 +125,8 @@ def _by_counters(pair: PairReading, astray_back: str | None, seen: str, capture:
     a, b = pair.source, pair.target
     arrived = pair.at_target.requests_in if pair.at_target else None
     replied = pair.at_target.replies_out if pair.at_target else None
+    if pair.at_source and not pair.at_source.requests_out:
+        return Diagnosis(Layer.SOURCE, f"{seen} {a} sent nothing: is it very busy?", f"On {a}: uptime")
     if arrived == 0:
         firewalls = f"a firewall (on {a} and {b} too: FORWARD)" if pair.evidence is Evidence.POD else "a firewall"
         return Diagnosis(
@@ -185,7 +216,27 @@ def pair_words(pair: PairReading) -> str:
 
 
 def explain(proof: Proof, pair: PairReading) -> Diagnosis:
-    """Explain why a pair that was tested does not get through."""
+    """Explain why a pair that was tested does not get through.
+
+    What its own reading and the tables do not explain is taken from the pair that was tested in its place.
+    """
+    stand_in = proof.pair(*pair.same_as) if pair.same_as else None
+    if stand_in is not None and known_layer(proof, pair) is None:
+        return _explain(proof, stand_in)
+    return _explain(proof, pair)
+
+
+def known_layer(proof: Proof, pair: PairReading) -> Layer | None:
+    """Return the layer at which a pair's packets end, where that is known without the counters of its ends."""
+    source, target = proof.facts.get(pair.source), proof.facts.get(pair.target)
+    astray = _astray(proof, pair.source, pair.target, pair.target_address)
+    known = (
+        _by_tables(pair, astray, _overridden(proof, pair)) or _by_words(pair) or _by_forwarding(pair, source, target)
+    )
+    return known.layer if known else None
+
+
+def _explain(proof: Proof, pair: PairReading) -> Diagnosis:
     return of_pair(
         pair,
         proof.facts.get(pair.source),

@@ -5,7 +5,7 @@ that packets with pod addresses get through, but a ping from a bridge succeeds w
 says nothing of forwarding.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network
@@ -51,6 +51,15 @@ class Counters:
             self.replies_in - before.replies_in,
         )
 
+    def plus(self, other: "Counters") -> "Counters":
+        """Return the sum."""
+        return Counters(
+            self.requests_in + other.requests_in,
+            self.replies_out + other.replies_out,
+            self.requests_out + other.requests_out,
+            self.replies_in + other.replies_in,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ProbePoint:
@@ -82,6 +91,12 @@ class PairReading:
     """Why the pair could not be tested; None where it was."""
     left_out: bool = False
     """Whether it was not tested because one end was left out on purpose."""
+    full_table: str | None = None
+    """The end whose neighbour table was full meanwhile; None where neither's was, as far as known."""
+    alone: bool = False
+    """Whether it was tested by itself, with the counters of both ends; else while all others were."""
+    same_as: tuple[str, str] | None = None
+    """Source and target of the pair that was tested by itself in its place; None where there is none."""
 
     @property
     def tested(self) -> bool:
@@ -120,6 +135,8 @@ class Proof:
     """False where traffic was not to be tested."""
     facts: Mapping[str, HostFacts] = field(default_factory=dict)
     """What was read of each host, its table as it is now among it."""
+    counters: Mapping[str, Counters] = field(default_factory=dict)
+    """What the ends of each worker counted while all pairs were tested at once."""
 
     @property
     def failed(self) -> tuple[PairReading, ...]:
@@ -180,13 +197,3 @@ class Proof:
     def pair(self, source: str, target: str) -> PairReading | None:
         """Return the reading from one worker to another."""
         return next((p for p in self.pairs if (p.source, p.target) == (source, target)), None)
-
-
-def rounds(workers: Iterable[str]) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """List every ordered pair of workers exactly once, in rounds in which no worker sends or receives twice.
-
-    Within a round the counters of an end change by one pair's packets only.
-    """
-    names = tuple(workers)
-    count = len(names)
-    return tuple(tuple((names[i], names[(i + step) % count]) for i in range(count)) for step in range(1, count))

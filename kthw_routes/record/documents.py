@@ -208,7 +208,7 @@ class FactsDocument(TypedDict):
 
 
 class CountersDocument(TypedDict):
-    """How many packets one end counted for a pair's ping."""
+    """How many packets one end counted for a pair's ping, or for those of all pairs at once."""
 
     requests_out: int
     requests_in: int
@@ -218,6 +218,9 @@ class CountersDocument(TypedDict):
 
 VerdictDocument = TypedDict("VerdictDocument", {"from": str, "to": str, "prefix": str, "forwards": bool, "words": str})
 """What one worker's kernel would do with a packet for another worker's pods."""
+
+StandInDocument = TypedDict("StandInDocument", {"from": str, "to": str})
+"""The pair that was tested by itself in place of others."""
 
 PairDocument = TypedDict(
     "PairDocument",
@@ -236,9 +239,16 @@ PairDocument = TypedDict(
         "problem": str,
         "counters_from": CountersDocument | None,
         "counters_to": CountersDocument | None,
+        "alone": bool,
+        "same_as": StandInDocument | None,
+        "full_neighbour_table": str | None,
     },
 )
-"""One ordered pair of workers: what was sent, what was answered, the counters of both ends."""
+"""One ordered pair of workers: what was sent, what was answered.
+
+The counters are those of both ends where it was tested alone; else it was tested while all others were. `same_as`: it
+failed then, and was not tested alone, but this pair was.
+"""
 
 
 class ProofDocument(TypedDict):
@@ -252,6 +262,7 @@ class ProofDocument(TypedDict):
     unread: list[str]
     verdicts: list[VerdictDocument]
     pairs: list[PairDocument]
+    counters: dict[str, CountersDocument]
     hosts: dict[str, FactsDocument]
 
 

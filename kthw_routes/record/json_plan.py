@@ -197,6 +197,7 @@ def proof_json(proof: Proof) -> ProofDocument:
         "unread": list(proof.unread),
         "verdicts": [_verdict(v) for v in proof.verdicts],
         "pairs": [_pair(p) for p in proof.pairs],
+        "counters": {name: _counters(counters) for name, counters in proof.counters.items()},
         "hosts": {name: facts_json(f) for name, f in proof.facts.items()},
     }
 
@@ -225,14 +226,15 @@ def _pair(pair: PairReading) -> PairDocument:
         "round_trip_ms": pair.round_trip,
         "words": pair.words,
         "problem": pair.problem or "",
-        "counters_from": _counters(pair.at_source),
-        "counters_to": _counters(pair.at_target),
+        "counters_from": _counters(pair.at_source) if pair.at_source else None,
+        "counters_to": _counters(pair.at_target) if pair.at_target else None,
+        "alone": pair.alone,
+        "same_as": {"from": pair.same_as[0], "to": pair.same_as[1]} if pair.same_as else None,
+        "full_neighbour_table": pair.full_table,
     }
 
 
-def _counters(counters: Counters | None) -> CountersDocument | None:
-    if counters is None:
-        return None
+def _counters(counters: Counters) -> CountersDocument:
     return {
         "requests_out": counters.requests_out,
         "requests_in": counters.requests_in,

@@ -113,8 +113,7 @@ def _proof(proof: Proof) -> Iterator[str]:
     yield from (f"- {inline(sentence)}" for sentence in (*diagnosis.untested_reasons(proof), *proof.unread))
     if proof.caveat:
         yield f"- {proof.caveat}"
-    for pair in proof.failed:
-        yield f"- {inline(explain(proof, pair).sentence)}"
+    yield from dict.fromkeys(f"- {inline(explain(proof, pair).sentence)}" for pair in proof.failed)
     for verdict in proof.verdicts:
         if not verdict.forwards:
             yield f"- {inline(diagnosis.of_verdict(verdict, proof.facts.get(verdict.source)))}"

@@ -10,6 +10,8 @@ TIMED_OUT: Final = 124
 """The exit status of a program that `timeout` ended on the host."""
 KILLED: Final = 137
 """And of one that ignored that, and was killed."""
+CANNOT_RUN: Final = 126
+"""And of one that the host has, and cannot run."""
 NO_SUCH_PROGRAM: Final = 127
 """And of one that the host does not have."""
 

@@ -6,6 +6,7 @@ A `Workflow` holds what lives across steps: the sessions, the stop signal, the r
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,14 +18,15 @@ from kthw_routes.findings.model import Level
 from kthw_routes.findings.plan import of_plan, of_rollbacks
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts.fleet import Stop, TaskResult
-from kthw_routes.hosts.probe import probe_pairs, verdicts
+from kthw_routes.hosts.probe import probe
 from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
-from kthw_routes.proof.readings import ForwardingCheck, Proof
+from kthw_routes.proof.diagnosis import known_layer
+from kthw_routes.proof.readings import Proof
 from kthw_routes.record.history import Runs
 from kthw_routes.record.journal import host_record
 from kthw_routes.record.json_plan import VERSION, finding_json, node_json
@@ -179,16 +181,25 @@ class Workflow:
         made = planning.make(cluster, facts, self.options)
         unread = tuple(e.sentence for e in inspection.troubles.values())
 
-        def judge(session: Session) -> tuple[ForwardingCheck, ...]:
-            task = HostTask(session, Phase.PROOF, self._emit)
-            return verdicts(task, cluster, cluster.node(session.node), facts[session.node])
-
-        workers = [n.name for n in cluster.workers if n.name in facts]
-        found = tuple(v for o in self._reader.fleet.each(judge, workers).values() for v in o.value or ())
-        pairs = probe_pairs(self._reader.fleet, cluster, facts, self._emit) if self.options.probe else ()
-        for name in workers:
+        known = Proof(made, (), (), facts=facts)
+        found = probe(
+            self._reader.fleet,
+            cluster,
+            facts,
+            self._emit,
+            cause=partial(known_layer, known),
+            send=self.options.probe,
+        )
+        for name in (n.name for n in cluster.workers if n.name in facts):
             self._emit(Event(Phase.PROOF, EventKind.STATE, "proof done", name, HostState.DONE))
-        return Proof(made, found, pairs, unread, self.options.probe, facts)
+        return replace(
+            known,
+            verdicts=found.verdicts,
+            pairs=found.pairs,
+            unread=unread,
+            probed=self.options.probe,
+            counters=found.counters,
+        )
 
     def commit(self, report: Report, proof: Proof | None) -> tuple[RollbackTimer, ...]:
         """Cancel the automatic rollbacks, each over a fresh connection.

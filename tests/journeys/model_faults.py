@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
+from itertools import count
 from typing import Final, Literal
 
 from kthw_routes.demo.linux.nodes import Node
@@ -124,18 +125,16 @@ class ModelFaults:
         self._serve(node)
 
     def hold(self, node: str, program: str, argument: str, when: Literal["before", "after"], *, nth: int = 1) -> Hold:
-        hold, calls = ModelHold(), 0
+        hold, calls = ModelHold(), count(1)
 
         def around(process: Process, real: Program) -> int:
-            nonlocal calls
-            if f" {argument} " in f" {' '.join(process.arguments)} ":
-                calls += 1
-            else:
+            if f" {argument} " not in f" {' '.join(process.arguments)} ":
                 return real(process)
-            if calls == nth and when == "before":
+            is_held = next(calls) == nth
+            if is_held and when == "before":
                 hold.stop(process)
             status = real(process)
-            if calls == nth and when == "after":
+            if is_held and when == "after":
                 hold.stop(process)
             return status
 

@@ -105,8 +105,10 @@ def test_pods_prove_more_than_probe_addresses(stage: Stage) -> None:
     assert proof["proved"] is True
     assert all(verdict["forwards"] for verdict in proof["verdicts"])
     assert len(proof["verdicts"]) == len(proof["pairs"]) == 6
-    for pair in proof["pairs"]:
-        assert pair["counters_from"]["requests_out"] == pair["counters_to"]["requests_in"] == 3
+    assert all(pair["ok"] and not pair["alone"] for pair in proof["pairs"])
+    assert len(proof["counters"]) == 3
+    for counters in proof["counters"].values():  # three requests to each of the two others, and as many from them
+        assert set(counters.values()) == {6}
 
 
 def test_in_eu_west_pods_fail_and_the_counters_say_where(london: Stage) -> None:
@@ -122,7 +124,15 @@ def test_in_eu_west_pods_fail_and_the_counters_say_where(london: Stage) -> None:
     document = check.json
     assert document["drift"] is False
     assert {f["code"] for f in document["findings"] if f["warning"]} == {"region-seen-to-fail"}
-    assert not any(pair["ok"] for pair in document["proof"]["pairs"])
+    pairs = document["proof"]["pairs"]
+    assert not any(pair["ok"] for pair in pairs)
+    alone = [(pair["from"], pair["to"]) for pair in pairs if pair["alone"]]
+    assert {source for source, _ in alone} == {target for _, target in alone} == set(WORKERS)
+    for pair in pairs:
+        if pair["alone"]:
+            assert (pair["counters_from"]["requests_out"], pair["counters_to"]["requests_in"]) == (3, 0)
+        else:
+            assert (pair["same_as"]["from"], pair["same_as"]["to"]) in alone
 
 
 @ON_MODEL

@@ -19,8 +19,8 @@ from tests.journeys.model_faults import ModelFaults
 from tests.journeys.stage import ON_MODEL, WORKERS, Model, Stage
 from tests.model.lab import BreakableLab
 
-LIFETIME = 23
-"""Seconds that a probe address lives with three workers."""
+LIFETIME = 35
+"""Seconds that a probe address lives with three workers, from each phase on."""
 
 
 def probes(stage: Stage) -> dict[str, list[int]]:
@@ -95,7 +95,7 @@ def test_a_host_that_is_cut_off_in_the_probe_keeps_no_address_for_long(stage: St
     answer = tool.wait()
     assert answer.code == 1
     why = re.findall(r"^Not tested, (worker-1: .*): worker-1 → worker-[02]\b", answer.out, re.MULTILINE)
-    assert sorted(why) == ["worker-1: the connection ended while a command ran", "worker-1: the connection is gone"]
+    assert why == ["worker-1: the connection ended while a command ran"]
     left = probes(stage)
     assert left["worker-0"] == left["worker-2"] == []
     assert len(left["worker-1"]) == 1
@@ -123,12 +123,12 @@ def seconds_of_proof(stage: Stage, limit: float, *, failed: int) -> float:
     return min(took)
 
 
-def test_all_pairs_of_three_workers_that_answer_take_less_than_three_seconds(stage: Stage) -> None:
-    assert seconds_of_proof(stage, 3, failed=0) < 3
+def test_all_pairs_of_three_workers_that_answer_take_less_than_a_second(stage: Stage) -> None:
+    assert seconds_of_proof(stage, 1, failed=0) < 1
 
 
-def test_all_pairs_of_three_workers_that_are_mute_take_less_than_six_seconds(london: Stage) -> None:
-    assert seconds_of_proof(london, 6, failed=6) < 6
+def test_all_pairs_of_three_workers_that_are_mute_take_less_than_four_seconds(london: Stage) -> None:
+    assert seconds_of_proof(london, 4, failed=6) < 4
 
 
 @ON_MODEL

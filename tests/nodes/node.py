@@ -253,8 +253,10 @@ class Node:
         """
         hold = Hold(Path(f"/proc/{self._container.leader}/root{Hold.FOLDER}"))
         self.run(hold.PREPARATION)
-        calls = f"{Hold.FOLDER}/calls"
-        wait = f'echo >>{calls}; [ "$(wc -l <{calls})" != {nth} ] || {{ {hold.WAITING}; }}' if nth else hold.WAITING
+        count = (
+            f"i=1; while ! mkdir {Hold.FOLDER}/call-$i 2>/dev/null; do i=$((i + 1)); done"  # calls may be side by side
+        )
+        wait = f"{count}; [ $i != {nth} ] || {{ {hold.WAITING}; }}" if nth else hold.WAITING
         self.wrap(program, **{when: f'case " $* " in *" {argument} "*) {wait};; esac'})
         return hold
 

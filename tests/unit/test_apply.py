@@ -7,11 +7,10 @@ from ipaddress import IPv4Interface
 import pytest
 
 from kthw_routes.events import Event, HostOutcome, HostState, Phase
-from kthw_routes.facts import HostFacts, HostKey, InterfaceAddress, NetworkSetup, Privilege, Route
+from kthw_routes.facts import HostFacts, HostKey, NetworkSetup, Privilege, Route
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.apply import ChangedSinceReview
-from kthw_routes.hosts.probe import verdicts
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
@@ -21,7 +20,7 @@ from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import ConnectionLost, HostError
 from kthw_routes.ssh.session import OnLine
 
-from .builders import bare_facts, cluster, facts, internal, ip, pod_route
+from .builders import bare_facts, cluster, facts, pod_route
 
 CLUSTER = cluster()
 NODE = CLUSTER.node("worker-0")
@@ -210,35 +209,6 @@ def test_the_hosts_file_is_copied_with_its_attributes_filled_and_renamed() -> No
 def test_the_kernel_takes_a_probe_address_away_by_itself() -> None:
     words = programs.add_probe_address(IPv4Interface("10.200.0.254/32"), 23).argv
     assert words[words.index("valid_lft") + 1] == words[words.index("preferred_lft") + 1] == "23"
-
-
-@pytest.mark.parametrize(
-    ("answer", "forwards"),
-    [
-        (said("10.200.1.2 from 10.200.0.2 via 192.168.128.11 dev eth0\n    cache iif cnio0\n"), True),
-        (said("10.200.1.2 from 10.200.0.2 via 203.0.113.1 dev eth0\n"), False),
-        (said("10.200.1.2 from 10.200.0.2 dev eth0\n"), False),
-        (said("10.200.1.2 from 10.200.0.2 via 192.168.128.110 dev eth0\n"), False),
-        (said(status=2, err="RTNETLINK answers: No route to host\n"), False),
-    ],
-)
-def test_only_the_right_next_hop_is_a_verdict_for_forwarding(answer: Result, forwards: bool) -> None:
-    bridge = InterfaceAddress("cnio0", IPv4Interface("10.200.0.1/24"))
-    two = cluster(2)
-    host = Host("worker-0", [("ip route get 10.200.1.2 from 10.200.0.2 iif cnio0", answer)])
-    (verdict,) = verdicts(
-        HostTask(host, Phase.PROOF, lambda _: None), two, two.node("worker-0"), facts(NODE, bridge=bridge)
-    )
-    assert verdict.forwards is forwards
-
-
-def test_without_a_bridge_the_packet_is_said_to_come_from_another_node() -> None:
-    host = Host(
-        "worker-0",
-        [(f"ip route get 10.200.{n}.2 from {internal(2 if n == 1 else 1)} iif eth0", said()) for n in (1, 2)],
-    )
-    assert len(verdicts(HostTask(host, Phase.PROOF, lambda _: None), CLUSTER, NODE, facts(NODE))) == 2
-    assert ip("192.168.128.11") == internal(1)
 
 
 SWITCH = "20261122T101500Z-1abc"

@@ -2,11 +2,12 @@
 
 import pytest
 
-from kthw_routes.hosts.ping_output import Pinged, parse_counters, parse_ping
+from kthw_routes.hosts.ping_output import Pinged, count_full_tables, parse_counters, parse_ping, parse_pings
 from kthw_routes.proof.readings import Counters
 from kthw_routes.ssh.command import Result
 
 from .answering import said
+from .builders import ip
 
 IPUTILS = """PING 10.200.1.1 (10.200.1.1) from 10.200.0.1 : 56(84) bytes of data.
 64 bytes from 10.200.1.1: icmp_seq=1 ttl=64 time=0.412 ms
@@ -59,3 +60,67 @@ def test_what_ping_prints(result: Result, pinged: Pinged) -> None:
 )
 def test_counters_are_read_by_their_names(text: str, counters: Counters) -> None:
     assert parse_counters(text) == counters
+
+
+def line(text: str, address: str = "10.200.1.1", status: int = 0) -> str:
+    """What is printed of one of several pings: all on one line."""
+    return f"{address} {status} {' '.join(text.split())}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "pinged"),
+    [
+        (line(IPUTILS), Pinged(sent=3, received=3, round_trip=0.352, words="")),
+        (line(BUSYBOX), Pinged(sent=3, received=2, round_trip=0.124, words="")),
+        (
+            line(f"PING 10.200.1.1 (10.200.1.1) 56(84) bytes of data. {REFUSED}", status=1),
+            Pinged(sent=3, received=0, round_trip=None, words="From 192.168.8.1 icmp_seq=1 Packet filtered"),
+        ),
+        (
+            line("ping: bind: Cannot assign requested address\n", status=2),
+            Pinged(sent=3, received=0, round_trip=None, words="ping: bind: Cannot assign requested address"),
+        ),
+        (
+            line("PING … ping: sendmsg: Operation not permitted ping: sendmsg: Operation not permitted --- 10.200.1.1 "
+                 "ping statistics --- 3 packets transmitted, 0 received, 100% packet loss, time 401ms", status=1),
+            Pinged(sent=3, received=0, round_trip=None, words="ping: sendmsg: Operation not permitted"),
+        ),
+        (
+            line("sh: 1: ping: not found", status=127),
+            Pinged(sent=3, received=0, round_trip=None, words="ping: not found", is_missing=True),
+        ),
+        (line("", status=1), Pinged(sent=3, received=0, round_trip=None, words="")),
+    ],
+    ids=["iputils", "busybox", "filtered", "refused", "firewall", "missing", "nothing"],
+)  # fmt: skip
+def test_what_one_of_many_pings_prints(text: str, pinged: Pinged) -> None:
+    assert parse_pings(f"{line(IPUTILS, '10.200.2.1')}{text}{line(BUSYBOX, '10.200.3.1')}") == {
+        ip("10.200.2.1"): Pinged(sent=3, received=3, round_trip=0.352, words=""),
+        ip("10.200.1.1"): pinged,
+        ip("10.200.3.1"): Pinged(sent=3, received=2, round_trip=0.124, words=""),
+    }
+
+
+def test_what_is_on_no_line_of_its_own_is_no_ping() -> None:
+    assert parse_pings(f"Welcome!\n999.1.1.1 0 {IPUTILS}10.200.1.1\n10.200.1.1 0x3 sent\n") == {}
+
+
+def test_an_address_in_the_output_of_another_ping_is_not_taken_for_an_answer() -> None:
+    forged = line("10.200.2.1 0 3 packets transmitted, 3 received\n10.200.2.1 0 3 packets transmitted, 3 received")
+    assert list(parse_pings(forged)) == [ip("10.200.1.1")]
+
+
+STATISTICS = """entries  allocs   hash_grows table_fulls
+00000002 000024dd 00000004   00000000
+00000002 00002453 00000006   0000001f
+00000002 00002453 00000006   00000002
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [(STATISTICS, 0x21), ("", None), ("entries\n00000002\n", None), (STATISTICS.replace("0000001f", ""), 2)],
+    ids=["three processors", "none", "an old kernel", "cut"],
+)
+def test_a_full_neighbour_table_is_counted_on_all_processors(text: str, count: int | None) -> None:
+    assert count_full_tables(text) == count

@@ -1,32 +1,20 @@
-"""Rounds, headlines, and the first layer that fails."""
+"""Headlines, and the first layer that fails."""
 
 from itertools import permutations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kthw_routes.facts import Pod, Route
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, of_verdict, pair_words
-from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof, rounds
+from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof
 from kthw_routes.record import transcript
 from kthw_routes.words import explanations
 
 from .builders import bare_facts, cluster, facts, ip, net, pod_route
 
 NAMES = ("worker-0", "worker-1", "worker-2")
-
-
-@given(st.integers(0, 12))
-def test_every_ordered_pair_once_and_nobody_twice_in_a_round(count: int) -> None:
-    names = [f"worker-{n}" for n in range(count)]
-    schedule = rounds(names)
-    pairs = [pair for one in schedule for pair in one]
-    assert sorted(pairs) == sorted(permutations(names, 2))
-    for one in schedule:
-        assert len({a for a, _ in one}) == len({b for _, b in one}) == len(one)
 
 
 def reading(source: str, target: str, received: int = 3, **given: object) -> PairReading:
@@ -141,6 +129,21 @@ def _ends(out: int, arrived: int, replied: int, back: int) -> dict[str, Counters
         (_ends(3, 3, 3, 0), True, True, Layer.NETWORK_BACK, "three replies left worker-1, none arrived"),
         ({"words": "host unreachable: the next hop 1.2.3.4 FAILED"}, True, True, Layer.NEXT_HOP, "next hop itself"),
         ({"words": "ping: connect: Network is unreachable"}, True, True, Layer.ROUTE, "refuses to send"),
+        (
+            {"words": "ping: sendmsg: Operation not permitted", **_ends(3, 0, 0, 0)},
+            True,
+            True,
+            Layer.SOURCE,
+            "firewall",
+        ),
+        (_ends(0, 0, 0, 0), True, True, Layer.SOURCE, "worker-0 sent nothing: is it very busy?"),
+        (
+            {"full_table": "worker-1", **_ends(3, 3, 3, 0)},
+            True,
+            True,
+            Layer.NEIGHBOURS,
+            "worker-1's neighbour table is",
+        ),
         ({}, True, True, Layer.UNKNOWN, "No answer came."),
     ],
 )
@@ -289,3 +292,34 @@ def test_a_pair_is_found_by_its_direction() -> None:
     seen = proof(*ALL)
     assert seen.pair("worker-1", "worker-0") is next(p for p in ALL if (p.source, p.target) == ("worker-1", "worker-0"))
     assert seen.pair("worker-1", "worker-9") is None
+
+
+def test_what_was_not_tested_alone_is_explained_by_the_pair_that_was() -> None:
+    """Unless its own tables explain it: then the other's counters are not its own."""
+    of = cluster()
+    tested = reading("worker-0", "worker-1", received=0, alone=True, **_ends(3, 3, 3, 0))
+    same = reading("worker-0", "worker-2", received=0, target_address=ip("10.200.2.254"), same_as=NAMES[:2])
+    for table, layer in (
+        ([pod_route(1), pod_route(2)], Layer.NETWORK_BACK),
+        ([pod_route(1), pod_route(2, via=1)], Layer.ROUTE),
+    ):
+        hosts = {"worker-0": facts(of.node("worker-0"), table)}
+        seen = Proof(planning.make(of, bare_facts(of) | hosts), (), (same, tested), facts=hosts)
+        assert explain(seen, same).layer is layer
+        assert explain(seen, tested).layer is Layer.NETWORK_BACK
+        lines = explanations(seen)
+        assert any(line.startswith("worker-0 → worker-1: Three requests left worker-0") for line in lines)
+        assert ("    The same: worker-0 → worker-2." in lines) is (layer is Layer.NETWORK_BACK)
+
+
+def test_many_pairs_of_one_cause_are_counted_not_listed() -> None:
+    names = [f"worker-{n}" for n in range(20)]
+    first = reading("worker-3", "worker-4", received=0, alone=True, **_ends(3, 0, 0, 0))
+    rest = [
+        reading("worker-3", b, received=0, same_as=("worker-3", "worker-4"))
+        for b in names
+        if b not in ("worker-3", "worker-4")
+    ]
+    assert "    The same: 18 other pairs, all of worker-3." in explanations(proof(first, *rest))
+    other = reading("worker-7", "worker-8", received=0, same_as=("worker-3", "worker-4"))
+    assert "    The same: 19 other pairs." in explanations(proof(first, *rest, other))

@@ -1,0 +1,197 @@
+"""Pings between workers: from each to all others at once, or pair by pair with the counters of both ends.
+
+What is done on a host is a function of its task that keeps nothing but what it returns: its commands are one script.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from ipaddress import IPv4Address
+from typing import Final, TypeVar
+
+from kthw_routes.cluster import Cluster
+from kthw_routes.events import Emit, HostState, Phase
+from kthw_routes.hosts import programs
+from kthw_routes.hosts.fleet import Fleet
+from kthw_routes.hosts.ping_output import Pinged, count_full_tables, parse_counters, parse_ping, parse_pings
+from kthw_routes.hosts.probe_points import ProbedWorker, ends
+from kthw_routes.hosts.task import HostTask
+from kthw_routes.proof.readings import Counters, Evidence, PairReading, ProbePoint
+from kthw_routes.proof.selection import Pair, in_rounds
+from kthw_routes.sanitize import clean_value
+from kthw_routes.ssh.session import Session
+
+T = TypeVar("T")
+
+_NOT_LOCAL: Final = "cannot assign requested address"
+"""What a kernel says of a source address that the host does not have, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """What one worker's ends have counted so far."""
+
+    counters: Mapping[str | None, Counters]
+    """By network namespace."""
+    full_tables: int | None
+    """How often its neighbour table was full; None where that cannot be read."""
+    next_hop: str
+    """The state of the next hop to the worker that it pinged."""
+
+    def since(self, before: "Readout") -> dict[str | None, Counters]:
+        """Return what was added since `before`, by network namespace."""
+        return {space: counters.since(before.counters[space]) for space, counters in self.counters.items()}
+
+    def total_since(self, before: "Readout") -> Counters:
+        """Return what all ends together added since `before`."""
+        return reduce(Counters.plus, self.since(before).values())
+
+
+class Pinger:
+    """Sends pings between the workers that are ready.
+
+    Attributes:
+        ready: the workers that can be probed.
+        last: what each of them counted when it was read last.
+    """
+
+    def __init__(self, fleet: Fleet, cluster: Cluster, emit: Emit) -> None:
+        """`emit` is called from many threads."""
+        self.ready: Final[dict[str, ProbedWorker]] = {}
+        self.last: Final[dict[str, Readout]] = {}
+        self._fleet, self._cluster, self._emit = fleet, cluster, emit
+
+    def each(
+        self, work: Callable[[HostTask], T], names: Iterable[str], words: Callable[[str], str]
+    ) -> dict[str, tuple[T | None, str | None]]:
+        """Do `work`, whose commands are one script, on hosts. Returns by host what came of it, or why nothing did."""
+
+        def whole(session: Session) -> T:
+            task = HostTask(session, Phase.PROOF, self._emit)
+            task.state(HostState.PROBING, words(session.node))
+            return work(task)
+
+        found: dict[str, tuple[T | None, str | None]] = {}
+        for name, outcome in self._fleet.each(whole, list(names)).items():
+            if outcome.error is not None:
+                found[name] = (None, outcome.error.sentence.removesuffix("."))
+            else:
+                found[name] = (outcome.value, None if outcome.value is not None else "stopped")
+        return found
+
+    def read(self, task: HostTask, target: str | None = None) -> Readout:
+        """Read what a worker's ends counted, and the state of its next hop to `target`."""
+        worker = self.ready[task.node]
+        hop = worker.next_hops.get(target) if target is not None else None
+        return Readout(
+            {s: parse_counters(task.run(programs.counters(s), silent=True).out) for s in worker.namespaces},
+            count_full_tables(task.run(programs.neighbour_statistics(), silent=True).out),
+            clean_value(task.run(programs.neighbour(hop), silent=True).out) if hop is not None else "",
+        )
+
+    def together(self, pairs: Iterable[Pair]) -> dict[Pair, PairReading]:
+        """Test pairs, from each worker all at once."""
+        targets: dict[str, list[str]] = {}
+        for source, target in pairs:
+            targets.setdefault(source, []).append(target)
+
+        def work(task: HostTask) -> dict[IPv4Address, Pinged]:
+            by_source: dict[ProbePoint, list[IPv4Address]] = {}
+            for target in targets[task.node]:
+                left, right = ends(self.ready[task.node], self.ready[target])
+                by_source.setdefault(left, []).append(right.address)
+            found: dict[IPv4Address, Pinged] = {}
+            for left, addresses in by_source.items():
+                for some in _in_parts(addresses, programs.MAX_PINGS):
+                    result = task.run(programs.ping_together(left.address, some, left.namespace))
+                    found |= dict.fromkeys(some, parse_ping(result)) | parse_pings(result.out)
+            return found
+
+        done = self.each(work, targets, lambda name: f"pinging {len(targets[name])} other workers at once")
+        readings: dict[Pair, PairReading] = {}
+        for source, (found, why) in done.items():
+            for target in targets[source]:
+                right = ends(self.ready[source], self.ready[target])[1]
+                pinged = found.get(right.address) if found is not None else None
+                readings[source, target] = self._reading((source, target), pinged, why)
+        return readings
+
+    def alone(self, pairs: Sequence[Pair]) -> dict[Pair, PairReading]:
+        """Test pairs in rounds in which no worker sends or receives twice, with the counters of both ends."""
+        rounds = in_rounds(pairs)
+        workers = list(dict.fromkeys(name for pair in pairs for name in pair))
+        readings: dict[Pair, PairReading] = {}
+        for number, one in enumerate(rounds, 1):
+            readings |= self._round(dict(one), workers, f"round {number} of {len(rounds)}")
+        return readings
+
+    def _round(self, targets: Mapping[str, str], workers: Iterable[str], words: str) -> dict[Pair, PairReading]:
+        """Ping from each source to its target, and read the counters of these workers."""
+
+        def ping(task: HostTask) -> Pinged:
+            left, right = ends(self.ready[task.node], self.ready[targets[task.node]])
+            return parse_ping(task.run(programs.ping(left.address, right.address, left.namespace)))
+
+        done = self.each(ping, targets, lambda name: f"pinging {targets[name]} alone, {words}")
+        before = dict(self.last)
+        reading = self.each(lambda task: self.read(task, targets.get(task.node)), workers, lambda _: "reading counters")
+        for name, (readout, _) in reading.items():
+            if readout is None:
+                self.last.pop(name, None)
+            else:
+                self.last[name] = readout
+        return {pair: self._with_counters(self._reading(pair, *done[pair[0]]), before) for pair in targets.items()}
+
+    def _reading(self, pair: Pair, pinged: Pinged | None, why: str | None = None) -> PairReading:
+        if pinged is None:
+            return self.untested(pair, why or "stopped")
+        if pinged.is_missing:
+            return self.untested(pair, f"ping is not installed on {pair[0]}")
+        left, right = ends(self.ready[pair[0]], self.ready[pair[1]])
+        return PairReading(
+            source=pair[0],
+            target=pair[1],
+            evidence=min(left.evidence, right.evidence),
+            source_address=left.address,
+            target_address=right.address,
+            sent=pinged.sent,
+            received=pinged.received,
+            round_trip=pinged.round_trip,
+            words=pinged.words,
+        )
+
+    def _with_counters(self, reading: PairReading, before: Mapping[str, Readout]) -> PairReading:
+        """Add what both ends counted meanwhile, and what the kernels knew of the way."""
+        if not reading.tested:
+            return reading
+        pair = (reading.source, reading.target)
+        if _NOT_LOCAL in reading.words.lower():
+            return self.untested(pair, f"{reading.source} has lost {reading.source_address}")
+        counted: list[Counters | None] = []
+        full: list[str] = []
+        for name, point in zip(pair, ends(self.ready[pair[0]], self.ready[pair[1]]), strict=True):
+            first, last = before.get(name), self.last.get(name)
+            if first is None or last is None:
+                counted.append(None)
+                continue
+            counted.append(last.since(first)[point.namespace])
+            full += [name] if (last.full_tables or 0) > (first.full_tables or 0) else []
+        readout = self.last.get(reading.source)
+        hop = readout.next_hop if readout is not None and not reading.ok and not reading.words else ""
+        return replace(
+            reading,
+            at_source=counted[0],
+            at_target=counted[1],
+            words=f"host unreachable: the next hop {hop}" if hop.endswith(("FAILED", "INCOMPLETE")) else reading.words,
+            full_table=full[0] if full and not reading.ok else None,
+            alone=True,
+        )
+
+    def untested(self, pair: Pair, why: str) -> PairReading:
+        """Return the reading of a pair that could not be tested."""
+        left_out = any(not self._cluster.node(end).is_visited for end in pair)
+        return PairReading(source=pair[0], target=pair[1], evidence=Evidence.NONE, problem=why, left_out=left_out)
+
+
+def _in_parts(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

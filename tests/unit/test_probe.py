@@ -1,0 +1,236 @@
+"""The proof's way through its phases: all pairs at once, some by themselves, and what is concluded where one fails."""
+
+import re
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from kthw_routes.cluster import Cluster
+from kthw_routes.events import discard
+from kthw_routes.facts import HostKey, Privilege
+from kthw_routes.hosts import programs
+from kthw_routes.hosts.fleet import Fleet
+from kthw_routes.hosts.probe import Probed, probe
+from kthw_routes.plan import compare as planning
+from kthw_routes.proof.diagnosis import Layer, explain, known_layer
+from kthw_routes.proof.readings import Counters, PairReading, Proof
+from kthw_routes.proof.selection import MAX_ALONE, Pair
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.session import OnLine
+
+from .answering import said
+from .builders import cluster, facts, pod_route
+
+Answers = Callable[[str, str, int], bool]
+"""Whether a ping from one worker to another is answered; its number says how many there were before."""
+
+
+class World:
+    """Workers whose pings are answered or not, and whose probe addresses come and go."""
+
+    def __init__(self, workers: int, answers: Answers = lambda *_: True) -> None:
+        self.cluster: Cluster = cluster(workers, controllers=0)
+        self.answers = answers
+        self.lock = threading.Lock()
+        self.tries = Counter[Pair]()
+        self.sent: dict[str, Counter[str]] = defaultdict(Counter)
+        self.probes: dict[str, set[str]] = defaultdict(set)
+        self.lifetimes: list[int] = []
+        self.alone: list[Pair] = []
+        self.at_once: list[int] = []
+        self.full = Counter[str]()
+        self.mortal = ""
+        """The worker whose probe address is gone as soon as it is there."""
+        self.after_together: Callable[[World], None] = lambda _: None
+        self.names = {str(n.pod_cidr.broadcast_address - 1): n.name for n in self.cluster if n.pod_cidr}
+
+    def prove(self, parallel: int = 8) -> Probed:
+        """Send traffic between all of them."""
+        hosts = {
+            node.name: facts(node, [pod_route(n) for n, other in enumerate(self.cluster) if other is not node])
+            for node in self.cluster
+        }
+        self.known = Proof(planning.make(self.cluster, hosts), (), (), facts=hosts)
+        fleet = Fleet([Session(self, n.name) for n in self.cluster], parallel=parallel)
+
+        def cause(reading: PairReading) -> Layer | None:
+            return known_layer(self.known, reading)
+
+        return probe(fleet, self.cluster, hosts, discard, cause=cause, send=True)
+
+    def ping(self, source: str, own: str, address: str) -> str:
+        """Return what ping prints."""
+        with self.lock:
+            if own not in self.probes[source]:
+                return "ping: bind: Cannot assign requested address"
+            target = self.names[address]
+            number, self.tries[source, target] = self.tries[source, target], self.tries[source, target] + 1
+            answered = self.answers(source, target, number) and address in self.probes[target]
+            for name, field in ((source, "OutEchos"), *([(target, "InEchos"), (target, "OutEchoReps"),
+                                                         (source, "InEchoReps")] if answered else [])):  # fmt: skip
+                self.sent[name][field] += 3
+            return f"PING … --- 3 packets transmitted, {3 if answered else 0} received, time 402ms"
+
+
+class Session:
+    """One worker."""
+
+    def __init__(self, world: World, node: str) -> None:
+        self.world, self.node = world, node
+        self.user, self.privilege = "root", Privilege.ROOT
+        self.host_key = HostKey("ssh-ed25519", "SHA256:x")
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        world, probes = self.world, self.world.probes[self.node]
+        match command.argv:
+            case ("ip", "address", "replace", address, *words):
+                probes.update({address.removesuffix("/32")} if self.node != world.mortal else ())
+                world.lifetimes.append(int(words[words.index("valid_lft") + 1]))
+            case ("ip", "address", "del", address, *_):
+                if address.removesuffix("/32") not in probes:
+                    return said(status=2, err="RTNETLINK answers: Cannot assign requested address")
+                probes.discard(address.removesuffix("/32"))
+            case ("cat", "/proc/net/snmp"):
+                names = ("InEchos", "OutEchoReps", "OutEchos", "InEchoReps")
+                numbers = " ".join(str(world.sent[self.node][name]) for name in names)
+                return said(f"Icmp: {' '.join(names)}\nIcmp: {numbers}\n")
+            case ("cat", "/proc/net/stat/arp_cache"):
+                return said(f"entries table_fulls\n00000001 {world.full[self.node]:08x}\n")
+            case ("sh", "-c", script):
+                own, addresses = re.findall(r"-I (\S+) \$a", script), re.findall(r"for a in ([0-9. ]+);", script)
+                lines = [f"{a} 0 {world.ping(self.node, own[0], a)}\n" for a in addresses[0].split()]
+                world.at_once.append(len(lines))
+                world.after_together(world)
+                return said("".join(lines))
+            case ("ping", *_, own, address):
+                world.alone.append((self.node, world.names[address]))
+                text = world.ping(self.node, own, address)
+                return said(text) if text.startswith("PING") else said(status=2, err=text)
+        return said()
+
+
+@pytest.fixture(params=[8, 1], ids=["side by side", "one after the other"])
+def parallel(request: pytest.FixtureRequest) -> int:
+    """How many hosts are worked on at once."""
+    return int(request.param)
+
+
+def test_pairs_that_all_answer_are_proved_at_once(parallel: int) -> None:
+    world = World(4)
+    found = world.prove(parallel)
+    assert len(found.pairs) == 12
+    assert all(pair.ok and not pair.alone for pair in found.pairs)
+    assert world.alone == []
+    assert world.at_once == [3] * 4
+    assert set(found.counters.values()) == {Counters(9, 9, 9, 9)}
+    assert not any(world.probes.values())
+
+
+def test_a_worker_that_is_cut_off_is_pinged_twice_more(parallel: int) -> None:
+    world = World(20, lambda a, b, _: "worker-7" not in (a, b))
+    found = world.prove(parallel)
+    failed = [pair for pair in found.pairs if not pair.ok]
+    assert len(failed) == 38
+    assert sorted((a == "worker-7", b == "worker-7") for a, b in world.alone) == [(False, True), (True, False)]
+    for pair in failed:
+        assert pair.alone is ((pair.source, pair.target) in world.alone)
+        assert pair.alone or pair.same_as in world.alone
+        assert pair.at_source == (Counters(0, 0, 3, 0) if pair.alone else None)
+        assert (
+            explain(Proof(world.known.plan, (), found.pairs, facts=world.known.facts), pair).layer is Layer.NETWORK_OUT
+        )
+
+
+def test_what_a_busy_machine_lost_is_tested_again(parallel: int) -> None:
+    """Nothing from worker-2 was answered at first; alone all is well, so nothing is said of the others unseen."""
+    world = World(6, lambda a, _, number: a != "worker-2" or number > 0)
+    found = world.prove(parallel)
+    assert all(pair.ok for pair in found.pairs)
+    assert len(world.alone) == 1
+    assert [pair.alone for pair in found.pairs if pair.source == "worker-2"].count(True) == 1
+    assert world.at_once[-1] == 4
+
+
+def test_where_nobody_answers_no_more_than_the_limit_are_tested_alone(parallel: int) -> None:
+    world = World(15, lambda *_: False)
+    found = world.prove(parallel)
+    assert len(world.alone) == len(set(world.alone)) == MAX_ALONE
+    assert all(pair.alone or pair.same_as in world.alone for pair in found.pairs)
+
+
+def test_a_network_that_loses_at_random_comes_to_an_end() -> None:
+    """Whatever answers alone and not with the others: the number of pairs that are tested alone is bounded."""
+    world = World(9, lambda _a, _b, number: number % 2 == 1)
+    found = world.prove()
+    assert len(world.alone) <= MAX_ALONE
+    assert not any(pair.same_as for pair in found.pairs), "nothing failed alone, so nothing is the same as it"
+
+
+def expire(world: World) -> None:
+    """Take worker-1's probe address away."""
+    world.probes["worker-1"].clear()
+
+
+def test_a_probe_address_that_expired_is_put_there_again() -> None:
+    world = World(5)
+    world.after_together = lambda w: expire(w) if len(w.at_once) == 1 else None
+    assert all(pair.ok for pair in world.prove(1).pairs)
+
+
+def test_where_a_probe_address_does_not_live_nothing_is_said_of_its_pairs() -> None:
+    world = World(3)
+    world.mortal = "worker-1"
+    found = {(p.source, p.target): p for p in world.prove(1).pairs}
+    assert [pair for pair, reading in found.items() if reading.ok] == [
+        ("worker-0", "worker-2"),
+        ("worker-2", "worker-0"),
+    ]
+    for other in ("worker-0", "worker-2"):
+        assert found[other, "worker-1"].problem == "worker-1 lost its probe address meanwhile"
+        assert found["worker-1", other].problem == "worker-1 has lost 10.200.1.254"
+
+
+@pytest.mark.parametrize("full", ["worker-0", "worker-1"])
+def test_a_full_neighbour_table_at_either_end_is_no_filter_of_the_provider(full: str) -> None:
+    world = World(2, lambda a, _b, _n: a == "worker-1")
+
+    def answers(source: str, _target: str, _number: int) -> bool:
+        world.full[full] += source == "worker-0"
+        return source == "worker-1"
+
+    world.answers = answers
+    found = world.prove()
+    (failed,) = (pair for pair in found.pairs if not pair.ok)
+    assert failed.full_table == full
+    said_of_it = explain(replace(world.known, pairs=found.pairs), failed)
+    assert said_of_it.layer is Layer.NEIGHBOURS
+    assert said_of_it.sentence.startswith(f"{full}'s neighbour table is full")
+
+
+def test_a_host_pings_no_more_than_so_many_at_once() -> None:
+    count = programs.MAX_PINGS + 3
+    world = World(count)
+    assert all(pair.ok for pair in world.prove(32).pairs)
+    assert Counter(world.at_once) == {programs.MAX_PINGS: count, 2: count}
+
+
+@pytest.mark.parametrize(("workers", "parallel"), [(3, 32), (9, 2)])
+def test_probe_addresses_live_as_long_as_all_pings_may_take(workers: int, parallel: int) -> None:
+    """Each phase renews them, for at least the time limits of all pings that follow before the next does."""
+    world = World(workers, lambda *_: False)
+    world.prove(parallel)
+    waves = -(-workers // parallel)
+    first, renewed = world.lifetimes[:workers], world.lifetimes[workers:]
+    assert min(first) > programs.PINGS_TIMEOUT * waves
+    assert len(renewed) == workers
+    rounds = max(Counter(a for a, _ in world.alone).values())
+    assert min(renewed) > (programs.PINGS_TIMEOUT + rounds * programs.PING_TIMEOUT) * waves
+    assert IPv4Address("10.200.0.254") not in world.probes["worker-0"]
