@@ -39,7 +39,7 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
             if not review.plan.is_empty or report.unfinished:
                 command.printer.report(report)
             if not command.workflow.stop.requested:
-                proof = command.workflow.prove(review.inspection)
+                proof = command.workflow.prove(review.inspection, fresh=report.read_back)
                 command.print_proof(review, proof)
             timers = command.workflow.commit(report, proof)
         finally:
@@ -60,7 +60,7 @@ def check(settings: Settings, *, as_json: bool, quiet: bool = False) -> ExitCode
     command = RunningCommand(settings, as_json=as_json, live=frozenset({Phase.FIND}), quiet=quiet)
     with command.running(), command.flush_on_error():
         review = command.review()
-        proof = command.workflow.prove(review.inspection, fresh=True)
+        proof = command.workflow.prove(review.inspection, fresh=review.inspection.facts)
         command.print_proof(review, proof)
         document = plan_document(review.inspection.cluster, review.plan, review.findings)
         command.document({**document, "proof": proof_json(proof)})

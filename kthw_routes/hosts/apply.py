@@ -1,20 +1,24 @@
 """Making the plan so on one host: read again, compare with the review, journal, change, read back."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from kthw_routes.cluster import Node
 from kthw_routes.errors import KthwRoutesError
-from kthw_routes.events import HostOutcome, HostState
+from kthw_routes.events import HostOutcome, HostState, now
 from kthw_routes.facts import HostFacts
-from kthw_routes.hosts import atomic_write, read_network, rollback_timer
+from kthw_routes.hosts import atomic_write, programs, read_network, rollback_timer
+from kthw_routes.hosts.foresight import Expect
 from kthw_routes.hosts.read_facts import read_addresses, read_forwarding, read_routes
 from kthw_routes.hosts.send import send
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import Change, ChangeKind, HostPlan, Planner, RollbackChange, describe
+from kthw_routes.ssh.command import Result
 from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError
 
 Journal = Callable[[HostPlan, HostFacts], None]
@@ -26,12 +30,20 @@ StartTimer = Callable[[HostTask, HostPlan, HostFacts], None]
 OnCancelled = Callable[[str], None]
 """Brings to disk that this earlier run's automatic rollback is cancelled."""
 
+OnRead = Callable[[HostFacts], None]
+"""Takes what was read of a host at the end of its run."""
+
+_RECENT: Final = timedelta(seconds=10)
 _UNREAD: Final = "it could not be read."
 _AGAIN: Final = "Try again: the host is read anew then."
 
 
 def _nowhere(_run: str) -> None:
     """Record nothing."""
+
+
+def _not_kept(_facts: HostFacts) -> None:
+    """Keep nothing."""
 
 
 class ChangedSinceReview(HostError):
@@ -51,6 +63,7 @@ def apply(
     *,
     start: StartTimer | None = None,
     cancelled: OnCancelled = _nowhere,
+    read_back: OnRead = _not_kept,
     again: bool = False,
 ) -> HostOutcome:
     """Do on one host what the review showed.
@@ -64,19 +77,26 @@ def apply(
         journal: called before anything is changed.
         start: called after it, where the host is to roll back automatically.
         cancelled: called for each earlier run as soon as its automatic rollback is cancelled.
+        read_back: called with what was read of the host after the change; or last, where there is nothing to do.
         again: whether this is a retry: what a first try may have left is no difference.
 
     Raises HostError, or what `journal` or `cancelled` raise, where nothing of what was reviewed was sent; `ended` has
     the words for it. A HostError after that becomes an outcome.
     """
+    if not again and is_recent(facts):
+        if reviewed.is_empty:
+            return _nothing_done(task, reviewed, facts, read_back)
+        if start is None and _can_be_guarded(reviewed, facts):
+            journal(reviewed, facts)
+            with suppress(ChangedSinceReview):  # what is not as it was is found by reading it
+                return _change(task, node, reviewed, facts, plan, read_back, is_guarded=True)
     task.state(HostState.READING)
+    task.ahead(lambda t: reread(t, facts))
     fresh = reread(task, facts)
     todo = plan(node, fresh)
     check_as_reviewed(node.name, reviewed, todo, again)
     if todo.is_empty:
-        outcome = nothing_to_do(todo)
-        task.state(outcome.state)
-        return outcome
+        return _nothing_done(task, todo, fresh, read_back)
     journal(todo, fresh)
     # What these send is not counted as changes: it is reported by itself.
     aside = replace(task, sent=Sent(beside=task.sent))
@@ -84,14 +104,65 @@ def apply(
     _cancel_timers(aside, [row.run for row in rollbacks], cancelled, task.sent)
     if start is not None and todo.changes > len(rollbacks):
         start(aside, todo, fresh)
+    return _change(task, node, todo, fresh, plan, read_back, is_guarded=False)
+
+
+def is_recent(facts: HostFacts) -> bool:
+    """Whether a host was read so shortly before that it need not be read again unless it is to be changed."""
+    return timedelta() <= now() - facts.read_at < _RECENT
+
+
+def _can_be_guarded(reviewed: HostPlan, facts: HostFacts) -> bool:
+    """Whether one script can look whether all is as it was, and change it: not where lifetimes of addresses run."""
+    return not reviewed.of(RollbackChange) and not any(address.is_temporary for address in facts.addresses)
+
+
+def _nothing_done(task: HostTask, todo: HostPlan, fresh: HostFacts, read_back: OnRead) -> HostOutcome:
+    read_back(fresh)
+    outcome = nothing_to_do(todo)
+    task.state(outcome.state)
+    return outcome
+
+
+def _change(
+    task: HostTask,
+    node: Node,
+    todo: HostPlan,
+    fresh: HostFacts,
+    plan: Planner,
+    read_back: OnRead,
+    *,
+    is_guarded: bool,
+) -> HostOutcome:
+    """Send what is to be done and read it back, in one exec where all goes well.
+
+    `is_guarded`: whether it is sent only if all is as in `fresh` still. Raises ChangedSinceReview where it is not.
+    """
     sent = task.sent.rows = todo.changes
     task.state(HostState.CHANGING)
+
+    def read(on: HostTask) -> HostFacts:
+        return reread(on, fresh)
+
+    try:
+        is_same = task.ahead(
+            read,
+            after=lambda t: send(t, todo, fresh),
+            guard=read if is_guarded else None,
+            expect=_files_after(task, todo),
+        )
+    except HostError as error:
+        return ended(node.name, error, task.sent)
+    if is_guarded and not is_same:
+        task.sent.rows = 0
+        raise ChangedSinceReview(node.name, "it is not as it was")
     try:
         made = send(task, todo, fresh)
         task.state(HostState.READING_BACK)
-        after = reread(task, facts)
+        after = read(task)
     except HostError as error:
         return ended(node.name, error, task.sent)
+    read_back(after)
     back = plan(node, after)
     for route in (r for row in back.routes for r in row.has):
         task.note(f"{route.prefix} {describe(route)} proto {route.protocol}")
@@ -165,7 +236,19 @@ def reread(task: HostTask, facts: HostFacts) -> HostFacts:
         etc_hosts_problem=problem,
         network=network,
         ip_forward=forward,
+        read_at=now(),
     )
+
+
+def _files_after(task: HostTask, todo: HostPlan) -> Expect:
+    """Return what the host is going to answer when it is asked for files of ours after this was done."""
+    command = programs.files_of_ours()
+    before = task.known.last.get(command)
+    paths = set(before.out.splitlines() if before is not None else ())
+    for change in todo.files:
+        paths = paths - {str(change.path)} if change.after is None else paths | {str(change.path)}
+    listing = Result(0, "".join(f"{path}\n" for path in sorted(paths)).encode(), b"")
+    return lambda asked: listing if asked == command else None
 
 
 def check_as_reviewed(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None:

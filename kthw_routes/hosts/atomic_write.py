@@ -4,7 +4,6 @@ The new content is made from the old as it was read. So before the rename the ho
 whether the file is still what was read, and whether the new one is what was meant.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -96,17 +95,12 @@ def compare(task: HostTask, target: PurePosixPath, known: Mapping[PurePosixPath,
     Returns a sentence that says what was found, and that `target` was left as it is; None where they are the same.
     Raises what `Session.run` raises.
     """
-    wanted = {
-        programs.sizes(known): (_SIZE, {path: str(len(content)) for path, content in known.items()}),
-        programs.digests(known): (_DIGEST, {p: hashlib.sha256(content).hexdigest() for p, content in known.items()}),
-    }
-    for command, (form, should) in wanted.items():
+    for command, form in ((programs.sizes(known), _SIZE), (programs.digests(known), _DIGEST)):
         try:
             result = task.run(command, silent=True)
         except (TookTooLong, OutputCut) as error:
             return f"{target} was not changed: {error.complaint}"
-        matches = [form.fullmatch(line) for line in result.out.splitlines()]
-        found = {PurePosixPath(match[2]): match[1] for match in matches if match}
+        should, found = _by_path(form, (command.assumed or b"").decode()), _by_path(form, result.out)
         if not result.ok or found.keys() != known.keys():
             words = result.words or f"the output of `{command}` was not understood"
             return f"{target} was not changed, as its content could not be compared there: {words}"
@@ -115,6 +109,12 @@ def compare(task: HostTask, target: PurePosixPath, known: Mapping[PurePosixPath,
         if found != should:
             return f"{target} was not changed, as the new file next to it does not have what was written to it."
     return None
+
+
+def _by_path(form: re.Pattern[str], lines: str) -> dict[PurePosixPath, str]:
+    """Return path -> size or digest, of the lines that have this form."""
+    matches = [form.fullmatch(line) for line in lines.splitlines()]
+    return {PurePosixPath(match[2]): match[1] for match in matches if match}
 
 
 def attempt(task: HostTask, target: PurePosixPath, command: Command, *, silent: bool = False) -> str | None:
@@ -138,8 +138,8 @@ def _forget(task: HostTask, new: PurePosixPath) -> None:
 def _obstacle(task: HostTask, target: PurePosixPath, *, is_new: bool) -> str | None:
     """Find what is against it beforehand; `is_new`: whether nothing was there when it was read."""
     try:
-        kind = clean_line(task.run(programs.file_kind(target), silent=True).out)
-        mounts = task.run(programs.mounts(), silent=True).out
+        kind = clean_line(task.run(programs.file_kind(target, is_new=is_new), silent=True).out)
+        mounts = task.run(programs.mounts_at(target), silent=True).out
     except (TookTooLong, OutputCut) as error:
         return f"{target} was not changed: {error.complaint}"
     if kind == "symbolic link":

@@ -4,8 +4,9 @@ Read-only ones first, then the few that change something. Each argument is a val
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
@@ -35,6 +36,9 @@ _DAEMON_TIMEOUT: Final = 10.0
 """Seconds that a program may take which asks a daemon; one that hangs counts as no answer."""
 _SHORT_ANSWER: Final = 4096
 """Bytes of an answer of a few words."""
+_IP_JSON: Final = ("ip", "-json")
+_NOTHING: Final = b"[]\n"
+"""What `ip -json` prints where there is nothing to list."""
 
 
 def _checked(name: str) -> str:
@@ -47,6 +51,11 @@ def _checked(name: str) -> str:
 # --- reading ----------------------------------------------------------------------------------------------------
 
 
+def user_id() -> Command:
+    """Read which user commands run as that need root: 0."""
+    return Command(("id", "-u"), needs_root=True, capture=_SHORT_ANSWER, assumed=b"0\n")
+
+
 def hostname() -> Command:
     """Read the name that the host has for itself."""
     return Command(("hostname",), is_prose=True, capture=_SHORT_ANSWER)
@@ -54,32 +63,43 @@ def hostname() -> Command:
 
 def ip_version() -> Command:
     """Read the version of iproute2. busybox's `ip` answers in other words."""
-    return Command(("ip", "-V"), is_prose=True, capture=_SHORT_ANSWER)
+    return Command(("ip", "-V"), is_prose=True, capture=_SHORT_ANSWER, assumed=b"ip utility, iproute2\n")
 
 
 def addresses() -> Command:
     """Read the addresses of all interfaces."""
-    return Command(("ip", "-json", "address", "show"))
+    return Command(("ip", "-json", "address", "show"), assumed=_NOTHING)
 
 
 def bridge_addresses() -> Command:
     """Read the addresses of the bridges."""
-    return Command(("ip", "-json", "address", "show", "type", "bridge"))
+    return Command(("ip", "-json", "address", "show", "type", "bridge"), assumed=_NOTHING)
 
 
 def routes() -> Command:
     """Read the main routing table."""
-    return Command(("ip", "-json", "route", "show"))
+    return Command(("ip", "-json", "route", "show"), assumed=_NOTHING)
 
 
 def routes_within(network: IPv4Network) -> Command:
     """Read the routes of the main table to this network and to parts of it."""
-    return Command(("ip", "-json", "route", "show", "root", str(network)))
+    return Command(("ip", "-json", "route", "show", "root", str(network)), assumed=_NOTHING)
 
 
 def routes_around(network: IPv4Network) -> Command:
     """Read the routes of the main table to networks that contain this one, itself and the default route included."""
-    return Command(("ip", "-json", "route", "show", "match", str(network)))
+    return Command(("ip", "-json", "route", "show", "match", str(network)), assumed=_NOTHING)
+
+
+def fits_ip_batch(command: Command) -> bool:
+    """Whether a command is a reading of `ip` that others may share a process with."""
+    return command.argv[:2] == _IP_JSON and not command.stdin and not command.argv[2].startswith("-")
+
+
+def ip_readings(commands: Sequence[Command]) -> Command:
+    """Do several readings of `ip`, all of which fit, in one process; each prints a line."""
+    lines = "".join(f"{' '.join(command.argv[2:])}\n" for command in commands)
+    return Command((*_IP_JSON, "-batch", "-"), stdin=lines.encode())
 
 
 def list_folder(folder: PurePosixPath) -> Command:
@@ -110,7 +130,7 @@ def namespaces() -> Command:
 
 def namespace_addresses(namespace: str) -> Command:
     """Read the addresses inside a network namespace."""
-    return Command(("ip", "-json", "-n", _checked(namespace), "address", "show"), needs_root=True)
+    return Command(("ip", "-json", "-n", _checked(namespace), "address", "show"), needs_root=True, assumed=_NOTHING)
 
 
 def file_size(path: PurePosixPath, *, needs_root: bool = False) -> Command:
@@ -123,24 +143,27 @@ def read_whole(path: PurePosixPath, size: int, *, needs_root: bool = False) -> C
     return Command(("cat", str(path)), needs_root=needs_root, capture=MAX_FILE, expected=size)
 
 
-def sizes(paths: Iterable[PurePosixPath]) -> Command:
-    """Read how many bytes files have: of each a line with the number and the path."""
-    return Command(("stat", "-c", "%s %n", *(str(p) for p in paths)), needs_root=True)
+def sizes(files: Mapping[PurePosixPath, bytes]) -> Command:
+    """Read how many bytes files have that should have these contents: of each a line with the number and the path."""
+    assumed = "".join(f"{len(content)} {path}\n" for path, content in files.items()).encode()
+    return Command(("stat", "-c", "%s %n", *(str(p) for p in files)), needs_root=True, assumed=assumed)
 
 
-def digests(paths: Iterable[PurePosixPath]) -> Command:
-    """Read the SHA-256 digests of files: of each a line with the digest and the path."""
-    return Command(("sha256sum", *(str(p) for p in paths)), needs_root=True, timeout=60)
+def digests(files: Mapping[PurePosixPath, bytes]) -> Command:
+    """Read the SHA-256 digests of files that should have these contents: of each a line with digest and path."""
+    assumed = "".join(f"{sha256(content).hexdigest()}  {path}\n" for path, content in files.items()).encode()
+    return Command(("sha256sum", *(str(p) for p in files)), needs_root=True, timeout=60, assumed=assumed)
 
 
-def file_kind(path: PurePosixPath) -> Command:
-    """Read what a path is: `regular file`, `symbolic link`, …"""
-    return Command(("stat", "-c", "%F", str(path)))
+def file_kind(path: PurePosixPath, *, is_new: bool = False) -> Command:
+    """Read what a path is: `regular file`, `symbolic link`, …; `is_new`: nothing should be there."""
+    assumed = b"" if is_new else b"regular file\n"
+    return Command(("stat", "-c", "%F", str(path)), assumed=assumed, assumed_status=int(is_new))
 
 
-def mounts() -> Command:
-    """Read what is mounted where, in the format of proc(5)."""
-    return Command(("cat", "/proc/self/mountinfo"))
+def mounts_at(path: PurePosixPath) -> Command:
+    """Find the mounts that have to do with a path, in the format of proc(5). Status 1 where there is none."""
+    return Command(("grep", "-F", f" {path} ", "/proc/self/mountinfo"), assumed=b"", assumed_status=1)
 
 
 # --- reading: how the network is configured, files of ours ------------------------------------------------------
@@ -158,7 +181,15 @@ def files_of_ours() -> Command:
 
 def modes_and_kinds(paths: Iterable[PurePosixPath]) -> Command:
     """Read of each path that exists: permission bits, path, kind. Status 1 where one does not."""
-    return Command(("stat", "-c", "%a %n %F", *(str(p) for p in paths)), needs_root=True)
+    words = [str(path) for path in paths]
+    assumed = "".join(f"644 {word} regular file\n" for word in words).encode()
+    return Command(("stat", "-c", "%a %n %F", *words), needs_root=True, assumed=assumed)
+
+
+def network_files() -> Command:
+    """Find the files by which systemd-networkd manages interfaces, but for those of its own packages."""
+    folders = ("/etc/systemd/network", "/run/systemd/network")
+    return Command(("find", *folders, "-maxdepth", "1", "-name", "*.network"), needs_root=True)
 
 
 def networkd_links() -> Command:
@@ -166,9 +197,11 @@ def networkd_links() -> Command:
     return Command(("networkctl", "--no-pager", "--no-legend", "list"), timeout=_DAEMON_TIMEOUT)
 
 
-def networkd_status(device: str) -> Command:
-    """Read what systemd-networkd knows of an interface."""
-    return Command(("networkctl", "--no-pager", "status", _checked(device)), timeout=_DAEMON_TIMEOUT)
+def networkd_status(device: str, likely_file: str | None) -> Command:
+    """Read what systemd-networkd knows of an interface; `likely_file`: the file by which it may manage it."""
+    assumed = f"Network File: {likely_file}\nState: routable (configured)\n".encode() if likely_file else b""
+    words = ("networkctl", "--no-pager", "status", _checked(device))
+    return Command(words, timeout=_DAEMON_TIMEOUT, assumed=assumed)
 
 
 def networkmanager_status(device: str) -> Command:
@@ -193,8 +226,12 @@ def timer_is_active() -> Command:
 
 
 def cloud_init_settings(paths: Iterable[PurePosixPath]) -> Command:
-    """Find the lines of cloud-init's configuration on whether it writes /etc/hosts, each after its file's path."""
-    return Command(("grep", "-arsH", "manage_etc_hosts", *(str(p) for p in paths)), needs_root=True)
+    """Find the lines of cloud-init's configuration on whether it writes /etc/hosts, each after its file's path.
+
+    And of os-release(5), which it goes by, the lines on what distribution this is.
+    """
+    words = ("-arsH", "-e", "manage_etc_hosts", "-e", "^ID")
+    return Command(("grep", *words, *(str(p) for p in paths), "/etc/os-release"), needs_root=True)
 
 
 # --- proving ----------------------------------------------------------------------------------------------------

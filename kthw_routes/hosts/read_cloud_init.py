@@ -41,7 +41,7 @@ _FAMILIES: Final = {
     "gentoo": "gentoo",
 }
 """The names of os-release(5) -> the family by which the template is named."""
-_OS_RELEASE: Final = PurePosixPath("/etc/os-release")
+_OS_RELEASE: Final = "/etc/os-release"
 
 
 def hosts_template(task: HostTask) -> HostFile | PurePosixPath | None:
@@ -52,9 +52,10 @@ def hosts_template(task: HostTask) -> HostFile | PurePosixPath | None:
     """
     path: PurePosixPath | None = _TEMPLATES
     try:
-        if not _is_on(task.run(programs.cloud_init_settings(_SOURCES), silent=True).out.splitlines()):
+        lines = task.run(programs.cloud_init_settings(_SOURCES), silent=True).out.splitlines()
+        if not _is_on(lines):
             return None
-        path = _template(task.run(programs.read_files([_OS_RELEASE]), silent=True).out)
+        path = _template(lines)
         return _read(task, path) if path else None
     except (TookTooLong, FileTooLarge):
         return path
@@ -85,11 +86,13 @@ def _rank(path: str) -> tuple[int, str] | None:
     return None
 
 
-def _template(os_release: str) -> PurePosixPath | None:
+def _template(lines: Iterable[str]) -> PurePosixPath | None:
     names: dict[str, list[str]] = {}
-    for line in os_release.splitlines():
-        key, _, value = line.partition("=")
-        names[key] = value.strip("\"' ").lower().split()
+    for line in lines:
+        file, _, setting = line.partition(":")
+        key, _, value = setting.partition("=")
+        if file == _OS_RELEASE:
+            names[key] = value.strip("\"' ").lower().split()
     family = next((_FAMILIES[n] for n in [*names.get("ID", []), *names.get("ID_LIKE", [])] if n in _FAMILIES), None)
     path = _TEMPLATES / f"hosts.{family}.tmpl"
     return path if family and own_paths.is_template(path) else None

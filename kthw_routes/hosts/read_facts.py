@@ -62,7 +62,7 @@ def read_facts(
     next_hops: Collection[IPv4Address] = (),
     cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR,
 ) -> HostFacts:
-    """Read one host; nothing on it is changed. The session is open and its privilege known.
+    """Read one host, in two execs where nothing is odd; nothing on it is changed. The session is open.
 
     Args:
         task: an open session.
@@ -76,8 +76,14 @@ def read_facts(
         Unreadable, TooMuch, ConnectionLost, CommandTimedOut.
     """
     task.state(HostState.READING)
+    for _ in range(2):  # what depends on no answer, and what the first answers decide
+        task.ahead(lambda t: _read_all(t, node, next_hops, cluster_cidr))
+    return _read_all(task, node, next_hops, cluster_cidr)
+
+
+def _read_all(task: HostTask, node: Node, next_hops: Collection[IPv4Address], cluster_cidr: IPv4Network) -> HostFacts:
     session = task.session
-    if session.privilege is Privilege.NONE:
+    if session.privilege is Privilege.NONE or _read(task, programs.user_id()).strip() != "0":
         raise NoRoot(
             node.name,
             f"{session.user} is not root, and sudo does not help.",
@@ -92,6 +98,7 @@ def read_facts(
         sentence = f"{len(devices):,} of its interfaces lead to nodes; kthw-routes handles up to {MAX_LINKS:,}."
         raise TooMuch(task.node, sentence, _NO_MORE)
     bridges = _bridges(task)
+    routes, routes_within = _readable_routes(task, cluster_cidr)
     cni, kubelet = (_cni_cidr(task), _kubelet_cidr(task)) if node.is_worker else (None, None)
     cidr = choose_pod_cidr(node, cni, kubelet)[0]
     content, problem = atomic_write.read_etc_hosts(task)

@@ -50,35 +50,39 @@ _Existing = Mapping[PurePosixPath, tuple[int, str]]
 """Of each path that exists: its permission bits, and its kind."""
 
 
+_ALWAYS_LOOKED_AT: Final = (
+    _SYSTEMD,
+    _NETPLAN,
+    _NETWORKMANAGER,
+    *_IFSTATES,
+    *CLOUD_INIT,
+    *own_paths.FOLDERS,
+    own_paths.NEW_ETC_HOSTS,
+)
+
+
 def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
     """Read what manages these interfaces, which files of ours there are, whether cloud-init writes /etc/hosts.
 
+    What does not depend on an answer comes first, so that all of it can be run ahead in one exec, and the rest in one.
+
     Raises what `Session.run` raises.
     """
-    links = _by_networkd(task, devices)
-    other_links = _other_links(task, links)
     found, unread, unfinished, rollbacks = _files_of_ours(task)
+    existing = _read_existing(task, _ALWAYS_LOOKED_AT)
+    network_files = _lines(task, programs.network_files())
+    setups = _networkd_setups(task)
+    has_template = CLOUD_INIT[0] in existing and CLOUD_INIT[1] not in existing
+    template = hosts_template(task) if has_template else None
+    links = _by_networkd(task, devices, setups, network_files)
+    other_links = _other_links(task, links, setups, network_files)
     drop_ins = {networkd.folder_for(link.network_file) for link in links if link.network_file}
     folders = sorted({*own_paths.FOLDERS, *(path.parent for path in found), *drop_ins})
-    existing = _read_existing(
-        task,
-        [
-            _SYSTEMD,
-            _NETPLAN,
-            _NETWORKMANAGER,
-            *_IFSTATES,
-            *CLOUD_INIT,
-            *folders,
-            *found,
-            *unfinished,
-            own_paths.NEW_ETC_HOSTS,
-        ],
-    )
+    if further := [path for path in (*folders, *found, *unfinished) if path not in _ALWAYS_LOOKED_AT]:
+        existing = {**existing, **_read_existing(task, further)}
     links = _by_others(task, links, existing)
     files, unreadable = _read_files(task, found, existing)
     is_enabled = _timer_is_enabled(task) if unit.TIMER in existing else False
-    has_template = CLOUD_INIT[0] in existing and CLOUD_INIT[1] not in existing
-    template = hosts_template(task) if has_template else None
     lost = {template} if isinstance(template, PurePosixPath) else set[PurePosixPath]()
     has_netplan, merged, netplan_problem = _netplan(task, links, found) if _NETPLAN in existing else (False, "", None)
     return NetworkSetup(
@@ -127,13 +131,33 @@ def _timer_is_enabled(task: HostTask) -> bool | None:
 # --- interfaces -------------------------------------------------------------------------------------------------
 
 
-def _by_networkd(task: HostTask, devices: Collection[str]) -> tuple[LinkSetup, ...]:
-    """Read how systemd-networkd manages the interfaces; once it turns out to be missing, it is not asked again."""
+def _networkd_setups(task: HostTask) -> Mapping[str, str] | None:
+    """Read what systemd-networkd makes of each interface, by name; None where it is missing, or does not answer."""
+    result = _ask(task, programs.networkd_links())
+    if result is None or result.status == NO_SUCH_PROGRAM:
+        return None
+    rows = (line.split() for line in result.out.splitlines())
+    # The last word is "configured", "configuring", "failed", …; a link without a carrier is managed all the same.
+    return {row[1]: row[4] for row in rows if len(row) == 5 and _INDEX.fullmatch(row[0])}
+
+
+def _by_networkd(
+    task: HostTask, devices: Collection[str], setups: Mapping[str, str] | None, files: Collection[str]
+) -> tuple[LinkSetup, ...]:
+    """Read how systemd-networkd manages the interfaces.
+
+    Args:
+        task: an open session.
+        devices: the interfaces.
+        setups: what networkd makes of each, as far as known; None where it is missing, or does not answer.
+        files: those by which it may manage them.
+    """
     links: list[LinkSetup] = []
-    is_there = True
     for device in devices:
-        result = _ask(task, programs.networkd_status(device)) if is_there and is_plain_name(device) else None
-        is_there = is_there and (result is None or result.status != NO_SUCH_PROGRAM)
+        result = None
+        if setups is not None and is_plain_name(device):
+            is_managed = setups.get(device, "unmanaged") != "unmanaged"
+            result = _ask(task, programs.networkd_status(device, _likely_file(device, files) if is_managed else None))
         text = result.out if result and result.ok else ""
         file, state = _NETWORK_FILE.search(text), _NETWORKD_STATE.search(text)
         path = PurePosixPath(file[1]) if file else None
@@ -147,7 +171,16 @@ def _by_networkd(task: HostTask, devices: Collection[str]) -> tuple[LinkSetup, .
     return tuple(links)
 
 
-def _other_links(task: HostTask, links: Collection[LinkSetup]) -> tuple[LinkSetup, ...]:
+def _likely_file(device: str, files: Collection[str]) -> str | None:
+    """Guess by which of these files networkd manages an interface: one with its name in it, else netplan's."""
+    plain = [file for file in files if is_plain_name(PurePosixPath(file).name)]
+    by_name = (file for file in plain if re.search(rf"(?<![a-z0-9]){re.escape(device)}(?![a-z0-9])", file))
+    return next(by_name, next((file for file in plain if "-netplan-" in file), None))
+
+
+def _other_links(
+    task: HostTask, links: Collection[LinkSetup], setups: Mapping[str, str] | None, files: Collection[str]
+) -> tuple[LinkSetup, ...]:
     """Read the interfaces without a next hop that systemd-networkd manages, where it manages one with a next hop.
 
     A file that is for both would give the routes to both.
@@ -155,13 +188,10 @@ def _other_links(task: HostTask, links: Collection[LinkSetup]) -> tuple[LinkSetu
     if not any(link.by_networkd for link in links):
         return ()
     known = {link.device for link in links}
-    rows = (line.split() for line in _lines(task, programs.networkd_links()))
-    # The last word is "configured", "configuring", "failed", …; a link without a carrier is managed all the same.
-    managed = [row[1] for row in rows if len(row) == 5 and _INDEX.fullmatch(row[0]) and row[4] != "unmanaged"]
-    others = [name for name in managed if name not in known]
+    others = [name for name, setup in (setups or {}).items() if setup != "unmanaged" and name not in known]
     if len(others) > _MAX_LINKS:
         task.note(f"{len(others) - _MAX_LINKS:,} of its interfaces are not asked for: no more than {_MAX_LINKS} are")
-    found = _by_networkd(task, others[:_MAX_LINKS])
+    found = _by_networkd(task, others[:_MAX_LINKS], setups, files)
     return tuple(link for link in found if link.by_networkd)
 
 

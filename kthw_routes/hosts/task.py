@@ -1,12 +1,18 @@
 """A session whose commands become events: what is run on a host, and what it answers, as it happens."""
 
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Phase
+from kthw_routes.hosts.foresight import Expect, Known, Mode, Rehearsal, Unforeseeable, nothing_known
+from kthw_routes.hosts.ip_batch import Batch, batches
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.ssh.command import KILLED, TIMED_OUT, Command, Result
-from kthw_routes.ssh.errors import HostError, OutputCut, TookTooLong
+from kthw_routes.ssh.errors import HostError, OutputCut, SecretEchoed, TookTooLong
 from kthw_routes.ssh.session import Session
+from kthw_routes.ssh.shell_line import Step
 from kthw_routes.ssh.streams import MAX_LINES
 
 
@@ -19,6 +25,8 @@ class HostTask:
     emit: Emit
     sent: Sent = field(default_factory=Sent)
     """What was sent to the host so far."""
+    known: Known = field(default_factory=Known)
+    """What it answered so far, and to commands that are still to come."""
 
     @property
     def node(self) -> str:
@@ -28,24 +36,16 @@ class HostTask:
     def run(self, command: Command, *, silent: bool = False) -> Result:
         """Run a command; report it, its input and its output lines, unless its output is for programs only.
 
+        What was run ahead already is answered from there, once.
+
         Raises TookTooLong, OutputCut where the command is to be answered, HostError where nothing may be sent any more,
         and what `Session.run` raises.
         """
-        self._report(EventKind.COMMAND, str(command))
-        if command.stdin and not silent:
-            lines = command.stdin.decode("utf-8", "replace").splitlines()
-            for line in lines[:MAX_LINES]:
-                self._report(EventKind.COMMAND, f"  {line}")
-            if len(lines) > MAX_LINES:
-                self.note(f"{len(lines) - MAX_LINES} further lines of its input are not shown")
-        if not self.sent.begin(command):
-            raise HostError(self.node, f"stopped before `{command}` was sent.", nothing_ran=True)
-        try:
-            result = self.session.run(command, None if silent else self._line)
-        except HostError as error:
-            if error.nothing_ran:
-                self.sent.retract(command)
-            raise
+        answer = self.known.take(command)
+        if isinstance(answer, SecretEchoed):
+            raise answer
+        result = answer if answer is not None else self._run(command, silent=silent)
+        self.known.remember(command, result)
         if result.not_shown:
             self.note(f"{result.not_shown} bytes of the output of `{command}` were not shown, nor recorded")
         if result.status in (TIMED_OUT, KILLED):
@@ -62,6 +62,84 @@ class HostTask:
             )
         return result
 
+    def ahead(
+        self,
+        work: Callable[["HostTask"], object],
+        *,
+        after: Callable[["HostTask"], object] | None = None,
+        guard: Callable[["HostTask"], object] | None = None,
+        expect: Expect = nothing_known,
+    ) -> bool:
+        """Run in one exec the commands that `work` is going to run, as far as they can be foreseen.
+
+        Args:
+            work: reads only. It is to be called afterwards, with this task; what was not foreseen is run then.
+            after: what changes something before that. Of its commands each is run only if all before it ended as they
+                assume; and `work`'s only after all of them.
+            guard: what was read before in this way; nothing else is run where it is not as it was.
+            expect: what is going to be answered otherwise than the last time.
+
+        Returns whether the guard held, if there is one. Raises what `Session.run_script` raises, and HostError where
+        nothing may be sent any more.
+        """
+        if after is not None:
+            self.known.waiting.clear()  # it may be so no more
+        rehearsal = Rehearsal(self.session, self.known, expect)
+        task = HostTask(rehearsal, self.step, _to_nobody)
+        guards = 0
+        with suppress(Unforeseeable, KthwRoutesError, ValueError):  # what follows then is decided by the answers
+            for mode, part in ((Mode.GUARD, guard), (Mode.CHANGE, after), (Mode.READ, work)):
+                rehearsal.mode = mode
+                if part is not None:
+                    part(task)
+                if mode is Mode.GUARD:
+                    guards = len(rehearsal.steps)
+        if len(rehearsal.steps) < 2 or (guard is not None and not guards):
+            return False
+        return self._run_script(rehearsal.steps, guards) > guards
+
+    def _run(self, command: Command, *, silent: bool) -> Result:
+        self.tell_command(command, silent=silent)
+        if not self.sent.begin(command):
+            raise HostError(self.node, f"stopped before `{command}` was sent.", nothing_ran=True)
+        try:
+            return self.session.run(command, None if silent else self.line)
+        except HostError as error:
+            if error.nothing_ran:
+                self.sent.retract(command)
+            raise
+
+    def _run_script(self, steps: Sequence[Step], guards: int) -> int:
+        """Run the steps, of which the first `guards` only guard. Returns how many commands were run."""
+        begun = [step for step in steps if self.sent.begin(step.command)]
+        watch = _Watch(self, batches(steps), guards)
+        try:
+            if len(begun) < len(steps):
+                raise HostError(self.node, "stopped before its commands were sent.", nothing_ran=True)
+            self.session.run_script([batch.step for batch in watch.batches], watch)
+        except HostError as error:
+            if error.nothing_ran:
+                self._retract(begun)
+            else:
+                self.note(f"broke off after {watch.ended} of {len(steps)} commands")
+            raise
+        self._retract(begun[watch.ended :])
+        return watch.ended
+
+    def _retract(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            self.sent.retract(step.command)
+
+    def tell_command(self, command: Command, *, silent: bool) -> None:
+        """Report a command that is about to run, and its input unless that is silent."""
+        self._report(EventKind.COMMAND, str(command))
+        if command.stdin and not silent:
+            lines = command.stdin.decode("utf-8", "replace").splitlines()
+            for line in lines[:MAX_LINES]:
+                self._report(EventKind.COMMAND, f"  {line}")
+            if len(lines) > MAX_LINES:
+                self.note(f"{len(lines) - MAX_LINES} further lines of its input are not shown")
+
     def state(self, state: HostState, text: str = "") -> None:
         """Report the state of the host."""
         self.emit(Event(self.step, EventKind.STATE, text or str(state), self.node, state))
@@ -70,8 +148,45 @@ class HostTask:
         """Report a sentence of ours."""
         self._report(EventKind.NOTE, text)
 
-    def _line(self, text: str, is_error: bool) -> None:
+    def line(self, text: str, is_error: bool) -> None:
+        """Report a line that a command wrote."""
         self._report(EventKind.ERROR if is_error else EventKind.OUTPUT, text)
 
     def _report(self, kind: EventKind, text: str) -> None:
         self.emit(Event(self.step, kind, text, self.node))
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Reports the commands of a script as they run, and keeps their answers."""
+
+    task: HostTask
+    batches: Sequence[Batch]
+    guards: int
+    """How many commands at the beginning are asked only whether all is as it was."""
+    over: int = 0
+    ended: int = 0
+    """How many commands have ended."""
+
+    def begins(self, step: Step) -> None:
+        for command in self.batches[self.over].commands:
+            self.task.tell_command(command, silent=step.is_silent)
+
+    def line(self, text: str, is_error: bool) -> None:
+        self.task.line(text, is_error)
+
+    def ends(self, step: Step, result: Result | SecretEchoed) -> None:
+        batch = self.batches[self.over]
+        self.over += 1
+        self.ended += len(batch.commands)
+        if self.ended <= self.guards:
+            return
+        if isinstance(result, SecretEchoed):
+            self.task.known.keep(step.command, result)
+            return
+        for command, part in zip(batch.commands, batch.split(result) or (), strict=False):
+            self.task.known.keep(command, part)
+
+
+def _to_nobody(_event: Event) -> None:
+    """Report nothing: it is a rehearsal."""

@@ -17,6 +17,8 @@ NO_SUCH_PROGRAM: Final = 127
 
 MAX_CAPTURE: Final = 4 * 1024 * 1024
 """Bytes of each of a command's streams that are kept, unless the command says otherwise."""
+MAX_IN_SCRIPT: Final = 256 * 1024
+"""Bytes of input of a command that may be sent with others in one script."""
 MAX_WORDS: Final = 2000
 """Characters of a program's complaint that are quoted."""
 SLOWEST: Final = 256 * 1024
@@ -44,11 +46,26 @@ class Command:
     """Bytes that it is known to write."""
     is_answered: bool = True
     """Whether its stdout is an answer, which counts whole or not at all; else only its status and stderr count."""
+    assumed: bytes | None = None
+    """The stdout to count on while commands are planned ahead; None where nothing can be said of it beforehand."""
+    assumed_status: int = 0
+    """The exit status to count on then."""
+
+    @property
+    def fits_script(self) -> bool:
+        """Whether its input can stand in a script as it is: whole lines of text, not too much."""
+        return not self.stdin or (
+            len(self.stdin) <= MAX_IN_SCRIPT and self.stdin.endswith(b"\n") and b"\0" not in self.stdin
+        )
 
     @property
     def seconds_of_transfer(self) -> int:
         """Seconds that its input and its output may take on the way; 0 for what is small."""
         return (len(self.stdin) + self.expected) // SLOWEST
+
+    def limit(self, silence: float) -> float:
+        """Return the seconds that it may take on a host which may be silent for `silence` seconds."""
+        return min(self.timeout, silence) + self.seconds_of_transfer
 
     def __str__(self) -> str:
         """Return the command as one would type it."""

@@ -1,4 +1,4 @@
-"""One command on an open channel: its stdin as it is taken, its output as it comes, its status, and a clock.
+"""What runs on an open channel: its stdin as it is taken, its output as it comes, its status, and a clock.
 
 Done by the calling thread alone, with `poll` on the channel: no thread is started, and the terminal is not touched.
 """
@@ -10,7 +10,7 @@ from typing import Final
 
 import paramiko
 
-from kthw_routes.ssh.streams import Stream
+from kthw_routes.ssh.streams import Incoming
 from kthw_routes.ssh.transport import answers
 
 _TICK: Final = 0.2
@@ -36,11 +36,11 @@ class Endless(Exception):
 
 @dataclass(slots=True)
 class Exchange:
-    """What goes to a command and what comes back."""
+    """What goes to a command, or a script of them, and what comes back."""
 
     stdin: bytes = field(repr=False)  # may begin with a password
-    out: Stream
-    err: Stream
+    out: Incoming
+    err: Incoming
     silence: float
     """Seconds without a byte, either way, after which the host counts as dead."""
     longest: float
@@ -56,7 +56,7 @@ class Exchange:
     @property
     def has_begun(self) -> bool:
         """Whether the command itself was reached."""
-        return self.out.has_begun or self.err.has_begun
+        return self.out.gate.is_open or self.err.gate.is_open
 
     def talk(self, channel: paramiko.Channel) -> None:
         """Send stdin and its end to the command that `channel` runs, and listen until it is over.
@@ -106,7 +106,8 @@ class Exchange:
                 round_trips, heard = round_trips + 1, time.monotonic()
                 continue
             if over and taken and (self.received - over[1] > _MAX_AFTERWARDS or now - over[0] > self.silence):
-                self.out.is_cut = self.err.is_cut = True  # what is the command's own is not known any more
+                self.out.cut()  # what is the command's own is not known any more
+                self.err.cut()
                 return
             if not taken and channel.eof_received:
                 channel.status_event.wait(_TICK)  # the poll is at once ready from now on

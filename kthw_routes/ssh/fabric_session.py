@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+from collections.abc import Sequence
 from typing import Final
 
 import fabric
@@ -22,17 +23,23 @@ from kthw_routes.ssh.error_messages import (
     name_unfollowed,
     silent,
 )
-from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot
+from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot, SecretEchoed
 from kthw_routes.ssh.exchange import Endless, Exchange, Silent
 from kthw_routes.ssh.fabric_runner import LineRunner
-from kthw_routes.ssh.refusals import check_begun, echoed, not_run
-from kthw_routes.ssh.session import OnLine
-from kthw_routes.ssh.shell_line import marks_of, render
-from kthw_routes.ssh.streams import Live, Stream
+from kthw_routes.ssh.progress import Part, Progress
+from kthw_routes.ssh.refusals import check_begun, not_run
+from kthw_routes.ssh.session import OnLine, Watch
+from kthw_routes.ssh.shell_line import Step, marks_of, render, render_script, render_shell
+from kthw_routes.ssh.streams import Gate, Incoming
 from kthw_routes.ssh.transport import ExecRefused
 
 _GRACE: Final = 2.0
 """Seconds that the host's own `timeout` is given to speak before we do."""
+
+
+def _new_word() -> str:
+    """Return a word that no host can know beforehand."""
+    return f"kthw-routes-{secrets.token_hex(8)}"
 
 
 class SshSession:
@@ -110,47 +117,77 @@ class SshSession:
             CommandNotRun: the login ran something else instead, or its output does not arrive as it is.
             SecretEchoed: what the command wrote holds a password, and is not for people to read.
         """
-        try:
-            return self._run(command, on_line)
-        except HostError as error:
-            self._access.echoes.hidden_in_error(error)
-            raise
+        privilege = self._privilege_for([command])
+        mark = _new_word()
+        part = Part.of(command, on_line, self._access.echoes)
+        silence = max(self._access.silence, min(command.timeout, self._access.silence) + _GRACE)
+        limit = command.limit(self._access.silence)
+        gates = Gate(mark, marks_of(privilege)), Gate(mark, marks_of(privilege))
+        exchange = Exchange(
+            self._stdin(privilege, command.stdin),
+            out=Incoming(gates[0], [part.out]),
+            err=Incoming(gates[1], [part.err]),
+            silence=silence,
+            longest=limit + silence,
+        )
+        status = self._exchange(exchange, render(command, privilege or Privilege.ROOT, mark, limit))
+        result = part.result(self._node, status)
+        if isinstance(result, SecretEchoed):
+            raise result
+        return result
 
-    def _run(self, command: Command, on_line: OnLine | None) -> Result:
-        if command.needs_root and self.privilege is Privilege.NONE:
+    def run_script(self, steps: Sequence[Step], watch: Watch) -> None:
+        """Run commands one after the other in one exec; see `Session.run_script`. Raises what `run` raises."""
+        privilege = self._privilege_for([step.command for step in steps])
+        silence = self._access.silence
+        mark, frame = _new_word(), _new_word()
+        progress = Progress(self._node, steps, watch, self._access.echoes)
+        longest_silence = silence + _GRACE  # a step that takes `silence` seconds is ended there
+        exchange = Exchange(
+            self._stdin(privilege, render_script(steps, frame, silence)),
+            out=Incoming(Gate(mark, marks_of(privilege)), progress.outs, frame, progress.out_ended),
+            err=Incoming(Gate(mark, marks_of(privilege)), progress.errs, frame, progress.err_ended),
+            silence=longest_silence,
+            longest=sum(step.command.limit(silence) for step in steps) + longest_silence,
+        )
+        progress.begin()
+        self._exchange(exchange, render_shell(privilege, mark))
+        progress.check_complete()
+
+    def _privilege_for(self, commands: Sequence[Command]) -> Privilege | None:
+        """Return how root is reached for these commands; None where none needs it. Raises NoRoot, ConnectionLost."""
+        needs_root = any(command.needs_root for command in commands)
+        if needs_root and self.privilege is Privilege.NONE:
             no_root = NoRoot(
                 self._node, f"{self.user} is not root there and sudo does not help.", "Log in as root (--user)."
             )
-            raise name_unfollowed(no_root, self._target)
-        connection = self._connection
-        if connection is None or not self.is_open:
-            raise ConnectionLost(self._node, "the connection is gone.", "Try again.", nothing_ran=True)
-        mark = f"kthw-routes-{secrets.token_hex(8)}"
-        marks = marks_of(command, self.privilege)
-        echoes = self._access.echoes
-        live = Live(on_line, echoes.hidden_in) if on_line is not None else None
-        out = Stream(mark, marks, live, capture=command.capture)
-        err = Stream(mark, marks, live, is_error=True, capture=command.capture)
-        seconds = min(command.timeout, self._access.silence)
-        silence = max(self._access.silence, seconds + _GRACE)
-        seconds += command.seconds_of_transfer  # not silent meanwhile
-        exchange = Exchange(self._stdin(command), out, err, silence, longest=seconds + silence)
-        line = render(command, self.privilege, mark, seconds)
+            raise self._hidden(name_unfollowed(no_root, self._target))
+        return self.privilege if needs_root else None
+
+    def _exchange(self, exchange: Exchange, line: str) -> int:
+        """Have the line run, and return its exit status. Raises what `run` raises."""
         try:
-            status = self._wait(connection, exchange, line)
-        except (CommandTimedOut, ConnectionLost) as error:
-            said = (out.preamble, err.preamble)
-            is_late = isinstance(error, CommandTimedOut)
-            if out.has_shell or not (any(said) if is_late else self.is_open):
-                raise
-            raise not_run(self._node, self.user, said, status=None if is_late else -1, seconds=silence) from None
-        check_begun(self._node, self.user, out, err, status)
-        stdout, stderr = out.kept, echoes.hidden_in_bytes(err.kept)
-        if echoes.is_in(stdout):
-            if on_line is None and not command.is_prose:
-                raise echoed(self._node, command)
-            stdout = echoes.hidden_in_bytes(stdout)
-        return Result(status, stdout, stderr, out.is_cut, err.is_cut, live.not_shown if live else 0)
+            connection = self._connection
+            if connection is None or not self.is_open:
+                raise ConnectionLost(self._node, "the connection is gone.", "Try again.", nothing_ran=True)
+            out, err = exchange.out.gate, exchange.err.gate
+            try:
+                status = self._wait(connection, exchange, line)
+            except (CommandTimedOut, ConnectionLost) as error:
+                said = (out.preamble, err.preamble)
+                is_late = isinstance(error, CommandTimedOut)
+                if out.is_reached or not (any(said) if is_late else self.is_open):
+                    raise
+                seconds = exchange.silence
+                raise not_run(self._node, self.user, said, status=None if is_late else -1, seconds=seconds) from None
+            check_begun(self._node, self.user, out, err, status)
+        except HostError as error:
+            raise self._hidden(error) from error.__cause__
+        return status
+
+    def _hidden(self, error: HostError) -> HostError:
+        self._access.echoes.hidden_in_error(error)
+        return error
 
     def close(self) -> None:
         """End the connection, any command in flight, and any attempt to connect."""
@@ -163,13 +200,14 @@ class SshSession:
             with contextlib.suppress(Exception):
                 connection.client.close()
 
-    def _stdin(self, command: Command) -> bytes:
-        if not (command.needs_root and self.privilege is Privilege.SUDO_PASSWORD):
-            return command.stdin
+    def _stdin(self, privilege: Privilege | None, stdin: bytes) -> bytes:
+        """Return what the line reads: sudo's password before the input, where sudo wants one. Raises NoRoot."""
+        if privilege is not Privilege.SUDO_PASSWORD:
+            return stdin
         password = self._access.sudo.known()
         if password is None:
             raise NoRoot(self._node, f"sudo wants the password of {self.user}, and there is none.", "Try again.")
-        return password.reveal().encode() + b"\n" + command.stdin
+        return password.reveal().encode() + b"\n" + stdin
 
     def _wait(self, connection: fabric.Connection, exchange: Exchange, line: str) -> int:
         runner = LineRunner(connection, exchange)

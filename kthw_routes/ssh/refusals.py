@@ -10,7 +10,7 @@ from typing import Final
 from kthw_routes.sanitize import clean_line
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import CommandNotRun, NoRoot, SecretEchoed, WrongSudoPassword
-from kthw_routes.ssh.streams import Stream
+from kthw_routes.ssh.streams import Gate
 
 _MAX_READ: Final = 8 * 1024
 """Bytes of each stream that are read."""
@@ -94,7 +94,7 @@ _SUDO_OTHERWISE: Final = "Log in as root (--user root), or let sudo run any comm
 _NO_SUDO: Final = "Log in as root (--user root), or install sudo there; doas and su are not used."
 
 
-def check_begun(node: str, user: str, out: Stream, err: Stream, status: int) -> None:
+def check_begun(node: str, user: str, out: Gate, err: Gate, status: int) -> None:
     """Make sure that it was the command itself that wrote these streams and ended with this status.
 
     Raises:
@@ -102,11 +102,11 @@ def check_begun(node: str, user: str, out: Stream, err: Stream, status: int) -> 
         NoRoot, WrongSudoPassword: sudo refused to run it.
     """
     said = (out.preamble, err.preamble)
-    if not out.has_shell and not err.has_shell:
+    if not out.is_reached and not err.is_reached:
         raise not_run(node, user, said, status=status)
-    if not (out.has_shell and err.has_shell):
+    if not (out.is_reached and err.is_reached):
         raise redirected(node, user, said)
-    if not out.has_begun and not err.has_begun:  # sudo is in between, and did not let us in
+    if not out.is_open and not err.is_open:  # sudo is in between, and did not let us in
         if _WRONG.search(quoted(err.preamble, last=True)):
             raise wrong_password(node, user)
         raise no_root(node, user, status, err.preamble)

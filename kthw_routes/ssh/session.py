@@ -6,6 +6,8 @@ from typing import Protocol
 
 from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import SecretEchoed
+from kthw_routes.ssh.shell_line import Step
 
 OnLine = Callable[[str, bool], None]
 """Takes one line that the host wrote, without its newline and free of control bytes, and whether it was stderr."""
@@ -34,6 +36,19 @@ class Asker(Protocol):
 
     def accept_host_keys(self, keys: Sequence[NewHostKey]) -> bool:
         """Ask whether these keys, never seen before, may be trusted from now on, once for all hosts."""
+
+
+class Watch(Protocol):
+    """Hears what becomes of the steps of a script, in their order. Called by the thread that runs it."""
+
+    def begins(self, step: Step) -> None:
+        """Take it that this step runs from now on."""
+
+    def line(self, text: str, is_error: bool) -> None:
+        """Take one line of it, unless it is silent."""
+
+    def ends(self, step: Step, result: Result | SecretEchoed) -> None:
+        """Take what it left behind; SecretEchoed where that holds a password and is not to be used."""
 
 
 class Session(Protocol):
@@ -66,6 +81,15 @@ class Session(Protocol):
         Raises:
             ConnectionLost: the connection ended; whether the command ran to its end is unknown.
             CommandTimedOut: the host did not reply for longer than it may, or did not come to an end.
+        """
+
+    def run_script(self, steps: Sequence[Step], watch: Watch, /) -> None:
+        """Run commands one after the other in one exec; as root if one of them needs it.
+
+        After a step that does not end as expected no other is run, and that is no error.
+
+        Raises what `run` raises; of the steps that had ended by then `watch` has heard. A step that takes longer than
+        it may ends with the status TIMED_OUT or KILLED, and the next one follows.
         """
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 What is beyond a bound is counted and nothing more, so that a flood costs no time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from kthw_routes.sanitize import clean
@@ -82,27 +82,55 @@ def _beginning(text: str, size: int) -> str:
     return text.encode("utf-8", "replace")[: max(size, 0)].decode("utf-8", "ignore")
 
 
+class Gate:
+    """What comes before a command's own output: a login's words, then a mark, seen `marks` times."""
+
+    def __init__(self, mark: str, marks: int) -> None:
+        self._mark = b"\n" + mark.encode() + b"\n"
+        self._marks = self._left = marks
+        self._pending = bytearray()
+        self.preamble = b""
+        """What came before the last mark that was seen, or after it while another is awaited."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether all marks were seen."""
+        return self._left == 0
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether a mark was seen."""
+        return self._left < self._marks
+
+    def pass_on(self, received: bytes) -> bytes:
+        """Take the next bytes; return those that come after the last mark."""
+        if not self._left:
+            return received
+        self._pending += received
+        while self._left:
+            at = self._pending.find(self._mark)
+            if at < 0:
+                self.preamble = bytes(self._pending[-_PREAMBLE_LIMIT:])
+                del self._pending[:-_PREAMBLE_LIMIT]
+                return b""
+            self._left -= 1
+            # The newline that ends this mark may begin the next one.
+            self._pending = self._pending[at + len(self._mark) - (1 if self._left else 0) :]
+        rest, self._pending = bytes(self._pending), bytearray()
+        self.preamble = b""
+        return rest
+
+
 class Stream:
     """stdout or stderr of one command. Lines are split as bytes, so no character is ever torn apart."""
 
-    def __init__(
-        self,
-        mark: str,
-        marks: int,
-        live: Live | None = None,
-        *,
-        is_error: bool = False,
-        capture: int = MAX_CAPTURE,
-    ) -> None:
+    def __init__(self, live: Live | None = None, *, is_error: bool = False, capture: int = MAX_CAPTURE) -> None:
         """
         Args:
-            mark, marks: the command's own output begins after the line `mark` was seen `marks` times.
             live: where its lines are shown; the same for both streams of a command.
             is_error: whether this is stderr.
             capture: bytes that are kept.
         """
-        self._mark = b"\n" + mark.encode() + b"\n"
-        self._marks = self._marks_left = marks
         self._live = live
         self._is_error = is_error
         self._capture = capture
@@ -110,22 +138,8 @@ class Stream:
         self._left_out = 0
         self._kept: list[bytes] = []
         self._size = 0
-        self.received = 0
-        """Bytes that came, what came before the marks included."""
         self.is_cut = False
         """Whether the command wrote more than is kept, or perhaps did."""
-        self.preamble = b""
-        """What came before the last mark that was seen, or after it while another is awaited."""
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the command itself was reached."""
-        return self._marks_left == 0
-
-    @property
-    def has_shell(self) -> bool:
-        """Whether our own shell was reached, which prints the first mark. If not, no command was run."""
-        return self._marks_left < self._marks
 
     @property
     def kept(self) -> bytes:
@@ -134,11 +148,6 @@ class Stream:
 
     def feed(self, received: bytes) -> None:
         """Take the next bytes."""
-        self.received += len(received)
-        if self._marks_left:
-            received = self._skip_to_mark(received)
-            if self._marks_left:
-                return
         room = self._capture - self._size
         if room > 0 and received:
             self._kept.append(received[:room])
@@ -149,24 +158,8 @@ class Stream:
 
     def finish(self) -> None:
         """Take the end of the stream: a last line without a newline is a line too."""
-        if self._live is not None and self.has_begun and (self._pending or self._left_out):
+        if self._live is not None and (self._pending or self._left_out):
             self._tell(self._live)
-
-    def _skip_to_mark(self, received: bytes) -> bytes:
-        self._pending += received
-        while self._marks_left:
-            at = self._pending.find(self._mark)
-            if at < 0:
-                self.preamble = bytes(self._pending[-_PREAMBLE_LIMIT:])
-                del self._pending[:-_PREAMBLE_LIMIT]
-                return b""
-            self._marks_left -= 1
-            # The newline that ends this mark may begin the next one.
-            rest = bytes(self._pending[at + len(self._mark) - (1 if self._marks_left else 0) :])
-            self._pending = bytearray(rest)
-        self._pending = bytearray()
-        self.preamble = b""
-        return rest
 
     def _split(self, received: bytes, live: Live) -> None:
         at = 0
@@ -189,3 +182,79 @@ class Stream:
             live.not_shown += len(line) + left_out
         else:
             live.show(line.removesuffix(b"\r"), left_out, is_error=self._is_error)
+
+
+class Incoming:
+    """stdout or stderr of a channel: what comes before the mark, then the output of one command after the other.
+
+    A command's output ends where its frame ends it: a byte that no text has, a word that only this script knows, the
+    exit status and a newline. Without a frame there is one command, whose output goes on to the end.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        parts: Sequence[Stream],
+        frame: str | None = None,
+        on_end: Callable[[int], None] = lambda _status: None,
+    ) -> None:
+        """
+        Args:
+            gate: before which the commands' own output does not begin.
+            parts: of each command the stream that takes its output.
+            frame: the word that ends each.
+            on_end: called with the exit status of each command where its output has ended.
+        """
+        self.gate = gate
+        self.received = 0
+        """Bytes that came, what came before the mark included."""
+        self.ended = 0
+        """How many commands' output has ended."""
+        self._parts = parts
+        self._frame = b"" if frame is None else b"\x01" + frame.encode() + b" "
+        self._on_end = on_end
+        self._held = b""
+
+    @property
+    def current(self) -> Stream | None:
+        """The stream of the command whose output comes now; None after the last one."""
+        return self._parts[self.ended] if self.ended < len(self._parts) else None
+
+    def feed(self, received: bytes) -> None:
+        """Take the next bytes."""
+        self.received += len(received)
+        received = self.gate.pass_on(received)
+        if not self.gate.is_open:
+            return
+        if not self._frame:
+            self._parts[0].feed(received)
+            return
+        received, self._held = self._held + received, b""
+        while (stream := self.current) is not None and received:
+            at = received.find(self._frame)
+            end = received.find(b"\n", at) if at >= 0 else -1
+            if end < 0:
+                self._held = received[at:] if at >= 0 else _beginning_of(self._frame, received)
+                stream.feed(received[: len(received) - len(self._held)])
+                return
+            stream.feed(received[:at])
+            stream.finish()
+            self.ended += 1
+            self._on_end(int(received[at + len(self._frame) : end]))
+            received = received[end + 1 :]
+
+    def finish(self) -> None:
+        """Take the end of the channel."""
+        if self.gate.is_open and (stream := self.current) is not None:
+            stream.finish()
+
+    def cut(self) -> None:
+        """Take it that what comes is not the command's own any more."""
+        if (stream := self.current) is not None:
+            stream.is_cut = True
+
+
+def _beginning_of(frame: bytes, received: bytes) -> bytes:
+    """Return the end of `received` that may be the beginning of a frame; empty where it is none."""
+    at = received.rfind(frame[:1], max(0, len(received) - len(frame)))
+    return received[at:] if at >= 0 and frame.startswith(received[at:]) else b""

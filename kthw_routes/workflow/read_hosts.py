@@ -8,13 +8,16 @@ from typing import Final, Protocol, TypeVar
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Phase
-from kthw_routes.facts import HostFacts
+from kthw_routes.facts import HostFacts, Privilege
 from kthw_routes.hosts.fleet import Fleet, Stop, TaskResult
+from kthw_routes.hosts.foresight import Known
 from kthw_routes.hosts.read_facts import read_facts, with_observed_pod_cidrs
+from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import RoutesOn
 from kthw_routes.plan.wanted import with_routers
-from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown
+from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown, NoRoot
 from kthw_routes.ssh.session import Session
 from kthw_routes.workflow.results import Inspection
 
@@ -60,6 +63,7 @@ class Reader:
         self._parallel: Final = parallel
         self._emit: Final = emit
         self.fleet = Fleet((), parallel=parallel, stop=stop)
+        self._answers: Final[dict[str, dict[Command, Result]]] = {}
 
     def inspect(self, cluster: Cluster, routes_on: RoutesOn) -> Inspection:
         """Visit every selected host, read-only. A host's failure is in `troubles`, not raised."""
@@ -68,12 +72,17 @@ class Reader:
         troubles: dict[str, KthwRoutesError] = {}
         self._open_all(troubles)
         alive = [n for n in self.fleet.sessions if n not in troubles]
-        self._detect_privileges(alive, troubles)
-        alive = [n for n in alive if n not in troubles]
 
         def read(session: Session) -> HostFacts:
-            task = HostTask(session, Phase.CHECKS, self._emit)
-            facts = read_facts(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
+            task = self.task(session, Phase.CHECKS)
+            arguments = cluster.node(session.node), _next_hops(cluster), cluster.cidr
+            if session.privilege is Privilege.NONE:
+                session.privilege = _usual_privilege(session)
+            try:
+                facts = read_facts(task, *arguments)
+            except NoRoot:  # it was a guess; or another password is asked for now
+                self._connections.detect_privilege(session)
+                facts = read_facts(self.task(session, Phase.CHECKS), *arguments)
             task.state(HostState.READ)
             return facts
 
@@ -121,31 +130,33 @@ class Reader:
         outcomes = self.fleet.each(connect, list(names))
         return {n: self._error(n, o) for n, o in outcomes.items() if o.value is None}
 
-    def _detect_privileges(self, names: Sequence[str], troubles: dict[str, KthwRoutesError]) -> None:
-        """Start with one host: a sudo password is asked there, and a wrong one locks no account elsewhere."""
+    def task(self, session: Session, phase: Phase, sent: Sent | None = None) -> HostTask:
+        """Begin a phase on a host: what it answered in earlier ones serves to foresee which commands are to come."""
+        known = Known(last=self._answers.setdefault(session.node, {}))
+        return HostTask(session=session, step=phase, emit=self._emit, sent=sent or Sent(), known=known)
 
-        def settle(session: Session) -> bool:
-            self._connections.detect_privilege(session)
-            return True
+    def read_again(
+        self, inspection: Inspection, seen: Callable[[HostFacts], HostFacts], fresh: Mapping[str, HostFacts]
+    ) -> Inspection:
+        """Read the hosts of an inspection again, but for those that were read just now (`fresh`).
 
-        for group in (names[:1], names[1:]):
-            for name, outcome in self.fleet.each(settle, group).items():
-                if outcome.value is None:
-                    troubles[name] = self._trouble(name, outcome, Phase.CHECKS)
-
-    def read_again(self, inspection: Inspection, seen: Callable[[HostFacts], HostFacts]) -> Inspection:
-        """Read the hosts of an inspection again. `seen`: what counts of the facts that were read."""
+        `seen`: what counts of the facts that were read.
+        """
         troubles: dict[str, KthwRoutesError] = {
             n: e for n, e in inspection.troubles.items() if n not in inspection.facts
         }
 
         def read(session: Session) -> HostFacts:
             session.open()
-            task = HostTask(session, Phase.PROOF, self._emit)
-            return seen(read_facts(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr))
+            return seen(
+                read_facts(
+                    self.task(session, Phase.PROOF), cluster.node(session.node), _next_hops(cluster), cluster.cidr
+                )
+            )
 
-        cluster, facts = inspection.cluster, dict[str, HostFacts]()
-        for name, outcome in self.fleet.each(read, list(inspection.facts)).items():
+        cluster = inspection.cluster
+        facts = {name: seen(fresh[name]) for name in inspection.facts if name in fresh}
+        for name, outcome in self.fleet.each(read, [n for n in inspection.facts if n not in fresh]).items():
             if outcome.value is not None:
                 facts[name] = outcome.value
             else:
@@ -164,6 +175,11 @@ class Reader:
 
     def _say_trouble(self, name: str, error: KthwRoutesError, step: Phase) -> None:
         self._emit(Event(step, EventKind.STATE, error.sentence, name, HostState.SKIPPED))
+
+
+def _usual_privilege(session: Session) -> Privilege:
+    """Guess how root is reached: the reading shows whether it is so, and most hosts need no exec more for that."""
+    return Privilege.ROOT if session.user == "root" else Privilege.SUDO
 
 
 def _next_hops(cluster: Cluster) -> tuple[IPv4Address, ...]:

@@ -76,6 +76,8 @@ class Report:
     outcomes: Mapping[str, HostOutcome]
     folder: Path | None
     """The run's folder; None where there was nothing to do."""
+    read_back: Mapping[str, HostFacts] = field(default_factory=dict)
+    """What was read of each host after its changes, or last where there was nothing to do."""
 
     @property
     def unfinished(self) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ class Workflow:
         self.listener_problem: str | None = None
         """What a listener raised when it was given an event: a fault of this program, which ends nothing."""
         self._source = ""
+        self._read_back: Final[dict[str, HostFacts]] = {}
         self._timers: RollbackTimers | None = None
         connections.tell_to(lambda text: self._emit(Event(Phase.CHECKS, EventKind.NOTE, text)))
 
@@ -134,7 +135,13 @@ class Workflow:
         if review.stops:
             raise UsageError(review.stops[0].sentence, review.stops[0].hint)
         if review.plan.is_empty:
-            report = Report(review, {h.node: applying.nothing_to_do(h) for h in review.plan.hosts}, None)
+            facts = review.inspection.facts
+            report = Report(
+                review=review,
+                outcomes={h.node: applying.nothing_to_do(h) for h in review.plan.hosts},
+                folder=None,
+                read_back={name: read for name, read in facts.items() if applying.is_recent(read)},
+            )
             if review.settles:  # else the next `undo` would come to this run again, and never to an older one
                 with self._lock(review):
                     self._begin(review)
@@ -170,13 +177,12 @@ class Workflow:
         merged = {n: o.after(report.outcomes[n]) if n in report.outcomes else o for n, o in outcomes.items()}
         return self._report(report.review, {**report.outcomes, **merged})
 
-    def prove(self, inspection: Inspection, *, fresh: bool = False) -> Proof:
+    def prove(self, inspection: Inspection, *, fresh: Mapping[str, HostFacts] | None = None) -> Proof:
         """Return the tables as they are now, the kernels' verdicts, and traffic for every ordered pair of workers.
 
-        `fresh`: whether the inspection was made just now, so that the hosts need no second look.
+        `fresh`: what was read just now, of hosts that need no second look.
         """
-        if not fresh:
-            inspection = self._reader.read_again(inspection, self._without_own_timer)
+        inspection = self._reader.read_again(inspection, self._without_own_timer, fresh or {})
         cluster, facts = inspection.cluster, inspection.facts
         made = planning.make(cluster, facts, self.options)
         unread = tuple(e.sentence for e in inspection.troubles.values())
@@ -267,13 +273,14 @@ class Workflow:
     def _apply(self, review: Review, names: Iterable[str], *, again: bool) -> dict[str, HostOutcome]:
         inspection, cluster, run = review.inspection, review.inspection.cluster, self._run
         wanted = list(names)
+        self._read_back.clear()
         sent = {name: Sent() for name in wanted}
         if run is None:
             raise AssertionError("there is no record of this run")
 
         def work(session: Session) -> HostOutcome:
             node = cluster.node(session.node)
-            task = HostTask(session=session, step=Phase.RUN, emit=self._emit, sent=sent[node.name])
+            task = self._reader.task(session, Phase.RUN, sent[node.name])
             task.state(HostState.CONNECTING)
             session.open()
             return applying.apply(
@@ -285,6 +292,7 @@ class Workflow:
                 lambda todo, read: run.journal(host_record(todo, read)),
                 start=self._timers.start if self._timers is not None else None,
                 cancelled=lambda earlier: run.journal({"host": node.name, "called_off": earlier}),
+                read_back=lambda read: self._read_back.update({node.name: read}),
                 again=again,
             )
 
@@ -319,4 +327,5 @@ class Workflow:
         return ended
 
     def _report(self, review: Review, outcomes: Mapping[str, HostOutcome]) -> Report:
-        return Report(review, outcomes, self._run.folder if self._run else None)
+        folder = self._run.folder if self._run else None
+        return Report(review=review, outcomes=outcomes, folder=folder, read_back=dict(self._read_back))

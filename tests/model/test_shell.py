@@ -22,6 +22,7 @@ SCRIPTS = [
     ("X=1; echo $X ${X}y \"$X\" '$X' \\$X", "1 1y 1 $X $X\n", 0),
     ("X='a  b'; echo $X; echo \"$X\"", "a b\na  b\n", 0),
     ("false; echo $?; true; echo $?", "1\n0\n", 0),
+    ("x=$(exit 3); s=$?; echo $s; false; x=1; echo $?; false; x=$?; echo $x", "3\n0\n1\n", 0),
     ("true && echo yes || echo no; false && echo yes || echo no", "yes\nno\n", 0),
     ("false || false || echo third", "third\n", 0),
     ("! false && echo negated", "negated\n", 0),

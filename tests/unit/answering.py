@@ -1,12 +1,13 @@
 """A session that answers by how a command begins, and remembers what it was asked."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import HostError
-from kthw_routes.ssh.session import OnLine
+from kthw_routes.ssh.session import OnLine, Watch
+from kthw_routes.ssh.shell_line import Step
 
 
 def said(text: str = "", status: int = 0, err: str = "") -> Result:
@@ -54,6 +55,17 @@ class Answering:
         if isinstance(answer, HostError):
             raise answer
         return self._done(command, answer)
+
+    def run_script(self, steps: Sequence[Step], watch: Watch) -> None:
+        for step in steps:
+            watch.begins(step)
+            result = self.run(step.command)
+            watch.ends(step, result)
+            command = step.command
+            if step.is_strict and (
+                result.status != command.assumed_status or command.assumed not in (None, result.stdout)
+            ):
+                return
 
     def _done(self, command: Command, result: Result) -> Result:
         match command.argv:

@@ -5,16 +5,15 @@ import pytest
 from kthw_routes.ssh.command import Result
 from kthw_routes.ssh.errors import CommandNotRun, NoRoot, WrongSudoPassword
 from kthw_routes.ssh.refusals import check_begun, no_root, not_run, quoted, wants_password
-from kthw_routes.ssh.streams import Stream
+from kthw_routes.ssh.streams import Gate
 
 MARK = "kthw-routes-0123"
 LINE = f"\n{MARK}\n".encode()
 
 
-def stream(data: bytes, marks: int = 1) -> Stream:
-    made = Stream(MARK, marks, None)
-    made.feed(data)
-    made.finish()
+def stream(data: bytes, marks: int = 1) -> Gate:
+    made = Gate(MARK, marks)
+    made.pass_on(data)
     return made
 
 

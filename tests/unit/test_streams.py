@@ -11,24 +11,19 @@ from hypothesis import strategies as st
 from kthw_routes.facts import Privilege
 from kthw_routes.ssh.command import MAX_CAPTURE, MAX_WORDS, Command, Result
 from kthw_routes.ssh.shell_line import marks_of, render
-from kthw_routes.ssh.streams import FURTHER, MAX_LINE, MAX_LINES, MAX_SHOWN, Live, Stream
+from kthw_routes.ssh.streams import FURTHER, MAX_LINE, MAX_LINES, MAX_SHOWN, Gate, Incoming, Live, Stream
 
 MARK = "kthw-routes-0123"
 
 
 def read(chunks: list[bytes], marks: int = 1) -> tuple[bytes, list[str]]:
     lines: list[str] = []
-    stream = Stream(MARK, marks, Live(lambda text, _: lines.append(text)))
+    stream = Stream(Live(lambda text, _: lines.append(text)))
+    incoming = Incoming(Gate(MARK, marks), [stream])
     for chunk in chunks:
-        stream.feed(chunk)
-    stream.finish()
+        incoming.feed(chunk)
+    incoming.finish()
     return stream.kept, lines
-
-
-def begun(live: Live | None = None, *, is_error: bool = False, capture: int = MAX_CAPTURE) -> Stream:
-    stream = Stream(MARK, 1, live, is_error=is_error, capture=capture)
-    stream.feed(f"\n{MARK}\n".encode())
-    return stream
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
@@ -57,19 +52,20 @@ def test_control_bytes_do_not_pass_as_lines() -> None:
 
 
 def test_without_its_mark_nothing_is_output() -> None:
-    stream = Stream(MARK, 2, None)
-    stream.feed(f"x\n{MARK}\nsudo: a password is required\n".encode())
-    stream.finish()
-    assert not stream.has_begun
+    stream = Stream()
+    incoming = Incoming(Gate(MARK, 2), [stream])
+    incoming.feed(f"x\n{MARK}\nsudo: a password is required\n".encode())
+    incoming.finish()
+    assert not incoming.gate.is_open
     assert stream.kept == b""
-    assert b"a password is required" in stream.preamble
+    assert b"a password is required" in incoming.gate.preamble
 
 
 @pytest.mark.parametrize("body", ["é", "世", "\U0001f600", "x", "\0", "\r", "\n"])
 @pytest.mark.parametrize("over", [-1, 0, 1, 2, 3, 4])
 def test_the_copy_is_cut_at_its_limit_and_says_so(body: str, over: int) -> None:
     data = body.encode() * (20_000 // len(body.encode()))
-    stream = begun(capture=len(data) - over)
+    stream = Stream(capture=len(data) - over)
     for piece in cut(data, [1, 7, 1000, len(data) - 1]):
         stream.feed(piece)
     stream.finish()
@@ -78,10 +74,11 @@ def test_the_copy_is_cut_at_its_limit_and_says_so(body: str, over: int) -> None:
 
 
 def test_what_stands_before_the_mark_counts_for_nothing() -> None:
-    stream = Stream(MARK, 1, None, capture=3)
+    stream = Stream(capture=3)
+    incoming = Incoming(Gate(MARK, 1), [stream])
     for _ in range(2000):
-        stream.feed(b"motd " * 1000)
-    stream.feed(f"\n{MARK}\nabc".encode())
+        incoming.feed(b"motd " * 1000)
+    incoming.feed(f"\n{MARK}\nabc".encode())
     assert (stream.kept, stream.is_cut) == (b"abc", False)
 
 
@@ -105,7 +102,7 @@ FLOODS = {
 def test_a_flood_is_told_up_to_a_bound_and_counted_beyond_it(flood: str, is_error: bool) -> None:
     lines: list[str] = []
     live = Live(lambda text, is_err: lines.append(text) if is_err is is_error else None)
-    stream = begun(live, is_error=is_error)
+    stream = Stream(live, is_error=is_error)
     piece = FLOODS[flood] * (65536 // len(FLOODS[flood]) + 1)
     total = 0
     while total < 50_000_000:
@@ -127,7 +124,7 @@ def test_a_flood_is_told_up_to_a_bound_and_counted_beyond_it(flood: str, is_erro
 def test_both_streams_of_a_command_share_the_bound() -> None:
     lines: list[tuple[str, bool]] = []
     live = Live(lambda text, is_error: lines.append((text, is_error)))
-    out, err = begun(live), begun(live, is_error=True)
+    out, err = Stream(live), Stream(live, is_error=True)
     for _ in range(MAX_LINES):
         out.feed(b"out\n")
         err.feed(b"err\n")
@@ -137,7 +134,7 @@ def test_both_streams_of_a_command_share_the_bound() -> None:
 
 def test_what_is_just_within_the_bound_is_told_whole() -> None:
     lines: list[str] = []
-    stream = begun(Live(lambda text, _: lines.append(text)))
+    stream = Stream(Live(lambda text, _: lines.append(text)))
     stream.feed(b"x\n" * MAX_LINES)
     stream.finish()
     assert lines == ["x"] * MAX_LINES
@@ -166,7 +163,7 @@ def test_a_long_line_is_cut_between_characters_and_says_how_much_is_left_out(
 @pytest.mark.parametrize("place", [*range(MAX_LINE - 12, MAX_LINE + 3), *range(MAX_LINE + 1012, MAX_LINE + 1026)])
 def test_what_is_hidden_does_not_show_at_the_edge_of_a_cut(place: int) -> None:
     lines: list[str] = []
-    stream = begun(Live(lambda text, _: lines.append(text), lambda text: text.replace("hunter2-pass", "***")))
+    stream = Stream(Live(lambda text, _: lines.append(text), lambda text: text.replace("hunter2-pass", "***")))
     stream.feed(b"." * place + b"hunter2-pass" + b"." * 10_000)
     stream.finish()
     assert "hu" not in lines[0]
@@ -182,8 +179,8 @@ def test_a_complaint_is_quoted_up_to_a_bound(size: int) -> None:
 def test_a_rendered_command_means_the_same_to_a_shell(argv: tuple[str, ...]) -> None:
     line = render(Command(argv), Privilege.ROOT, MARK, 5)
     done = subprocess.run(["sh", "-c", line], capture_output=True, check=True)
-    out = Stream(MARK, 1, None)
-    out.feed(done.stdout)
+    out = Stream()
+    Incoming(Gate(MARK, 1), [out]).feed(done.stdout)
     assert out.kept == subprocess.run(list(argv), capture_output=True, check=True).stdout
     assert done.stderr == f"\n{MARK}\n".encode()
 
@@ -192,9 +189,9 @@ def test_sudo_is_asked_only_for_what_needs_root() -> None:
     plain, root = Command(("id",)), Command(("id",), needs_root=True)
     assert "sudo" not in render(plain, Privilege.SUDO, MARK, 5)
     assert "sudo" not in render(root, Privilege.ROOT, MARK, 5)
-    assert marks_of(plain, Privilege.SUDO) == marks_of(root, Privilege.ROOT) == 1
-    for privilege, form in ((Privilege.SUDO, "sudo -n sh -c"), (Privilege.SUDO_PASSWORD, "sudo -k -S -p '' sh -c")):
+    assert marks_of(None) == marks_of(Privilege.ROOT) == 1
+    for privilege, form in ((Privilege.SUDO, "sudo -k -n sh -c"), (Privilege.SUDO_PASSWORD, "sudo -k -S -p '' sh -c")):
         script = shlex.split(render(root, privilege, MARK, 4.2))
         assert form in script[3]
         assert "timeout -k 5 5 id" in script[3]
-        assert marks_of(root, privilege) == 2
+        assert marks_of(privilege) == 2

@@ -72,23 +72,27 @@ def _visit(process: Process, search: _Search, path: str, depth: int) -> int:
 
 @program("grep")
 def grep(process: Process) -> int:
-    """Print lines that match; -i -v -n -c -q -l -h -H -r -s -E."""
-    letters, words = "", list[str]()
+    """Print lines that match; -i -v -n -c -q -l -h -H -r -s -E -F, -e PATTERN."""
+    letters, words, patterns = "", list[str](), list[str]()
     arguments = process.arguments
     while arguments:
         word, arguments = arguments[0], arguments[1:]
         if word == "--":
             words += arguments
             break
-        if word.startswith("-") and len(word) > 1:
+        if word == "-e" and arguments:
+            patterns.append(arguments.pop(0))
+        elif word.startswith("-") and len(word) > 1:
             letters += word[1:]
         else:
             words.append(word)
-    if not words:
+    if not patterns and not words:
         process.err("Usage: grep [OPTION]... PATTERNS [FILE]...\n")
         return 2
-    pattern, words = words[0], words[1:]
-    expression = pattern if "E" in letters else _basic(pattern)
+    if not patterns:
+        patterns, words = words[:1], words[1:]
+    translate = re.escape if "F" in letters else str if "E" in letters else _basic
+    expression = "|".join(f"(?:{translate(pattern)})" for pattern in patterns)
     try:
         compiled = re.compile(expression.encode("utf-8", "surrogateescape"), re.IGNORECASE if "i" in letters else 0)
     except re.error:

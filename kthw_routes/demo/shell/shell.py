@@ -49,6 +49,8 @@ class Shell:
         """What was begun in the background."""
         self._unchecked = 0
         """How deep inside conditions, where `set -e` does not act."""
+        self._substituted = False
+        """Whether the last simple command had a `$(…)`, whose status is its own where it has no words."""
 
     # values
 
@@ -70,6 +72,7 @@ class Shell:
         output = bytearray()
         child = self.subshell(stdout=output.extend)
         self.status = child.run_text(script)
+        self._substituted = True
         return output.decode("utf-8", "surrogateescape").rstrip("\n")
 
     def subshell(self, **streams: object) -> "Shell":
@@ -241,8 +244,7 @@ class Shell:
     # simple commands
 
     def _simple(self, command: Simple) -> int:
-        before = self.status
-        self.status = 0 if not command.words else before
+        self._substituted = False
         argv = expand_words(command.words, self, self.process.host.files, self.process)
         assigned = [(name, expand_one(word, self)) for name, word in command.assignments]
         try:
@@ -252,7 +254,7 @@ class Shell:
         if not argv:
             for name, value in assigned:
                 self.assign(name, value)
-            return self.status
+            return self.status if self._substituted else 0
         process.argv = argv
         if argv[0] == "exec":
             return self._exec(process, assigned, command.line)
