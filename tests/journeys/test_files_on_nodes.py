@@ -17,7 +17,8 @@ from kthw_routes.persistence.managers import MODULES
 from kthw_routes.persistence.model import Manager, PersistedRoute
 from kthw_routes.plan.changes import ChangeKind, FileChange
 from kthw_routes.ssh.command import Command, Result
-from kthw_routes.ssh.session import OnLine
+from kthw_routes.ssh.session import OnLine, Watch
+from kthw_routes.ssh.shell_line import Step
 from tests.journeys.looking import comes_true
 from tests.nodes.files import Files
 from tests.nodes.flavours import Flavour
@@ -59,6 +60,9 @@ class Inside:
     def open(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def run_script(self, steps: Sequence[Step], watch: Watch, /) -> None:
+        """Run nothing ahead."""
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
         self.ran.append(str(command))

@@ -30,9 +30,10 @@ from kthw_routes.record.json_plan import plan_document, proof_json
 from kthw_routes.record.transcript import head
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import HostError
-from kthw_routes.ssh.session import OnLine
+from kthw_routes.ssh.session import OnLine, Watch
+from kthw_routes.ssh.shell_line import Step
 from kthw_routes.workflow.workflow import Workflow
-from tests.unit.answering import said
+from tests.unit.answering import run_steps, said
 from tests.unit.builders import ip
 
 from .hosts import cluster, run
@@ -71,6 +72,9 @@ class Played:
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
         return self._answer(command)
+
+    def run_script(self, steps: Sequence[Step], watch: Watch, /) -> None:
+        run_steps(self, steps, watch)
 
 
 class Hosts:

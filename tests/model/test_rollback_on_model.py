@@ -1,6 +1,6 @@
 """The script with which a host goes back by itself, run by the modelled shell against the modelled kernel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Interface
 
 import pytest
@@ -20,7 +20,8 @@ from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import ChangeKind, ForwardingChange, HostPlan
 from kthw_routes.ssh.command import Command, Result
-from kthw_routes.ssh.session import OnLine
+from kthw_routes.ssh.session import OnLine, Watch
+from kthw_routes.ssh.shell_line import Step
 from tests.model.test_plan_on_model import NODE, _mess, look, messy_host, plan, run, send
 
 RUN = "20261122T101500Z-1abc"
@@ -75,6 +76,9 @@ class Shell:
     def open(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def run_script(self, steps: Sequence[Step], watch: Watch, /) -> None:
+        """Run nothing ahead."""
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
         if command.argv[0] == "mv" and self._first is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -103,24 +104,30 @@ def test_it_is_one_exec(session: SshSession) -> None:
     assert len({answer for _, answer in heard.answers[3:]}) == 1
 
 
-def test_a_strict_step_that_ends_otherwise_is_the_last(session: SshSession, tmp_path: Path) -> None:
-    def run(*steps: Step) -> list[tuple[int, bytes]]:
+def test_a_step_that_ends_otherwise_than_expected_is_the_last(session: SshSession, tmp_path: Path) -> None:
+    def run(step: Step) -> list[tuple[int, bytes]]:
         heard = Heard()
-        session.run_script(steps, heard)
+        session.run_script([step, Step(Command(("touch", str(mark))))], heard)
         assert len(heard.begun) == len(heard.results)
         return heard.answers
 
     mark = tmp_path / "made"
-    last = Step(Command(("touch", str(mark))))
-    assert run(Step(sh("exit 3"), is_strict=True), last) == [(3, b"")]
-    assert run(Step(sh("echo other", assumed=b"this\n"), is_strict=True), last) == [(0, b"other\n")]
-    assert run(Step(sh("echo this; exit 1", assumed=b"this\n"), is_strict=True), last) == [(1, b"this\n")]
+    this = Result(0, b"this\n", b"")
+    unanswered = sh("echo any; exit 1", is_answered=False)
+    assert run(Step(sh("echo other"), expected=this)) == [(0, b"other\n")]
+    assert run(Step(sh("echo this; exit 1"), expected=this)) == [(1, b"this\n")]
+    assert run(Step(unanswered, expected=this)) == [(1, b"any\n")]
+    long = b"x" * 5000
+    almost = sh(f"head -c {len(long) - 1} /dev/zero | tr '\\0' x; echo y")
+    assert len(run(Step(almost, expected=Result(0, long, b"")))) == 1
     assert not mark.exists()
-    assert run(Step(sh("exit 1", assumed_status=1, assumed=b""), is_strict=True), last) == [(1, b""), (0, b"")]
+    assert run(Step(unanswered, expected=Result(1, b"", b""))) == [(1, b"any\n"), (0, b"")]
     assert mark.exists()
-    two = "it's two\n lines\n"
-    command = Command(("printf", "%s", two), assumed=two.encode())
-    assert run(Step(command, is_strict=True), last) == [(0, two.encode()), (0, b"")]
+    two = b"it's two\n lines\n"
+    whole = Command(("printf", "%s", two.decode()))
+    assert run(Step(whole, expected=Result(0, two, b""))) == [(0, two), (0, b"")]
+    same = sh(f"head -c {len(long)} /dev/zero | tr '\\0' x")
+    assert len(run(Step(same, expected=Result(0, long, b"")))) == 2
 
 
 def test_a_command_that_hangs_is_ended_and_the_next_one_follows(session: SshSession) -> None:
@@ -177,7 +184,7 @@ def test_however_the_bytes_come_the_parts_are_the_same(parts: list[tuple[bytes, 
     streams = [Stream() for _ in parts]
     statuses: list[int] = []
     incoming = Incoming(Gate("M", 1), streams, FRAME, statuses.append)
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in pairwise(edges):
         incoming.feed(data[a:b])
     incoming.finish()
     assert [stream.kept for stream in streams] == [body for body, _ in parts]

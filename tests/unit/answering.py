@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import HostError
-from kthw_routes.ssh.session import OnLine, Watch
+from kthw_routes.ssh.session import OnLine, Session, Watch
 from kthw_routes.ssh.shell_line import Step
 
 
@@ -16,6 +16,16 @@ def said(text: str = "", status: int = 0, err: str = "") -> Result:
 
 FINE = said()
 MISSING = said(status=127, err="no such program")
+
+
+def run_steps(session: Session, steps: Sequence[Step], watch: Watch) -> None:
+    """Run a script by what a session does with one command."""
+    for step in steps:
+        watch.begins(step)
+        result = session.run(step.command, None if step.is_silent else watch.line)
+        watch.ends(step, result)
+        if not step.is_as_expected(result):
+            return
 
 
 class Answering:
@@ -35,10 +45,12 @@ class Answering:
         self.host_key = HostKey("ssh-ed25519", "SHA256:x")
         self.privilege = Privilege.ROOT
         self.ran: list[str] = []
+        self.scripts = 0
         self.commands: list[Command] = []
         self.files = dict(files or {})
         self._otherwise = otherwise
-        self._answers = {begin: list(a) if isinstance(a, list) else [a] for begin, a in answers.items()}
+        as_root: dict[str, Result | HostError | list[Result | HostError]] = {"id -u": said("0\n")}
+        self._answers = {b: list(a) if isinstance(a, list) else [a] for b, a in (as_root | dict(answers)).items()}
 
     def open(self) -> None: ...
 
@@ -56,16 +68,9 @@ class Answering:
             raise answer
         return self._done(command, answer)
 
-    def run_script(self, steps: Sequence[Step], watch: Watch) -> None:
-        for step in steps:
-            watch.begins(step)
-            result = self.run(step.command)
-            watch.ends(step, result)
-            command = step.command
-            if step.is_strict and (
-                result.status != command.assumed_status or command.assumed not in (None, result.stdout)
-            ):
-                return
+    def run_script(self, steps: Sequence[Step], watch: Watch, /) -> None:
+        self.scripts += 1
+        run_steps(self, steps, watch)
 
     def _done(self, command: Command, result: Result) -> Result:
         match command.argv:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,7 +11,8 @@ from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts.fleet import Fleet, Stop
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import ConnectionLost
-from kthw_routes.ssh.session import OnLine, Session
+from kthw_routes.ssh.session import OnLine, Session, Watch
+from kthw_routes.ssh.shell_line import Step
 
 
 class Quiet:
@@ -27,6 +29,9 @@ class Quiet:
 
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
         return Result(0, b"", b"")
+
+    def run_script(self, steps: Sequence[Step], watch: Watch, /) -> None:
+        """Run nothing ahead."""
 
     def close(self) -> None:
         self.closed.set()
