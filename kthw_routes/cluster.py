@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Self, TypeVar
 
 from kthw_routes.errors import InvalidInput
@@ -212,6 +212,8 @@ class Node:
     """The private key of this node alone; None: the one of all nodes."""
     next_hop: IPv4Address | None = None
     """Where this node sends packets for the pods of all others, such as a provider's router; None: to their nodes."""
+    pod_cidr_file: PurePosixPath | None = None
+    """The file on the node in which its pod CIDR was read."""
 
     @property
     def is_worker(self) -> bool:

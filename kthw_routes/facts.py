@@ -161,6 +161,19 @@ def router_towards(routes: Iterable[Route], on_link: Iterable[Route], ip: IPv4Ad
     return best if device_towards(on_link, best.gateway) is not None else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodCidrFiles:
+    """The files in which a node's pod CIDR is stated."""
+
+    cni: PurePosixPath | None = None
+    """The CNI configuration that the container runtime takes."""
+    kubelet: PurePosixPath | None = None
+    problems: tuple[str, ...] = ()
+    """Why a file that is there cannot be used, beginning with its name, without a full stop."""
+    plugin: str | None = None
+    """The network plugin of the CNI configuration, such as `bridge`."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostFile:
     """A file on a host."""
@@ -260,6 +273,8 @@ class HostFacts:
     """The network for which `routes` were read, where the table is too long to be read whole."""
     cni_cidr: IPv4Network | None = None
     kubelet_cidr: IPv4Network | None = None
+    cidr_files: PodCidrFiles = PodCidrFiles()
+    """Where these two were read, or could not be."""
     ip_forward: bool = False
     bridge: InterfaceAddress | None = None
     """The pod bridge: a bridge interface with an address in the host's pod CIDR."""

@@ -210,7 +210,7 @@ def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
             yield Finding(code="pod-cidr-unknown", level=level, sentence=sentence, hint=hint, node=node.name)
             continue
         if not cidr.subnet_of(cluster.cidr):
-            sentence = f"{node.name}: its pod CIDR {cidr} is outside the cluster CIDR {cluster.cidr}."
+            sentence = f"{node.name}: its pod CIDR {_read_in(node)} is outside the cluster CIDR {cluster.cidr}."
             hint = "Correct the pod CIDR, or give the cluster's own with --cluster-cidr."
             yield Finding.stop("pod-cidr-outside", sentence, hint, node=node.name)
         yield from clashes.of_worker(node, cidr)
@@ -219,15 +219,21 @@ def _of_pod_cidrs(cluster: Cluster) -> Iterator[Finding]:
     for cidr, guess in guessed:
         owner = next(chain(owners.around(cidr), owners.inside(cidr)), None)
         if owner is not None:
-            sentence = f"{guess.name} was not read; the pod CIDR of its number, {cidr}, is {owner.name}'s."
+            sentence = f"{guess.name}'s pod CIDR was not read; that of its number, {cidr}, is {owner.name}'s."
             hint = "Routes that lead to it stay as they are; no new one is made before it was read."
             yield Finding.notice("pod-cidr-guessed", sentence, hint, node=guess.name)
     for alike in (certain, guessed):  # of two guesses none is more likely
         for one, other in _overlaps(alike):
-            (cidr, node), (other_cidr, other_node) = alike[one], alike[other]
-            sentence = f"{node.name} and {other_node.name} have overlapping pod CIDRs: {cidr} and {other_cidr}."
+            node, other_node = alike[one][1], alike[other][1]
+            both = f"{_read_in(node)} and {_read_in(other_node)}"
+            sentence = f"{node.name} and {other_node.name} have overlapping pod CIDRs: {both}."
             hint = "Each worker needs a pod CIDR of its own. Correct one of them."
             yield Finding.stop("pod-cidrs-overlap", sentence, hint, node=other_node.name)
+
+
+def _read_in(node: Node) -> str:
+    """Return a node's pod CIDR, and in which file of it that was read, if it was."""
+    return f"{node.pod_cidr}{f' ({node.pod_cidr_file})' if node.pod_cidr_file else ''}"
 
 
 def _overlaps(pods: Sequence[tuple[IPv4Network, Node]]) -> list[tuple[int, int]]:
@@ -268,12 +274,12 @@ class _Clashes:
         hint = "Pods need a network of their own."
         for code, name, network in self._networks:
             if cidr.overlaps(network):
-                sentence = f"{worker.name}: its pod CIDR {cidr} overlaps {name} {network}."
+                sentence = f"{worker.name}: its pod CIDR {_read_in(worker)} overlaps {name} {network}."
                 yield Finding.stop(f"pod-cidr-over-{code}", sentence, hint, node=worker.name)
         inside = sorted(self._addresses.inside(cidr))
         for (_, name), found in groupby(inside, key=itemgetter(0, 1)):
             addresses = _and(str(ip) for _, _, ip in found)
-            sentence = f"{worker.name}: its pod CIDR {cidr} holds {name}'s address {addresses}."
+            sentence = f"{worker.name}: its pod CIDR {_read_in(worker)} holds {name}'s address {addresses}."
             yield Finding.stop("pod-cidr-over-node", sentence, hint, node=worker.name)
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from operator import itemgetter
+from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Cluster, Node, PodCidrSource
@@ -125,18 +126,26 @@ def _of_routers(routed: Sequence[tuple[Node, HostFacts]]) -> Iterator[Finding]:
 
 def _of_pod_cidr(pods: ByNetwork[tuple[int, Node]], node: Node, host: HostFacts) -> Iterator[Finding]:
     """`pods`: the workers with their places in natural order, by pod CIDR."""
+    for problem in host.cidr_files.problems:
+        certain = node.pod_cidr is not None and not node.is_guessed
+        hint = (
+            f"The pod CIDR {node.pod_cidr} comes from elsewhere." if certain else "Its pod CIDR is a guess until then."
+        )
+        yield Finding.notice("pod-cidr-file-unusable", f"{node.name}: {problem}.", f"Mend it. {hint}", node=node.name)
     typed = node.pod_cidr_source is PodCidrSource.TYPED
     if typed and host.cni_cidr is not None and host.cni_cidr != node.pod_cidr:
         yield Finding.stop(
             "pod-cidr-disagrees",
-            f"{node.name}: the pod CIDR typed is {node.pod_cidr}, but its CNI configuration says {host.cni_cidr}.",
+            f"{node.name}: the pod CIDR typed is {node.pod_cidr}, but its CNI configuration "
+            f"{_path(host.cidr_files.cni)}says {host.cni_cidr}.",
             "Pods get their addresses from the CNI configuration: take that one, or mend the file on the node.",
             node=node.name,
         )
     elif host.cni_cidr and host.kubelet_cidr and host.cni_cidr != host.kubelet_cidr:
         yield Finding.notice(
             "pod-cidr-two-readings",
-            f"{node.name}: its CNI configuration says {host.cni_cidr}, its kubelet's says {host.kubelet_cidr}.",
+            f"{node.name}: its CNI configuration {_path(host.cidr_files.cni)}says {host.cni_cidr}, its kubelet's "
+            f"{_path(host.cidr_files.kubelet)}says {host.kubelet_cidr}.",
             "Pods get their addresses from the CNI configuration, so that one is used.",
             node=node.name,
         )
@@ -152,6 +161,11 @@ def _of_pod_cidr(pods: ByNetwork[tuple[int, Node]], node: Node, host: HostFacts)
                 f"{bridge.device}`), restart the kubelet.",
                 node=node.name,
             )
+
+
+def _path(file: PurePosixPath | None) -> str:
+    """Name a file within a sentence, if it is known."""
+    return f"({file}) " if file else ""
 
 
 def _of_public_cluster_cidr(cluster: Cluster, routed: Sequence[tuple[Node, HostFacts]]) -> Iterator[Finding]:

@@ -1,11 +1,10 @@
 """Reading a host: everything that the findings and the plan need to know of it."""
 
-import json
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node, PodCidrSource
@@ -14,6 +13,7 @@ from kthw_routes.facts import (
     HostFacts,
     InterfaceAddress,
     Pod,
+    PodCidrFiles,
     Privilege,
     Route,
     device_towards,
@@ -21,6 +21,7 @@ from kthw_routes.facts import (
     router_towards,
 )
 from kthw_routes.hosts import atomic_write, programs, read_network
+from kthw_routes.hosts.cni import CniReading, read_cni, read_kubelet
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.sanitize import clean_line, clean_value
@@ -41,9 +42,10 @@ MAX_ADDRESSES: Final = 5_000
 """IPv4 addresses that the interfaces of one host may have."""
 MAX_CNI_FILES: Final = 100
 """CNI configurations that one host may have; a container runtime uses the first."""
+_MAX_CNI_FILES_READ: Final = 4
+"""Of these; the first that is not about the loopback interface counts."""
 MAX_LINKS: Final = 50
 """Interfaces of one host that may lead to next hops: each of them is asked for."""
-_POD_CIDR: Final = re.compile(r"""^[ \t]*podCIDR[ \t]*:[ \t]*["']?([0-9./]{1,20})["']?[ \t]*$""", re.MULTILINE)
 _TRY_IT: Final = "Check what the command prints on that host; the log names it."
 _NO_MORE: Final = "Is this the right host? Nothing is planned for it; leave it out (--only names the others)."
 
@@ -90,17 +92,23 @@ def _read_all(task: HostTask, node: Node, next_hops: Collection[IPv4Address], cl
             "Log in as root (--user root), or allow this user sudo (its password is asked for on a terminal only).",
         )
     version = _iproute2_version(task)
-    addresses = read_addresses(task)
+    addresses, bridges = read_addresses(task), _bridges(task)
     routes, routes_within = _readable_routes(task, cluster_cidr)
     on_link = on_link_routes(routes, addresses, is_whole=routes_within is None)
     devices = devices_towards(routes, on_link, next_hops)
     if len(devices) > MAX_LINKS:
         sentence = f"{len(devices):,} of its interfaces lead to nodes; kthw-routes handles up to {MAX_LINKS:,}."
         raise TooMuch(task.node, sentence, _NO_MORE)
-    bridges = _bridges(task)
-    routes, routes_within = _readable_routes(task, cluster_cidr)
-    cni, kubelet = (_cni_cidr(task), _kubelet_cidr(task)) if node.is_worker else (None, None)
-    cidr = choose_pod_cidr(node, cni, kubelet)[0]
+    (cni, cni_file), (kubelet, problem) = (
+        (_cni(task), _kubelet(task)) if node.is_worker else ((CniReading(), None), (None, None))
+    )
+    cidr_files = PodCidrFiles(
+        cni=cni_file,
+        kubelet=programs.KUBELET_CONFIG if kubelet else None,
+        problems=tuple(p for p in (cni.problem, problem) if p is not None),
+        plugin=cni.plugin,
+    )
+    cidr = choose_pod_cidr(node, cni.cidr, kubelet)[0]
     content, problem = atomic_write.read_etc_hosts(task)
     bridge = next((b for b in bridges if cidr and b.address.ip in cidr), None)
     return HostFacts(
@@ -114,8 +122,9 @@ def _read_all(task: HostTask, node: Node, next_hops: Collection[IPv4Address], cl
         addresses=addresses,
         routes=routes,
         routes_within=routes_within,
-        cni_cidr=cni,
+        cni_cidr=cni.cidr,
         kubelet_cidr=kubelet,
+        cidr_files=cidr_files,
         ip_forward=read_forwarding(task),
         bridge=bridge,
         bridges=bridges,
@@ -151,7 +160,10 @@ def with_observed_pod_cidrs(cluster: Cluster, facts: Mapping[str, HostFacts]) ->
         if read is None:
             return node
         cidr, source = choose_pod_cidr(node, read.cni_cidr, read.kubelet_cidr)
-        return replace(node, pod_cidr=cidr, pod_cidr_source=source)
+        if source is PodCidrSource.LABEL and read.cidr_files.problems:
+            source = PodCidrSource.GUESS  # there is a file that says it, and it could not be used
+        files = {PodCidrSource.CNI: read.cidr_files.cni, PodCidrSource.KUBELET: read.cidr_files.kubelet}
+        return replace(node, pod_cidr=cidr, pod_cidr_source=source, pod_cidr_file=files.get(source))
 
     return replace(cluster, nodes=tuple(with_observed(n) for n in cluster))
 
@@ -270,60 +282,27 @@ def _bridges(task: HostTask) -> tuple[InterfaceAddress, ...]:
         return ()
 
 
-def _cni_cidr(task: HostTask) -> IPv4Network | None:
-    """Read the pod CIDR of the first CNI configuration that has one, as the container runtime reads them."""
+def _cni(task: HostTask) -> tuple[CniReading, PurePosixPath | None]:
+    """Read the CNI configuration that the container runtime takes, and which file that is: the first, by name."""
     files = programs.cni_files(_read(task, programs.list_folder(programs.CNI_FOLDER)))
-    if not files:
-        return None
     if len(files) > MAX_CNI_FILES:
         sentence = f"it has {len(files):,} CNI configurations; kthw-routes handles up to {MAX_CNI_FILES:,}."
         raise TooMuch(task.node, sentence, f"Remove those that nothing uses from {programs.CNI_FOLDER}.")
-    text = task.run(programs.read_files(files, needs_root=True), silent=True).out
-    return next((s for document in _documents(text) for s in _subnets(document)), None)
+    found = [(_file(task, file, read_cni), file) for file in files[:_MAX_CNI_FILES_READ]]
+    return next(((reading, file) for reading, file in found if not reading.is_loopback), (CniReading(), None))
 
 
-def _documents(text: str) -> Iterable[object]:
-    """Parse the JSON documents that follow one another in `text`, up to the first that cannot be read."""
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(text):
-        if text[at].isspace():
-            at += 1
-            continue
-        try:
-            document, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            return
-        yield document
+def _file(task: HostTask, file: PurePosixPath, read: Callable[[PurePosixPath, str], CniReading]) -> CniReading:
+    result = task.run(programs.read_files([file], needs_root=True), silent=True)
+    if not result.ok:
+        return CniReading(problem=f"{file.name}: it cannot be read ({result.words or 'no output'})")
+    return read(file, result.out)
 
 
-def _subnets(document: object) -> Iterable[IPv4Network]:
-    """Find every IPv4 `subnet` in a CNI configuration: `ipam.subnet`, `ipam.ranges[][].subnet`, of any plugin.
-
-    In the order of the text; without recursion, as the decoder takes what is nested deeper than that.
-    """
-    waiting = [document]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            subnet = value.get("subnet")
-            if isinstance(subnet, str) and (network := _network(subnet)):
-                yield network
-            waiting += reversed(value.values())
-        elif isinstance(value, list):
-            waiting += reversed(value)
-
-
-def _network(text: str) -> IPv4Network | None:
-    try:
-        return IPv4Network(text, strict=False)
-    except ValueError:
-        return None
-
-
-def _kubelet_cidr(task: HostTask) -> IPv4Network | None:
-    text = task.run(programs.read_files([programs.KUBELET_CONFIG], needs_root=True), silent=True)
-    match = _POD_CIDR.search(text.out) if text.ok else None
-    return _network(match[1]) if match else None
+def _kubelet(task: HostTask) -> tuple[IPv4Network | None, str | None]:
+    """Read the kubelet's pod CIDR, and its problem."""
+    result = task.run(programs.read_files([programs.KUBELET_CONFIG], needs_root=True), silent=True)
+    return read_kubelet(programs.KUBELET_CONFIG, result.out) if result.ok else (None, None)
 
 
 def _pods(task: HostTask, cidr: IPv4Network) -> tuple[Pod, ...]:

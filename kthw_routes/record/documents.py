@@ -184,6 +184,15 @@ class PodDocument(TypedDict):
     address: str
 
 
+class CidrFilesDocument(TypedDict):
+    """Where a pod CIDR was read on a host, and why a file that is there cannot be used."""
+
+    cni: str | None
+    kubelet: str | None
+    problems: list[str]
+    plugin: str | None
+
+
 class FactsDocument(TypedDict):
     """Every reading of one host."""
 
@@ -198,6 +207,7 @@ class FactsDocument(TypedDict):
     routes_within: str | None
     cni_cidr: str | None
     kubelet_cidr: str | None
+    cidr_files: CidrFilesDocument
     ip_forward: bool
     network: NetworkDocument
     etc_hosts: str | None

@@ -65,6 +65,7 @@ def route_from_json(record: Value) -> Route:
 
 def facts_json(facts: HostFacts) -> FactsDocument:
     """Return every raw reading of a host."""
+    files = facts.cidr_files
     return {
         "read_at": facts.read_at.isoformat(),
         "host_key": {"type": facts.host_key.type, "fingerprint": facts.host_key.fingerprint},
@@ -77,6 +78,12 @@ def facts_json(facts: HostFacts) -> FactsDocument:
         "routes_within": str(facts.routes_within) if facts.routes_within else None,
         "cni_cidr": str(facts.cni_cidr) if facts.cni_cidr else None,
         "kubelet_cidr": str(facts.kubelet_cidr) if facts.kubelet_cidr else None,
+        "cidr_files": {
+            "cni": str(files.cni) if files.cni else None,
+            "kubelet": str(files.kubelet) if files.kubelet else None,
+            "problems": list(files.problems),
+            "plugin": files.plugin,
+        },
         "ip_forward": facts.ip_forward,
         "network": network_json(facts.network),
         "etc_hosts": text_of(facts.etc_hosts) if facts.etc_hosts is not None else None,
