@@ -69,6 +69,7 @@ class Pinger:
         def whole(session: Session) -> T:
             task = HostTask(session, Phase.PROOF, self._emit)
             task.state(HostState.PROBING, words(session.node))
+            task.ahead(work)
             return work(task)
 
         found: dict[str, tuple[T | None, str | None]] = {}

@@ -21,7 +21,6 @@ from kthw_routes.hosts.fleet import Stop, TaskResult
 from kthw_routes.hosts.probe import probe
 from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.hosts.sent import Sent
-from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan

@@ -17,6 +17,7 @@ from tests.journeys.faults import Faults
 from tests.journeys.looking import comes_true, tables
 from tests.journeys.model_faults import ModelFaults
 from tests.journeys.stage import ON_MODEL, WORKERS, Model, Stage
+from tests.model.hosts import count_execs
 from tests.model.lab import BreakableLab
 
 LIFETIME = 35
@@ -129,6 +130,25 @@ def test_all_pairs_of_three_workers_that_answer_take_less_than_a_second(stage: S
 
 def test_all_pairs_of_three_workers_that_are_mute_take_less_than_four_seconds(london: Stage) -> None:
     assert seconds_of_proof(london, 4, failed=6) < 4
+
+
+@pytest.mark.parametrize(("region", "most"), [("ca-central", 3), ("eu-west", 6)])
+def test_each_worker_runs_a_handful_of_scripts(tmp_path: Path, region: str, most: int) -> None:
+    """All that a proof runs on a host whose tables were read just now."""
+    with BreakableLab(region) as lab:
+        stage = Model(lab, tmp_path)
+        connections, state = connect(stage.settings, TerminalAsker(), default_host_keys="accept-new")
+        workflow = Workflow(connections, Options(), state, discard)
+        try:
+            inspection = workflow.inspect(workflow.find(linode_source(stage.settings)).cluster)
+            assert not workflow.run(workflow.review(inspection)).unfinished
+            again = workflow.inspect(inspection.cluster)
+            execs = {name: count_execs(lab.topology.hosts[name]) for name in WORKERS}
+            workflow.prove(again, fresh=again.facts)
+        finally:
+            workflow.close()
+            connections.close()
+    assert {name: len(commands) for name, commands in execs.items()} == dict.fromkeys(WORKERS, most)
 
 
 @ON_MODEL

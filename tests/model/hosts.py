@@ -83,3 +83,16 @@ def greet(host: ModelHost, noise: bytes) -> None:
         return real(command, stdout=stdout, **streams)
 
     vars(host)["execute"] = execute
+
+
+def count_execs(host: ModelHost) -> list[str]:
+    """Return a list that gets each command line that the host is asked to run from now on."""
+    lines: list[str] = []
+    real = host.execute
+
+    def execute(command: str, **given: Any) -> int:
+        lines.append(command)
+        return real(command, **given)
+
+    vars(host)["execute"] = execute
+    return lines

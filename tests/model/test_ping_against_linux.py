@@ -1,18 +1,21 @@
 """The modelled `ping` and network against the real ones: two namespaces and a veth, the same tables on both."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.net.links import LinkAddress
 from kthw_routes.demo.net.network import Network
+from kthw_routes.hosts import programs
+from kthw_routes.hosts.ping_output import parse_pings
 from tests.model.clock import FastClock
 from tests.model.hosts import EPOCH, run
 from tests.model.linux import unavailable
@@ -163,3 +166,49 @@ def _on_linux(name: str, command: str) -> str:
 def _counters(text: str) -> dict[str, int]:
     names, values = (line.split()[1:] for line in text.splitlines() if line.startswith("Icmp:"))
     return dict(zip(names, map(int, values), strict=True))
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_many_pings_at_once_come_line_by_line(real: list[str], shell: str) -> None:
+    """Whatever /bin/sh is: of every ping one whole line, though all end at the same time; the model's are alike."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    own = IPv4Address("10.200.1.254")
+    others = [IPv4Address(f"10.200.{net}.1") for net in (3, 4, 5)] + [IPv4Address("10.200.2.254")]
+    others += [IPv4Address(f"10.200.8.{number}") for number in range(1, programs.MAX_PINGS + 1 - len(others))]
+    command = programs.ping_together(own, others)
+    _, _, script = command.argv
+    ran = subprocess.run(
+        ["ip", "netns", "exec", real[0], "env", "LC_ALL=C", shell, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = parse_pings(ran.stdout)
+    assert ran.stdout.count("\n") == len(found) == programs.MAX_PINGS
+    modelled = parse_pings(run(model()[0], shlex.join(command.argv)).out)
+    assert {a: (p.sent, p.received) for a, p in found.items()} == {a: (p.sent, p.received) for a, p in modelled.items()}
+    for refused in others[:3]:  # of the rest the kernel is sparing with its error messages
+        assert found[refused].words == modelled[refused].words
+    assert [p.received for a, p in found.items() if a == others[3]] == [programs.PINGS]
+
+
+def test_all_verdicts_of_a_batch_are_as_on_linux(real: list[str]) -> None:
+    """What is refused is told by its line; the rest goes on."""
+    asked = [
+        (IPv4Address(to), IPv4Address(source), "eth0")
+        for to, source in (
+            ("10.200.1.2", "192.168.128.11"),
+            ("10.99.0.1", "192.168.128.11"),
+            ("10.200.2.254", "192.168.128.11"),
+            ("10.200.1.254", "192.168.128.12"),
+            ("10.200.1.254", "192.168.128.11"),
+        )
+    ]
+    command = programs.forwarding_verdicts(asked)
+    inside = ["ip", "netns", "exec", real[1], "env", "LC_ALL=C", *command.argv]
+    theirs = subprocess.run(inside, input=command.stdin, capture_output=True, check=False)
+    ours = run(model()[1], shlex.join(command.argv), stdin=command.stdin)
+    assert (ours.out, ours.err, ours.status) == (theirs.stdout.decode(), theirs.stderr.decode(), theirs.returncode)
+    assert theirs.stderr.count(b"Command failed -:") > 1
+    assert b"via 192.168.128.11 dev eth0" in theirs.stdout

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -20,9 +20,10 @@ from kthw_routes.proof.diagnosis import Layer, explain, known_layer
 from kthw_routes.proof.readings import Counters, PairReading, Proof
 from kthw_routes.proof.selection import MAX_ALONE, Pair
 from kthw_routes.ssh.command import Command, Result
-from kthw_routes.ssh.session import OnLine
+from kthw_routes.ssh.session import OnLine, Watch
+from kthw_routes.ssh.shell_line import Step
 
-from .answering import said
+from .answering import run_steps, said
 from .builders import cluster, facts, pod_route
 
 Answers = Callable[[str, str, int], bool]
@@ -40,6 +41,7 @@ class World:
         self.sent: dict[str, Counter[str]] = defaultdict(Counter)
         self.probes: dict[str, set[str]] = defaultdict(set)
         self.lifetimes: list[int] = []
+        self.execs = Counter[str]()
         self.alone: list[Pair] = []
         self.at_once: list[int] = []
         self.full = Counter[str]()
@@ -83,12 +85,20 @@ class Session:
         self.world, self.node = world, node
         self.user, self.privilege = "root", Privilege.ROOT
         self.host_key = HostKey("ssh-ed25519", "SHA256:x")
+        self.in_script = False
 
     def open(self) -> None: ...
 
     def close(self) -> None: ...
 
+    def run_script(self, steps: Sequence[Step], watch: Watch, /) -> None:
+        self.world.execs[self.node] += 1
+        self.in_script = True
+        run_steps(self, steps, watch)
+        self.in_script = False
+
     def run(self, command: Command, on_line: OnLine | None = None) -> Result:
+        self.world.execs[self.node] += not self.in_script
         world, probes = self.world, self.world.probes[self.node]
         match command.argv:
             case ("ip", "address", "replace", address, *words):
@@ -131,6 +141,7 @@ def test_pairs_that_all_answer_are_proved_at_once(parallel: int) -> None:
     assert world.alone == []
     assert world.at_once == [3] * 4
     assert set(found.counters.values()) == {Counters(9, 9, 9, 9)}
+    assert set(world.execs.values()) == {3}, "prepare, ping, clear away"
     assert not any(world.probes.values())
 
 
@@ -147,6 +158,8 @@ def test_a_worker_that_is_cut_off_is_pinged_twice_more(parallel: int) -> None:
         assert (
             explain(Proof(world.known.plan, (), found.pairs, facts=world.known.facts), pair).layer is Layer.NETWORK_OUT
         )
+    for name, count in world.execs.items():  # who pings alone has two more: it does, and what it counted is read
+        assert count <= 4 + sum((a == name) + 1 for a, b in world.alone if name in (a, b)), name
 
 
 def test_what_a_busy_machine_lost_is_tested_again(parallel: int) -> None:
