@@ -155,8 +155,7 @@ def test_what_nobody_confirms_goes_back_with_its_files(machines: OwnMachines, fl
         assert pod_routes(machines, node.name)
         assert any("kthw-routes" in path for path in changed(node, before[node.name]))
     for node in nodes:
-        node.run("cd /run/systemd/transient && systemctl start kthw-routes-undo*.service")
-        node.wait_for("! systemctl --quiet is-active 'kthw-routes-undo*.service'")
+        node.run("cd /run/systemd/transient && systemctl start --wait kthw-routes-undo*.service")
         assert pod_routes(machines, node.name) == {}
         left = [path for path in changed(node, before[node.name]) if "/hold" not in path and "sbin/ping" not in path]
         assert left == []

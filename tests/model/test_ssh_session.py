@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
 from paramiko.common import MSG_CHANNEL_REQUEST, MSG_CHANNEL_SUCCESS
 
 from kthw_routes.demo.ssh import server as ssh_server
+from kthw_routes.demo.ssh.server import SshServer
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.ssh.command import MAX_CAPTURE, Command
 from kthw_routes.ssh.errors import CommandNotRun, CommandTimedOut, ConnectionLost, HostError
@@ -345,11 +347,28 @@ def test_a_command_that_ends_at_once_still_has_its_status(bench: Bench) -> None:
 
 
 def test_it_does_however_late_a_busy_machine_grants_the_request(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = threading.Event()
+    watch = SshServer.watch
+
+    class Grant:
+        """The request's answer, which shows that somebody waits for it."""
+
+        def __init__(self, answered: threading.Event) -> None:
+            self._answered = answered
+
+        def wait(self) -> None:
+            ready.set()
+            self._answered.wait()
+
+    def watched(server: SshServer, channel: Any, terminal: Any, answered: threading.Event, work: Any) -> None:
+        watch(server, channel, terminal, Grant(answered), work)  # type: ignore[arg-type] # all that is done with it
+
     def late(self: paramiko.Transport, message: paramiko.Message) -> None:
         if message.asbytes()[0] == MSG_CHANNEL_SUCCESS:
-            time.sleep(1)
+            assert ready.wait(10), "the command waits for the answer"
         paramiko.Transport._send_user_message(self, message)  # type: ignore[attr-defined] # private, so not in the stubs
 
+    monkeypatch.setattr(SshServer, "watch", watched)
     monkeypatch.setattr(ssh_server.ServerTransport, "_send_user_message", late, raising=False)
     session = bench.session(bench.server(Instant()).port)
     session.open()

@@ -1,6 +1,7 @@
 """A control group for each container: systemd in one must not take another's processes for its own."""
 
 import os
+import select
 import signal
 import time
 from collections.abc import Iterator
@@ -43,8 +44,14 @@ class Cgroup:
     def wait_until_empty(self, patience: float = 5.0) -> None:
         """Wait for the end of processes that were killed."""
         end = time.monotonic() + patience
-        while self.processes() and time.monotonic() < end:
-            time.sleep(0.01)
+        while (processes := self.processes()) and time.monotonic() < end:
+            for pid in processes:
+                with suppress(ProcessLookupError):
+                    handle = os.pidfd_open(pid)
+                    try:
+                        select.select([handle], [], [], max(0.0, end - time.monotonic()))
+                    finally:
+                        os.close(handle)
 
     def processes(self) -> set[int]:
         """The processes in the group and in the groups below it."""

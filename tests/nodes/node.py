@@ -19,6 +19,7 @@ from tests.nodes.hold import Hold
 from tests.nodes.spec import NodeSpec, configure_network, make_host_key, prepare
 
 BRIDGE: Final = "br0"
+_RTMGRP_IPV4_ROUTE: Final = 0x40
 _NEEDS_BOOT: Final = ("etc/systemd/", "etc/netplan", "etc/network", "etc/NetworkManager")
 """What a manager has read; nothing brings it back as surely, and as fast, as a new machine."""
 
@@ -112,12 +113,19 @@ class Node:
         """Run a shell command as root; nothing is raised where it fails."""
         return self._container.run(["sh", "-c", command], check=False)
 
-    def wait_for(self, command: str, patience: float = 30.0) -> None:
-        """Run a shell command again and again, until it succeeds."""
+    def wait_for_routes(self, condition: str, patience: float = 30.0) -> None:
+        """Wait until a shell command succeeds that asks for routes: tried now, and after each change of a route."""
         end = time.monotonic() + patience
-        while self.result(command).returncode != 0:
-            assert time.monotonic() < end, f"on {self.name} this never succeeded: {command}"
-            time.sleep(0.05)
+        with netns.inside(f"/proc/{self._container.leader}/ns/net"):
+            changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        with changes:
+            changes.bind((0, _RTMGRP_IPV4_ROUTE))
+            while self.result(condition).returncode != 0:
+                changes.settimeout(max(0.001, end - time.monotonic()))
+                try:
+                    changes.recv(65536)
+                except TimeoutError:
+                    raise AssertionError(f"on {self.name} this never succeeded: {condition}") from None
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file, and the folders above it, as root and from inside."""
@@ -128,19 +136,14 @@ class Node:
         """A file of the node, to read or write from outside. It sees beneath what is mounted inside."""
         return self._container.root / path.lstrip("/")
 
-    def wait_for_ssh(self, patience: float = 20.0) -> None:
-        """Wait until sshd greets."""
-        end = time.monotonic() + patience
-        with netns.inside(self._namespace):
-            while True:
-                with (
-                    suppress(OSError),
-                    socket.create_connection((str(self.spec.public), 22), timeout=2) as connection,
-                ):
-                    if connection.recv(4) == b"SSH-":
-                        return
-                assert time.monotonic() < end, f"{self.name} does not answer by SSH"
-                time.sleep(0.02)
+    def wait_for_ssh(self) -> None:
+        """Wait until sshd listens, and greets."""
+        self.run("systemctl start ssh.service")  # it is told to systemd by sshd itself
+        with (
+            netns.inside(self._namespace),
+            socket.create_connection((str(self.spec.public), 22), timeout=20) as connection,
+        ):
+            assert connection.recv(4) == b"SSH-", f"{self.name} does not answer by SSH"
 
     # The network
 

@@ -70,11 +70,11 @@ def test_a_file_gives_its_route_after_a_boot(flavour_lab: NodeLab, way: Way) -> 
     node, route = _write(flavour_lab, way)
     assert node.run(POD_ROUTES) == ""
     node.reboot()
-    node.wait_for(f"{POD_ROUTES} | grep -q .")
+    node.wait_for_routes(f"{POD_ROUTES} | grep -q .")
     assert node.run(POD_ROUTES) == route
     node.power_off()
     node.power_on()
-    node.wait_for(f"{POD_ROUTES} | grep -q .")
+    node.wait_for_routes(f"{POD_ROUTES} | grep -q .")
     assert node.run(POD_ROUTES) == route
 
 
@@ -86,9 +86,9 @@ def test_a_timer_puts_the_route_back(flavour_lab: NodeLab) -> None:
     node.write("/etc/systemd/system/kthw-routes.timer", TIMER)
     node.run("systemctl daemon-reload && systemctl enable --now kthw-routes.timer")
     node.reboot()
-    node.wait_for(f"{POD_ROUTES} | grep -q .")
+    node.wait_for_routes(f"{POD_ROUTES} | grep -q .")
     node.run("ip route delete 10.200.1.0/24")
-    node.wait_for(f"{POD_ROUTES} | grep -q .")
+    node.wait_for_routes(f"{POD_ROUTES} | grep -q .")
     assert node.run(POD_ROUTES) == f"10.200.1.0/24 via {via} dev eth0 proto 200 \n"
 
 
@@ -99,8 +99,8 @@ def test_networkd_wipes_what_no_file_holds_when_a_file_was_touched(lab: NodeLab)
     node.run("ip route add 10.200.2.0/24 via 192.168.145.12 proto 200; networkctl reload")
     assert "10.200.2.0/24" in node.run(POD_ROUTES)
     node.run("touch /etc/systemd/network/05-eth0.network; networkctl reload")
-    node.wait_for(f"! {POD_ROUTES} | grep -q 10.200.2.0/24")
-    node.wait_for(f"{POD_ROUTES} | grep -q .")
+    node.wait_for_routes(f"! {POD_ROUTES} | grep -q 10.200.2.0/24")
+    node.wait_for_routes(f"{POD_ROUTES} | grep -q .")
     assert node.run(POD_ROUTES) == route
 
 
@@ -142,8 +142,9 @@ def test_a_broken_base_file_of_netplan(flavour_lab: NodeLab) -> None:
 def test_networkmanager_runs_no_script_that_others_may_write(flavour_lab: NodeLab) -> None:
     """Group-writable is enough to be passed over."""
     node = flavour_lab.node("worker-0")
-    node.write("/etc/NetworkManager/dispatcher.d/10-good", "#!/bin/sh\necho >>/root/good\n", 0o755)
+    node.write("/etc/NetworkManager/dispatcher.d/10-good", "#!/bin/sh\necho good >/root/good\n", 0o755)
     node.write("/etc/NetworkManager/dispatcher.d/05-bad", "#!/bin/sh\necho >>/root/bad\n", 0o775)
+    node.run("mkfifo /root/good")
     node.reboot()
-    node.wait_for("test -e /root/good")
+    assert "good\n" in node.run("timeout 25 head -n 1 /root/good")
     assert node.result("test -e /root/bad").returncode == 1

@@ -111,24 +111,21 @@ async def test_what_looks_like_markup_is_text() -> None:
         assert shown(app)[0].endswith("[/foo] [bold]x[/] [red")
 
 
-async def test_a_hundred_thousand_lines_do_not_stall_the_interface() -> None:
+async def test_a_hundred_thousand_lines_do_not_stall_the_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    worst = 0.0
+    turn = asyncio.BaseEventLoop._run_once  # type: ignore[attr-defined] # private, so not in the stubs
+
+    def measured(loop: asyncio.BaseEventLoop) -> None:
+        nonlocal worst
+        spent = time.thread_time()  # of this thread alone: what else the machine does is no matter
+        turn(loop)
+        worst = max(worst, time.thread_time() - spent)
+
     async with logging_app(1) as (app, pilot):
-        worst = 0.0
-        running = True
-
-        async def watch() -> None:
-            nonlocal worst
-            while running:
-                spent = time.thread_time()  # of this thread alone: what else the machine does is no matter
-                await asyncio.sleep(0)
-                worst = max(worst, time.thread_time() - spent)
-
         gc.collect()
         gc.freeze()  # what other tests left behind is no matter here
-        watcher = asyncio.create_task(watch())
         for number in range(100_000):
             app.jobs.emit(line(f"line {number} of a long listing that goes on and on"))
+        monkeypatch.setattr(asyncio.BaseEventLoop, "_run_once", measured)
         await app.drawn(pilot, 100_001)
-        running = False
-        await watcher
-        assert worst < 0.1, f"the interface stood still for {worst * 1000:.0f} ms"
+        assert 0 < worst < 0.1, f"the interface stood still for {worst * 1000:.0f} ms"
