@@ -214,6 +214,10 @@ class Node:
     """Where this node sends packets for the pods of all others, such as a provider's router; None: to their nodes."""
     pod_cidr_file: PurePosixPath | None = None
     """The file on the node in which its pod CIDR was read."""
+    has_new_interfaces: bool = False
+    """Whether it is a Linode with interfaces of the newer generation, which can have no private address."""
+    vpc_ranges: frozenset[IPv4Network] | None = None
+    """What a Linode's VPC delivers to it besides its own address; None: not known."""
 
     @property
     def is_worker(self) -> bool:

@@ -156,7 +156,7 @@ class Settings:
     controller_group: str | None = None
     cluster_cidr: IPv4Network | None = None
     """None: the inventory file's, else the tutorial's."""
-    via: Literal["private", "vlan"] = "private"
+    via: Literal["private", "vlan", "vpc"] = "private"
     only: tuple[str, ...] = ()
     prune: bool = False
     persist: str | None = None

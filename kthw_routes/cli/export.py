@@ -126,7 +126,7 @@ def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readi
     options, wanted = command.settings.options, request.format
     discovery = command.workflow.find(command.source)
     cluster = discovery.cluster
-    _apply_options((*discovery.findings, *cluster_findings.before_visit(cluster)), command)
+    _apply_options((*discovery.findings, *cluster_findings.before_visit(cluster)), command, wanted)
     missing = readings.missing_facts(cluster, wanted, request.interface, options.routes_on)
     if missing and request.offline:
         raise UsageError(
@@ -143,7 +143,7 @@ def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readi
             raise Cancelled("Interrupted. Nothing was exported.")
         command.print_new_host_keys(inspection)
         inspection = replace(inspection, cluster=readings.with_observed_pod_cidrs(cluster, inspection.cluster))
-    _apply_options((*discovery.findings, *inspection.findings), command, aloud=True)
+    _apply_options((*discovery.findings, *inspection.findings), command, wanted, aloud=True)
     return _with_networks(inspection, request, options)
 
 
@@ -159,9 +159,12 @@ def _with_networks(inspection: Inspection, request: _Request, options: Options) 
     return replace(inspection, cluster=cluster.with_selection(read)), networks
 
 
-def _apply_options(findings: tuple[Finding, ...], command: RunningCommand, *, aloud: bool = False) -> None:
+def _apply_options(
+    findings: tuple[Finding, ...], command: RunningCommand, wanted: Format, *, aloud: bool = False
+) -> None:
     """Print the findings, and raise UsageError where one of them stops everything."""
-    stops = finding_model.stops(findings)
+    may_lack = cluster_findings.FILLED_IN_LATER if wanted.may_lack else frozenset[str]()
+    stops = tuple(f for f in finding_model.stops(findings) if f.code not in may_lack)
     if stops or aloud:
         command.printer.findings(findings)
     if stops:

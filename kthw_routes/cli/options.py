@@ -80,7 +80,7 @@ node_options = _options(
     ),
     click.option(
         "--via",
-        type=click.Choice(["private", "vlan"]),
+        type=click.Choice(["private", "vlan", "vpc"]),
         default="private",
         show_default=True,
         help="Which address of a node is the next hop.",

@@ -44,6 +44,8 @@ class Format:
     network: Network = Network.NOTHING
     knows_persist: bool = False
     """Whether it goes by `--persist`, or says itself what of it it cannot do."""
+    may_lack: bool = False
+    """Whether it can leave open what is not known, to be filled in by hand."""
     remarks: Callable[[Desired], tuple[str, ...]] = lambda _: ()
     """What is lost in it, or else worth knowing; sentences."""
 
@@ -64,7 +66,14 @@ _ALL: Final = (
     Format("ansible", "a playbook and its inventory", ansible.render, is_folder=True, knows_persist=True),
     Format("cloud-init", "user data per host", cloud_init.render, is_folder=True, knows_persist=True),
     Format("machines.txt", "KTHW's own list of machines", machines.render, remarks=machines.remarks),
-    Format("toml", "an inventory for --inventory", toml.render, needs_pod_cidrs=False, knows_persist=True),
+    Format(
+        "toml",
+        "an inventory for --inventory",
+        toml.render,
+        needs_pod_cidrs=False,
+        knows_persist=True,
+        may_lack=True,
+    ),
     Format("markdown", "a report for people", markdown.render),
 )
 FORMATS: Final[Mapping[str, Format]] = {f.name: f for f in _ALL}

@@ -27,6 +27,17 @@ from kthw_routes.plan.networks import ByNetwork
 
 SUFFICIENT_SCOPES: Final = frozenset({"linodes:read_only"})
 """What a token needs for finding the nodes; the regions need no scope (Linode's X-Accepted-OAuth-Scopes)."""
+_BY_HAND: Final = (
+    "in the wizard (Nodes), or in the file that `kthw-routes export toml -o FILE` writes, then --inventory FILE."
+)
+
+FILLED_IN_LATER: Final = frozenset(
+    {
+        *("no-internal-address", "internal-address-not-chosen", "no-vlan-address"),
+        *("no-ssh-address", "ssh-address-not-chosen", "pod-cidr-unknown"),
+    }
+)
+"""What an inventory file can leave open, to be filled in by hand."""
 
 
 def of_cluster(cluster: Cluster) -> tuple[Finding, ...]:
@@ -103,6 +114,7 @@ def _of_names(cluster: Cluster) -> Iterator[Finding]:
 
 def _of_next_hops(cluster: Cluster) -> Iterator[Finding]:
     holders: dict[IPv4Address, list[str]] = defaultdict(list)
+    public: list[Node] = []
     for node in cluster.workers:
         if node.internal is None:
             yield _missing_next_hop(node)
@@ -110,58 +122,72 @@ def _of_next_hops(cluster: Cluster) -> Iterator[Finding]:
         holders[node.internal].append(node.name)
         kind = node.kind_of(node.internal)
         if kind is AddressKind.VPC:
-            sentence = f"{node.name}: its internal address {node.internal} is a VPC address."
-            hint = (
-                "A VPC delivers only what the ip_ranges of its interfaces list, so a route is not enough there. "
-                "Choose the node's private or VLAN address, or remove the node."
-            )
-            yield Finding.stop("vpc-next-hop", sentence, hint, node=node.name)
+            yield from _of_vpc(node)
         elif kind is AddressKind.OTHER and node.region is not None:
             sentence = f"{node.name}: {node.internal} is on a VLAN or in a VPC; Linode's list does not say which."
             hint = "A VPC delivers only what the ip_ranges of its interfaces list. --via vlan asks Linode which it is."
             yield Finding.notice("next-hop-unclear", sentence, hint, node=node.name)
+        elif kind is AddressKind.PUBLIC:
+            public.append(node)
     for ip, names in holders.items():
         if len(names) > 1:
             sentence = f"{_and(names)} have the same internal address {ip}."
             yield Finding.stop("shared-internal-address", sentence, "Correct all but one of them.", node=names[0])
+    if public:
+        sentence = f"Public addresses are the next hops to {_and(f'{n.name} ({n.internal})' for n in public)}."
+        hint = (
+            "Pods' packets are private, and a provider may drop them there. If the nodes have a private network, name "
+            "their addresses in it (internal_ip)."
+        )
+        yield Finding.notice("next-hop-public", sentence, hint)
+
+
+def _of_vpc(node: Node) -> Iterator[Finding]:
+    """Report what a VPC asks for, where it is not known that it has it."""
+    if node.pod_cidr is not None and any(node.pod_cidr.subnet_of(net) for net in node.vpc_ranges or ()):
+        return
+    pods = f"pod CIDR {node.pod_cidr}" if node.pod_cidr else "pod CIDR"
+    has = "is not among" if node.vpc_ranges is not None else "must be among"
+    sentence = (
+        f"{node.name}: its internal address {node.internal} is in a VPC, which delivers only what the ip_ranges of its "
+        f"interfaces list; its {pods} {has} them."
+    )
+    hint = (
+        "Add it to the IPv4 ranges of its VPC interface (in its Network tab, or by the API): routes alone are not "
+        "enough there. Or take a private or VLAN address."
+    )
+    yield Finding.notice("vpc-next-hop", sentence, hint, node=node.name, acknowledge=True)
 
 
 def _missing_next_hop(node: Node) -> Finding:
     level = Level.STOP if node.is_visited else Level.NOTICE
+
+    def finding(code: str, sentence: str, hint: str) -> Finding:
+        return Finding(code=code, level=level, sentence=f"{node.name} {sentence}", hint=hint, node=node.name)
+
     candidates = [a for a in node.addresses if a.kind is not AddressKind.PUBLIC]
     if [a.kind for a in candidates] == [AddressKind.PRIVATE]:
-        sentence = f"{node.name} has no VLAN address; its private one is {candidates[0].ip}."
-        hint = "Leave out --via vlan, attach it to a VLAN, or take the private address here."
-        return Finding(code="no-vlan-address", level=level, sentence=sentence, hint=hint, node=node.name)
+        hint = "Leave out --via, attach it to a VLAN or VPC, or take the private address here."
+        return finding("no-vlan-address", f"has no VLAN or VPC address; its private one is {candidates[0].ip}.", hint)
     if candidates:
         shown = _and(f"{a.ip} ({a.kind})" for a in candidates)
         many = "several internal addresses" if len(candidates) > 1 else "no private address of the usual kind"
-        hint = "Choose the one at which the other nodes reach it."
-        return Finding(
-            code="internal-address-not-chosen",
-            level=level,
-            sentence=f"{node.name} has {many}: {shown}.",
-            hint=hint,
-            node=node.name,
-        )
+        kinds = {a.kind for a in candidates}
+        ways = [f"--via {kind}" for kind in (AddressKind.VLAN, AddressKind.VPC) if kind in kinds]
+        by_option = f"{' or '.join(ways)}; " if ways else ""
+        hint = f"Choose the one at which the other nodes reach it: {by_option}{_BY_HAND}"
+        return finding("internal-address-not-chosen", f"has {many}: {shown}.", hint)
     if level is Level.NOTICE:
-        return Finding(
-            code="no-internal-address",
-            level=level,
-            sentence=f"{node.name} has no private address: no route leads to it.",
-            hint="",
-            node=node.name,
-        )
+        return finding("no-internal-address", "has no private address: no route leads to it.", "")
     hint = "Enable it in the Linode's Network tab and reboot it, or leave it out."
     if node.region is None:
         hint = "Enter the address at which the other nodes reach it, or leave it out."
-    return Finding(
-        code="no-internal-address",
-        level=level,
-        sentence=f"{node.name} has no private address.",
-        hint=hint,
-        node=node.name,
-    )
+    elif node.has_new_interfaces:
+        hint = (
+            "A Linode with interfaces of the newer generation can have none: attach it to a VLAN or a VPC and use "
+            "--via vlan or --via vpc, or leave it out."
+        )
+    return finding("no-internal-address", "has no private address.", hint)
 
 
 def _of_ssh_addresses(cluster: Cluster) -> Iterator[Finding]:
@@ -171,7 +197,7 @@ def _of_ssh_addresses(cluster: Cluster) -> Iterator[Finding]:
         public = [str(a.ip) for a in node.addresses if a.kind is AddressKind.PUBLIC]
         if public:
             sentence = f"{node.name} has several public addresses: {_and(public)}."
-            hint = "Choose the one to reach it at by SSH."
+            hint = f"Choose the one to reach it at by SSH: {_BY_HAND}"
             yield Finding.stop("ssh-address-not-chosen", sentence, hint, node=node.name)
         else:
             sentence = f"{node.name} has no public address to reach it at by SSH."

@@ -86,6 +86,20 @@ def test_nothing_is_contacted_that_is_not_needed_offline_or_not(name: str, tmp_p
 
 
 @pytest.mark.usefixtures("mute")
+def test_an_inventory_is_exported_with_what_is_missing_left_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A *stop* whose cure is a file that can be corrected; no other format is made."""
+    file = tmp_path / "nodes.toml"
+    node = '[[nodes]]\nname = "worker-{0}"\nrole = "worker"\nssh = "{1}"\ninternal_ip = "{2}"\n'
+    file.write_text(node.format(0, "", "10.0.0.1") + node.format(1, "192.168.8.21", ""))
+    assert export(settings(file), "toml", offline=True) is ExitCode.DONE
+    assert capsys.readouterr().out.count("# to fill in") == 2
+    with pytest.raises(UsageError, match="Nothing is exported"):
+        export(settings(file), "shell", offline=True)
+
+
+@pytest.mark.usefixtures("mute")
 def test_offline_needs_nothing_to_log_in_with(tmp_path: Path) -> None:
     file = inventory(tmp_path, changed={"cluster_cidr": 'identity = "nowhere.ed25519"\ncluster_cidr'})
     with pytest.raises(UsageError, match=r"There is no private key .*nowhere\.ed25519"):

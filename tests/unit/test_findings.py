@@ -144,7 +144,23 @@ def test_candidates_and_none_chosen(texts: tuple[str, ...], sentence: str) -> No
     finding = the_one(lab(internal=None, addresses=addresses(*texts)))
     assert (finding.code, finding.level) == ("internal-address-not-chosen", Level.STOP)
     assert finding.sentence == sentence
-    assert finding.hint == "Choose the one at which the other nodes reach it."
+    assert finding.hint.startswith("Choose the one at which the other nodes reach it: in the wizard (Nodes), or ")
+
+
+def test_a_hint_is_one_that_a_command_line_can_follow() -> None:
+    both = (*addresses("10.0.0.1", kind=AddressKind.VLAN), *addresses("10.8.0.1", kind=AddressKind.VPC))
+    assert "reach it: --via vlan or --via vpc; in the wizard" in the_one(lab(internal=None, addresses=both)).hint
+    bare = the_one(lab(internal=None, addresses=(), has_new_interfaces=True))
+    assert bare.code == "no-internal-address"
+    assert "Network tab" not in bare.hint, "there is no such switch for them"
+    assert "--via vpc" in bare.hint
+
+
+def test_public_next_hops_are_worth_a_notice() -> None:
+    ip = addresses("203.0.113.22")
+    finding = the_one(lab(internal=ip[0].ip, addresses=ip))
+    assert (finding.code, finding.level) == ("next-hop-public", Level.NOTICE)
+    assert finding.sentence == "Public addresses are the next hops to worker-2 (203.0.113.22)."
 
 
 @pytest.mark.parametrize(
@@ -170,9 +186,14 @@ def test_a_vpc_address_as_next_hop() -> None:
     for selection in (Selection.VISIT, LEFT_OUT):
         cluster = lab(internal=vpc[0].ip, addresses=(*LAB[2].addresses, *vpc), selection=selection)
         finding = the_one(cluster)
-        assert (finding.code, finding.level, finding.node) == ("vpc-next-hop", Level.STOP, "worker-2")
-        assert finding.sentence == "worker-2: its internal address 10.8.0.2 is a VPC address."
-        assert "ip_ranges" in finding.hint
+        assert (finding.code, finding.level, finding.node) == ("vpc-next-hop", Level.NOTICE, "worker-2")
+        assert finding.acknowledge
+        assert finding.sentence == (
+            "worker-2: its internal address 10.8.0.2 is in a VPC, which delivers only what the ip_ranges of its "
+            "interfaces list; its pod CIDR 10.200.2.0/24 must be among them."
+        )
+    known = frozenset({IPv4Network("10.200.0.0/16")})
+    assert of_cluster(lab(internal=vpc[0].ip, addresses=vpc, vpc_ranges=known)) == ()
 
 
 def test_vlan_or_vpc() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kthw_routes.cluster import AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role, Selection
+from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role, Selection
 from kthw_routes.errors import UsageError
 from kthw_routes.findings import regions
 from kthw_routes.node_names import expected_pod_cidr, is_host_name, natural_order
@@ -140,6 +140,19 @@ def test_a_node_of_an_account_keeps_its_next_hop_and_region() -> None:
     assert (first.internal, first.region) == (internal(0), "ca-central")
     assert first.kind_of(internal(0)) is AddressKind.PRIVATE
     assert (second.internal, second.ssh) == (None, Endpoint("203.0.113.21"))
+
+
+def test_what_is_missing_is_left_empty_and_marked() -> None:
+    """So that it can be filled in by hand, from the addresses that are known."""
+    known = of_account(worker(1))
+    vpc = Address(IPv4Address("10.0.4.2"), AddressKind.VPC)
+    public = [Address(IPv4Address(f"203.0.113.{n}"), AddressKind.PUBLIC) for n in (7, 8)]
+    node = replace(known, ssh=None, internal=None, addresses=(*public, vpc))
+    text = to_toml(Cluster((known, replace(node, name="worker-0"))))
+    assert 'ssh = ""  # to fill in: 203.0.113.7 or 203.0.113.8\n' in text
+    assert 'internal_ip = ""  # to fill in: 10.0.4.2\n' in text
+    assert text.count("# to fill in") == 2
+    assert parse(text.encode(), HERE).nodes[0].internal is None
 
 
 def test_who_is_removed_is_not_written_and_who_is_left_out_is() -> None:

@@ -226,7 +226,46 @@ def test_over_a_vlan_each_worker_costs_one_request() -> None:
     assert [n.internal for n in found.workers] == [IPv4Address("10.0.0.1"), IPv4Address("10.0.0.2"), None]
     assert found.node("worker-0").kind_of(IPv4Address("10.8.0.2")) is AddressKind.VPC
     assert found.node("worker-2").kind_of(IPv4Address("10.8.0.4")) is AddressKind.VPC
-    assert notes[-1].text == "asking Linode for the VLAN address of worker-2, 5 of 5"
+    assert notes[-1].text == "asking Linode for the interfaces of worker-2, 5 of 5"
+
+
+def test_a_linode_that_can_have_no_private_address_is_asked_for_its_others() -> None:
+    """With the new kind of interfaces, in a VPC: what to do is said, and a command line can do it."""
+    account = account_of(
+        *(worker(n, private=(), vpc=f"10.0.4.{2 + n}", interface_generation="linode") for n in range(2))
+    )
+    with FaultyApi(account) as api:
+        found = find(api).cluster
+        assert len(api.requests) == 4
+        assert {f.code for f in of_cluster(found)} == {"internal-address-not-chosen"}
+        assert "--via vpc" in of_cluster(found)[0].hint
+        over_vpc = find(api, via="vpc").cluster
+    assert [n.internal for n in over_vpc.workers] == [IPv4Address("10.0.4.2"), IPv4Address("10.0.4.3")]
+    findings = [f for f in of_cluster(over_vpc) if f.code == "vpc-next-hop"]
+    assert [f.node for f in findings] == ["worker-0", "worker-1"]
+    assert "its pod CIDR 10.200.0.0/24 is not among them" in findings[0].sentence
+
+
+@pytest.mark.parametrize("generation", ["linode", "legacy_config"])
+def test_what_a_vpc_delivers_is_read(generation: str) -> None:
+    """Then there is nothing to say."""
+    nets = ["fd00::/64", None, "10.200.0.0/24"]
+
+    def add(body: dict[str, object]) -> object:
+        rows = body["interfaces"] if generation == "linode" else body["data"][0]["interfaces"]  # type: ignore[index]
+        assert isinstance(rows, list)
+        for row in rows:
+            if generation == "linode" and row.get("vpc"):
+                row["vpc"]["ipv4"]["ranges"] = [{"range": net} for net in nets]
+            elif row.get("purpose") == "vpc":
+                row["ip_ranges"] = nets
+        return body
+
+    with FaultyApi(account_of(worker(0, vpc="10.0.4.2", interface_generation=generation))) as api:
+        api.faults = [Fault(path="interfaces" if generation == "linode" else "configs", edit=add)]
+        found = find(api, via="vpc").cluster
+    assert found.node("worker-0").vpc_ranges == frozenset({IPv4Network("10.200.0.0/24")})
+    assert "vpc-next-hop" not in {f.code for f in of_cluster(found)}
 
 
 def test_of_several_configurations_the_active_one_counts() -> None:

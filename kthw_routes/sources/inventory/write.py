@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from kthw_routes.cluster import Cluster, Node, PodCidrSource
+from kthw_routes.cluster import AddressKind, Cluster, Node, PodCidrSource
 from kthw_routes.errors import UsageError
 from kthw_routes.local_files import replace_file
 from kthw_routes.node_names import expected_pod_cidr
@@ -107,9 +107,9 @@ def _pairs_of(node: Node, cluster: Cluster) -> Iterator[str]:
     """Make the lines of a node. An empty text says that an address is unknown: else the SSH address would be taken."""
     yield f"name = {_value(node.name)}\n"
     yield f"role = {_value(str(node.role))}\n"
-    yield f"ssh = {_value(str(node.ssh or ''))}\n"
-    if node.internal or node.ssh:
-        yield f"internal_ip = {_value(str(node.internal or ''))}\n"
+    yield f"ssh = {_value(str(node.ssh or ''))}{_to_fill_in(node, public=True) if node.ssh is None else ''}\n"
+    is_missing = node.internal is None and node.is_worker
+    yield f"internal_ip = {_value(str(node.internal or ''))}{_to_fill_in(node, public=False) if is_missing else ''}\n"
     is_certain = node.pod_cidr_source in _CERTAIN
     if node.pod_cidr and (is_certain or node.pod_cidr != expected_pod_cidr(node.name, cluster.cidr)):
         yield f"pod_cidr = {_value(str(node.pod_cidr))}\n"
@@ -119,6 +119,12 @@ def _pairs_of(node: Node, cluster: Cluster) -> Iterator[str]:
         yield f"identity = {_value(str(node.identity))}\n"
     if node.next_hop:
         yield f"next_hop = {_value(str(node.next_hop))}\n"
+
+
+def _to_fill_in(node: Node, *, public: bool) -> str:
+    """Mark an address that is missing, with those of the node that it may be."""
+    known = [str(a.ip) for a in node.addresses if (a.kind is AddressKind.PUBLIC) is public]
+    return f"  # to fill in{': ' if known else ''}{' or '.join(known)}"
 
 
 def _value(given: str | bool) -> str:

@@ -4,16 +4,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
-from typing import Literal
+from typing import Final, Literal
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, AddressKind, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.node_names import expected_pod_cidr, natural_order
 from kthw_routes.sanitize import clean_line
-from kthw_routes.sources.linode.responses import Instance, id_of, instance_of, label_of
+from kthw_routes.sources.linode.responses import Instance, Interfaces, id_of, instance_of, label_of
 
-Via = Literal["private", "vlan"]
-"""By which address the nodes reach each other: the private one, or that on a VLAN (one more request per worker)."""
+Via = Literal["private", "vlan", "vpc"]
+"""By which address the nodes reach each other: the private one, or that on a VLAN or in a VPC (one more request per
+worker)."""
+_KINDS: Final = {"private": AddressKind.PRIVATE, "vlan": AddressKind.VLAN, "vpc": AddressKind.VPC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +59,34 @@ class Search:
         wanted.sort(key=lambda c: (c.role is not Role.WORKER, natural_order(c.instance.label)))
         return tuple(wanted), nameless + len(found) - len(wanted)
 
-    def node_of(self, candidate: Candidate, further: tuple[Address, ...] = ()) -> Node:
-        """Make the node. `further`: the addresses of its interfaces; they overrule the list's guess."""
+    def needs_lookup(self, candidate: Candidate) -> bool:
+        """Whether its interfaces must be asked for: its next hop is on one, or it can have no private address."""
+        instance = candidate.instance
+        if candidate.role is not Role.WORKER:
+            return False
+        has_private = any(a.kind is AddressKind.PRIVATE for a in instance.addresses)
+        return self.via != "private" or (instance.has_linode_interfaces and not has_private)
+
+    def node_of(self, candidate: Candidate, interfaces: Interfaces | None = None) -> Node:
+        """Make the node. `interfaces`: as asked for; their addresses overrule the list's guess."""
         instance, role = candidate.instance, candidate.role
+        further = interfaces.addresses if interfaces else ()
         addresses = tuple({a.ip: a for a in (*instance.addresses, *further)}.values())
-        over_vlan = self.via == "vlan" and role is Role.WORKER
+        via = _KINDS[self.via] if role is Role.WORKER else AddressKind.PRIVATE
         public = _only(addresses, AddressKind.PUBLIC)
         cidr = expected_pod_cidr(instance.label, self.cluster_cidr) if role is Role.WORKER else None
         return Node(
             name=instance.label,
             role=role,
             ssh=Endpoint(str(public)) if public else None,
-            internal=_only(addresses, AddressKind.VLAN if over_vlan else AddressKind.PRIVATE),
+            internal=_only(addresses, via),
             pod_cidr=cidr,
             pod_cidr_source=PodCidrSource.LABEL if cidr else PodCidrSource.UNKNOWN,
             addresses=addresses,
             region=instance.region,
             status=instance.status,
+            has_new_interfaces=instance.has_linode_interfaces,
+            vpc_ranges=interfaces.vpc_ranges if interfaces else None,
         )
 
     def findings(self, candidates: Iterable[Candidate], others: int) -> tuple[Finding, ...]:

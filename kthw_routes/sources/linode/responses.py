@@ -42,6 +42,16 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class Interfaces:
+    """What is known of the interfaces of an instance, beside the list."""
+
+    addresses: tuple[Address, ...] = ()
+    """Those on a VLAN and in a VPC."""
+    vpc_ranges: frozenset[IPv4Network] = frozenset()
+    """The networks that the VPC delivers to it (`ip_ranges`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list."""
 
@@ -118,32 +128,37 @@ def region_of(entry: Mapping[str, object]) -> Region | None:
     )
 
 
-def addresses_of_configs(answer: object) -> tuple[Address, ...]:
-    """Read the VLAN and VPC addresses in `/linode/instances/{id}/configs`: of the active configuration, if one is."""
+def interfaces_of_configs(answer: object) -> Interfaces:
+    """Read the VLANs and VPCs in `/linode/instances/{id}/configs`: of the active configuration, if one is."""
     configs = page_of(answer, "configurations").entries
     interfaces = [i for c in configs if isinstance(all_ := c.get("interfaces"), list) for i in map(_fields, all_)]
     active = [i for i in interfaces if i.get("active") is True]
     found: list[Address] = []
+    ranges: list[IPv4Network] = []
     for interface in active or interfaces:
         if interface.get("purpose") == "vlan":
             found += _of_kind(AddressKind.VLAN, [interface.get("ipam_address")])
         elif interface.get("purpose") == "vpc":
             found += _of_kind(AddressKind.VPC, [_fields(interface.get("ipv4")).get("vpc")])
-    return tuple(dict.fromkeys(found))
+            ranges += _networks(interface.get("ip_ranges"))
+    return Interfaces(tuple(dict.fromkeys(found)), frozenset(ranges))
 
 
-def addresses_of_interfaces(answer: object) -> tuple[Address, ...]:
-    """Read the VLAN and VPC addresses in `/linode/instances/{id}/interfaces`."""
+def interfaces_of_list(answer: object) -> Interfaces:
+    """Read the VLANs and VPCs in `/linode/instances/{id}/interfaces`."""
     interfaces = _fields(answer).get("interfaces")
     if not isinstance(interfaces, list):
         raise malformed("there is no list of interfaces in it")
     found: list[Address] = []
+    ranges: list[IPv4Network] = []
     for interface in map(_fields, interfaces):
         found += _of_kind(AddressKind.VLAN, [_fields(interface.get("vlan")).get("ipam_address")])
-        vpc = _fields(_fields(interface.get("vpc")).get("ipv4")).get("addresses")
-        if isinstance(vpc, list):
-            found += _of_kind(AddressKind.VPC, [_fields(a).get("address") for a in vpc])
-    return tuple(dict.fromkeys(found))
+        vpc = _fields(_fields(interface.get("vpc")).get("ipv4"))
+        if isinstance(addresses := vpc.get("addresses"), list):
+            found += _of_kind(AddressKind.VPC, [_fields(a).get("address") for a in addresses])
+        if isinstance(routed := vpc.get("ranges"), list):
+            ranges += _networks([_fields(r).get("range") for r in routed])
+    return Interfaces(tuple(dict.fromkeys(found)), frozenset(ranges))
 
 
 def kind_of(ip: IPv4Address) -> AddressKind:
@@ -178,6 +193,17 @@ def _of_kind(kind: AddressKind, texts: Iterable[object]) -> list[Address]:
         try:
             found.append(Address(IPv4Interface(text if isinstance(text, str) else "").ip, kind))
         except (AddressValueError, NetmaskValueError):
+            continue
+    return found
+
+
+def _networks(texts: object) -> list[IPv4Network]:
+    """Read the IPv4 networks in a list; null and other text count as none."""
+    found: list[IPv4Network] = []
+    for text in texts if isinstance(texts, list) else ():
+        try:
+            found.append(IPv4Network(text if isinstance(text, str) else "", strict=False))
+        except ValueError:
             continue
     return found
 

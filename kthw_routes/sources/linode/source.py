@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from kthw_routes import __version__
-from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Address, Cluster, Role
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Emit
 from kthw_routes.findings.cluster import of_token
@@ -30,8 +30,9 @@ from kthw_routes.sources.linode.nodes import Search, Via
 from kthw_routes.sources.linode.responses import (
     PAGE_SIZE,
     Instance,
-    addresses_of_configs,
-    addresses_of_interfaces,
+    Interfaces,
+    interfaces_of_configs,
+    interfaces_of_list,
     page_of,
     region_of,
 )
@@ -102,7 +103,8 @@ class LinodeSource:
     def find(self, *, emit: Emit, cancel: threading.Event) -> Discovery:
         """Ask Linode for the nodes; see `Source.find`.
 
-        One request per 500 instances, one for the regions, and with via="vlan" one per worker.
+        One request per 500 instances, one for the regions; and one per worker with via="vlan" and via="vpc", or where
+        a worker has interfaces of the newer generation and no private address.
 
         Raises:
             LinodeError: Linode did not answer, or with something else.
@@ -116,11 +118,11 @@ class LinodeSource:
         api.check_encryption()
         search, plain = self._search, self._search.via == "private"
         candidates, others = search.candidates(api.entries_of("/linode/instances", "nodes", "1 of 2" if plain else ""))
-        lookups = [] if plain else [c.instance for c in candidates if c.role is Role.WORKER]
+        lookups = [c.instance for c in candidates if search.needs_lookup(c)]
         total = 2 + len(lookups)
         regions = [region_of(e) for e in api.entries_of("/regions", "regions", f"2 of {total}")]
         further = {i.id: api.interfaces_of(i, f"{n} of {total}") for n, i in enumerate(lookups, start=3)}
-        nodes = tuple(search.node_of(c, further.get(c.instance.id, ())) for c in candidates)
+        nodes = tuple(search.node_of(c, further.get(c.instance.id)) for c in candidates)
         found = {n.region for n in nodes}
         cluster = Cluster(nodes, search.cluster_cidr, tuple(r for r in regions if r and r.id in found))
         return Discovery(cluster, (*search.findings(candidates, others), *api.findings()), others, api.scopes)
@@ -166,12 +168,12 @@ class _Api:
             yield from page.entries
             number, pages = number + 1, page.pages
 
-    def interfaces_of(self, instance: Instance, count: str) -> tuple[Address, ...]:
-        """Read the VLAN and VPC addresses of an instance."""
-        note(self.emit, f"asking Linode for the VLAN address of {instance.label}, {count}")
+    def interfaces_of(self, instance: Instance, count: str) -> Interfaces:
+        """Read the VLANs and VPCs of an instance."""
+        note(self.emit, f"asking Linode for the interfaces of {instance.label}, {count}")
         if instance.has_linode_interfaces:
-            return addresses_of_interfaces(self._get(f"/linode/instances/{instance.id}/interfaces"))
-        return addresses_of_configs(self._get(f"/linode/instances/{instance.id}/configs?page_size={PAGE_SIZE}"))
+            return interfaces_of_list(self._get(f"/linode/instances/{instance.id}/interfaces"))
+        return interfaces_of_configs(self._get(f"/linode/instances/{instance.id}/configs?page_size={PAGE_SIZE}"))
 
     def findings(self) -> tuple[Finding, ...]:
         """Report on the token and the connection."""
