@@ -11,7 +11,7 @@ from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import HostOutcome, HostState, now
 from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import atomic_write, programs, read_network, rollback_timer
-from kthw_routes.hosts.foresight import Expect
+from kthw_routes.hosts.foresight import Expect, Mode
 from kthw_routes.hosts.read_facts import read_addresses, read_forwarding, read_routes
 from kthw_routes.hosts.send import send
 from kthw_routes.hosts.sent import Sent
@@ -139,13 +139,12 @@ def _change(
     `is_guarded`: whether it is sent only if all is as in `fresh` still. Raises ChangedSinceReview where it is not.
     """
     sent = task.sent.rows = todo.changes
-    task.state(HostState.CHANGING)
 
     def read(on: HostTask) -> HostFacts:
         return reread(on, fresh)
 
     try:
-        is_same = task.ahead(
+        reached = task.ahead(
             read,
             after=lambda t: send(t, todo, fresh),
             guard=read if is_guarded else None,
@@ -153,12 +152,15 @@ def _change(
         )
     except HostError as error:
         return ended(node.name, error, task.sent)
-    if is_guarded and not is_same:
+    if is_guarded and reached in (None, Mode.GUARD):
         task.sent.rows = 0
         raise ChangedSinceReview(node.name, "it is not as it was")
+    if reached is None:
+        task.state(HostState.CHANGING)
     try:
         made = send(task, todo, fresh)
-        task.state(HostState.READING_BACK)
+        if reached is not Mode.READ:
+            task.state(HostState.READING_BACK)
         after = read(task)
     except HostError as error:
         return ended(node.name, error, task.sent)

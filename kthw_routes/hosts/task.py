@@ -1,8 +1,9 @@
 """A session whose commands become events: what is run on a host, and what it answers, as it happens."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Phase
@@ -69,7 +70,7 @@ class HostTask:
         after: Callable[["HostTask"], object] | None = None,
         guard: Callable[["HostTask"], object] | None = None,
         expect: Expect = nothing_known,
-    ) -> bool:
+    ) -> Mode | None:
         """Run in one exec the commands that `work` is going to run, as far as they can be foreseen.
 
         Args:
@@ -79,24 +80,22 @@ class HostTask:
             guard: what was read before in this way; nothing else is run where it is not as it was.
             expect: what is going to be answered otherwise than the last time.
 
-        Returns whether the guard held, if there is one. Raises what `Session.run_script` raises, and HostError where
-        nothing may be sent any more.
+        Returns what it came to in the end; None where nothing was run. Raises what `Session.run_script` raises, and
+        HostError where nothing may be sent any more.
         """
         if after is not None:
             self.known.waiting.clear()  # it may be so no more
         rehearsal = Rehearsal(self.session, self.known, expect)
         task = HostTask(rehearsal, self.step, _to_nobody)
-        guards = 0
+        begins: dict[int, Mode] = {}
         with suppress(Unforeseeable, KthwRoutesError, ValueError):  # what follows then is decided by the answers
             for mode, part in ((Mode.GUARD, guard), (Mode.CHANGE, after), (Mode.READ, work)):
-                rehearsal.mode = mode
                 if part is not None:
+                    rehearsal.mode = begins[len(rehearsal.steps)] = mode
                     part(task)
-                if mode is Mode.GUARD:
-                    guards = len(rehearsal.steps)
-        if len(rehearsal.steps) < 2 or (guard is not None and not guards):
-            return False
-        return self._run_script(rehearsal.steps, guards) > guards
+        if len(rehearsal.steps) < 2:
+            return None
+        return self._run_script(rehearsal.steps, begins)
 
     def _run(self, command: Command, *, silent: bool) -> Result:
         self.tell_command(command, silent=silent)
@@ -109,10 +108,10 @@ class HostTask:
                 self.sent.retract(command)
             raise
 
-    def _run_script(self, steps: Sequence[Step], guards: int) -> int:
-        """Run the steps, of which the first `guards` only guard. Returns how many commands were run."""
+    def _run_script(self, steps: Sequence[Step], begins: Mapping[int, Mode]) -> Mode | None:
+        """Run the steps. `begins`: with which of them each part begins. Returns the part that was come to."""
         begun = [step for step in steps if self.sent.begin(step.command)]
-        watch = _Watch(self, batches(steps), guards)
+        watch = _Watch(self, batches(steps), begins)
         try:
             if len(begun) < len(steps):
                 raise HostError(self.node, "stopped before its commands were sent.", nothing_ran=True)
@@ -124,7 +123,7 @@ class HostTask:
                 self.note(f"broke off after {watch.ended} of {len(steps)} commands")
             raise
         self._retract(begun[watch.ended :])
-        return watch.ended
+        return watch.mode
 
     def _retract(self, steps: Iterable[Step]) -> None:
         for step in steps:
@@ -156,19 +155,27 @@ class HostTask:
         self.emit(Event(self.step, kind, text, self.node))
 
 
+_STATES: Final = {Mode.GUARD: HostState.READING, Mode.CHANGE: HostState.CHANGING, Mode.READ: HostState.READING_BACK}
+
+
 @dataclass(slots=True)
 class _Watch:
     """Reports the commands of a script as they run, and keeps their answers."""
 
     task: HostTask
     batches: Sequence[Batch]
-    guards: int
-    """How many commands at the beginning are asked only whether all is as it was."""
+    parts: Mapping[int, Mode]
+    """With which command each part begins."""
+    mode: Mode | None = None
     over: int = 0
     ended: int = 0
     """How many commands have ended."""
 
     def begins(self, step: Step) -> None:
+        if (mode := self.parts.get(self.ended)) is not None:
+            self.mode = mode
+            if len(self.parts) > 1:
+                self.task.state(_STATES[mode])
         for command in self.batches[self.over].commands:
             self.task.tell_command(command, silent=step.is_silent)
 
@@ -179,7 +186,7 @@ class _Watch:
         batch = self.batches[self.over]
         self.over += 1
         self.ended += len(batch.commands)
-        if self.ended <= self.guards:
+        if self.mode is Mode.GUARD:
             return
         if isinstance(result, SecretEchoed):
             self.task.known.keep(step.command, result)

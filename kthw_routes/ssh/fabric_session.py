@@ -151,8 +151,8 @@ class SshSession:
             longest=sum(step.command.limit(silence) for step in steps) + longest_silence,
         )
         progress.begin()
-        self._exchange(exchange, render_shell(privilege, mark))
-        progress.check_complete()
+        status = self._exchange(exchange, render_shell(privilege, mark))
+        progress.check_complete(status)
 
     def _privilege_for(self, commands: Sequence[Command]) -> Privilege | None:
         """Return how root is reached for these commands; None where none needs it. Raises NoRoot, ConnectionLost."""

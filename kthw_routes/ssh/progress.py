@@ -65,7 +65,6 @@ class Progress:
         self._statuses: list[int] = []
         self._errs_ended = 0
         self._over = 0
-        self._has_stopped = False
 
     @property
     def outs(self) -> list[Stream]:
@@ -91,9 +90,13 @@ class Progress:
         self._errs_ended += 1
         self._tell()
 
-    def check_complete(self) -> None:
-        """Raise ConnectionLost where the script ended in the middle though no step stopped it."""
-        if self._over < len(self._steps) and not self._has_stopped:
+    def check_complete(self, status: int) -> None:
+        """Raise ConnectionLost where the script ended in the middle, with `status`, though no step stopped it.
+
+        Whether a step ended as expected is the host's word: it may lack the program that compares.
+        """
+        may_stop = self._over > 0 and self._steps[self._over - 1].expected is not None
+        if self._over < len(self._steps) and not (may_stop and status == 0):
             command = self._steps[self._over].command
             raise ConnectionLost(
                 self._node,
@@ -107,8 +110,6 @@ class Progress:
             result = self._parts[self._over].result(self._node, status)
             self._over += 1
             self._watch.ends(step, result)
-            self._has_stopped = not (
-                step.expected is None if isinstance(result, SecretEchoed) else step.is_as_expected(result)
-            )
-            if self._over < len(self._steps) and not self._has_stopped:
+            goes_on = isinstance(result, SecretEchoed) or step.is_as_expected(result)
+            if goes_on and self._over < len(self._steps):
                 self._watch.begins(self._steps[self._over])

@@ -75,19 +75,21 @@ class Reader:
 
         def read(session: Session) -> HostFacts:
             task = self.task(session, Phase.CHECKS)
-            arguments = cluster.node(session.node), _next_hops(cluster), cluster.cidr
             if session.privilege is Privilege.NONE:
                 session.privilege = _usual_privilege(session)
-            try:
-                facts = read_facts(task, *arguments)
-            except NoRoot:  # it was a guess; or another password is asked for now
-                self._connections.detect_privilege(session)
-                facts = read_facts(self.task(session, Phase.CHECKS), *arguments)
+            facts = read_facts(task, cluster.node(session.node), _next_hops(cluster), cluster.cidr)
             task.state(HostState.READ)
             return facts
 
         facts: dict[str, HostFacts] = {}
-        for name, outcome in self.fleet.each(read, alive).items():
+        done = dict(self.fleet.each(read, alive))
+        # The guess was wrong there, or another password is asked for now.
+        refused = [name for name, outcome in done.items() if isinstance(outcome.error, NoRoot)]
+        self._detect_privileges(refused, troubles)
+        done |= self.fleet.each(read, [name for name in refused if name not in troubles])
+        for name, outcome in done.items():
+            if name in troubles:
+                continue
             if outcome.value is not None:
                 facts[name] = outcome.value
             else:
@@ -129,6 +131,18 @@ class Reader:
 
         outcomes = self.fleet.each(connect, list(names))
         return {n: self._error(n, o) for n, o in outcomes.items() if o.value is None}
+
+    def _detect_privileges(self, names: Sequence[str], troubles: dict[str, KthwRoutesError]) -> None:
+        """Start with one host: a sudo password is asked there, and a wrong one locks no account elsewhere."""
+
+        def settle(session: Session) -> bool:
+            self._connections.detect_privilege(session)
+            return True
+
+        for group in (names[:1], names[1:]):
+            for name, outcome in self.fleet.each(settle, group).items():
+                if outcome.value is None:
+                    troubles[name] = self._trouble(name, outcome, Phase.CHECKS)
 
     def task(self, session: Session, phase: Phase, sent: Sent | None = None) -> HostTask:
         """Begin a phase on a host: what it answered in earlier ones serves to foresee which commands are to come."""

@@ -72,23 +72,24 @@ def test_no_host_at_all_is_not_called_done(stage: Model, faults: Faults) -> None
 
 
 def test_a_host_that_dies_before_the_batch_is_sent_is_unchanged(stage: Stage, faults: Faults) -> None:
-    """Made while it is read for the second time, just before the change."""
-    hold = faults.hold("worker-1", "ip", "route", "before", nth=2)
-    tool = stage.start(*APPLY, *QUICK)
+    """Made while another is changed, as it waits for its turn."""
+    hold = faults.hold("worker-0", "ip", "-force -batch", "before")
+    tool = stage.start(*APPLY, *QUICK, "--parallel", "1")
     hold.wait()
     faults.cut_off("worker-1")
+    hold.release()
     answer = tool.wait()
     assert answer.code == 1
     assert state(answer, "worker-1") == "failed"
-    assert "worker-1: the connection ended while a command ran. Nothing was changed there." in answer.out
-    assert "Try again: the host is read anew then." in answer.out
+    sentence = "refuses the connection: nothing listens on that port. Nothing was changed there."
+    assert re.search(rf"worker-1: \S+ {re.escape(sentence)}", answer.out + answer.err)
     assert pod_routes(stage, "worker-1") == {}
     assert is_done(stage, *others("worker-1"))
 
 
 def test_a_host_that_dies_after_the_batch_was_sent_is_not_confirmed(stage: Stage, faults: Faults) -> None:
     """Made when the batch has been run and its answer is not yet sent. The kernel has the routes by then."""
-    hold = faults.hold("worker-1", "ip", "-batch", "after")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "after")
     tool = stage.start(*APPLY, *QUICK)
     hold.wait()
     faults.cut_off("worker-1")
@@ -114,7 +115,7 @@ def test_a_host_that_dies_after_the_batch_was_sent_is_not_confirmed(stage: Stage
 def test_a_host_that_loses_its_power_after_the_batch_is_finished_by_a_second_run(stage: Stage, faults: Faults) -> None:
     """On real nodes only: the routes are gone with the power, which the model has no notion of."""
     assert isinstance(stage, RealNodes)
-    hold = faults.hold("worker-1", "ip", "-batch", "after")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "after")
     tool = stage.start(*APPLY, "--timeout", "2")
     hold.wait()
     stage.lab.node("worker-1").cut()  # first, so that no farewell of its kernel gets through
@@ -132,7 +133,7 @@ def test_a_host_that_loses_its_power_after_the_batch_is_finished_by_a_second_run
 
 
 def test_a_program_that_takes_too_long_is_ended_there(stage: Stage, faults: Faults) -> None:
-    faults.wrap("worker-1", "ip", "-batch", seconds=30)
+    faults.wrap("worker-1", "ip", "-force -batch", seconds=30)
     answer = stage.tool(*APPLY, "--timeout", "2")
     assert answer.code == 1
     assert state(answer, "worker-1") == "failed"

@@ -66,8 +66,8 @@ def test_a_banner_and_a_noisy_bashrc_are_no_obstacle(stage: Stage, faults: Fault
 
 @ON_MODEL
 def test_hostile_bytes_beside_the_answers_are_stripped(stage: Stage, faults: Faults) -> None:
-    faults.wrap("worker-0", "ip", "-batch", out=HOSTILE, err=HOSTILE)
-    faults.wrap("worker-1", "ip", "-batch", out=HOSTILE, err=HOSTILE, status=1)
+    faults.wrap("worker-0", "ip", "-force -batch", out=HOSTILE, err=HOSTILE)
+    faults.wrap("worker-1", "ip", "-force -batch", out=HOSTILE, err=HOSTILE, status=1)
     faults.wrap("worker-2", "ping", out=HOSTILE, err=HOSTILE)
     faults.wrap("controller-0", "mv", out=HOSTILE, err=HOSTILE, status=1)
     answer = stage.tool(*APPLY)
@@ -99,6 +99,7 @@ def test_a_hostile_answer_stops_at_most_its_own_host(stage: Stage, faults: Fault
 def test_hostile_answers_of_all_hosts_are_stripped(stage: Stage, faults: Faults) -> None:
     for node, name, argument in (
         ("worker-0", "hostname", ""),
+        ("worker-1", "ip", "-json -batch"),
         ("worker-1", "ip", "route show"),
         ("worker-2", "ls", ""),
         ("controller-0", "cat", "/etc/hosts"),
@@ -108,7 +109,7 @@ def test_hostile_answers_of_all_hosts_are_stripped(stage: Stage, faults: Faults)
     assert answer.code == 1
     assert "Traceback" not in answer.err
     assert "worker-0: the host calls itself red [/foo] [bold]x[/bold]" in answer.out
-    assert "✗ skip host: worker-1: unreadable output of ip: red [/foo]" in answer.out
+    assert "✗ skip host: worker-1: unreadable output of ip: red [/foo]" in answer.out, answer.out
     assert_clean(stage, answer)
 
 
@@ -129,6 +130,7 @@ def test_hostile_answers_of_all_hosts_are_stripped(stage: Stage, faults: Faults)
 )
 def test_a_table_with_hostile_words_is_refused_whole(stage: Stage, faults: Faults, row: object) -> None:
     """JSON has ways of its own to write control characters. On the model only: a real kernel has no such names."""
+    faults.wrap("worker-1", "ip", "-json -batch", status=1)  # so that the table is asked for by itself
     faults.wrap("worker-1", "ip", "route show", out=json.dumps([row]).encode(), status=0)
     answer = stage.tool(*APPLY, "--no-probe")
     assert answer.code == 1

@@ -122,7 +122,7 @@ def test_without_a_digest_nothing_is_replaced(stage: Stage, faults: Faults, out:
     before = stage.content(CONTROLLER, HOSTS)
     answer = stage.tool(*APPLY)
     assert answer.code == 1
-    assert state(answer, CONTROLLER) == "failed"
+    assert state(answer, CONTROLLER) == "failed", answer.out
     assert f"{HOSTS} was not changed" in answer.out
     assert len(answer.out) < 100_000
     assert stage.content(CONTROLLER, HOSTS) == before
@@ -155,6 +155,8 @@ def test_a_host_without_sha256sum_keeps_its_file(stage: Stage, faults: Faults) -
 )
 def test_an_answer_that_is_cut_is_not_taken_for_one(stage: Stage, faults: Faults, program: str, argument: str) -> None:
     """The right answer first, or none: what follows cannot be known."""
+    if program == "ip":
+        faults.wrap("worker-1", "ip", "-json -batch", status=1)  # so that each is asked for by itself
     faults.wrap("worker-1", program, argument, out=b"\n" * (MAX_CAPTURE + 1))
     answer = stage.tool(*APPLY)
     assert answer.code == 1
@@ -167,7 +169,7 @@ def test_an_answer_that_is_cut_is_not_taken_for_one(stage: Stage, faults: Faults
 
 @pytest.mark.parametrize("is_error", [False, True])
 def test_a_flood_while_routes_are_changed_is_ended_and_told(stage: Stage, faults: Faults, is_error: bool) -> None:
-    faults.flood("worker-1", "ip", "-batch", is_error=is_error)
+    faults.flood("worker-1", "ip", "-force -batch", is_error=is_error)
     answer = stage.tool(*APPLY, "--timeout", "3")
     assert answer.code == 1
     assert state(answer, "worker-1") == "failed"
@@ -184,7 +186,7 @@ def test_a_flood_while_routes_are_changed_is_ended_and_told(stage: Stage, faults
 
 def test_much_noise_beside_the_work_is_no_obstacle(stage: Stage, faults: Faults) -> None:
     """Two million bytes of short lines, and lines without end, from a command that then does what it should."""
-    faults.wrap("worker-1", "ip", "-batch", out=b"x\n" * 50_000, err=b"y" * 100_000)
+    faults.wrap("worker-1", "ip", "-force -batch", out=b"x\n" * 50_000, err=b"y" * 100_000)
     answer = stage.tool(*APPLY)
     assert answer.code == 0, answer.out + answer.err
     (transcript,) = stage.state.glob("runs/*/transcript.md")

@@ -143,7 +143,7 @@ def test_a_reader_that_ends_in_the_middle_of_a_run_ends_nothing(
     stage: Stage, faults: Faults, tmp_path: Path, gone: str
 ) -> None:
     """`| head`, `2>&1 | head`, a `tee` that ends."""
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     streams, readers = places(tmp_path, gone)
     tool = Tool(stage, tmp_path, *APPLY, **streams)
     hold.wait()
@@ -169,7 +169,7 @@ def test_nor_does_one_that_ends_before_it_or_in_the_proof(stage: Stage, tmp_path
 
 def test_a_terminal_that_vanishes_ends_nothing(stage: Stage, faults: Faults, tmp_path: Path) -> None:
     """EIO; under nohup, or as here where it is not the controlling terminal."""
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     streams, (reader,) = places(tmp_path, "one pipe", terminal=True)
     tool = Tool(stage, tmp_path, *APPLY, **streams)
     reader.until("wants  via")
@@ -199,7 +199,7 @@ def test_a_stop_when_nobody_reads_any_more_lets_hosts_that_have_begun_finish(
     stage: Stage, faults: Faults, tmp_path: Path, number: signal.Signals
 ) -> None:
     """Ctrl-C ends `tee` too; a terminal that is closed hangs up."""
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     streams, (reader,) = places(tmp_path, "one pipe")
     tool = Tool(stage, tmp_path, *APPLY, "--parallel", "1", **streams)
     hold.wait()
@@ -217,7 +217,7 @@ def test_a_stop_when_nobody_reads_any_more_lets_hosts_that_have_begun_finish(
 
 def test_two_stops_when_nobody_reads_end_at_once(stage: Stage, faults: Faults, tmp_path: Path) -> None:
     """The pipe of stdout is full and stays open."""
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     streams, (reader,) = places(tmp_path, "out")
     tool = Tool(stage, tmp_path, *APPLY, **streams)
     hold.wait()

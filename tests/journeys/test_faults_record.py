@@ -62,7 +62,7 @@ def remove_plan(folder: Path) -> None:
 def test_a_folder_that_goes_in_mid_run_is_said_and_no_other_host_is_changed(
     stage: Stage, faults: Faults, fault: Callable[[Path], None], form: tuple[str, ...]
 ) -> None:
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start(*APPLY, "--parallel", "1", *form)
     hold.wait()
     (folder,) = stage.state.glob("runs/*")

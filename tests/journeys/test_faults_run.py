@@ -17,8 +17,8 @@ ENDED = {"done", "nothing to do", "not started", "failed", "sent, not confirmed"
 
 
 def test_a_host_that_changed_since_the_review_is_left_alone(stage: Stage, faults: Faults) -> None:
-    """Made between the look and the second look, just before the change."""
-    hold = faults.hold("worker-1", "ip", "route", "before", nth=2)
+    """Made between the reading and the change, while it is looked whether all is as it was."""
+    hold = faults.hold("worker-1", "ip", "route show", "before")
     tool = stage.start(*APPLY)
     hold.wait()
     stage.run("worker-1", f"/usr/bin/ip route add 10.200.0.0/24 via {stage.internal('worker-2')}")
@@ -37,7 +37,7 @@ def test_a_host_that_changed_since_the_review_is_left_alone(stage: Stage, faults
 
 @ON_MODEL
 def test_a_second_run_on_the_same_cluster_is_refused(stage: Stage, faults: Faults) -> None:
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     first = stage.start(*APPLY)
     hold.wait()
     runs = len(list(stage.state.glob("runs/*")))
@@ -54,7 +54,7 @@ def test_a_second_run_on_the_same_cluster_is_refused(stage: Stage, faults: Fault
 
 
 def test_ctrl_c_lets_hosts_that_have_begun_finish_and_begins_no_other(stage: Stage, faults: Faults) -> None:
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start(*APPLY, "--parallel", "1")
     hold.wait()
     tool.interrupt()
@@ -71,7 +71,7 @@ def test_ctrl_c_lets_hosts_that_have_begun_finish_and_begins_no_other(stage: Sta
 
 def test_a_second_ctrl_c_ends_at_once_and_says_what_is_not_known(stage: Stage, faults: Faults) -> None:
     """On real nodes all processes of the host are frozen besides: nothing of it answers any more."""
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start(*APPLY)
     hold.wait()
     if isinstance(stage, RealNodes):
@@ -121,7 +121,7 @@ def test_a_signal_that_ends_it_lets_hosts_that_have_begun_finish_however_often_i
     stage: Stage, faults: Faults, number: int
 ) -> None:
     """A terminal that is closed sends several, `timeout` two."""
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start(*APPLY, "--parallel", "1")
     hold.wait()
     tool.interrupt(number)
@@ -141,7 +141,7 @@ def test_a_signal_that_ends_it_lets_hosts_that_have_begun_finish_however_often_i
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_an_undo_as_it_ends_a_run(stage: Stage, faults: Faults, number: int) -> None:
     assert stage.tool(*APPLY).code == 0
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start("undo", "--yes", "--parallel", "1")
     hold.wait()
     tool.interrupt(number)

@@ -17,7 +17,7 @@ APPLY = ("apply", "--yes", "--no-probe")
 def test_a_dead_host_is_noticed_within_fifty_seconds(stage: Stage, faults: Faults) -> None:
     """On real nodes only, and slow: with the default times, a cable that is cut while the batch runs."""
     assert isinstance(stage, RealNodes)
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start(*APPLY)
     hold.wait()
     stage.lab.node("worker-1").cut()
@@ -54,7 +54,7 @@ def test_a_host_that_takes_connections_and_says_nothing_is_skipped(stage: Stage,
 @pytest.mark.parametrize("stage", ["real nodes"], indirect=True)
 def test_a_host_that_freezes_while_it_is_changed_is_not_confirmed(stage: Stage, faults: Faults) -> None:
     """On real nodes only: a modelled host cannot be stopped in the middle of an answer."""
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start(*APPLY, "--timeout", "2")
     hold.wait()
     faults.freeze("worker-1")
@@ -70,7 +70,7 @@ def test_a_host_that_freezes_while_it_is_changed_is_not_confirmed(stage: Stage, 
 def test_no_program_of_ours_outlives_its_time_on_a_host_that_we_lost(stage: Stage, faults: Faults) -> None:
     """On real nodes only: programs on a modelled host end with their session."""
     assert isinstance(stage, RealNodes)
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start(*APPLY, "--timeout", "2")
     hold.wait()
     tool.kill()

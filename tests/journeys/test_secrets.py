@@ -75,7 +75,7 @@ def test_a_run_writes_and_prints_no_secret(stage: Stage, faults: Faults, encrypt
 def test_a_password_that_hosts_echo_is_masked(stage: Stage, faults: Faults) -> None:
     """Made by a program that writes the password to both streams, once with a byte in it that is stripped."""
     echo = f"{SUDO_PASSWORD}\n{SUDO_PASSWORD[:3]}\0{SUDO_PASSWORD[3:]}\nCommand failed -:1\n".encode()
-    faults.wrap("worker-1", "ip", "-batch", out=echo, err=echo)
+    faults.wrap("worker-1", "ip", "-force -batch", out=echo, err=echo)
     faults.wrap("worker-2", "ip", "address replace", err=echo, status=1)
     faults.wrap("controller-0", "cp", err=echo, status=1)
     tool = stage.start("apply", "--yes", "--user", "learner", terminal=True)
@@ -99,6 +99,8 @@ def test_data_that_holds_the_password_is_masked_or_refused(
     words = say(SUDO_PASSWORD)
     link = f'[{{"ifname":"{words}","addr_info":[{{"family":"inet","local":"10.1.1.1","prefixlen":24}}]}}]'
     faults.wrap("worker-0", "hostname", out=f"{words}\n".encode(), status=0)
+    for node in ("worker-1", "worker-2"):
+        faults.wrap(node, "ip", "-json -batch", status=1)  # so that each reading is asked for by itself
     faults.wrap("worker-1", "ip", "-json address show", out=link.encode(), status=0)
     faults.wrap(
         "worker-2", "ip", "-json route show", out=f'[{{"dst":"10.9.0.0/16","dev":"{words}"}}]'.encode(), status=0

@@ -237,7 +237,7 @@ def test_a_key_or_configuration_that_is_gone_is_a_sentence(stage: Stage, tmp_pat
 @pytest.mark.parametrize("point", ["before", "after"])
 def test_a_run_that_was_killed_is_taken_back(stage: Stage, faults: Faults, point: str) -> None:
     before = make_a_mess(stage)
-    hold = faults.hold("worker-1", "ip", "-batch", "before" if point == "before" else "after")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before" if point == "before" else "after")
     tool = stage.start(*APPLY)
     hold.wait()
     tool.kill()

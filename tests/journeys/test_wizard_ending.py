@@ -133,7 +133,7 @@ def test_in_a_run_what_was_begun_is_cut_off_and_recorded(
     On a machine so busy that the limit comes before the record's end, what is on disk says that it was interrupted.
     """
     before = tables(stage)
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     wizard = start(stage, tmp_path, way, "--parallel", "1")
     walk(wizard, RUN)
     hold.wait()
@@ -157,7 +157,7 @@ def test_in_a_run_what_was_begun_is_cut_off_and_recorded(
 def test_in_a_run_it_ends_under_the_question_whether_to_stop(
     stage: Stage, faults: Faults, tmp_path: Path, way: str
 ) -> None:
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     wizard = start(stage, tmp_path, way)
     walk(wizard, RUN)
     hold.wait()
@@ -171,7 +171,7 @@ def test_in_a_run_it_ends_under_the_question_whether_to_stop(
 
 def test_a_terminal_that_takes_nothing_for_a_while_ends_nothing(stage: Stage, faults: Faults, tmp_path: Path) -> None:
     """As in screen's copy mode, or where the network stalls: the run goes on, and is shown once it is read again."""
-    hold = faults.hold("worker-1", "ip", "-batch", "before")
+    hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     wizard = start(stage, tmp_path)
     walk(wizard, RUN)
     hold.wait()
