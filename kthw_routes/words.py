@@ -176,10 +176,12 @@ def _names_of_pairs(pairs: Sequence[PairReading]) -> str:
 def _forwarding(proof: Proof) -> Iterator[str]:
     """Yield the kernels' own verdicts, where they say no; one sentence for all workers on which forwarding is off."""
     refused = [v for v in proof.verdicts if not v.forwards]
+    judged = len({v.source for v in proof.verdicts})
     off = list(dict.fromkeys(v.source for v in refused if not proof.facts[v.source].ip_forward))
-    if off:
-        judged = len({v.source for v in proof.verdicts})
-        yield f"Not yet on {names_of(off, judged)}: forwarding is off until the first pod starts. Nothing to do."
+    if waiting := [name for name in off if not proof.facts[name].pods]:
+        yield f"Not yet on {names_of(waiting, judged)}: forwarding is off until the first pod starts. Nothing to do."
+    if closed := [name for name in off if proof.facts[name].pods]:
+        yield f"Forwarding is off on {names_of(closed, judged)}, in spite of pods there (net.ipv4.ip_forward = 0)."
     yield from (diagnosis.of_verdict(v, proof.facts.get(v.source)) for v in refused if v.source not in off)
 
 

@@ -323,3 +323,19 @@ def test_many_pairs_of_one_cause_are_counted_not_listed() -> None:
     assert "    The same: 18 other pairs, all of worker-3." in explanations(proof(first, *rest))
     other = reading("worker-7", "worker-8", received=0, same_as=("worker-3", "worker-4"))
     assert "    The same: 19 other pairs." in explanations(proof(first, *rest, other))
+
+
+@pytest.mark.parametrize(
+    ("pods", "words"),
+    [
+        ((), "Not yet on worker-0: forwarding is off until the first pod starts. Nothing to do."),
+        ((Pod("cni-1", ip("10.200.0.2")),), "Forwarding is off on worker-0, in spite of pods there"),
+    ],
+)
+def test_forwarding_that_is_off_is_nothing_to_wait_for_where_there_are_pods(pods: tuple[Pod, ...], words: str) -> None:
+    of = cluster()
+    refused = [ForwardingCheck("worker-0", f"worker-{n}", net(f"10.200.{n}.0/24"), False, "") for n in (1, 2)]
+    fine = ForwardingCheck("worker-1", "worker-0", net("10.200.0.0/24"), True, "via")
+    hosts = {n.name: facts(n, ip_forward=n.name != "worker-0", pods=pods) for n in of.workers}
+    lines = explanations(Proof(planning.make(of, hosts), (*refused, fine), (), facts=hosts))
+    assert [line.startswith(words) for line in lines] == [True]

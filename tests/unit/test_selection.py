@@ -61,3 +61,10 @@ def test_of_many_workers_that_are_all_cut_off_as_many_as_allowed_are_tested_side
 def test_two_causes_of_one_worker_are_tested_apart() -> None:
     failed = {(NAMES[0], target): "no route" if target == NAMES[3] else "" for target in NAMES[1:6]}
     assert set(representatives(failed, NAMES, MAX_ALONE).values()) == {(NAMES[0], NAMES[1]), (NAMES[0], NAMES[3])}
+
+
+def test_pairs_are_chosen_so_that_they_fit_into_one_round() -> None:
+    a, b, c, d = NAMES[:4]
+    tested = set(representatives(dict.fromkeys([(a, c), (a, d), (b, c), (b, d)], ""), NAMES, MAX_ALONE).values())
+    assert len(tested) == 2
+    assert len(in_rounds(tested)) == 1
