@@ -11,6 +11,7 @@ from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Clust
 from kthw_routes.facts import Devices, HostFacts
 from kthw_routes.findings.model import Finding
 from kthw_routes.options import RoutesOn
+from kthw_routes.plan.network_plugins import SELF_ROUTING, plugin_within
 from kthw_routes.plan.networks import ByNetwork
 from kthw_routes.plan.wanted import Wanted, WantedRoutes
 
@@ -51,6 +52,7 @@ def of_facts(
     routed = [pair for pair in seen if routes_on.counts(pair[0])]
     found += _of_routers(routed)
     found += _of_public_cluster_cidr(cluster, routed)
+    found += _of_plugins([host for _, host in seen], cluster.cidr)
     found += _of_same_keys(facts)
     found += _of_pods([host for node, host in seen if node.is_worker])
     return tuple(found)
@@ -166,6 +168,22 @@ def _of_pod_cidr(pods: ByNetwork[tuple[int, Node]], node: Node, host: HostFacts)
 def _path(file: PurePosixPath | None) -> str:
     """Name a file within a sentence, if it is known."""
     return f"({file}) " if file else ""
+
+
+def _of_plugins(hosts: Sequence[HostFacts], cidr: IPv4Network) -> Iterator[Finding]:
+    """Report once which network plugins route pods by themselves."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for host in hosts:
+        plugin = SELF_ROUTING.get(host.cidr_files.plugin or "")
+        if plugin := plugin or plugin_within(host.routes, cidr):
+            found[plugin].append(host.node)
+    for plugin, names in found.items():
+        yield Finding.notice(
+            "network-plugin",
+            f"{plugin} routes pods by itself on {names_of(names, len(hosts), 'nodes')}.",
+            "Its routes are left alone. Routes of the lab's kind are for clusters without such a plugin.",
+            node=names[0] if len(names) == 1 else None,
+        )
 
 
 def _of_public_cluster_cidr(cluster: Cluster, routed: Sequence[tuple[Node, HostFacts]]) -> Iterator[Finding]:

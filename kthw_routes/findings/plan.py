@@ -10,6 +10,7 @@ from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.persistence.managers import parse, short_name
 from kthw_routes.persistence.text import listed
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RollbackChange, RouteChange, describe
+from kthw_routes.plan.network_plugins import plugin_in
 
 
 def of_files(plan: Plan) -> tuple[Finding, ...]:
@@ -195,6 +196,8 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
             node=host.node,
         )
     for change in host.routes:
+        if change.kind is ChangeKind.FOREIGN and plugin_in(change.has):
+            continue  # that is said once, of the plugin
         if change.kind is ChangeKind.FOREIGN and host.own_cidr_overridden_by not in change.has:
             yield Finding.notice("foreign-route", f"{host.node}: {change.prefix} is {change.reason}.", node=host.node)
         elif change.kind is ChangeKind.STALE:

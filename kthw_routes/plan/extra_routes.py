@@ -16,6 +16,7 @@ from kthw_routes.iproute2.edits import NO_EDIT, Edit, give_back, take_away
 from kthw_routes.options import Options
 from kthw_routes.persistence.managers import Persisted
 from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, ChangeKind, RouteChange, describe
+from kthw_routes.plan.network_plugins import plugin_in, plugin_of
 
 _Hop = IPv4Address | None
 """A next hop; None for an on-link route."""
@@ -204,7 +205,9 @@ def _is_own(node: Node, route: Route) -> bool:
 
 def _leads_away(route: Route) -> bool:
     """Return whether packets for the prefix leave the node, or end there."""
-    return not route.is_kernel and (route.gateway is not None or bool(route.multipath) or route.type != "unicast")
+    if route.is_kernel or plugin_of(route) is not None:  # Calico has a black hole for its own block, for one
+        return False
+    return route.gateway is not None or bool(route.multipath) or route.type != "unicast"
 
 
 def _own_cidr_row(
@@ -250,7 +253,9 @@ def _row(owners: Owners, node: Node, has: tuple[Route, ...], ours: list[Route], 
         if options.prune or marked:
             return row(ChangeKind.REMOVE, f"{why} ({'marked' if marked else '--prune'})", take_away(ours, has))
         return row(ChangeKind.STALE, f"ours; {why}; {_how_it_goes(owner)}")
-    removable = [r for r in has if not r.is_kernel]
+    removable = [r for r in has if not r.is_kernel and plugin_of(r) is None]
     if marked and removable:
         return row(ChangeKind.REMOVE, "foreign, marked for removal", take_away(removable, has))
+    if plugin := plugin_in(has):
+        return row(ChangeKind.FOREIGN, f"{plugin}'s own: {describe(has[0])}")
     return row(ChangeKind.FOREIGN, f"neither wanted nor ours: {describe(has[0])}")

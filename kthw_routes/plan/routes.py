@@ -16,6 +16,7 @@ from kthw_routes.iproute2.edits import NO_EDIT, Edit, put, take_away
 from kthw_routes.options import RoutesOn
 from kthw_routes.persistence.managers import Persisted
 from kthw_routes.plan.changes import ChangeKind, RouteChange, describe
+from kthw_routes.plan.network_plugins import plugin_in
 from kthw_routes.plan.networks import ByNetwork
 from kthw_routes.plan.wanted import Wanted, WantedRoutes
 
@@ -114,6 +115,8 @@ class RouteRows:
             if is_alike:
                 known[place] = row
             return row
+        if plugin := plugin_in(has):
+            return _row(wanted, has, ChangeKind.FOREIGN, f"{plugin} made it, and routes these pods by itself")
         if wanted.is_guess and not right and (other := self._node_at(r.gateway for r in has)):
             why = f"leads to {other}; {wanted.worker} was not read, so whose pods these are is not known"
             return RouteChange(kind=ChangeKind.KEEP, prefix=wanted.prefix, worker=wanted.worker, has=has, reason=why)

@@ -9,6 +9,7 @@ from kthw_routes.findings import plan as finding_plan
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import Options
 from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, Change, ChangeKind, FileChange, NameChange, RouteChange
+from kthw_routes.plan.network_plugins import plugin_of
 from kthw_routes.sanitize import text_lines
 from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.words import KIND_TONE, Tone, Words, count, counts, level_tone, level_word, unmet_request
@@ -190,4 +191,4 @@ def can_be_marked(row: Row) -> bool:
         return BY_PRUNE in change.reason
     if not isinstance(change, RouteChange) or change.kind is not ChangeKind.FOREIGN:
         return False
-    return any(not r.is_kernel for r in change.has) and change.next_hop is None
+    return change.next_hop is None and any(not r.is_kernel and plugin_of(r) is None for r in change.has)
