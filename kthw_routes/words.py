@@ -85,7 +85,7 @@ def state_tone(state: HostState | None) -> Tone:
 
 
 def level_word(finding: Finding) -> str:
-    """`✗ stop`, `✗ skip host`, `▲ warning`, `· notice`."""
+    """Return `✗ stop`, `✗ skip host`, `▲ warning`, `· notice`."""
     if finding.level is Level.STOP:
         return "✗ stop"
     if finding.level is Level.SKIP_HOST:
@@ -186,7 +186,7 @@ def _forwarding(proof: Proof) -> Iterator[str]:
 
 
 def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
-    """`4 route changes on 3 workers, 3 names on 1 controller`, or `Nothing to do.`
+    """Return `4 route changes on 3 workers, 3 names on 1 controller`, or `Nothing to do.`
 
     `unread`: the names of the hosts that were to be visited and could not be read: nothing is known of those.
     """
@@ -261,5 +261,5 @@ def undo_summary(review: Review) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 route`, `2 routes`."""
+    """Return `1 route`, `2 routes`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

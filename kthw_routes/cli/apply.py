@@ -56,7 +56,7 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
 
 
 def check(settings: Settings, *, as_json: bool, quiet: bool = False) -> ExitCode:
-    """Drift, and proof; where all is well and `quiet`, without a word."""
+    """Print drift and proof; where all is well and `quiet`, without a word."""
     command = RunningCommand(settings, as_json=as_json, live=frozenset({Phase.FIND}), quiet=quiet)
     with command.running(), command.flush_on_error():
         review = command.review()

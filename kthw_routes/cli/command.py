@@ -97,7 +97,7 @@ class RunningCommand:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Ctrl-C stops softly first (what is under way ends well), then at once; SIGTERM and SIGHUP stop softly."""
+        """Stop softly at Ctrl-C (what is under way ends well), at once at the next; softly at SIGTERM and SIGHUP."""
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
             if self.asker.is_asking:
@@ -196,7 +196,7 @@ class RunningCommand:
         return self.workflow.record.problem if self.workflow.record is not None else None
 
     def check_stopped(self) -> None:
-        """Raises Cancelled after an interrupt."""
+        """Raise Cancelled after an interrupt."""
         if self.workflow.stop.requested:
             raise Cancelled("Interrupted. Nothing was changed.")
 

@@ -64,7 +64,7 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")
 @click.pass_context
 def demo(context: click.Context, /, region: str, keep: bool, plain: bool) -> None:
-    """The wizard on an embedded lab: no account, no root, no network."""
+    """Run the wizard on an embedded lab: no account, no root, no network."""
     from kthw_routes.cli import demo as demo_command
 
     if keep:

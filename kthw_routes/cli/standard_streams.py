@@ -175,7 +175,7 @@ def _outlet(stream: object) -> Outlet | None:
 
 @contextlib.contextmanager
 def in_order() -> Iterator[None]:
-    """Within it, what is printed is on the terminal when the call returns: a question is there before its answer."""
+    """Have what is printed within it on the terminal when the call returns: a question is there before its answer."""
     outlets = [o for o in (_outlet(sys.stdout), _outlet(sys.stderr)) if o is not None]
     for outlet in outlets:
         outlet.waits = True

@@ -10,5 +10,5 @@ def quoted(value: object) -> str:
 
 
 def indented(lines: Iterable[str], spaces: int) -> list[str]:
-    """Lines of a block scalar."""
+    """Return the lines of a block scalar."""
     return [f"{' ' * spaces}{line}" if line else "" for line in lines]

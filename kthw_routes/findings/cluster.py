@@ -54,7 +54,7 @@ def of_cluster(cluster: Cluster) -> tuple[Finding, ...]:
 
 
 def before_visit(cluster: Cluster) -> tuple[Finding, ...]:
-    """`of_cluster`, without judging the pod CIDRs that a look at the hosts will settle: all that nobody typed."""
+    """Return what `of_cluster` does, without judging the pod CIDRs that reading the hosts will set: the untyped."""
     unsettled = {n.name for n in cluster.workers if n.pod_cidr_source is not PodCidrSource.TYPED}
     return tuple(f for f in of_cluster(cluster) if not (f.code.startswith("pod-cidr") and f.node in unsettled))
 

@@ -231,7 +231,7 @@ def _of_pods(workers: Sequence[HostFacts]) -> Iterator[Finding]:
 
 
 def names_of(names: Sequence[str], of: int, noun: str = "workers") -> str:
-    """`worker-0`, `worker-0 and worker-2`, or `all 3 workers`."""
+    """Return `worker-0`, `worker-0 and worker-2`, or `all 3 workers`."""
     if len(names) == of > 1:
         return f"all {of} {noun}"
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

@@ -169,7 +169,7 @@ def of_plan(plan: Plan) -> tuple[Finding, ...]:
 
 
 def of_rollbacks(plan: Plan) -> tuple[Finding, ...]:
-    """Runs that hosts would roll back automatically: how a host is now is not how it stays."""
+    """Return the runs that hosts would roll back automatically: how a host is now is not how it stays."""
     pending: dict[str, list[str]] = defaultdict(list)
     for host in plan.hosts:
         for row in host.of(RollbackChange):

@@ -40,7 +40,7 @@ def owns(path: PurePosixPath) -> bool:
 
 
 def id_of(link: LinkSetup) -> str | None:
-    """netplan's id of an interface that netplan manages; None for any other."""
+    """Return netplan's id of an interface that netplan manages; None for any other."""
     if link.by_networkd and link.network_file is not None:
         found = _GENERATED_NAME.fullmatch(link.network_file.name) if link.network_file.parent == _GENERATED else None
     else:

@@ -59,7 +59,7 @@ _WORDS: Final[Mapping[Evidence, EvidenceWord]] = {
 
 
 def plan_document(cluster: Cluster, plan: Plan, findings: Iterable[Finding], *, is_undo: bool = False) -> PlanDocument:
-    """`plan`: the nodes, the findings, and row by row what would change on each host."""
+    """Return the document of `plan`: the nodes, the findings, and row by row what would change on each host."""
     own = {n.name: n.pod_cidr for n in cluster if n.is_worker}
     return {
         "version": VERSION,

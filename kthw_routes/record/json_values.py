@@ -63,7 +63,7 @@ class Value:
         return None if self.raw is None else self
 
     def members(self) -> Iterator[tuple[str, "Value"]]:
-        """Key -> value, of an object. Raises Unfit."""
+        """Return key -> value, of an object. Raises Unfit."""
         for key, value in self._mapping().items():
             yield Value(key, self._at(key).where).text(), self._at(key, value)
 
@@ -95,7 +95,7 @@ class Value:
         return Path(text)
 
     def flag(self) -> bool:
-        """True or false. Raises Unfit."""
+        """Return true or false. Raises Unfit."""
         if not isinstance(self.raw, bool):
             self.fail("is neither true nor false")
         return self.raw
@@ -144,7 +144,7 @@ class Value:
         return moment
 
     def content(self) -> bytes:
-        """Bytes, in base64. Raises Unfit."""
+        """Return bytes, from base64. Raises Unfit."""
         if not isinstance(self.raw, str):
             self.fail("is no text")
         try:

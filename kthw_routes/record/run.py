@@ -209,7 +209,7 @@ class Run:
         self._write(f"    {clock}  {event.host or 'run'}  {mark}{event.text}\n")
 
     def write(self, lines: Iterable[str]) -> None:
-        """Markdown lines of ours."""
+        """Write Markdown lines of ours."""
         self._write("".join(f"{line}\n" for line in lines))
 
     def _write(self, text: str) -> None:

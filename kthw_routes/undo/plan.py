@@ -95,7 +95,7 @@ def remarks(
 
 
 def refusals(plan: Plan) -> tuple[Finding, ...]:
-    """That the record asks for what no run of this program does, host by host."""
+    """Report that the record asks for what no run of this program does, host by host."""
     found: list[Finding] = []
     for host in plan.hosts:
         if refused := [clean_line(row.title) for row in host.rows if row.reason.startswith(REFUSED)]:

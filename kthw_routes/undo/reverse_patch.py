@@ -22,7 +22,7 @@ class ReversePatch:
 
 
 def reverse(now: bytes, *edits: tuple[bytes, bytes]) -> ReversePatch:
-    """`now` without these edits; every line that they did not write stays byte for byte.
+    """Return `now` without these edits; every line that they did not write stays byte for byte.
 
     `edits`: what was before each and after it, the newest edit first. A part of an edit is undone where its lines
     are in `now` as they were written, one after the other. Where doing it twice would be another thing than doing it

@@ -114,14 +114,14 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = "localhost", self.server_address[1]
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
-        """Remembers the connection, so that it can be ended with the lab."""
+        """Remember the connection, so that it can be ended with the lab."""
         connection, address = super().get_request()
         with self._open_lock:
             self._open.add(connection)
         return connection, address
 
     def close_request(self, request: object) -> None:
-        """Forgets the connection."""
+        """Forget the connection."""
         if isinstance(request, socket.socket):
             with self._open_lock:
                 self._open.discard(request)

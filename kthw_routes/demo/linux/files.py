@@ -29,7 +29,7 @@ class FileTree:
         return Node(type_, mode, uid, gid, inode=self._inodes, mtime=self.now())
 
     def now(self) -> float:
-        """Modelled seconds since the epoch."""
+        """Return the modelled seconds since the epoch."""
         return self._epoch + self._clock.now()
 
     # building

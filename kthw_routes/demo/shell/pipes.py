@@ -57,7 +57,7 @@ class Pipe:
             self._condition.notify_all()
 
     def close_reader(self) -> None:
-        """Broken pipe for the writer."""
+        """Break the pipe for the writer."""
         with self._condition:
             self._reader_closed = True
             self._condition.notify_all()

@@ -78,7 +78,7 @@ def _why(change: Change) -> str:
 
 
 def cut(text: str, room: int) -> str:
-    """`text` in at most `room` characters."""
+    """Return `text` in at most `room` characters."""
     return text if len(text) <= room else f"{text[: room - 1]}…"
 
 

@@ -58,7 +58,7 @@ class Context:
         return {4: "inet", 6: "inet6"}.get(self.style.family or 0, "any valid")
 
     def need_root(self) -> None:
-        """Raises IpError as the kernel refuses an ordinary user."""
+        """Raise IpError as the kernel refuses an ordinary user."""
         if not self.process.user.is_root:
             raise refused(KernelError(1))
 

@@ -35,7 +35,7 @@ class LinkSelector:
         return True
 
     def require_device(self, context: Context) -> None:
-        """Raises IpError if the named interface does not exist."""
+        """Raise IpError if the named interface does not exist."""
         if self.device is not None:
             try:
                 context.kernel.link(self.device)
