@@ -293,10 +293,6 @@ class Cluster:
         """Return the region of this id, if the source knows it."""
         return next((r for r in self.regions if r.id == region_id), None)
 
-    def with_node(self, name: str, node: Node) -> "Cluster":
-        """Replace the node `name` by `node` (which may have another name)."""
-        return replace(self, nodes=tuple(node if n.name == name else n for n in self.nodes))
-
     def with_swapped(self, old: Node, new: Node) -> "Cluster":
         """Replace this very node: two nodes of one name are distinguished."""
         return replace(self, nodes=tuple(new if n is old else n for n in self.nodes))

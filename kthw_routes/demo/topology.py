@@ -12,12 +12,10 @@ from typing import Final
 from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.linux.network_helper import GATEWAY, PRIVATE, PUBLIC, NetworkHelper, mac_of
-from kthw_routes.demo.linux.pods import add_pod, add_worker_files, configured_cidr, pod_cidr
+from kthw_routes.demo.linux.pods import add_worker_files, pod_cidr
 from kthw_routes.demo.linux.system_files import ETC_HOSTS
 from kthw_routes.demo.net.links import LinkAddress
 from kthw_routes.demo.net.network import Filter, Network, Segment, drops_sources_outside
-
-CLUSTER: Final = IPv4Network("10.200.0.0/16")
 
 ADDRESSES: Final = {
     "controller-0": ("203.0.113.10", "192.168.200.10"),
@@ -52,12 +50,6 @@ class Topology:
     def workers(self) -> list[ModelHost]:
         """The hosts named worker-N, in order."""
         return [host for name, host in sorted(self.hosts.items()) if name.startswith("worker-")]
-
-    def with_pods(self) -> "Topology":
-        """Run a pod on every worker: bridge, namespace, forwarding on. Returns the same cluster."""
-        for host in self.workers:
-            add_pod(host, configured_cidr(host))
-        return self
 
     def add(self, name: str, public: str, private: str, *, cidr: IPv4Network | None = None) -> ModelHost:
         """Put a fresh host into the network and boot it.

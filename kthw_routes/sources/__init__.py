@@ -19,8 +19,6 @@ class Discovery:
     from the cluster is not here: `findings.of_cluster` and `regions.findings` say it, again after each correction."""
     others: int = 0
     """How many instances were found and ignored."""
-    token_scopes: frozenset[str] | None = None
-    """What the token may do; None where the source has no token or does not report it."""
 
 
 class Source(Protocol):

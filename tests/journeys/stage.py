@@ -13,6 +13,7 @@ from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.options import Settings
 from tests.journeys.running import Answer, Running
 from tests.model.lab import BreakableLab
+from tests.model.pods import with_pods
 from tests.nodes.lab import NodeLab
 
 WORKERS = ("worker-0", "worker-1", "worker-2")
@@ -178,7 +179,7 @@ class Model:
 
     def add_pods(self) -> None:
         """Give every worker a pod."""
-        self.lab.topology.with_pods()
+        with_pods(self.lab.topology)
 
     def filter_pods(self) -> None:
         """The embedded lab filters by its region: start it in eu-west."""

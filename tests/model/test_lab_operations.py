@@ -17,6 +17,7 @@ from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from tests.model.clock import FastClock
 from tests.model.hosts import run
 from tests.model.lab import BreakableLab
+from tests.model.pods import with_pods
 
 
 class Person:
@@ -140,7 +141,7 @@ def test_an_added_worker(lab: BreakableLab, person: Person) -> None:
     assert '"10.200.3.0/24"' in person.run("worker-3", "cat", "/etc/cni/net.d/10-bridge.conf")
     assert person.run("worker-0", "ping", "-c", "1", "192.168.159.225").count(" 1 received") == 1
     assert lab.node_names[-1] == "worker-3"
-    lab.topology.with_pods()
+    with_pods(lab.topology)
     assert "10.200.3.0/24 dev cnio0" in person.run("worker-3", "ip", "route")
 
 
@@ -172,7 +173,7 @@ def test_a_renamed_worker(lab: BreakableLab, person: Person) -> None:
     after = person.instances()
     assert [name.replace("-7", "-2") for name in after] == list(before)
     assert after["worker-7"] == before["worker-2"]
-    lab.topology.with_pods()
+    with_pods(lab.topology)
     assert b"10.200.2.0/24 dev cnio0" in renamed.run(Command(("ip", "route"))).stdout
     lab.topology.hosts["worker-7"].reboot()
     assert person.run("worker-7", "hostname") == "worker-7\n"

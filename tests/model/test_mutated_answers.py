@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from kthw_routes.cluster import Cluster, Endpoint, Node, Role
 from kthw_routes.demo.host import ModelHost
-from kthw_routes.demo.linux.pods import add_pod, pod_cidr
+from kthw_routes.demo.linux.pods import pod_cidr
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.errors import OwnFault
 from kthw_routes.facts import HostKey, Privilege
@@ -33,6 +33,7 @@ from kthw_routes.ssh.errors import HostError
 from kthw_routes.ssh.session import OnLine, Watch
 from kthw_routes.ssh.shell_line import Step
 from kthw_routes.workflow.workflow import Workflow
+from tests.model.pods import add_pod
 from tests.unit.answering import run_steps, said
 from tests.unit.builders import ip
 

@@ -7,6 +7,7 @@ import pytest
 
 from kthw_routes.demo.topology import Topology
 from tests.model.hosts import cluster, power_off, run
+from tests.model.pods import with_pods
 
 PROBE = {0: "10.200.0.254", 1: "10.200.1.254", 2: "10.200.2.254"}
 VIA = {0: "192.168.138.48", 1: "192.168.145.107", 2: "192.168.152.166"}
@@ -109,7 +110,7 @@ def test_the_provider_filter_of_eu_west(filtered: str) -> None:
 
 def test_a_masquerading_node_gets_its_request_through_the_source_filter() -> None:
     """Pods' requests leave with the node's address; their replies do not, and are dropped at the other end."""
-    topology = cluster("eu-west").with_pods()
+    topology = with_pods(cluster("eu-west"))
     add_route(topology, on=0, to=1)
     add_route(topology, on=1, to=0)
     assert pod_ping(topology, 0, 1)[0] == 1
@@ -132,7 +133,7 @@ def counters_in_pod(topology: Topology, number: int) -> dict[str, int]:
 
 def test_pods_reach_each_other_when_the_routes_stand() -> None:
     """All six directions; each answer comes from the pod itself, two hops away."""
-    topology = cluster().with_pods()
+    topology = with_pods(cluster())
     for one in VIA:
         for other in VIA:
             if one != other:
@@ -147,7 +148,7 @@ def test_pods_reach_each_other_when_the_routes_stand() -> None:
 
 def test_masquerading_hides_a_missing_reverse_route_in_one_direction() -> None:
     """As measured with the CNI's ipMasq: one route is enough for one direction only."""
-    topology = cluster().with_pods()
+    topology = with_pods(cluster())
     add_route(topology, on=0, to=1)
     assert pod_ping(topology, 0, 1)[0] == 0
     assert pod_ping(topology, 1, 0)[0] == 1
@@ -155,7 +156,7 @@ def test_masquerading_hides_a_missing_reverse_route_in_one_direction() -> None:
 
 def test_without_forwarding_the_bridge_answers_and_the_pod_does_not() -> None:
     """`ip_forward` 0 is invisible to a ping of the bridge."""
-    topology = cluster().with_pods()
+    topology = with_pods(cluster())
     add_route(topology, on=0, to=1)
     add_route(topology, on=1, to=0)
     worker(topology, 1, "sysctl -w net.ipv4.ip_forward=0")

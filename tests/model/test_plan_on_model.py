@@ -16,7 +16,7 @@ from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import ChangeKind, HostPlan
 from kthw_routes.plan.wanted import wanted_routes
-from tests.unit.builders import facts, ip
+from tests.unit.builders import changed, facts, ip
 
 WORKERS = tuple(
     Node(
@@ -113,9 +113,9 @@ def test_applied_it_is_empty_and_its_undo_restores(mess: list[str], prune: bool)
 def test_leaving_a_host_out_removes_nothing_and_removing_it_removes_ours_only(mess: list[str], name: str) -> None:
     host = messy_host(mess)
     made = plan(host)
-    left_out = CLUSTER.with_node(name, replace(CLUSTER.node(name), selection=Selection.LEFT_OUT))
+    left_out = changed(CLUSTER, name, selection=Selection.LEFT_OUT)
     assert plan(host, left_out) == made
-    removed = CLUSTER.with_node(name, replace(CLUSTER.node(name), selection=Selection.REMOVED))
+    removed = changed(CLUSTER, name, selection=Selection.REMOVED)
     gone = plan(host, removed)
     before = look(host).routes
     send(host, gone.commands)

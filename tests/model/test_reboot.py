@@ -9,6 +9,7 @@ from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import Topology
 from tests.model.accounts import add_user
 from tests.model.hosts import Ran, cluster, power_off, run
+from tests.model.pods import with_pods
 
 WAYS = (("worker-0", "192.168.145.107 10.200.1.0/24"), ("worker-1", "192.168.138.48 10.200.0.0/24"))
 BOOTED = """\
@@ -21,7 +22,7 @@ default via 203.0.113.1 dev eth0 proto static
 @pytest.fixture
 def topology() -> Topology:
     """The cluster after the first pods."""
-    return cluster().with_pods()
+    return with_pods(cluster())
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_pods_can_come_back(topology: Topology, host: ModelHost) -> None:
         via, prefix = way.split()
         assert run(topology.hosts[name], f"ip route add {prefix} via {via}").status == 0
     host.reboot()
-    topology.with_pods()
+    with_pods(topology)
     run(host, "ip route add 10.200.1.0/24 via 192.168.145.107")
     pod = run(host, "ip netns list").out.split()[0]
     assert run(host, f"ip netns exec {pod} ping -n -c 1 10.200.1.2").status == 0

@@ -9,6 +9,7 @@ from kthw_routes.demo.linux.ini_files import command_line, parse, span
 from tests.model.accounts import add_user
 from tests.model.clock import FastClock
 from tests.model.hosts import Ran, cluster, run
+from tests.model.pods import with_pods
 
 TIMER = """\
 [Unit]
@@ -115,7 +116,7 @@ def test_a_timer_is_as_late_as_systemd_lets_it_be(host: ModelHost) -> None:
 
 def test_a_ping_from_elsewhere_finds_what_was_due() -> None:
     """Time passes on every host, also where nobody looks."""
-    topology = cluster().with_pods()
+    topology = with_pods(cluster())
     zero, one = topology.hosts["worker-0"], topology.hosts["worker-1"]
     run(one, "ip route add 10.200.0.0/24 via 192.168.138.48")
     pod = run(one, "ip netns list").out.split()[0]

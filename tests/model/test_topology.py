@@ -4,6 +4,7 @@ import json
 import time
 
 from tests.model.hosts import cluster, run
+from tests.model.pods import with_pods
 
 
 def test_no_route_no_bridge_no_pod() -> None:
@@ -37,7 +38,7 @@ def test_one_controller_has_a_stale_line() -> None:
 
 def test_after_the_first_pod() -> None:
     """Bridge, connected route, forwarding, and a namespace with an address."""
-    topology = cluster().with_pods()
+    topology = with_pods(cluster())
     host = topology.hosts["worker-2"]
     assert "10.200.2.0/24 dev cnio0 proto kernel scope link src 10.200.2.1 \n" in run(host, "ip route").out
     assert run(host, "cat /proc/sys/net/ipv4/ip_forward").out == "1\n"
@@ -76,5 +77,5 @@ def test_the_kernel_refuses_what_the_issue_says_it_refuses() -> None:
 def test_it_is_up_at_once() -> None:
     """Building the cluster takes a small part of the second that the lab may take."""
     begin = time.thread_time()
-    cluster().with_pods()
+    with_pods(cluster())
     assert time.thread_time() - begin < 0.5

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Any
 
 from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.facts import PROTOCOL, HostFacts, HostKey, InterfaceAddress, Privilege, Route
@@ -49,6 +50,12 @@ def of_account(node: Node) -> Node:
 
 def cluster(workers: int = 3, controllers: int = 1) -> Cluster:
     return Cluster((*(worker(n) for n in range(workers)), *(controller(n) for n in range(controllers))))
+
+
+def changed(of: Cluster, name: str, /, **values: Any) -> Cluster:
+    """The cluster with a node that has other values."""
+    node = of.node(name)
+    return of.with_swapped(node, replace(node, **values))
 
 
 def pod_route(number: int, *, via: int | None = None, protocol: str = PROTOCOL, metric: int = 0) -> Route:

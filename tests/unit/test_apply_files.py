@@ -1,7 +1,5 @@
 """What becomes of the files on a host that did not take its routes, or whose timer does not rest."""
 
-from dataclasses import replace
-
 import pytest
 
 from kthw_routes.cluster import Cluster, Selection
@@ -18,7 +16,7 @@ from kthw_routes.ssh.errors import HostError
 from kthw_routes.ssh.session import OnLine
 
 from .answering import MISSING, Answering, said
-from .builders import pod_route
+from .builders import changed, pod_route
 from .setups import BARE, LINODE, NETWORK_HELPER, held
 from .test_apply import ADDRESSES, table
 from .test_network_setup import networkctl
@@ -95,7 +93,7 @@ def test_the_file_of_another_manager_stays_as_well() -> None:
 
 
 def test_a_route_that_does_not_go_keeps_no_file_from_losing_it() -> None:
-    gone = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), selection=Selection.REMOVED))
+    gone = changed(CLUSTER, "worker-2", selection=Selection.REMOVED)
     facts = read(with_files(Manager.UNIT, BARE, RIGHT), pod_route(1), pod_route(2))
     refused = said(status=1, err="RTNETLINK answers: No such process\nCommand failed -:1\n")
     assert writes(applied(facts, {"ip -force -batch": refused}, of=gone)[1])

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +22,7 @@ from kthw_routes.facts import NetworkSetup
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.sources.inventory.reading import parse
-from tests.unit.builders import cluster, controller, worker
+from tests.unit.builders import changed, cluster, controller, worker
 
 GOLDEN: Final = Path(__file__).parents[1] / "data" / "export"
 """The version stands in them as VERSION. `KTHW_ROUTES_GOLDEN=write pytest tests/unit/test_export.py` writes them."""
@@ -110,7 +109,7 @@ def test_the_playbook_writes_the_files_of_apply_byte_for_byte() -> None:
 
     from kthw_routes.export import timer
 
-    far = some().with_node("worker-0", replace(some().node("worker-0"), pod_cidr=IPv4Network("10.200.9.0/24")))
+    far = changed(some(), "worker-0", pod_cidr=IPv4Network("10.200.9.0/24"))
     wanted = desired(far)  # its order by pod CIDR is another than that by name
     (inventory, playbook) = made("ansible", far)
     groups = yaml.safe_load(inventory.text)["all"]["children"]
@@ -191,7 +190,7 @@ def test_a_worker_that_is_left_out_is_not_touched_and_routes_to_it_stay() -> Non
 
 
 def test_a_worker_that_was_removed_for_good_is_nowhere() -> None:
-    gone = some().with_node("worker-2", replace(some().node("worker-2"), selection=Selection.REMOVED))
+    gone = changed(some(), "worker-2", selection=Selection.REMOVED)
     for name in FORMATS:
         assert "worker-2" not in text(name, gone)
         assert "10.200.2.0/24" not in text(name, gone)
@@ -246,7 +245,7 @@ def test_a_host_whose_network_is_ruled_otherwise_is_named() -> None:
 
 
 def test_machines_wants_every_address() -> None:
-    nameless = some().with_node("controller-0", replace(some().node("controller-0"), internal=None))
+    nameless = changed(some(), "controller-0", internal=None)
     with pytest.raises(UsageError) as caught:
         made("machines.txt", nameless)
     assert caught.value.hint == "controller-0 has no internal address."
@@ -254,7 +253,10 @@ def test_machines_wants_every_address() -> None:
 
 def test_a_group_of_ansible_is_no_node() -> None:
     with pytest.raises(UsageError, match="Ansible has its own meaning for the name workers"):
-        made("ansible", some().with_node("controller-0", replace(some().node("controller-0"), name="workers")))
+        made(
+            "ansible",
+            changed(some(), "controller-0", name="workers"),
+        )
 
 
 def test_a_single_worker_needs_nothing() -> None:

@@ -15,7 +15,7 @@ from kthw_routes.plan import compare as planning
 from kthw_routes.plan.wanted import wanted_routes, with_routers
 from kthw_routes.undo.limits import Limits
 
-from .builders import bare_facts, cluster, facts, internal, ip, net, of_account, pod_route
+from .builders import bare_facts, changed, cluster, facts, internal, ip, net, of_account, pod_route
 
 CLUSTER = cluster()
 NODE = CLUSTER.node("worker-0")
@@ -114,7 +114,7 @@ def test_behind_a_providers_router_that_is_the_next_hop_for_all() -> None:
 
 
 def test_a_next_hop_that_is_typed_stays() -> None:
-    typed = CLUSTER.with_node("worker-0", replace(NODE, next_hop=ip("192.168.128.9")))
+    typed = CLUSTER.with_swapped(CLUSTER.node("worker-0"), replace(NODE, next_hop=ip("192.168.128.9")))
     assert with_routers(typed, {"worker-0": facts(NODE, BEHIND, addresses=ALONE)}) == typed
 
 
@@ -127,13 +127,13 @@ def test_a_right_route_through_a_router_that_somebody_typed_is_kept() -> None:
 
 
 def test_a_next_hop_that_is_an_own_address_stops() -> None:
-    two = CLUSTER.with_node("worker-1", replace(CLUSTER.node("worker-1"), internal=internal(0)))
+    two = changed(CLUSTER, "worker-1", internal=internal(0))
     assert found(facts(NODE), two)["next-hop-own-address"].level is Level.STOP
 
 
 def test_a_typed_pod_cidr_that_disagrees_with_the_cni_configuration_stops() -> None:
     typed = replace(NODE, pod_cidr=net("10.200.9.0/24"), pod_cidr_source=PodCidrSource.TYPED)
-    of = CLUSTER.with_node("worker-0", typed)
+    of = CLUSTER.with_swapped(CLUSTER.node("worker-0"), typed)
     assert found(facts(typed, cni_cidr=net("10.200.0.0/24")), of)["pod-cidr-disagrees"].level is Level.STOP
     assert "pod-cidr-disagrees" not in found(facts(typed, cni_cidr=net("10.200.9.0/24")), of)
 

@@ -157,7 +157,7 @@ def test_the_source_gives_the_nodes_and_what_there_is_to_say() -> None:
     found = source.find(emit=notes.append, cancel=threading.Event())
     assert found.cluster.nodes == source.inventory.nodes
     assert [f.code for f in found.findings] == ["inventory-kind", "inventory-ignored"]
-    assert (found.others, found.token_scopes) == (1, None)
+    assert found.others == 1
     assert [(n.step, n.text) for n in notes] == [(Phase.FIND, found.findings[0].sentence)]
     stop = threading.Event()
     stop.set()

@@ -12,7 +12,7 @@ from kthw_routes.persistence import unit
 from kthw_routes.persistence.model import Manager
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
 
-from .builders import facts, pod_route
+from .builders import changed, facts, pod_route
 from .setups import BARE, NETPLAN, held, standing
 from .test_plan_files import ASKED, AUTO, CLUSTER, files, held_by, plan, read, with_files
 
@@ -32,7 +32,7 @@ def test_the_routes_of_a_controller_are_ours_though_netplan_cannot_mark_them() -
         (f"10.200.{n}.0/24", ChangeKind.STALE) for n in (0, 1, 2, 7)
     ]
     assert not any(row.kind.is_change for row in made.rows if row not in made.names)
-    gone = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), selection=Selection.REMOVED))
+    gone = changed(CLUSTER, "worker-2", selection=Selection.REMOVED)
     removed = on_controller(ASKED, 0, 1, 2, of=gone)
     assert [str(r.prefix) for r in removed.routes if r.kind is ChangeKind.REMOVE] == ["10.200.2.0/24"]
     assert [len(held_by(f)) for f in removed.files] == [2]

@@ -106,7 +106,6 @@ def test_the_lab_is_found_with_two_requests(api: FaultyApi) -> None:
     assert (controller.pod_cidr, controller.pod_cidr_source) == (None, PodCidrSource.UNKNOWN)
     assert [r.label for r in found.cluster.regions] == ["Toronto, CA"]
     assert (found.others, found.findings) == (3, ())
-    assert found.token_scopes == frozenset({"linodes:read_only"})
     assert of_cluster(found.cluster) == ()
     assert len(api.requests) == 2
     assert [n.text for n in notes] == [

@@ -15,7 +15,7 @@ from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import MAX_FILE, ChangeKind, RouteChange
 from kthw_routes.plan.wanted import wanted_routes
 
-from .builders import bare_facts, cluster, facts, internal, ip, net, pod_route, worker
+from .builders import bare_facts, changed, cluster, facts, internal, ip, net, pod_route, worker
 
 CLUSTER = cluster()
 NODE = CLUSTER.node("worker-0")
@@ -162,7 +162,7 @@ def test_a_marked_foreign_route_is_removed() -> None:
 
 
 def test_a_worker_removed_for_good_takes_our_routes_and_its_name_with_it() -> None:
-    gone = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), selection=Selection.REMOVED))
+    gone = changed(CLUSTER, "worker-2", selection=Selection.REMOVED)
     given = bare_facts(CLUSTER)
     given["worker-0"] = facts(NODE, [pod_route(1), pod_route(2)])
     given["controller-0"] = facts(CLUSTER.node("controller-0"), etc_hosts=b"192.168.128.12 worker-2\n")
@@ -193,7 +193,7 @@ def test_a_typed_line_of_no_node_is_stale_and_one_of_any_node_is_not(host: str) 
 
 @pytest.mark.parametrize("name", ["worker-2 localhost", "worker-ü", "worker_2", ""])
 def test_a_name_that_is_no_host_name_is_written_nowhere(name: str) -> None:
-    other = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), name=name))
+    other = changed(CLUSTER, "worker-2", name=name)
     made = planning.make(other, bare_facts(CLUSTER)).host("controller-0")
     assert made is not None
     assert [n.name for n in made.names] == ["worker-0", "worker-1"]
@@ -208,7 +208,7 @@ def test_leaving_a_host_out_changes_nothing_for_the_others() -> None:
 
 def test_a_left_out_worker_without_a_next_hop_keeps_its_routes() -> None:
     lame = replace(worker(2), internal=None, selection=Selection.LEFT_OUT)
-    other = CLUSTER.with_node("worker-2", lame)
+    other = CLUSTER.with_swapped(CLUSTER.node("worker-2"), lame)
     made = planning.make(other, {"worker-0": facts(NODE, [pod_route(1), pod_route(2)])})
     assert made.is_empty
     assert made.hosts[0].routes[-1].kind is ChangeKind.STALE

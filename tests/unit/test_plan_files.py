@@ -21,7 +21,7 @@ from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan
 
 from . import setups
-from .builders import cluster, connected, facts, ip, net, pod_route
+from .builders import changed, cluster, connected, facts, ip, net, pod_route
 from .setups import ALMA, BARE, DEBIAN, FITTING, LINODE, NETPLAN, NOTHING, held, ruled, standing
 
 CLUSTER = cluster()
@@ -222,7 +222,7 @@ def test_entries_beside_the_wanted_ones_stay_until_their_worker_is_gone_for_good
     assert kinds(there, AUTO) == [ChangeKind.KEEP]
     (pruned,) = rows(there, Options(prune=True)).values()
     assert (pruned.kind, len(held_by(pruned))) == (ChangeKind.REPLACE, 2)
-    gone = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), selection=Selection.REMOVED))
+    gone = changed(CLUSTER, "worker-2", selection=Selection.REMOVED)
     (removed,) = rows(with_files(Manager.NETPLAN, NETPLAN), of=gone).values()
     assert held_by(removed) == [("10.200.1.0/24", "192.168.128.11")]
 
@@ -230,7 +230,7 @@ def test_entries_beside_the_wanted_ones_stay_until_their_worker_is_gone_for_good
 def test_a_file_that_holds_nothing_any_more_goes() -> None:
     alone = CLUSTER
     for name in ("worker-1", "worker-2"):
-        alone = alone.with_node(name, replace(alone.node(name), selection=Selection.REMOVED))
+        alone = changed(alone, name, selection=Selection.REMOVED)
     for manager, network in FITTING.items():
         for options in (ASKED, AUTO):
             assert set(kinds(with_files(manager, network), options, alone)) == {ChangeKind.REMOVE}
@@ -285,7 +285,7 @@ def test_a_drop_in_through_an_interface_that_leads_to_nobody_any_more_goes() -> 
 def test_a_file_that_cannot_be_kept_right_says_so() -> None:
     """One of two interfaces is no longer its manager's: what it holds for the other is right still."""
     eth1 = InterfaceAddress("eth1", IPv4Interface("10.9.0.10/24"))
-    of = CLUSTER.with_node("worker-2", replace(CLUSTER.node("worker-2"), internal=ip("10.9.0.12")))
+    of = changed(CLUSTER, "worker-2", internal=ip("10.9.0.12"))
     network = setups.with_links(DEBIAN, (DEBIAN.links[0], replace(ruled("eth1"), device="eth1")))
     there = standing(network, *ifupdown.render(RIGHT, DEBIAN))
     host = read(there)

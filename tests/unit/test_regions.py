@@ -92,7 +92,7 @@ def test_next_hops_on_a_vlan() -> None:
 
 def test_next_hops_partly_on_a_vlan() -> None:
     mixed = cluster(LONDON, LONDON)
-    mixed = mixed.with_node("worker-1", worker(1, "eu-west", "10.0.0.1", AddressKind.VLAN))
+    mixed = mixed.with_swapped(mixed.node("worker-1"), worker(1, "eu-west", "10.0.0.1", AddressKind.VLAN))
     warning, _ = regions.findings(mixed)
     assert "but not all of these next hops are on one." in warning.hint
 

@@ -125,7 +125,7 @@ class LinodeSource:
         nodes = tuple(search.node_of(c, further.get(c.instance.id)) for c in candidates)
         found = {n.region for n in nodes}
         cluster = Cluster(nodes, search.cluster_cidr, tuple(r for r in regions if r and r.id in found))
-        return Discovery(cluster, (*search.findings(candidates, others), *api.findings()), others, api.scopes)
+        return Discovery(cluster, (*search.findings(candidates, others), *api.findings()), others)
 
 
 @dataclass(slots=True)

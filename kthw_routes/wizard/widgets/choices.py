@@ -1,7 +1,6 @@
 """Textual's own controls with marks that need no colour: a tick box, a list of choices, a choice on one line."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from textual.actions import SkipAction
@@ -96,15 +95,12 @@ class PickList(ChoiceList):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Next", show=False)]
 
-    @dataclass
     class Submitted(Message):
         """The choice is made."""
 
-        pick_list: "PickList"
-
     def action_submit(self) -> None:
         """Report that the choice is made."""
-        self.post_message(self.Submitted(self))
+        self.post_message(self.Submitted())
 
     def action_page_up(self) -> None:
         """Leave the key to what scrolls around the list."""
