@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
 from itertools import count
-from typing import Final, Literal
+from typing import Final, Literal, Unpack
 
 from kthw_routes.demo.linux.nodes import Node
-from kthw_routes.demo.linux.process import Process, Readable
+from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.ssh.keys import new_key
-from kthw_routes.demo.ssh.login import Executes, Shell
-from kthw_routes.demo.ssh.terminal import Output
+from kthw_routes.demo.ssh.login import Executes, Shell, Streams
 from tests.journeys.faults import PATIENCE, Hold
 from tests.journeys.stage import Model
 from tests.model.accounts import SudoPolicy, add_user
@@ -61,19 +60,10 @@ class _Noisy:
     def open_shell(self, user: str) -> Shell:
         return self._host.open_shell(user)
 
-    def execute(
-        self,
-        command: str,
-        *,
-        user: str,
-        stdin: Readable,
-        stdout: Output,
-        stderr: Output,
-        cancelled: threading.Event,
-    ) -> int:
-        stdout(self._noise)
-        stderr(self._noise)
-        return self._host.execute(command, user=user, stdin=stdin, stdout=stdout, stderr=stderr, cancelled=cancelled)
+    def execute(self, command: str, *, user: str, **streams: Unpack[Streams]) -> int:
+        streams["stdout"](self._noise)
+        streams["stderr"](self._noise)
+        return self._host.execute(command, user=user, **streams)
 
 
 class _Forced(_Noisy):
@@ -84,20 +74,11 @@ class _Forced(_Noisy):
         self._words = words
         self._status = status
 
-    def execute(
-        self,
-        command: str,
-        *,
-        user: str,
-        stdin: Readable,
-        stdout: Output,
-        stderr: Output,
-        cancelled: threading.Event,
-    ) -> int:
+    def execute(self, command: str, *, user: str, **streams: Unpack[Streams]) -> int:
         if user == "root":
-            stdout(f"{self._words}\n\n".encode())
+            streams["stdout"](f"{self._words}\n\n".encode())
             return self._status
-        return self._host.execute(command, user=user, stdin=stdin, stdout=stdout, stderr=stderr, cancelled=cancelled)
+        return self._host.execute(command, user=user, **streams)
 
 
 class ModelFaults:

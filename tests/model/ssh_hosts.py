@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
-from typing import IO
+from typing import IO, Unpack
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kthw_routes.cluster import Endpoint
 from kthw_routes.demo.linux.process import Readable
 from kthw_routes.demo.ssh.keys import private_text
-from kthw_routes.demo.ssh.login import Shell
+from kthw_routes.demo.ssh.login import Shell, Streams
 from kthw_routes.demo.ssh.terminal import Output
 from kthw_routes.ssh.access import Access
 from kthw_routes.ssh.config import SshConfig
@@ -35,16 +35,7 @@ SSHD = which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 class LocalShell:
     """Runs commands with the `sh` of this machine, without its environment."""
 
-    def execute(
-        self,
-        command: str,
-        *,
-        user: str,
-        stdin: Readable,
-        stdout: Output,
-        stderr: Output,
-        cancelled: threading.Event,
-    ) -> int:
+    def execute(self, command: str, *, user: str, **streams: Unpack[Streams]) -> int:
         """Run one command to its end; it is killed when the client is gone."""
         with subprocess.Popen(
             ["sh", "-c", command],
@@ -57,14 +48,14 @@ class LocalShell:
             assert process.stdout is not None
             assert process.stderr is not None
             threads = [
-                threading.Thread(target=_feed, args=(stdin, process.stdin), daemon=True),
-                threading.Thread(target=_pump, args=(process.stdout, stdout), daemon=True),
-                threading.Thread(target=_pump, args=(process.stderr, stderr), daemon=True),
+                threading.Thread(target=_feed, args=(streams["stdin"], process.stdin), daemon=True),
+                threading.Thread(target=_pump, args=(process.stdout, streams["stdout"]), daemon=True),
+                threading.Thread(target=_pump, args=(process.stderr, streams["stderr"]), daemon=True),
             ]
             for thread in threads:
                 thread.start()
             while process.poll() is None:
-                if cancelled.wait(0.005):
+                if streams["cancelled"].wait(0.005):
                     # `timeout` makes a group of its own, so the session is what finds all that it started.
                     subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)
             for thread in threads[1:]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.facts import PROTOCOL, HostFacts, HostKey, InterfaceAddress, Privilege, Route
+from kthw_routes.plan.changes.file import FileChange
+from kthw_routes.proof.readings import Evidence, PairReading
 
 
 def net(text: str) -> IPv4Network:
@@ -97,3 +99,14 @@ def facts(node: Node, routes: Iterable[Route] = (), **given: object) -> HostFact
 def bare_facts(of: Cluster) -> dict[str, HostFacts]:
     """Every node read, none with a pod route."""
     return {n.name: facts(n) for n in of}
+
+
+def file_change(**given: Any) -> FileChange:
+    """A change of a file with the usual mode, of which nothing more is said."""
+    return FileChange(**({"before": None, "after": None, "mode": 0o644, "reason": ""} | given))
+
+
+def pair_reading(source: str, target: str, received: int = 3, **given: Any) -> PairReading:
+    """What the pings from one worker to another gave."""
+    usual: dict[str, Any] = {"evidence": Evidence.PROBE, "target_address": ip("10.200.1.254"), "sent": 3}
+    return PairReading(source=source, target=target, received=received, **(usual | given))

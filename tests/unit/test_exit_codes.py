@@ -21,7 +21,7 @@ from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.readings import Evidence, PairReading, Proof
 from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
 
-from .builders import bare_facts, cluster, facts, ip, pod_route
+from .builders import bare_facts, cluster, facts, pair_reading, pod_route
 
 CLUSTER = cluster()
 WORKERS_NAMES = "".join(f"192.168.128.1{n} worker-{n}\n" for n in range(3)).encode()
@@ -44,21 +44,9 @@ REFUSED = Plan(
 )
 
 
-def pair(source: str, target: str, received: int = 3, **given: object) -> PairReading:
-    values: dict[str, object] = {
-        "source": source,
-        "target": target,
-        "evidence": Evidence.PROBE,
-        "target_address": ip("10.200.1.254"),
-        "sent": 3,
-        "received": received,
-    }
-    return PairReading(**(values | given))  # type: ignore[arg-type]  # the values are right by name
-
-
-GETS_THROUGH = (pair("worker-0", "worker-1"), pair("worker-1", "worker-0"))
-SILENT = (pair("worker-0", "worker-1", received=0), pair("worker-1", "worker-0"))
-NOT_TESTED = (pair("worker-0", "worker-1", received=0, sent=0, problem="no address", evidence=Evidence.NONE),)
+GETS_THROUGH = (pair_reading("worker-0", "worker-1"), pair_reading("worker-1", "worker-0"))
+SILENT = (pair_reading("worker-0", "worker-1", received=0), pair_reading("worker-1", "worker-0"))
+NOT_TESTED = (pair_reading("worker-0", "worker-1", received=0, sent=0, problem="no address", evidence=Evidence.NONE),)
 LEFT_OUT = tuple(replace(p, left_out=True) for p in NOT_TESTED)
 
 

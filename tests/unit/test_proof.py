@@ -12,60 +12,48 @@ from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, Pair
 from kthw_routes.record import transcript
 from kthw_routes.words import explanations
 
-from .builders import bare_facts, cluster, facts, ip, net, pod_route
+from .builders import bare_facts, cluster, facts, ip, net, pair_reading, pod_route
 
 NAMES = ("worker-0", "worker-1", "worker-2")
-
-
-def reading(source: str, target: str, received: int = 3, **given: object) -> PairReading:
-    values: dict[str, object] = {
-        "source": source,
-        "target": target,
-        "evidence": Evidence.PROBE,
-        "target_address": ip("10.200.1.254"),
-        "sent": 3,
-        "received": received,
-    }
-    return PairReading(**(values | given))  # type: ignore[arg-type]  # the values are right by name
 
 
 def proof(*pairs: PairReading, plan: Plan | None = None, **given: object) -> Proof:
     return Proof(plan or Plan(()), (), pairs, **given)  # type: ignore[arg-type]  # the values are right by name
 
 
-ALL = tuple(reading(a, b) for a, b in permutations(NAMES, 2))
+ALL = tuple(pair_reading(a, b) for a, b in permutations(NAMES, 2))
 
 
 def test_only_pods_may_say_pods() -> None:
     assert proof(*ALL).headline == "Traffic between all pod CIDRs gets through."
-    pods = [reading(a, b, evidence=Evidence.POD) for a, b in permutations(NAMES, 2)]
+    pods = [pair_reading(a, b, evidence=Evidence.POD) for a, b in permutations(NAMES, 2)]
     assert proof(*pods).headline == "Pods of all workers reach each other."
-    mixed = (*pods[:5], reading("worker-2", "worker-1", evidence=Evidence.BRIDGE))
+    mixed = (*pods[:5], pair_reading("worker-2", "worker-1", evidence=Evidence.BRIDGE))
     assert proof(*mixed).headline == "Traffic between all pod CIDRs gets through."
     assert proof(*mixed).evidence is Evidence.BRIDGE
 
 
 def test_what_the_evidence_does_not_show_is_said() -> None:
     assert "Forwarding was not tested" in proof(*ALL).caveat
-    assert proof(*[reading(a, b, evidence=Evidence.POD) for a, b in permutations(NAMES, 2)]).caveat == ""
+    assert proof(*[pair_reading(a, b, evidence=Evidence.POD) for a, b in permutations(NAMES, 2)]).caveat == ""
     assert proof(probed=False).caveat == ""
 
 
 def test_one_failed_pair_is_no_proof() -> None:
-    one = proof(*ALL[:5], reading("worker-2", "worker-1", received=2))
+    one = proof(*ALL[:5], pair_reading("worker-2", "worker-1", received=2))
     assert one.headline == "1 of 6 pairs of workers does not get through."
     assert not one.is_proved
 
 
 def test_the_proof_holds_where_no_pair_of_the_hosts_that_were_read_failed_or_went_untested() -> None:
     def one(**given: object) -> bool:
-        return proof(*ALL[1:], reading(*NAMES[:2], **given)).holds_between(NAMES)  # type: ignore[arg-type]
+        return proof(*ALL[1:], pair_reading(*NAMES[:2], **given)).holds_between(NAMES)  # type: ignore[arg-type]
 
     assert one()
     assert not one(received=2)
     assert not one(problem="ping is not installed there")
     assert one(problem="worker-1 was left out", left_out=True)
-    dead = proof(*ALL[1:], reading(*NAMES[:2], problem="worker-1 could not be reached"))
+    dead = proof(*ALL[1:], pair_reading(*NAMES[:2], problem="worker-1 could not be reached"))
     assert dead.holds_between(("worker-0", "worker-2")), "it was dead before the run already"
 
 
@@ -150,7 +138,7 @@ def _ends(out: int, arrived: int, replied: int, back: int) -> dict[str, Counters
 def test_the_first_layer_that_fails(
     given: dict[str, object], there: bool, back: bool, layer: Layer, words: str
 ) -> None:
-    pair = reading("worker-0", "worker-1", received=0, **given)
+    pair = pair_reading("worker-0", "worker-1", received=0, **given)
     wrong = "has no right route"
     found = of_pair(pair, None, astray_there=None if there else wrong, astray_back=None if back else wrong)
     assert found.layer is layer
@@ -159,7 +147,7 @@ def test_the_first_layer_that_fails(
 
 
 def test_counts_in_words() -> None:
-    pair = reading("worker-0", "worker-1", received=1, **_ends(3, 2, 1, 1))
+    pair = pair_reading("worker-0", "worker-1", received=1, **_ends(3, 2, 1, 1))
     assert counted(pair) == (
         "Three requests left worker-0, two arrived at worker-1; one reply left worker-1, one arrived."
     )
@@ -185,7 +173,7 @@ def astray(route: Route | None) -> str:
     node = of.node("worker-0")
     table = [pod_route(1), pod_route(2), *([route] if route else [])]
     host = facts(node, table)
-    pair = reading("worker-0", "worker-1", received=0, source_address=ip("10.200.0.254"))
+    pair = pair_reading("worker-0", "worker-1", received=0, source_address=ip("10.200.0.254"))
     seen = Proof(planning.make(of, {"worker-0": host}), (), (pair,), facts={"worker-0": host})
     found = explain(seen, pair)
     return found.sentence if found.layer is Layer.ROUTE else ""
@@ -211,8 +199,8 @@ def test_a_pod_that_its_own_host_routes_away_is_no_filter_of_the_provider(
     table = [pod_route(1), pod_route(2), away, *bridge]
     host = facts(of.node("worker-0"), table, ip_forward=True, pods=(Pod("cni-1", ip("10.200.0.2")),))
     ends = _ends(3, 3, 3, 0)
-    there = reading("worker-0", "worker-1", received=0, source_address=ip(address), **ends)
-    back = reading("worker-1", "worker-0", received=0, target_address=ip(address), **ends)
+    there = pair_reading("worker-0", "worker-1", received=0, source_address=ip(address), **ends)
+    back = pair_reading("worker-1", "worker-0", received=0, target_address=ip(address), **ends)
     seen = Proof(planning.make(of, {"worker-0": host}), (), (there, back), facts={"worker-0": host})
     for pair in (there, back):
         found = explain(seen, pair)
@@ -231,7 +219,7 @@ def test_forwarding_is_to_blame_for_pods_only(evidence: Evidence, layer: Layer, 
     """Probe addresses are on the nodes themselves: their packets are never forwarded, so something else drops them."""
     of = cluster()
     ends = {n.name: facts(n, ip_forward=n.name != closed) for n in of.workers}
-    pair = reading("worker-0", "worker-1", received=0, evidence=evidence, **_ends(3, 0, 0, 0))
+    pair = pair_reading("worker-0", "worker-1", received=0, evidence=evidence, **_ends(3, 0, 0, 0))
     found = of_pair(pair, ends["worker-0"], ends["worker-1"], astray_there="", astray_back="")
     assert found.layer is layer
     assert found.host == (closed if layer is Layer.FORWARDING else "")
@@ -264,9 +252,8 @@ def test_the_same_words_of_the_kernel_are_told_apart_by_the_hosts_own_readings()
     ],
 )
 def test_every_count_in_words(counts: tuple[int, int, int, int], words: str) -> None:
-    ends = _ends(*counts)
-    assert counted(reading("worker-0", "worker-1", at_source=ends["at_source"], at_target=ends["at_target"])) == words
-    assert counted(reading("worker-0", "worker-1", at_source=ends["at_source"])) == ""
+    assert counted(pair_reading("worker-0", "worker-1", **_ends(*counts))) == words
+    assert counted(pair_reading("worker-0", "worker-1", at_source=_ends(*counts)["at_source"])) == ""
 
 
 @pytest.mark.parametrize(
@@ -280,7 +267,7 @@ def test_every_count_in_words(counts: tuple[int, int, int, int], words: str) -> 
     ],
 )
 def test_a_pair_in_a_few_words(given: dict[str, object], words: str) -> None:
-    assert pair_words(reading("worker-0", "worker-1", **given)) == words  # type: ignore[arg-type]  # right by name
+    assert pair_words(pair_reading("worker-0", "worker-1", **given)) == words  # type: ignore[arg-type]  # right by name
 
 
 def test_counters_count_from_the_reading_before() -> None:
@@ -297,8 +284,8 @@ def test_a_pair_is_found_by_its_direction() -> None:
 def test_what_was_not_tested_alone_is_explained_by_the_pair_that_was() -> None:
     """Unless its own tables explain it: then the other's counters are not its own."""
     of = cluster()
-    tested = reading("worker-0", "worker-1", received=0, alone=True, **_ends(3, 3, 3, 0))
-    same = reading("worker-0", "worker-2", received=0, target_address=ip("10.200.2.254"), same_as=NAMES[:2])
+    tested = pair_reading("worker-0", "worker-1", received=0, alone=True, **_ends(3, 3, 3, 0))
+    same = pair_reading("worker-0", "worker-2", received=0, target_address=ip("10.200.2.254"), same_as=NAMES[:2])
     for table, layer in (
         ([pod_route(1), pod_route(2)], Layer.NETWORK_BACK),
         ([pod_route(1), pod_route(2, via=1)], Layer.ROUTE),
@@ -314,14 +301,14 @@ def test_what_was_not_tested_alone_is_explained_by_the_pair_that_was() -> None:
 
 def test_many_pairs_of_one_cause_are_counted_not_listed() -> None:
     names = [f"worker-{n}" for n in range(20)]
-    first = reading("worker-3", "worker-4", received=0, alone=True, **_ends(3, 0, 0, 0))
+    first = pair_reading("worker-3", "worker-4", received=0, alone=True, **_ends(3, 0, 0, 0))
     rest = [
-        reading("worker-3", b, received=0, same_as=("worker-3", "worker-4"))
+        pair_reading("worker-3", b, received=0, same_as=("worker-3", "worker-4"))
         for b in names
         if b not in ("worker-3", "worker-4")
     ]
     assert "    The same: 18 other pairs, all of worker-3." in explanations(proof(first, *rest))
-    other = reading("worker-7", "worker-8", received=0, same_as=("worker-3", "worker-4"))
+    other = pair_reading("worker-7", "worker-8", received=0, same_as=("worker-3", "worker-4"))
     assert "    The same: 19 other pairs." in explanations(proof(first, *rest, other))
 
 

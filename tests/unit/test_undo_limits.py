@@ -12,11 +12,11 @@ from kthw_routes.persistence import ifupdown, managers, unit
 from kthw_routes.persistence.model import Manager
 from kthw_routes.persistence.paths import FORWARDING_FILE
 from kthw_routes.plan import etc_hosts
-from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Plan
 from kthw_routes.record.journal import HostRecord, HostsFileRecord, Journal, RouteRecord
 from kthw_routes.undo import plan as undo_plan
 from kthw_routes.undo.reasons import REFUSED
-from tests.unit.builders import cluster, controller, facts, internal, ip, net, pod_route, worker
+from tests.unit.builders import cluster, controller, facts, file_change, internal, ip, net, pod_route, worker
 from tests.unit.setups import ALL, DEBIAN, FITTING, held
 
 HOST = worker(0)
@@ -175,15 +175,8 @@ def test_what_a_run_changes_goes_back(before: bytes) -> None:
 
 def stored(path: PurePosixPath | str, before: bytes | None, mode: int = 0o644, *, is_ours: bool = True) -> HostPlan:
     """The plan that takes back that a file was removed."""
-    change = FileChange(
-        kind=ChangeKind.REMOVE,
-        path=PurePosixPath(path),
-        before=before,
-        after=None,
-        mode=mode,
-        reason="",
-        before_mode=mode,
-        is_ours=is_ours,
+    change = file_change(
+        kind=ChangeKind.REMOVE, path=PurePosixPath(path), before=before, mode=mode, before_mode=mode, is_ours=is_ours
     )
     template = HostFile(PurePosixPath("/etc/cloud/templates/hosts.debian.tmpl"), 0o644, b"")
     network = NetworkSetup(hosts_template=template)
@@ -291,15 +284,7 @@ def test_no_file_elsewhere(path: str, is_removal: bool) -> None:
     if is_removal:
         assert is_refused(stored(path, WRITTEN[unit.BATCH].content))
         return
-    change = FileChange(
-        kind=ChangeKind.ADD,
-        path=PurePosixPath(path),
-        before=None,
-        after=b"x",
-        mode=0o644,
-        reason="",
-        folder_is_ours=True,
-    )
+    change = file_change(kind=ChangeKind.ADD, path=PurePosixPath(path), after=b"x", folder_is_ours=True)
     standing = NetworkSetup(
         files=(HostFile(PurePosixPath(path), 0o644, b"x"),), folders=frozenset({PurePosixPath(path).parent})
     )
@@ -321,15 +306,8 @@ def test_nothing_else_in_cloud_inits_template(before: bytes) -> None:
     after = etc_hosts.edit(plain, {"worker-1": internal(1)}).after
 
     def back(content: bytes) -> HostPlan:
-        change = FileChange(
-            kind=ChangeKind.REPLACE,
-            path=path,
-            before=content,
-            after=after,
-            mode=0o644,
-            reason="",
-            before_mode=0o644,
-            is_ours=False,
+        change = file_change(
+            kind=ChangeKind.REPLACE, path=path, before=content, after=after, before_mode=0o644, is_ours=False
         )
         network = NetworkSetup(hosts_template=HostFile(path, 0o644, after))
         return taken_back(HostRecord(HOST.name, files=(change,)), facts(HOST, network=network))

@@ -18,7 +18,7 @@ from kthw_routes.record.journal import HostRecord, HostsFileRecord, Journal, Rou
 from kthw_routes.record.json_values import parse
 from kthw_routes.undo import plan as undo_plan
 from kthw_routes.undo.reasons import AS_BEFORE
-from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
+from tests.unit.builders import cluster, facts, file_change, internal, ip, net, pod_route, worker
 from tests.unit.setups import LINODE, held
 
 HOST = worker(0)
@@ -166,14 +166,8 @@ def with_file(content: bytes | None, mode: int = 0o644, **given: object) -> Host
 def test_what_becomes_of_a_file(
     before: bytes | None, after: bytes | None, now: bytes | None, kind: str, back: bytes | None
 ) -> None:
-    change = FileChange(
-        kind=ChangeKind.ADD,
-        path=PATH,
-        before=before,
-        after=after,
-        mode=0o644,
-        reason="",
-        before_mode=0o600 if before is not None else None,
+    change = file_change(
+        kind=ChangeKind.ADD, path=PATH, before=before, after=after, before_mode=0o600 if before is not None else None
     )
     stands = with_file(now, 0o600 if now == OLD else 0o644)
     (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=stands).files
@@ -191,14 +185,8 @@ def test_what_becomes_of_a_file(
     ],
 )
 def test_a_mode_goes_back_too(content: bytes, mode: int, kind: str, reason: str) -> None:
-    change = FileChange(
-        kind=ChangeKind.REPLACE,
-        path=PATH,
-        before=OLD,
-        after=OLD,
-        mode=0o644,
-        reason="its mode is 0640",
-        before_mode=0o640,
+    change = file_change(
+        kind=ChangeKind.REPLACE, path=PATH, before=OLD, after=OLD, reason="its mode is 0640", before_mode=0o640
     )
     (row,) = taken_back(HostRecord(HOST.name, files=(change,)), now=with_file(content, mode)).files
     assert (row.kind, row.reason) == (kind, reason)
@@ -217,12 +205,11 @@ def recorded(change: FileChange, at: HostFacts) -> HostRecord:
 
 
 def test_a_timer_that_the_run_enabled_is_disabled_again_and_so_on() -> None:
-    enabling = FileChange(
+    enabling = file_change(
         kind=ChangeKind.REPLACE,
         path=TIMER,
         before=OURS_TIMER,
         after=OURS_TIMER,
-        mode=0o644,
         reason="is not enabled",
         before_mode=0o644,
     )
@@ -238,14 +225,8 @@ def test_a_timer_that_the_run_enabled_is_disabled_again_and_so_on() -> None:
 
 def test_a_timer_that_somebody_disabled_since_stays_so() -> None:
     run = recorded(
-        FileChange(
-            kind=ChangeKind.REPLACE,
-            path=TIMER,
-            before=b"old",
-            after=OURS_TIMER,
-            mode=0o644,
-            reason="another",
-            before_mode=0o644,
+        file_change(
+            kind=ChangeKind.REPLACE, path=TIMER, before=b"old", after=OURS_TIMER, reason="another", before_mode=0o644
         ),
         timer(enabled=True),
     )
@@ -256,9 +237,7 @@ def test_a_timer_that_somebody_disabled_since_stays_so() -> None:
 
 def test_a_run_that_was_killed_when_it_had_only_disabled_the_timer_is_taken_back() -> None:
     run = recorded(
-        FileChange(
-            kind=ChangeKind.REMOVE, path=TIMER, before=OURS_TIMER, after=None, mode=0o644, reason="", before_mode=0o644
-        ),
+        file_change(kind=ChangeKind.REMOVE, path=TIMER, before=OURS_TIMER, before_mode=0o644),
         timer(enabled=True),
     )
     (row,) = taken_back(run, now=timer(enabled=False)).files
@@ -279,7 +258,7 @@ def test_what_a_later_run_was_about_is_its_own_though_it_looks_the_same() -> Non
     assert (row.kind, row.reason) == (ChangeKind.FOREIGN, "changed since by run R; undo that first")
     assert taken_back_under(str(PREFIX), record([], [SENT]), facts(HOST)).routes[0].kind is ChangeKind.KEEP
 
-    written = FileChange(kind=ChangeKind.ADD, path=PATH, before=None, after=b"new", mode=0o644, reason="")
+    written = file_change(kind=ChangeKind.ADD, path=PATH, after=b"new")
     (file,) = taken_back_under(str(PATH), HostRecord(HOST.name, files=(written,)), with_file(b"new")).files
     assert (file.kind, file.reason) == (ChangeKind.FOREIGN, "changed since by run R; undo that first")
 
@@ -313,7 +292,7 @@ def test_forwarding_that_a_later_run_turned_on_stays() -> None:
     ],
 )
 def test_a_route_that_a_file_of_ours_holds_which_stays_is_left_alone(content: str, enabled: bool, kind: str) -> None:
-    written = FileChange(kind=ChangeKind.ADD, path=BATCH, before=None, after=b"new", mode=0o644, reason="")
+    written = file_change(kind=ChangeKind.ADD, path=BATCH, after=b"new")
     entry = replace(record([], [SENT]), files=(written,))
     setup = NetworkSetup(files=(HostFile(BATCH, 0o644, content.encode()),), timer_is_enabled=enabled)
     (row,) = taken_back(entry, now=facts(HOST, [OURS], network=setup)).routes
@@ -331,9 +310,7 @@ def test_the_batch_of_an_earlier_run_keeps_its_routes_while_its_timer_runs(enabl
 
 
 def test_what_a_killed_run_left_lying_about_goes() -> None:
-    change = FileChange(
-        kind=ChangeKind.ADD, path=PATH, before=None, after=b"new", mode=0o644, reason="", folder_is_ours=True
-    )
+    change = file_change(kind=ChangeKind.ADD, path=PATH, after=b"new", folder_is_ours=True)
     left = PurePosixPath("/etc/.hosts.kthw-routes")
     plan = taken_back(HostRecord(HOST.name, files=(change,)), now=with_file(None, leftovers=(left,)))
     assert [(str(x.path), x.is_folder) for x in plan.of(Leftover)] == [(str(left), False), (str(PATH.parent), True)]
@@ -341,7 +318,7 @@ def test_what_a_killed_run_left_lying_about_goes() -> None:
 
 
 def test_a_later_run_is_named() -> None:
-    change = FileChange(kind=ChangeKind.ADD, path=PATH, before=None, after=b"new", mode=0o644, reason="")
+    change = file_change(kind=ChangeKind.ADD, path=PATH, after=b"new")
     journal = Journal((HostRecord(HOST.name, files=(change,)),))
     plan = undo_plan.planner(journal, cluster(), {(HOST.name, str(PATH)): "R"})(HOST, with_file(b"later"))
     assert [f.reason for f in plan.files] == ["changed since by run R; undo that first"]
@@ -390,7 +367,7 @@ TEMPLATE = PurePosixPath("/etc/cloud/templates/hosts.debian.tmpl")
 @pytest.mark.parametrize("path", [PATH, TEMPLATE, BATCH])
 @pytest.mark.parametrize("unread", ["itself", "its folder"])
 def test_a_file_that_could_not_be_read_is_not_as_before_the_run(path: PurePosixPath, unread: str) -> None:
-    change = FileChange(kind=ChangeKind.ADD, path=path, after=b"x", mode=0o644, reason="", is_ours=path != TEMPLATE)
+    change = file_change(kind=ChangeKind.ADD, path=path, after=b"x", is_ours=path != TEMPLATE)
     setup = NetworkSetup(unread=frozenset({path if unread == "itself" else path.parent}))
     plan = taken_back(HostRecord(HOST.name, files=(change,)), now=facts(HOST, network=setup))
     assert [(f.path, f.kind, f.reason) for f in plan.files] == [(path, ChangeKind.FOREIGN, UNREAD)]
@@ -413,7 +390,7 @@ def test_names_in_a_file_that_could_not_be_read_are_not_gone() -> None:
 
 
 def test_a_file_that_cannot_be_read_back_is_no_success() -> None:
-    change = FileChange(kind=ChangeKind.ADD, path=PATH, after=OLD, mode=0o644, reason="")
+    change = file_change(kind=ChangeKind.ADD, path=PATH, after=OLD)
     run = HostRecord(HOST.name, files=(change,))
     todo = taken_back(run, now=with_file(OLD))
     assert [f.kind for f in todo.files] == [ChangeKind.REMOVE]

@@ -1,10 +1,19 @@
 """What an SSH login does on a modelled node: it runs a command, or talks to somebody who types."""
 
 import threading
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 from kthw_routes.demo.linux.process import Readable
 from kthw_routes.demo.ssh.terminal import Output, Terminal
+
+
+class Streams(TypedDict):
+    """What a command reads and writes, and what ends it."""
+
+    stdin: Readable
+    stdout: Output
+    stderr: Output
+    cancelled: threading.Event
 
 
 class Shell(Protocol):
@@ -18,9 +27,7 @@ class Shell(Protocol):
     def is_over(self) -> bool:
         """Whether `exit` was typed."""
 
-    def execute(
-        self, command: str, *, stdin: Readable, stdout: Output, stderr: Output, cancelled: threading.Event
-    ) -> int:
+    def execute(self, command: str, **streams: Unpack[Streams]) -> int:
         """Run one line and return its status."""
 
 
@@ -30,16 +37,7 @@ class Executes(Protocol):
     def open_shell(self, user: str) -> Shell:
         """Open a shell for one interactive login."""
 
-    def execute(
-        self,
-        command: str,
-        *,
-        user: str,
-        stdin: Readable,
-        stdout: Output,
-        stderr: Output,
-        cancelled: threading.Event,
-    ) -> int:
+    def execute(self, command: str, *, user: str, **streams: Unpack[Streams]) -> int:
         """Run a line of shell and return its status; soon after `cancelled` is set, whatever it was doing."""
 
 
