@@ -106,7 +106,7 @@ def file_change(**given: Any) -> FileChange:
     return FileChange(**({"before": None, "after": None, "mode": 0o644, "reason": ""} | given))
 
 
-def pair_reading(source: str, target: str, received: int = 3, **given: Any) -> PairReading:
+def pair_reading(source: str, target: str, **given: Any) -> PairReading:
     """What the pings from one worker to another gave."""
-    usual: dict[str, Any] = {"evidence": Evidence.PROBE, "target_address": ip("10.200.1.254"), "sent": 3}
-    return PairReading(source=source, target=target, received=received, **(usual | given))
+    usual: dict[str, Any] = {"evidence": Evidence.PROBE, "target_address": ip("10.200.1.254"), "sent": 3, "received": 3}
+    return PairReading(source=source, target=target, **(usual | given))

@@ -267,7 +267,7 @@ def test_every_count_in_words(counts: tuple[int, int, int, int], words: str) -> 
     ],
 )
 def test_a_pair_in_a_few_words(given: dict[str, object], words: str) -> None:
-    assert pair_words(pair_reading("worker-0", "worker-1", **given)) == words  # type: ignore[arg-type]  # right by name
+    assert pair_words(pair_reading("worker-0", "worker-1", **given)) == words
 
 
 def test_counters_count_from_the_reading_before() -> None:
