@@ -66,6 +66,44 @@ def test_the_order_of_the_places(tmp_path: Path) -> None:
     assert (found.value.reveal(), found.origin) == ("from-the-file", str(file))
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[DEFAULT]\ndefault-user = gone\n[a]\ntoken = x\n", "has no token for its default user gone."),
+        ("[a]\ntoken = x\n[b]\ntoken = y\n", "has 2 users, and none is the default one."),
+    ],
+)
+def test_a_user_is_chosen_as_linode_cli_chooses_one(tmp_path: Path, text: str, sentence: str) -> None:
+    file = write(tmp_path / "cli", text)
+    with pytest.raises(NoToken) as caught:
+        find_token(environ(tmp_path, LINODE_CLI_CONFIG=str(file)))
+    assert caught.value.sentence == f"{file} {sentence}"
+    assert "`linode-cli set-user NAME`" in caught.value.hint
+
+
+LINODEGO = "[default]\ntoken = of-default\n[Work]\nlinode_api_token = of-work\n[home]\napi_version = v4\n"
+
+
+@pytest.mark.parametrize(
+    ("profile", "token"), [(None, "of-default"), ("work", "of-work"), ("HOME", "of-default"), ("gone", None)]
+)
+def test_the_profile_of_linodego_and_terraform(tmp_path: Path, profile: str | None, token: str | None) -> None:
+    file = write(tmp_path / ".config" / "linode", LINODEGO)
+    here = environ(tmp_path, **({"LINODE_PROFILE": profile} if profile else {}))
+    if token is None:
+        with pytest.raises(NoToken, match=f"LINODE_PROFILE names gone, which {file} does not have"):
+            find_token(here)
+        return
+    found = find_token(here)
+    assert (found.value.reveal(), found.origin) == (token, str(file))
+    write(tmp_path / ".config" / "linode-cli", CONFIG)
+    assert find_token(here).value.reveal() == "from-the-file", "linode-cli's own comes first"
+    named = write(tmp_path / "named", "[default]\ntoken = named\n")
+    assert find_token(
+        {**here, "LINODE_CLI_CONFIG": "/none", "LINODE_CONFIG": str(named), "LINODE_PROFILE": ""}
+    ).origin == str(named)
+
+
 def test_none_anywhere(tmp_path: Path) -> None:
     with pytest.raises(NoToken) as caught:
         find_token(environ(tmp_path))
@@ -111,11 +149,14 @@ def test_where_linode_cli_keeps_it(tmp_path: Path) -> None:
     [
         (CONFIG, "from-the-file"),
         ("[DEFAULT]\ntoken = very-old\n", "very-old"),
-        ("[DEFAULT]\ntoken = very-old\ndefault-user = gone\n", "very-old"),
+        ("[DEFAULT]\ntoken = very-old\ndefault-user = gone\n", None),
+        ("[DEFAULT]\ntoken = of-all\ndefault-user = a\n[a]\nregion = x\n", "of-all"),
         ("[DEFAULT]\ndefault-user = a\n[a]\ntoken = 50%(token)s\n", "50%(token)s"),
         ("[DEFAULT]\ndefault-user = a\n[a]\nregion = x\n", None),
         ("[DEFAULT]\ndefault-user = a\n[a]\ntoken =\n", None),
-        ("[a]\ntoken = x\n", None),
+        ("[a]\ntoken = x\n", "x"),
+        ("[a]\ntoken = x\n[b]\nregion = y\n", "x"),
+        ("[a]\ntoken = x\n[b]\ntoken = y\n", None),
         ("[DEFAULT]\ntoken = x\ntoken = last\n", "last"),
         ("", None),
     ],

@@ -1,4 +1,8 @@
-"""Where the Linode token and the API's address come from: the environment, else linode-cli's configuration file."""
+"""Where the Linode token and the API's address come from: the environment, else the files of Linode's own tools.
+
+These are linode-cli's, then that of linodego and Terraform. In the former the default user counts, whom
+`linode-cli set-user` chooses; in the latter the profile of LINODE_PROFILE, else `default`.
+"""
 
 import configparser
 import os
@@ -32,6 +36,8 @@ MAX_CONFIGURATION: Final = 1024 * 1024
 MAX_CERTIFICATES: Final = 4 * 1024 * 1024
 """Bytes of the file of LINODE_CA; all authorities that browsers trust are a quarter of a MB."""
 
+_OR_A_VARIABLE: Final = "or put a token into LINODE_TOKEN."
+_CORRECT_IT: Final = f"Correct the file, {_OR_A_VARIABLE}"
 _VERSION: Final = re.compile(r"/v\d+(?:beta|alpha)?", re.ASCII)
 _HOST_AND_PORT: Final = re.compile(r"(?:\[[0-9a-f:.]+\]|[^\[\]:@\\]+)(?::\d*)?", re.IGNORECASE)
 
@@ -60,9 +66,10 @@ def find_token(environ: Mapping[str, str] | None = None) -> Token:
         text = environ.get(variable, "").strip()
         if text:
             return token_of(text, variable)
-    file = linode_cli_file(environ)
-    if file is not None and (found := _token_in(file)):
-        return token_of(found, str(file))
+    for file, read in ((linode_cli_file(environ), _of_linode_cli), (linodego_file(environ), _of_linodego)):
+        config = _configuration(file) if file is not None else None
+        if config is not None and (found := read(config, clean_line(str(file)), environ)):
+            return token_of(found, str(file))
     raise NoToken("There is no Linode API token.", WHERE_TO_MAKE_ONE)
 
 
@@ -171,21 +178,60 @@ def ca_file(environ: Mapping[str, str] | None = None) -> Path | None:
     return path
 
 
-def _token_in(file: Path) -> str | None:
-    """Read the token of the default user in linode-cli's file; None or empty if it has none, or there is no file."""
+def linodego_file(environ: Mapping[str, str]) -> Path | None:
+    """Find the configuration of linodego and of what is made with it. None: no home folder is known."""
+    if named := environ.get("LINODE_CONFIG"):
+        return Path(named).expanduser()
+    try:
+        home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+    except RuntimeError:
+        return None
+    return home / ".config" / "linode"
+
+
+def _configuration(file: Path) -> configparser.RawConfigParser | None:
+    """Read a configuration file; None where there is none. Raises UsageError."""
     config = configparser.RawConfigParser(strict=False)  # raw: a % in a value means nothing
-    hint = "Correct the file, or put the token into LINODE_TOKEN."
     shown = clean_line(str(file))
     try:
         config.read_string(read_file(file, MAX_CONFIGURATION).decode())
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
-        raise UsageError(f"{shown} cannot be read: {error.strerror}.", hint) from None
+        raise UsageError(f"{shown} cannot be read: {error.strerror}.", _CORRECT_IT) from None
     except (configparser.Error, ValueError):  # their texts quote lines of the file: not shown
-        raise UsageError(f"{shown} is not a configuration file of linode-cli.", hint) from None
+        raise UsageError(f"{shown} is not a configuration file of linode-cli.", _CORRECT_IT) from None
+    return config
+
+
+def _of_linode_cli(config: configparser.RawConfigParser, shown: str, _environ: Mapping[str, str]) -> str | None:
+    """Read the token of the default user, or of the only one; None where there are no users. Raises NoToken."""
     defaults = config.defaults()
     user = defaults.get("default-user", "")
-    if config.has_section(user):
-        return config.get(user, "token", fallback="").strip()
-    return defaults.get("token", "").strip()  # a very old file has no users
+    users = [name for name in config.sections() if config.has_option(name, "token")]
+    if user:
+        if user not in users:
+            name = clean_line(user)[:64]
+            sentence = f"{shown} has no token for its default user {name}."
+            raise NoToken(sentence, f"Choose another with `linode-cli set-user NAME`; {_OR_A_VARIABLE}")
+        return config.get(user, "token").strip()
+    if token := defaults.get("token", "").strip():
+        return token  # a very old file has no users
+    if len(users) > 1:
+        sentence = f"{shown} has {len(users)} users, and none is the default one."
+        raise NoToken(sentence, f"Choose one with `linode-cli set-user NAME`; {_OR_A_VARIABLE}")
+    return config.get(users[0], "token").strip() if users else None
+
+
+def _of_linodego(config: configparser.RawConfigParser, shown: str, environ: Mapping[str, str]) -> str | None:
+    """Read the token of the chosen profile; None where nobody chose one, and there is no default. Raises NoToken."""
+    chosen = environ.get("LINODE_PROFILE", "").strip()
+    profiles = {name.lower(): name for name in config.sections()}
+    for name in dict.fromkeys((chosen.lower() or "default", "default")):
+        for key in ("token", "linode_api_token"):
+            if name in profiles and (token := config.get(profiles[name], key, fallback="").strip()):
+                return token
+        if chosen and name not in profiles:
+            sentence = f"LINODE_PROFILE names {clean_line(chosen)[:64]}, which {shown} does not have."
+            raise NoToken(sentence, f"Name one of its sections; {_OR_A_VARIABLE}")
+    return None
