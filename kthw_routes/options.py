@@ -178,6 +178,8 @@ class Settings:
     ask_sudo_password: bool = False
     parallel: int = 32
     timeout: float = 30.0
+    verbose: bool = False
+    """Whether all rows and commands are printed, however many hosts there are."""
     state: Path | None = None
     """Another state folder than the person's own; the embedded lab has one."""
     folder: Path | None = None

@@ -20,7 +20,7 @@ from kthw_routes.proof import diagnosis
 from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import PairReading, Proof
 from kthw_routes.proof.selection import MAX_ALONE
-from kthw_routes.workflow.results import Review
+from kthw_routes.workflow.results import Report, Review
 
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
 """What the tutorial goes on with."""
@@ -258,6 +258,44 @@ def undo_summary(review: Review) -> str:
         where = f"Nothing to undo on {shortened(read)}" if read else "Nothing can be undone"
         return f"{where}; not read: {shortened(unread)}."
     return "Nothing to undo: it is as before that run already, or was changed since."
+
+
+def plan_verdict(review: Review) -> str:
+    """Return what would change, in one sentence, which names the hosts that could not be read."""
+    planned = {host.node for host in review.plan.hosts}
+    return summary(review.plan, [n.name for n in review.inspection.cluster.visited if n.name not in planned])
+
+
+def check_verdict(review: Review, proof: Proof) -> str:
+    """Return whether hosts are as they should be, and whether traffic gets through."""
+    drift = ("Drift.",) if review.plan.is_drift else ()
+    return _sentences(*drift, plan_verdict(review), proof.headline)
+
+
+def apply_verdict(report: Report, proof: Proof | None) -> str:
+    """Return how an apply ended, and whether traffic gets through."""
+    wish = unmet_request(report.review.plan)
+    done = plan_verdict(report.review) if report.review.plan.is_empty else _what_was_done(report, "Done")
+    headline = proof.headline if proof is not None else "Traffic was not tested."
+    return _sentences(done, *((wish,) if wish and wish not in done else ()), headline)
+
+
+def undo_verdict(report: Report) -> str:
+    """Return how an undo ended."""
+    return _sentences(undo_summary(report.review) if report.review.plan.is_empty else _what_was_done(report, "Undone"))
+
+
+def _what_was_done(report: Report, word: str) -> str:
+    if report.unfinished:
+        return f"Not {word.lower()} on {shortened(report.unfinished)}"
+    hosts = sum(outcome.changes_sent > 0 for outcome in report.outcomes.values())
+    unread = report.review.inspection.troubles
+    but = f"; not read: {shortened(unread)}" if unread else ""
+    return f"{word}: {count(report.changed, 'change')} on {count(hosts, 'node')}{but}"
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts)
 
 
 def count(number: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from kthw_routes.record.documents import ApplyDocument
 from kthw_routes.record.json_plan import outcome_json, plan_document, proof_json
 from kthw_routes.rollback import RollbackState
 from kthw_routes.undo.by_hand import manual_undo
-from kthw_routes.words import NEXT_LAB, reboot_summary, unmet_request
+from kthw_routes.words import NEXT_LAB, apply_verdict, check_verdict, plan_verdict, reboot_summary
 from kthw_routes.workflow.results import Report, exit_code
 
 
@@ -20,6 +20,7 @@ def plan(settings: Settings, *, as_json: bool, with_exit_code: bool) -> ExitCode
     with command.running():
         review = command.review()
         command.document(plan_document(review.inspection.cluster, review.plan, review.findings))
+        command.printer.verdict(plan_verdict(review), is_good=review.plan.is_empty and not review.inspection.troubles)
         if review.inspection.troubles:
             return ExitCode.FAILED
         return ExitCode.DRIFT if with_exit_code and review.plan.is_drift else ExitCode.DONE
@@ -30,16 +31,18 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
     command = RunningCommand(settings, as_json=as_json, live=frozenset({Phase.FIND, Phase.RUN}))
     with command.running():
         review = command.review()
+        if not review.plan.is_empty:
+            command.printer.verdict(plan_verdict(review), is_good=True)
         if not review.plan.is_empty and not yes and not command.confirmed(review):
             command.printer.say("Nothing was changed.")
             return ExitCode.DONE
-        report = command.workflow.run(review)
+        report = command.run(review)
         proof = None
         try:
             if not review.plan.is_empty or report.unfinished:
                 command.printer.report(report)
             if not command.workflow.stop.requested:
-                proof = command.workflow.prove(review.inspection, fresh=report.read_back)
+                proof = command.prove(review.inspection, fresh=report.read_back)
                 command.print_proof(review, proof)
             timers = command.workflow.commit(report, proof)
         finally:
@@ -47,12 +50,12 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
         for one in timers:
             command.printer.say(one.sentence)
         _print_end(command, report, timers)
-        if wish := unmet_request(review.plan):
-            command.printer.say(wish, "yellow")
         command.document(_apply_document(command, report, proof, timers))
         code = command.exit_code(report, proof)
-        undecided = code is ExitCode.DONE and any(c.rollback is not RollbackState.CONFIRMED for c in timers)
-        return ExitCode.FAILED if undecided else code
+        if code is ExitCode.DONE and any(c.rollback is not RollbackState.CONFIRMED for c in timers):
+            code = ExitCode.FAILED
+        command.printer.verdict(apply_verdict(report, proof), is_good=code is ExitCode.DONE)
+        return code
 
 
 def check(settings: Settings, *, as_json: bool, quiet: bool = False) -> ExitCode:
@@ -60,13 +63,14 @@ def check(settings: Settings, *, as_json: bool, quiet: bool = False) -> ExitCode
     command = RunningCommand(settings, as_json=as_json, live=frozenset({Phase.FIND}), quiet=quiet)
     with command.running(), command.flush_on_error():
         review = command.review()
-        proof = command.workflow.prove(review.inspection, fresh=review.inspection.facts)
+        proof = command.prove(review.inspection, fresh=review.inspection.facts)
         command.print_proof(review, proof)
         document = plan_document(review.inspection.cluster, review.plan, review.findings)
         command.document({**document, "proof": proof_json(proof)})
         code = exit_code(review.inspection, None, proof, drift=True)
         if command.workflow.stop.requested:
             code = ExitCode.INTERRUPTED
+        command.printer.verdict(check_verdict(review, proof), is_good=code is ExitCode.DONE)
         if code is not ExitCode.DONE:
             command.flush()
         return code
@@ -78,23 +82,24 @@ def run_steps(settings: Settings, *, yes: bool = False) -> ExitCode:
 
 
 def _print_end(command: RunningCommand, report: Report, timers: tuple[RollbackTimer, ...]) -> None:
-    """Print how to undo the run: by its record, or by hand where the record goes with the lab, or is gone already."""
+    """Print how to undo the run: by its record; by hand where that is gone already."""
     if report.folder is None:
         return
     printer, folder, kept = command.printer, command.folder(report), command.settings.personal
     printer.say()
     if words := after_reboot(report, timers):
         printer.say(words)
-    if kept and folder is not None:
-        printer.say(f"To undo: kthw-routes undo {folder.name}   (the transcript has the commands by hand)")
-    else:
+    if folder is None:
         printer.say("To undo:")
         for way in manual_undo(report.review.plan, report.outcomes):
             printer.say(f"# as root on {way.host}", "dim")
             for line in way.lines:
                 printer.say(line)
-    if folder is not None:
-        printer.say(f"Transcript: {folder / 'transcript.md'}{'' if kept else ' (it goes with the lab)'}")
+    else:
+        if kept:
+            printer.say(f"To undo: kthw-routes undo {folder.name}   (the transcript has the commands by hand)")
+        more = "" if kept else " (with the commands that undo this; it goes with the lab)"
+        printer.say(f"Transcript: {folder / 'transcript.md'}{more}")
     printer.say(f"Next lab: {NEXT_LAB}")
 
 

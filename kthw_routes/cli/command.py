@@ -4,19 +4,21 @@ import io
 import json
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kthw_routes.cli.output import Printer
+from kthw_routes.cli.output import MAX_HOSTS_WHOLE, Printer
 from kthw_routes.cli.prompts import TerminalAsker
 from kthw_routes.cli.standard_streams import limit_waits
+from kthw_routes.cluster import Cluster
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import Cancelled, ExitCode, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostState, Phase
+from kthw_routes.facts import HostFacts
 from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import model as finding_model
 from kthw_routes.options import Settings
@@ -25,11 +27,14 @@ from kthw_routes.proof.readings import Proof
 from kthw_routes.record.json_facts import Json
 from kthw_routes.record.json_plan import plan_document
 from kthw_routes.sources import Source
-from kthw_routes.words import summary
 from kthw_routes.workflow.connect import connect, nodes_source
 from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
 from kthw_routes.workflow.workflow import Workflow
 
+if TYPE_CHECKING:
+    from kthw_routes.cli.display import HostDisplay
+
+_BAD_ENDS: Final = frozenset({HostState.FAILED, HostState.NOT_CONFIRMED, HostState.SKIPPED})
 _CHANGING: Final = frozenset({HostState.CHANGING})
 """The states of a host in which what is sent to it is printed as it is sent."""
 
@@ -71,14 +76,48 @@ class RunningCommand:
         self.source, self.settings = (source, settings) if source is not None else nodes_source(settings)
         self.as_json = as_json
         self._held = io.StringIO() if quiet else None
-        self.printer = Printer(self._held or (sys.stderr if as_json else sys.stdout))
+        self.printer = Printer(self._held or (sys.stderr if as_json else sys.stdout), verbose=self.settings.verbose)
         self.progress = Printer(self._held or sys.stderr)
         self._live = live
         self.asker = TerminalAsker()
+        self._display = self._make_display()
+        self._is_large = False
+        """Whether there are so many hosts that their commands are not printed."""
         if self.settings.ask_sudo_password and not offline and not self.asker.ask_sudo_password():
             raise UsageError("--ask-sudo-password needs a terminal to ask on, and an answer.")
         self.connections, state = connect(self.settings, self.asker, default_host_keys="accept-new", offline=offline)
         self.workflow = Workflow(self.connections, self.settings.options, state, self._emit())
+
+    def _make_display(self) -> "HostDisplay | None":
+        """Return what shows busy hosts on a terminal; None where plain lines are printed."""
+        is_watched = sys.stdout.isatty() and self.progress.console.is_terminal
+        if not is_watched or self.progress.console.is_dumb_terminal or self.settings.verbose or self._held is not None:
+            return None
+        from kthw_routes.cli.display import HostDisplay
+
+        display = HostDisplay(self.progress.console)
+        self.asker.around = display.suspended
+        return display
+
+    def _showing(self, title: str, hosts: Collection[str]) -> AbstractContextManager[None]:
+        """Within it, busy hosts are shown where there is a terminal."""
+        self._is_large = len(hosts) > MAX_HOSTS_WHOLE and not self.settings.verbose
+        return self._display.showing(title, len(hosts)) if self._display is not None else nullcontext()
+
+    def inspect(self, cluster: Cluster) -> Inspection:
+        """Read every selected host; ends where somebody interrupted it."""
+        with self._showing("Reading", [n.name for n in cluster.visited]):
+            return self.workflow.inspect(cluster)
+
+    def run(self, review: Review) -> Report:
+        """Apply the plan."""
+        with self._showing("Changing", [h.node for h in review.plan.hosts]):
+            return self.workflow.run(review)
+
+    def prove(self, inspection: Inspection, *, fresh: Mapping[str, HostFacts]) -> Proof:
+        """Test the traffic. `fresh`: what was read of hosts just now."""
+        with self._showing("Testing", list(inspection.facts)):
+            return self.workflow.prove(inspection, fresh=fresh)
 
     def _emit(self) -> Emit:
         reading: set[str | None] = set()
@@ -90,7 +129,12 @@ class RunningCommand:
             is_read = event.kind in (EventKind.COMMAND, EventKind.OUTPUT) and event.host in reading
             # What concerns no single host (an agent that does not answer) would be printed nowhere else.
             is_for_all = event.step is Phase.CHECKS and event.kind is EventKind.NOTE and event.host is None
-            if is_for_all or (event.step in self._live and not is_read):
+            if self._display is not None and self._display.is_shown and event.host is not None:
+                self._display.take(event)
+                if event.state not in _BAD_ENDS:
+                    return
+            is_detail = self._is_large and event.kind in (EventKind.COMMAND, EventKind.OUTPUT)
+            if is_for_all or (event.step in self._live and not is_read and not is_detail):
                 self.progress.event(event)
 
         return emit
@@ -106,7 +150,7 @@ class RunningCommand:
                 self.workflow.stop.request(now=True)
             else:
                 self.workflow.stop.request()
-                self.progress.say_at_once("Stopping: hosts that have begun are finished. Ctrl-C again ends them now.")
+                self._say_at_once("Stopping: hosts that have begun are finished. Ctrl-C again ends them now.")
 
         def end(number: int) -> None:
             limit_waits()
@@ -114,7 +158,7 @@ class RunningCommand:
                 raise KeyboardInterrupt
             self.workflow.stop.request()
             if number == signal.SIGTERM:  # after SIGHUP nobody reads it
-                self.progress.say_at_once("Stopping: hosts that have begun are finished.")
+                self._say_at_once("Stopping: hosts that have begun are finished.")
 
         before = signal.signal(signal.SIGINT, interrupt)
         try:
@@ -126,6 +170,12 @@ class RunningCommand:
             self.workflow.close()
             self.connections.close()
 
+    def _say_at_once(self, text: str) -> None:
+        if self._display is not None and self._display.is_shown:
+            self._display.note = text
+        else:
+            self.progress.say_at_once(text)
+
     def review(self) -> Review:
         """Find, visit, compare; printed as far as people read along."""
         discovery = self.workflow.find(self.source)
@@ -135,7 +185,7 @@ class RunningCommand:
             self.printer.findings(before)
             document = plan_document(discovery.cluster, Plan(()), before)
             raise Stopped(f"Cannot continue: {stops[0].sentence}", stops[0].hint, document)
-        inspection = self.workflow.inspect(discovery.cluster)
+        inspection = self.inspect(discovery.cluster)
         self.check_stopped()
         review = self.workflow.review(inspection)
         review = replace(review, findings=(*discovery.findings, *review.findings))
@@ -159,7 +209,7 @@ class RunningCommand:
         """Return whether the person wants it, with the warnings before their eyes."""
         for warning in (f for f in review.findings if f.acknowledge):
             self.progress.say(f"▲ {warning.sentence}", "yellow")
-        return self.asker.confirm(f"{summary(review.plan)}. Apply these changes?")
+        return self.asker.confirm("Apply these changes?")
 
     def print_proof(self, review: Review, proof: Proof) -> None:
         """Print the proof; and where traffic does not get through, the warnings once more."""
@@ -215,7 +265,7 @@ class RunningCommand:
         if buffered is not None:
             stream = sys.stderr if self.as_json else sys.stdout
             stream.write(buffered.getvalue())
-            self.printer, self.progress = Printer(stream), Printer(sys.stderr)
+            self.printer, self.progress = Printer(stream, verbose=self.settings.verbose), Printer(sys.stderr)
 
     def document(self, document: Json) -> None:
         """Print the one JSON document on stdout."""

@@ -138,7 +138,7 @@ def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readi
     inspection = Inspection(cluster=cluster, facts={}, troubles={}, routes_on=options.routes_on)
     asked = cluster.with_selection(missing)
     if asked.visited:
-        inspection = command.workflow.inspect(asked)
+        inspection = command.inspect(asked)
         if command.workflow.stop.requested:
             raise Cancelled("Interrupted. Nothing was exported.")
         command.print_new_host_keys(inspection)

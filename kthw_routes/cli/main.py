@@ -11,7 +11,17 @@ import click
 
 from kthw_routes import __version__
 from kthw_routes.cli import standard_streams
-from kthw_routes.cli.options import EXPORT_FORMATS, json_option, node_options, plan_options, ssh_options, yes_option
+from kthw_routes.cli.completion import complete_nodes, complete_runs
+from kthw_routes.cli.help import CHANGES, NODES, SectionedGroup, section
+from kthw_routes.cli.options import (
+    EXPORT_FORMATS,
+    json_option,
+    node_options,
+    plan_options,
+    ssh_options,
+    verbose_option,
+    yes_option,
+)
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.options import Settings
@@ -19,12 +29,13 @@ from kthw_routes.options import Settings
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(invoke_without_command=True, context_settings=_CONTEXT)
+@click.group(cls=SectionedGroup, invoke_without_command=True, context_settings=_CONTEXT)
 @click.version_option(__version__, "-V", "--version", prog_name="kthw-routes")
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")
 @node_options
 @plan_options
 @ssh_options
+@verbose_option
 @click.pass_context
 def main(context: click.Context, /, plain: bool, **given: Any) -> None:
     """Add the pod routes of Kubernetes The Hard Way, lab 11, and prove that pods reach each other.
@@ -79,6 +90,7 @@ def demo(context: click.Context, /, region: str, keep: bool, plain: bool) -> Non
 @plan_options
 @ssh_options
 @json_option
+@verbose_option
 @click.option("--exit-code", "with_exit_code", is_flag=True, help="Exit 3 where something would change.")
 @click.pass_context
 def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given: Any) -> None:
@@ -94,12 +106,16 @@ def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given
 @plan_options
 @ssh_options
 @json_option
+@verbose_option
 @yes_option
-@click.option(
-    "--commit-within",
-    metavar="SECONDS",
-    type=click.IntRange(20, 86400),
-    help="Each host rolls back automatically after this time, unless the proof held by then.",
+@section(
+    CHANGES,
+    click.option(
+        "--commit-within",
+        metavar="SECONDS",
+        type=click.IntRange(20, 86400),
+        help="Each host rolls back automatically after this time, unless the proof held by then.",
+    ),
 )
 @click.pass_context
 def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> None:
@@ -117,6 +133,7 @@ def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> 
 @plan_options
 @ssh_options
 @json_option
+@verbose_option
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where all is well; for cron.")
 @click.pass_context
 def check(context: click.Context, /, as_json: bool, quiet: bool, **given: Any) -> None:
@@ -128,10 +145,20 @@ def check(context: click.Context, /, as_json: bool, quiet: bool, **given: Any) -
 
 
 @main.command(context_settings=_CONTEXT)
-@click.argument("run", required=False)
-@click.option("--only", metavar="HOST", multiple=True, help="Undo it on this host only; may be repeated.")
+@click.argument("run", required=False, shell_complete=complete_runs)
+@section(
+    NODES,
+    click.option(
+        "--only",
+        metavar="HOST",
+        multiple=True,
+        shell_complete=complete_nodes,
+        help="Undo it on this host only; may be repeated.",
+    ),
+)
 @ssh_options
 @json_option
+@verbose_option
 @yes_option
 @click.pass_context
 def undo(context: click.Context, /, run: str | None, as_json: bool, yes: bool, **given: Any) -> None:

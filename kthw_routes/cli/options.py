@@ -8,13 +8,14 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from kthw_routes.cli.completion import complete_nodes
+from kthw_routes.cli.help import CHANGES, NODES, SSH, section
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, parse_user
 from kthw_routes.errors import InvalidInput
 from kthw_routes.options import HOST_KEY_MODES, NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.sanitize import quoted
 
-F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 
@@ -49,16 +50,8 @@ class SshConfigFile(click.Path):
         return super().convert(os.devnull if str(value).lower() == "none" else value, param, ctx)
 
 
-def _options(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
-node_options = _options(
+node_options = section(
+    NODES,
     click.option(
         "--inventory",
         metavar="FILE",
@@ -85,10 +78,17 @@ node_options = _options(
         show_default=True,
         help="Which address of a node is the next hop.",
     ),
-    click.option("--only", metavar="HOST", multiple=True, help="Visit this host only; may be repeated."),
+    click.option(
+        "--only",
+        metavar="HOST",
+        multiple=True,
+        shell_complete=complete_nodes,
+        help="Visit this host only; may be repeated.",
+    ),
 )
 
-plan_options = _options(
+plan_options = section(
+    CHANGES,
     click.option(
         "--persist",
         type=click.Choice([p.value for p in Persist]),
@@ -118,7 +118,8 @@ plan_options = _options(
     click.option("--no-probe", is_flag=True, help="Send no test traffic: nothing is proved then."),
 )
 
-ssh_options = _options(
+ssh_options = section(
+    SSH,
     click.option(
         "-i",
         "--identity",
@@ -151,6 +152,7 @@ ssh_options = _options(
         "--rebuilt",
         metavar="HOST",
         multiple=True,
+        shell_complete=complete_nodes,
         help="This node was rebuilt: forget its old host key, once; may be repeated.",
     ),
     click.option("--ask-sudo-password", is_flag=True, help="Ask for the password that sudo wants, before connecting."),
@@ -181,4 +183,10 @@ EXPORT_FORMATS: Final = (
 """The names of `export.formats.FORMATS`, here so that `--help` need not import them."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
-yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+yes_option = section(CHANGES, click.option("-y", "--yes", is_flag=True, help="Do not ask."))
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Every row and every command, also of more than 12 workers; live lines, no display.",
+)

@@ -3,7 +3,9 @@
 rich draws the tables; where stdout is no terminal it is plain text. Nothing from outside is ever read as markup.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import IO, Final
 
 from rich.console import Console
@@ -16,6 +18,7 @@ from rich.text import Text
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import Event, EventKind
 from kthw_routes.findings.model import Finding
+from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import Change, ChangeKind, FileChange, HostPlan, Plan
 from kthw_routes.proof.readings import Proof
 from kthw_routes.words import (
@@ -31,7 +34,6 @@ from kthw_routes.words import (
     matrix_sources,
     proof_cell,
     state_tone,
-    summary,
 )
 from kthw_routes.workflow.results import Report
 
@@ -39,6 +41,11 @@ _PLAIN_WIDTH: Final = 200
 """Columns where the output goes into a file or a pipe, so that no sentence is cut."""
 
 _UNBOUNDED: Final = 10_000
+
+MAX_HOSTS_WHOLE: Final = 12
+"""With more workers, or hosts, a line per host is printed, and in full only what is neither kept nor merely added."""
+_MAX_MATRIX: Final = 8
+_USUAL: Final = frozenset({ChangeKind.KEEP, ChangeKind.ADD})
 
 _STYLE: Final = {
     Tone.PLAIN: "",
@@ -54,7 +61,9 @@ _STYLE: Final = {
 class Printer:
     """Prints for people; one per command."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], *, verbose: bool = False) -> None:
+        """`verbose`: whether every row is printed, with its commands, however many there are."""
+        self._verbose: Final = verbose
         self.console: Final = Console(file=stream, highlight=False, emoji=False, markup=False, soft_wrap=True)
         if not self.console.is_terminal:
             self.console.width = _PLAIN_WIDTH
@@ -102,17 +111,29 @@ class Printer:
     def plan(self, cluster: Cluster, plan: Plan) -> None:
         """Print the route matrix, then the difference per host with reasons and exact commands."""
         workers = [w.name for w in cluster.workers]
-        if len(workers) <= 8:
+        if len(workers) <= _MAX_MATRIX:
             self._matrix(matrix_sources(cluster, plan), workers, plan)
-        self.hosts(plan)
-        self.say()
-        planned = {host.node for host in plan.hosts}
-        self.say(summary(plan, [n.name for n in cluster.visited if n.name not in planned]), "bold")
+        self.hosts(cluster, plan)
 
-    def hosts(self, plan: Plan) -> None:
-        """Print the difference per host, with reasons and exact commands."""
+    def hosts(self, cluster: Cluster, plan: Plan) -> None:
+        """Print the difference per host; of many workers what is usual in counts, the rest in full."""
+        workers = {w.name for w in cluster.workers}
+        is_large = sum(host.node in workers for host in plan.hosts) > MAX_HOSTS_WHOLE and not self._verbose
+        width = max((len(host.node) for host in plan.hosts), default=0)
+        if is_large:
+            self.say()
         for host in plan.hosts:
-            self._host(host)
+            if is_large:
+                self._counts(host, width)
+            else:
+                self._host(host)
+
+    def _counts(self, host: HostPlan, width: int) -> None:
+        """Print how many rows of each kind a host has, and those that need a look in full."""
+        found = Counter(row.kind for row in host.rows)
+        counts = ", ".join(f"{found[kind]} {kind}" for kind in ChangeKind if found[kind])
+        self.say(f"{host.node:<{width}}  {counts or 'nothing to do'}")
+        self._rows(host, [row for row in host.rows if row.kind not in _USUAL] if found.keys() - _USUAL else [])
 
     def _matrix(self, sources: Iterable[str], workers: list[str], plan: Plan) -> None:
         table = _table("from \\ to", *workers)
@@ -124,11 +145,14 @@ class Printer:
         self._whole(table)
 
     def _host(self, host: HostPlan) -> None:
-        rows = [row for row in host.rows if row.kind is not ChangeKind.KEEP]
-        if not rows and not host.hosts_file_problem:
-            return
-        self.say()
-        self.say(host.node, "bold")
+        rows = [row for row in host.rows if self._verbose or row.kind is not ChangeKind.KEEP]
+        if rows or host.hosts_file_problem:
+            self.say()
+            self.say(host.node, "bold")
+            self._rows(host, rows)
+
+    def _rows(self, host: HostPlan, rows: Sequence[Change]) -> None:
+        """Print rows of a host, and what is wrong with its files."""
         for row in rows:
             self._row(row)
         if host.persistence and host.persistence.reason and any(isinstance(row, FileChange) for row in rows):
@@ -157,9 +181,15 @@ class Printer:
         self.console.print(Segments(drawn), end="")
 
     def report(self, report: Report) -> None:
-        """Print how every host ended."""
+        """Print how every host ended; of many, those of which there is nothing more to say, in a line."""
         self.say()
-        for outcome in report.outcomes.values():
+        outcomes = list(report.outcomes.values())
+        usual = [o for o in outcomes if not o.sentence and not o.hint]
+        if len(usual) > MAX_HOSTS_WHOLE and not self._verbose:
+            for state, alike in groupby(sorted(usual, key=lambda o: o.state), key=lambda o: o.state):
+                self.say(f"{shortened(o.node for o in alike)}: {state}", _STYLE[state_tone(state)])
+            outcomes = [o for o in outcomes if o.sentence or o.hint]
+        for outcome in outcomes:
             self.say(f"{outcome.node}: {outcome.state}", _STYLE[state_tone(outcome.state)])
             if outcome.sentence:
                 self.say(f"    {outcome.sentence}")
@@ -167,20 +197,24 @@ class Printer:
                 self.say(f"    {outcome.hint}", "dim")
 
     def proof(self, proof: Proof) -> None:
-        """Print the headline, the evidence, the matrix, and for what fails what was seen."""
-        self.say()
-        self.say(proof.headline, "bold green" if proof.is_proved else "bold yellow")
+        """Print the evidence, the matrix, and for what fails what was seen. The headline is for the verdict."""
         if not proof.pairs:
             return
+        self.say()
         self.say(f"Evidence: {proof.evidence_words}.")
         workers = list(dict.fromkeys(p.source for p in proof.pairs))
-        if len(workers) <= 8:
+        if len(workers) <= _MAX_MATRIX:
             table = _table("from \\ to", *workers)
             for source in workers:
                 table.add_row(Text(source), *(_text(proof_cell(proof, source, target)) for target in workers))
             self._whole(table)
         for sentence in explanations(proof):
             self.say(sentence)
+
+    def verdict(self, words: str, *, is_good: bool) -> None:
+        """Print the last line: how it ended."""
+        self.say()
+        self.say(words, "bold green" if is_good else "bold yellow")
 
 
 def _text(words: Words) -> Text:

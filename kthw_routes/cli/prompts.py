@@ -3,8 +3,8 @@
 import sys
 import termios
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import click
@@ -23,6 +23,8 @@ class TerminalAsker:
         """Whether a question is on the terminal now: Ctrl-C then ends everything, as nothing is under way."""
         self.password: str | None = None
         """The sudo password, where it was asked for beforehand."""
+        self.around: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Within it the terminal is free for a question."""
 
     def passphrase(self, key_file: str) -> str | None:
         """Return the passphrase of an encrypted private key."""
@@ -57,7 +59,7 @@ class TerminalAsker:
     @contextmanager
     def _question(self) -> Iterator[None]:
         """One question at a time; the terminal is left as it was, even if somebody runs away from a hidden one."""
-        with self._lock:
+        with self._lock, self.around():
             before = termios.tcgetattr(sys.stdin) if sys.stdin.isatty() else None
             self.is_asking, self._before = True, before
             try:

@@ -27,7 +27,7 @@ from kthw_routes.rollback import Rollback
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources import Discovery
 from kthw_routes.undo.plan import REFUSAL
-from kthw_routes.words import undo_summary
+from kthw_routes.words import undo_summary, undo_verdict
 from kthw_routes.workflow.results import Report, Review
 
 _RUN_ID: Final = re.compile(r"\b\d{8}T\d{6}Z-([0-9a-f]{4})\b")
@@ -118,26 +118,28 @@ def undo(settings: Settings, word: str | None, *, as_json: bool, yes: bool) -> E
     )
     with command.running():
         review = _review(command, run, runs)
-        if not review.plan.is_empty and not yes and not _confirmed(command, review):
+        if not review.plan.is_empty and not yes and not command.asker.confirm("Undo it?"):
             command.printer.say("Nothing was changed.")
             return ExitCode.DONE
-        report = command.workflow.run(review)
+        report = command.run(review)
         try:
             if not review.plan.is_empty or report.unfinished:
                 command.printer.report(report)
         finally:
             command.finish(report, None)
         _print_end(command, report)
+        if review.plan.is_empty and word is None:
+            _print_older(command.printer, run, read_runs(settings.state or state_folder()))
         document = plan_document(review.inspection.cluster, review.plan, review.findings, is_undo=True)
         outcomes = [outcome_json(o) for o in report.outcomes.values()]
         folder = str(made) if (made := command.folder(report)) else None
         problem = command.record_problem
         command.document({**document, "undoes": run.id, "outcomes": outcomes, "run": folder, "record_problem": problem})
-        if review.plan.is_empty and word is None:
-            _print_older(command.printer, run, read_runs(settings.state or state_folder()))
         code = command.exit_code(report, None)
-        refused = any(finding.code == REFUSAL for finding in review.findings)
-        return ExitCode.FAILED if refused and code is ExitCode.DONE else code
+        if code is ExitCode.DONE and any(finding.code == REFUSAL for finding in review.findings):
+            code = ExitCode.FAILED
+        command.printer.verdict(undo_verdict(report), is_good=code is ExitCode.DONE)
+        return code
 
 
 def _review(command: RunningCommand, run: PastRun, runs: Runs) -> Review:
@@ -149,18 +151,14 @@ def _review(command: RunningCommand, run: PastRun, runs: Runs) -> Review:
         command.printer.say(f"What the later run {other.id} changed is not known: {other.problem}.", "yellow")
     if not cluster.visited:
         raise UsageError(f"Run {run.id} changed nothing there.", f"It was about {', '.join(run.hosts)}.")
-    inspection = command.workflow.inspect(cluster)
+    inspection = command.inspect(cluster)
     command.check_stopped()
     review = command.workflow.review_undo(inspection, run, runs)
     command.printer.findings(review.findings)
-    command.printer.hosts(review.plan)
-    command.printer.say()
-    command.printer.say(undo_summary(review), "bold")
+    command.printer.hosts(review.inspection.cluster, review.plan)
+    if not review.plan.is_empty:
+        command.printer.verdict(undo_summary(review), is_good=True)
     return review
-
-
-def _confirmed(command: RunningCommand, review: Review) -> bool:
-    return command.asker.confirm(f"{undo_summary(review)}. Undo it?")
 
 
 def _print_end(command: RunningCommand, report: Report) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import BashComplete
 from click.testing import CliRunner, Result
@@ -226,6 +228,95 @@ def test_completion_is_there() -> None:
     commands_there = {item.value for item in completion.get_completions([], "")}
     assert {"apply", "check", "demo", "plan", "runs", "undo"} <= commands_there
     assert "--host-keys" in {item.value for item in completion.get_completions(["plan"], "--h")}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[str]:
+    """The names of two runs, the newest first, and something else that lies there."""
+    names = ["20261122T140209Z-7c1e", "20261121T101500Z-1abc"]
+    for name in (*names, "notes"):
+        (tmp_path / "kthw-routes" / "runs" / name).mkdir(parents=True)
+    return names
+
+
+def completed(*words: str) -> list[str]:
+    *before, incomplete = words
+    completion = BashComplete(main.main, {}, "kthw-routes", "_KTHW_ROUTES_COMPLETE")
+    return [item.value for item in completion.get_completions(before, incomplete)]
+
+
+def test_runs_are_completed(runs: list[str]) -> None:
+    assert completed("undo", "") == runs
+    assert completed("undo", "20261121") == runs[1:]
+
+
+INVENTORY = """
+[[nodes]]
+name = "worker-0"
+ssh = "192.168.8.20"
+role = "worker"
+
+[[nodes]]
+name = "controller-0"
+ssh = "192.168.8.10"
+role = "controller"
+"""
+
+
+@pytest.mark.parametrize("before", [["plan", "--inventory", "own.toml"], ["--inventory", "own.toml", "plan"]])
+@pytest.mark.parametrize("option", ["--only", "--rebuilt"])
+def test_nodes_are_completed_from_the_inventory(before: list[str], option: str, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(INVENTORY)
+    assert set(completed(*before, option, "")) == {"worker-0", "controller-0"}
+    assert completed(*before, option, "w") == ["worker-0"]
+
+
+def test_nodes_are_completed_from_the_newest_run(runs: list[str], tmp_path: Path) -> None:
+    plan = {"nodes": [{"name": "worker-7"}, {"name": "worker-8"}, {"name": "$(reboot)"}, {"name": None}]}
+    (tmp_path / "kthw-routes" / "runs" / runs[0] / "plan.json").write_text(json.dumps(plan))
+    for command in ("apply", "undo"):
+        assert completed(command, "--only", "") == ["worker-7", "worker-8"]
+
+
+@pytest.mark.parametrize("plan", [None, "", "[]", '{"nodes": 1}', '{"nodes": [1]}', '{"nodes": [{}]}', "[" * 100_000])
+def test_what_cannot_be_read_completes_nothing(runs: list[str], tmp_path: Path, plan: str | None) -> None:
+    (tmp_path / "bad.toml").write_text("[[nodes")
+    assert completed("plan", "--inventory", "bad.toml", "--only", "") == []
+    assert completed("plan", "--inventory", "none.toml", "--only", "") == []
+    if plan is not None:
+        (tmp_path / "kthw-routes" / "runs" / runs[0] / "plan.json").write_text(plan)
+    assert completed("plan", "--only", "") == []
+
+
+def sections(text: str) -> dict[str, str]:
+    """The help's sections by their titles."""
+    parts = re.split(r"^(\S.*):$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_the_help_has_sections_three_examples_and_every_exit_code() -> None:
+    found = sections(run("--help").output)
+    assert list(found) == ["Commands", "Nodes", "What to change", "SSH", "Output", "Examples", "Exit codes"]
+    assert [int(code) for code in re.findall(r"^  (\d+) ", found["Exit codes"], re.MULTILINE)] == list(ExitCode)
+    examples = re.findall(r"^  kthw-routes (\S.*?)  ", found["Examples"], re.MULTILINE)
+    assert len(examples) == 3
+    for example in examples:
+        name, *words = example.split()
+        command = main.main.get_command(click.Context(main.main), name)
+        assert command is not None
+        command.make_context(name, words)
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "check", "undo", "export"])
+def test_each_option_is_in_one_section(command: str) -> None:
+    found = sections(run(command, "--help").output)
+    made = main.main.get_command(click.Context(main.main), command)
+    assert made is not None
+    for parameter in made.params:
+        if isinstance(parameter, click.Option):
+            assert sum(f" {parameter.opts[-1]} " in f"{text} " for text in found.values()) == 1, parameter.opts
+    assert " --host-keys " in found["SSH"]
+    assert " --only " in found["Nodes"]
 
 
 def test_every_format_can_be_asked_for() -> None:

@@ -73,7 +73,7 @@ TITLE, REASON, COMMAND = ADDED.title, ADDED.reason, ADDED.commands[0]
 
 def test_the_command_line_prints_it() -> None:
     stream = StringIO()
-    Printer(stream).hosts(PLAN)
+    Printer(stream).hosts(cluster(), PLAN)
     shown = stream.getvalue()
     assert f"  + add     {TITLE}   {REASON}\n      wants  peer 192.168.128.11\n" in shown
     assert "worker-1" not in shown, "what stays as it is, is not shown"

@@ -1,0 +1,56 @@
+"""What the shell completes: the names of runs and of nodes, from files only. Whatever cannot be read is not offered."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import click
+
+_MAX_PLAN: Final = 1 << 22
+"""Bytes of a plan.json: those of some ten thousand nodes."""
+
+
+def complete_runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the runs whose names begin so, the newest first."""
+    return [folder.name for folder in _runs() if folder.name.startswith(incomplete)]
+
+
+def complete_nodes(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the nodes of the inventory that was named before; else of the newest run."""
+    contexts = (context, context.parent)
+    inventory = next((path for one in contexts if one and (path := one.params.get("inventory"))), None)
+    names = _names_in(inventory) if inventory is not None else _names_of_newest_run()
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _runs() -> list[Path]:
+    from kthw_routes.local_files import state_folder
+    from kthw_routes.record.run import RUN_NAME
+
+    try:
+        return sorted((f for f in (state_folder() / "runs").iterdir() if RUN_NAME.fullmatch(f.name)), reverse=True)
+    except OSError:
+        return []
+
+
+def _names_in(inventory: Path) -> Iterable[str]:
+    from kthw_routes.sources.inventory import InventoryError, read
+
+    try:
+        return [node.name for node in read(inventory).cluster]
+    except InventoryError:
+        return []
+
+
+def _names_of_newest_run() -> Iterable[str]:
+    from kthw_routes.local_files import read_file
+    from kthw_routes.node_names import is_host_name
+
+    for folder in _runs()[:1]:
+        try:
+            nodes = json.loads(read_file(folder / "plan.json", _MAX_PLAN))["nodes"]
+            return [name for node in nodes if isinstance(name := node["name"], str) and is_host_name(name)]
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            break
+    return []
