@@ -23,7 +23,8 @@ class Batch:
         if len(self.commands) == 1:
             return [result]
         lines = result.stdout.splitlines(keepends=True)
-        whole = result.ok and not result.is_cut and len(lines) == len(self.commands)
+        are_theirs = len(lines) == len(self.commands) and all(line.startswith(b"[") for line in lines)
+        whole = result.ok and not result.is_cut and are_theirs
         return [replace(result, stdout=line) for line in lines] if whole else None
 
 
