@@ -19,7 +19,7 @@ from kthw_routes.ssh.dial import KEEPALIVE, dial, hang_up
 from kthw_routes.ssh.error_messages import connect_error, name_unfollowed
 from kthw_routes.ssh.jumps import JumpTransport
 from kthw_routes.ssh.login import HostKeyCheck, KeysInTurn
-from kthw_routes.ssh.transport import HANDSHAKE_TIMEOUT, QuietTransport
+from kthw_routes.ssh.transport import HANDSHAKE_TIMEOUT, LOGIN_TIMEOUT, QuietTransport
 
 
 class Attempt:
@@ -66,6 +66,7 @@ class Attempt:
         def make_transport(sock: Any, **options: Any) -> paramiko.Transport:
             made = transport(sock, **options)
             made.banner_timeout = made.handshake_timeout = self._patience
+            made.auth_timeout = min(LOGIN_TIMEOUT, self._access.silence)
             check.prefer_known_type(made)
             return made
 
@@ -111,7 +112,7 @@ class Attempt:
             if chain:
                 jump = self._access.jump(chain)
                 stack.enter_context(jump.slots)
-                sock = jump.connect(self._node, target, self._log_in_to_jump, timeout)
+                sock = jump.connect(self._node, target, self._log_in_to_jump, timeout, self._access.silence)
             else:
                 sock = dial(target.host, target.port, timeout, self._cancelled)
             self._sock = sock

@@ -6,6 +6,8 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import paramiko
@@ -16,6 +18,10 @@ UNANSWERED: Final = 20.0
 """Seconds that sent bytes may stay unacknowledged before the kernel gives the connection up."""
 _SLICE: Final = 0.05
 """Seconds between two checks whether the attempt was cancelled."""
+
+
+class NameTimeout(TimeoutError):
+    """A name did not resolve in time."""
 
 
 def hang_up(sock: Any) -> None:
@@ -31,13 +37,14 @@ def dial(host: str, port: int, timeout: float, cancelled: threading.Event) -> so
     """Connect over TCP to the first address of `host` that answers; `timeout` seconds for all of them together.
 
     Raises:
+        NameTimeout: the name did not resolve in time.
         TimeoutError: none answered in time.
         OSError: the error of the last address; `socket.gaierror` where the name does not resolve.
         InterruptedError: `cancelled` was set.
     """
     deadline = time.monotonic() + timeout
     failure: OSError = TimeoutError(errno.ETIMEDOUT, "no answer")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in _addresses(host, port, deadline, cancelled):
         sock = socket.socket(family, kind, protocol)
         try:
             _connect(sock, address, deadline, cancelled)
@@ -52,6 +59,33 @@ def dial(host: str, port: int, timeout: float, cancelled: threading.Event) -> so
             sock.close()
             raise
     raise failure
+
+
+def _addresses(host: str, port: int, deadline: float, cancelled: threading.Event) -> Sequence[Any]:
+    """Look a name up in a thread of its own: a resolver may wait for name servers far longer than anybody asked for."""
+    answer: SimpleQueue[Sequence[Any] | OSError | UnicodeError] = SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answer.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:  # UnicodeError: a label that is empty or too long
+            answer.put(error)
+
+    threading.Thread(target=look_up, name=f"resolve-{host[:64]}", daemon=True).start()
+    while True:
+        if cancelled.is_set():
+            raise InterruptedError(errno.EINTR, "stopped")
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise NameTimeout(errno.ETIMEDOUT, "no answer")
+        with contextlib.suppress(Empty):
+            found = answer.get(timeout=min(left, _SLICE))
+            break
+    if isinstance(found, UnicodeError):
+        raise socket.gaierror(socket.EAI_NONAME, "not a name")
+    if isinstance(found, OSError):
+        raise found
+    return found
 
 
 def _connect(sock: socket.socket, address: Any, deadline: float, cancelled: threading.Event) -> None:

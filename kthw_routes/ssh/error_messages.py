@@ -10,6 +10,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from kthw_routes.sanitize import clean_line
 from kthw_routes.ssh.config import Resolved
+from kthw_routes.ssh.dial import NameTimeout
 from kthw_routes.ssh.errors import (
     CannotConnect,
     ChannelRefused,
@@ -47,6 +48,12 @@ def connect_error(node: str, target: Resolved, error: BaseException, timeout: fl
         case socket.gaierror():
             return Unreachable(
                 node, f"the name {target.host} does not resolve.", "Is it spelled right? Or type the address instead."
+            )
+        case NameTimeout():
+            return ConnectTimedOut(
+                node,
+                f"the name {target.host} did not resolve within {timeout:g} s.",
+                "Do the name servers of this machine reply? Or type the address instead.",
             )
         case TimeoutError():
             return ConnectTimedOut(
@@ -166,6 +173,15 @@ def silent(node: str, seconds: float) -> CommandTimedOut:
     return CommandTimedOut(
         node,
         f"no output for {seconds:g} s.",
+        "Is the node still up? What it did last is unknown: check again before you change anything.",
+    )
+
+
+def stalled(node: str, seconds: float) -> CommandTimedOut:
+    """Return the error for a host behind a jump host that took nothing of what was sent for so long."""
+    return CommandTimedOut(
+        node,
+        f"it took no data for {seconds:g} s, by way of its jump host.",
         "Is the node still up? What it did last is unknown: check again before you change anything.",
     )
 

@@ -22,10 +22,12 @@ from kthw_routes.ssh.error_messages import (
     lost,
     name_unfollowed,
     silent,
+    stalled,
 )
 from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError, NoRoot, SecretEchoed
 from kthw_routes.ssh.exchange import Endless, Exchange, Silent
 from kthw_routes.ssh.fabric_runner import LineRunner
+from kthw_routes.ssh.jumps import stalled_for
 from kthw_routes.ssh.progress import Part, Progress
 from kthw_routes.ssh.refusals import check_begun, not_run
 from kthw_routes.ssh.session import OnLine, Watch
@@ -224,7 +226,10 @@ class SshSession:
         except ExecRefused as error:
             raise name_unfollowed(command_refused(self._node, self._target), self._target) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
+            took_nothing = stalled_for(connection.transport)
             self.close()
+            if took_nothing is not None:
+                raise stalled(self._node, took_nothing) from error
             raise lost(self._node, was_sent=runner.was_sent) from error
         if exchange.status < 0:
             if connection.is_connected:

@@ -1,7 +1,9 @@
 """Jump hosts: each is connected to once, and all hosts behind it share that connection."""
 
 import contextlib
+import errno
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -56,11 +58,19 @@ class JumpTransport(QuietTransport):
 
 
 class JumpSocket:
-    """A channel of a jump host, as the socket of the connection behind it. Closing it never raises."""
+    """A channel of a jump host, as the socket of the connection behind it. Closing it never raises.
 
-    def __init__(self, channel: paramiko.Channel) -> None:
+    paramiko sends again and again as long as its socket only times out; here that ends, as nobody else can end it.
+    """
+
+    def __init__(self, channel: paramiko.Channel, silence: float) -> None:
+        """`silence`: seconds in which the jump host may take no data before the connection is given up."""
         self._channel = channel
         self._sending = threading.Lock()
+        self._silence = silence
+        self._waited = 0.0
+        self.stalled_for: float | None = None
+        """The seconds in which no data was taken, where the connection was given up for that."""
 
     @property
     def _closed(self) -> bool:  # paramiko's transport asks its socket for this
@@ -75,7 +85,21 @@ class JumpSocket:
         return self._channel.recv(size)
 
     def send(self, data: bytes) -> int:
-        """Send, as of a socket."""
+        """Send, as of a socket. Raises ConnectionAbortedError where nothing was taken for too long."""
+        begun = time.monotonic()
+        try:
+            sent = self._send(data)
+        except TimeoutError:
+            # Counted over the attempts that follow one another, not over the time in which nothing was to be sent.
+            self._waited += time.monotonic() - begun
+            if self._waited < self._silence:
+                raise
+            self.stalled_for = self._silence
+            raise ConnectionAbortedError(errno.ECONNABORTED, "no data was taken") from None
+        self._waited = 0.0
+        return sent
+
+    def _send(self, data: bytes) -> int:
         transport = self._channel.get_transport()
         with self._sending:
             if not isinstance(transport, JumpTransport):
@@ -95,6 +119,12 @@ class JumpSocket:
                 self._sending.release()
 
 
+def stalled_for(transport: Any) -> float | None:
+    """Return for how many seconds a host behind a jump host took nothing, where its connection was ended for that."""
+    sock = getattr(transport, "sock", None)
+    return sock.stalled_for if isinstance(sock, JumpSocket) else None
+
+
 @dataclass(slots=True)
 class Jump:
     """The last host of a chain of jump hosts."""
@@ -107,7 +137,7 @@ class Jump:
     _failures: list[HostError] = field(default_factory=list)
     """Of each attempt to log in to it that failed."""
 
-    def connect(self, node: str, target: Resolved, log_in: LogIn, timeout: float) -> JumpSocket:
+    def connect(self, node: str, target: Resolved, log_in: LogIn, timeout: float, silence: float) -> JumpSocket:
         """Open a channel to `target` through this host, after logging in to it unless that is done.
 
         Args:
@@ -115,6 +145,7 @@ class Jump:
             target: where it is, from this one.
             log_in: how to log in to this one.
             timeout: seconds for the way from here to `target`.
+            silence: seconds in which `target` may take no data.
 
         Raises:
             HostError: this host cannot be logged in to.
@@ -135,7 +166,7 @@ class Jump:
         if transport is None:
             raise paramiko.SSHException("the jump host hung up")
         there, here = (target.host, target.port), ("127.0.0.1", 0)
-        return JumpSocket(transport.open_channel("direct-tcpip", there, here, timeout=timeout))
+        return JumpSocket(transport.open_channel("direct-tcpip", there, here, timeout=timeout), silence)
 
     def close(self) -> None:
         """Hang up."""

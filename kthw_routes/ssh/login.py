@@ -13,7 +13,6 @@ from kthw_routes.ssh.config import Resolved
 from kthw_routes.ssh.errors import CannotConnect, HostKeyChanged, HostKeyUnknown, KeyRejected
 from kthw_routes.ssh.keys import MAX_KEYS, Keys
 from kthw_routes.ssh.known_hosts import HostKeyMatch, HostKeyMode, HostKeyStatus, KnownHosts, fingerprint
-from kthw_routes.ssh.transport import LOGIN_TIMEOUT
 
 _SLICE: Final = 0.1
 """Seconds between two checks whether the host has hung up while an agent signs."""
@@ -166,7 +165,7 @@ class KeysInTurn:
                 raise self._rejected(offered, ", ".join(error.allowed_types)) from error
             except paramiko.AuthenticationException as error:
                 if not transport.is_active() or "timeout" in str(error).lower():
-                    raise self._hung_up(offered) from error
+                    raise self._hung_up(offered, transport) from error
                 if isinstance(key.pkey, LoginKey) and key.pkey.unsigned:
                     offered[-1] = f"{key.name} ({key.pkey.unsigned})"
                 continue
@@ -183,7 +182,7 @@ class KeysInTurn:
         transport.auth_publickey(self._target.user, key, event=answered)
         begun = time.monotonic()
         while transport.is_active() and not (key.asked.is_set() or answered.is_set()):
-            if time.monotonic() - begun > LOGIN_TIMEOUT:
+            if time.monotonic() - begun > transport.auth_timeout:
                 raise paramiko.AuthenticationException("Authentication timeout.")
             key.asked.wait(_SLICE)
         while key.asked.is_set() and transport.is_active() and not key.answered.wait(_SLICE):
@@ -217,11 +216,11 @@ class KeysInTurn:
             + because_of_agent,
         )
 
-    def _hung_up(self, offered: list[str]) -> KeyRejected:
+    def _hung_up(self, offered: list[str], transport: paramiko.Transport) -> KeyRejected:
+        what = f"did not reply within {transport.auth_timeout:g} s" if transport.is_active() else "hung up"
         return KeyRejected(
             self._node,
-            f"{self._target} hung up or did not reply during the login as {self._target.user} "
-            f"(offered: {', '.join(offered)}).",
+            f"{self._target} {what} during the login as {self._target.user} (offered: {', '.join(offered)}).",
             "It may count too many failures, or refuse this address for a while. Wait a minute, name one key with -i.",
         )
 

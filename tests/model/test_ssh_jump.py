@@ -130,7 +130,7 @@ def test_hosts_that_wait_for_a_jump_host_do_not_each_try_it_anew() -> None:
 
     def connect(node: str) -> None:
         try:
-            jump.connect(node, target, log_in, 1.0)
+            jump.connect(node, target, log_in, 1.0, 1.0)
         except HostError as error:
             errors.append(error)
 
@@ -145,7 +145,7 @@ def test_hosts_that_wait_for_a_jump_host_do_not_each_try_it_anew() -> None:
     assert sorted(e.sentence for e in errors) == [f"worker-{n}: the jump host does not reply." for n in range(5)]
     assert {(type(e), e.hint) for e in errors} == {(Unreachable, "Is it up?")}
     with pytest.raises(Unreachable):
-        jump.connect("worker-9", target, log_in, 1.0)
+        jump.connect("worker-9", target, log_in, 1.0, 1.0)
     assert len(attempts) == 2, "whoever comes later tries again"
 
 

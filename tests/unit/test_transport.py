@@ -82,9 +82,9 @@ def test_what_is_sent_through_a_channel_that_closes_meanwhile_goes_to_nobody(sen
             channel.remote_chanid, channel.active = 7, True
             channel.out_window_size = channel.out_max_packet_size = 100
         transport._channels.put(2, new)  # type: ignore[attr-defined] # private, so not in the stubs
-        JumpSocket(old).send(b"late")
+        JumpSocket(old, 1.0).send(b"late")
         assert sent == []
-        JumpSocket(new).send(b"in time")
+        JumpSocket(new, 1.0).send(b"in time")
         assert sent == [cMSG_CHANNEL_DATA]
 
 
