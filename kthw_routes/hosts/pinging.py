@@ -108,7 +108,11 @@ class Pinger:
                     found |= dict.fromkeys(some, parse_ping(result)) | parse_pings(result.out)
             return found
 
-        done = self.each(work, targets, lambda name: f"pinging {len(targets[name])} other workers at once")
+        def words(name: str) -> str:
+            whom = targets[name]
+            return f"pinging {whom[0]}" if len(whom) == 1 else f"pinging {len(whom)} other workers at once"
+
+        done = self.each(work, targets, words)
         readings: dict[Pair, PairReading] = {}
         for source, (found, why) in done.items():
             for target in targets[source]:

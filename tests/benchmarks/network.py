@@ -30,7 +30,6 @@ _FIRST: Final = IPv4Address("192.168.129.10")
 _SMALL: Final = IPv4Network("10.200.0.0/16")
 _LARGE: Final = IPv4Network("10.128.0.0/9")
 _NEIGHBOURS: Final = Path("/proc/sys/net/ipv4/neigh/default")
-"""The limits of the neighbour table, which all namespaces of a machine share."""
 
 _PATIENCE: Final = 60.0
 """Seconds until all servers run."""
@@ -200,11 +199,9 @@ class BenchNetwork:
 
     def _raise_neighbour_limits(self, stack: ExitStack) -> None:
         """Let every host know all others: what separate machines have a table each for, is in one table here."""
-        for number in (1, 2, 3):
-            limit = _NEIGHBOURS / f"gc_thresh{number}"
-            before = limit.read_text()
-            stack.callback(limit.write_text, before)
-            limit.write_text(str(max(int(before), 2 * (len(self.hosts) + 2) ** 2)))
+        for file, before in limits().items():
+            stack.callback(file.write_text, str(before))
+            file.write_text(str(max(before, 2 * (len(self.hosts) + 2) ** 2)))
 
     def _make_namespaces(self, stack: ExitStack) -> None:
         for name in (self.name, *map(self.space, self.hosts)):
@@ -264,6 +261,12 @@ class BenchNetwork:
         for server in self._servers:
             with suppress(subprocess.TimeoutExpired):
                 server.wait(5)
+
+
+def limits() -> dict[Path, int]:
+    """Return the limits of the neighbour table, which all namespaces of a machine share."""
+    files = (_NEIGHBOURS / f"gc_thresh{number}" for number in (1, 2, 3))
+    return {file: int(file.read_text()) for file in files}
 
 
 def _write_key(path: Path) -> str:
