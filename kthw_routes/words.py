@@ -16,7 +16,7 @@ from kthw_routes.findings.model import Finding, Level
 from kthw_routes.findings.plan import ends_at_reboot
 from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Noun, Plan
-from kthw_routes.proof import diagnosis
+from kthw_routes.proof import diagnosis, refusals
 from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import PairReading, Proof
 from kthw_routes.proof.selection import MAX_ALONE
@@ -182,7 +182,7 @@ def _forwarding(proof: Proof) -> Iterator[str]:
         yield f"Not yet on {names_of(waiting, judged)}: forwarding is off until the first pod starts. Nothing to do."
     if closed := [name for name in off if proof.facts[name].pods]:
         yield f"Forwarding is off on {names_of(closed, judged)}, in spite of pods there (net.ipv4.ip_forward = 0)."
-    yield from (diagnosis.of_verdict(v, proof.facts.get(v.source)) for v in refused if v.source not in off)
+    yield from refusals.of_verdicts((v for v in refused if v.source not in off), proof.facts)
 
 
 def summary(plan: Plan, unread: Sequence[str] = ()) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import describe
-from kthw_routes.proof.readings import Evidence, ForwardingCheck, PairReading, Proof
+from kthw_routes.proof.readings import Evidence, PairReading, Proof
 
 _MAX_NAMED: Final = 6
 """How many pairs are named; of more, their number is."""
@@ -147,30 +147,6 @@ def _by_counters(pair: PairReading, astray_back: str | None, seen: str, capture:
             f"On {a}: {capture}",
         )
     return Diagnosis(Layer.UNKNOWN, seen or pair.words or "No answer came.", f"On {b}: {capture}")
-
-
-def of_verdict(verdict: ForwardingCheck, facts: HostFacts | None = None) -> str:
-    """Explain a forwarding verdict that says no.
-
-    The kernel has the same words for several causes (measured): forwarding off and an `unreachable` route, the
-    reverse path filter and a `blackhole`. The facts of the host distinguish them.
-    """
-    start = f"{verdict.source} would not forward to {verdict.prefix} ({verdict.target})"
-    if facts is not None and not facts.ip_forward:
-        return f"{start}: forwarding is off there (net.ipv4.ip_forward = 0). The CNI plugin turns it on."
-    hole = (
-        next((r for r in facts.routes if r.prefix == verdict.prefix and r.type != "unicast"), None) if facts else None
-    )
-    if hole is not None:
-        return f"{start}: its table has a route of type {hole.type} for it."
-    words = verdict.words.lower()
-    if "no route to host" in words:
-        return f"{start}: forwarding is off there, or there is no route. The CNI plugin turns forwarding on."
-    if "cross-device" in words or "invalid argument" in words:
-        return f"{start}: the reverse path filter (rp_filter) drops packets of that source on that interface."
-    if "unreachable" in words:
-        return f"{start}: it has no route to it."
-    return f"{start} through the right next hop: {verdict.words}"
 
 
 def counted(pair: PairReading) -> str:

@@ -10,7 +10,7 @@ from kthw_routes.events import HostOutcome
 from kthw_routes.findings.model import Finding
 from kthw_routes.plan.changes import FileChange, HostPlan, Plan
 from kthw_routes.plan.shell import MAX_PASTED
-from kthw_routes.proof import diagnosis
+from kthw_routes.proof import diagnosis, refusals
 from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sanitize import cell, clean_line, inline, text_lines
@@ -114,9 +114,7 @@ def _proof(proof: Proof) -> Iterator[str]:
     if proof.caveat:
         yield f"- {proof.caveat}"
     yield from dict.fromkeys(f"- {inline(explain(proof, pair).sentence)}" for pair in proof.failed)
-    for verdict in proof.verdicts:
-        if not verdict.forwards:
-            yield f"- {inline(diagnosis.of_verdict(verdict, proof.facts.get(verdict.source)))}"
+    yield from (f"- {inline(sentence)}" for sentence in refusals.of_verdicts(proof.verdicts, proof.facts))
     yield ""
 
 

@@ -7,8 +7,9 @@ import pytest
 from kthw_routes.facts import Pod, Route
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import Plan
-from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, of_verdict, pair_words
+from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, pair_words
 from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof
+from kthw_routes.proof.refusals import of_verdict, of_verdicts
 from kthw_routes.record import transcript
 from kthw_routes.words import explanations
 
@@ -326,3 +327,19 @@ def test_forwarding_that_is_off_is_nothing_to_wait_for_where_there_are_pods(pods
     hosts = {n.name: facts(n, ip_forward=n.name != "worker-0", pods=pods) for n in of.workers}
     lines = explanations(Proof(planning.make(of, hosts), (*refused, fine), (), facts=hosts))
     assert [line.startswith(words) for line in lines] == [True]
+
+
+def test_a_kernels_reason_is_given_once_however_many_pod_cidrs_it_is_about() -> None:
+    """Of the reverse path filter of one worker, and of one route of another that is missing."""
+
+    def no(source: str, target: int, words: str) -> ForwardingCheck:
+        return ForwardingCheck(source, f"worker-{target}", net(f"10.200.{target}.0/24"), False, words)
+
+    filtered = [no("worker-0", n, "RTNETLINK answers: Invalid cross-device link") for n in range(1, 12)]
+    lost = no("worker-1", 2, "RTNETLINK answers: Network is unreachable")
+    fine = ForwardingCheck("worker-1", "worker-0", net("10.200.0.0/24"), True, "via")
+    assert list(of_verdicts([*filtered, fine, lost], {})) == [
+        "worker-0 would not forward to the pod CIDRs of worker-1…11: the reverse path filter (rp_filter) drops packets "
+        "of that source on that interface.",
+        "worker-1 would not forward to 10.200.2.0/24 (worker-2): it has no route to it.",
+    ]
