@@ -19,11 +19,16 @@ def is_host_name(name: str) -> bool:
     """Whether `name` is a valid hostname (RFC 1123, section 2.1), so that /etc/hosts can hold it."""
     if len(name) > 253 or not all(_LABEL.fullmatch(part) for part in name.split(".")):
         return False
+    return not is_address(name)
+
+
+def is_address(name: str) -> bool:
+    """Whether `name` is an IPv4 address, in place of a name that is not known yet."""
     try:
         IPv4Address(name)
     except ValueError:
-        return True
-    return False
+        return False
+    return True
 
 
 def number_in(name: str) -> int | None:
@@ -77,7 +82,7 @@ def expected_pod_cidr(name: str, cluster_cidr: IPv4Network) -> IPv4Network | Non
 
     None where the name has no number, or the cluster CIDR has no such /24.
     """
-    number = number_in(name)
+    number = None if is_address(name) else number_in(name)
     spare = POD_PREFIX_LENGTH - cluster_cidr.prefixlen
     if number is None or spare < 0 or number >= 2**spare:
         return None

@@ -22,7 +22,7 @@ from kthw_routes.cluster import (
     PodCidrSource,
 )
 from kthw_routes.findings.model import Finding, Level
-from kthw_routes.node_names import is_host_name
+from kthw_routes.node_names import is_address, is_host_name
 from kthw_routes.plan.networks import ByNetwork
 
 SUFFICIENT_SCOPES: Final = frozenset({"linodes:read_only"})
@@ -97,8 +97,12 @@ def _of_names(cluster: Cluster) -> Iterator[Finding]:
             sentence = f"{len(nodes)} nodes are named {nodes[0].name} ({where})."
             hint = "Rename all but one of them, or remove the spare ones."
             yield Finding.stop("duplicate-name", sentence, hint, node=nodes[0].name)
+    if unnamed := [node.name for node in members if is_address(node.name)]:
+        sentence = f"{_and(unnamed)} {'have' if len(unnamed) > 1 else 'has'} no name in the inventory."
+        hint = "Each gets the name that the host has for itself, once it is read. Or name it: hostname=worker-0."
+        yield Finding.notice("name-not-known", sentence, hint)
     for node in members:
-        if is_host_name(node.name):
+        if is_host_name(node.name) or is_address(node.name):
             continue
         sentence = f"{node.name} is not a valid hostname: letters, digits and inner hyphens only (RFC 1123)"
         if node.is_worker and node.is_visited:

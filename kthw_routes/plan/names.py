@@ -1,10 +1,13 @@
 """What becomes of workers' names on a host, in /etc/hosts and in the template that cloud-init makes it from. Pure."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
-from kthw_routes.cluster import Cluster, Node
+from kthw_routes.cluster import Cluster, Node, PodCidrSource
 from kthw_routes.facts import HostFacts, HostFile
+from kthw_routes.node_names import expected_pod_cidr, is_address, is_host_name
 from kthw_routes.options import NamesOn, Options
 from kthw_routes.persistence.paths import ETC_HOSTS, TEMPLATES, is_template
 from kthw_routes.plan import etc_hosts
@@ -26,6 +29,30 @@ class NamesPlan:
     """Whether names that are wanted cannot be written for that reason."""
     are_lost_at_boot: bool = False
     """Whether cloud-init writes /etc/hosts anew at each boot, from a template that is left alone."""
+
+
+def with_host_names(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
+    """Return the cluster where each node that only has an address for a name has the one that its host has for itself.
+
+    None is given where two nodes would have it.
+    """
+    has = {node.name: _short_name(facts[node.name]) for node in cluster if is_address(node.name) and node.name in facts}
+    taken = Counter(has.get(node.name, node.name).casefold() for node in cluster)
+
+    def named(node: Node) -> Node:
+        name = has.get(node.name)
+        if name is None or not is_host_name(name) or taken[name.casefold()] > 1:
+            return node
+        cidr = expected_pod_cidr(name, cluster.cidr) if node.is_worker and node.pod_cidr is None else None
+        if cidr is None:
+            return replace(node, name=name)
+        return replace(node, name=name, pod_cidr=cidr, pod_cidr_source=PodCidrSource.LABEL)
+
+    return replace(cluster, nodes=tuple(named(n) for n in cluster))
+
+
+def _short_name(facts: HostFacts) -> str:
+    return facts.hostname.partition(".")[0]
 
 
 def names_of_host(cluster: Cluster, node: Node, facts: HostFacts, options: Options) -> NamesPlan:

@@ -14,7 +14,9 @@ from kthw_routes.hosts.foresight import Known
 from kthw_routes.hosts.read_facts import read_facts, with_observed_pod_cidrs
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
+from kthw_routes.node_names import is_address
 from kthw_routes.options import RoutesOn
+from kthw_routes.plan.names import with_host_names
 from kthw_routes.plan.wanted import with_routers
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import ConnectionLost, HostError, HostKeyUnknown, NoRoot
@@ -66,7 +68,17 @@ class Reader:
         self._answers: Final[dict[str, dict[Command, Result]]] = {}
 
     def inspect(self, cluster: Cluster, routes_on: RoutesOn) -> Inspection:
-        """Visit every selected host, read-only. A host's failure is in `troubles`, not raised."""
+        """Visit every selected host, read-only. A host's failure is in `troubles`, not raised.
+
+        Nodes without a name are read first, as they get the one that the host has for itself.
+        """
+        unnamed = [node.name for node in cluster.visited if is_address(node.name)]
+        if unnamed:
+            found = self._inspect(cluster.with_selection(unnamed), routes_on)
+            cluster = with_host_names(cluster, found.facts)
+        return self._inspect(cluster, routes_on)
+
+    def _inspect(self, cluster: Cluster, routes_on: RoutesOn) -> Inspection:
         self._connections.forget_refusals()
         self.fleet = self._fleet_for(cluster)
         troubles: dict[str, KthwRoutesError] = {}

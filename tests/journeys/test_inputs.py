@@ -1,6 +1,9 @@
 """What a host's own files say, and what is said of them where they cannot be used."""
 
-from tests.journeys.stage import ON_MODEL, Stage
+from pathlib import Path
+
+from tests.journeys.looking import pod_routes, wanted
+from tests.journeys.stage import ON_MODEL, WORKERS, Stage
 
 CNI = "/etc/cni/net.d/10-bridge.conf"
 PLACEHOLDER = (
@@ -28,3 +31,18 @@ def test_a_pod_cidr_in_the_kubelets_yaml_counts_with_a_comment_behind_it(stage: 
     stage.put("worker-0", "/var/lib/kubelet/kubelet-config.yaml", b"podCIDR: 10.200.7.0/24   # of this node\n")
     answer = stage.tool("plan")
     assert f"ip route add 10.200.7.0/24 via {stage.internal('worker-0')} proto 200" in answer.out
+
+
+@ON_MODEL
+def test_hosts_that_are_bare_addresses_get_the_names_that_they_have_themselves(stage: Stage, tmp_path: Path) -> None:
+    """An Ansible inventory need not name them, and they are read anyway; a run is undone under these names."""
+    lines = [f"203.0.113.2{n} private_ip={stage.internal(worker)}\n" for n, worker in enumerate(WORKERS)]
+    file = tmp_path / "hosts"
+    file.write_text(f"[Nodes]\n{''.join(lines)}[masters]\n203.0.113.10\n")
+    answer = stage.tool("apply", "--yes", "--no-probe", "--inventory", str(file))
+    assert answer.code == 0, answer.out + answer.err
+    for worker in WORKERS:
+        assert pod_routes(stage, worker) == wanted(stage, worker)
+    assert f"{stage.internal('worker-2')} worker-2\n" in stage.run("controller-0", "cat /etc/hosts")
+    assert stage.tool("undo", "--yes").code == 0
+    assert not any(pod_routes(stage, worker) for worker in WORKERS)
