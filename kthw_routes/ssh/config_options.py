@@ -20,6 +20,11 @@ _ONE_WORD: Final = frozenset({
 _NAMES: Final = frozenset({"hostname", "hostkeyalias", "proxyjump", "user"})
 """What goes to a host or a name server as text; a path may be of any bytes."""
 _FOLLOWED: Final = _ONE_WORD | {"proxyjump", "userknownhostsfile"}
+ALGORITHMS: Final = (
+    *("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms", "PubkeyAcceptedAlgorithms", "PubkeyAcceptedKeyTypes"),
+    *("CASignatureAlgorithms", "RequiredRSASize"),
+)
+"""Keywords that decide only whether two ends can agree; named where they cannot."""
 _NOT_FOLLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "addressfamily": ("any",),
     "bindaddress": (),
@@ -30,6 +35,7 @@ _NOT_FOLLOWED: Final[Mapping[str, tuple[str, ...]]] = {
     "pkcs11provider": ("none",),
     "proxycommand": ("none",),
     "securitykeyprovider": ("internal",),
+    **{name.lower(): () for name in ALGORITHMS},
 }
 """Keywords that decide as well, and the values with which they decide nothing."""
 _SPELLED: Final = {
@@ -38,6 +44,7 @@ _SPELLED: Final = {
         "AddressFamily", "BindAddress", "BindInterface", "CanonicalizeHostname", "CertificateFile", "HostKeyAlias",
         "HostName", "IdentitiesOnly", "IdentityAgent", "IdentityFile", "Include", "KnownHostsCommand",
         "PKCS11Provider", "Port", "ProxyCommand", "ProxyJump", "SecurityKeyProvider", "User", "UserKnownHostsFile",
+        *ALGORITHMS,
     )
 }  # fmt: skip
 _ALIASES: Final = {"identityfile2": "identityfile"}

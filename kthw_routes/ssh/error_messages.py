@@ -10,6 +10,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 
 from kthw_routes.sanitize import clean_line
 from kthw_routes.ssh.config import Resolved
+from kthw_routes.ssh.config_options import ALGORITHMS
 from kthw_routes.ssh.dial import NameTimeout
 from kthw_routes.ssh.errors import (
     CannotConnect,
@@ -132,8 +133,16 @@ def _ssh_error(node: str, target: Resolved, where: str, error: Exception) -> Hos
 
 
 def name_unfollowed(error: HostError, target: Resolved) -> HostError:
-    """Add to the error's hint what the SSH configuration says of `target` and this program does not follow."""
-    names = [name for name in target.not_followed if name not in error.hint]
+    """Add to the error's hint what the SSH configuration says of `target` and this program does not follow.
+
+    What it says of algorithms is the cause only where the two ends found none in common, or a key was not accepted.
+    """
+    may_be_algorithms = isinstance(error, NotSsh | KeyRejected)
+    names = [
+        name
+        for name in target.not_followed
+        if name not in error.hint and (may_be_algorithms or name.partition(" ")[0] not in ALGORITHMS)
+    ]
     if names:
         error.hint = f"{error.hint} Not followed of the SSH configuration: {'; '.join(names)}.".lstrip()
     return error

@@ -14,6 +14,8 @@ from kthw_routes.cluster import Endpoint
 from kthw_routes.errors import UsageError
 from kthw_routes.ssh.config import Resolved, SshConfig, parse_jump
 from kthw_routes.ssh.config_options import NO_AGENT
+from kthw_routes.ssh.error_messages import name_unfollowed
+from kthw_routes.ssh.errors import KeyRejected, NotSsh, Unreachable
 
 ACCOUNT = pwd.getpwuid(os.getuid())
 
@@ -190,6 +192,19 @@ SAME = {
     "known_hosts": 'HostKeyAlias worker\nUserKnownHostsFile /a "/b" ~/c # d\n',
     "no known_hosts": "UserKnownHostsFile none\n",
     "a service's name": "Port ssh\n",
+    "the commonest file of all": (
+        "IgnoreUnknown UseKeychain\n"
+        "Host *\n AddKeysToAgent yes\n UseKeychain yes\n ServerAliveInterval 60\n IdentityFile ~/.ssh/lab\n"
+    ),
+    "Vagrant's": (
+        "Host node-a\n  HostName 127.0.0.1\n  User vagrant\n  Port 2222\n  UserKnownHostsFile /dev/null\n"
+        "  StrictHostKeyChecking no\n  PasswordAuthentication no\n"
+        "  IdentityFile /v/.vagrant/machines/node-a/virtualbox/private_key\n  IdentitiesOnly yes\n  LogLevel FATAL\n"
+    ),
+    "a bastion's own key": (
+        "Host node-*\n ProxyJump bastion\n IdentityFile ~/.ssh/nodes\nHost bastion\n IdentityFile ~/.ssh/bastion\n"
+    ),
+    "multiplexed": "Host *\n ControlMaster auto\n ControlPath ~/.ssh/cm-%C\n ControlPersist 10m\n User one\n",
     "an include where it stands": "Include @/more\nUser late\n",
     "an include in a block": "Host node-b\n Include @/more\nHost *\n User late\n",
     "the block goes on after an include": "Host node-a\n Include @/more\n Port 9\n",
@@ -249,6 +264,12 @@ def test_both_refuse(folder: Path, text: str) -> None:
         ('ProxyJump "none"\n', {"jump": ()}, "", "a quote is no part of a name"),
         ("ProxyCommand nc %h %p\n", {"jump": ()}, r"^ProxyCommand \(\S+/config line 1\)$", "nothing is run"),
         ("ProxyJump none\nProxyCommand nc\n", {"jump": ()}, "ProxyCommand", "nothing is run"),
+        (
+            "Match sessiontype shell\n User one\n",
+            {"user": ACCOUNT.pw_name},
+            "User .*under Match sessiontype",
+            "as well",
+        ),
         ("HostName %n\n", {"host": "%n"}, "HostName", "the host fails alone, and the option is named"),
     ],
 )
@@ -272,3 +293,15 @@ def test_who_logs_in_by_default_is_root(folder: Path) -> None:
     assert SshConfig(write(folder, "Match user root\n Port 7\n")).resolve(Endpoint("node-a")) == Resolved(
         "node-a", 7, "root"
     )
+
+
+def test_algorithms_are_named_where_they_may_be_the_cause(folder: Path) -> None:
+    """Of a host that is down they say nothing."""
+    target = resolved(write(folder, "Host node-*\n KexAlgorithms +diffie-hellman-group1-sha1\n"), "node-a")
+    for error, is_named in (
+        (NotSsh("node-a", "no key exchange in common."), True),
+        (KeyRejected("node-a", "rejected."), True),
+        (Unreachable("node-a", "no route."), False),
+    ):
+        hint = name_unfollowed(error, target).hint
+        assert (f"KexAlgorithms ({folder}/config line 2)" in hint) is is_named
