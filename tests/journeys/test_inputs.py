@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.journeys.looking import pod_routes, wanted
-from tests.journeys.stage import ON_MODEL, WORKERS, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, RealNodes, Stage
 
 CNI = "/etc/cni/net.d/10-bridge.conf"
 PLACEHOLDER = (
@@ -46,3 +48,22 @@ def test_hosts_that_are_bare_addresses_get_the_names_that_they_have_themselves(s
     assert f"{stage.internal('worker-2')} worker-2\n" in stage.run("controller-0", "cat /etc/hosts")
     assert stage.tool("undo", "--yes").code == 0
     assert not any(pod_routes(stage, worker) for worker in WORKERS)
+
+
+@pytest.mark.parametrize("stage", [pytest.param("real nodes", marks=pytest.mark.nodes)], indirect=True)
+def test_next_hops_that_only_a_route_of_scope_link_reaches(stage: Stage, tmp_path: Path) -> None:
+    """As wg-quick makes them, and providers whose machines have /32 addresses."""
+    for worker in WORKERS:
+        number = WORKERS.index(worker)
+        others = [f"ip route add 10.66.0.{n + 1} dev eth0 scope link" for n in range(3) if n != number]
+        stage.run(worker, "; ".join([f"ip addr add 10.66.0.{number + 1}/32 dev eth0", *others]))
+    node = '[[nodes]]\nname = "{0}"\nrole = "worker"\nssh = "{1}"\ninternal_ip = "10.66.0.{2}"\n'
+    file = tmp_path / "nodes.toml"
+    assert isinstance(stage, RealNodes)
+    public = [stage.lab.node(worker).spec.public for worker in WORKERS]
+    file.write_text("".join(node.format(w, public[n], n + 1) for n, w in enumerate(WORKERS)))
+    answer = stage.tool("apply", "--yes", "--no-hosts-file", "--inventory", str(file))
+    assert answer.code == 0, answer.out + answer.err
+    assert "not on-link" not in answer.out
+    assert pod_routes(stage, "worker-0")["10.200.1.0/24"] == "via 10.66.0.2 dev eth0 proto 200"
+    assert "Traffic between all pod CIDRs gets through." in answer.out
