@@ -243,6 +243,7 @@ def _said_for(context: click.Context, command: str) -> dict[str, Any]:
 
 _FOR_LINODE: Final = ("workers", "controllers", "region", "tag", "via")
 """Options that choose among what an account has."""
+_FOR_ANSIBLE: Final = ("worker_group", "controller_group")
 
 
 def _settings(context: click.Context, given: dict[str, Any]) -> Settings:
@@ -253,6 +254,12 @@ def _settings(context: click.Context, given: dict[str, Any]) -> Settings:
             if parameter.name in _FOR_LINODE and context.get_parameter_source(parameter.name) in typed:
                 words = f"{parameter.opts[-1]} is for a Linode account: an inventory says all of that itself."
                 raise click.UsageError(words, context)
+    elif context.parent is not None:  # in the wizard a file may be chosen later
+        for name in _FOR_ANSIBLE:
+            if given.get(name) is not None:
+                raise click.UsageError(
+                    f"--{name.replace('_', '-')} needs an Ansible inventory (--inventory FILE).", context
+                )
     return Settings.of(given)
 
 

@@ -176,8 +176,8 @@ def _missing_next_hop(node: Node) -> Finding:
     if candidates:
         shown = _and(f"{a.ip} ({a.kind})" for a in candidates)
         many = "several internal addresses" if len(candidates) > 1 else "no private address of the usual kind"
-        kinds = {a.kind for a in candidates}
-        ways = [f"--via {kind}" for kind in (AddressKind.VLAN, AddressKind.VPC) if kind in kinds]
+        kinds = [a.kind for a in candidates]
+        ways = [f"--via {kind}" for kind in (AddressKind.VLAN, AddressKind.VPC) if kinds.count(kind) == 1]
         by_option = f"{' or '.join(ways)}; " if ways else ""
         hint = f"Choose the one at which the other nodes reach it: {by_option}{_BY_HAND}"
         return finding("internal-address-not-chosen", f"has {many}: {shown}.", hint)

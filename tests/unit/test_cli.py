@@ -223,6 +223,13 @@ def test_errors_are_sentences_never_tracebacks(
     assert answer.stderr == words
 
 
+@pytest.mark.parametrize("words", [("--worker-group", "x"), ("--controller-group", "x")])
+def test_groups_are_those_of_an_inventory(words: tuple[str, str]) -> None:
+    result = CliRunner().invoke(main.main, ["plan", *words])
+    assert result.exit_code == 2
+    assert f"{words[0]} needs an Ansible inventory (--inventory FILE)." in result.output
+
+
 def test_completion_is_there() -> None:
     completion = BashComplete(main.main, {}, "kthw-routes", "_KTHW_ROUTES_COMPLETE")
     commands_there = {item.value for item in completion.get_completions([], "")}

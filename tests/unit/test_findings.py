@@ -150,6 +150,8 @@ def test_candidates_and_none_chosen(texts: tuple[str, ...], sentence: str) -> No
 def test_a_hint_is_one_that_a_command_line_can_follow() -> None:
     both = (*addresses("10.0.0.1", kind=AddressKind.VLAN), *addresses("10.8.0.1", kind=AddressKind.VPC))
     assert "reach it: --via vlan or --via vpc; in the wizard" in the_one(lab(internal=None, addresses=both)).hint
+    two = addresses("10.8.0.1", "10.8.0.2", kind=AddressKind.VPC)
+    assert "--via" not in the_one(lab(internal=None, addresses=two)).hint, "that chooses none of two"
     bare = the_one(lab(internal=None, addresses=(), has_new_interfaces=True))
     assert bare.code == "no-internal-address"
     assert "Network tab" not in bare.hint, "there is no such switch for them"
