@@ -15,7 +15,10 @@ import pytest
 
 from kthw_routes.sources.inventory import GroupChoice, Inventory, InventoryError, InventoryKind, read
 
-pytestmark = pytest.mark.skipif(find_spec("ansible") is None, reason="there is no ansible-core to compare with")
+pytestmark = [
+    pytest.mark.skipif(find_spec("ansible") is None, reason="there is no ansible-core to compare with"),
+    pytest.mark.xdist_group("ansible"),  # it is asked once for all of them
+]
 
 ASK = """
 import contextlib, os, sys

@@ -64,6 +64,49 @@ def test_parts_that_others_changed_are_left_and_told(now: bytes, content: bytes,
     assert (back.content, back.left) == (content, left)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "now", "content"),
+    [
+        ("old a b", "a b", "a b x", "old a b x"),
+        ("a old b", "a b", "x a b y", "x a old b y"),
+        ("a b old", "a b", "x a b", "x a b old"),
+        ("a old b", "a b", "a mine b", "a old mine b"),
+        ("a old b", "a b", "x b", "x b"),
+        ("a b", "a NEW b", "x a NEW b", "x a b"),
+        ("a b", "a N1 N2 b", "a N1 mine N2 b", "a N1 mine N2 b"),
+    ],
+)
+def test_where_an_edit_was_is_found_again(before: str, after: str, now: str, content: str) -> None:
+    def text(words: str) -> bytes:
+        return "".join(f"{word}\n" for word in words.split()).encode()
+
+    assert reverse(text(now), (text(before), text(after))).content.split() == content.encode().split()
+
+
+@given(
+    st.lists(st.sampled_from(["keep", "insert", "remove", "replace"]), max_size=12),
+    st.lists(st.integers(0, 40), max_size=6),
+)
+def test_each_line_goes_back_to_its_place_whatever_others_wrote_between(edits: list[str], added: list[int]) -> None:
+    before, after = [b"first\n"], [b"first\n"]
+    for number, edit in enumerate(edits):
+        if edit in ("remove", "replace"):
+            before.append(b"old %d\n" % number)
+        if edit in ("insert", "replace"):
+            after.append(b"new %d\n" % number)
+        before.append(b"kept %d\n" % number)
+        after.append(b"kept %d\n" % number)
+    now = list(after)
+    mine = [b"mine %d\n" % number for number in range(len(added))]
+    for line, at in zip(mine, added, strict=True):
+        now.insert(min(at, len(now)), line)
+    back = reverse(b"".join(now), (b"".join(before), b"".join(after)))
+    lines = back.content.splitlines(keepends=True)
+    assert back.left == ()
+    assert [line for line in lines if line not in mine] == before
+    assert [line for line in lines if line in mine] == [line for line in now if line in mine]
+
+
 def test_two_lines_never_become_one() -> None:
     assert reverse(b"a\nNEW\nb", (b"a", b"a\nNEW\n")).content == b"a\nb"
 
