@@ -22,7 +22,7 @@ async def test_hosts_that_have_begun_come_to_their_end_and_the_end_is_recorded(
     lab: BreakableLab, settings: Settings, tmp_path: Path
 ) -> None:
     stage = Model(lab, tmp_path)
-    hold = ModelFaults(stage).hold("worker-1", "ip", "-batch", "before")
+    hold = ModelFaults(stage).hold("worker-1", "ip", "-force -batch", "before")
     assert isinstance(hold, ModelHold)
     async with driving(lab, settings) as wizard:
         await wizard.go("Routes")

@@ -40,7 +40,7 @@ def hold(lab: BreakableLab, name: str, when: Callable[[Process], bool]) -> threa
 
 
 def is_change(process: Process) -> bool:
-    return process.argv[:1] == ["ip"] and "-batch" in process.argv
+    return process.argv[:1] == ["ip"] and "-force" in process.argv
 
 
 async def test_host_keys_are_asked_for_once_and_may_be_declined(lab: BreakableLab, settings: Settings) -> None:
