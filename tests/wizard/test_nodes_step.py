@@ -147,7 +147,7 @@ async def test_a_typed_pod_cidr_that_the_host_contradicts_is_a_stop_in_the_check
         await fill(driver, "pod_cidr", "10.200.9.0/24")
         await confirm(driver, "enter")
         await driver.go("Checks")
-        assert "its CNI configuration says 10.200.0.0/24" in driver.status()
+        assert "its CNI configuration (/etc/cni/net.d/10-bridge.conf) says 10.200.0.0/24" in driver.status()
         assert driver.is_disabled("next")
 
 
