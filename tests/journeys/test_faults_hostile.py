@@ -140,6 +140,7 @@ def test_a_table_with_hostile_words_is_refused_whole(stage: Stage, faults: Fault
     assert_clean(stage, answer)
 
 
+@ON_MODEL
 def test_a_hosts_file_with_control_bytes_is_kept_and_undone_byte_for_byte(stage: Stage, faults: Faults) -> None:
     stage.run("controller-0", r"printf '\033[31m # \302\233 \342\200\256 END-OF-HOSTS\nlast line' >> /etc/hosts")
     before = stage.run("controller-0", "cat /etc/hosts")

@@ -11,7 +11,7 @@ from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.ssh.command import MAX_CAPTURE
 from tests.journeys.faults import Faults
 from tests.journeys.looking import NODES, is_done, names_block, others, state
-from tests.journeys.stage import Stage
+from tests.journeys.stage import ON_MODEL, Stage
 
 APPLY = ("apply", "--yes", "--no-probe")
 CONTROLLER = "controller-0"
@@ -56,6 +56,7 @@ def test_a_file_just_beyond_what_is_kept_of_other_output_is_whole(stage: Stage, 
     whole_and_back(stage, block_list(MAX_CAPTURE + over))
 
 
+@ON_MODEL
 def test_what_was_edited_since_stays_when_a_large_file_is_undone(stage: Stage) -> None:
     before = block_list(5_000_000)
     stage.put(CONTROLLER, HOSTS, before)

@@ -16,6 +16,7 @@ APPLY = ("apply", "--yes", "--no-probe")
 ENDED = {"done", "nothing to do", "not started", "failed", "sent, not confirmed"}
 
 
+@ON_MODEL
 def test_a_host_that_changed_since_the_review_is_left_alone(stage: Stage, faults: Faults) -> None:
     """Made between the reading and the change, while it is looked whether all is as it was."""
     hold = faults.hold("worker-1", "ip", "route show", "before")

@@ -33,6 +33,7 @@ def test_sudo_with_the_right_password_asked_once(stage: Stage, faults: Faults) -
     assert SUDO_PASSWORD not in tool.shown + answer.out + answer.err
 
 
+@ON_MODEL
 def test_sudo_with_a_password_asked_beforehand(stage: Stage, faults: Faults) -> None:
     tool = stage.start(*APPLY, "--user", "learner", "--ask-sudo-password", terminal=True)
     tool.type(SUDO_PASSWORD, asked="sudo password")

@@ -160,6 +160,7 @@ def test_an_own_pod_cidr_routed_away_is_drift_and_left_alone(stage: Stage) -> No
     assert pod_routes(stage, "worker-0")["10.200.0.0/24"].startswith(f"via {stage.internal('worker-1')}")
 
 
+@ON_MODEL
 def test_foreign_routes_stay_and_ours_go_only_when_asked(stage: Stage) -> None:
     foreign = f"ip route add 10.200.7.0/24 via {stage.internal('worker-1')}"
     ours = f"ip route add 10.200.8.0/24 via {stage.internal('worker-1')} proto 200"

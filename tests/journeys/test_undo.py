@@ -73,6 +73,7 @@ def test_undo_works_by_what_the_run_recorded(stage: Stage) -> None:
     assert tables(stage) == before
 
 
+@ON_MODEL
 def test_a_route_and_a_line_that_somebody_changed_since_are_left_alone(stage: Stage) -> None:
     before = tables(stage)
     assert stage.tool(*APPLY).code == 0
@@ -169,6 +170,7 @@ def test_undo_host_by_host(stage: Stage) -> None:
     assert "No node is named worker-9." in unknown.err
 
 
+@ON_MODEL
 def test_a_host_that_cannot_be_reached_is_finished_later(stage: Stage, faults: Faults) -> None:
     before = tables(stage)
     assert stage.tool(*APPLY).code == 0
