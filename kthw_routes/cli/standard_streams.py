@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from sys import is_finalizing  # by itself, as the module may be gone by then
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
@@ -104,6 +105,10 @@ class Outlet(io.RawIOBase):
     def write(self, data: "ReadableBuffer", /) -> int:
         """Have `data` written. Never raises, and waits only where `waits` is set."""
         content = bytes(data)
+        if is_finalizing():  # the writer is gone by then: what a destructor complains of would wait for it for ever
+            with contextlib.suppress(OSError):
+                os.write(self._descriptor, content)
+            return len(content)
         with self._lock:
             if self._waiting > MAX_WAITING and not self.waits:
                 self.loss = self.loss or OSError(errno.EAGAIN, "nobody read it in time")

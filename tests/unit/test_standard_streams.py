@@ -138,6 +138,28 @@ raise ValueError("in the end")
     assert "ValueError: in the end" in done.stderr
 
 
+def test_what_is_printed_while_the_interpreter_ends_is_written_at_once() -> None:
+    """A destructor that fails is reported on stderr, when the thread that writes is gone: nobody waits for it."""
+    code = """
+import gc, sys
+from kthw_routes.cli import standard_streams
+standard_streams.install()
+gc.set_threshold(1_000_000)
+
+class Late:
+    def __del__(self):
+        raise ValueError("in the very end")
+
+late = Late()
+late.itself = late
+del late
+standard_streams.finish()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0
+    assert "ValueError: in the very end" in done.stderr
+
+
 def test_once_the_process_was_told_to_end_a_reader_that_stopped_reading_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
