@@ -17,7 +17,7 @@ from kthw_routes.findings.plan import ends_at_reboot
 from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Noun, Plan
 from kthw_routes.proof import diagnosis, refusals
-from kthw_routes.proof.diagnosis import explain, pair_words
+from kthw_routes.proof.diagnosis import explain_all, pair_words
 from kthw_routes.proof.readings import PairReading, Proof
 from kthw_routes.proof.selection import MAX_ALONE
 from kthw_routes.workflow.results import Report, Review
@@ -148,12 +148,13 @@ def explanations(proof: Proof) -> tuple[str, ...]:
     """Return what was seen of the pairs that fail, each cause once, what to look at, why kernels would not forward."""
     lines: list[str] = []
     causes: dict[tuple[diagnosis.Layer, str], list[PairReading]] = {}
+    explained = explain_all(proof)
     for pair in proof.failed:
-        found = explain(proof, pair)
+        found = explained[pair.source, pair.target]
         causes.setdefault((found.layer, found.host), []).append(pair)
     for pairs in causes.values():
         first = next((pair for pair in pairs if pair.alone), pairs[0])
-        found = explain(proof, first)
+        found = explained[first.source, first.target]
         lines.append(f"{first.source} → {first.target}: {found.sentence}")
         if others := [pair for pair in pairs if pair is not first]:
             lines.append(f"    The same: {_names_of_pairs(others)}.")

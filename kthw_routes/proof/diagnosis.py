@@ -6,7 +6,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Final
 
-from kthw_routes.facts import HostFacts, Route
+from kthw_routes.facts import HostFacts
 from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import describe
 from kthw_routes.proof.readings import Evidence, PairReading, Proof
@@ -197,9 +197,16 @@ def explain(proof: Proof, pair: PairReading) -> Diagnosis:
     What its own reading and the tables do not explain is taken from the pair that was tested in its place.
     """
     stand_in = proof.pair(*pair.same_as) if pair.same_as else None
-    if stand_in is not None and known_layer(proof, pair) is None:
-        return _explain(proof, stand_in)
-    return _explain(proof, pair)
+    return _explain(proof, pair if stand_in is None or known_layer(proof, pair) is not None else stand_in)
+
+
+def explain_all(proof: Proof) -> dict[tuple[str, str], Diagnosis]:
+    """Explain each pair that failed, by its ends."""
+    found: dict[tuple[str, str], Diagnosis] = {}
+    for pair in sorted(proof.failed, key=lambda pair: pair.same_as is not None):
+        same = found.get(pair.same_as) if pair.same_as and known_layer(proof, pair) is None else None
+        found[pair.source, pair.target] = same or explain(proof, pair)
+    return found
 
 
 def known_layer(proof: Proof, pair: PairReading) -> Layer | None:
@@ -229,10 +236,10 @@ def _overridden(proof: Proof, pair: PairReading) -> str | None:
     What is local to a host is not routed by its table.
     """
     for name, address in ((pair.source, pair.source_address), (pair.target, pair.target_address)):
-        host, facts = proof.plan.host(name), proof.facts.get(name)
-        if host is None or facts is None or host.own_cidr_overridden_by is None or address is None:
+        table, facts = proof.table(name), proof.facts.get(name)
+        if table is None or facts is None or table.overridden_by is None or address is None:
             continue
-        if any(pod.address == address for pod in facts.pods) and _best(facts, address) == host.own_cidr_overridden_by:
+        if any(pod.address == address for pod in facts.pods) and table.best(address) == table.overridden_by:
             return name
     return None
 
@@ -242,23 +249,16 @@ def _astray(proof: Proof, source: str, target: str, address: IPv4Address | None)
 
     The longest prefix decides: a route for a part of the pod CIDR can override the right one.
     """
-    host = proof.plan.host(source)
-    row = next((r for r in host.routes if r.worker == target and r.next_hop), None) if host else None
-    facts = proof.facts.get(source)
-    if row is None or facts is None or address is None:
+    table = proof.table(source)
+    next_hop = table.next_hops.get(target) if table is not None else None
+    if table is None or next_hop is None or address is None:
         return None
-    best = _best(facts, address)
+    best = table.best(address)
     if best is None or best.prefix.prefixlen == 0:
         return f"has no right route to {target}'s pod CIDR"
-    if best.gateway == row.next_hop:
+    if best.gateway == next_hop:
         return None
     return f"has no right route to {target}'s pod CIDR for {address}: {best.prefix} {describe(best)} takes it"
-
-
-def _best(facts: HostFacts, address: IPv4Address) -> Route | None:
-    """Find the route of a host's table that takes packets for this address."""
-    through = (r for r in facts.routes if address in r.prefix)
-    return max(through, key=lambda r: (r.prefix.prefixlen, -r.metric), default=None)
 
 
 def untested_reasons(proof: Proof) -> Iterator[str]:

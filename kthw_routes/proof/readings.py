@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from kthw_routes.facts import HostFacts
 from kthw_routes.plan.changes import Plan
+from kthw_routes.proof.tables import HostTable
 
 
 class Evidence(IntEnum):
@@ -138,6 +139,13 @@ class Proof:
     counters: Mapping[str, Counters] = field(default_factory=dict)
     """What the ends of each worker counted while all pairs were tested at once."""
 
+    _by_ends: Mapping[tuple[str, str], PairReading] = field(init=False, repr=False, compare=False)
+    _tables: dict[str, HostTable] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the pairs."""
+        object.__setattr__(self, "_by_ends", {(p.source, p.target): p for p in self.pairs})
+
     @property
     def failed(self) -> tuple[PairReading, ...]:
         """The pairs that were tested and do not work."""
@@ -194,6 +202,13 @@ class Proof:
             return ""
         return "Forwarding was not tested by traffic: that takes pods on every worker."
 
+    def table(self, name: str) -> HostTable | None:
+        """Return a host's table, if it was read."""
+        facts = self.facts.get(name)
+        if facts is not None and name not in self._tables:
+            self._tables[name] = HostTable(facts, self.plan.host(name))
+        return self._tables.get(name)
+
     def pair(self, source: str, target: str) -> PairReading | None:
         """Return the reading from one worker to another."""
-        return next((p for p in self.pairs if (p.source, p.target) == (source, target)), None)
+        return self._by_ends.get((source, target))

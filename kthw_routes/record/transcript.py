@@ -11,7 +11,7 @@ from kthw_routes.findings.model import Finding
 from kthw_routes.plan.changes import FileChange, HostPlan, Plan
 from kthw_routes.plan.shell import MAX_PASTED
 from kthw_routes.proof import diagnosis, refusals
-from kthw_routes.proof.diagnosis import explain, pair_words
+from kthw_routes.proof.diagnosis import explain_all, pair_words
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sanitize import cell, clean_line, inline, text_lines
 
@@ -113,7 +113,7 @@ def _proof(proof: Proof) -> Iterator[str]:
     yield from (f"- {inline(sentence)}" for sentence in (*diagnosis.untested_reasons(proof), *proof.unread))
     if proof.caveat:
         yield f"- {proof.caveat}"
-    yield from dict.fromkeys(f"- {inline(explain(proof, pair).sentence)}" for pair in proof.failed)
+    yield from dict.fromkeys(f"- {inline(found.sentence)}" for found in explain_all(proof).values())
     yield from (f"- {inline(sentence)}" for sentence in refusals.of_verdicts(proof.verdicts, proof.facts))
     yield ""
 

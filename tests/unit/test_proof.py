@@ -1,8 +1,11 @@
 """Headlines, and the first layer that fails."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kthw_routes.facts import Pod, Route
 from kthw_routes.plan import compare as planning
@@ -10,6 +13,7 @@ from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, pair_words
 from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof
 from kthw_routes.proof.refusals import of_verdict, of_verdicts
+from kthw_routes.proof.tables import HostTable
 from kthw_routes.record import transcript
 from kthw_routes.words import explanations
 
@@ -343,3 +347,20 @@ def test_a_kernels_reason_is_given_once_however_many_pod_cidrs_it_is_about() -> 
         "of that source on that interface.",
         "worker-1 would not forward to 10.200.2.0/24 (worker-2): it has no route to it.",
     ]
+
+
+tables = st.lists(
+    st.tuples(st.sampled_from(["10.200.0.0/16", "10.200.1.0/24", "10.200.1.128/25", "10.200.1.254/32", "0.0.0.0/0"]),
+              st.sampled_from([0, 5, 9])),
+    max_size=8,
+)  # fmt: skip
+
+
+@given(tables, st.sampled_from(["10.200.1.254", "10.200.1.1", "10.200.2.9", "192.0.2.1"]))
+def test_the_longest_prefix_wins_and_then_the_smallest_metric(rows: list[tuple[str, int]], address: str) -> None:
+    """And of several that are alike the first, as in the kernel's own order."""
+    routes = [Route(net(prefix), ip(f"192.0.2.{n}"), "eth0", metric=metric) for n, (prefix, metric) in enumerate(rows)]
+    host = replace(facts(cluster().node("worker-0")), routes=tuple(routes))
+    through = [r for r in routes if ip(address) in r.prefix]
+    expected = max(through, key=lambda r: (r.prefix.prefixlen, -r.metric), default=None)
+    assert HostTable(host, None).best(ip(address)) is expected
