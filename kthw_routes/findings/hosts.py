@@ -10,11 +10,14 @@ from typing import Final
 from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Cluster, Node, PodCidrSource
 from kthw_routes.facts import Devices, HostFacts
 from kthw_routes.findings.model import Finding
+from kthw_routes.node_names import shortened
 from kthw_routes.options import RoutesOn
 from kthw_routes.plan.network_plugins import SELF_ROUTING, plugin_within
 from kthw_routes.plan.networks import ByNetwork
 from kthw_routes.plan.wanted import Wanted, WantedRoutes
 
+MAX_NAMED: Final = 12
+"""Hosts that a sentence names one by one; more are shortened."""
 _TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: a tick in Routes) turns it on now and at each boot."
 _WHY_MISSING: Final = "Was the private IP enabled and the Linode not rebooted since? Reboot it, or correct the address."
 _WHY_NOT_ON_LINK: Final = (
@@ -231,9 +234,11 @@ def _of_pods(workers: Sequence[HostFacts]) -> Iterator[Finding]:
 
 
 def names_of(names: Sequence[str], of: int, noun: str = "workers") -> str:
-    """Return `worker-0`, `worker-0 and worker-2`, or `all 3 workers`."""
+    """Return `worker-0`, `worker-0 and worker-2`, `all 3 workers`, or, of very many, how many others there are."""
     if len(names) == of > 1:
         return f"all {of} {noun}"
+    if len(names) > MAX_NAMED:
+        return shortened(names)
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 

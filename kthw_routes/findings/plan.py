@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
 from kthw_routes.facts import HostFile
+from kthw_routes.findings.hosts import MAX_NAMED
 from kthw_routes.findings.model import Finding
 from kthw_routes.iproute2.commands import RouteCommand, Verb
+from kthw_routes.node_names import shortened
 from kthw_routes.persistence.managers import parse, short_name
 from kthw_routes.persistence.text import listed
 from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RollbackChange, RouteChange, describe
@@ -21,7 +23,7 @@ def of_files(plan: Plan) -> tuple[Finding, ...]:
         found.append(
             Finding.notice(
                 "not-persisted",
-                f"The routes end at the next reboot on {listed(ending)}.",
+                f"The routes end at the next reboot on {_names(ending)}.",
                 "`--persist auto` holds them in a file that fits each host; the review shows it first.",
                 node=ending[0] if len(ending) == 1 else None,
             )
@@ -30,7 +32,7 @@ def of_files(plan: Plan) -> tuple[Finding, ...]:
         found.append(
             Finding.notice(
                 "hosts-file-is-rewritten",
-                f"cloud-init writes /etc/hosts anew at each boot on {listed(rewritten)} (manage_etc_hosts): the "
+                f"cloud-init writes /etc/hosts anew at each boot on {_names(rewritten)} (manage_etc_hosts): the "
                 "workers' names are gone then.",
                 "`--cloud-template` writes them into cloud-init's template too, from which they come back.",
                 node=rewritten[0] if len(rewritten) == 1 else None,
@@ -177,7 +179,7 @@ def of_rollbacks(plan: Plan) -> tuple[Finding, ...]:
     return tuple(
         Finding.notice(
             "armed-switch",
-            f"Run {run} rolls back automatically on {listed(nodes)} when its time has come (--commit-within).",
+            f"Run {run} rolls back automatically on {_names(nodes)} when its time has come (--commit-within).",
             f"`apply` cancels that and leaves all right; `kthw-routes undo {run}` undoes its changes now.",
             node=nodes[0] if len(nodes) == 1 else None,
         )
@@ -212,3 +214,8 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
             "It is left alone; our block goes above it, as the first line that has a name counts. Remove it by hand.",
             node=host.node,
         )
+
+
+def _names(hosts: Sequence[str]) -> str:
+    """Return `a, b and c`; of very many hosts, in fewer words."""
+    return listed(hosts) if len(hosts) <= MAX_NAMED else shortened(hosts)

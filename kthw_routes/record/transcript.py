@@ -8,7 +8,7 @@ from kthw_routes import __version__
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import HostOutcome
 from kthw_routes.findings.model import Finding
-from kthw_routes.plan.changes import FileChange, HostPlan, Plan
+from kthw_routes.plan.changes import Change, ChangeKind, FileChange, HostPlan, Plan
 from kthw_routes.plan.shell import MAX_PASTED
 from kthw_routes.proof import diagnosis, refusals
 from kthw_routes.proof.diagnosis import explain_all, pair_words
@@ -16,6 +16,9 @@ from kthw_routes.proof.readings import Proof
 from kthw_routes.sanitize import cell, clean_line, inline, text_lines
 
 _BACKTICKS: Final = re.compile("`+")
+_OFTEN_ALIKE: Final = frozenset({ChangeKind.KEEP, ChangeKind.ADD})
+_MAX_KNOWN: Final = 1 << 15
+"""How many rows are remembered with their lines."""
 
 
 def head(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Iterator[str]:
@@ -38,25 +41,36 @@ def head(cluster: Cluster, plan: Plan, findings: Iterable[Finding]) -> Iterator[
     yield ""
     yield "## Plan"
     yield ""
+    known: dict[int, tuple[str, ...]] = {}
     for host in plan.hosts:
-        yield from _host(host)
+        yield from _host(host, known)
     yield "## Log"
     yield ""
 
 
-def _host(host: HostPlan) -> Iterator[str]:
+def _host(host: HostPlan, known: dict[int, tuple[str, ...]]) -> Iterator[str]:
+    """Yield the rows of a host. `known`: the lines of rows that many hosts have, by the row's identity."""
     yield f"### {host.node}"
     yield ""
     for row in host.rows:
-        title = clean_line(row.title).replace("`", "'")
-        yield f"- {row.kind} `{title}`: {inline(row.reason)}"
-        if isinstance(row, FileChange):
-            yield from _texts(row)
-        elif row.kind.is_change:
-            yield from (f"  - `{command}`" for command in row.commands if not command.startswith("#"))
+        lines = known.get(id(row))
+        if lines is None:
+            lines = tuple(_row(row))
+            if row.kind in _OFTEN_ALIKE and len(known) < _MAX_KNOWN:
+                known[id(row)] = lines
+        yield from lines
     if host.is_empty:
         yield "- nothing to do"
     yield ""
+
+
+def _row(row: Change) -> Iterator[str]:
+    title = clean_line(row.title).replace("`", "'")
+    yield f"- {row.kind} `{title}`: {inline(row.reason)}"
+    if isinstance(row, FileChange):
+        yield from _texts(row)
+    elif row.kind.is_change:
+        yield from (f"  - `{command}`" for command in row.commands if not command.startswith("#"))
 
 
 def _texts(change: FileChange) -> Iterator[str]:

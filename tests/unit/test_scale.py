@@ -1,5 +1,6 @@
 """Clusters of many nodes: the work grows with the routes, and what is the same for many hosts is one value."""
 
+import collections
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from kthw_routes.findings.plan import of_plan
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import ChangeKind
 from kthw_routes.plan.networks import ByNetwork
+from kthw_routes.record import transcript
 from kthw_routes.words import summary
 
 from .builders import connected, facts, ip, net, worker
@@ -155,6 +157,37 @@ def test_a_thousand_workers_are_planned_in_seconds() -> None:
 def test_an_export_makes_each_line_once(render: Callable[[Desired], object]) -> None:
     of = members(200)
     assert calls(lambda: render(desired(of))) < 8 * 200 * 199
+
+
+@pytest.mark.parametrize("kind", ["none", "right"])
+def test_a_transcript_makes_the_lines_of_a_row_once(kind: str) -> None:
+    of = members(150)
+    made = planning.make(of, read(of, kind))
+
+    def written() -> None:
+        collections.deque(transcript.head(of, made, ()), maxlen=0)
+
+    assert calls(written) < 8 * 150 * 149
+
+
+def test_a_transcript_has_each_row_of_each_host() -> None:
+    of = members(20)
+    given = read(of, "wrong") | {"worker-3": facts(of.node("worker-3"))}
+    made = planning.make(of, given)
+    text = "\n".join(transcript.head(of, made, ())).partition("## Plan")[2]
+    for host, part in zip(made.hosts, text.split("\n### ")[1:], strict=True):
+        rows = [line for line in part.splitlines() if line.startswith("- ")]
+        assert rows == [f"- {row.kind} `{row.title}`: {row.reason}" for row in host.rows]
+
+
+def test_sentences_about_very_many_hosts_are_short() -> None:
+    of = members(300)
+    given = read(of, "right") | {"worker-7": facts(of.node("worker-7"), ip_forward=True)}
+    found = [*of_facts(of, given), *of_plan(planning.make(of, given))]
+    assert {f.code: f.sentence for f in found if f.code in ("forwarding-off", "not-persisted")} == {
+        "forwarding-off": "Forwarding is off (net.ipv4.ip_forward = 0) on worker-0…6, worker-8…299.",
+        "not-persisted": "The routes end at the next reboot on worker-0…299.",
+    }
 
 
 def test_pod_cidrs_that_overlap_are_as_many_findings_as_workers() -> None:
