@@ -149,6 +149,26 @@ def test_ansible_yaml() -> None:
     assert found.others == 1
 
 
+def test_ansible_json() -> None:
+    """As `ansible-inventory --list` prints it, or a script that finds hosts; what counts and was not read is said."""
+    found = good("list.json")
+    assert found.kind is InventoryKind.ANSIBLE_JSON
+    assert listed(found) == [
+        "worker-0 worker 203.0.113.20 10.0.0.20 10.200.0.0/24",
+        "worker-1 worker 192.168.8.21 10.0.0.21 10.200.1.0/24",
+        "server controller server.lan:2222 None None",
+    ]
+    assert [n.identity for n in found.nodes] == [FILES / "good" / "keys" / "worker-0", None, None]
+    assert [f.sentence for f in found.findings] == [
+        "list.json was recognised as Ansible inventory (JSON): 2 workers and 1 controller.",
+        "Workers are the hosts of k8s-workers, controllers are the hosts of k8s_master.",
+        "The internal address of 192.168.8.21 was read from private_ip.",
+        "The internal address of worker-0 was read from ip.",
+        "Passwords in a file are not read: ansible_password.",
+        "Not read: pod_subnet.",
+    ]
+
+
 def test_the_source_gives_the_nodes_and_what_there_is_to_say() -> None:
     source = InventorySource(good("machines.txt"))
     as_any: Source = source
@@ -235,7 +255,7 @@ def test_the_home_folder_is_meant_by_a_tilde(monkeypatch: pytest.MonkeyPatch, tm
 
 
 @pytest.mark.parametrize("suffix", ["", ".toml", ".txt", ".ini", ".yml", ".conf"])
-@pytest.mark.parametrize("name", ["nodes.toml", "inline.toml", "machines.txt", "hosts", "inventory.yml"])
+@pytest.mark.parametrize("name", ["nodes.toml", "inline.toml", "machines.txt", "hosts", "inventory.yml", "list.json"])
 def test_the_kind_is_told_by_the_content_whatever_the_suffix(name: str, suffix: str) -> None:
     data = (FILES / "good" / name).read_bytes()
     assert parse(data, Path(f"file{suffix}")).kind is good(name).kind

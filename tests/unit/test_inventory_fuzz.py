@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kthw_routes.node_names import is_host_name
+from kthw_routes.node_names import is_address, is_host_name
 from kthw_routes.sanitize import clean
 from kthw_routes.sources.inventory import Inventory, InventoryError, parse
 from kthw_routes.sources.inventory.problems import Problems
@@ -17,7 +17,7 @@ FILES = Path(__file__).parent.parent / "data" / "inventories"
 SEEDS = [
     p.read_text() for folder in ("good", "bad") for p in sorted((FILES / folder).iterdir()) if p.suffix != ".expected"
 ]
-SUFFIXES = st.sampled_from(["", ".toml", ".txt", ".ini", ".yml"])
+SUFFIXES = st.sampled_from(["", ".toml", ".txt", ".ini", ".yml", ".json"])
 PIECES = st.sampled_from(
     [
         *"[]{}()=:,.#;\"'\\\n\t \r\0&*!|>%@`<?-~/",
@@ -59,7 +59,7 @@ def check_error(error: InventoryError, data: bytes) -> None:
 
 def check_inventory(found: Inventory) -> None:
     assert any(n.is_worker for n in found.nodes)
-    assert all(is_host_name(n.name) for n in found.nodes)
+    assert all(is_host_name(n.name) or is_address(n.name) for n in found.nodes)
     assert len({n.name.casefold() for n in found.nodes}) == len(found.nodes)
     internals = [n.internal for n in found.nodes if n.internal]
     assert len(set(internals)) == len(internals)
