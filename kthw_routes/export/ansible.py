@@ -25,6 +25,9 @@ def render(desired: Desired) -> tuple[Document, ...]:
     for node in desired.cluster:
         if node.is_member and node.name in _RESERVED:
             raise UsageError(f"Ansible has its own meaning for the name {node.name}.", "Rename the node.")
+        if node.is_member and node.next_hop is not None:
+            sentence = f"The playbook leads routes to the nodes themselves; {node.name} has a next hop of its own."
+            raise UsageError(sentence, "Take another format, such as shell.")
     return (
         Document(INVENTORY, "".join(f"{line}\n" for line in _inventory(desired))),
         Document(PLAYBOOK, ansible_playbook.text(desired)),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kthw_routes.cluster import Cluster, Endpoint
 from kthw_routes.errors import UsageError
-from kthw_routes.export import hosts_block, shell
+from kthw_routes.export import ansible, hosts_block, shell
 from kthw_routes.export.desired import Login, SshAccess, desired
 from kthw_routes.export.document import Document
 from kthw_routes.export.formats import FORMATS
@@ -23,7 +23,7 @@ from kthw_routes.node_names import is_host_name
 from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.plan.etc_hosts import edit
 from kthw_routes.plan.wanted import wanted_names
-from tests.unit.builders import cluster, controller, worker
+from tests.unit.builders import cluster, controller, ip, worker
 
 EVIL = "$(touch /tmp/x);`id`|&<>\\\"' \t\n{{ 7*7 }}#!*?[]~%-@:/\x1b[0m\x00é\u202e"
 WORDS = st.text(st.sampled_from(sorted(set(EVIL + "abcwork019.-_"))), min_size=1, max_size=30)
@@ -107,6 +107,22 @@ def test_the_script_runs_no_word_from_outside(identity: str, tmp_path: Path) -> 
 def test_a_path_that_cannot_be_shown_is_refused(path: str) -> None:
     with pytest.raises(UsageError, match="cannot be exported"):
         desired(cluster(), reach=SshAccess(Path(path)))
+
+
+def test_ansible_refuses_a_next_hop_that_its_playbook_does_not_know() -> None:
+    of = cluster()
+    of = of.with_swapped(of.node("worker-0"), worker(0, next_hop=ip("192.168.128.1")))
+    with pytest.raises(UsageError, match="worker-0 has a next hop of its own"):
+        ansible.render(desired(of, Options()))
+
+
+def test_the_script_leads_to_a_nodes_own_next_hop() -> None:
+    of = cluster()
+    of = of.with_swapped(of.node("worker-0"), worker(0, next_hop=ip("192.168.128.1")))
+    logins = {n.name: Login(f"203.0.113.{number}") for number, n in enumerate(of)}
+    (script,) = shell.render(desired(of, Options(), logins=logins))
+    sections = script.text.split("# --- ")[1:4]
+    assert [section.count("via 192.168.128.1 ") for section in sections] == [2, 0, 0]
 
 
 def test_ansible_takes_no_path_for_a_template() -> None:
