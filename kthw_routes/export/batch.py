@@ -1,5 +1,6 @@
 """A file per host for `ip -batch`: nothing but the routes."""
 
+from ipaddress import IPv4Address
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -13,14 +14,15 @@ class Commands:
     """The commands that make routes, each made once: of a cluster's hosts nearly all get the same ones."""
 
     def __init__(self) -> None:
-        self._lines: Final[dict[str, str]] = {}
+        self._lines: Final[dict[tuple[str, IPv4Address], str]] = {}
 
     def line(self, wanted: Wanted) -> str:
         """Return the line of a batch that replaces whatever leads to the same pods; behind `ip`, it is a command."""
-        line = self._lines.get(wanted.worker)
+        key = wanted.worker, wanted.next_hop  # some nodes have a next hop of their own
+        line = self._lines.get(key)
         if line is None:
             line = RouteCommand(Verb.REPLACE, pod_route(wanted.prefix, wanted.next_hop)).line()
-            self._lines[wanted.worker] = line
+            self._lines[key] = line
         return line
 
 
