@@ -14,16 +14,15 @@ class Commands:
     """The commands that make routes, each made once: of a cluster's hosts nearly all get the same ones."""
 
     def __init__(self) -> None:
-        self._lines: Final[dict[tuple[str, IPv4Address], str]] = {}
+        self._lines: Final[dict[str, tuple[IPv4Address, str]]] = {}
 
     def line(self, wanted: Wanted) -> str:
         """Return the line of a batch that replaces whatever leads to the same pods; behind `ip`, it is a command."""
-        key = wanted.worker, wanted.next_hop  # some nodes have a next hop of their own
-        line = self._lines.get(key)
-        if line is None:
+        known = self._lines.get(wanted.worker)
+        if known is None or known[0] is not wanted.next_hop:  # some nodes have a next hop of their own
             line = RouteCommand(Verb.REPLACE, pod_route(wanted.prefix, wanted.next_hop)).line()
-            self._lines[key] = line
-        return line
+            known = self._lines[wanted.worker] = wanted.next_hop, line
+        return known[1]
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
