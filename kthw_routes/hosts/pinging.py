@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _NOT_LOCAL: Final = "cannot assign requested address"
 """What a kernel says of a source address that the host does not have, in lower case."""
+_SILENT: Final = ("FAILED", "INCOMPLETE")
+"""The states of a neighbour that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class Readout:
     """By network namespace."""
     full_tables: int | None
     """How often its neighbour table was full; None where that cannot be read."""
-    next_hop: str
-    """The state of the next hop to the worker that it pinged."""
+    silent_hops: Mapping[str, str]
+    """The next hops that do not answer, in the words of `ip neigh`, by the worker to which they lead."""
 
     def since(self, before: "Readout") -> dict[str | None, Counters]:
         """Return what was added since `before`, by network namespace."""
@@ -80,14 +82,18 @@ class Pinger:
                 found[name] = (outcome.value, None if outcome.value is not None else "stopped")
         return found
 
-    def read(self, task: HostTask, target: str | None = None) -> Readout:
-        """Read what a worker's ends counted, and the state of its next hop to `target`."""
+    def read(self, task: HostTask, partners: Iterable[str] = ()) -> Readout:
+        """Read what a worker's ends counted, and which of its next hops to `partners` do not answer."""
         worker = self.ready[task.node]
-        hop = worker.next_hops.get(target) if target is not None else None
+        states = {
+            name: clean_value(task.run(programs.neighbour(worker.next_hops[name]), silent=True).out)
+            for name in partners
+            if name in worker.next_hops
+        }
         return Readout(
             {s: parse_counters(task.run(programs.counters(s), silent=True).out) for s in worker.namespaces},
             count_full_tables(task.run(programs.neighbour_statistics(), silent=True).out),
-            clean_value(task.run(programs.neighbour(hop), silent=True).out) if hop is not None else "",
+            {name: state for name, state in states.items() if state.endswith(_SILENT)},
         )
 
     def together(self, pairs: Iterable[Pair]) -> dict[Pair, PairReading]:
@@ -139,8 +145,11 @@ class Pinger:
 
         done = self.each(ping, targets, lambda name: f"pinging {targets[name]} alone, {words}")
         before = dict(self.last)
-        reading = self.each(lambda task: self.read(task, targets.get(task.node)), workers, lambda _: "reading counters")
-        for name, (readout, _) in reading.items():
+
+        def read(task: HostTask) -> Readout:
+            return self.read(task, [a if b == task.node else b for a, b in targets.items() if task.node in (a, b)])
+
+        for name, (readout, _) in self.each(read, workers, lambda _: "reading counters").items():
             if readout is None:
                 self.last.pop(name, None)
             else:
@@ -181,13 +190,18 @@ class Pinger:
                 continue
             counted.append(last.since(first)[point.namespace])
             full += [name] if (last.full_tables or 0) > (first.full_tables or 0) else []
-        readout = self.last.get(reading.source)
-        hop = readout.next_hop if readout is not None and not reading.ok and not reading.words else ""
+        there, back = (
+            self.last[end].silent_hops.get(other) if end in self.last else None for end, other in (pair, pair[::-1])
+        )
+        has_arrived = counted[1] is not None and counted[1].requests_in > 0
+        if reading.ok:
+            there = back = None
         return replace(
             reading,
             at_source=counted[0],
             at_target=counted[1],
-            words=f"host unreachable: the next hop {hop}" if hop.endswith(("FAILED", "INCOMPLETE")) else reading.words,
+            words=f"host unreachable: the next hop {there}" if there and not reading.words else reading.words,
+            silent_hop_back=back if has_arrived else None,
             full_table=full[0] if full and not reading.ok else None,
             alone=True,
         )

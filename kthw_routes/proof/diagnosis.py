@@ -98,6 +98,14 @@ def _by_words(pair: PairReading) -> Diagnosis | None:
             Layer.NEXT_HOP,
             f"{a} gets no answer from the next hop itself: {b} is down, or has another address by now. {seen}".rstrip(),
             f"On {a}: ip neigh",
+            b,
+        )
+    if pair.silent_hop_back:
+        return Diagnosis(
+            Layer.NEXT_HOP,
+            f"{b} gets no answer from the next hop back to {a} itself: {a} has another address by now. {seen}".rstrip(),
+            f"On {b}: ip neigh",
+            a,
         )
     if "network is unreachable" in words or "invalid argument" in words:
         return Diagnosis(Layer.ROUTE, f"{a}'s kernel refuses to send: {pair.words}", f"On {a}: ip route")

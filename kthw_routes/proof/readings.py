@@ -92,6 +92,8 @@ class PairReading:
     """Why the pair could not be tested; None where it was."""
     left_out: bool = False
     """Whether it was not tested because one end was left out on purpose."""
+    silent_hop_back: str | None = None
+    """The state of the target's next hop to the source, if that does not answer, in the words of `ip neigh`."""
     full_table: str | None = None
     """The end whose neighbour table was full meanwhile; None where neither's was, as far as known."""
     alone: bool = False

@@ -251,6 +251,7 @@ PairDocument = TypedDict(
         "counters_to": CountersDocument | None,
         "alone": bool,
         "same_as": StandInDocument | None,
+        "silent_hop_back": str | None,
         "full_neighbour_table": str | None,
     },
 )

@@ -230,6 +230,7 @@ def _pair(pair: PairReading) -> PairDocument:
         "counters_to": _counters(pair.at_target) if pair.at_target else None,
         "alone": pair.alone,
         "same_as": {"from": pair.same_as[0], "to": pair.same_as[1]} if pair.same_as else None,
+        "silent_hop_back": pair.silent_hop_back,
         "full_neighbour_table": pair.full_table,
     }
 

@@ -28,7 +28,8 @@ def test_a_dead_next_hop_is_named(stage: Stage, faults: Faults) -> None:
         "worker-0 → worker-2: worker-0 gets no answer from the next hop itself: worker-2 is down, or has another "
         "address by now."
     ) in answer.out
-    assert "    The same: worker-1 → worker-2" in answer.out
+    assert "    The same: worker-1 → worker-2, worker-2 → worker-0, worker-2 → worker-1.\n" in answer.out
+    assert "provider" not in answer.out.partition("4 of 6 pairs")[2], "the nodes themselves do not find each other"
     assert "    Next: On worker-0: ip neigh\n" in answer.out
 
 

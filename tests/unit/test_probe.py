@@ -46,6 +46,10 @@ class World:
         self.at_once: list[int] = []
         self.astray: dict[Pair, int] = {}
         """Routes with the wrong next hop: through which worker."""
+        self.arrive: set[Pair] = set()
+        """Pairs whose requests arrive, even where no reply does."""
+        self.silent: set[Pair] = set()
+        """Where a worker gets no answer from its next hop to another."""
         self.full = Counter[str]()
         self.mortal = ""
         """The worker whose probe address is gone as soon as it is there."""
@@ -85,9 +89,10 @@ class World:
             target = self.names[address]
             number, self.tries[source, target] = self.tries[source, target], self.tries[source, target] + 1
             answered = self.answers(source, target, number) and address in self.probes[target]
-            for name, field in ((source, "OutEchos"), *([(target, "InEchos"), (target, "OutEchoReps"),
-                                                         (source, "InEchoReps")] if answered else [])):  # fmt: skip
-                self.sent[name][field] += 3
+            self.sent[source]["OutEchos"] += 3
+            self.sent[source]["InEchoReps"] += 3 * answered
+            for field in ("InEchos", "OutEchoReps"):
+                self.sent[target][field] += 3 * (answered or (source, target) in self.arrive)
             return f"PING … --- 3 packets transmitted, {3 if answered else 0} received, time 402ms"
 
 
@@ -125,6 +130,10 @@ class Session:
                 names = ("InEchos", "OutEchoReps", "OutEchos", "InEchoReps")
                 numbers = " ".join(str(world.sent[self.node][name]) for name in names)
                 return said(f"Icmp: {' '.join(names)}\nIcmp: {numbers}\n")
+            case ("ip", "neigh", "show", hop):
+                other = next(node.name for node in world.cluster if str(node.internal) == hop)
+                state = "FAILED" if (self.node, other) in world.silent else "lladdr 02:00:00:00:00:01 REACHABLE"
+                return said(f"{hop} dev eth0 {state} \n")
             case ("cat", "/proc/net/stat/arp_cache"):
                 return said(f"entries table_fulls\n00000001 {world.full[self.node]:08x}\n")
             case ("sh", "-c", script):
@@ -270,3 +279,21 @@ def test_probe_addresses_live_as_long_as_all_pings_may_take(workers: int, parall
     rounds = max(Counter(a for a, _ in world.alone).values())
     assert min(renewed) > (programs.PINGS_TIMEOUT + rounds * programs.PING_TIMEOUT) * waves
     assert IPv4Address("10.200.0.254") not in world.probes["worker-0"]
+
+
+@pytest.mark.parametrize(
+    ("silent", "end"), [(("worker-0", "worker-1"), "worker-1"), (("worker-1", "worker-0"), "worker-0")]
+)
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_next_hop_that_does_not_answer_is_no_filter_of_the_provider(silent: Pair, end: str, arrives: bool) -> None:
+    """On the way back it is to blame only where the requests arrived: else there was nothing to send back."""
+    world = World(2, lambda a, _b, _n: a == "worker-1")
+    world.silent = {silent}
+    world.arrive = {("worker-0", "worker-1")} if arrives else set()
+    found = world.prove()
+    (failed,) = (pair for pair in found.pairs if not pair.ok)
+    explained = explain(replace(world.known, pairs=found.pairs), failed)
+    is_known = silent[0] == "worker-0" or arrives
+    assert explained.layer is (Layer.NEXT_HOP if is_known else Layer.NETWORK_OUT)
+    assert explained.host == (end if is_known else "")
+    assert ("provider" in explained.sentence) is not is_known

@@ -131,6 +131,13 @@ def _ends(out: int, arrived: int, replied: int, back: int) -> dict[str, Counters
         ),
         (_ends(0, 0, 0, 0), True, True, Layer.SOURCE, "worker-0 sent nothing: is it very busy?"),
         (
+            {"silent_hop_back": "192.168.128.10 dev eth0 FAILED", **_ends(3, 3, 3, 0)},
+            True,
+            True,
+            Layer.NEXT_HOP,
+            "worker-1 gets no answer from the next hop back to worker-0 itself",
+        ),
+        (
             {"full_table": "worker-1", **_ends(3, 3, 3, 0)},
             True,
             True,
