@@ -217,7 +217,7 @@ class Node:
     has_new_interfaces: bool = False
     """Whether it is a Linode with interfaces of the newer generation, which can have no private address."""
     vpc_ranges: frozenset[IPv4Network] | None = None
-    """What a Linode's VPC delivers to it besides its own address; None: not known."""
+    """What a Linode's VPC delivers to it in addition to its own address; None: not known."""
 
     @property
     def is_worker(self) -> bool:

@@ -1,4 +1,4 @@
-"""SIGTERM, and SIGHUP of a terminal that is closed: heard once, for work that ends in good order then."""
+"""SIGTERM, and SIGHUP of a terminal that is closed: received once, for work that ends in good order then."""
 
 import signal
 from collections.abc import Callable, Iterator

@@ -228,7 +228,7 @@ class NetworkSetup:
     timer_is_active: bool = False
     """Whether our timer runs now."""
     hosts_template: HostFile | None = None
-    """cloud-init's template of /etc/hosts, where cloud-init writes that file anew at each boot; None elsewhere."""
+    """cloud-init's template of /etc/hosts, where cloud-init rewrites that file at each boot; None elsewhere."""
 
     unread: frozenset[PurePosixPath] = frozenset()
     """Files of ours, and cloud-init's templates, that may be there and could not be read; a folder for all in it."""

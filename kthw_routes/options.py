@@ -1,4 +1,4 @@
-"""What a person may choose besides the nodes themselves: one plain value under the wizard and the command line."""
+"""What a person may choose, apart from the nodes: one plain value under the wizard and the command line."""
 
 import os
 from collections.abc import Mapping
@@ -107,7 +107,7 @@ class Options:
     ip_forward: bool = False
     """Whether forwarding is turned on where it is off, now and at each boot."""
     hosts_template: bool = False
-    """Whether the names also go into cloud-init's template, where that writes /etc/hosts anew at each boot."""
+    """Whether the names also go into cloud-init's template, where that rewrites /etc/hosts at each boot."""
     repair: bool = False
     """Whether an own pod CIDR that another route overrides is given back to the bridge."""
     probe: bool = True

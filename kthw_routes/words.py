@@ -41,7 +41,7 @@ CIDR_SOURCE_LABELS: Final = {
 
 
 class Tone(StrEnum):
-    """How a word is meant, beside what it says."""
+    """How a word is meant, in addition to what it says."""
 
     PLAIN = "plain"
     GOOD = "good"

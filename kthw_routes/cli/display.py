@@ -13,14 +13,14 @@ from rich.text import Text
 from kthw_routes.events import Event, EventKind, HostState
 
 _MAX_LINES: Final = 16
-"""Busy hosts that are shown at the most: those of which something was heard last."""
+"""Busy hosts that are shown at the most: those that reported last."""
 
 
 class HostDisplay:
     """Draws the hosts on which something is under way.
 
     Attributes:
-        note: what is said above the hosts, besides how many are done; a signal handler may set it.
+        note: what is shown above the hosts, next to how many are done; a signal handler may set it.
     """
 
     def __init__(self, console: Console) -> None:
@@ -32,7 +32,7 @@ class HostDisplay:
         self._title = ""
         self._total = 0
         self._busy: dict[str, str] = {}
-        """Host -> what it does, the one that was heard of last at the end."""
+        """Host -> what it does, the one that reported last at the end."""
         self._done: set[str] = set()
 
     @contextmanager

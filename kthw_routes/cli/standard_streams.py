@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_WAITING: Final = 16 * 1024 * 1024
 """Bytes that wait for a reader; while there are more, what is printed is left out."""
 MAX_LAST_WAIT: Final = 2.0
-"""Seconds that a reader is waited for at the most once the process was told to end."""
+"""Seconds that a reader is waited for at the most once the process was asked to end."""
 INTERRUPTED: Final = 130
 """The exit code where somebody interrupts the wait for a reader."""
 
@@ -35,7 +35,7 @@ _is_ending: Final = threading.Event()
 
 
 def limit_waits() -> None:
-    """Wait for a reader no longer than MAX_LAST_WAIT from now on: the process was told to end."""
+    """Wait for a reader no longer than MAX_LAST_WAIT from now on: the process was asked to end."""
     _is_ending.set()
 
 

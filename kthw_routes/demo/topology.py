@@ -28,7 +28,7 @@ ADDRESSES: Final = {
 """Public and private address of each node."""
 
 STALE_LINE: Final = "192.168.177.9 worker-1\n"
-"""What an earlier `tee -a` left on controller-1: the address that worker-1 had before it was built anew."""
+"""What an earlier `tee -a` left on controller-1: the address that worker-1 had before it was rebuilt."""
 
 FILTERED_REGIONS: Final = frozenset({"eu-west"})
 """Where the modelled provider drops what does not come from an address of its own."""

@@ -1,4 +1,4 @@
-"""cloud-init: user data per host, for nodes that are made anew.
+"""cloud-init: user data per host, for nodes that are rebuilt.
 
 The routes come by the systemd timer, as only that outlives the first boot; the names once, at the first boot.
 """

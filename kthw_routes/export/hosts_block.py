@@ -1,4 +1,4 @@
-"""The workers' names in `/etc/hosts`, as a script for POSIX sh: our block written anew, every other line kept."""
+"""The workers' names in `/etc/hosts`, as a script for POSIX sh: our block rewritten, every other line kept."""
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address

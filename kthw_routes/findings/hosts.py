@@ -143,7 +143,7 @@ def _of_pod_cidr(pods: ByNetwork[tuple[int, Node]], node: Node, host: HostFacts)
             "pod-cidr-disagrees",
             f"{node.name}: the pod CIDR typed is {node.pod_cidr}, but its CNI configuration "
             f"{_path(host.cidr_files.cni)}says {host.cni_cidr}.",
-            "Pods get their addresses from the CNI configuration: take that one, or mend the file on the node.",
+            "Pods get their addresses from the CNI configuration: take that one, or correct the file on the node.",
             node=node.name,
         )
     elif host.cni_cidr and host.kubelet_cidr and host.cni_cidr != host.kubelet_cidr:

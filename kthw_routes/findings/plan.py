@@ -32,7 +32,7 @@ def of_files(plan: Plan) -> tuple[Finding, ...]:
         found.append(
             Finding.notice(
                 "hosts-file-is-rewritten",
-                f"cloud-init writes /etc/hosts anew at each boot on {_names(rewritten)} (manage_etc_hosts): the "
+                f"cloud-init rewrites /etc/hosts at each boot on {_names(rewritten)} (manage_etc_hosts): the "
                 "workers' names are gone then.",
                 "`--cloud-template` writes them into cloud-init's template too, from which they come back.",
                 node=rewritten[0] if len(rewritten) == 1 else None,
@@ -67,7 +67,7 @@ def _of_difference(host: HostPlan) -> Iterator[Finding]:
             yield Finding.notice(
                 "persisted-differs",
                 f"{host.node}: {short_name(file.path)} {listed(words)}: after the next reboot the routes are others.",
-                "Apply writes the file anew.",
+                "Apply rewrites the file.",
                 node=host.node,
             )
 
@@ -194,7 +194,7 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
             "own-pod-cidr-routed-away",
             f"{host.node}: another route overrides its own pod CIDR {route.prefix} ({describe(route)}): its pods are "
             "unreachable.",
-            f"--repair mends it (in the wizard: mark it in Routes), or by hand `{RouteCommand(Verb.DELETE, route)}`.",
+            f"--repair fixes it (in the wizard: mark it in Routes), or by hand `{RouteCommand(Verb.DELETE, route)}`.",
             node=host.node,
         )
     for change in host.routes:
@@ -205,7 +205,7 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
         elif change.kind is ChangeKind.STALE:
             yield Finding.notice("stale-route", f"{host.node}: {change.prefix} is {change.reason}.", node=host.node)
     if host.hosts_file_problem:
-        hint = "Until that is mended the workers' names are missing there." if host.lacks_names else ""
+        hint = "Until that is fixed the workers' names are missing there." if host.lacks_names else ""
         yield Finding.notice("hosts-file-broken", f"{host.node}: {host.hosts_file_problem}", hint, node=host.node)
     for line in host.hosts_file.odd_lines if host.hosts_file else ():
         yield Finding.notice(

@@ -35,7 +35,7 @@ OnRead = Callable[[HostFacts], None]
 
 _RECENT: Final = timedelta(seconds=10)
 _UNREAD: Final = "it could not be read."
-_AGAIN: Final = "Try again: the host is read anew then."
+_AGAIN: Final = "Try again: the host is read again then."
 
 
 def _nowhere(_run: str) -> None:
@@ -99,7 +99,7 @@ def apply(
         return _nothing_done(task, todo, fresh, read_back)
     journal(todo, fresh)
     # What these send is not counted as changes: it is reported by itself.
-    aside = replace(task, sent=Sent(beside=task.sent))
+    aside = replace(task, sent=Sent(outer=task.sent))
     rollbacks = todo.of(RollbackChange)
     _cancel_timers(aside, [row.run for row in rollbacks], cancelled, task.sent)
     if start is not None and todo.changes > len(rollbacks):

@@ -16,7 +16,7 @@ class Batch:
     step: Step
 
     def split(self, result: Result) -> Sequence[Result] | None:
-        """Return each command's own result; None where they cannot be told apart, so that each is to be run by itself.
+        """Return each command's own result; None where they cannot be distinguished, so that each is run by itself.
 
         `ip` prints a line of JSON for each command, unless one fails or another program is called so.
         """

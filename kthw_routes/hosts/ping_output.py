@@ -27,7 +27,7 @@ class Pinged:
     round_trip: float | None
     """Milliseconds, the mean of the answers."""
     words: str
-    """What it printed besides its statistics."""
+    """What it printed in addition to its statistics."""
     is_missing: bool = False
     """Whether there is no such program."""
 

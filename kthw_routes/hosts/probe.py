@@ -48,7 +48,7 @@ def probe(
 
     Args:
         facts: what was read of each host just now.
-        cause: tells pairs that failed for different known reasons apart.
+        cause: distinguishes pairs that failed for different known reasons.
         send: whether traffic is to be sent.
     """
     probing = _Probing(fleet, cluster, facts, emit, cause)

@@ -1,4 +1,4 @@
-"""Whether cloud-init writes /etc/hosts anew at each boot, and from which template."""
+"""Whether cloud-init rewrites /etc/hosts at each boot, and from which template."""
 
 import re
 from collections.abc import Iterable

@@ -15,13 +15,13 @@ class Sent:
         cancelling: such a run while that is under way.
     """
 
-    def __init__(self, beside: "Sent | None" = None) -> None:
-        """`beside`: with which it ends, where it counts for itself what is no part of the reviewed changes."""
+    def __init__(self, outer: "Sent | None" = None) -> None:
+        """`outer`: with which it ends, where it counts for itself what is no part of the reviewed changes."""
         self.changes = 0
         self.rows = 0
         self.cancelled: list[str] = []
         self.cancelling = ""
-        self._is_over: threading.Event = beside._is_over if beside is not None else threading.Event()
+        self._is_over: threading.Event = outer._is_over if outer is not None else threading.Event()
         self._lock = threading.Lock()
 
     def begin(self, command: Command) -> bool:

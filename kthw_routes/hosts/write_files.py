@@ -201,7 +201,7 @@ def _generate_or_put_back(task: HostTask, change: FileChange) -> str | None:
 
 
 def _start_units(task: HostTask, changes: Sequence[FileChange], problems: Mapping[str, str]) -> dict[str, str]:
-    """Let systemd read the unit anew, and start the timer if it is to run and all that it needs is there.
+    """Let systemd read the unit again, and start the timer if it is to run and all that it needs is there.
 
     A file of it that could not be written, and is there as it was, keeps no timer from running as it did.
     """

@@ -73,7 +73,7 @@ def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
 
 
 def rewritten(file: HostFile) -> HostFile | None:
-    """Render a file of ours anew, with the routes that it has; None where it is not one that we write.
+    """Render a file of ours again, with the routes that it has; None where it is not one that we write.
 
     Only its comments show whether this version or another wrote it.
     """

@@ -125,7 +125,7 @@ def _other_manager(link: LinkSetup) -> str:
 def problem_of(network: NetworkSetup) -> str | None:
     """Report netplan's error in the files of others, as the end of a sentence; None where it reads them.
 
-    One that names our file is none: that file is written anew.
+    One that names our file is none: that file is rewritten.
     """
     if network.netplan_problem is None or str(PATH) in network.netplan_problem:
         return None

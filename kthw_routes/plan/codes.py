@@ -1,4 +1,4 @@
-"""What a row of the plan is, in one stable word for programs: the reason beside it is for people, and may change. Pure.
+"""What a row of the plan is, in one stable word for programs: the reason next to it is for people and may change. Pure.
 
 The kind of a row says what becomes of it, the code why: after a reboot and for a new worker routes are added alike.
 """
@@ -19,7 +19,7 @@ class RouteCode(StrEnum):
     WRONG_NEXT_HOP = "wrong-next-hop"
     """Wanted, and the one that is there leads to another next hop, through another interface, or nowhere."""
     SECOND_ROUTE = "second-route"
-    """The right one is there, and another beside it."""
+    """The right one is there, and another next to it."""
     STALE = "stale"
     """Not wanted, and ours, or marked for removal."""
     FOREIGN = "foreign"

@@ -34,7 +34,7 @@ class _Found:
     had: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     """Name -> the lines of it that are ours to change, as read."""
     dropped: Counter[str] = field(default_factory=Counter)
-    """Name -> how many of its lines go, beside those that the block is written anew for."""
+    """Name -> how many of its lines are removed, in addition to those that the block is rewritten for."""
     stale: dict[str, IPv4Address] = field(default_factory=dict)
     """What stale lines outside of our block say, those that stay."""
 
@@ -86,9 +86,9 @@ def edit(
         wanted: worker name -> internal address.
         gone: names of workers that were removed for good; their lines go.
         prune: whether stale names go as well: those in our block that belong to no worker listed, and exact lines
-            beside it whose name is like a worker's and no node's, or that give a worker's address another such name.
+            outside it whose name is like a worker's and no node's, or that give a worker's address another such name.
         marked: those of such names that go even without `prune`.
-        listed: the names of all nodes, workers and controllers. None: not known, so that a line beside our block is
+        listed: the names of all nodes, workers and controllers. None: not known, so that a line outside our block is
             stale by its address alone.
 
     Raises:

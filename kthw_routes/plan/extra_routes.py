@@ -1,4 +1,4 @@
-"""What is there and not wanted: routes in the cluster CIDR beside the wanted ones, in the kernel and in files. Pure.
+"""What is there and not wanted: other routes in the cluster CIDR, in the kernel and in files. Pure.
 
 Nothing goes on a guess: what leads to a worker that was not read stays as it is.
 """
@@ -105,7 +105,7 @@ def drops(
     changes: Sequence[RouteChange],
     options: Options,
 ) -> Callable[[IPv4Network], bool]:
-    """Return which prefixes that a file of ours holds, beside the wanted ones, go from it.
+    """Return which prefixes that a file of ours has, other than the wanted ones, are removed from it.
 
     What lies outside the cluster CIDR is never ours to make. Those of workers that are gone; and those whose routes
     would come up at the next boot before the kernel's own, and win: the node's own pod CIDR, and what an interface of

@@ -46,7 +46,7 @@ def of_host(
         node: the host.
         facts: what was read there.
         wanted: lists the routes that should survive a reboot there; most hosts have no file that holds them.
-        drops: whether a prefix that a file holds, beside the wanted ones, goes from it; else it stays.
+        drops: whether a prefix that a file has, other than the wanted ones, is removed from it; else it stays.
         options: what was chosen.
     """
     network = facts.network
@@ -82,7 +82,7 @@ class _Holding:
         return self.facts.network
 
     def kept(self, manager: Manager) -> tuple[PersistedRoute, ...]:
-        """Return the routes beside the wanted ones that stay in the files of one manager."""
+        """Return the routes other than the wanted ones that stay in the files of one manager."""
         prefixes = {route.prefix for route in self.wanted}
         return tuple(
             replace(route, device=self.facts.device_towards(route.next_hop) or route.device)
@@ -96,7 +96,7 @@ class _Holding:
         return tuple(r for r in self.kept(manager) if self.facts.device_towards(r.next_hop) is not None)
 
     def brought_to(self, manager: Manager) -> tuple[PersistedRoute, ...]:
-        """Return what stays beside the wanted routes where one manager takes all: of a prefix held twice, its own."""
+        """Return what stays next to the wanted routes where one manager takes all: of a prefix held twice, its own."""
         own = self.kept(manager)
         seen = {route.prefix for route in own}
         moved: list[PersistedRoute] = []
@@ -132,7 +132,7 @@ def _written(after: HostFile, network: NetworkSetup) -> FileChange:
         return _change(ChangeKind.REPLACE, after, before, "is not as it should be")
     if before.mode == after.mode and after.path == unit.TIMER and not network.timer_is_enabled:
         return _change(ChangeKind.REPLACE, after, before, "is not enabled")
-    if wrong := _wrong_besides(before, after, network):
+    if wrong := _wrong_otherwise(before, after, network):
         return _change(ChangeKind.REPLACE, after, before, wrong)
     return _change(ChangeKind.KEEP, after, before, "right as it is")
 
@@ -181,7 +181,7 @@ def _is_strange(manager: Manager, file: HostFile) -> bool:
 
 
 def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkSetup) -> str | None:
-    """Return why a file that is there is written anew, though nobody asked for files; None where it is right.
+    """Return why a file that is there is rewritten, though nobody asked for files; None where it is right.
 
     Comments, and the order of the routes, are no matter. The interface is: the scripts go by its name.
     """
@@ -193,11 +193,11 @@ def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkS
         return "holds routes for another interface than it should"
     if file.path in (unit.SERVICE, unit.TIMER) and file.content != target.content:
         return "is not as it should be"
-    return _wrong_besides(file, target, network)
+    return _wrong_otherwise(file, target, network)
 
 
-def _wrong_besides(file: HostFile, target: HostFile, network: NetworkSetup) -> str | None:
-    """Return why a file whose content is right is written anew; None where it stays."""
+def _wrong_otherwise(file: HostFile, target: HostFile, network: NetworkSetup) -> str | None:
+    """Return why a file whose content is right is rewritten; None where it stays."""
     if file.mode != target.mode:
         return f"its mode is {file.mode:04o}"
     is_whole = all(network.file(path) is not None for path in unit.PATHS)

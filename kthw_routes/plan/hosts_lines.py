@@ -188,7 +188,7 @@ def line_of_others(
         now: the one content.
         then: the other, into which it would be turned.
         words: of which every name that is ours has one.
-        is_ours: name -> whether exact lines of it beside our block are ours.
+        is_ours: name -> whether exact lines of it outside our block are ours.
         may_say: (address, name, whether in our block) -> whether we may put such a line there.
         comments: whether comments and empty lines may come into our block.
     """
@@ -217,7 +217,7 @@ def line_of_others(
 def _sorted_out(
     lines: Iterable[HostsLine], is_ours: Callable[[str], bool]
 ) -> tuple[bytes, Counter[tuple[bytes, bool]]]:
-    """Return the lines that are not ours, and how often each that may be is there, in our block and beside it."""
+    """Return the lines that are not ours, and how often each that may be is there, in our block and outside it."""
     others: list[bytes] = []
     ours: Counter[tuple[bytes, bool]] = Counter()
     for line in lines:

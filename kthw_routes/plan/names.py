@@ -28,7 +28,7 @@ class NamesPlan:
     are_missing: bool = False
     """Whether names that are wanted cannot be written for that reason."""
     are_lost_at_boot: bool = False
-    """Whether cloud-init writes /etc/hosts anew at each boot, from a template that is left alone."""
+    """Whether cloud-init rewrites /etc/hosts at each boot, from a template that is left alone."""
 
 
 def with_host_names(cluster: Cluster, facts: Mapping[str, HostFacts]) -> Cluster:
@@ -89,7 +89,7 @@ def names_of_host(cluster: Cluster, node: Node, facts: HostFacts, options: Optio
 
     of_hosts = edited(str(ETC_HOSTS), facts.etc_hosts)
     of_template = edited(str(template.path), template.content) if template is not None else None
-    sentences = [f"{' and '.join(broken)}; mend or remove these lines by hand."] if broken else []
+    sentences = [f"{' and '.join(broken)}; correct or remove these lines by hand."] if broken else []
     lost = sorted(str(path) for path in facts.network.unread if path == TEMPLATES or is_template(path))
     if lost and options.hosts_template:
         sentences.append(f"{lost[0]} could not be read, so the workers' names are not added to cloud-init's template.")
@@ -122,7 +122,7 @@ def _template_change(template: HostFile, after: bytes) -> FileChange:
         before=template.content,
         after=after,
         mode=template.mode,
-        reason="cloud-init writes /etc/hosts anew from it at each boot",
+        reason="cloud-init rewrites /etc/hosts from it at each boot",
         before_mode=template.mode,
         is_ours=False,
     )

@@ -124,7 +124,7 @@ class RouteRows:
             # The plainest of several: `ip route del` of a route with fewer attributes would match it first.
             keep = min(right, key=lambda r: (r.metric, bool(r.extra), r.source is not None))
             spare = [r for r in has if r is not keep]
-            reason = f"a second route beside the right one: {describe(spare[0])}"
+            reason = f"a second route next to the right one: {describe(spare[0])}"
             return _row(wanted, has, ChangeKind.REPLACE, reason, take_away(spare, has))
         edit = put(pod_route(wanted.prefix, wanted.next_hop), has)
         return _row(wanted, has, ChangeKind.REPLACE, self._where_it_leads(has[0], wanted), edit)

@@ -85,7 +85,7 @@ class PairReading:
     round_trip: float | None = None
     """Milliseconds, the mean of the answers."""
     words: str = ""
-    """What ping printed besides its statistics."""
+    """What ping printed in addition to its statistics."""
     at_source: Counters | None = None
     at_target: Counters | None = None
     problem: str | None = None

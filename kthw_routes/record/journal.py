@@ -1,7 +1,7 @@
 """A journal's record of one host: what was, what is done, how it is undone. On disk before anything is changed.
 
 It holds all that an undo needs, so that this works after a crash in the middle of the run. No code
-reads its `table`, `undo`, `leftovers` and `rollbacks`: these are for whoever has to mend a host by hand.
+reads its `table`, `undo`, `leftovers` and `rollbacks`: these are for whoever has to repair a host by hand.
 """
 
 import sys

@@ -21,7 +21,7 @@ _CONNECTION_FILES: Final = 3
 
 
 def _count_locks(nodes: int) -> int:
-    """Return how many nodes can be locked, beside a connection to each."""
+    """Return how many nodes can be locked, in addition to a connection to each."""
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:
         return nodes

@@ -22,7 +22,7 @@ MAX_IN_SCRIPT: Final = 256 * 1024
 MAX_WORDS: Final = 2000
 """Characters of a program's complaint that are quoted."""
 SLOWEST: Final = 256 * 1024
-"""Bytes a second at which a large file may still come or go, besides the time that its program takes."""
+"""Bytes a second at which a large file may still come or go, in addition to the time that its program takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Command:
 
     @property
     def fits_script(self) -> bool:
-        """Whether its input can stand in a script as it is: whole lines of text, not too much."""
+        """Whether its input can be in a script as it is: whole lines of text, not too much."""
         return not self.stdin or (
             len(self.stdin) <= MAX_IN_SCRIPT and self.stdin.endswith(b"\n") and b"\0" not in self.stdin
         )

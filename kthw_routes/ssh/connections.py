@@ -121,9 +121,9 @@ class SshConnections:
         if isinstance(session, SshSession):
             detect_privilege(session, session.access.sudo)
 
-    def tell_to(self, tell: Report) -> None:
-        """Report to `tell`, from many threads, what happens outside the hosts (an agent that does not reply)."""
-        self._access.keys.report = tell
+    def report_to(self, report: Report) -> None:
+        """Report to `report`, from many threads, what happens outside the hosts (an agent that does not reply)."""
+        self._access.keys.report = report
 
     def close(self) -> None:
         """Close the jump hosts."""

@@ -32,7 +32,7 @@ _MAX_NAMES = 12
 """Algorithms that are named."""
 _MAX_WORDS = 200
 """Characters of a host's words that are quoted."""
-_READ_ANEW = "the host is read anew then."
+_READ_AGAIN = "the host is read again then."
 _BUSY_HINT = (
     "Is it the right port? A busy host does this too, and one that has seen too many failed logins: wait a minute."
 )
@@ -152,8 +152,8 @@ def lost(node: str, *, was_sent: bool) -> ConnectionLost:
     """Return the error for a connection that ended while a command ran, or before it was sent."""
     if not was_sent:
         words = "the connection ended before the command was sent."
-        return ConnectionLost(node, words, f"Try again: {_READ_ANEW}", nothing_ran=True)
-    hint = f"Whether it ran to its end is unknown: try again, {_READ_ANEW}"
+        return ConnectionLost(node, words, f"Try again: {_READ_AGAIN}", nothing_ran=True)
+    hint = f"Whether it ran to its end is unknown: try again, {_READ_AGAIN}"
     return ConnectionLost(node, "the connection ended while a command ran.", hint)
 
 

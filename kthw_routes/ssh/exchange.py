@@ -130,7 +130,7 @@ class Exchange:
         except TimeoutError:
             return unsent  # its window is full: it does not read
         except OSError:
-            pass  # it ended before it had read everything, or the connection did: its status tells which
+            pass  # it ended before it had read everything, or the connection did: its status shows which
         return None
 
     def _take(self, channel: paramiko.Channel) -> bool:

@@ -189,7 +189,7 @@ class KeysInTurn:
             pass  # the agent has limits of its own
         handler = transport.auth_handler
         if handler is None:
-            raise paramiko.AuthenticationException("the login was called off")
+            raise paramiko.AuthenticationException("the login was cancelled")
         return list(handler.wait_for_response(answered))
 
     def _rejected(self, offered: list[str], allowed: str | None = None) -> KeyRejected:

@@ -87,7 +87,7 @@ _OF_SUDO: Final = (
     ),
     _cause(
         r"setuid|uid 0|nosuid|new privileges|sudoers|plugin|syntax error|parse error|\bPAM\b|account",
-        "sudo itself does not work there: mend that as root, or log in as root (--user root).",
+        "sudo itself does not work there: fix that as root, or log in as root (--user root).",
     ),
 )
 _SUDO_OTHERWISE: Final = "Log in as root (--user root), or let sudo run any command there for {user}."

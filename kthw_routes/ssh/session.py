@@ -88,7 +88,7 @@ class Session(Protocol):
 
         After a step that does not end as expected no other is run, and that is no error.
 
-        Raises what `run` raises; of the steps that had ended by then `watch` has heard. A step that takes longer than
+        Raises what `run` raises; steps that had ended by then were reported to `watch`. A step that takes longer than
         it may ends with the status TIMED_OUT or KILLED, and the next one follows.
         """
 

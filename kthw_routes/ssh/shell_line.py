@@ -16,7 +16,7 @@ from kthw_routes.facts import Privilege
 from kthw_routes.ssh.command import Command, Result
 
 _MAX_LITERAL: Final = 1024
-"""Bytes of an expected answer that stand in the script as they are."""
+"""Bytes of an expected answer that are in the script as they are."""
 KILL_AFTER: Final = 5
 """Seconds after which a program that ignores its timeout is killed."""
 

@@ -93,7 +93,7 @@ class Limits:
     def names(self, now: bytes, back: bytes, *, template: bool = False) -> str | None:
         """Return why no run changed /etc/hosts (or cloud-init's template of it) from the one into the other.
 
-        Lines of a name beside our block may be ours where it is a worker's, or of one that is no more. In the block a
+        Lines of a name outside our block may be ours where it is a worker's, or of one that is no more. In the block a
         name may have been a worker's once where it is in the same domain as one, or in none like all.
         """
         workers = frozenset(n.name for n in self.cluster if n.is_worker)

@@ -85,7 +85,7 @@ def _counted(lines: list[bytes]) -> Counter[bytes]:
 
 
 def _changes(one: list[bytes], other: list[bytes]) -> Iterator[tuple[int, int, int, int]]:
-    """Yield where the two differ, in order: lines i1 to i2 of the one stand for lines j1 to j2 of the other."""
+    """Yield where the two differ, in order: lines i1 to i2 of the one replace lines j1 to j2 of the other."""
     i = j = 0
     for block in (*_equal(one, other), Match(len(one), len(other), 0)):
         if i < block.a or j < block.b:

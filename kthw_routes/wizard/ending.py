@@ -96,7 +96,7 @@ class Ending:
                     self.has_begun = True
                     self._end()
                     return
-                poll.unregister(number)  # this system cannot tell (macOS)
+                poll.unregister(number)  # this system cannot report it (macOS)
 
     def _end(self) -> None:
         deadline = threading.Timer(MAX_ENDING, self._leave_now)

@@ -36,7 +36,7 @@ def linode_source(settings: Settings, token: "Token | None" = None) -> Source:
 
 
 def inventory_source(settings: Settings, path: Path) -> tuple[Source, Settings]:
-    """Return the nodes of a file, and the settings with what it says besides. Raises InventoryError: all its faults."""
+    """Return the nodes of a file, and the settings with what else it says. Raises InventoryError: all its faults."""
     from kthw_routes.sources.inventory import GroupChoice, InventorySource, read
 
     groups = GroupChoice(settings.worker_group, settings.controller_group)

@@ -44,8 +44,8 @@ class Connections(Protocol):
     def detect_privilege(self, session: Session) -> None:
         """Find out how root is reached there. Raises HostError."""
 
-    def tell_to(self, tell: Callable[[str], None]) -> None:
-        """Tell what happens beside the hosts; `tell` is called from many threads."""
+    def report_to(self, report: Callable[[str], None]) -> None:
+        """Report what happens outside the hosts; `report` is called from many threads."""
 
     @property
     def described(self) -> Mapping[str, str | int | None]:

@@ -61,7 +61,7 @@ class Workflow:
         self._source = ""
         self._read_back: Final[dict[str, HostFacts]] = {}
         self._timers: RollbackTimers | None = None
-        connections.tell_to(lambda text: self._emit(Event(Phase.CHECKS, EventKind.NOTE, text)))
+        connections.report_to(lambda text: self._emit(Event(Phase.CHECKS, EventKind.NOTE, text)))
 
     # --- the steps ---
 
@@ -237,7 +237,7 @@ class Workflow:
     # --- their parts ---
 
     def _emit(self, event: Event) -> None:
-        """Tell the transcript and the listener. Whatever these raise ends no work: nothing that is heard decides."""
+        """Report to the transcript and the listener. What these raise ends no work: no decision rests on a report."""
         run = self._run
         for listen in (*((run.log,) if run is not None else ()), self._listener):
             try:

@@ -76,7 +76,7 @@ UNWRITTEN: dict[str, tuple[str, str]] = {
     "no beginning": ("echo '# END kthw-routes' >>/etc/hosts", "/etc/hosts holds '# END kthw-routes' without its begin"),
     "two blocks": (
         "for i in 1 2; do echo '# BEGIN kthw-routes'; echo '# END kthw-routes'; done >>/etc/hosts",
-        "/etc/hosts holds the line '# BEGIN kthw-routes' twice; mend or remove these lines by hand.",
+        "/etc/hosts holds the line '# BEGIN kthw-routes' twice; correct or remove these lines by hand.",
     ),
 }
 

@@ -171,7 +171,7 @@ def test_two_routes_of_different_metrics(applied: Stage) -> None:
     check = applied.tool("check", "--json")
     assert check.code == 3
     assert kinds(check) == {("worker-0", "10.200.1.0/24"): "replace"}
-    assert "a second route beside the right one" in applied.tool("check").out
+    assert "a second route next to the right one" in applied.tool("check").out
     assert applied.tool("apply", "--yes").code == 0
     assert pod_routes(applied, "worker-0") == wanted(applied, "worker-0")
     assert_all_is_well(applied)

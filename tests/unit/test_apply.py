@@ -367,7 +367,7 @@ def test_a_switch_that_was_not_reached_is_not_called_off(
         run.apply()
     outcome = applying.ended("worker-0", caught.value, run.task.sent)
     assert (outcome.state, outcome.sentence) == (state, f"worker-0: the connection ended. {words}")
-    assert (outcome.hint, outcome.changes_sent) == ("Try again: the host is read anew then.", 0)
+    assert (outcome.hint, outcome.changes_sent) == ("Try again: the host is read again then.", 0)
     assert run.steps == ([SWITCH] if len(answers) == 4 else [])
 
 

@@ -119,7 +119,7 @@ def test_names_in_a_file_that_cloud_init_writes_anew() -> None:
         return [f.sentence for f in made if f.code == "hosts-file-is-rewritten"]
 
     assert codes(Options()) == [
-        "cloud-init writes /etc/hosts anew at each boot on controller-0 (manage_etc_hosts): the workers' names are "
+        "cloud-init rewrites /etc/hosts at each boot on controller-0 (manage_etc_hosts): the workers' names are "
         "gone then."
     ]
     assert codes(Options(hosts_template=True)) == []

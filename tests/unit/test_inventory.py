@@ -422,7 +422,7 @@ CASES = {
     "a control character": (
         'user = "ro\0ot"\n' + node(ssh="10.0.0.1:0"),
         [
-            "1:11: this control character cannot stand here; expected text",
+            "1:11: this control character is not allowed here; expected text",
             '5:7: ssh "10.0.0.1:0" cannot be used: "0" is not a port; expected 1 to 65535',
         ],
     ),
@@ -538,7 +538,7 @@ ANSIBLE_CASES = {
     ),
     "yaml: a control character": (
         "workers:\n  hosts: \x01\n",
-        ["2:10: this character cannot stand in YAML; expected text"],
+        ["2:10: this character is not allowed in YAML; expected text"],
     ),
     "yaml: a template": (
         "workers:\n  hosts:\n    worker-0:\n      ansible_host: '{{ ip }}'\n",

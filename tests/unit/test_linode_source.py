@@ -617,7 +617,7 @@ def test_each_try_is_judged_by_itself(api: FaultyApi) -> None:
 
 
 def test_requests_run_in_threads_that_do_not_keep_the_program_alive() -> None:
-    run = partial(tries.run_beside, cancel=threading.Event(), seconds=5.0)
+    run = partial(tries.run_in_thread, cancel=threading.Event(), seconds=5.0)
     assert run(lambda: threading.current_thread().daemon) is True
     with pytest.raises(ZeroDivisionError):
         run(lambda: 1 // 0)

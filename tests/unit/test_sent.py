@@ -79,7 +79,7 @@ def test_once_it_is_said_how_a_host_ended_nothing_is_sent_any_more() -> None:
     """A thread that nobody waits for may still be at work, here and in what is counted beside it."""
     session = Answering({})
     task = HostTask(session, Phase.RUN, lambda _: None)
-    aside = HostTask(session, Phase.RUN, lambda _: None, Sent(beside=task.sent))
+    aside = HostTask(session, Phase.RUN, lambda _: None, Sent(outer=task.sent))
     task.sent.end()
     for one in (task, aside):
         with pytest.raises(HostError, match="stopped before `rm -f /etc/hosts` was sent"):
@@ -91,7 +91,7 @@ def test_once_it_is_said_how_a_host_ended_nothing_is_sent_any_more() -> None:
 
 def test_what_is_counted_beside_is_no_change() -> None:
     sent = Sent()
-    beside = Sent(beside=sent)
+    beside = Sent(outer=sent)
     assert beside.begin(Command(("rm",), changes=True))
     assert (sent.changes, beside.changes) == (0, 1)
 

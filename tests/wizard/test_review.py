@@ -103,8 +103,8 @@ async def test_an_own_pod_cidr_that_is_routed_away_is_mended_with_space_alone(
         await to_row(driver, "worker-0", "10.200.0.0/24", "[ ] foreign")
         assert "--repair" not in "".join(cell for row in driver.rows("#changes") for cell in row)
         detail = " ".join(driver.static("#detail").split())
-        assert "; Space mends it, and asks first" in detail
-        assert detail.count("mends it") == 1
+        assert "; Space fixes it, and asks first" in detail
+        assert detail.count("fixes it") == 1
 
 
 async def test_the_controllers_get_routes_too_where_that_is_chosen_here(lab: EmbeddedLab, settings: Settings) -> None:

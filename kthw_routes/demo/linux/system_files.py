@@ -104,7 +104,7 @@ def _net(host: Machine, who: Visitor) -> Kernel:
 
 
 def write_passwd(host: Machine) -> None:
-    """Write /etc/passwd anew, for the accounts that there are."""
+    """Write /etc/passwd again, for the accounts that there are."""
     lines = [f"{u.name}:x:{u.uid}:{u.gid}:{u.name}:{u.home}:/bin/bash\n" for u in host.users.values()]
     host.files.put("/etc/passwd", "".join(lines))
 

@@ -40,7 +40,7 @@ class Systemd:
     # the whole
 
     def boot(self) -> None:
-        """Begin anew, with what is enabled."""
+        """Begin again, with what is enabled."""
         self._units = {}
         self.booted = self._host.clock.now()
         for target in ("multi-user.target", "timers.target", "network-online.target", "default.target"):

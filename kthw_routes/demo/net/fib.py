@@ -111,7 +111,7 @@ class RouteTable:
         raise KernelError(errno.ESRCH)
 
     def drop(self, doomed: Callable[[FibRoute], bool]) -> None:
-        """Remove every route that is `doomed`; nobody is told, as when the kernel flushes."""
+        """Remove every route that is `doomed`; nobody is notified, as when the kernel flushes."""
         for slot, rows in list(self._rows.items()):
             self._set(slot, [route for route in rows if not doomed(route)])
 

@@ -123,7 +123,7 @@ class Kernel:
         """Put an address on an interface, with the connected route that goes with it.
 
         Args:
-            replace_: whether the same address may exist already (its lifetimes are set anew).
+            replace_: whether the same address may exist already (its lifetimes are set again).
 
         Raises:
             KernelError: EEXIST, EINVAL (another scope than the subnet's), ENODEV.
@@ -230,7 +230,7 @@ class Kernel:
                 raise
 
     def _rebuild_local(self) -> None:
-        """Make the local table anew: own addresses, and the broadcast addresses of interfaces that are up."""
+        """Make the local table again: own addresses, and the broadcast addresses of interfaces that are up."""
         table = RouteTable()
         for link in self._links.values():
             for address in link.addresses:

@@ -31,7 +31,7 @@ class HostPlan:
     lacks_names: bool = False
     """Whether names that are wanted cannot be written for that reason."""
     hosts_file_is_rewritten: bool = False
-    """Whether cloud-init writes /etc/hosts anew at each boot, from a template that is left alone."""
+    """Whether cloud-init rewrites /etc/hosts at each boot, from a template that is left alone."""
     own_cidr_overridden_by: Route | None = None
     """A route that overrides the node's own pod CIDR; touched only where its repair was asked for."""
     persistence: Choice | None = None
@@ -99,7 +99,7 @@ class HostPlan:
 
     @property
     def is_stale(self) -> bool:
-        """Whether something of ours is there that is not wanted, or not known to be right, and that nothing mends.
+        """Whether something of ours is there that is not wanted, or not known to be right, and that nothing repairs.
 
         The routes of a controller that gets none now are such, too, though they lead to workers that are listed.
         """

@@ -1,6 +1,6 @@
 """What every change has: the protocol that the rows of a host's plan keep, whatever they change. Pure.
 
-A new kind of change is a module beside this one with a class that keeps the protocol, and a line in the planner that
+A new kind of change is a module next to this one with a class that keeps the protocol, and a line in the planner that
 adds its rows; how it is sent is a line in `hosts.send`.
 """
 
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 BY_PRUNE: Final = "--prune removes it"
 """The end of the reason of a stale row. Who has another way to ask for it says that instead."""
 
-BY_REPAIR: Final = "--repair mends it"
+BY_REPAIR: Final = "--repair fixes it"
 """The end of the reason of a row of an own pod CIDR that is overridden; see `BY_PRUNE`."""
 
 

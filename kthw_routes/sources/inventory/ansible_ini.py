@@ -29,7 +29,7 @@ _UNKNOWN: Final = "unknown"
 class _Section:
     group: str = UNGROUPED
     kind: str = ""
-    """`children` or `vars`; empty where hosts stand; `unknown` where nobody knows what stands."""
+    """`children` or `vars`; empty where hosts are listed; `unknown` where nobody knows what is."""
 
 
 def read_ansible_ini(text: str, folder: Path, choice: GroupChoice, problems: Problems) -> ParsedInventory:

@@ -48,7 +48,7 @@ def read_ansible_yaml(text: str, folder: Path, choice: GroupChoice, problems: Pr
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         place = Place(line, error.position - text.rfind("\n", 0, error.position))
-        problems.add(place, "this character cannot stand in YAML; expected text")
+        problems.add(place, "this character is not allowed in YAML; expected text")
     except yaml.MarkedYAMLError as error:
         why = " ".join(filter(None, (error.problem, error.context)))
         problems.add(_place(error.problem_mark or error.context_mark), f"this is not YAML: {clean_line(why)[:160]}")

@@ -34,7 +34,7 @@ _OF_SUFFIX: Final = {
     ".cfg": InventoryKind.ANSIBLE_INI,
     ".yml": InventoryKind.ANSIBLE_YAML,
     ".yaml": InventoryKind.ANSIBLE_YAML,
-    ".json": InventoryKind.ANSIBLE_YAML,  # JSON is told from YAML at the end
+    ".json": InventoryKind.ANSIBLE_YAML,  # JSON is distinguished from YAML at the end
 }
 _SURE: Final = (".toml", ".yml", ".yaml", ".json")
 """Suffixes that are given to no other kind of file; of those a line without a mark says nothing else."""

@@ -27,7 +27,7 @@ _ONE_TABLE: Final = re.compile(r"(\s*)\[\s*nodes\s*\]\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"""\s*([A-Za-z0-9_-]+)\s*(?:=|:|\s|["'])""", re.ASCII)
 _SENTENCES: Final = (
     ("Illegal character '\\n'", "the text in quotes does not end; expected the closing quote on the same line"),
-    ("Illegal character", "this control character cannot stand here; expected text"),
+    ("Illegal character", "this control character is not allowed here; expected text"),
     ("Expected ']", "the brackets of this line do not match; expected [[nodes]]"),
     ("Invalid value", 'there is no value here; expected text in quotes, for example, ssh = "192.168.8.20"'),
     ("Expected '=' after a key", 'there is no "=" after the key; expected, for example, ssh = "192.168.8.20"'),

@@ -43,7 +43,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Interfaces:
-    """What is known of the interfaces of an instance, beside the list."""
+    """What is known of the interfaces of an instance, in addition to the list."""
 
     addresses: tuple[Address, ...] = ()
     """Those on a VLAN and in a VPC."""

@@ -81,7 +81,7 @@ def _socket_of(connection: HasSocket) -> tuple[socket.socket, ...]:
     return () if found is None else (found,)
 
 
-def run_beside(work: Callable[[], T], *, cancel: threading.Event, seconds: float) -> T:
+def run_in_thread(work: Callable[[], T], *, cancel: threading.Event, seconds: float) -> T:
     """Run `work` in a daemon thread, so that nobody waits for its result longer than they want.
 
     Raises:

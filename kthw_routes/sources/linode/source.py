@@ -36,7 +36,7 @@ from kthw_routes.sources.linode.responses import (
     page_of,
     region_of,
 )
-from kthw_routes.sources.linode.retries import OpenSockets, note, persistently, run_beside
+from kthw_routes.sources.linode.retries import OpenSockets, note, persistently, run_in_thread
 from kthw_routes.sources.linode.token import DEFAULT_URL, Token, is_loopback, sent_unencrypted
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class _Api:
     def _try(self, path: str) -> object:
         line = self._line
         try:
-            return run_beside(partial(self._ask, path, line), cancel=self.cancel, seconds=self.patience.whole)
+            return run_in_thread(partial(self._ask, path, line), cancel=self.cancel, seconds=self.patience.whole)
         except TimeoutError as error:
             line.end()
             self._line = _Line()

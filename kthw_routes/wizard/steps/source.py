@@ -130,7 +130,7 @@ class SourceStep(StepScreen):
         if error is not self._listed:
             self._listed = error
             await self._problems.remove()
-            self._problems = Paragraph(id="problems")  # its size tells when these errors have their place
+            self._problems = Paragraph(id="problems")  # its size shows when these errors have their place
             await self._scroll.mount(self._problems, before=self._found_box)
             self._shows_problems = False
         self._problems.display = isinstance(error, InventoryError) and bool(error.problems)

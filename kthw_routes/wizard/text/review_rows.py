@@ -74,7 +74,7 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
 def _why(change: Change) -> str:
     """Return the reason, with what one can do here."""
     words = change.reason.replace(BY_PRUNE, "Space marks it for removal")
-    return words.replace(BY_REPAIR, "Space mends it, and asks first")
+    return words.replace(BY_REPAIR, "Space fixes it, and asks first")
 
 
 def cut(text: str, room: int) -> str:
