@@ -65,12 +65,16 @@ class Printer:
         """`verbose`: whether every row is printed, with its commands, however many there are."""
         self._verbose: Final = verbose
         self.console: Final = Console(file=stream, highlight=False, emoji=False, markup=False, soft_wrap=True)
-        if not self.console.is_terminal:
+        self._is_plain: Final = not self.console.is_terminal
+        if self._is_plain:
             self.console.width = _PLAIN_WIDTH
 
     def say(self, text: str = "", style: str | Style = "") -> None:
-        """Print one line of ours or from outside; never markup."""
-        self.console.print(Text(text, style=style))
+        """Print one line of ours or from outside; never markup. Where nothing is coloured, without rich's work."""
+        if self._is_plain:
+            self.say_at_once(text)
+        else:
+            self.console.print(Text(text, style=style))
 
     def say_at_once(self, text: str) -> None:
         """Print a line from a signal handler, which may have broken into another print: not by way of rich."""

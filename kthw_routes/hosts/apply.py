@@ -141,13 +141,13 @@ def _change(
     sent = task.sent.rows = todo.changes
 
     def read(on: HostTask) -> HostFacts:
-        return reread(on, fresh)
+        return reread(on, fresh, todo, with_names=False)
 
     try:
         reached = task.ahead(
             read,
             after=lambda t: send(t, todo, fresh),
-            guard=read if is_guarded else None,
+            guard=(lambda t: reread(t, fresh, todo)) if is_guarded else None,
             expect=_files_after(task, todo),
         )
     except HostError as error:
@@ -221,15 +221,24 @@ def ended(node: str, error: KthwRoutesError | None, sent: Sent) -> HostOutcome:
     )
 
 
-def reread(task: HostTask, facts: HostFacts) -> HostFacts:
-    """Return the facts, with what the plan compares read again."""
+def reread(task: HostTask, facts: HostFacts, todo: HostPlan | None = None, *, with_names: bool = True) -> HostFacts:
+    """Return the facts, with what the plan compares read again.
+
+    Args:
+        task: an open session.
+        facts: what was read before.
+        todo: of files, names and forwarding only what this changes is read. None: all.
+        with_names: whether /etc/hosts is read though it is not to be changed.
+    """
     routes = read_routes(task, facts.routes_within)
     addresses = read_addresses(task)
-    content, problem = (
-        atomic_write.read_etc_hosts(task) if facts.etc_hosts is not None else (None, facts.etc_hosts_problem)
-    )
-    network = read_network.read(task, [link.device for link in facts.network.links])
-    forward = read_forwarding(task)
+    content, problem, network, forward = facts.etc_hosts, facts.etc_hosts_problem, facts.network, facts.ip_forward
+    if content is not None and (with_names or todo is None or todo.hosts_file is not None):
+        content, problem = atomic_write.read_etc_hosts(task)
+    if todo is None or bool(todo.files) or bool(todo.of(RollbackChange)):
+        network = read_network.read(task, [link.device for link in facts.network.links])
+    if todo is None or todo.forwarding is not None:
+        forward = read_forwarding(task)
     return replace(
         facts,
         routes=routes,

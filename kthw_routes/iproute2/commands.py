@@ -1,7 +1,7 @@
 """`ip route` commands as values: built from validated addresses, written as a batch."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 
@@ -28,6 +28,8 @@ class RouteCommand:
 
     verb: Verb
     route: Route
+    _line: str | None = field(default=None, init=False, repr=False, compare=False)
+    """Made once: it is sent, shown, recorded and compared."""
 
     def __post_init__(self) -> None:
         """Refuse what must never be sent."""
@@ -73,7 +75,9 @@ class RouteCommand:
 
     def line(self) -> str:
         """Return the line for `ip -batch`."""
-        return " ".join(self.words())
+        if self._line is None:
+            object.__setattr__(self, "_line", " ".join(self.words()))
+        return self._line or ""
 
     def __str__(self) -> str:
         """Return the command as one would type it."""
