@@ -40,7 +40,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 
 
 def read_start(path: Path, max_bytes: int) -> bytes:
-    """Read the first bytes of a regular file, as `read_file` would; a longer file is no error."""
+    """Read the first bytes of a regular file, as `read_file` would; a longer file is not an error."""
     with _open_regular(path) as file:
         content = file.read(max_bytes)
     if content is None:  # such as /proc/kmsg, which one would have to wait for

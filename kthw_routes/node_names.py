@@ -12,7 +12,7 @@ _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.
 _NUMBER: Final = re.compile(r"\d+", re.ASCII)
 _COUNTED: Final = re.compile(r"(.*?(?<!\d))(0|[1-9]\d{0,8})", re.ASCII | re.DOTALL)
 _MAX_WORDS: Final = 6
-_MAX_DIGITS: Final = 9  # more is no count of workers, and int() of very long text is slow
+_MAX_DIGITS: Final = 9  # more is not a count of workers, and int() of very long text is slow
 
 
 def is_host_name(name: str) -> bool:

@@ -104,7 +104,7 @@ def _check(settings: Settings, request: _Request) -> None:
     if wanted.network is Network.NOTHING:
         raise UsageError(f"The format {wanted.name} has no use for --interface.")
     if not is_plain_name(interface):
-        raise UsageError(f"--interface: {clean_line(interface)!r} is no name of an interface or a file.")
+        raise UsageError(f"--interface: {clean_line(interface)!r} is not the name of an interface or a file.")
     if wanted.network is Network.NETWORK_FILE and not interface.endswith(".network"):
         raise UsageError(
             f"--interface {interface}: systemd-networkd's drop-in goes by the file that rules the interface.",

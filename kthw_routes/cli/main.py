@@ -114,7 +114,7 @@ def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given
         "--commit-within",
         metavar="SECONDS",
         type=click.IntRange(20, 86400),
-        help="Each host rolls back automatically after this time, unless the proof held by then.",
+        help="Each host rolls back automatically after this time, unless the proof succeeds before.",
     ),
 )
 @click.pass_context

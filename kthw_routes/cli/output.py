@@ -1,6 +1,6 @@
 """What the command line prints: findings, the plan, live lines, how hosts ended, the matrix of the proof.
 
-rich draws the tables; where stdout is no terminal it is plain text. Nothing from outside is ever read as markup.
+rich draws the tables; where stdout is not a terminal it is plain text. Nothing from outside is ever read as markup.
 """
 
 from collections import Counter

@@ -35,7 +35,7 @@ def of_facts(
     """Return what the readings of the hosts give cause to say.
 
     Args:
-        cluster: with the pod CIDRs that were settled from the readings.
+        cluster: with the pod CIDRs that the readings gave.
         facts: node name -> what was read there.
         routes_on: which nodes get routes.
     """

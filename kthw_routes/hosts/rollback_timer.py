@@ -1,6 +1,6 @@
 """The automatic rollback: before a change, a host is set to undo it by itself unless the change is confirmed in time.
 
-systemd runs the script; it lies in /run, so that neither survives a reboot. What ran is known by the script's absence:
+systemd runs the script; it lies in /run, so a reboot removes both. What ran is known by the script's absence:
 whether it runs or is cancelled is decided by a rename, which only one of the two can do.
 """
 

@@ -27,7 +27,7 @@ _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,30}")
 _MAX_ROUTES: Final = 1 << 14
 """How many routes are remembered."""
 _MAX_REMEMBERED: Final = 512
-"""Characters; what is longer is no usual route, and is read each time."""
+"""Characters; what is longer is not a usual route, and is read each time."""
 _CODES: Final = 256
 """How many protocols and scopes there are; one without a name is printed, and sent, as its number."""
 _DSFIELDS: Final = {

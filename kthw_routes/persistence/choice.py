@@ -102,7 +102,7 @@ def _managed_by(link: LinkSetup, manager: Manager | None) -> str:
 
 
 def _why(manager: Manager, devices: Sequence[str], network: NetworkSetup) -> str:
-    """Say what speaks for a manager that was asked for, or found."""
+    """Return what indicates a manager that was asked for, or found."""
     if manager is Manager.UNIT:
         return "it works with every network manager"
     return "; ".join(_managed_by(network.link(d) or LinkSetup(d), manager) for d in devices)

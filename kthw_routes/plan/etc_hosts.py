@@ -55,7 +55,7 @@ class _Listed:
     marked: Collection[str]
 
     def is_stale(self, address: IPv4Address, name: str) -> bool:
-        """Return whether a line outside of our block that says this is one of the lab's, of a worker that is no more.
+        """Return whether a line like this outside our block is one of the lab's, of a worker that no longer exists.
 
         A loopback address is how a host names itself, under whatever name: never stale.
         """
@@ -92,7 +92,7 @@ def edit(
             stale by its address alone.
 
     Raises:
-        ValueError: a wanted name is no host name.
+        ValueError: a wanted name is not a valid hostname.
         BrokenBlock: the markers do not pair up.
     """
     if unfit := [name for name in wanted if not is_host_name(name)]:

@@ -45,7 +45,7 @@ def of_host(
     Args:
         node: the host.
         facts: what was read there.
-        wanted: lists the routes that should survive a reboot there; most hosts have no file that holds them.
+        wanted: lists the routes that should be kept after a reboot there; most hosts have no file that holds them.
         drops: whether a prefix that a file has, other than the wanted ones, is removed from it; else it stays.
         options: what was chosen.
     """

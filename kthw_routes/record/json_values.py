@@ -39,7 +39,7 @@ class Value:
     """Such as `nodes[2].ssh`; empty for the whole."""
 
     def fail(self, words: str) -> NoReturn:
-        """Raise Unfit: `words` go after the name of the value, such as `is no text`."""
+        """Raise Unfit: `words` go after the name of the value, such as `is not text`."""
         raise Unfit(f"`{self.where}` {words}" if self.where else f"it {words}")
 
     def __getitem__(self, key: str) -> "Value":
@@ -50,11 +50,11 @@ class Value:
         return self._at(key, members[key])
 
     def __contains__(self, key: str) -> bool:
-        """Return whether there is such a member. Raises Unfit where the value is no object."""
+        """Return whether there is such a member. Raises Unfit where the value is not an object."""
         return key in self._mapping()
 
     def get(self, key: str) -> "Value | None":
-        """Return the member of this key; None where there is none, or null. Raises Unfit where it is no object."""
+        """Return the member of this key; None where there is none, or null. Raises Unfit where it is not an object."""
         found = self._mapping().get(key)
         return None if found is None else self._at(key, found)
 
@@ -70,7 +70,7 @@ class Value:
     def items(self) -> tuple["Value", ...]:
         """Return the items of an array. Raises Unfit."""
         if not isinstance(self.raw, list):
-            self.fail("is no array")
+            self.fail("is not an array")
         return tuple(Value(item, f"{self.where}[{number}]") for number, item in enumerate(self.raw))
 
     def text(self, longest: int = MAX_TEXT) -> str:
@@ -91,7 +91,7 @@ class Value:
         """Return a path, as it was, whatever its characters (but NUL). Raises Unfit."""
         text = self._text(MAX_TEXT, surrogates=True)
         if not text or "\0" in text:
-            self.fail("is no path")
+            self.fail("is not a path")
         return Path(text)
 
     def flag(self) -> bool:
@@ -103,7 +103,7 @@ class Value:
     def integer(self, lowest: int, highest: int) -> int:
         """Return a whole number, both bounds included. Raises Unfit."""
         if not isinstance(self.raw, int) or isinstance(self.raw, bool) or not lowest <= self.raw <= highest:
-            self.fail(f"is no whole number from {lowest} to {highest}")
+            self.fail(f"is not a whole number from {lowest} to {highest}")
         return self.raw
 
     def choice(self, of: type[E]) -> E:
@@ -121,7 +121,7 @@ class Value:
         except Unfit:
             raise
         except ValueError:
-            self.fail("is no IPv4 address")
+            self.fail("is not an IPv4 address")
 
     def network(self) -> IPv4Network:
         """Return an IPv4 network in CIDR notation. Raises Unfit."""
@@ -130,7 +130,7 @@ class Value:
         except Unfit:
             raise
         except ValueError:
-            self.fail("is no IPv4 network")
+            self.fail("is not an IPv4 network")
 
     def moment(self) -> datetime:
         """Return a moment in UTC. Raises Unfit."""
@@ -140,21 +140,21 @@ class Value:
         except (ValueError, OverflowError, OSError):
             moment = LATEST
         if not EARLIEST <= moment < LATEST:
-            self.fail("is no moment such as 2026-11-22T10:15:00+00:00")
+            self.fail("is not a time such as 2026-11-22T10:15:00+00:00")
         return moment
 
     def content(self) -> bytes:
         """Return bytes, from base64. Raises Unfit."""
         if not isinstance(self.raw, str):
-            self.fail("is no text")
+            self.fail("is not text")
         try:
             return base64.b64decode(self.raw.encode("ascii"), validate=True)
         except ValueError:  # UnicodeEncodeError and binascii.Error among them
-            self.fail("is no base64")
+            self.fail("is not base64")
 
     def _mapping(self) -> Mapping[str, Any]:
         if not isinstance(self.raw, dict):
-            self.fail("is no object")
+            self.fail("is not an object")
         return self.raw
 
     def _at(self, key: str, raw: object = None) -> "Value":
@@ -163,7 +163,7 @@ class Value:
 
     def _text(self, longest: int, *, surrogates: bool = False) -> str:
         if not isinstance(self.raw, str):
-            self.fail("is no text")
+            self.fail("is not text")
         if len(self.raw) > longest:
             self.fail(f"is longer than {longest} characters")
         if not surrogates and _SURROGATE.search(self.raw):
@@ -179,7 +179,7 @@ def holds_too_many(data: bytes) -> bool:
 def parse(data: bytes) -> Value:
     """Return the value that a text of JSON holds.
 
-    Raises Unfit: it is none, is no UTF-8, holds a key twice, a number that is none (NaN), more than MAX_VALUES values,
+    Raises Unfit: it is none, is not UTF-8, has a key twice, a number that is none (NaN), more than MAX_VALUES values,
     or is too deep.
     """
     if holds_too_many(data):
@@ -189,9 +189,9 @@ def parse(data: bytes) -> Value:
     except Unfit:
         raise
     except UnicodeDecodeError as error:
-        raise Unfit("it is no UTF-8") from error
+        raise Unfit("it is not UTF-8") from error
     except json.JSONDecodeError as error:
-        raise Unfit(f"it is no JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
+        raise Unfit(f"it is not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from error
     except ValueError as error:  # a number of more digits than Python reads
         raise Unfit("it holds a number of too many digits") from error
     except RecursionError as error:
@@ -207,4 +207,4 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_number(word: str) -> NoReturn:
-    raise Unfit(f"it holds {word}, which is no number")
+    raise Unfit(f"it holds {word}, which is not a number")

@@ -39,7 +39,7 @@ class ClusterLock:
     """
 
     def __init__(self, state: Path, nodes: Iterable[str]) -> None:
-        """`nodes`: a word for each node, such as its name and address; their order is no matter. Raises RecordError.
+        """`nodes`: a word for each node, such as its name and address; their order does not matter. Raises RecordError.
 
         Where that would take more files than the process may have, those are locked whose digests are lowest: two
         clusters that share most of their nodes have most of these in common too.

@@ -159,7 +159,7 @@ def _path(value: Value | None) -> Path | None:
     """Return a path that holds in any folder. Raises Unfit."""
     path = value.path() if value else None
     if value and path and not path.is_absolute():
-        value.fail("is no absolute path")
+        value.fail("is not an absolute path")
     return path
 
 
@@ -175,7 +175,7 @@ def _node(entry: Value) -> Node:
     try:
         endpoint = Endpoint.parse(ssh.text(), ipv6=True) if ssh else None
     except InvalidInput:
-        entry["ssh"].fail("is no address that ssh could reach")
+        entry["ssh"].fail("is not an address that ssh could reach")
     return Node(
         name=entry["name"].text(),
         role=entry["role"].choice(Role),

@@ -86,7 +86,7 @@ class Session(Protocol):
     def run_script(self, steps: Sequence[Step], watch: Watch, /) -> None:
         """Run commands one after the other in one exec; as root if one of them needs it.
 
-        After a step that does not end as expected no other is run, and that is no error.
+        After a step that does not end as expected no other is run, and that is not an error.
 
         Raises what `run` raises; steps that had ended by then were reported to `watch`. A step that takes longer than
         it may ends with the status TIMED_OUT or KILLED, and the next one follows.

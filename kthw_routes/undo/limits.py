@@ -71,11 +71,11 @@ class Limits:
         if own is not None and not own.subnet_of(cidr):
             return f"the node's pods are in {own}, outside of the record's cluster CIDR {cidr}"
         if cidr.prefixlen < SHORTEST_CLUSTER_PREFIX:
-            return f"its cluster CIDR {cidr} is no cluster's"
+            return f"its cluster CIDR {cidr} does not belong to a cluster"
         if own is not None:
             return None
         is_private = any(cidr.subnet_of(net) for net in PRIVATE_NETWORKS)
-        return None if is_private else f"its cluster CIDR {cidr} is no private network"
+        return None if is_private else f"its cluster CIDR {cidr} is not a private network"
 
     @property
     def _own_pods(self) -> tuple[IPv4Network, ...]:
@@ -93,7 +93,7 @@ class Limits:
     def names(self, now: bytes, back: bytes, *, template: bool = False) -> str | None:
         """Return why no run changed /etc/hosts (or cloud-init's template of it) from the one into the other.
 
-        Lines of a name outside our block may be ours where it is a worker's, or of one that is no more. In the block a
+        Lines of a name outside our block may be ours where it is a worker's, or of one that is gone. In the block a
         name may have been a worker's once where it is in the same domain as one, or in none like all.
         """
         workers = frozenset(n.name for n in self.cluster if n.is_worker)
@@ -122,11 +122,11 @@ class Limits:
     def path(self, change: FileChange) -> str | None:
         """Return why a run changes no such file."""
         if not (is_own(change.path) if change.is_ours else is_template(change.path)):
-            return f"{clean_line(str(change.path))} is no file that it writes"
+            return f"{clean_line(str(change.path))} is not a file that it writes"
         return None
 
     def content(self, file: HostFile) -> str | None:
-        """Return why this is no file of ours as it wrote one."""
+        """Return why this is not a file of ours as it wrote one."""
         if file.mode & ~_MAX_MODE:
             return f"it leaves no file of mode {file.mode:04o}"
         lines = [ifupdown.FORMER.get(line, line) for line in body(file.content) or ()]

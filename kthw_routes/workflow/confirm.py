@@ -20,7 +20,7 @@ from kthw_routes.ssh.session import Session
 from kthw_routes.workflow.results import Report
 
 _KEPT_BY_REBOOT: Final = "a reboot before then keeps what is in files"
-"""What an automatic rollback does not undo: its timer does not survive a reboot."""
+"""What an automatic rollback does not undo: its timer is gone after a reboot."""
 
 
 class RollbackTimers:
@@ -50,7 +50,7 @@ class RollbackTimers:
         self._pending[task.node] = fires_at
 
     def besides(self, facts: HostFacts) -> HostFacts:
-        """Return the facts without this run's own rollback, which is no news while it is under way."""
+        """Return the facts without this run's own rollback, which is not reported while it is under way."""
         others = tuple(run for run in facts.network.rollbacks if run != self._run)
         return replace(facts, network=replace(facts.network, rollbacks=others))
 

@@ -1,4 +1,4 @@
-"""Reading the hosts: sessions opened, host keys and root settled, facts read; and read again for the proof."""
+"""Reading the hosts: sessions, host keys, how root is reached, facts; and read again for the proof."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Connections(Protocol):
-    """Where sessions come from, and who settles what all of them share: host keys and passwords."""
+    """Where sessions come from, and who decides what all of them share: host keys and passwords."""
 
     def session(self, node: Node) -> Session:
         """Return the session for a node; the same one again while the node is reached at the same place."""

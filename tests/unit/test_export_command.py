@@ -189,7 +189,7 @@ def test_pod_cidrs_that_cannot_be_stop_an_export(changed: dict[str, str], words:
         ({"inventory": None}, "shell", {"offline": True}, "--offline needs the nodes from a file"),
         ({}, "shell", {"interface": "eth0"}, "The format shell has no use for --interface"),
         ({}, "networkd", {"interface": "eth0"}, "goes by the file that rules the interface"),
-        ({}, "netplan", {"interface": "a/../b"}, "is no name of an interface"),
+        ({}, "netplan", {"interface": "a/../b"}, "is not the name of an interface"),
         ({"prune": True}, "shell", {}, "no use for --prune"),
         ({"persist": "netplan"}, "ansible", {}, "cannot hold routes by netplan"),
         *(

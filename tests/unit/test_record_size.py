@@ -37,7 +37,7 @@ class NoConnections:
         """How the hosts are reached."""
         return {"user": "root", "port": 2222}
 
-    def tell_to(self, _tell: object) -> None:
+    def report_to(self, _tell: object) -> None:
         """Nothing happens beside the hosts."""
 
 
@@ -138,7 +138,9 @@ def test_records_that_are_gone_since_the_list_was_read_are_a_sentence(tmp_path: 
     folder = journal_of_names(tmp_path, 1, b"")
     (run,) = read_runs(tmp_path)
     (folder / "journal.jsonl").write_bytes(b"\xff\n")
-    with pytest.raises(UsageError, match=f"Run {run.id} cannot be undone: line 1 of .* cannot be read: it is no UTF-8"):
+    with pytest.raises(
+        UsageError, match=f"Run {run.id} cannot be undone: line 1 of .* cannot be read: it is not UTF-8"
+    ):
         run.with_records()
     (folder / "journal.jsonl").unlink()
     with pytest.raises(UsageError, match=r"journal.jsonl cannot be read: No such file or directory"):

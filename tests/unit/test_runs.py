@@ -122,7 +122,7 @@ def test_a_line_that_was_cut_does_not_count_and_any_other_does(tmp_path: Path) -
     assert run.problem is None
     assert "worker-1" not in run.journal.states
     journal.write_text(f"{begun('worker-0')}\n{begun('worker-1')[:100]}\n{ended('worker-0')}\n")
-    assert str(read_run(folder).problem).startswith(f"line 2 of {journal} cannot be read: it is no JSON: ")
+    assert str(read_run(folder).problem).startswith(f"line 2 of {journal} cannot be read: it is not JSON: ")
 
 
 def test_what_is_no_run_is_told_and_in_nobodys_way(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_what_is_no_run_is_told_and_in_nobodys_way(tmp_path: Path) -> None:
     (broken / "plan.json").write_text("{")
     assert outcomes(tmp_path) == [
         "unreadable: not the name of a run's folder",
-        f"unreadable: {broken / 'plan.json'} cannot be read: it is no JSON: "
+        f"unreadable: {broken / 'plan.json'} cannot be read: it is not JSON: "
         "Expecting property name enclosed in double quotes (line 1, column 2)",
         "done",
         f"unreadable: {tmp_path / 'runs' / FIRST / 'journal.jsonl'} cannot be read: No such file or directory",

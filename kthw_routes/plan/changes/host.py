@@ -178,4 +178,4 @@ class Plan:
 
 
 Planner = Callable[[Node, HostFacts], HostPlan]
-"""What is to be done on one host, from what was read there: to make it so, or to undo a run."""
+"""What is to be done on one host, from what was read there: to apply the plan, or to undo a run."""

@@ -92,7 +92,7 @@ class Change(Protocol):
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The shell commands for root that make it so; one may have several lines."""
+        """The shell commands for root that apply it; one may have several lines."""
 
     @property
     def undo_commands(self) -> tuple[str, ...]:

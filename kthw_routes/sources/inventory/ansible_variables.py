@@ -2,7 +2,7 @@
 
 Ansible reads `ansible_host` and its older spelling `ansible_ssh_host` as one option, and takes the older one where a
 host has both (the order in its ssh plugin). Of other people's names for the internal address the first of
-`INTERNAL` counts; such a value is passed over, and named, where it is no address, as the name may mean something else.
+`INTERNAL` counts; such a value is passed over, and named, where it is not an address: the name may mean something else.
 """
 
 import re

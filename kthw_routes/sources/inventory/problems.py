@@ -12,7 +12,7 @@ from kthw_routes.sources.inventory.values import read_value
 T = TypeVar("T")
 
 _MAX_SHOWN: Final = 200
-"""Problems that an error lists; a file with more is no inventory."""
+"""Problems that an error lists; a file with more is not an inventory."""
 _WIDEST: Final = 100
 """Characters of an offending line that are shown."""
 _SECRET: Final = re.compile(r"pass|secret|token|vault", re.IGNORECASE)

@@ -20,7 +20,7 @@ from kthw_routes.sources.inventory.problems import InventoryError, Problems
 from kthw_routes.sources.inventory.toml import read_toml
 
 LARGEST: Final = 1_000_000
-"""Bytes; more is no inventory."""
+"""Bytes; more is not an inventory."""
 
 EXAMPLE: Final = """\
 [[nodes]]

@@ -77,7 +77,7 @@ def to_toml(
     except InventoryError as error:
         sentences = [p.sentence for p in error.problems] or [error.sentence]
         raise UsageError("These nodes cannot be saved as an inventory.", "\n".join(sentences)) from None
-    except UnicodeEncodeError:  # a file name that is no text
+    except UnicodeEncodeError:  # a file name that is not text
         raise UsageError(f"{clean_line(str(identity))} cannot be written to a file as text.") from None
     return text
 
