@@ -126,6 +126,23 @@ def test_a_right_route_through_a_router_that_somebody_typed_is_kept() -> None:
     assert {(r.kind.value, r.reason) for r in plan.routes} == {("keep", "right as it is (proto boot)")}
 
 
+def test_only_the_node_that_has_a_next_hop_of_its_own_leads_there() -> None:
+    """What is worked out once for all hosts is not taken for one that differs, in whatever order they come."""
+    typed = CLUSTER.with_swapped(NODE, replace(NODE, next_hop=ip("192.168.128.9")))
+    for nodes in (typed.workers, typed.workers[::-1]):
+        of = replace(typed, nodes=nodes)
+        hops = {
+            host.node: {str(row.next_hop) for row in host.routes} for host in planning.make(of, bare_facts(of)).hosts
+        }
+        assert hops == {
+            "worker-0": {"192.168.128.9"},
+            "worker-1": {"192.168.128.10", "192.168.128.12"},
+            "worker-2": {"192.168.128.10", "192.168.128.11"},
+        }
+        commands = [c for host in planning.make(of, bare_facts(of)).hosts for c in host.commands]
+        assert sum("via 192.168.128.9 " in command for command in commands) == 2
+
+
 def test_a_next_hop_that_is_an_own_address_stops() -> None:
     two = changed(CLUSTER, "worker-1", internal=internal(0))
     assert found(facts(NODE), two)["next-hop-own-address"].level is Level.STOP
