@@ -289,7 +289,8 @@ class _Clashes:
             ("service-network", "the service network", SERVICE_CIDR),
             ("docker", "Docker's network", DOCKER_CIDR),
         ]
-        if any(n.kind_of(n.internal) is AddressKind.PRIVATE for n in cluster.workers):
+        # Of your own machines it is not known that this is one network.
+        if any(n.region is not None and n.kind_of(n.internal) is AddressKind.PRIVATE for n in cluster.workers):
             self._networks.append(("node-network", "the nodes' private network", LINODE_PRIVATE))
         self._addresses: Final = ByNetwork(
             (IPv4Network(ip), (place, node.name, ip))

@@ -320,6 +320,14 @@ def test_a_pod_cidr_around_another_network(pod_cidr: str, code: str) -> None:
     assert (code, Level.STOP) in [(f.code, f.level) for f in found]
 
 
+def test_linodes_private_network_is_nothing_to_machines_that_are_none() -> None:
+    """Their own network may lie in it, and be a small part."""
+    own = tuple(replace(n, region=None, pod_cidr=IPv4Network(f"192.168.20{k}.0/24")) for k, n in enumerate(LAB[:2]))
+    codes = [f.code for f in of_cluster(Cluster(own, IPv4Network("192.168.192.0/18")))]
+    assert "pod-cidr-over-node-network" not in codes
+    assert "shared-private-network" not in codes
+
+
 @pytest.mark.parametrize("other", ["10.200.2.0/23", "10.200.2.0/24", "10.200.2.128/25", "10.200.0.0/16"])
 def test_two_pod_cidrs_of_which_one_holds_the_other(other: str) -> None:
     nodes = (*LAB[1:3], worker(7, pod_cidr=IPv4Network(other)))
