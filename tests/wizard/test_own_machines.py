@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
+from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from kthw_routes.cluster import PodCidrSource, Role, Selection
@@ -15,6 +16,7 @@ from kthw_routes.errors import ExitCode
 from kthw_routes.options import Settings
 from kthw_routes.sources.inventory import parse, read
 from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.modals.node_editor import OwnNodeEditor
 from kthw_routes.wizard.modals.save_form import SaveForm
 from kthw_routes.wizard.state import SourceKind
@@ -288,3 +290,31 @@ async def test_leaving_with_nodes_that_stand_nowhere_else_asks(settings: Setting
         await driver.pilot.press("enter")
         await driver.pilot.pause()
     assert driver.app.return_value is ExitCode.DONE
+
+
+async def test_a_dialog_has_its_focus_from_the_beginning(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typed while it opens goes into no other field."""
+    focused: list[str | None] = []
+    set_focus = Dialog.set_focus
+
+    def noted(dialog: Dialog[object], widget: Widget | None, *args: bool, **given: bool) -> None:
+        focused.append(None if widget is None else widget.id or type(widget).__name__)
+        set_focus(dialog, widget, *args, **given)
+
+    monkeypatch.setattr(Dialog, "set_focus", noted)
+    async with driving(None, account_less(settings)) as driver:
+        await choose(driver, SourceKind.TYPED)
+        await driver.pilot.press("enter")
+        await driver.at("Nodes")
+        for key, first in (("a", "ssh"), ("f2", "TextArea"), ("s", "save-path")):
+            focused.clear()
+            await driver.press(key)
+            await driver.until(lambda: driver.app.screen is not driver.step, "the dialog")
+            await driver.settle()
+            assert focused == [first]
+            if key == "a":
+                await driver.press(*"192.168.8.20", "enter")
+            else:
+                await driver.press("escape")
+            await driver.until(lambda: driver.app.screen is driver.step, "closed")
+            await driver.settle()

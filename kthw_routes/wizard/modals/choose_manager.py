@@ -26,6 +26,8 @@ _WHY: Final = (
 class ChooseManager(Dialog[Manager]):
     """Gives the manager; None: no answer."""
 
+    AUTO_FOCUS = "#manager"
+
     heading = "Which program keeps the routes after a reboot?"
 
     def __init__(self, chosen: Manager | None) -> None:
@@ -43,10 +45,6 @@ class ChooseManager(Dialog[Manager]):
         """Yield OK and Cancel."""
         yield Button("Cancel", id="cancel", compact=True)
         yield Button("OK", id="ok", variant="primary", compact=True)
-
-    def on_mount(self) -> None:
-        """Focus the list."""
-        self._managers.focus()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Choose the row under the cursor."""

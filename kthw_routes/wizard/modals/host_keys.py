@@ -14,6 +14,8 @@ from kthw_routes.words import Tone, Words
 class AskHostKeys(Dialog[str]):
     """Gives an answer if the keys are trusted; None if not."""
 
+    AUTO_FOCUS = "#trust"
+
     heading = "New host keys"
 
     def __init__(self, keys: Sequence[NewHostKey]) -> None:
@@ -40,10 +42,6 @@ class AskHostKeys(Dialog[str]):
         """Yield both answers; without trust, these hosts are skipped."""
         yield Button("Skip these hosts", id="cancel", compact=True)
         yield self._trust
-
-    def on_mount(self) -> None:
-        """Focus the usual answer."""
-        self._trust.focus()
 
     def answer(self, button: str) -> None:
         """Return that they are trusted."""

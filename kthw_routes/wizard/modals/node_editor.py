@@ -195,6 +195,8 @@ class NodeEditor(_NodeDialog):
 class OwnNodeEditor(_NodeDialog):
     """Adds or corrects a machine of your own: all of it can be typed, an SSH address is enough."""
 
+    AUTO_FOCUS = ""  # what is typed before `on_mount` has chosen goes into no field
+
     def __init__(self, node: Node | None, cluster: Cluster) -> None:
         """Prepare the fields. `node`: the one to correct; None: a new one."""
         hints = {
@@ -232,7 +234,7 @@ class OwnNodeEditor(_NodeDialog):
     def on_mount(self) -> None:
         """Begin with what has to be filled in."""
         self._fields["pod_cidr"].display = self._role is Role.WORKER
-        self._fields["ssh" if self._text("name") else "name"].input.focus()
+        self.set_focus(self._fields["ssh" if self._text("name") else "name"].input)
 
     @on(Select.Changed, "#role")
     def _role_chosen(self, event: Select.Changed) -> None:

@@ -19,6 +19,8 @@ from kthw_routes.words import Tone
 class SaveForm(Dialog[str]):
     """Gives the path of the file that was written; None: none was."""
 
+    AUTO_FOCUS = "#save-path"
+
     heading = "Save the nodes as an inventory"
 
     def __init__(self, text: str, why: str, path: str = "nodes.toml") -> None:
@@ -40,10 +42,6 @@ class SaveForm(Dialog[str]):
         """Write it or not."""
         yield Button("Cancel", id="cancel", compact=True)
         yield self._save
-
-    def on_mount(self) -> None:
-        """Put the cursor into the path."""
-        self._path.input.focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -9,6 +9,8 @@ from kthw_routes.wizard.modals.dialog import Dialog
 class AskSecret(Dialog[str]):
     """Gives what was typed; None: no answer."""
 
+    AUTO_FOCUS = "#secret"
+
     def __init__(self, heading: str, words: str) -> None:
         super().__init__()
         self.heading = heading
@@ -25,10 +27,6 @@ class AskSecret(Dialog[str]):
         """Yield OK and Skip; without an answer, the hosts that need it are skipped."""
         yield Button("Skip", id="cancel", compact=True)
         yield Button("OK", id="ok", variant="primary", compact=True)
-
-    def on_mount(self) -> None:
-        """Focus the field."""
-        self._secret.focus()
 
     def on_input_submitted(self) -> None:
         """Answer on Enter."""

@@ -11,6 +11,8 @@ from kthw_routes.wizard.modals.dialog import Dialog
 class WholeText(Dialog[None]):
     """A read-only text under its name."""
 
+    AUTO_FOCUS = "TextArea"
+
     DEFAULT_CSS = """
     WholeText {
         #dialog { width: 100%; max-width: 120; }
@@ -30,10 +32,6 @@ class WholeText(Dialog[None]):
     def compose_buttons(self) -> ComposeResult:
         """Yield Close."""
         yield Button("Close", id="cancel", variant="primary", compact=True)
-
-    def on_mount(self) -> None:
-        """Focus the text."""
-        self.area.focus()
 
 
 class ShowCommands(WholeText):
