@@ -1,6 +1,7 @@
 """What `ping`, /proc/net/snmp and /proc/net/stat/arp_cache print, as values. Pure."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final
@@ -46,15 +47,26 @@ def parse_ping(result: Result) -> Pinged:
     )
 
 
-def parse_pings(text: str) -> dict[IPv4Address, Pinged]:
-    """Parse what `programs.ping_together` printed: address -> ping. What is on no line of its own is left out."""
-    found: dict[IPv4Address, Pinged] = {}
-    for line in text.splitlines():
+def parse_pings(result: Result, addresses: Iterable[IPv4Address]) -> dict[IPv4Address, Pinged]:
+    """Parse what `programs.ping_together` printed of these addresses; of one without a line nothing was received."""
+    found = {
+        address: Pinged(
+            sent=programs.PINGS,
+            received=0,
+            round_trip=None,
+            words=result.words,
+            is_missing=result.status in (CANNOT_RUN, NO_SUCH_PROGRAM),
+        )
+        for address in addresses
+    }
+    for line in result.out.splitlines():
         if not (match := _LINE.fullmatch(line)):
             continue
         try:
             address = IPv4Address(match[1])
         except ValueError:
+            continue
+        if address not in found:
             continue
         printed = match[3] or ""
         numbers, mean, complaint = (pattern.search(printed) for pattern in (_SENT, _MEAN, _COMPLAINT))

@@ -111,7 +111,7 @@ class Pinger:
             for left, addresses in by_source.items():
                 for some in _in_parts(addresses, programs.MAX_PINGS):
                     result = task.run(programs.ping_together(left.address, some, left.namespace))
-                    found |= dict.fromkeys(some, parse_ping(result)) | parse_pings(result.out)
+                    found |= parse_pings(result, some)
             return found
 
         def words(name: str) -> str:

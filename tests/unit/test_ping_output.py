@@ -94,20 +94,38 @@ def line(text: str, address: str = "10.200.1.1", status: int = 0) -> str:
     ids=["iputils", "busybox", "filtered", "refused", "firewall", "missing", "nothing"],
 )  # fmt: skip
 def test_what_one_of_many_pings_prints(text: str, pinged: Pinged) -> None:
-    assert parse_pings(f"{line(IPUTILS, '10.200.2.1')}{text}{line(BUSYBOX, '10.200.3.1')}") == {
+    asked = [ip(f"10.200.{n}.1") for n in (1, 2, 3)]
+    assert parse_pings(said(f"{line(IPUTILS, '10.200.2.1')}{text}{line(BUSYBOX, '10.200.3.1')}"), asked) == {
         ip("10.200.2.1"): Pinged(sent=3, received=3, round_trip=0.352, words=""),
         ip("10.200.1.1"): pinged,
         ip("10.200.3.1"): Pinged(sent=3, received=2, round_trip=0.124, words=""),
     }
 
 
-def test_what_is_on_no_line_of_its_own_is_no_ping() -> None:
-    assert parse_pings(f"Welcome!\n999.1.1.1 0 {IPUTILS}10.200.1.1\n10.200.1.1 0x3 sent\n") == {}
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Welcome!\n999.1.1.1 0 {IPUTILS}10.200.1.1\n10.200.1.1 0x3 sent\n",
+        line("10.200.1.1 0 3 packets transmitted, 3 received\n10.200.1.1 0 3 packets transmitted", "10.200.2.1"),
+        line(IPUTILS, "10.200.2.1") * 2,
+        "",
+    ],
+    ids=["garbled", "forged by another", "only another", "nothing"],
+)
+def test_what_is_on_no_line_of_its_own_was_not_received(text: str) -> None:
+    pinged = parse_pings(said(text), [ip("10.200.1.1"), ip("10.200.2.1")])[ip("10.200.1.1")]
+    assert pinged == Pinged(sent=3, received=0, round_trip=None, words="")
 
 
-def test_an_address_in_the_output_of_another_ping_is_not_taken_for_an_answer() -> None:
-    forged = line("10.200.2.1 0 3 packets transmitted, 3 received\n10.200.2.1 0 3 packets transmitted, 3 received")
-    assert list(parse_pings(forged)) == [ip("10.200.1.1")]
+def test_why_there_are_no_lines_is_said_of_each() -> None:
+    missing = parse_pings(said(status=127, err="sh: not found"), [ip("10.200.1.1")])
+    assert missing == {ip("10.200.1.1"): Pinged(3, 0, None, "sh: not found", is_missing=True)}
+    refused = parse_pings(said(status=1, err="Cannot open network namespace"), [ip("10.200.1.1")])
+    assert refused == {ip("10.200.1.1"): Pinged(3, 0, None, "Cannot open network namespace")}
+
+
+def test_an_address_that_was_not_asked_for_is_no_answer() -> None:
+    assert list(parse_pings(said(line(IPUTILS, "10.200.9.1")), [ip("10.200.1.1")])) == [ip("10.200.1.1")]
 
 
 STATISTICS = """entries  allocs   hash_grows table_fulls
