@@ -137,3 +137,43 @@ async def test_next_hops_of_controllers_are_judged_once_they_get_routes(lab: Emb
         assert "controller-1" in str(driver.step.refusal)
         await driver.press("o")
         assert driver.step.refusal is None
+
+
+async def test_of_many_workers_what_is_merely_added_is_a_row_per_host(
+    lab: EmbeddedLab, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_rows, "MAX_WHOLE", 2)
+    said(lab, "worker-0", "ip route add 10.200.1.0/24 via 192.168.152.166")
+    async with driving(lab, replace(settings, persist="none"), size=(120, 36)) as driver:
+        await driver.go("Routes")
+        rows = [row[:3] for row in driver.rows("#changes")]
+        assert [row for row in rows if row[1] == "+ add"] == [
+            ["worker-0", "+ add", "10.200.2.0/24"],
+            ["worker-1", "+ add", "2 changes"],
+            ["worker-2", "+ add", "2 changes"],
+            ["controller-0", "+ add", "3 changes"],
+            ["controller-1", "+ add", "2 changes"],
+            ["controller-2", "+ add", "3 changes"],
+        ]
+        assert ["worker-0", "! replace", "10.200.1.0/24"] in rows
+        await to_row(driver, "worker-1")
+        assert "worker-1 2 route changes" in driver.text()
+        assert "ip route add 10.200.0.0/24 via 192.168.138.48 proto 200" in driver.text()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_the_changes_are_searched(lab: EmbeddedLab, settings: Settings, size: tuple[int, int]) -> None:
+    async with driving(lab, settings, size=size) as driver:
+        await driver.go("Routes")
+        whole = driver.rows("#changes")
+        await driver.press("slash", *"Worker-2 10.200.0")
+        assert "Worker-2 10.200.0" in driver.text()
+        assert [row[:3] for row in driver.rows("#changes")] == [["worker-2", "+ add", "10.200.0.0/24"]]
+        await driver.press("enter")
+        assert driver.step.focused is driver.step.query_one("#changes")
+        assert "ip route add 10.200.0.0/24 via 192.168.138.48 proto 200" in driver.text()
+        await driver.press("slash", "x")
+        assert driver.rows("#changes") == []
+        await driver.press("escape")
+        assert driver.rows("#changes") == whole
+        assert driver.step.focused is driver.step.query_one("#changes")

@@ -23,6 +23,7 @@ from kthw_routes.wizard.text.review_rows import Row
 from kthw_routes.wizard.themes import dim
 from kthw_routes.wizard.widgets.matrix import Matrix
 from kthw_routes.wizard.widgets.paragraph import Paragraph
+from kthw_routes.wizard.widgets.search import Search
 from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
 from kthw_routes.workflow.results import Review
@@ -39,12 +40,14 @@ class RoutesStep(StepScreen):
         ("Space", "mark an extra route for removal, or unmark it"),
         ("", "repair an overridden pod CIDR (asks first)"),
         ("Enter", "the whole text of a file"),
+        ("/", "search among the changes; Escape shows all"),
         ("b", "keep the routes after a reboot, or not"),
         ("h", "which nodes get the names in /etc/hosts"),
         ("o", "routes on the controllers too, or on workers only"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", show=False),
+        Binding("slash", "search", "Search", show=False),
         Binding("h", "names", "Names", show=False),
         Binding("b", "question", "Reboot", show=False),
         Binding("o", "routes_on", "Controllers too", show=False),
@@ -54,6 +57,7 @@ class RoutesStep(StepScreen):
         super().__init__(wizard, titles, here)
         self._matrix = Matrix(id="matrix")
         self._changes = KeyedTable("host", "", "what", "why", id="changes")
+        self._search = Search(self._changes, id="search")
         self._detail_box = VerticalScroll(id="detail-box", can_focus=False)
         self._detail = Paragraph(id="detail")
         self._rows: dict[str, Row] = {}
@@ -66,7 +70,7 @@ class RoutesStep(StepScreen):
         self._choices = RouteChoices(self._options)
         with VerticalScroll(can_focus=False):
             yield self._choices
-            yield from (self._matrix, self._changes)
+            yield from (self._matrix, self._search, self._changes)
             with self._detail_box:
                 yield self._detail
 
@@ -105,7 +109,8 @@ class RoutesStep(StepScreen):
         self._matrix.show_pairs(sources, workers, lambda s, t: matrix_cell(plan.host(s), s, t))
         self._rows = {row.key: row for row in review_rows.rows_of(review)}
         room = max(12, self.body.size.width - 49)
-        self._changes.show((key, review_rows.cells(row, room, self._box(row))) for key, row in self._rows.items())
+        found = {k: row for k, row in self._rows.items() if self._search.finds(row.host, *review_rows.texts(row))}
+        self._changes.show((key, review_rows.cells(row, room, self._box(row))) for key, row in found.items())
         self._changes.display = bool(self._rows)
         self._choices.show(review, is_over=self.last_run.report is not None)
         self._draw_detail()
@@ -174,6 +179,14 @@ class RoutesStep(StepScreen):
         else:
             other = RoutesOn.WORKERS if self._options.routes_on is RoutesOn.ALL else RoutesOn.ALL
             self._choose(replace(self._options, routes_on=other))
+
+    def action_search(self) -> None:
+        """Narrow the changes to those that have some words."""
+        self._search.begin()
+
+    @on(Search.Changed, "#search")
+    def _searched(self) -> None:
+        self.redraw()
 
     # --- marking ---
 

@@ -1,14 +1,25 @@
 """The rows of the review, and what each of them says in full: changes, and what there is to know before them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final
 
 from kthw_routes.findings import plan as finding_plan
 from kthw_routes.findings.model import Finding, Level
 from kthw_routes.options import Options
-from kthw_routes.plan.changes import BY_PRUNE, BY_REPAIR, Change, ChangeKind, FileChange, NameChange, RouteChange
+from kthw_routes.plan.changes import (
+    BY_PRUNE,
+    BY_REPAIR,
+    Change,
+    ChangeKind,
+    Detail,
+    FileChange,
+    HostPlan,
+    NameChange,
+    RouteChange,
+)
 from kthw_routes.plan.network_plugins import plugin_of
 from kthw_routes.sanitize import text_lines
 from kthw_routes.wizard.themes import cut_middle, dim
@@ -20,8 +31,43 @@ _SAID_ELSEWHERE: Final = frozenset(
 )
 """Findings of the plan that are rows of the difference anyway, or choices above it."""
 
+MAX_WHOLE: Final = 12
+"""With more workers, what is merely added on a host is one row, with its count."""
+
 Parts = Iterator[Words | str]
 _ADDRESS: Final = re.compile(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d./])")
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What is merely added on one of many hosts: one row."""
+
+    rows: tuple[Change, ...]
+
+    kind: ClassVar = ChangeKind.ADD
+    key: ClassVar = "what is added"
+
+    @property
+    def title(self) -> str:
+        """How many rows of each kind these are."""
+        found = Counter(row.noun for row in self.rows)
+        nouns = sorted(found, key=lambda noun: noun.rank)
+        return ", ".join(f"{count(found[noun], noun.singular)}{noun.where}" for noun in nouns)
+
+    @property
+    def short(self) -> str:
+        """How many rows these are."""
+        return count(len(self.rows), "change")
+
+    @property
+    def reason(self) -> str:
+        """Why, each reason once."""
+        return "; ".join(dict.fromkeys(row.reason for row in self.rows))
+
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        """The commands of all rows."""
+        return tuple(Detail(command) for row in self.rows for command in row.commands)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +75,7 @@ class Row:
     """One row of the review."""
 
     host: str
-    change: Change | Finding
+    change: Change | Additions | Finding
 
     @property
     def key(self) -> str:
@@ -46,11 +92,34 @@ def rows_of(review: Review) -> Iterable[Row]:
     for finding in (*before, *(f for f in of_plan if f.acknowledge)):
         if finding.acknowledge or finding.level is not Level.NOTICE:
             yield Row(finding.node or finding.region or "", finding)
+    is_large = len(review.inspection.cluster.workers) > MAX_WHOLE
     for host in review.plan.hosts:
-        yield from (Row(host.node, row) for row in host.rows if row.kind is not ChangeKind.KEEP)
+        yield from (Row(host.node, row) for row in (_in_counts(host) if is_large else _in_full(host)))
     for finding in of_plan:
         if finding.code not in _SAID_ELSEWHERE and not finding.acknowledge:
             yield Row(finding.node or "", finding)
+
+
+def texts(row: Row) -> tuple[str, ...]:
+    """Return what a search looks at; of what is merely added to one of many hosts not each command."""
+    change = row.change
+    if isinstance(change, Finding):
+        return change.sentence, level_word(change)
+    details = () if isinstance(change, Additions) else change.details
+    return change.title, change.reason, str(change.kind), *(detail.text for detail in details)
+
+
+def _in_full(host: HostPlan) -> Sequence[Change]:
+    return [row for row in host.rows if row.kind is not ChangeKind.KEEP]
+
+
+def _in_counts(host: HostPlan) -> Sequence[Change | Additions]:
+    """Return one row for all that is merely added, then the others."""
+    rows = _in_full(host)
+    added = tuple(row for row in rows if row.kind is ChangeKind.ADD)
+    if len(added) <= 1:
+        return rows
+    return [Additions(added), *(row for row in rows if row.kind is not ChangeKind.ADD)]
 
 
 def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
@@ -71,7 +140,7 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
     return host, kind, cut_middle(change.short, 19), dim(cut(_why(change), room))
 
 
-def _why(change: Change) -> str:
+def _why(change: Change | Additions) -> str:
     """Return the reason, with what one can do here."""
     words = change.reason.replace(BY_PRUNE, "Space marks it for removal")
     return words.replace(BY_REPAIR, "Space fixes it, and asks first")
@@ -93,7 +162,7 @@ def finding_detail(finding: Finding, *, known: bool, ticks: bool) -> Parts:
     yield dim(f"\n{finding.hint}{more}")
 
 
-def change_detail(row: Row, change: Change, review: Review, options: Options, *, can_mark: bool) -> Parts:
+def change_detail(row: Row, change: Change | Additions, review: Review, options: Options, *, can_mark: bool) -> Parts:
     """Yield a change in full: what is there, what should be, the commands, the reason, and what Space or Enter does."""
     yield f"{row.host} {change.title}   "
     yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
