@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address
+from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts
@@ -11,6 +12,9 @@ from kthw_routes.iproute2.output import failed_lines
 from kthw_routes.plan.wanted import wanted_routes
 from kthw_routes.proof.readings import ForwardingCheck
 from kthw_routes.sanitize import clean_value
+
+_MAX_SHOWN: Final = 12
+"""Answers that are shown line by line."""
 
 
 def verdicts(task: HostTask, cluster: Cluster, node: Node, facts: HostFacts) -> tuple[ForwardingCheck, ...]:
@@ -27,7 +31,9 @@ def verdicts(task: HostTask, cluster: Cluster, node: Node, facts: HostFacts) -> 
     ]
     if not asked:
         return ()
-    result = task.run(programs.forwarding_verdicts((to, *origin) for _, to, origin in asked))
+    # Of many the answers are in the proof; as lines of the log nobody would read them.
+    is_long = len(asked) > _MAX_SHOWN
+    result = task.run(programs.forwarding_verdicts((to, *origin) for _, to, origin in asked), silent=is_long)
     answers, refusals = _answers(result.out), failed_lines(result.err)
     found: list[ForwardingCheck] = []
     for number, (wanted, to, _) in enumerate(asked, 1):
