@@ -53,42 +53,42 @@ def _checked(name: str) -> str:
 
 def user_id() -> Command:
     """Read which user commands run as that need root: 0."""
-    return Command(("id", "-u"), needs_root=True, capture=_SHORT_ANSWER, assumed=b"0\n")
+    return Command(("id", "-u"), needs_root=True, capture=_SHORT_ANSWER, assumed=b"0\n", is_quick=True)
 
 
 def hostname() -> Command:
     """Read the name that the host has for itself."""
-    return Command(("hostname",), is_prose=True, capture=_SHORT_ANSWER)
+    return Command(("hostname",), is_prose=True, capture=_SHORT_ANSWER, is_quick=True)
 
 
 def ip_version() -> Command:
     """Read the version of iproute2. busybox's `ip` answers in other words."""
-    return Command(("ip", "-V"), is_prose=True, capture=_SHORT_ANSWER, assumed=b"ip utility, iproute2\n")
+    return Command(("ip", "-V"), is_prose=True, capture=_SHORT_ANSWER, assumed=b"ip utility, iproute2\n", is_quick=True)
 
 
 def addresses() -> Command:
     """Read the addresses of all interfaces."""
-    return Command(("ip", "-json", "address", "show"), assumed=_NOTHING)
+    return Command(("ip", "-json", "address", "show"), assumed=_NOTHING, is_quick=True)
 
 
 def bridge_addresses() -> Command:
     """Read the addresses of the bridges."""
-    return Command(("ip", "-json", "address", "show", "type", "bridge"), assumed=_NOTHING)
+    return Command(("ip", "-json", "address", "show", "type", "bridge"), assumed=_NOTHING, is_quick=True)
 
 
 def routes() -> Command:
     """Read the main routing table."""
-    return Command(("ip", "-json", "route", "show"), assumed=_NOTHING)
+    return Command(("ip", "-json", "route", "show"), assumed=_NOTHING, is_quick=True)
 
 
 def routes_within(network: IPv4Network) -> Command:
     """Read the routes of the main table to this network and to parts of it."""
-    return Command(("ip", "-json", "route", "show", "root", str(network)), assumed=_NOTHING)
+    return Command(("ip", "-json", "route", "show", "root", str(network)), assumed=_NOTHING, is_quick=True)
 
 
 def routes_around(network: IPv4Network) -> Command:
     """Read the routes of the main table to networks that contain this one, itself and the default route included."""
-    return Command(("ip", "-json", "route", "show", "match", str(network)), assumed=_NOTHING)
+    return Command(("ip", "-json", "route", "show", "match", str(network)), assumed=_NOTHING, is_quick=True)
 
 
 def fits_ip_batch(command: Command) -> bool:
@@ -99,12 +99,12 @@ def fits_ip_batch(command: Command) -> bool:
 def ip_readings(commands: Sequence[Command]) -> Command:
     """Do several readings of `ip`, all of which fit, in one process; each prints a line."""
     lines = "".join(f"{' '.join(command.argv[2:])}\n" for command in commands)
-    return Command((*_IP_JSON, "-batch", "-"), stdin=lines.encode())
+    return Command((*_IP_JSON, "-batch", "-"), stdin=lines.encode(), is_quick=True)
 
 
 def list_folder(folder: PurePosixPath) -> Command:
     """List the names of the files in a folder, one a line."""
-    return Command(("ls", "-1", str(folder)), needs_root=True)
+    return Command(("ls", "-1", str(folder)), needs_root=True, is_quick=True)
 
 
 def read_files(paths: Iterable[PurePosixPath], *, needs_root: bool = False) -> Command:
@@ -120,12 +120,12 @@ def cni_files(listing: str) -> tuple[PurePosixPath, ...]:
 
 def ip_forward() -> Command:
     """Read whether the kernel forwards IPv4 packets: `0` or `1`."""
-    return Command(("cat", "/proc/sys/net/ipv4/ip_forward"))
+    return Command(("cat", "/proc/sys/net/ipv4/ip_forward"), is_quick=True)
 
 
 def namespaces() -> Command:
     """List the named network namespaces: below /run/netns, where container runtimes keep those of pods."""
-    return Command(("ip", "netns", "list"))
+    return Command(("ls", "-1", "/run/netns"), is_quick=True)
 
 
 def namespace_addresses(namespace: str) -> Command:
@@ -158,12 +158,12 @@ def digests(files: Mapping[PurePosixPath, bytes]) -> Command:
 def file_kind(path: PurePosixPath, *, is_new: bool = False) -> Command:
     """Read what a path is: `regular file`, `symbolic link`, …; `is_new`: nothing should be there."""
     assumed = b"" if is_new else b"regular file\n"
-    return Command(("stat", "-c", "%F", str(path)), assumed=assumed, assumed_status=int(is_new))
+    return Command(("stat", "-c", "%F", str(path)), assumed=assumed, assumed_status=int(is_new), is_quick=True)
 
 
 def mounts_at(path: PurePosixPath) -> Command:
     """Find the mounts that have to do with a path, in the format of proc(5). Status 1 where there is none."""
-    return Command(("grep", "-F", f" {path} ", "/proc/self/mountinfo"), assumed=b"", assumed_status=1)
+    return Command(("grep", "-F", f" {path} ", "/proc/self/mountinfo"), assumed=b"", assumed_status=1, is_quick=True)
 
 
 # --- reading: how the network is configured, files of ours ------------------------------------------------------
@@ -176,25 +176,26 @@ def files_of_ours() -> Command:
     """
     words = ("-maxdepth", "2", "-path", "*kthw-routes*", "-type", "f")  # the folder may have our name, or the file
     folders = (*own_paths.FOLDERS, own_paths.TEMPLATES, own_paths.ROLLBACKS)
-    return Command(("find", *(str(f) for f in folders), *words), needs_root=True)
+    return Command(("find", *(str(f) for f in folders), *words), needs_root=True, is_quick=True)
 
 
 def modes_and_kinds(paths: Iterable[PurePosixPath]) -> Command:
     """Read of each path that exists: permission bits, path, kind. Status 1 where one does not."""
     words = [str(path) for path in paths]
     assumed = "".join(f"644 {word} regular file\n" for word in words).encode()
-    return Command(("stat", "-c", "%a %n %F", *words), needs_root=True, assumed=assumed)
+    return Command(("stat", "-c", "%a %n %F", *words), needs_root=True, assumed=assumed, is_quick=True)
 
 
 def network_files() -> Command:
     """Find the files by which systemd-networkd manages interfaces, but for those of its own packages."""
     folders = ("/etc/systemd/network", "/run/systemd/network")
-    return Command(("find", *folders, "-maxdepth", "1", "-name", "*.network"), needs_root=True)
+    return Command(("find", *folders, "-maxdepth", "1", "-name", "*.network"), needs_root=True, is_quick=True)
 
 
 def networkd_links() -> Command:
     """List every interface, a line each: number, name, type, and what systemd-networkd makes of it."""
-    return Command(("networkctl", "--no-pager", "--no-legend", "list"), timeout=_DAEMON_TIMEOUT)
+    words = ("networkctl", "--no-pager", "--no-legend", "list")
+    return Command(words, timeout=_DAEMON_TIMEOUT, only_with="/run/systemd/netif")
 
 
 def networkd_status(device: str, likely_file: str | None) -> Command:

@@ -307,7 +307,7 @@ def _kubelet(task: HostTask) -> tuple[IPv4Network | None, str | None]:
 
 def _pods(task: HostTask, cidr: IPv4Network) -> tuple[Pod, ...]:
     """Find the first pod: a network namespace with an address in the pod CIDR."""
-    names = [line.split()[0] for line in _read(task, programs.namespaces()).splitlines() if line.strip()]
+    names = _read(task, programs.namespaces()).splitlines()
     for name in names[:_MAX_NAMESPACES]:
         try:
             found = parse_addresses(_read(task, programs.namespace_addresses(name)))

@@ -155,8 +155,8 @@ def _by_networkd(
     links: list[LinkSetup] = []
     for device in devices:
         result = None
-        if setups is not None and is_plain_name(device):
-            is_managed = setups.get(device, "unmanaged") != "unmanaged"
+        if setups is not None and is_plain_name(device) and setups.get(device) != "unmanaged":
+            is_managed = device in setups
             result = _ask(task, programs.networkd_status(device, _likely_file(device, files) if is_managed else None))
         text = result.out if result and result.ok else ""
         file, state = _NETWORK_FILE.search(text), _NETWORKD_STATE.search(text)

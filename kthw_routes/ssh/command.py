@@ -38,6 +38,10 @@ class Command:
     """Whether its stdout is only shown: a password in it is masked. Else output with one is not used."""
     timeout: float = 20.0
     """Seconds it may run on the host; `timeout(1)` ends it there."""
+    is_quick: bool = False
+    """Whether it only reads what the kernel has in memory, so that among others it needs no time limit of its own."""
+    only_with: str | None = None
+    """The path without which, in a script, it is not run, as if its program were missing: nobody would answer."""
     changes: bool = False
     """Whether it may change something that stays on the host."""
     capture: int = MAX_CAPTURE

@@ -145,15 +145,16 @@ class SshSession:
         mark, frame = _new_word(), _new_word()
         progress = Progress(self._node, steps, watch, self._access.echoes)
         longest_silence = silence + _GRACE  # a step that takes `silence` seconds is ended there
+        longest = silence + sum(step.command.limit(silence) for step in steps if not step.command.is_quick)
         exchange = Exchange(
             self._stdin(privilege, render_script(steps, frame, silence)),
             out=Incoming(Gate(mark, marks_of(privilege)), progress.outs, frame, progress.out_ended),
             err=Incoming(Gate(mark, marks_of(privilege)), progress.errs, frame, progress.err_ended),
             silence=longest_silence,
-            longest=sum(step.command.limit(silence) for step in steps) + longest_silence,
+            longest=longest + longest_silence,
         )
         progress.begin()
-        status = self._exchange(exchange, render_shell(privilege, mark))
+        status = self._exchange(exchange, render_shell(privilege, mark, longest))
         progress.check_complete(status)
 
     def _privilege_for(self, commands: Sequence[Command]) -> Privilege | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.command import TIMED_OUT, Command, Result
 from kthw_routes.ssh.echoes import Echoes
 from kthw_routes.ssh.errors import ConnectionLost, SecretEchoed
 from kthw_routes.ssh.refusals import echoed
@@ -93,8 +93,12 @@ class Progress:
     def check_complete(self, status: int) -> None:
         """Raise ConnectionLost where the script ended in the middle, with `status`, though no step stopped it.
 
-        Whether a step ended as expected is the host's word: it may lack the program that compares.
+        Whether a step ended as expected is the host's word: it may lack the program that compares. A step in which the
+        time of the whole script was over took too long.
         """
+        if self._over < len(self._steps) and status == TIMED_OUT:
+            self._watch.ends(self._steps[self._over], self._parts[self._over].result(self._node, status))
+            return
         may_stop = self._over > 0 and self._steps[self._over - 1].expected is not None
         if self._over < len(self._steps) and not (may_stop and status == 0):
             command = self._steps[self._over].command

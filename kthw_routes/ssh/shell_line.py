@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final
 
 from kthw_routes.facts import Privilege
-from kthw_routes.ssh.command import Command, Result
+from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command, Result
 
 _MAX_LITERAL: Final = 1024
 """Bytes of an expected answer that are in the script as they are."""
@@ -51,9 +51,12 @@ def render(command: Command, privilege: Privilege, mark: str, seconds: float) ->
     return _line(f"env LC_ALL=C {_limited(command, seconds)}", privilege if command.needs_root else None, mark)
 
 
-def render_shell(privilege: Privilege | None, mark: str) -> str:
-    """Build the line that runs the script on its stdin: as root by `privilege`; as the login where that is None."""
-    return _line("env LC_ALL=C sh", privilege, mark)
+def render_shell(privilege: Privilege | None, mark: str, seconds: float) -> str:
+    """Build the line that runs the script on its stdin, within `seconds` in all.
+
+    As root by `privilege`; as the login where that is None.
+    """
+    return _line(f"env LC_ALL=C timeout -k {KILL_AFTER} {math.ceil(seconds)} sh", privilege, mark)
 
 
 def render_script(steps: Iterable[Step], frame: str, silence: float) -> bytes:
@@ -70,7 +73,7 @@ def render_script(steps: Iterable[Step], frame: str, silence: float) -> bytes:
     lines = ["{"]
     for step in steps:
         command = step.command
-        run = _limited(command, command.limit(silence))
+        run = shlex.join(command.argv) if command.is_quick else _limited(command, command.limit(silence))
         ends = f"printf '\\001%s %s\\n' {frame} $s; printf '\\001%s %s\\n' {frame} $s >&2"
         is_status = f"[ $s = {step.expected.status} ]" if step.expected is not None else ""
         if step.answer is not None:
@@ -80,6 +83,9 @@ def render_script(steps: Iterable[Step], frame: str, silence: float) -> bytes:
         if command.stdin:
             lines.append(f"{run} <<'{frame}'")
             lines.append(command.stdin.decode("utf-8", "surrogateescape") + frame)
+        elif command.only_with is not None:
+            path = shlex.quote(command.only_with)
+            lines.append(f"if [ -e {path} ]; then {run} </dev/null; else (exit {NO_SUCH_PROGRAM}); fi")
         else:
             lines.append(f"{run} </dev/null")
         lines.append(f"s=$?; {ends}")

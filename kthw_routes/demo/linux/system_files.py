@@ -75,7 +75,13 @@ def add_system_files(host: Machine) -> None:
 
 def add_runtime_files(host: Machine) -> None:
     """Make the folders in /run; /run/systemd/system means that systemd runs."""
-    for path in ("/run/netns", "/run/systemd/system", "/run/systemd/network", "/run/systemd/transient"):
+    for path in (
+        "/run/netns",
+        "/run/systemd/system",
+        "/run/systemd/network",
+        "/run/systemd/netif",
+        "/run/systemd/transient",
+    ):
         host.files.directory(path)
 
 
