@@ -21,6 +21,11 @@ _text = st.builds(
 _added = st.lists(st.tuples(st.integers(0, 20), st.sampled_from([b"10.9.9.9 printer\n", b"# mine\n"])), max_size=3)
 
 
+def text(words: str) -> bytes:
+    """Return a file with a word a line."""
+    return "".join(f"{word}\n" for word in words.split()).encode()
+
+
 @given(_text)
 def test_without_other_edits_it_is_exact(before: bytes) -> None:
     after = etc_hosts.edit(before, ADDRESSES).after
@@ -74,13 +79,37 @@ def test_parts_that_others_changed_are_left_and_told(now: bytes, content: bytes,
         ("a old b", "a b", "x b", "x b"),
         ("a b", "a NEW b", "x a NEW b", "x a b"),
         ("a b", "a N1 N2 b", "a N1 mine N2 b", "a N1 mine N2 b"),
+        # another part was undone already
+        ("a old b c", "a NEW b N2 c", "a old b N2 c", "a old b c"),
+        # the person moved a line: the removed one, or another
+        ("a old b c", "a b c", "a b c old", "a b c old"),
+        ("a b c d e", "a b NEW c d e", "e a b NEW c d", "e a b c d"),
+        ("a b c d e f", "a b c NEW d e f", "d c a b NEW e f x", "d c a b e f x"),
+        # one of two equal lines: elsewhere it counts for nothing, in its place it is there already
+        ("a old b old", "a b old", "x a b old", "x a old b old"),
+        ("same a c same d b", "same a c d b", "a c same d b", "a c same d b"),
     ],
 )
 def test_where_an_edit_was_is_found_again(before: str, after: str, now: str, content: str) -> None:
-    def text(words: str) -> bytes:
-        return "".join(f"{word}\n" for word in words.split()).encode()
+    assert reverse(text(now), (text(before), text(after))).content == text(content)
 
-    assert reverse(text(now), (text(before), text(after))).content.split() == content.encode().split()
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "left"),
+    [
+        ("a old b older c", "a N1 b N2 c", "a mine b yours c", "N1 N2"),
+        ("a b c", "a N1 N2 b N3 N4 c", "a N1 mine N2 b N3 yours N4 c", "N1 N2 N3 N4"),
+        ("# same #", "# same same #", "# same same same # same", "# same same #"),
+    ],
+)
+def test_all_that_is_left_is_named(before: str, after: str, now: str, left: str) -> None:
+    back = reverse(text(now), (text(before), text(after)))
+    assert back.content == text(now)
+    assert b"".join(back.left) == text(left)
+
+
+def test_lines_that_differ_in_a_space_are_two() -> None:
+    assert reverse(b"a\nb\nc\nx\n", (b"a\nb \nc\n", b"a\nc\n")).content == b"a\nb \nb\nc\nx\n"
 
 
 @given(
