@@ -184,6 +184,21 @@ class HostFile:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedRoute:
+    """A route within the cluster CIDR that the host's own configuration states, in a file that is not ours."""
+
+    prefix: IPv4Network
+    next_hop: IPv4Address
+    path: PurePosixPath
+    line: int
+    """The line that names the next hop, from 1."""
+    manager: str
+    """What reads the file: `netplan`, `networkd`, `ifupdown` or `networkmanager`."""
+    rewritten_by: str | None = None
+    """What may write the file anew at a boot, without this route; None where nothing does."""
+
+
 @dataclass(frozen=True, slots=True)
 class LinkSetup:
     """By what one interface was brought up, as its host reports. What is unknown is empty."""
@@ -221,12 +236,19 @@ class NetworkSetup:
     """netplan's error in its files as they are; None where it reads them."""
     files: tuple[HostFile, ...] = ()
     """The files of ours (`kthw-routes` in their name), by path."""
+    stated: tuple[StatedRoute, ...] = ()
+    """The routes that the host's own configuration states for the interfaces whose networks have next hops."""
     folders: frozenset[PurePosixPath] = frozenset()
     """Those of the folders that files of ours may need which exist."""
     timer_is_enabled: bool = False
     """Whether systemd starts our timer at boot."""
     timer_is_active: bool = False
     """Whether our timer runs now."""
+    unit_states: frozenset[tuple[str, str]] = frozenset()
+    """The units that read files at boot, each with what `systemctl` says of it (`enabled`, …); empty where it is
+    missing."""
+    overridden: frozenset[PurePosixPath] = frozenset()
+    """The files in /etc which stand in for a generator of systemd's that files depend on."""
     hosts_template: HostFile | None = None
     """cloud-init's template of /etc/hosts, where cloud-init rewrites that file at each boot; None elsewhere."""
 
@@ -236,6 +258,10 @@ class NetworkSetup:
     """New files of ours next to their targets, which a run that was killed did not rename over them."""
     rollbacks: tuple[str, ...] = ()
     """The runs whose automatic rollback is pending there (`--commit-within`)."""
+
+    def unit_state(self, unit: str) -> str | None:
+        """Return whether systemd starts a unit at boot, in its words; None where that was not read."""
+        return next((state for name, state in self.unit_states if name == unit), None)
 
     def link(self, device: str) -> LinkSetup | None:
         """Return the setup of one interface, if it was read."""

@@ -13,9 +13,10 @@ from kthw_routes.cluster import Cluster, PodCidrSource
 from kthw_routes.events import Event, EventKind, HostState
 from kthw_routes.findings.hosts import names_of
 from kthw_routes.findings.model import Finding, Level
-from kthw_routes.findings.plan import ends_at_reboot
+from kthw_routes.findings.plan import ends_at_reboot, kept_by
 from kthw_routes.node_names import shortened
-from kthw_routes.plan.changes import ChangeKind, HostPlan, Noun, Plan
+from kthw_routes.persistence.text import listed
+from kthw_routes.plan.changes import ChangeKind, HostPlan, Noun, Plan, StatedFile
 from kthw_routes.proof import diagnosis, refusals
 from kthw_routes.proof.diagnosis import explain_all, pair_words
 from kthw_routes.proof.readings import PairReading, Proof
@@ -25,6 +26,8 @@ from kthw_routes.workflow.results import Report, Review
 NEXT_LAB: Final = "12, Deploying the DNS Cluster Add-on"
 """What the tutorial goes on with."""
 
+KEPT: Final = "These routes are kept after a reboot"
+"""How the sentence begins where something that is at work at boot holds them."""
 REBOOT: Final = "These routes end at the next reboot."
 """Of routes that no file holds."""
 
@@ -199,7 +202,7 @@ def summary(plan: Plan, unread: Sequence[str] = ()) -> str:
     if plan.is_empty:
         if wish := unmet_request(plan):
             return f"Nothing that can be done. {wish}"
-        if any(h.is_stale for h in plan.hosts):
+        if any(row.kind is ChangeKind.STALE and not isinstance(row, StatedFile) for h in plan.hosts for row in h.rows):
             return "Nothing to add or replace; what is stale is listed above, and stays until you ask to remove it."
         if plan.is_drift or any(h.hosts_file_problem for h in plan.hosts):
             return "Nothing that can be done here; what is not as it should be is listed above."
@@ -237,16 +240,24 @@ def reboot_summary(plan: Plan, but_on: Collection[str] = ()) -> str:
     there = [h for h in routed if h.node not in but_on]
     if not there:
         return ""
-    ends = [h.node for h in there if ends_at_reboot(h)]
+    others = [(h.node, file.path) for h in there for file in h.of(StatedFile) if file.stale]
+    wrong = [f" On {node} others come back from {path}." for node, path in others]
+    ends = [h.node for h in there if h.node not in dict(others) and ends_at_reboot(h)]
     persisted: dict[str, list[str]] = {}
     for host in there:
-        if host.node not in ends and host.persistence is not None:
-            persisted.setdefault(str(host.persistence.manager or "a file"), []).append(host.node)
+        if host.node not in ends and host.node not in dict(others):
+            persisted.setdefault(_kept_by(host), []).append(host.node)
     if not persisted:
-        return REBOOT
-    by = "; ".join(f"by {manager} on {names_of(hosts, len(routed), 'nodes')}" for manager, hosts in persisted.items())
+        return "".join([*([REBOOT] if ends else []), *wrong]).lstrip()
+    by = "; ".join(f"by {what} on {names_of(hosts, len(routed), 'nodes')}" for what, hosts in persisted.items())
     but = f" On {names_of(ends, len(routed), 'nodes')} they end at the next reboot." if ends else ""
-    return f"These routes are kept after a reboot, {by}.{but}"
+    return f"{KEPT}, {by}.{but}{''.join(wrong)}"
+
+
+def _kept_by(host: HostPlan) -> str:
+    """Name what keeps a host's routes: the manager that reads our file, files of its own configuration, or both."""
+    manager = host.persistence.manager if host.persistence is not None else None
+    return listed([*([str(manager)] if manager else []), *kept_by(host)]) or "a file"
 
 
 def undo_summary(review: Review) -> str:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv4Network
+from typing import Final
 
 from kthw_routes.facts import HostFile
 from kthw_routes.findings.hosts import MAX_NAMED
@@ -11,14 +12,29 @@ from kthw_routes.iproute2.commands import RouteCommand, Verb
 from kthw_routes.node_names import shortened
 from kthw_routes.persistence.managers import parse, short_name
 from kthw_routes.persistence.text import listed
-from kthw_routes.plan.changes import ChangeKind, FileChange, HostPlan, Plan, RollbackChange, RouteChange, describe
+from kthw_routes.plan.changes import (
+    ChangeKind,
+    FileChange,
+    HostPlan,
+    Plan,
+    RollbackChange,
+    RouteChange,
+    StatedFile,
+    describe,
+)
 from kthw_routes.plan.network_plugins import plugin_in
+from kthw_routes.plan.stated import contradicted_in
+
+OF_READING: Final = ("kept-by-host", "stated-stale")
+"""The codes of what follows from what was read, whatever is chosen for the run: to be said before the choices."""
 
 
 def of_files(plan: Plan) -> tuple[Finding, ...]:
     """Return what the hosts' files give cause to say: host by host, then what is one sentence for all of them."""
-    found = [f for host in plan.hosts for f in (*_of_unread(host), *_of_difference(host), *_of_problem(host))]
-    reported = {f.node for f in found if f.code in ("persisted-not-read", "cannot-persist")}
+    of_host = (_of_unread, _of_difference, _of_stated, _of_problem)
+    found = [f for host in plan.hosts for of in of_host for f in of(host)]
+    reported = {f.node for f in found if f.code in ("persisted-not-read", "cannot-persist", "stated-stale")}
+    found += _of_kept(plan)
     if ending := [host.node for host in plan.hosts if host.node not in reported and ends_at_reboot(host)]:
         found.append(
             Finding.notice(
@@ -72,6 +88,39 @@ def _of_difference(host: HostPlan) -> Iterator[Finding]:
             )
 
 
+def _of_stated(host: HostPlan) -> Iterator[Finding]:
+    """Yield what the host's own configuration would bring back at the next boot, and should not."""
+    for file in host.of(StatedFile):
+        if file.stale:
+            yield Finding.notice(
+                "stated-stale",
+                f"{host.node}: {file.path}: {listed([stale.words for stale in file.stale])}: after the next reboot "
+                "the routes are others.",
+                "Correct it there, by hand: kthw-routes edits no file of the host's own configuration.",
+                node=host.node,
+            )
+
+
+def _of_kept(plan: Plan) -> Iterator[Finding]:
+    """Yield which routes the hosts' own configuration keeps, the same files on many hosts together."""
+    by_file: dict[str, list[str]] = {}
+    for host in plan.hosts:
+        if files := kept_by(host):
+            by_file.setdefault(listed(files), []).append(host.node)
+    for files_there, hosts in by_file.items():
+        yield Finding.notice(
+            "kept-by-host",
+            f"Routes are kept by {files_there} on {listed(hosts)}.",
+            "These files are not of kthw-routes: what they state comes back after a reboot without a file of ours.",
+            node=hosts[0] if len(hosts) == 1 else None,
+        )
+
+
+def kept_by(host: HostPlan) -> tuple[str, ...]:
+    """Return the files of the host's own configuration that keep routes of it."""
+    return tuple(str(file.path) for file in host.of(StatedFile) if file.kept)
+
+
 def _difference(prefix: IPv4Network, hop: IPv4Address, wanted: IPv4Address | None) -> str:
     return f"holds {prefix} via {hop}{f' instead of {wanted}' if wanted else ', which should go'}"
 
@@ -90,14 +139,19 @@ def _of_problem(host: HostPlan) -> Iterator[Finding]:
 
 
 def ends_at_reboot(host: HostPlan) -> bool:
-    """Return whether a wanted route is in no file of ours once the plan is carried out."""
+    """Return whether a wanted route is certain to come back from no file once the plan is carried out.
+
+    It is not where the host's own configuration states another next hop, whatever else holds it.
+    """
+    stated = host.of(StatedFile)
     persisted = {
         pair
         for file in host.files
         if file.is_ours and file.after is not None and file.kind is not ChangeKind.STALE
         for pair in _pairs(file, file.after)
-    }
-    return any(pair not in persisted for pair in _wanted(host))
+    }.union(*(file.pairs for file in stated))
+    contradicted = contradicted_in(stated)
+    return any(pair not in persisted or pair[0] in contradicted for pair in _wanted(host))
 
 
 def _wanted(host: HostPlan) -> Iterator[tuple[IPv4Network, IPv4Address]]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from kthw_routes.iproute2.commands import RouteCommand, batch
 from kthw_routes.persistence import paths as own_paths
-from kthw_routes.persistence import unit
+from kthw_routes.persistence import readers, stated, unit
 from kthw_routes.plan.changes import MAX_FILE
 from kthw_routes.sanitize import is_plain_name
 from kthw_routes.ssh.command import Command
@@ -34,6 +34,8 @@ _PING: Final = ("ping", "-n", "-c", str(PINGS), "-i", "0.2", "-W", "1", "-I")
 _SCRATCH: Final = re.compile(r"/tmp/kthw-routes\.[A-Za-z0-9]{8}")  # noqa: S108 - a pattern
 _DAEMON_TIMEOUT: Final = 10.0
 """Seconds that a program may take which asks a daemon; one that hangs counts as no answer."""
+_OWN_CONFIGURATION: Final = 1024 * 1024
+"""Bytes of a host's own network configuration that are read; a thousand routes are a tenth of that."""
 _SHORT_ANSWER: Final = 4096
 """Bytes of an answer of a few words."""
 _IP_JSON: Final = ("ip", "-json")
@@ -192,6 +194,17 @@ def network_files() -> Command:
     return Command(("find", *folders, "-maxdepth", "1", "-name", "*.network"), needs_root=True, is_quick=True)
 
 
+def own_configuration() -> Command:
+    """Read the files in which the host's own configuration may state routes: a line as `path:number:text`.
+
+    Lines that may hold a password stay there. A link to elsewhere is not followed.
+    """
+    words = [word for secret in stated.SECRETS for word in ("-e", secret)]
+    return Command(
+        ("grep", "-arsHniv", *words, *(str(p) for p in stated.PLACES)), needs_root=True, capture=_OWN_CONFIGURATION
+    )
+
+
 def networkd_links() -> Command:
     """List every interface, a line each: number, name, type, and what systemd-networkd makes of it."""
     words = ("networkctl", "--no-pager", "--no-legend", "list")
@@ -214,6 +227,17 @@ def networkmanager_status(device: str) -> Command:
 def netplan_configuration() -> Command:
     """Read netplan's files merged, as YAML; from netplan 0.101."""
     return Command(("netplan", "get"), needs_root=True, timeout=_DAEMON_TIMEOUT)
+
+
+def unit_states() -> Command:
+    """Read what systemd makes of the units that read files at boot: of each the lines `Id=` and `UnitFileState=`."""
+    words = ("systemctl", "show", "--property=Id,UnitFileState", *readers.UNITS)
+    return Command(words, timeout=_DAEMON_TIMEOUT, capture=_SHORT_ANSWER)
+
+
+def boot_links() -> Command:
+    """Find the links by which OpenRC and SysV init start `networking` at boot. Status 1 where a folder is missing."""
+    return Command(("find", "/etc/runlevels", "/etc/rcS.d", "-name", "*networking"), capture=_SHORT_ANSWER)
 
 
 def timer_is_enabled() -> Command:

@@ -131,7 +131,7 @@ def _read_all(task: HostTask, node: Node, next_hops: Collection[IPv4Address], cl
         pods=_pods(task, cidr) if node.is_worker and cidr else (),
         etc_hosts=content,
         etc_hosts_problem=problem,
-        network=read_network.read(task, devices),
+        network=read_network.read(task, devices, cluster_cidr),
     )
 
 

@@ -8,23 +8,27 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from ipaddress import IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.hosts import atomic_write, netplan_check, programs
 from kthw_routes.hosts.read_cloud_init import CLOUD_INIT, hosts_template
 from kthw_routes.hosts.task import HostTask
-from kthw_routes.persistence import netplan, networkd, unit
+from kthw_routes.persistence import netplan, networkd, readers, stated, unit
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.sanitize import clean_line, clean_value, is_plain_name
 from kthw_routes.ssh.command import NO_SUCH_PROGRAM, Command, Result
-from kthw_routes.ssh.errors import FileTooLarge, HostError, TookTooLong
+from kthw_routes.ssh.errors import FileTooLarge, HostError, OutputCut, TookTooLong
 
 _SYSTEMD: Final = PurePosixPath("/run/systemd/system")
 """There where systemd is the init; sd_booted(3)."""
 _NETPLAN: Final = netplan.PATH.parent
 _NETWORKMANAGER: Final = PurePosixPath("/run/NetworkManager")
+_NO_CLOUD_NETWORK: Final = PurePosixPath("/etc/cloud/cloud.cfg.d/99-disable-network-config.cfg")
+"""The file by which cloud-init, in its own words, leaves the network alone."""
 _IFSTATES: Final = (PurePosixPath("/run/network/ifstate"), PurePosixPath("/run/ifstate"))
 """Which interfaces `ifup` brought up: Debian's, and busybox's."""
 
@@ -54,6 +58,8 @@ _ALWAYS_LOOKED_AT: Final = (
     _SYSTEMD,
     _NETPLAN,
     _NETWORKMANAGER,
+    netplan.GENERATOR,
+    _NO_CLOUD_NETWORK,
     *_IFSTATES,
     *CLOUD_INIT,
     *own_paths.FOLDERS,
@@ -61,8 +67,10 @@ _ALWAYS_LOOKED_AT: Final = (
 )
 
 
-def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
+def read(task: HostTask, devices: Collection[str], cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR) -> NetworkSetup:
     """Read what manages these interfaces, which files of ours there are, whether cloud-init writes /etc/hosts.
+
+    And which routes within the cluster CIDR the host's own configuration states.
 
     What does not depend on an answer comes first, so that all of it can be run ahead in one exec, and the rest in one.
 
@@ -72,6 +80,8 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
     existing = _read_existing(task, _ALWAYS_LOOKED_AT)
     network_files = _lines(task, programs.network_files())
     setups = _networkd_setups(task)
+    unit_states = _unit_states(task)
+    configuration = _own_configuration(task)
     has_template = CLOUD_INIT[0] in existing and CLOUD_INIT[1] not in existing
     template = hosts_template(task) if has_template else None
     links = _by_networkd(task, devices, setups, network_files)
@@ -81,12 +91,19 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
     if further := [path for path in (*folders, *found, *unfinished) if path not in _ALWAYS_LOOKED_AT]:
         existing = {**existing, **_read_existing(task, further)}
     links = _by_others(task, links, existing)
+    if _SYSTEMD not in existing:
+        unit_states = _started_otherwise(task)
     files, unreadable = _read_files(task, found, existing)
     is_enabled = _timer_is_enabled(task) if unit.TIMER in existing else False
     lost = {template} if isinstance(template, PurePosixPath) else set[PurePosixPath]()
     has_netplan, merged, netplan_problem = _netplan(task, links, found) if _NETPLAN in existing else (False, "", None)
+    rewriters = (
+        stated.NETWORK_HELPER,
+        *((stated.CLOUD_INIT,) if has_template and _NO_CLOUD_NETWORK not in existing else ()),
+    )
     return NetworkSetup(
         links=links,
+        stated=stated.find(configuration, links, cluster_cidr, rewriters=rewriters),
         other_links=other_links,
         has_systemd=_SYSTEMD in existing,
         has_netplan=has_netplan,
@@ -96,6 +113,8 @@ def read(task: HostTask, devices: Collection[str]) -> NetworkSetup:
         folders=frozenset(folder for folder in folders if folder in existing and existing[folder][1] == "directory"),
         timer_is_enabled=is_enabled is True,
         timer_is_active=unit.TIMER in existing and _word(task, programs.timer_is_active()) == "active",
+        unit_states=unit_states,
+        overridden=frozenset({netplan.GENERATOR} & existing.keys()),
         leftovers=tuple(path for path in (*unfinished, own_paths.NEW_ETC_HOSTS) if path in existing),
         rollbacks=rollbacks,
         hosts_template=template if isinstance(template, HostFile) else None,
@@ -120,6 +139,37 @@ def _word(task: HostTask, command: Command) -> str:
 def _lines(task: HostTask, command: Command) -> list[str]:
     result = _ask(task, command)
     return result.out.splitlines() if result else []
+
+
+def _unit_states(task: HostTask) -> frozenset[tuple[str, str]]:
+    """Read what systemd makes of the units that read files at boot; nothing where it does not answer.
+
+    Of an alias it names the unit itself.
+    """
+    states: dict[str, str] = {}
+    for block in "\n".join(_lines(task, programs.unit_states())).split("\n\n"):
+        values = dict(line.partition("=")[::2] for line in block.splitlines())
+        if (name := values.get("Id")) in readers.UNITS and "UnitFileState" in values:
+            states[name] = clean_value(values["UnitFileState"])
+    return frozenset(states.items())
+
+
+def _started_otherwise(task: HostTask) -> frozenset[tuple[str, str]]:
+    """Read whether another init starts `networking` at boot."""
+    result = _ask(task, programs.boot_links())
+    if result is None or result.status == NO_SUCH_PROGRAM:
+        return frozenset()
+    return frozenset({(readers.NETWORKING, "enabled" if result.out.strip() else "disabled")})
+
+
+def _own_configuration(task: HostTask) -> list[str]:
+    """Read the lines of the host's own network configuration; none where there is too much of it."""
+    try:
+        result = _ask(task, programs.own_configuration())
+    except OutputCut:
+        task.note("its own network configuration is too long to be read; what it states of pod routes is not known")
+        return []
+    return result.out.split("\n") if result else []
 
 
 def _timer_is_enabled(task: HostTask) -> bool | None:

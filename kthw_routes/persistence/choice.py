@@ -9,7 +9,7 @@ from typing import Final
 
 from kthw_routes.facts import LinkSetup, NetworkSetup
 from kthw_routes.persistence import netplan, networkd
-from kthw_routes.persistence.managers import MODULES, NAMES, files_of
+from kthw_routes.persistence.managers import NAMES, files_of, ignored_reason, parse, unsupported_reason
 from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
 from kthw_routes.persistence.text import listed
 from kthw_routes.sanitize import clean_line
@@ -35,15 +35,14 @@ def choose(asked: Persist, network: NetworkSetup, routes: Iterable[PersistedRout
         return found
     manager = Manager(asked.value)
     broken = None if manager is Manager.UNIT else _broken_below(devices, network)
-    if problem := broken or MODULES[manager].unsupported_reason(devices, network):
+    if problem := broken or unsupported_reason(manager, devices, network):
         return Choice(None, "", _refusal(problem, found))
     return Choice(manager, _why(manager, devices, network))
 
 
 def _existing(network: NetworkSetup) -> Choice:
     for manager in Manager:
-        module = MODULES[manager]
-        if any(module.parse(f) and not module.ignored_reason(f, network) for f in files_of(manager, network)):
+        if any(parse(f) and not ignored_reason(f, network) for f in files_of(manager, network)):
             return Choice(manager, "its file exists already")
     return Choice(None, NOT_ASKED)
 
@@ -55,7 +54,7 @@ def _choose_auto(devices: Sequence[str], network: NetworkSetup) -> Choice:
     by = {device: _manager_of(network.link(device) or LinkSetup(device), network) for device in devices}
     managers = set(by.values())
     if len(managers) == 1 and (only := managers.pop()) is not None:
-        problem = MODULES[only].unsupported_reason(devices, network)
+        problem = unsupported_reason(only, devices, network)
         if problem is None:
             return Choice(only, _why(only, devices, network))
         reason = problem
@@ -64,7 +63,7 @@ def _choose_auto(devices: Sequence[str], network: NetworkSetup) -> Choice:
         reason = f"the interfaces have more than one manager: {'; '.join(words)}"
     else:
         reason = f"no known network manager configures {listed(devices)}"
-    if problem := MODULES[Manager.UNIT].unsupported_reason(devices, network):
+    if problem := unsupported_reason(Manager.UNIT, devices, network):
         return Choice(None, "", f"{reason}, and {problem}.")
     return Choice(Manager.UNIT, reason)
 

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Final, Protocol
 
 from kthw_routes.facts import HostFile, NetworkSetup
-from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, unit
+from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, readers, unit
 from kthw_routes.persistence.model import Manager, PersistedRoute
 
 
@@ -69,7 +69,17 @@ def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[Persiste
 def ignored_reason(file: HostFile, network: NetworkSetup) -> str | None:
     """Say why this host does not read a file of ours, as the end of a sentence; None where it does."""
     manager = manager_of(file.path)
-    return MODULES[manager].ignored_reason(file, network) if manager else None
+    if manager is None:
+        return None
+    return MODULES[manager].ignored_reason(file, network) or readers.idle_reason(manager, network)
+
+
+def unsupported_reason(manager: Manager, devices: Iterable[str], network: NetworkSetup) -> str | None:
+    """Say why a manager cannot keep routes through these interfaces there, as the end of a sentence; None where it can.
+
+    It has to manage them, and something has to read its files at boot.
+    """
+    return MODULES[manager].unsupported_reason(devices, network) or readers.idle_reason(manager, network)
 
 
 def rewritten(file: HostFile) -> HostFile | None:

@@ -6,13 +6,16 @@ generated. Routes come back as `proto static`: netplan cannot mark them.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.persistence.text import (
+    Files,
+    Found,
+    Lines,
     by_device,
     content,
     heading,
@@ -20,10 +23,19 @@ from kthw_routes.persistence.text import (
     listed,
     persisted,
     text_of,
+    whole_text,
 )
 from kthw_routes.sanitize import clean_line, is_plain_name
 
+if TYPE_CHECKING:
+    from yaml.nodes import Node
+
 PATH: Final = PurePosixPath("/etc/netplan/90-kthw-routes.yaml")
+GENERATOR: Final = PurePosixPath("/etc/systemd/system-generators/netplan")
+"""What would stand in for netplan's own generator; mostly a link to /dev/null, to switch it off."""
+FOLDERS: Final = (PATH.parent, PurePosixPath("/lib/netplan"))
+"""Where its files are that outlast a boot; of one name the first counts."""
+_NAMES_NETWORK: Final = re.compile(r"\bto[\"']?\s*:\s*[\"']?[0-9]")
 _GENERATED: Final = PurePosixPath("/run/systemd/network")
 _GENERATED_NAME: Final = re.compile(r"10-netplan-(.+)\.network")
 _CONNECTION: Final = re.compile(r"netplan-(.+)")
@@ -151,6 +163,50 @@ def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | N
         if known and name not in known:
             return f"`netplan get` does not know {name}, under which {device} was brought up"
     return problem_of(network)
+
+
+def stated(files: Files, links: Sequence[LinkSetup]) -> Iterator[Found]:
+    """Find the routes that netplan's other files state for these interfaces. Those in /run are gone at a boot."""
+    ids = {name for link in links if (name := id_of(link)) is not None}
+    names: set[str] = set()
+    for folder in FOLDERS if ids else ():
+        for path in (p for p in files if p.parent == folder and p.suffix == ".yaml" and p != PATH):
+            if path.name not in names:  # else /etc has one of that name, which counts
+                names.add(path.name)
+                for route, line in _stated_in(files[path], ids):
+                    yield path, line, route
+
+
+def _stated_in(lines: Lines, ids: Collection[str]) -> Iterator[tuple[PersistedRoute, int]]:
+    """Yield the plain routes that a file states for some ids, each with the line of its next hop."""
+    import yaml  # slow to load, and most runs need none of it
+
+    text = whole_text(lines)
+    if not _NAMES_NETWORK.search(text) or len(text) > _MAX_LENGTH:
+        return
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return
+    network = _values(_values(root).get("network"))
+    for section in _SECTIONS:
+        for name, definition in _values(network.get(section)).items():
+            routes = _values(definition).get("routes") if name in ids else None
+            for item in routes.value if isinstance(routes, yaml.SequenceNode) else ():
+                words = {key: str(value.value) for key, value in _values(item).items()}
+                is_plain = words.get("table", "254") == "254" and words.get("type", "unicast") == "unicast"
+                route = persisted(words.get("to"), words.get("via")) if is_plain else None
+                if route is not None:
+                    yield route, _values(item)["via"].start_mark.line + 1
+
+
+def _values(node: "Node | None") -> dict[str, "Node"]:
+    """Return what a mapping holds, by its keys; nothing of any other node."""
+    import yaml
+
+    if not isinstance(node, yaml.MappingNode):
+        return {}
+    return {str(key.value): value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
 
 
 # --- YAML that was written by others -----------------------------------------------------------------------------

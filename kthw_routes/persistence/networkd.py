@@ -13,9 +13,13 @@ from typing import Final
 from kthw_routes.facts import PROTOCOL, HostFile, LinkSetup, NetworkSetup
 from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.persistence.text import (
+    Files,
+    Found,
+    Lines,
     by_device,
     content,
     heading,
+    ini_sections,
     invalid_interface_names,
     listed,
     persisted,
@@ -27,7 +31,6 @@ FOLDER: Final = PurePosixPath("/etc/systemd/network")
 _FILE_NAME: Final = "90-kthw-routes.conf"
 _PATH: Final = re.compile(rf"{FOLDER}/{PLAIN_NAME}\.network\.d/{re.escape(_FILE_NAME)}")
 _READABLE: Final = 0o044
-_SECTION: Final = re.compile(r"\[([^\]]*)\]")
 _NETWORK_HELPER: Final = re.compile(r"/etc/systemd/network/05-eth\d+\.network")
 
 
@@ -73,20 +76,32 @@ def parse(file: HostFile, network: NetworkSetup | None = None) -> tuple[Persiste
     """Parse the routes of a drop-in."""
     links = [link for link in network.links if folder_of(link) == file.path.parent] if network else []
     device = links[0].device if links else ""
-    found = (persisted(s["destination"], s["gateway"], device) for s in _route_sections(text_of(file)))
+    lines = dict(enumerate(text_of(file).splitlines(), 1))
+    found = (persisted(s["destination"][0], s["gateway"][0], device) for s in _route_sections(lines))
     return tuple(route for route in found if route is not None)
 
 
-def _route_sections(text: str) -> Iterator[dict[str, str]]:
-    """Find the [Route] sections that name a destination and a gateway; of a key given twice the last counts."""
-    sections: list[tuple[str, dict[str, str]]] = []
-    for line in (raw.strip() for raw in text.splitlines()):
-        key, equals, value = line.partition("=")
-        if head := _SECTION.fullmatch(line):
-            sections.append((head[1], {}))
-        elif sections and equals and not line.startswith(("#", ";")):
-            sections[-1][1][key.strip().casefold()] = value.strip()
-    yield from (keys for name, keys in sections if name == "Route" and {"destination", "gateway"} <= keys.keys())
+def _route_sections(lines: Lines) -> Iterator[dict[str, tuple[str, int]]]:
+    """Find the [Route] sections that name a destination and a gateway; of a key given twice the last counts.
+
+    Yields of each its values, with their lines, by key in small letters.
+    """
+    sections = (keys for name, keys in ini_sections(lines) if name == "Route")
+    yield from (keys for keys in sections if {"destination", "gateway"} <= keys.keys())
+
+
+def stated(files: Files, links: Sequence[LinkSetup]) -> Iterator[Found]:
+    """Find the routes that the file of these interfaces, or a drop-in of somebody else's for it, states."""
+    managed = [link for link in links if link.by_networkd]
+    places = {link.network_file for link in managed} | {folder_of(link) for link in managed}
+    for path, lines in files.items():
+        is_drop_in = path.suffix == ".conf" and path.parent in places and path.name != _FILE_NAME
+        if path.parent == FOLDER or is_drop_in:
+            for keys in _route_sections(lines) if is_drop_in or path in places else ():
+                table, kind = keys.get("table", ("main", 0))[0], keys.get("type", ("unicast", 0))[0]
+                route = persisted(keys["destination"][0], keys["gateway"][0])
+                if route is not None and table in ("main", "254") and kind == "unicast":
+                    yield path, keys["gateway"][1], route
 
 
 def setup_for(file: HostFile) -> NetworkSetup:

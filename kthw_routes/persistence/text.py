@@ -3,16 +3,44 @@
 Whatever is put into a file is an address object or a name that was checked here first.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import HostFile
 from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.sanitize import clean, is_plain_name
 
+_SECTION: Final = re.compile(r"\[([^\]]*)\]")
 _MAX_DEVICE_LENGTH: Final = 15
 """IFNAMSIZ, less the NUL at the end."""
+
+
+Lines = Mapping[int, str]
+"""The lines of a file of somebody else's, by their number from 1; those that are not read are missing."""
+Files = Mapping[PurePosixPath, Lines]
+Found = tuple[PurePosixPath, int, PersistedRoute]
+"""A route that such a file states, and the line of its next hop."""
+
+
+def whole_text(lines: Lines) -> str:
+    """Return the text of a file, with an empty line where one is missing."""
+    return "".join(f"{lines.get(number, '')}\n" for number in range(1, max(lines, default=0) + 1))
+
+
+def ini_sections(lines: Lines) -> list[tuple[str, dict[str, tuple[str, int]]]]:
+    """Return the sections of a file of systemd's or NetworkManager's: name, and key in small letters -> value, line."""
+    sections: list[tuple[str, dict[str, tuple[str, int]]]] = []
+    for number in sorted(lines):
+        line = lines[number].strip()
+        key, equals, value = line.partition("=")
+        if head := _SECTION.fullmatch(line):
+            sections.append((head[1], {}))
+        elif sections and equals and not line.startswith(("#", ";")):
+            sections[-1][1][key.strip().casefold()] = value.strip(), number
+    return sections
 
 
 def heading(what: str) -> list[str]:

@@ -17,6 +17,7 @@ from kthw_routes.persistence.model import Choice, Persist, PersistedRoute
 from kthw_routes.persistence.paths import is_own
 from kthw_routes.plan import extra_routes
 from kthw_routes.plan import files as plan_files
+from kthw_routes.plan import stated as plan_stated
 from kthw_routes.plan.changes import (
     ChangeKind,
     FileChange,
@@ -25,6 +26,7 @@ from kthw_routes.plan.changes import (
     Planner,
     RollbackChange,
     RouteChange,
+    StatedFile,
     unread_file,
 )
 from kthw_routes.plan.names import names_of_host
@@ -72,7 +74,8 @@ def _plan_host(
             *extra_routes.rows_of_files(owners, node, facts, routes.rows, persisted, options),
         ]
     drops = extra_routes.drops(owners, node, facts, persisted, rows, options)
-    files = plan_files.of_host(node, facts, partial(_to_persist, rows, facts), drops, options)
+    stated = plan_stated.rows(facts.network, rows, drops)
+    files = plan_files.of_host(node, facts, partial(_to_persist, rows, facts), drops, options, stated)
     names = names_of_host(cluster, node, facts, options)
     return HostPlan(
         node.name,
@@ -81,6 +84,7 @@ def _plan_host(
             *rows,
             *(names.edit.names if names.edit else ()),
             *_readable(files.changes, facts),
+            *stated,
             *names.template,
             *files.forwarding,
         ),
@@ -111,4 +115,8 @@ def _to_persist(rows: Iterable[RouteChange], facts: HostFacts) -> Iterator[Persi
 
 def what_auto_takes(host: HostPlan, facts: HostFacts) -> Choice:
     """Return who would hold a host's routes with `--persist auto`, and why: for the question before the answer."""
-    return choose(Persist.AUTO, facts.network, _to_persist(host.routes, facts))
+    wanted, stated = tuple(_to_persist(host.routes, facts)), host.of(StatedFile)
+    to_hold = plan_stated.to_write(wanted, stated, facts.network, twice=False)
+    if wanted and not to_hold and stated:
+        return plan_stated.nothing_to_write(stated)
+    return choose(Persist.AUTO, facts.network, to_hold)

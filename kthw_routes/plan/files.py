@@ -4,7 +4,7 @@ Where a manager was asked for and can work, its files are written and those of o
 written, but what is there is kept right: a file that holds an old next hop would bring it back at the next boot.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import PurePosixPath
@@ -15,10 +15,11 @@ from kthw_routes.facts import HostFacts, HostFile, NetworkSetup
 from kthw_routes.options import Options
 from kthw_routes.persistence import networkd, unit
 from kthw_routes.persistence.choice import choose
-from kthw_routes.persistence.managers import MODULES, NAMES, files_of
+from kthw_routes.persistence.managers import MODULES, NAMES, files_of, ignored_reason
 from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
 from kthw_routes.persistence.paths import FORWARDING_FILE
-from kthw_routes.plan.changes import ChangeKind, FileChange, ForwardingChange
+from kthw_routes.plan.changes import ChangeKind, FileChange, ForwardingChange, StatedFile
+from kthw_routes.plan.stated import nothing_to_write, to_write
 
 _NOT_UNDERSTOOD: Final = "what it holds is not understood, and no route is to be held here; --prune removes it"
 
@@ -39,6 +40,7 @@ def of_host(
     wanted: Callable[[], Iterator[PersistedRoute]],
     drops: Callable[[IPv4Network], bool],
     options: Options,
+    stated: Sequence[StatedFile] = (),
 ) -> FilesPlan:
     """Return what becomes of the files of ours on one host.
 
@@ -48,12 +50,17 @@ def of_host(
         wanted: lists the routes that should be kept after a reboot there; most hosts have no file that holds them.
         drops: whether a prefix that a file has, other than the wanted ones, is removed from it; else it stays.
         options: what was chosen.
+        stated: what the host's own configuration states of its routes.
     """
     network = facts.network
     asked = options.persist or Persist.NONE
-    to_hold = tuple(wanted()) if network.files or asked is not Persist.NONE else ()
-    holding = _Holding(facts=facts, wanted=to_hold, drops=drops, prune=options.prune)
+    all_wanted = tuple(wanted()) if network.files or asked is not Persist.NONE else ()
+    to_hold = to_write(all_wanted, stated, network, twice=asked.manager is not None) if stated else all_wanted
+    prefixes = frozenset(route.prefix for route in all_wanted)
+    holding = _Holding(facts=facts, wanted=to_hold, prefixes=prefixes, drops=drops, prune=options.prune)
     choice = choose(asked, network, to_hold or [r for manager in Manager for r in holding.reachable(manager)])
+    if all_wanted and not to_hold and choice.manager is None:
+        choice = nothing_to_write(stated)
     if asked is Persist.NONE or choice.manager is None:
         rows = [row for manager in Manager for row in _kept_right(manager, holding)]
     else:
@@ -74,6 +81,8 @@ class _Holding:
 
     facts: HostFacts
     wanted: tuple[PersistedRoute, ...]
+    prefixes: frozenset[IPv4Network]
+    """All prefixes that are wanted, also those which the host's own configuration states."""
     drops: Callable[[IPv4Network], bool]
     prune: bool = False
 
@@ -83,12 +92,11 @@ class _Holding:
 
     def kept(self, manager: Manager) -> tuple[PersistedRoute, ...]:
         """Return the routes other than the wanted ones that stay in the files of one manager."""
-        prefixes = {route.prefix for route in self.wanted}
         return tuple(
             replace(route, device=self.facts.device_towards(route.next_hop) or route.device)
             for file in files_of(manager, self.network)
             for route in MODULES[manager].parse(file, self.network)
-            if route.prefix not in prefixes and not self.drops(route.prefix)
+            if route.prefix not in self.prefixes and not self.drops(route.prefix)
         )
 
     def reachable(self, manager: Manager) -> tuple[PersistedRoute, ...]:
@@ -159,7 +167,7 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
     for file in standing:
         # Without the batch nothing of the unit holds a route, but the timer still tries to.
         should_hold = module.parse(file) or (manager is Manager.UNIT and network.file(unit.BATCH) is None)
-        unread = module.ignored_reason(file, network) if should_hold else None
+        unread = ignored_reason(file, network) if should_hold else None
         target = after.get(file.path)
         if target is not None and (wrong := _wrong(manager, file, target, network)):
             rows.append(_change(ChangeKind.REPLACE, target, file, wrong))

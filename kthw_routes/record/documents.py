@@ -105,6 +105,27 @@ class PersistenceDocument(TypedDict):
     problem: str | None
 
 
+class StatedRouteDocument(TypedDict):
+    """A pod route that the host's own configuration states, in a file that is not ours."""
+
+    prefix: str
+    next_hop: str
+    path: str
+    line: int
+    manager: str
+    rewritten_by: str | None
+
+
+class StatedFileRow(TypedDict):
+    """What a file of the host's own configuration states: wanted routes, and those that should not come back."""
+
+    kind: ChangeKind
+    path: str
+    reason: str
+    kept: list[StatedRouteDocument]
+    stale: list[StatedRouteDocument]
+
+
 class HostPlanDocument(TypedDict):
     """One host's plan, row by row."""
 
@@ -113,6 +134,7 @@ class HostPlanDocument(TypedDict):
     names: list[NameRow]
     etc_hosts_problem: str | None
     files: list[FileRow]
+    stated: list[StatedFileRow]
     persistence: PersistenceDocument | None
     forwarding: bool | None
     leftovers: list[str]
@@ -172,6 +194,9 @@ class NetworkDocument(TypedDict):
     folders: list[str]
     timer_enabled: bool
     timer_active: bool
+    unit_states: dict[str, str]
+    stated: list[StatedRouteDocument]
+    overridden: list[str]
     etc_hosts_template: FileDigest | None
     leftovers: list[str]
     switches: list[str]

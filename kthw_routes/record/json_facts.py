@@ -8,8 +8,15 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from kthw_routes.facts import HostFacts, HostFile, LinkSetup, NetworkSetup, Route
-from kthw_routes.record.documents import FactsDocument, FileDigest, LinkDocument, NetworkDocument, RouteDocument
+from kthw_routes.facts import HostFacts, HostFile, LinkSetup, NetworkSetup, Route, StatedRoute
+from kthw_routes.record.documents import (
+    FactsDocument,
+    FileDigest,
+    LinkDocument,
+    NetworkDocument,
+    RouteDocument,
+    StatedRouteDocument,
+)
 from kthw_routes.record.json_values import Value
 from kthw_routes.sanitize import clean
 
@@ -107,9 +114,24 @@ def network_json(network: NetworkSetup) -> NetworkDocument:
         "folders": sorted(str(path) for path in network.folders),
         "timer_enabled": network.timer_is_enabled,
         "timer_active": network.timer_is_active,
+        "unit_states": dict(sorted(network.unit_states)),
+        "stated": [stated_json(route) for route in network.stated],
+        "overridden": sorted(str(path) for path in network.overridden),
         "etc_hosts_template": _file(template) if template is not None else None,
         "leftovers": [str(path) for path in network.leftovers],
         "switches": list(network.rollbacks),
+    }
+
+
+def stated_json(route: StatedRoute) -> StatedRouteDocument:
+    """Return a route that the host's own configuration states."""
+    return {
+        "prefix": str(route.prefix),
+        "next_hop": str(route.next_hop),
+        "path": str(route.path),
+        "line": route.line,
+        "manager": route.manager,
+        "rewritten_by": route.rewritten_by,
     }
 
 

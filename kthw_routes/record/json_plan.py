@@ -29,6 +29,7 @@ from kthw_routes.plan.changes import (
     Plan,
     RollbackChange,
     RouteChange,
+    StatedFile,
 )
 from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof
 from kthw_routes.record.documents import (
@@ -45,9 +46,10 @@ from kthw_routes.record.documents import (
     PlanDocument,
     ProofDocument,
     RouteRow,
+    StatedFileRow,
     VerdictDocument,
 )
-from kthw_routes.record.json_facts import facts_json, route_json, text_of
+from kthw_routes.record.json_facts import facts_json, route_json, stated_json, text_of
 
 VERSION: Final = 1
 _WORDS: Final[Mapping[Evidence, EvidenceWord]] = {
@@ -109,7 +111,7 @@ def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) ->
         sections[row.section].append(_row_json(row, own, is_undo=is_undo))
     document = {
         "host": host.node,
-        **{key: [] for key in ("routes", "names", "files", "leftovers", "switches")},
+        **{key: [] for key in ("routes", "names", "files", "stated", "leftovers", "switches")},
         **sections,
         "forwarding": host.forwarding,
         "etc_hosts_problem": host.hosts_file_problem,
@@ -129,6 +131,8 @@ def _row_json(row: Change, own: IPv4Network | None, *, is_undo: bool) -> object:
             return {**name_json(row), "code": None if is_undo else codes.of_name(row)}
         case FileChange():
             return _file_change(row)
+        case StatedFile():
+            return _stated_file(row)
         case Leftover():
             return str(row.path)
         case RollbackChange():
@@ -167,6 +171,16 @@ def _file_change(change: FileChange) -> FileRow:
         "before": text_of(change.before) if change.before is not None else None,
         "after": text_of(change.after) if change.after is not None else None,
         "reason": change.reason,
+    }
+
+
+def _stated_file(row: StatedFile) -> StatedFileRow:
+    return {
+        "kind": row.kind,
+        "path": str(row.path),
+        "reason": row.reason,
+        "kept": [stated_json(route) for route in row.kept],
+        "stale": [stated_json(stale.route) for stale in row.stale],
     }
 
 

@@ -12,6 +12,7 @@ from kthw_routes.cluster import Cluster, Node
 from kthw_routes.errors import ExitCode, UsageError
 from kthw_routes.events import Emit, Event, EventKind, Phase
 from kthw_routes.findings.model import Finding
+from kthw_routes.findings.plan import OF_READING
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.options import Options, Settings
 from kthw_routes.proof.readings import Proof
@@ -176,7 +177,8 @@ class Controller:
         """Use this from now on; an earlier run is over."""
         self._end_run()
         self.inspection, self.inspected = result.review.inspection, result.cluster
-        self.host_findings = result.findings
+        early = (f for f in result.review.findings if f.code in OF_READING and f not in result.findings)
+        self.host_findings = (*result.findings, *early)
         self._review = result.review
 
     # --- the plan and the run ---

@@ -202,6 +202,9 @@ def test_who_may_not(host: ModelHost) -> None:
         ("systemctl is-enabled kthw-routes.service", Ran(0, "static\n", "")),
         ("systemctl is-enabled kthw-routes.timer", Ran(1, "disabled\n", "")),
         ("systemctl is-active systemd-networkd", Ran(0, "active\n", "")),
+        ("systemctl show --property=Id,UnitFileState systemd-networkd timers.target kthw-routes.timer nope.service",
+         Ran(0, "Id=systemd-networkd.service\nUnitFileState=enabled\n\nId=timers.target\nUnitFileState=static\n\n"
+             "Id=kthw-routes.timer\nUnitFileState=disabled\n\nId=nope.service\nUnitFileState=\n", "")),
         ("systemctl frob", Ran(1, "", "Unknown command verb frob.\n")),
         ("systemctl disable kthw-routes.timer", Ran(0, "", "")),
         ("systemd-run", Ran(1, "", "Command line to execute required.\n")),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
-from kthw_routes.persistence import unit
+from kthw_routes.persistence import readers, unit
 from kthw_routes.persistence.model import Manager, PersistedRoute
 
 from .builders import ip, net
@@ -19,7 +19,9 @@ def ruled(device: str = "eth0", file: PurePosixPath = NETWORK_HELPER) -> LinkSet
     return LinkSetup(device, network_file=file, networkd_state="routable (configured)")
 
 
-BARE = NetworkSetup(links=(LinkSetup("eth0"),), has_systemd=True)
+AT_WORK = frozenset({*((name, "enabled") for name in readers.UNITS[:-1]), (readers.TIMERS, "static")})
+"""Every reader starts at boot."""
+BARE = NetworkSetup(links=(LinkSetup("eth0"),), has_systemd=True, unit_states=AT_WORK)
 """systemd, and no known manager of eth0."""
 LINODE = replace(BARE, links=(ruled(),), has_netplan=True, netplan="network:\n  version: 2\n")
 """An Ubuntu of Linode's: netplan is there, and manages nothing."""
@@ -41,7 +43,9 @@ DEBIAN = replace(BARE, links=(LinkSetup("eth0", networkd_state="routable (unmana
 ALMA = replace(BARE, links=(LinkSetup("eth0", nm_connection="System eth0"),))
 DESKTOP = replace(NETPLAN, links=(LinkSetup("eth0", nm_connection="netplan-eth0"),))
 """netplan, with NetworkManager under it."""
-ALPINE = NetworkSetup(links=(LinkSetup("eth0", by_ifupdown=True),))
+ALPINE = NetworkSetup(
+    links=(LinkSetup("eth0", by_ifupdown=True),), unit_states=frozenset({(readers.NETWORKING, "enabled")})
+)
 NOTHING = NetworkSetup(links=(LinkSetup("eth0"),))
 
 FITTING = {

@@ -17,7 +17,7 @@ from kthw_routes.ssh.session import OnLine
 
 from .answering import MISSING, Answering, said
 from .builders import changed, pod_route
-from .setups import BARE, LINODE, NETWORK_HELPER, held
+from .setups import AT_WORK, BARE, LINODE, NETWORK_HELPER, held
 from .test_apply import ADDRESSES, table
 from .test_network_setup import networkctl
 from .test_plan_files import ASKED, CLUSTER, NODE, OLD, RIGHT, plan, read, with_files
@@ -61,6 +61,7 @@ def applied(
         "networkctl --no-pager status": networkctl(NETWORK_HELPER) if facts.network.links == LINODE.links else MISSING,
         "systemctl is-enabled": said("enabled\n"),
         "systemctl is-active": said("active\n"),
+        "systemctl show": said("\n".join(f"Id={name}\nUnitFileState={state}\n" for name, state in AT_WORK)),
     }
     host = _Host(usual | answers, facts)
     task = HostTask(host, Phase.RUN, lambda _: None)

@@ -30,6 +30,8 @@ NETWORK = NetworkSetup(
     folders=frozenset({PurePosixPath("/etc/netplan")}),
     timer_is_enabled=True,
     timer_is_active=True,
+    unit_states=frozenset({("networking.service", "enabled"), ("timers.target", "masked")}),
+    overridden=frozenset({PurePosixPath("/etc/systemd/system-generators/netplan")}),
     hosts_template=TEMPLATE,
     rollbacks=("20261122T094345Z-767b",),
     leftovers=(PurePosixPath("/etc/netplan/.90-kthw-routes.yaml.new"),),
@@ -61,6 +63,8 @@ def test_all_that_was_read_of_the_network_is_there() -> None:
     assert network["files"] == [{"path": str(OWN.path), "mode": "0600", "sha256": digest, "text": TEXT.decode()}]
     assert network["folders"] == ["/etc/netplan"]
     assert network["timer_enabled"] is True
+    assert network["unit_states"] == {"networking.service": "enabled", "timers.target": "masked"}
+    assert network["overridden"] == ["/etc/systemd/system-generators/netplan"]
     assert network["timer_active"] is True
     assert network["leftovers"] == ["/etc/netplan/.90-kthw-routes.yaml.new"]
     assert network["etc_hosts_template"]["path"] == str(TEMPLATE.path)

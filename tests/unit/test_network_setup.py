@@ -58,9 +58,11 @@ def test_a_host_that_answers_nothing_has_nothing() -> None:
     assert read({}, "eth0", "eth1")[0] == NetworkSetup(links=(LinkSetup("eth0"), LinkSetup("eth1")))
 
 
-def test_the_usual_host_is_read_with_six_commands() -> None:
+def test_the_usual_host_is_read_with_eight_commands() -> None:
     setup, host = read({"networkctl": networkctl(NETWORK_FILE), LIST: LISTED, "stat": there("/run/systemd/system")})
-    assert [line.split()[0] for line in host.ran] == ["find", "stat", "find", "networkctl", "networkctl", "stat"]
+    assert [line.split()[0] for line in host.ran] == [
+        *("find", "stat", "find", "networkctl", "systemctl", "grep", "networkctl", "stat")
+    ]
     assert setup.has_systemd
     assert setup.links == (LinkSetup("eth0", NETWORK_FILE, "routable (configured)"),)
 
@@ -220,13 +222,54 @@ def test_folders_are_those_that_exist() -> None:
     assert read(answers)[0].folders == {PurePosixPath(folder), PurePosixPath("/etc/netplan")}
 
 
+SHOWN = said(
+    "Id=networking.service\nUnitFileState=enabled\n\nUnitFileState=disabled\nId=NetworkManager-dispatcher.service\n\n"
+    "Id=systemd-networkd.service\nUnitFileState=\n\nId=ssh.service\nUnitFileState=enabled\n\nId=timers.target\nx\n"
+)
+
+
+def test_what_reads_files_at_boot_is_asked_of_systemd() -> None:
+    found, host = read({"systemctl show": SHOWN, "stat": there("/run/systemd/system")})
+    assert dict(found.unit_states) == {
+        "networking.service": "enabled",
+        "NetworkManager-dispatcher.service": "disabled",
+        "systemd-networkd.service": "",
+    }
+    assert not any("runlevels" in line for line in host.ran)
+
+
+@pytest.mark.parametrize("answer", [MISSING, HANGS, said(status=1, err="Failed to connect to bus"), said("?")])
+def test_of_a_systemd_that_does_not_answer_nothing_is_known(answer: Result) -> None:
+    assert read({"systemctl show": answer, "stat": there("/run/systemd/system")})[0].unit_states == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("answer", "states"),
+    [
+        (said("/etc/runlevels/boot/networking\n", status=1), {"networking.service": "enabled"}),
+        (said("/etc/rcS.d/S12networking\n", status=1), {"networking.service": "enabled"}),
+        (said("", status=1), {"networking.service": "disabled"}),
+        (HANGS, {}),
+        (MISSING, {}),
+    ],
+)
+def test_without_systemd_the_links_of_the_other_init_are_looked_at(answer: Result, states: dict[str, str]) -> None:
+    assert dict(read({"find /etc/runlevels": answer, "systemctl show": SHOWN})[0].unit_states) == states
+
+
+def test_what_stands_in_for_the_generator_of_netplan_is_seen() -> None:
+    path = PurePosixPath("/etc/systemd/system-generators/netplan")
+    assert read({"stat": there(path)})[0].overridden == {path}
+    assert read({"stat": there("/run/systemd/system")})[0].overridden == frozenset()
+
+
 @pytest.mark.parametrize(
     ("words", "enabled"), [("enabled\n", True), ("disabled\n", False), ("enabled-runtime\n", False)]
 )
 def test_the_timer_is_asked_for_where_it_stands(words: str, enabled: bool) -> None:
     path = "/etc/systemd/system/kthw-routes.timer"
     answers: dict[str, Result | HostError | list[Result | HostError]] = {"systemctl is-enabled": said(words)}
-    assert not any("systemctl" in line for line in read(answers)[1].ran)
+    assert not any("systemctl is-enabled" in line for line in read(answers)[1].ran)
     answers |= {"find": said(path), "stat": there(path), "cat": said("x")}
     assert read(answers)[0].timer_is_enabled is enabled
 

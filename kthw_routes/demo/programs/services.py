@@ -161,6 +161,21 @@ def _is_active(process: Process, units: list[str], options: frozenset[str]) -> i
     return 0 if "active" in states else 3
 
 
+def _show(process: Process, units: list[str], options: frozenset[str]) -> int:
+    """Print properties of units, a paragraph each; knows Id and UnitFileState."""
+    asked = next((o.partition("=")[2].split(",") for o in options if o.startswith("--property=")), [])
+    paragraphs: list[str] = []
+    for unit in units:
+        try:
+            state = process.host.systemd.enablement(unit)
+        except UnitError:
+            state = {"service": "enabled", "target": "static"}.get(unit.rpartition(".")[2], "") * (unit in RUNNING)
+        values = {"Id": unit, "UnitFileState": state}
+        paragraphs.append("".join(f"{name}={values[name]}\n" for name in asked if name in values))
+    process.out("\n".join(paragraphs))
+    return 0
+
+
 def _status(process: Process, names: list[str], _options: frozenset[str]) -> int:
     status = 0
     for name in names:
@@ -210,6 +225,7 @@ _VERBS: Final[dict[str, Verb]] = {
     "is-enabled": _is_enabled,
     "reboot": _reboot,
     "restart": _restart,
+    "show": _show,
     "start": _start,
     "status": _status,
     "stop": _stop,

@@ -21,3 +21,5 @@ from kthw_routes.plan.changes.row import Change as Change
 from kthw_routes.plan.changes.row import ChangeKind as ChangeKind
 from kthw_routes.plan.changes.row import Detail as Detail
 from kthw_routes.plan.changes.row import Noun as Noun
+from kthw_routes.plan.changes.stated import StaleRoute as StaleRoute
+from kthw_routes.plan.changes.stated import StatedFile as StatedFile

@@ -23,7 +23,7 @@ from kthw_routes.wizard.themes import dim
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.matrix import Matrix
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
-from kthw_routes.words import NEXT_LAB, REBOOT, Tone, Words, count, explanations, proof_cell, undo_summary
+from kthw_routes.words import KEPT, NEXT_LAB, Tone, Words, count, explanations, proof_cell, undo_summary
 from kthw_routes.workflow.results import Review
 
 _MAX_LEFT: Final = 8
@@ -195,7 +195,7 @@ class ProofStep(StepScreen):
         if report is not None and report.unfinished:
             return Words(f"Not done on {count(len(report.unfinished), 'host')}. Back, then Retry.", Tone.WARNING)
         reboot = self._after_reboot[:1]
-        return Words(reboot[0], Tone.WARNING if reboot[0] == REBOOT else Tone.GOOD) if reboot else ""
+        return Words(reboot[0], Tone.GOOD if reboot[0].startswith(KEPT) else Tone.WARNING) if reboot else ""
 
     def list_commands(self) -> Iterable[str]:
         """Return what was run."""
