@@ -20,6 +20,8 @@ PATH: Final = FOLDER / "interfaces"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
 _AUTO: Final = ("auto", "allow-auto", "allow-hotplug")
 _ENDS: Final = ("mapping", "rename", "no-auto-down", "no-scripts", "template", *_AUTO)
+_WITH_ADDRESS: Final = (["inet", "static"], ["inet", "dhcp"])
+"""In a stanza of another kind a route may come before the address that its next hop needs; `ifup` fails then."""
 _UP: Final = ("up", "post-up")
 _JOINED: Final = re.compile(r"\s*(?:;|&&|\|\|)\s*")
 _HARMLESS: Final = re.compile(r"(?:true|/bin/true|:|exit 0)?")
@@ -47,7 +49,7 @@ def stated(files: Files, links: Sequence[LinkSetup]) -> Iterator[Found]:
             if words[0] == "iface":
                 name = words[1] if len(words) > 1 else ""
                 starts = any(fnmatchcase(name, pattern) for pattern in automatic)
-                is_meant = starts and name.partition(":")[0] in devices
+                is_meant = starts and name.partition(":")[0] in devices and words[2:] in _WITH_ADDRESS
             elif words[0] in _ENDS or words[0].startswith(("source", "allow-")):
                 is_meant = False
             elif is_meant and words[0] in _UP:

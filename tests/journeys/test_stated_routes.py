@@ -35,9 +35,10 @@ def _networkd(node: Node, routes: Routes) -> str:
 
 
 def _interfaces(node: Node, routes: Routes) -> str:
-    path = "/etc/network/interfaces.d/pods"
+    path = "/etc/network/interfaces"
     rows = "".join(f"    up ip route add {to} via {via}\n" for to, via in routes.items())
-    node.write(path, f"iface eth0 inet manual\n{rows}")
+    kept = node.run(f"grep -v ' up ip route' {path}")
+    node.write(path, f"{kept}{rows}")
     return path
 
 

@@ -132,6 +132,7 @@ def test_each_manager_s_files_state_routes(files: Mapping[str, str], network: Ne
         ({INTERFACES: STANZA.format(up=ADD).replace("  up", "  down")}, DEBIAN),
         ({INTERFACES: STANZA.format(up=ADD).replace("eth0", "eth9")}, DEBIAN),
         ({INTERFACES: STANZA.format(up=ADD).replace("  up", "#  up")}, DEBIAN),
+        ({INTERFACES: STANZA.format(up=ADD).replace("static", "manual")}, DEBIAN),
         ({"/etc/network/interfaces.d/pods": STANZA.format(up=ADD)}, DEBIAN),
         ({PROFILE: plain(KEYFILE).replace("System", "Other")}, ALMA),
         ({PROFILE: plain(KEYFILE).replace("\n\n", "\nautoconnect=false\n")}, ALMA),
