@@ -71,7 +71,7 @@ UNWRITTEN: dict[str, tuple[str, str]] = {
     ),
     "no end": (
         "echo '# BEGIN kthw-routes' >>/etc/hosts",
-        "/etc/hosts holds '# BEGIN kthw-routes' without its end; mend",
+        "/etc/hosts holds '# BEGIN kthw-routes' without its end; correct",
     ),
     "no beginning": ("echo '# END kthw-routes' >>/etc/hosts", "/etc/hosts holds '# END kthw-routes' without its begin"),
     "two blocks": (
