@@ -79,9 +79,8 @@ class StatedFile:
     def details(self) -> tuple[Detail, ...]:
         """The routes that it states, each with its line."""
         routes = (*self.kept, *self.unsure, *(stale.route for stale in self.stale))
-        return tuple(
-            Detail(f"{r.prefix} via {r.next_hop}", f"line {r.line}") for r in sorted(routes, key=lambda r: r.line)
-        )
+        in_order = sorted(routes, key=lambda route: route.line)
+        return tuple(Detail(f"line {r.line}: {r.prefix} via {r.next_hop}") for r in in_order)
 
     @property
     def compared(self) -> object:

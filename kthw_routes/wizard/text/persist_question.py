@@ -66,7 +66,7 @@ def list_answers(review: Review) -> tuple[tuple[str, str], ...]:
 def _count_managers(choices: Mapping[str, Choice]) -> str:
     numbers: dict[str, int] = {}
     for choice in choices.values():
-        word = str(choice.manager) if choice.manager else "✗ not possible"
+        word = str(choice.manager) if choice.manager else "✗ not possible" if choice.problem else "no file"
         numbers[word] = numbers.get(word, 0) + 1
     if len(numbers) == 1:
         word = next(iter(numbers))
@@ -97,9 +97,12 @@ def _of(choices: Mapping[str, Choice], before: str) -> Iterator[Words | str]:
     for number, (choice, hosts) in enumerate(same.items()):
         names = names_of(hosts, len(choices), "hosts")
         begin = "\n" if number else before
-        if choice.manager is None:
+        if choice.problem is not None:
             yield Words(f"{begin}✗ {names}: ", Tone.BAD)
-            yield choice.problem or choice.reason
+            yield choice.problem
+        elif choice.manager is None:
+            yield Words(f"{begin}no file", Tone.GOOD)
+            yield f" on {names}: {choice.reason}"
         else:
             yield Words(f"{begin}{choice.manager}", Tone.NEW)
             yield f" on {names}: {choice.reason}"
