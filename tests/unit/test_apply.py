@@ -32,6 +32,7 @@ ASIDES = (
     "find ",
     "stat -",
     "networkctl ",
+    "systemctl show ",
     "systemctl is-",
     "grep ",
     "netplan get",

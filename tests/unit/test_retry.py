@@ -121,7 +121,9 @@ def test_a_route_that_was_right_and_is_not_any_more_because_of_an_address() -> N
     plan = planning.planner(cluster(), Options())
     was = facts(HOST, [OURS, OTHER])
     moved = InterfaceAddress("eth9", IPv4Interface("192.168.128.8/28"))
-    assert not is_accepted(plan, was, replace(was, addresses=(*was.addresses, moved)))
+    to_it = Route(net("192.168.128.0/28"), device="eth9", protocol="kernel", scope="link", source=moved.address.ip)
+    now = replace(was, addresses=(*was.addresses, moved), routes=(*was.routes, to_it))
+    assert not is_accepted(plan, was, now)
 
 
 def test_an_own_pod_cidr_that_is_repaired() -> None:
