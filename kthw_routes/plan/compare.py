@@ -9,7 +9,7 @@ from functools import partial
 from ipaddress import IPv4Address
 
 from kthw_routes.cluster import Cluster, Node
-from kthw_routes.facts import HostFacts, Route
+from kthw_routes.facts import HostFacts, Route, StatedRoute
 from kthw_routes.options import DEFAULT_OPTIONS, Options
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import persisted_in
@@ -74,7 +74,7 @@ def _plan_host(
             *extra_routes.rows_of_files(owners, node, facts, routes.rows, persisted, options),
         ]
     drops = extra_routes.drops(owners, node, facts, persisted, rows, options)
-    stated = plan_stated.rows(facts.network, rows, drops)
+    stated = plan_stated.rows(facts.network, rows, lambda route: _should_go(route, node, owners))
     files = plan_files.of_host(node, facts, partial(_to_persist, rows, facts), drops, options, stated)
     names = names_of_host(cluster, node, facts, options)
     return HostPlan(
@@ -95,6 +95,13 @@ def _plan_host(
         own_cidr_overridden_by=overridden_by,
         persistence=files.choice,
     )
+
+
+def _should_go(route: StatedRoute, node: Node, owners: extra_routes.Owners) -> bool:
+    """Whether a route that the host's own configuration states does harm: to its own pods, or for a worker removed."""
+    if node.pod_cidr is not None and route.prefix.subnet_of(node.pod_cidr):
+        return True
+    return owners.gone(route.prefix, (route.next_hop,)) is not None
 
 
 def _readable(files: Sequence[FileChange], facts: HostFacts) -> tuple[FileChange, ...]:

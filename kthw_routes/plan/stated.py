@@ -16,14 +16,14 @@ from kthw_routes.plan.changes import ChangeKind, RouteChange, StaleRoute, Stated
 
 
 def rows(
-    network: NetworkSetup, routes: Iterable[RouteChange], goes: Callable[[IPv4Network], bool]
+    network: NetworkSetup, routes: Iterable[RouteChange], goes: Callable[[StatedRoute], bool]
 ) -> tuple[StatedFile, ...]:
     """Return a row per file that states a wanted route, or one that should not come back.
 
     Args:
         network: what was read of the host's network.
         routes: the rows of its routes.
-        goes: whether a prefix, beside the wanted ones, should have no route there.
+        goes: whether a route, to none of the wanted prefixes, should not be there.
     """
     if not network.stated:
         return ()
@@ -52,8 +52,8 @@ def rows(
     return tuple(made)
 
 
-def _is_stale(route: StatedRoute, wanted: IPv4Address | None, goes: Callable[[IPv4Network], bool]) -> bool:
-    return route.next_hop != wanted if wanted is not None else goes(route.prefix)
+def _is_stale(route: StatedRoute, wanted: IPv4Address | None, goes: Callable[[StatedRoute], bool]) -> bool:
+    return route.next_hop != wanted if wanted is not None else goes(route)
 
 
 def _doubt(route: StatedRoute, network: NetworkSetup) -> str:

@@ -329,8 +329,9 @@ def test_the_own_pod_cidr_and_that_of_a_worker_that_is_gone_are_stale_too() -> N
 
 
 def test_a_route_of_no_worker_is_nobody_s_business() -> None:
-    plan = planned(having(NETPLAN, states(77, OLD)))
-    assert plan.of(StatedFile) == ()
+    whole = replace(states(0, OLD), prefix=net("10.200.0.0/16"))
+    for options in (ASKED, Options(prune=True)):
+        assert planned(having(NETPLAN, states(77, OLD), whole), options).of(StatedFile) == ()
 
 
 def test_two_files_that_disagree_keep_nothing() -> None:

@@ -14,6 +14,7 @@ from kthw_routes.wizard.modals.choose_manager import ChooseManager
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.text import ShowCommands, WholeText
 from kthw_routes.wizard.widgets.choices import ChoiceList, LineSelect, TickBox
+from tests.model.hosts import run
 from tests.wizard.driver import Driver, driving, said
 
 pytestmark = pytest.mark.wizard
@@ -222,3 +223,23 @@ async def test_where_cloud_init_writes_the_hosts_file_its_template_is_offered(
         assert "192.168.138.48 worker-0" in driver.static("#detail")
         await driver.go("Run")
     assert "worker-0" in said(lab, "controller-0", "cat /etc/cloud/templates/hosts.debian.tmpl")
+
+
+async def test_what_hosts_state_of_routes_themselves_is_said_before_the_review(
+    lab: EmbeddedLab, settings: Settings
+) -> None:
+    """worker-0 keeps its routes; worker-1 would bring one back through an address that no node has."""
+    hosts = lab.topology.hosts
+    folder = "/etc/systemd/network/05-eth0.network.d"
+    for name, routes in (("worker-0", {1: "145.107", 2: "152.166"}), ("worker-1", {0: "145.77"})):
+        words = "".join(
+            f"[Route]\\nDestination=10.200.{to}.0/24\\nGateway=192.168.{via}\\n" for to, via in routes.items()
+        )
+        assert not run(hosts[name], f"mkdir -p {folder} && printf '{words}' >{folder}/pods.conf").status
+    async with driving(lab, settings, (120, 60)) as driver:
+        await driver.go("Checks")
+        assert "· Routes are kept by" in driver.text()
+        assert "· worker-1: /etc/systemd/network" in driver.text()
+        sentences = " ".join(finding.sentence for finding in driver.controller.host_findings)
+        assert f"Routes are kept by {folder}/pods.conf on worker-0." in sentences
+        assert f"worker-1: {folder}/pods.conf: line 3 states 10.200.0.0/24 via 192.168.145.77" in sentences
