@@ -249,3 +249,20 @@ def test_a_run_that_was_killed_is_taken_back(stage: Stage, faults: Faults, point
     assert answer.code == 0, answer.out + answer.err
     now = tables(stage)
     assert {n for n in NODES if now[n] != before[n]} == set()
+
+
+def test_odd_routes_that_a_kernel_takes_are_read_and_given_back(stage: Stage) -> None:
+    """The largest metric, a TOS, a protocol and a scope by number: what is read has to be given back."""
+    hop = stage.internal("worker-1")
+    for words in (
+        f"10.200.2.0/24 via {hop} metric 4294967295",
+        f"10.200.2.0/24 tos 0x10 via {hop}",
+        f"10.200.1.128/25 via {hop} proto 255",
+        "10.200.99.0/24 dev eth0 scope 200 proto 77",
+    ):
+        stage.run("worker-0", f"ip route add {words}")
+    before = tables(stage)
+    assert (answer := stage.tool(*APPLY)).code == 0, answer.out + answer.err
+    assert is_done(stage, *others("worker-0"))
+    assert (answer := stage.tool(*UNDO)).code == 0, answer.out + answer.err
+    assert tables(stage) == before
