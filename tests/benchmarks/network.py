@@ -4,6 +4,7 @@ Everything is new and is gone at the end, also after an interruption; should thi
 with it, and the next lab removes the rest.
 """
 
+import fcntl
 import os
 import shutil
 import socket
@@ -31,6 +32,7 @@ _SMALL: Final = IPv4Network("10.200.0.0/16")
 _LARGE: Final = IPv4Network("10.128.0.0/9")
 _NEIGHBOURS: Final = Path("/proc/sys/net/ipv4/neigh/default")
 
+_LOCK: Final = "kthw-routes-benchmark.lock"
 _PATIENCE: Final = 60.0
 """Seconds until all servers run."""
 
@@ -101,9 +103,11 @@ class BenchNetwork:
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start all hosts."""
-        leftovers.remove()
+        """Start all hosts, once no other benchmark runs."""
         with ExitStack() as stack:
+            lock = stack.enter_context((Path(tempfile.gettempdir()) / _LOCK).open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two would restore each other's limits
+            leftovers.remove()
             self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
             stack.callback(shutil.rmtree, self.folder)
             self._raise_neighbour_limits(stack)
