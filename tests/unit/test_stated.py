@@ -338,6 +338,16 @@ def test_two_files_that_disagree_keep_nothing() -> None:
     plan = planned(having(NETPLAN, states(1), states(2), states(1, OLD, path="/etc/netplan/95-old.yaml")))
     assert ends_at_reboot(plan)
     assert sorted(str(row.kind) for row in plan.of(StatedFile)) == ["keep", "stale"]
+    assert [[str(r.prefix) for r in row.kept] for row in plan.of(StatedFile)] == [["10.200.2.0/24"], []]
+
+
+def test_a_right_file_of_ours_promises_nothing_where_the_host_states_another_next_hop() -> None:
+    files = MODULES[Manager.NETPLAN].render((held(1), held(2)), NETPLAN)
+    network = standing(NETPLAN, *files)
+    assert not ends_at_reboot(planned(network))
+    plan = planned(having(network, states(1, OLD)))
+    assert plan.is_empty
+    assert ends_at_reboot(plan)
 
 
 def test_what_may_be_written_anew_is_not_promised() -> None:
