@@ -9,6 +9,7 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from kthw_routes.sanitize import clean_line
+from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.config import Resolved
 from kthw_routes.ssh.config_options import ALGORITHMS
 from kthw_routes.ssh.dial import NameTimeout
@@ -177,11 +178,11 @@ def command_refused(node: str, target: Resolved) -> CommandRefused:
     )
 
 
-def silent(node: str, seconds: float) -> CommandTimedOut:
-    """Return the error for a host that did not reply for so long."""
+def silent(node: str, seconds: float, command: Command | None = None) -> CommandTimedOut:
+    """Return the error for a host that did not reply for so long, while `command` ran, as far as known."""
     return CommandTimedOut(
         node,
-        f"no output for {seconds:g} s.",
+        f"no output for {seconds:g} s{'' if command is None else f' while `{command}` ran'}.",
         "Is the node still up? What it did last is unknown: check again before you change anything.",
     )
 

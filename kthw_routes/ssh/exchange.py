@@ -5,11 +5,13 @@ Done by the calling thread alone, with `poll` on the channel: no thread is start
 
 import select
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 import paramiko
 
+from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.streams import Incoming
 from kthw_routes.ssh.transport import answers
 
@@ -45,6 +47,8 @@ class Exchange:
     """Seconds without a byte, either way, after which the host counts as dead."""
     longest: float
     """Seconds after which it is given up even if it goes on talking."""
+    unlimited: Callable[[], Command | None] = lambda: None
+    """Returns the command that runs now, if the host itself would not end it in time."""
     status: int = -1
     """The exit status; -1 while there is none, or none came."""
 

@@ -152,6 +152,7 @@ class SshSession:
             err=Incoming(Gate(mark, marks_of(privilege)), progress.errs, frame, progress.err_ended),
             silence=longest_silence,
             longest=longest + longest_silence,
+            unlimited=progress.unlimited,
         )
         progress.begin()
         status = self._exchange(exchange, render_shell(privilege, mark, longest))
@@ -218,7 +219,7 @@ class SshSession:
             runner.run(line, hide=True, warn=True, in_stream=False, env={})
         except Silent:
             self.close()
-            raise silent(self._node, exchange.silence) from None
+            raise silent(self._node, exchange.silence, exchange.unlimited()) from None
         except Endless:
             self.close()
             raise endless(self._node, exchange.longest, exchange.received, has_begun=exchange.has_begun) from None

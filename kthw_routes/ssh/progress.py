@@ -76,6 +76,11 @@ class Progress:
         """Return where each step's stderr goes."""
         return [part.err for part in self._parts]
 
+    def unlimited(self) -> Command | None:
+        """Return the command that runs now if it has no time limit of its own."""
+        command = self._steps[self._over].command if self._over < len(self._steps) else None
+        return command if command is not None and command.is_quick else None
+
     def begin(self) -> None:
         """Tell that the first step begins."""
         self._watch.begins(self._steps[0])

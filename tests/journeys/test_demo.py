@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.journeys.faults import PATIENCE
 from tests.journeys.running import Running
 from tests.journeys.stage import free_environment, run_tool
 from tests.journeys.wizard_terminal import NEXT, WizardTerminal
@@ -88,7 +89,7 @@ def test_kept_it_serves_other_commands_and_ssh(home: Path) -> None:
             assert done.stdout == "10.200.0.0/24 via 192.168.138.48 dev eth0 \nworker-1\n", done.stderr
     finally:
         kept.send_signal(signal.SIGINT)
-        assert kept.wait(timeout=10) == 0
+        assert kept.wait(timeout=PATIENCE) == 0
     assert list((home / "tmp").iterdir()) == []
 
 
@@ -106,7 +107,7 @@ def test_a_killed_terminal_leaves_nothing_either(home: Path) -> None:
     while "worker-2" not in kept.stdout.readline():
         pass
     os.kill(kept.pid, signal.SIGHUP)
-    assert kept.wait(timeout=10) == 0
+    assert kept.wait(timeout=PATIENCE) == 0
     assert list((home / "tmp").iterdir()) == []
 
 
