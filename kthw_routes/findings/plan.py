@@ -259,7 +259,7 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
         elif change.kind is ChangeKind.STALE:
             yield Finding.notice("stale-route", f"{host.node}: {change.prefix} is {change.reason}.", node=host.node)
     if host.hosts_file_problem:
-        hint = "Until that is fixed the workers' names are missing there." if host.lacks_names else ""
+        hint = "Until that is fixed the workers' names there stay as they are." if host.lacks_names else ""
         yield Finding.notice("hosts-file-broken", f"{host.node}: {host.hosts_file_problem}", hint, node=host.node)
     for line in host.hosts_file.odd_lines if host.hosts_file else ():
         yield Finding.notice(

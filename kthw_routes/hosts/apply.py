@@ -188,7 +188,7 @@ def _unread(plan: HostPlan, sent: int) -> HostOutcome | None:
     words = [f"{' and '.join(failed)} could not be read, so what is there is left as it is."] if failed else []
     if plan.lacks_names and plan.hosts_file_problem is not None:
         failed[str(own_paths.ETC_HOSTS)] = plan.hosts_file_problem
-        words.insert(0, f"the workers' names were not written: {plan.hosts_file_problem}")
+        words.insert(0, f"the workers' names were not changed: {plan.hosts_file_problem}")
     if not words:
         return None
     sentence, hint = f"{plan.node}: {' '.join(words)}", "Mend that there, then check and review again."

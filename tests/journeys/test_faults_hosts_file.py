@@ -101,7 +101,7 @@ def test_names_that_cannot_be_written_are_no_success(stage: Stage, faults: Fault
     assert again.code == 1
     for answer in (first, again):
         assert state(answer, CONTROLLER) == "failed"
-        assert f"    {CONTROLLER}: the workers' names were not written: {words}" in answer.out
+        assert f"    {CONTROLLER}: the workers' names were not changed: {words}" in answer.out
         assert "Nothing to do" not in answer.out
     as_json = stage.tool(*APPLY, "--json")
     outcome = next(o for o in as_json.json["outcomes"] if o["host"] == CONTROLLER)

@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_undone(stage: Stage) -> Non
     for _ in range(2):
         answer = stage.tool(*UNDO)
         assert answer.code == 1, answer.out + answer.err
-        assert "controller-0: the workers' names were not written" in answer.out
+        assert "controller-0: the workers' names were not changed" in answer.out
         assert "not read: controller-0" in answer.out
     stage.run("controller-0", "mv /etc/away /etc/hosts")
     assert stage.tool(*UNDO).code == 0
