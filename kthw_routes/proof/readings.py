@@ -11,6 +11,7 @@ from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network
 
 from kthw_routes.facts import HostFacts
+from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.tables import HostTable
 
@@ -181,6 +182,11 @@ class Proof:
         return bool(self.pairs) and all(p.ok for p in self.pairs) and not self.plan.is_drift and not self.unread
 
     @property
+    def cut_off(self) -> tuple[str, ...]:
+        """The workers whose own pod CIDR another route overrides: their pods are unreachable whatever the pings say."""
+        return tuple(host.node for host in self.plan.hosts if host.own_cidr_overridden_by is not None)
+
+    @property
     def headline(self) -> str:
         """The first sentence of the last screen."""
         count = len(self.pairs)
@@ -188,6 +194,9 @@ class Proof:
             return "Not proved: no probe was sent, as asked."
         if not count:
             return "Nothing to prove: there is no pair of workers."
+        if self.cut_off:
+            them = "its own pod CIDR" if len(self.cut_off) == 1 else "their own pod CIDRs"
+            return f"The pods of {shortened(self.cut_off)} are unreachable: another route overrides {them}."
         if self.failed:
             verb = "does" if len(self.failed) == 1 else "do"
             return f"{len(self.failed)} of {count} pairs of workers {verb} not get through."

@@ -111,6 +111,6 @@ def exit_code(inspection: Inspection, report: Report | None, proof: Proof | None
         return ExitCode.FAILED
     if drift and proof and proof.plan.is_drift:
         return ExitCode.DRIFT
-    if proof and proof.failed:
+    if proof and (proof.failed or (proof.probed and proof.cut_off)):
         return ExitCode.NO_TRAFFIC
     return ExitCode.DONE

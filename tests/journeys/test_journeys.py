@@ -156,6 +156,8 @@ def test_an_own_pod_cidr_routed_away_is_drift_and_left_alone(stage: Stage) -> No
     check = stage.tool("check")
     assert check.code == 3
     assert "another route overrides its own pod CIDR 10.200.0.0/24" in check.out
+    assert "The pods of worker-0 are unreachable: another route overrides its own pod CIDR." in check.out
+    assert stage.tool("apply", "--yes").code == 4
     assert stage.tool("apply", "--yes", "--no-probe").code == 0
     assert pod_routes(stage, "worker-0")["10.200.0.0/24"].startswith(f"via {stage.internal('worker-1')}")
 

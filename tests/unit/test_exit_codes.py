@@ -13,7 +13,7 @@ from kthw_routes.cli import main
 from kthw_routes.cli.command import Stopped
 from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.events import HostOutcome, HostState
-from kthw_routes.facts import HostFacts
+from kthw_routes.facts import HostFacts, Route
 from kthw_routes.options import DEFAULT_OPTIONS
 from kthw_routes.persistence.model import Choice, Manager
 from kthw_routes.plan import compare as planning
@@ -21,7 +21,7 @@ from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.readings import Evidence, PairReading, Proof
 from kthw_routes.workflow.results import Inspection, Report, Review, exit_code
 
-from .builders import bare_facts, cluster, facts, pair_reading, pod_route
+from .builders import bare_facts, cluster, facts, internal, net, pair_reading, pod_route
 
 CLUSTER = cluster()
 WORKERS_NAMES = "".join(f"192.168.128.1{n} worker-{n}\n" for n in range(3)).encode()
@@ -42,7 +42,10 @@ NAMES_LACKING = planning.make(CLUSTER, {**NAMED, "controller-0": replace(NAMED["
 REFUSED = Plan(
     tuple(replace(h, persistence=Choice(Manager.NETPLAN, "", "netplan is not read there")) for h in WELL.hosts)
 )
-
+AWAY = Route(net("10.200.0.0/24"), gateway=internal(1), device="eth0")
+CUT_OFF = planning.make(
+    CLUSTER, {**NAMED, "worker-0": replace(NAMED["worker-0"], routes=(*NAMED["worker-0"].routes, AWAY))}
+)
 
 GETS_THROUGH = (pair_reading("worker-0", "worker-1"), pair_reading("worker-1", "worker-0"))
 SILENT = (pair_reading("worker-0", "worker-1", received=0), pair_reading("worker-1", "worker-0"))
@@ -50,8 +53,14 @@ NOT_TESTED = (pair_reading("worker-0", "worker-1", received=0, sent=0, problem="
 LEFT_OUT = tuple(replace(p, left_out=True) for p in NOT_TESTED)
 
 
-def proof(plan: Plan = WELL, pairs: tuple[PairReading, ...] = GETS_THROUGH, *, unread: tuple[str, ...] = ()) -> Proof:
-    return Proof(plan, (), pairs, unread=unread)
+def proof(
+    plan: Plan = WELL,
+    pairs: tuple[PairReading, ...] = GETS_THROUGH,
+    *,
+    unread: tuple[str, ...] = (),
+    probed: bool = True,
+) -> Proof:
+    return Proof(plan, (), pairs, unread=unread, probed=probed)
 
 
 def ended(
@@ -89,6 +98,8 @@ APPLY = {
     "names could not be written": (ended(seen=proof(NAMES_LACKING)), 1),
     "no traffic": (ended(seen=proof(pairs=SILENT)), 4),
     "no traffic, and drift that apply does not count": (ended(seen=proof(DRIFT, SILENT)), 4),
+    "pings get through, but not to the pods of a worker": (ended(seen=proof(CUT_OFF)), 4),
+    "that, where nothing was tested": (ended(seen=proof(CUT_OFF, (), probed=False)), 0),
     "no traffic, and a host failed": (ended(HostState.FAILED, proof(pairs=SILENT)), 1),
 }
 CHECK = {
@@ -96,6 +107,8 @@ CHECK = {
     "drift": (ended(None, proof(DRIFT), drift=True), 3),
     "names that cannot be written are drift": (ended(None, proof(NAMES_LACKING), drift=True), 3),
     "no traffic": (ended(None, proof(pairs=SILENT), drift=True), 4),
+    "pods cut off, which is drift too": (ended(None, proof(CUT_OFF), drift=True), 3),
+    "pods cut off, where nothing was tested": (ended(None, proof(CUT_OFF, (), probed=False), drift=True), 3),
     "drift and no traffic": (ended(None, proof(DRIFT, SILENT), drift=True), 3),
     "drift, and a host could not be read": (ended(None, proof(DRIFT), drift=True, unreachable=True), 1),
     "a pair could not be tested, and drift": (ended(None, proof(DRIFT, NOT_TESTED), drift=True), 1),
@@ -145,3 +158,9 @@ TABLE: Mapping[str, Cases] = {"apply": APPLY, "check": CHECK, "command line": US
 )
 def test_what_a_command_returns(end: Callable[[], int], code: int) -> None:
     assert end() == code
+
+
+def test_pods_that_are_cut_off_are_said_before_all_that_gets_through() -> None:
+    words = "The pods of worker-0 are unreachable: another route overrides its own pod CIDR."
+    assert proof(CUT_OFF).headline == words
+    assert not proof(CUT_OFF).is_proved

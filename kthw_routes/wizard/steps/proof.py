@@ -136,8 +136,9 @@ class ProofStep(StepScreen):
             self._pairs.display = False
             self._headline.show(dim("Nothing was tested yet."))
         else:
-            tone = Tone.GOOD if proof.is_proved else Tone.BAD if proof.failed else Tone.WARNING
-            mark = "✓" if proof.is_proved else "✗" if proof.failed else "?"
+            is_broken = bool(proof.failed or proof.cut_off)
+            tone = Tone.GOOD if proof.is_proved else Tone.BAD if is_broken else Tone.WARNING
+            mark = "✓" if proof.is_proved else "✗" if is_broken else "?"
             more = " F1 explains." if proof.evidence is Evidence.PROBE else ""
             evidence = dim(f"\nEvidence: {proof.evidence_words}.{more}")
             self._headline.show(Words(f"{mark} {proof.headline}", tone), evidence)
