@@ -208,7 +208,7 @@ def own_configuration() -> Command:
 def networkd_links() -> Command:
     """List every interface, a line each: number, name, type, and what systemd-networkd makes of it."""
     words = ("networkctl", "--no-pager", "--no-legend", "list")
-    return Command(words, timeout=_DAEMON_TIMEOUT, only_with="/run/systemd/netif")
+    return Command(words, timeout=_DAEMON_TIMEOUT, only_with="/run/systemd/netif/state")
 
 
 def networkd_status(device: str, likely_file: str | None) -> Command:
@@ -232,7 +232,7 @@ def netplan_configuration() -> Command:
 def unit_states() -> Command:
     """Read what systemd makes of the units that read files at boot: of each the lines `Id=` and `UnitFileState=`."""
     words = ("systemctl", "show", "--property=Id,UnitFileState", *readers.UNITS)
-    return Command(words, timeout=_DAEMON_TIMEOUT, capture=_SHORT_ANSWER)
+    return Command(words, timeout=_DAEMON_TIMEOUT, capture=_SHORT_ANSWER, only_with="/run/systemd/system")
 
 
 def boot_links() -> Command:

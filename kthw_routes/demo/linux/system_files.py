@@ -83,6 +83,7 @@ def add_runtime_files(host: Machine) -> None:
         "/run/systemd/transient",
     ):
         host.files.directory(path)
+    host.files.put("/run/systemd/netif/state", "OPER_STATE=routable\n")
 
 
 def _discard(_data: bytes) -> None:

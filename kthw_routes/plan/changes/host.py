@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from kthw_routes.cluster import Node
 from kthw_routes.facts import HostFacts, Route
@@ -39,13 +39,19 @@ class HostPlan:
     due: tuple[Change, ...] = field(init=False, repr=False, compare=False)
     """The rows that change something: few among many, in most plans."""
 
+    _of: dict[type[Any], tuple[Any, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """The rows by class, as far as they were asked for."""
+
     def __post_init__(self) -> None:
         """Find the rows that change something."""
         object.__setattr__(self, "due", tuple(row for row in self.rows if row.kind.is_change))
 
     def of(self, kind: type[C]) -> tuple[C, ...]:
         """Return the rows of one class."""
-        return tuple(row for row in self.rows if isinstance(row, kind))
+        if kind not in self._of:
+            self._of[kind] = tuple(row for row in self.rows if isinstance(row, kind))
+        found: tuple[C, ...] = self._of[kind]
+        return found
 
     @property
     def routes(self) -> tuple[RouteChange, ...]:
