@@ -17,13 +17,13 @@ from paramiko import Ed25519Key, HostKeys, PKey, RejectPolicy
 
 def main(batches: str, key_file: str, known_hosts: str, parallel: str) -> None:
     """Work on all hosts, so many at once."""
-    key, keys, config = Ed25519Key.from_private_key_file(key_file), HostKeys(known_hosts), Config(lazy=True)
+    key, keys = Ed25519Key.from_private_key_file(key_file), HostKeys(known_hosts)
 
     def work(address: str, batch: str) -> None:
         sock = socket.create_connection((address, 22), timeout=30)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         options = {"pkey": key, "sock": sock, "look_for_keys": False, "allow_agent": False}
-        with Connection(address, user="root", config=config, connect_kwargs=options) as connection:
+        with Connection(address, user="root", config=Config(lazy=True), connect_kwargs=options) as connection:
             known: Mapping[str, PKey] = keys.lookup(address) or {}
             for kind, host_key in known.items():
                 connection.client.get_host_keys().add(address, kind, host_key)
