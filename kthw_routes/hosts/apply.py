@@ -17,7 +17,17 @@ from kthw_routes.hosts.send import send
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.persistence import paths as own_paths
-from kthw_routes.plan.changes import Change, ChangeKind, HostPlan, Planner, RollbackChange, describe
+from kthw_routes.plan.changes import (
+    Change,
+    ChangeKind,
+    ForwardingChange,
+    HostPlan,
+    NameChange,
+    Planner,
+    RollbackChange,
+    RouteChange,
+    describe,
+)
 from kthw_routes.ssh.command import Result
 from kthw_routes.ssh.errors import CommandTimedOut, ConnectionLost, HostError
 
@@ -221,6 +231,10 @@ def ended(node: str, error: KthwRoutesError | None, sent: Sent) -> HostOutcome:
     )
 
 
+_READ_BY_THEMSELVES: Final = (RouteChange, NameChange, ForwardingChange)
+"""The kinds of change that are seen without reading files of ours and what manages the network."""
+
+
 def reread(task: HostTask, facts: HostFacts, todo: HostPlan | None = None, *, with_names: bool = True) -> HostFacts:
     """Return the facts, with what the plan compares read again.
 
@@ -235,7 +249,7 @@ def reread(task: HostTask, facts: HostFacts, todo: HostPlan | None = None, *, wi
     content, problem, network, forward = facts.etc_hosts, facts.etc_hosts_problem, facts.network, facts.ip_forward
     if content is not None and (with_names or todo is None or todo.hosts_file is not None):
         content, problem = atomic_write.read_etc_hosts(task)
-    if todo is None or bool(todo.files) or bool(todo.of(RollbackChange)):
+    if todo is None or not all(isinstance(row, _READ_BY_THEMSELVES) for row in todo.due):
         network = read_network.read(task, [link.device for link in facts.network.links])
     if todo is None or todo.forwarding is not None:
         forward = read_forwarding(task)
