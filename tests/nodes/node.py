@@ -1,5 +1,6 @@
 """One node of the lab: what a test does to it, and the way back to how it was."""
 
+import errno
 import os
 import shlex
 import socket
@@ -139,11 +140,18 @@ class Node:
     def wait_for_ssh(self) -> None:
         """Wait until sshd listens, and greets."""
         self.run("systemctl start ssh.service")  # it is told to systemd by sshd itself
-        with (
-            netns.inside(self._namespace),
-            socket.create_connection((str(self.spec.public), 22), timeout=20) as connection,
-        ):
+        with netns.inside(self._namespace), self._connected() as connection:
             assert connection.recv(4) == b"SSH-", f"{self.name} does not answer by SSH"
+
+    def _connected(self, patience: float = 30) -> socket.socket:
+        """Connect to sshd from outside. While the network comes up each try ends after the kernel's three questions."""
+        end = time.monotonic() + patience
+        while True:
+            try:
+                return socket.create_connection((str(self.spec.public), 22), timeout=20)
+            except OSError as error:
+                if error.errno != errno.EHOSTUNREACH or time.monotonic() > end:
+                    raise
 
     # The network
 
