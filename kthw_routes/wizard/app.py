@@ -62,6 +62,8 @@ class WizardApp(App[ExitCode]):
         self._questions: list[Question] = []
         self._question_screen: AskHostKeys | AskSecret | None = None
         self._quit_question: Confirm | None = None
+        self._has_ended_meanwhile = False
+        """Whether the question is about a run that ended while it was asked."""
         self._quitting = False
         self.register_theme(NIGHT)
         self.register_theme(DAY)
@@ -123,6 +125,7 @@ class WizardApp(App[ExitCode]):
         try:
             changed = self.jobs.drain(self._handle_event)
             self._drop_question()
+            self._renew_quit_question()
             if (changed or self._dirty) and self.step.is_mounted and self.step.is_attached:
                 self._dirty = False
                 await self.step.draw_all()
@@ -233,14 +236,36 @@ class WizardApp(App[ExitCode]):
 
     async def action_quit(self) -> None:
         """Quit; ask first where a step has a question. Quitting again answers it."""
-        questions = (step.quit_question() for step in (self.step, *self.steps))
-        question = next((q for q in questions if q is not None), None)
+        question = self._question_of_steps()
         if question is None or self._quit_question is not None:
             self.leave()
+        else:
+            self._ask_whether_to_quit(question)
+
+    def _question_of_steps(self) -> Confirm | None:
+        questions = (step.quit_question() for step in (self.step, *self.steps))
+        return next((question for question in questions if question is not None), None)
+
+    def _renew_quit_question(self) -> None:
+        """Have the question say what is true by now; where its reason is gone, say so and ask anew."""
+        asked = self._quit_question
+        if asked is None or asked is not self.screen:
             return
+        if (question := self._question_of_steps()) is not None:
+            asked.say(str(question.words.content))
+        elif not self._has_ended_meanwhile:
+            asked.dismiss(None)
+            self._has_ended_meanwhile = True
+            words = self.step.status
+            text = words if isinstance(words, str) else words.text
+            self._ask_whether_to_quit(Confirm("The run has ended meanwhile.", text, "Stay", quit="Quit"))
+
+    def _ask_whether_to_quit(self, question: Confirm) -> None:
 
         def answered(answer: str | None) -> None:
-            self._quit_question = None
+            if self._quit_question is question:
+                self._quit_question = None
+                self._has_ended_meanwhile = False
             if answer:
                 self.leave()
 

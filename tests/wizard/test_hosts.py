@@ -312,3 +312,25 @@ async def test_a_run_that_may_not_begin_says_so_and_is_no_success(lab: Breakable
             assert "Another run" in driver.text()
             assert {row[1] for row in driver.rows("#hosts")[1:]} == {"not started"}
             assert driver.controller.exit_code is ExitCode.FAILED
+
+
+async def test_the_question_whether_to_quit_says_what_is_true_by_now(lab: BreakableLab, settings: Settings) -> None:
+    """The run goes on behind it; where it ends, that is said, and asked anew."""
+    first, second = hold(lab, "worker-1", is_change), hold(lab, "worker-2", is_change)
+    async with driving(lab, settings) as driver:
+        await driver.go("Routes")
+        await driver.answer(Persist.NONE)
+        await driver.pilot.press("ctrl+n")
+        await driver.until(lambda: driver.step.title_word == "Run" and driver.step.busy, "running")
+        await driver.pilot.press("ctrl+q")
+        await driver.until(lambda: "Started, cut off: worker-1, worker-2." in driver.text(), "both held up")
+        first.set()
+        await driver.until(lambda: "Started, cut off: worker-2." in driver.text(), "one is done")
+        assert "Not started" not in driver.text()
+        second.set()
+        await driver.until(lambda: "The run has ended meanwhile." in driver.text(), "the end of the run")
+        assert "changes made and read back." in driver.text()
+        await driver.pilot.press("enter")
+        await driver.until(lambda: not isinstance(driver.app.screen, Confirm), "the step again")
+        await driver.pilot.press("ctrl+q")
+        await driver.until(lambda: driver.app.return_value is not None, "the end")

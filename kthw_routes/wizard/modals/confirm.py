@@ -13,13 +13,18 @@ class Confirm(Dialog[str]):
         """`safe`: the label that changes nothing, focused first; `choices`: id -> label of the others."""
         super().__init__()
         self.heading = heading
-        self._words = words
+        self.words = Static(words, markup=False)
         self._safe = safe
         self._choices = choices
 
     def compose_body(self) -> ComposeResult:
         """Yield what would happen."""
-        yield Static(self._words, markup=False)
+        yield self.words
+
+    def say(self, words: str) -> None:
+        """Say what would happen by now."""
+        if words != str(self.words.content):
+            self.words.update(words)
 
     def compose_buttons(self) -> ComposeResult:
         """Yield the safe answer first: it has the focus."""
