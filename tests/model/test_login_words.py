@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
 
@@ -16,14 +15,6 @@ from kthw_routes.ssh.sudo import detect_privilege
 from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """See Bench."""
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
 
 
 def opened(bench: Bench, port: int, silence: float = 30.0) -> SshSession:

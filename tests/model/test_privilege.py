@@ -1,10 +1,8 @@
 """How root is reached: as root, by sudo with and without a password, or not at all."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -21,14 +19,6 @@ from tests.model.hosts import Program, wrap_programs
 from tests.model.ssh_hosts import Answers, Bench, healthy
 
 _CAT = Command(("cat",), stdin=b"first\nsecond\n", needs_root=True)
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """See Bench."""
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
 
 
 def task(bench: Bench, policy: SudoPolicy, access: Access, node: str = "worker-0") -> SshSession:

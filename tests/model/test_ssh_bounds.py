@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import paramiko
@@ -22,14 +21,6 @@ from tests.model.ssh_server import FaultyClient
 
 LONG = 60.0
 """Seconds that a wait without a bound would take at least."""
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """See Bench."""
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
 
 
 @pytest.fixture

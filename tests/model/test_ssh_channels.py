@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from paramiko.common import (
@@ -29,14 +28,6 @@ from tests.model import ssh_server
 from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
 
 needs_sshd = pytest.mark.skipif(SSHD is None, reason="there is no sshd on this machine")
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """See Bench."""
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
 
 
 @pytest.fixture

@@ -31,14 +31,6 @@ from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from tests.model.ssh_hosts import SSHD, Answers, Bench, eventually, healthy, me, openssh
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """See Bench."""
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
-
-
 def open_files() -> int:
     return len(os.listdir("/dev/fd"))
 

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import paramiko
 import pytest
@@ -19,14 +18,6 @@ from kthw_routes.ssh.fabric_session import SshSession
 from kthw_routes.ssh.jumps import Jump
 from kthw_routes.ssh.known_hosts import HostKeyMode
 from tests.model.ssh_hosts import SSHD, Bench, eventually, healthy, me, openssh
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """See Bench."""
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
 
 
 @pytest.fixture(params=["lab", "openssh"])

@@ -40,14 +40,6 @@ class Heard:
         return [(r.status, r.stdout) for r in self.results if isinstance(r, Result)]
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """See Bench."""
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
-
-
 @pytest.fixture(params=["lab", "openssh"])
 def session(request: pytest.FixtureRequest, bench: Bench) -> Iterator[SshSession]:
     """An open session on either kind of host."""

@@ -29,14 +29,6 @@ from tests.model.ssh_hosts import SSHD, Bench, LocalShell, eventually, healthy, 
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """See Bench."""
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
-
-
-@pytest.fixture
 def real(bench: Bench) -> Iterator[int]:
     """The port of a real sshd."""
     if SSHD is None:

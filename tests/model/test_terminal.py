@@ -1,8 +1,6 @@
 """A learner at a modelled node: OpenSSH's own client, a prompt, line editing, ^C and ^D."""
 
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from shutil import which
 from typing import IO
 
@@ -12,14 +10,6 @@ from kthw_routes.demo.host import ModelHost
 from tests.model.ssh_hosts import Bench
 
 pytestmark = pytest.mark.skipif(which("ssh") is None, reason="there is no ssh client on this machine")
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """See Bench."""
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
 
 
 def ssh(bench: Bench, *options: str) -> list[str]:

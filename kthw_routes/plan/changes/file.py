@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from kthw_routes.persistence import netplan, unit
 from kthw_routes.persistence.paths import new_file_for
 from kthw_routes.plan import shell
-from kthw_routes.plan.changes.row import FILE, Change, ChangeKind, Detail
+from kthw_routes.plan.changes.row import FILE, Change, ChangeKind, Detail, OfFile
 from kthw_routes.sanitize import text_lines
 
 MAX_FILE: Final = 64 * 1024 * 1024
@@ -19,7 +19,7 @@ _REMOVE_IF_EMPTY: Final = "rmdir --ignore-fail-on-non-empty"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FileChange:
+class FileChange(OfFile):
     """What becomes of one file on one host."""
 
     kind: ChangeKind
@@ -66,18 +66,6 @@ class FileChange:
             is_enabled=self.was_enabled,
             was_enabled=self.is_enabled,
         )
-
-    @property
-    def key(self) -> str:
-        """The path."""
-        return str(self.path)
-
-    title = key
-
-    @property
-    def short(self) -> str:
-        """The file's name."""
-        return self.path.name
 
     @property
     def details(self) -> tuple[Detail, ...]:

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from kthw_routes.persistence import paths
 from kthw_routes.plan.changes.file import FileChange
-from kthw_routes.plan.changes.row import FILE, Change, ChangeKind, Detail, Noun
+from kthw_routes.plan.changes.row import FILE, Change, ChangeKind, Detail, Noun, OfFile
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(OfFile):
     """What a run that was killed left, and nothing reads. There is no undo for it, and no need of one."""
 
     path: PurePosixPath
@@ -28,18 +28,6 @@ class Leftover:
     may_vanish: ClassVar = True
     noun: ClassVar = FILE
     section: ClassVar = "leftovers"
-
-    @property
-    def key(self) -> str:
-        """The path."""
-        return str(self.path)
-
-    title = key
-
-    @property
-    def short(self) -> str:
-        """The file's name."""
-        return self.path.name
 
     @property
     def commands(self) -> tuple[str, ...]:

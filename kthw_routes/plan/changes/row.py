@@ -7,6 +7,7 @@ adds its rows; how it is sent is a line in `hosts.send`.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Final, Protocol
 
 BY_PRUNE: Final = "--prune removes it"
@@ -127,3 +128,22 @@ class Change(Protocol):
     @property
     def section(self) -> str:
         """The key under which documents for programs list it."""
+
+
+class OfFile:
+    """What rows have in common that are about one file."""
+
+    __slots__ = ()
+    path: PurePosixPath
+
+    @property
+    def key(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    title = key
+
+    @property
+    def short(self) -> str:
+        """The file's name."""
+        return self.path.name

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from kthw_routes.facts import StatedRoute
 from kthw_routes.persistence.text import listed
-from kthw_routes.plan.changes.row import FILE, Change, ChangeKind, Detail
+from kthw_routes.plan.changes.row import FILE, Change, ChangeKind, Detail, OfFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class StaleRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatedFile:
+class StatedFile(OfFile):
     """What a file of somebody else's states of the routes on one host."""
 
     path: PurePosixPath
@@ -52,18 +52,6 @@ class StatedFile:
     def kind(self) -> ChangeKind:
         """Stale, where anything in it is."""
         return ChangeKind.STALE if self.stale else ChangeKind.KEEP
-
-    @property
-    def key(self) -> str:
-        """The path."""
-        return str(self.path)
-
-    title = key
-
-    @property
-    def short(self) -> str:
-        """The file's name."""
-        return self.path.name
 
     @property
     def reason(self) -> str:
