@@ -1,12 +1,16 @@
-"""Making the plan so on one host: read again, compare with the review, journal, change, read back."""
+"""Making the plan so on one host: compare with the review, journal, change, read back.
+
+Where the host was read a moment ago the journal comes first, and the comparison is in the change's own script.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from ipaddress import IPv4Network
 from typing import Final
 
-from kthw_routes.cluster import Node
+from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Node
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import HostOutcome, HostState, now
 from kthw_routes.facts import HostFacts
@@ -52,6 +56,10 @@ def _nowhere(_run: str) -> None:
     """Record nothing."""
 
 
+def _not_recorded() -> None:
+    """Record nothing."""
+
+
 def _not_kept(_facts: HostFacts) -> None:
     """Keep nothing."""
 
@@ -73,7 +81,9 @@ def apply(
     *,
     start: StartTimer | None = None,
     cancelled: OnCancelled = _nowhere,
+    unsent: Callable[[], None] = _not_recorded,
     read_back: OnRead = _not_kept,
+    cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR,
     again: bool = False,
 ) -> HostOutcome:
     """Do on one host what the review showed.
@@ -87,22 +97,31 @@ def apply(
         journal: called before anything is changed.
         start: called after it, where the host is to roll back automatically.
         cancelled: called for each earlier run as soon as its automatic rollback is cancelled.
-        read_back: called with what was read of the host after the change; or last, where there is nothing to do.
+        unsent: called where nothing of what `journal` was called with last was sent, as the host is not as it was.
+        read_back: called with what was read of the host after the change, or last where there is nothing to do; not
+            where the facts are older: what `reread` takes over from them (pods, bridges) is not of now then.
+        cluster_cidr: within which routes are planned.
         again: whether this is a retry: what a first try may have left is no difference.
 
     Raises HostError, or what `journal` or `cancelled` raise, where nothing of what was reviewed was sent; `ended` has
     the words for it. A HostError after that becomes an outcome.
     """
-    if not again and is_recent(facts):
+    is_fresh = is_recent(facts)
+    if not is_fresh:
+        read_back = _not_kept
+    change = partial(_change, task, node, plan, read_back, cluster_cidr)
+    if is_fresh and not again:
         if reviewed.is_empty:
             return _nothing_done(task, reviewed, facts, read_back)
         if start is None and _can_be_guarded(reviewed, facts):
             journal(reviewed, facts)
-            with suppress(ChangedSinceReview):  # what is not as it was is found by reading it
-                return _change(task, node, reviewed, facts, plan, read_back, is_guarded=True)
+            try:
+                return change(reviewed, facts, is_guarded=True)
+            except ChangedSinceReview:  # what is not as it was is found by reading it
+                unsent()
     task.state(HostState.READING)
-    task.ahead(lambda t: reread(t, facts))
-    fresh = reread(task, facts)
+    task.ahead(lambda t: reread(t, facts, cluster_cidr))
+    fresh = reread(task, facts, cluster_cidr)
     todo = plan(node, fresh)
     check_as_reviewed(node.name, reviewed, todo, again)
     if todo.is_empty:
@@ -114,7 +133,7 @@ def apply(
     _cancel_timers(aside, [row.run for row in rollbacks], cancelled, task.sent)
     if start is not None and todo.changes > len(rollbacks):
         start(aside, todo, fresh)
-    return _change(task, node, todo, fresh, plan, read_back, is_guarded=False)
+    return change(todo, fresh, is_guarded=False)
 
 
 def is_recent(facts: HostFacts) -> bool:
@@ -137,10 +156,11 @@ def _nothing_done(task: HostTask, todo: HostPlan, fresh: HostFacts, read_back: O
 def _change(
     task: HostTask,
     node: Node,
-    todo: HostPlan,
-    fresh: HostFacts,
     plan: Planner,
     read_back: OnRead,
+    cluster_cidr: IPv4Network,
+    todo: HostPlan,
+    fresh: HostFacts,
     *,
     is_guarded: bool,
 ) -> HostOutcome:
@@ -151,13 +171,13 @@ def _change(
     sent = task.sent.rows = todo.changes
 
     def read(on: HostTask) -> HostFacts:
-        return reread(on, fresh, todo, with_names=False)
+        return reread(on, fresh, cluster_cidr, todo, with_names=False)
 
     try:
         reached = task.ahead(
             read,
             after=lambda t: send(t, todo, fresh),
-            guard=(lambda t: reread(t, fresh, todo)) if is_guarded else None,
+            guard=(lambda t: reread(t, fresh, cluster_cidr, todo)) if is_guarded else None,
             expect=_files_after(task, todo),
         )
     except HostError as error:
@@ -171,6 +191,7 @@ def _change(
         made = send(task, todo, fresh)
         if reached is not Mode.READ:
             task.state(HostState.READING_BACK)
+            task.ahead(read)
         after = read(task)
     except HostError as error:
         return ended(node.name, error, task.sent)
@@ -235,12 +256,20 @@ _READ_BY_THEMSELVES: Final = (RouteChange, NameChange, ForwardingChange)
 """The kinds of change that are seen without reading files of ours and what manages the network."""
 
 
-def reread(task: HostTask, facts: HostFacts, todo: HostPlan | None = None, *, with_names: bool = True) -> HostFacts:
+def reread(
+    task: HostTask,
+    facts: HostFacts,
+    cluster_cidr: IPv4Network = DEFAULT_CLUSTER_CIDR,
+    todo: HostPlan | None = None,
+    *,
+    with_names: bool = True,
+) -> HostFacts:
     """Return the facts, with what the plan compares read again.
 
     Args:
         task: an open session.
         facts: what was read before.
+        cluster_cidr: within which routes are planned.
         todo: of files, names and forwarding only what this changes is read. None: all.
         with_names: whether /etc/hosts is read though it is not to be changed.
     """
@@ -250,7 +279,7 @@ def reread(task: HostTask, facts: HostFacts, todo: HostPlan | None = None, *, wi
     if content is not None and (with_names or todo is None or todo.hosts_file is not None):
         content, problem = atomic_write.read_etc_hosts(task)
     if todo is None or not all(isinstance(row, _READ_BY_THEMSELVES) for row in todo.due):
-        network = read_network.read(task, [link.device for link in facts.network.links])
+        network = read_network.read(task, [link.device for link in facts.network.links], cluster_cidr)
     if todo is None or todo.forwarding is not None:
         forward = read_forwarding(task)
     return replace(

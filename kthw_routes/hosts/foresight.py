@@ -62,6 +62,7 @@ class Known:
 
     def remember(self, command: Command, result: Result) -> None:
         """Remember how a command that changes nothing answered."""
+        self.last.pop(command, None)
         if not command.changes and len(result.stdout) <= _MAX_KEPT:
             self.last[command] = result
 

@@ -39,6 +39,8 @@ _OWN_CONFIGURATION: Final = 1024 * 1024
 _SHORT_ANSWER: Final = 4096
 """Bytes of an answer of a few words."""
 _IP_JSON: Final = ("ip", "-json")
+_IPV4: Final = "-4"
+"""IPv4 alone is read: the lifetimes of IPv6 addresses run, and an answer with them is never the same twice."""
 _NOTHING: Final = b"[]\n"
 """What `ip -json` prints where there is nothing to list."""
 
@@ -70,12 +72,12 @@ def ip_version() -> Command:
 
 def addresses() -> Command:
     """Read the addresses of all interfaces."""
-    return Command(("ip", "-json", "address", "show"), assumed=_NOTHING, is_quick=True)
+    return Command(("ip", "-json", "-4", "address", "show"), assumed=_NOTHING, is_quick=True)
 
 
 def bridge_addresses() -> Command:
     """Read the addresses of the bridges."""
-    return Command(("ip", "-json", "address", "show", "type", "bridge"), assumed=_NOTHING, is_quick=True)
+    return Command(("ip", "-json", "-4", "address", "show", "type", "bridge"), assumed=_NOTHING, is_quick=True)
 
 
 def routes() -> Command:
@@ -95,13 +97,14 @@ def routes_around(network: IPv4Network) -> Command:
 
 def fits_ip_batch(command: Command) -> bool:
     """Whether a command is a reading of `ip` that others may share a process with."""
-    return command.argv[:2] == _IP_JSON and not command.stdin and not command.argv[2].startswith("-")
+    words = command.argv
+    return words[:2] == _IP_JSON and not command.stdin and (words[2] == _IPV4 or not words[2].startswith("-"))
 
 
 def ip_readings(commands: Sequence[Command]) -> Command:
     """Do several readings of `ip`, all of which fit, in one process; each prints a line."""
-    lines = "".join(f"{' '.join(command.argv[2:])}\n" for command in commands)
-    return Command((*_IP_JSON, "-batch", "-"), stdin=lines.encode(), is_quick=True)
+    lines = "".join(f"{' '.join(w for w in command.argv[2:] if w != _IPV4)}\n" for command in commands)
+    return Command((*_IP_JSON, _IPV4, "-batch", "-"), stdin=lines.encode(), is_quick=True)
 
 
 def list_folder(folder: PurePosixPath) -> Command:

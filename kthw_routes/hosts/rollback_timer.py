@@ -46,7 +46,7 @@ def start(task: HostTask, facts: HostFacts, run: str, seconds: int, todo: HostPl
         seconds: the time until it undoes the changes.
         todo: what it undoes.
 
-    Raises NotArmed, and what `Session.run` raises.
+    Raises TimerNotStarted, and what `Session.run` raises.
     """
     if not facts.network.has_systemd:
         raise TimerNotStarted(
@@ -78,7 +78,7 @@ def cancel(task: HostTask, run: str) -> bool:
 
     It may have been started a moment ago: of the script and us, whoever renames it first has it.
 
-    Raises StillSet, and what `Session.run` and `Visit.run` do.
+    Raises StillSet, and what `HostTask.run` does.
     """
     path = own_paths.rollback_script(run)
     mine = own_paths.claimed(path)

@@ -74,7 +74,8 @@ class HostTask:
         """Run in one exec the commands that `work` is going to run, as far as they can be foreseen.
 
         Args:
-            work: reads only. It is to be called afterwards, with this task; what was not foreseen is run then.
+            work: what needs no step to end in one way. It is to be called afterwards, with this task; what was not
+                foreseen is run then.
             after: what changes something before that. Of its commands each is run only if all before it ended as they
                 assume; and `work`'s only after all of them.
             guard: what was read before in this way; nothing else is run where it is not as it was.
@@ -166,15 +167,18 @@ class _Watch:
     batches: Sequence[Batch]
     parts: Mapping[int, Mode]
     """With which command each part begins."""
+    part: Mode | None = None
+    """The part whose commands run."""
     mode: Mode | None = None
+    """The last part of which a command has ended: where the host itself stops a script, none of the next has."""
     over: int = 0
     ended: int = 0
     """How many commands have ended."""
 
     def begins(self, step: Step) -> None:
         if (mode := self.parts.get(self.ended)) is not None:
-            self.mode = mode
-            if len(self.parts) > 1:
+            self.part = mode
+            if mode is not Mode.READ or len(self.parts) > 1:
                 self.task.state(_STATES[mode])
         for command in self.batches[self.over].commands:
             self.task.tell_command(command, silent=step.is_silent)
@@ -186,6 +190,7 @@ class _Watch:
         batch = self.batches[self.over]
         self.over += 1
         self.ended += len(batch.commands)
+        self.mode = self.part
         if self.mode is Mode.GUARD:
             return
         if isinstance(result, SecretEchoed):

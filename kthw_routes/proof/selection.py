@@ -20,7 +20,7 @@ def representatives(failed: Mapping[Pair, Hashable], workers: Sequence[str], lim
     Args:
         failed: the pairs, each with what is known of its cause.
         workers: all workers, in order.
-        limit: how many pairs may be chosen, at least 1. What is beyond it is given to one of the same cause, if any.
+        limit: how many pairs may be chosen. What is beyond it is given to one of the same cause, if any.
     """
     place = {name: number for number, name in enumerate(workers)}
     chosen: dict[Pair, Pair] = {}

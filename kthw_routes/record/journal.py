@@ -211,6 +211,10 @@ class _Reading:
             self.rollbacks[host] = _rollback(entry, self.rollbacks.get(host))
         elif "called_off" in entry:
             self.cancelled.add((entry["host"].text(), entry["called_off"].text()))
+        elif "void" in entry:  # nothing of what was to be done was sent
+            host = entry["host"].text()
+            self.records = [record for record in self.records if record.host != host]
+            self.rows.pop(host, None)
         elif "do" in entry:
             record = host_of(entry)
             self.rows.setdefault(record.host, set()).update(map(sys.intern, record.rows))

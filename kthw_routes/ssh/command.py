@@ -39,7 +39,7 @@ class Command:
     timeout: float = 20.0
     """Seconds it may run on the host; `timeout(1)` ends it there."""
     is_quick: bool = False
-    """Whether it only reads what the kernel has in memory, so that among others it needs no time limit of its own."""
+    """Whether it reads what the kernel has in memory, or a few names of files, and among others needs no own limit."""
     only_with: str | None = None
     """The path without which, in a script, it is not run, as if its program were missing: nobody would answer."""
     changes: bool = False

@@ -32,7 +32,7 @@ from kthw_routes.ssh.progress import Part, Progress
 from kthw_routes.ssh.refusals import check_begun, not_run
 from kthw_routes.ssh.session import OnLine, Watch
 from kthw_routes.ssh.shell_line import Step, marks_of, render, render_script, render_shell
-from kthw_routes.ssh.streams import Gate, Incoming
+from kthw_routes.ssh.streams import BrokenFrame, Gate, Incoming
 from kthw_routes.ssh.transport import ExecRefused
 
 _GRACE: Final = 2.0
@@ -223,6 +223,13 @@ class SshSession:
         except Endless:
             self.close()
             raise endless(self._node, exchange.longest, exchange.received, has_begun=exchange.has_begun) from None
+        except BrokenFrame:
+            self.close()
+            raise ConnectionLost(
+                self._node,
+                "its answer was not as commands end there, so that it cannot be attributed to them; it was not used.",
+                "An honest host has no reason for that: look at what its login runs, and at its shell.",
+            ) from None
         except paramiko.ChannelException as error:
             raise channel_refused(self._node, self._target, error) from error
         except ExecRefused as error:

@@ -3,6 +3,7 @@
 What is beyond a bound is counted and nothing more, so that a flood costs no time.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -18,6 +19,9 @@ MAX_SHOWN: Final = 256 * 1024
 """Bytes of one command that are shown."""
 FURTHER: Final = "… (further output of this command is not shown, nor recorded)"
 """The last line that is shown of a command that writes too much."""
+_STATUS: Final = re.compile(rb"([0-9]{1,3})\n")
+"""How a frame ends: the exit status."""
+_STATUS_SIZE: Final = 4
 _MARGIN: Final = 1024
 """Bytes kept beyond MAX_LINE: what is to be hidden in a line is found before it is cut."""
 _PREAMBLE_LIMIT: Final = 16 * 1024
@@ -184,6 +188,10 @@ class Stream:
             live.show(line.removesuffix(b"\r"), left_out, is_error=self._is_error)
 
 
+class BrokenFrame(Exception):
+    """What ends a command's output is not as the script prints it: the output cannot be attributed any more."""
+
+
 class Incoming:
     """stdout or stderr of a channel: what comes before the mark, then the output of one command after the other.
 
@@ -221,7 +229,7 @@ class Incoming:
         return self._parts[self.ended] if self.ended < len(self._parts) else None
 
     def feed(self, received: bytes) -> None:
-        """Take the next bytes."""
+        """Take the next bytes. Raises BrokenFrame."""
         self.received += len(received)
         received = self.gate.pass_on(received)
         if not self.gate.is_open:
@@ -232,16 +240,19 @@ class Incoming:
         received, self._held = self._held + received, b""
         while (stream := self.current) is not None and received:
             at = received.find(self._frame)
-            end = received.find(b"\n", at) if at >= 0 else -1
-            if end < 0:
+            begins = at + len(self._frame)
+            status = received[begins : begins + _STATUS_SIZE] if at >= 0 else b""
+            if at < 0 or (b"\n" not in status and len(status) < _STATUS_SIZE):
                 self._held = received[at:] if at >= 0 else _beginning_of(self._frame, received)
                 stream.feed(received[: len(received) - len(self._held)])
                 return
+            if (found := _STATUS.match(status)) is None:
+                raise BrokenFrame
             stream.feed(received[:at])
             stream.finish()
             self.ended += 1
-            self._on_end(int(received[at + len(self._frame) : end]))
-            received = received[end + 1 :]
+            self._on_end(int(found[1]))
+            received = received[begins + found.end() :]
 
     def finish(self) -> None:
         """Take the end of the channel."""

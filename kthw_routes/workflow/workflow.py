@@ -291,6 +291,8 @@ class Workflow:
                 lambda todo, read: run.journal(host_record(todo, read)),
                 start=self._timers.start if self._timers is not None else None,
                 cancelled=lambda earlier: run.journal({"host": node.name, "called_off": earlier}),
+                unsent=lambda: run.journal({"host": node.name, "void": True}),
+                cluster_cidr=cluster.cidr,
                 read_back=lambda read: self._read_back.update({node.name: read}),
                 again=again,
             )

@@ -99,7 +99,7 @@ def test_a_hostile_answer_stops_at_most_its_own_host(stage: Stage, faults: Fault
 def test_hostile_answers_of_all_hosts_are_stripped(stage: Stage, faults: Faults) -> None:
     for node, name, argument in (
         ("worker-0", "hostname", ""),
-        ("worker-1", "ip", "-json -batch"),
+        ("worker-1", "ip", "-json -4 -batch"),
         ("worker-1", "ip", "route show"),
         ("worker-2", "ls", ""),
         ("controller-0", "cat", "/etc/hosts"),
@@ -130,7 +130,7 @@ def test_hostile_answers_of_all_hosts_are_stripped(stage: Stage, faults: Faults)
 )
 def test_a_table_with_hostile_words_is_refused_whole(stage: Stage, faults: Faults, row: object) -> None:
     """JSON has ways of its own to write control characters. On the model only: a real kernel has no such names."""
-    faults.wrap("worker-1", "ip", "-json -batch", status=1)  # so that the table is asked for by itself
+    faults.wrap("worker-1", "ip", "-json -4 -batch", status=1)  # so that the table is asked for by itself
     faults.wrap("worker-1", "ip", "route show", out=json.dumps([row]).encode(), status=0)
     answer = stage.tool(*APPLY, "--no-probe")
     assert answer.code == 1

@@ -157,7 +157,7 @@ def test_a_host_without_sha256sum_keeps_its_file(stage: Stage, faults: Faults) -
 def test_an_answer_that_is_cut_is_not_taken_for_one(stage: Stage, faults: Faults, program: str, argument: str) -> None:
     """The right answer first, or none: what follows cannot be known."""
     if program == "ip":
-        faults.wrap("worker-1", "ip", "-json -batch", status=1)  # so that each is asked for by itself
+        faults.wrap("worker-1", "ip", "-json -4 -batch", status=1)  # so that each is asked for by itself
     faults.wrap("worker-1", program, argument, out=b"\n" * (MAX_CAPTURE + 1))
     answer = stage.tool(*APPLY)
     assert answer.code == 1

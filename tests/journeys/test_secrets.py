@@ -100,8 +100,8 @@ def test_data_that_holds_the_password_is_masked_or_refused(
     link = f'[{{"ifname":"{words}","addr_info":[{{"family":"inet","local":"10.1.1.1","prefixlen":24}}]}}]'
     faults.wrap("worker-0", "hostname", out=f"{words}\n".encode(), status=0)
     for node in ("worker-1", "worker-2"):
-        faults.wrap(node, "ip", "-json -batch", status=1)  # so that each reading is asked for by itself
-    faults.wrap("worker-1", "ip", "-json address show", out=link.encode(), status=0)
+        faults.wrap(node, "ip", "-json -4 -batch", status=1)  # so that each reading is asked for by itself
+    faults.wrap("worker-1", "ip", "-json -4 address show", out=link.encode(), status=0)
     faults.wrap(
         "worker-2", "ip", "-json route show", out=f'[{{"dst":"10.9.0.0/16","dev":"{words}"}}]'.encode(), status=0
     )
@@ -118,7 +118,7 @@ def test_data_that_holds_the_password_is_masked_or_refused(
     findings = {f["node"]: f for f in answer.json["findings"] if f["code"] in ("secret-echoed", "other-host-name")}
     assert findings["worker-0"]["sentence"] == "worker-0: the host calls itself ***."
     for node, command in (
-        ("worker-1", "ip -json address show"),
+        ("worker-1", "ip -json -4 address show"),
         ("worker-2", "ip -json route show"),
         ("controller-0", "cat /etc/hosts"),
     ):

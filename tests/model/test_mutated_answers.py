@@ -413,7 +413,7 @@ FIELDS = (
 
 @pytest.mark.parametrize("key", FIELDS)
 def test_every_field_of_a_route_may_be_anything(faults: list[BaseException], key: str) -> None:
-    asked = next(a for a in recorded()[1] if a.command == "ip -json -batch -")
+    asked = next(a for a in recorded()[1] if a.command == "ip -json -4 -batch -")
     *others, last = asked.result.stdout.splitlines(keepends=True)
     table = json.loads(last)
     at = next(n for n, r in enumerate(table) if r["dst"].startswith("10.200.1."))

@@ -14,7 +14,7 @@ from kthw_routes.ssh.command import MAX_CAPTURE, TIMED_OUT, Command, Result
 from kthw_routes.ssh.errors import ConnectionLost, NoRoot, SecretEchoed
 from kthw_routes.ssh.fabric_session import SshSession
 from kthw_routes.ssh.shell_line import Step
-from kthw_routes.ssh.streams import Gate, Incoming, Stream
+from kthw_routes.ssh.streams import BrokenFrame, Gate, Incoming, Stream
 from tests.model.ssh_hosts import SSHD, Bench, healthy, me, openssh
 
 
@@ -181,3 +181,24 @@ def test_however_the_bytes_come_the_parts_are_the_same(parts: list[tuple[bytes, 
     incoming.finish()
     assert [stream.kept for stream in streams] == [body for body, _ in parts]
     assert statuses == [status for _, status in parts]
+
+
+@pytest.mark.parametrize("status", [b"x\n", b"-1\n", b"\n", b"9999", b"12345\n", "¹\n".encode(), b"1 \n", b" 1\n"])
+def test_a_frame_that_no_script_prints_is_an_error_at_once(status: bytes) -> None:
+    """A hostile host knows the word; a flood behind it is neither kept nor searched."""
+    stream = Stream()
+    incoming = Incoming(Gate("M", 1), [stream], FRAME)
+    incoming.feed(b"\nM\nbefore\x01" + FRAME.encode() + b" ")
+    with pytest.raises(BrokenFrame):
+        incoming.feed(status + b"0" * 1000)
+
+
+def test_a_host_whose_frames_are_broken_is_left_with_a_sentence(session: SshSession) -> None:
+    """Made by a program that knows the script's word."""
+    heard = Heard()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kthw_routes.ssh.fabric_session._new_word", lambda: "kthw-routes-known")
+        forge = sh("printf '\\001kthw-routes-known no status\\n'")
+        with pytest.raises(ConnectionLost, match="cannot be attributed"):
+            session.run_script([Step(forge), Step(sh("echo on"))], heard)
+    assert heard.results == []

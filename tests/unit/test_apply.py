@@ -1,27 +1,32 @@
 """What happens on one host: journal before the change, the exact commands, and how two tries add up."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Interface
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from ipaddress import IPv4Interface, IPv4Network
+from pathlib import Path
 
 import pytest
 
-from kthw_routes.events import Event, HostOutcome, HostState, Phase
+from kthw_routes.events import Event, HostOutcome, HostState, Phase, now
 from kthw_routes.facts import HostFacts, HostKey, NetworkSetup, Privilege, Route
 from kthw_routes.hosts import apply as applying
-from kthw_routes.hosts import programs
+from kthw_routes.hosts import programs, read_network
 from kthw_routes.hosts.apply import ChangedSinceReview
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.plan.hosts_lines import BEGIN
+from kthw_routes.record.journal import Journal, host_record, read_journal
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import ConnectionLost, HostError
 from kthw_routes.ssh.session import OnLine, Watch
 from kthw_routes.ssh.shell_line import Step
 
-from .builders import bare_facts, cluster, facts, pod_route
+from .builders import bare_facts, cluster, facts, net, pod_route
 
 CLUSTER = cluster()
 NODE = CLUSTER.node("worker-0")
@@ -113,10 +118,10 @@ def test_the_journal_is_written_before_the_change_and_the_table_read_back() -> N
         "worker-0",
         [
             ("ip -json route", table()),
-            ("ip -json address", ADDRESSES),
+            ("ip -json -4 address", ADDRESSES),
             ("ip -force -batch -", said()),
             ("ip -json route", table(*RIGHT)),
-            ("ip -json address", ADDRESSES),
+            ("ip -json -4 address", ADDRESSES),
         ],
     )
     journal: list[HostPlan] = []
@@ -129,16 +134,105 @@ def test_the_journal_is_written_before_the_change_and_the_table_read_back() -> N
     ]
 
 
+def recent(*, old: bool = False) -> tuple[HostFacts, HostPlan]:
+    """What was read a moment ago, or a minute; and the plan that was made of it."""
+    read = facts(NODE, read_at=now() - timedelta(minutes=old))
+    reviewed = planning.planner(CLUSTER, Options())(NODE, read)
+    return read, reviewed
+
+
+def test_a_plan_of_which_nothing_was_sent_is_void_in_the_record() -> None:
+    """The guard does not hold here; what is done then is recorded by itself."""
+    host = Host(
+        "worker-0",
+        [
+            ("ip -json route", table()),
+            ("ip -json -4 address", ADDRESSES),
+            ("ip -force -batch -", said()),
+            ("ip -json route", table(*RIGHT)),
+            ("ip -json -4 address", ADDRESSES),
+        ],
+    )
+    read, reviewed = recent()
+    lines: list[str] = []
+    outcome = applying.apply(
+        HostTask(host, Phase.RUN, lambda _: None),
+        NODE,
+        reviewed,
+        read,
+        planning.planner(CLUSTER, Options()),
+        lambda todo, _read: lines.append(f"do {todo.changes}"),
+        unsent=lambda: lines.append("void"),
+    )
+    assert outcome.state is HostState.DONE
+    assert lines == ["do 2", "void", "do 2"]
+
+
+@pytest.mark.parametrize("rows_only", [False, True])
+def test_a_void_record_is_none(tmp_path: Path, rows_only: bool) -> None:
+    """Or an undo would take back what another run did there meanwhile. What was done after it counts."""
+    read, reviewed = recent()
+    record, void = host_record(reviewed, read), {"host": NODE.name, "void": True}
+    path = tmp_path / "journal.jsonl"
+
+    def journal(*lines: Mapping[str, object]) -> Journal:
+        path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        return read_journal(path, rows_only=rows_only)
+
+    assert journal(record).rows.keys() == {NODE.name}
+    assert journal(record, void) == replace(journal(), states={}, failed={})
+    assert journal(record, void, record) == journal(record)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_only_what_rests_on_a_fresh_look_counts_as_read_back(old: bool) -> None:
+    """Pods and bridges are taken over from the look before: after a minute the proof has to read them."""
+    host = Host(
+        "worker-0",
+        [
+            ("ip -json route", table()),
+            ("ip -json -4 address", ADDRESSES),
+            ("ip -force -batch -", said()),
+            ("ip -json route", table(*RIGHT)),
+            ("ip -json -4 address", ADDRESSES),
+        ],
+    )
+    read, reviewed = recent(old=old)
+    kept: list[HostFacts] = []
+    task = HostTask(host, Phase.RUN, lambda _: None)
+    plan = planning.planner(CLUSTER, Options())
+    applying.apply(task, NODE, reviewed, read, plan, lambda *_: None, read_back=kept.append)
+    assert len(kept) == (not old)
+
+
+def test_what_the_hosts_own_configuration_states_is_read_again_for_this_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[IPv4Network] = []
+
+    def read(_task: HostTask, _devices: object, cluster_cidr: IPv4Network) -> NetworkSetup:
+        asked.append(cluster_cidr)
+        return NetworkSetup()
+
+    monkeypatch.setattr(read_network, "read", read)
+    host = Host("worker-0", [("ip -json route", table(*RIGHT)), ("ip -json -4 address", ADDRESSES)])
+    before, reviewed = facts(NODE, RIGHT), HostPlan(NODE.name)
+    task = HostTask(host, Phase.RUN, lambda _: None)
+    other = net("10.244.0.0/16")
+    applying.apply(task, NODE, reviewed, before, lambda *_: reviewed, lambda *_: None, cluster_cidr=other)
+    assert set(asked) == {other}
+
+
 def test_what_the_kernel_refused_and_what_is_not_there_are_rows() -> None:
     refused = "RTNETLINK answers: File exists\nCommand failed -:1\n"
     host = Host(
         "worker-0",
         [
             ("ip -json route", table()),
-            ("ip -json address", ADDRESSES),
+            ("ip -json -4 address", ADDRESSES),
             ("ip -force -batch -", said(status=1, err=refused)),
             ("ip -json route", table()),
-            ("ip -json address", ADDRESSES),
+            ("ip -json -4 address", ADDRESSES),
         ],
     )
     outcome = apply(host, [])
@@ -150,13 +244,13 @@ def test_what_the_kernel_refused_and_what_is_not_there_are_rows() -> None:
 
 
 def test_a_host_that_differs_from_the_review_is_left_alone() -> None:
-    host = Host("worker-0", [("ip -json route", table(pod_route(1))), ("ip -json address", ADDRESSES)])
+    host = Host("worker-0", [("ip -json route", table(pod_route(1))), ("ip -json -4 address", ADDRESSES)])
     with pytest.raises(applying.ChangedSinceReview, match=r"10\.200\.1\.0/24 was “add”, is “keep”"):
         apply(host, [])
 
 
 def test_a_retry_goes_on_from_what_is_there_by_now() -> None:
-    host = Host("worker-0", [("ip -json route", table(*RIGHT)), ("ip -json address", ADDRESSES)])
+    host = Host("worker-0", [("ip -json route", table(*RIGHT)), ("ip -json -4 address", ADDRESSES)])
     assert apply(host, [], again=True).state is HostState.NOTHING_TO_DO
 
 
@@ -165,7 +259,7 @@ def test_sent_and_not_confirmed_then_read_again_is_done_with_its_changes() -> No
         "worker-0",
         [
             ("ip -json route", table()),
-            ("ip -json address", ADDRESSES),
+            ("ip -json -4 address", ADDRESSES),
             ("ip -force -batch -", ConnectionLost("worker-0", "the connection ended.")),
         ],
     )
@@ -189,7 +283,7 @@ def test_the_hosts_file_is_copied_with_its_attributes_filled_and_renamed() -> No
         "controller-0",
         [
             ("ip -json route", table()),
-            ("ip -json address", ADDRESSES),
+            ("ip -json -4 address", ADDRESSES),
             ("cat /etc/hosts", said(before.decode())),
             ("stat -c %F /etc/hosts", said("regular file\n")),
             ("grep -F ' /etc/hosts ' /proc/self/mountinfo", said(status=1)),
@@ -200,7 +294,7 @@ def test_the_hosts_file_is_copied_with_its_attributes_filled_and_renamed() -> No
             ("sha256sum /etc/hosts /etc/.hosts.kthw-routes", digests(before, after)),
             ("mv -fT /etc/.hosts.kthw-routes /etc/hosts", said()),
             ("ip -json route", table()),
-            ("ip -json address", ADDRESSES),
+            ("ip -json -4 address", ADDRESSES),
             ("cat /etc/hosts", said(after.decode())),
         ],
     )
@@ -227,13 +321,13 @@ def with_switch(*, is_there: bool, left: str = "") -> tuple[HostOutcome, Host, l
         "worker-0",
         [
             ("ip -json route", table(*RIGHT)),
-            ("ip -json address", ADDRESSES),
+            ("ip -json -4 address", ADDRESSES),
             ("find ", said(SCRIPT)),
             (f"systemctl stop kthw-routes-undo-{SWITCH}.timer", said()),
             (f"mv -fT {SCRIPT} {SCRIPT}.claimed", said(status=0 if is_there else 1)),
             *([(f"rm -f {SCRIPT}.claimed", said())] if is_there else []),
             ("ip -json route", table(*RIGHT)),
-            ("ip -json address", ADDRESSES),
+            ("ip -json -4 address", ADDRESSES),
             ("find ", said(left)),
         ],
     )
@@ -286,7 +380,7 @@ class Steps:
             "worker-0",
             [
                 ("ip -json route", table()),
-                ("ip -json address", ADDRESSES),
+                ("ip -json -4 address", ADDRESSES),
                 ("find ", said(f"{UNDO.format(SWITCH)}\n{UNDO.format(OTHER)}")),
                 *zip(commands, answers, strict=False),
             ],

@@ -57,7 +57,7 @@ def applied(
     """How a host ends, and what was run there. The plan is made of what is read, each time."""
     usual: Answers = {
         "ip -json route": table(*(r for r in facts.routes if r.gateway)),
-        "ip -json address": ADDRESSES,
+        "ip -json -4 address": ADDRESSES,
         "networkctl --no-pager status": networkctl(NETWORK_HELPER) if facts.network.links == LINODE.links else MISSING,
         "systemctl is-enabled": said("enabled\n"),
         "systemctl is-active": said("active\n"),

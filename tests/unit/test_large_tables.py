@@ -117,7 +117,7 @@ def table(routes: Iterable[Route]) -> str:
 
 
 AROUND, WITHIN = (f"ip -json route show {word} 10.200.0.0/16" for word in ("match", "root"))
-ADDRESSES = "ip -json address show"
+ADDRESSES = "ip -json -4 address show"
 CUT = Result(0, b"x", b"", is_cut=True)
 
 
