@@ -17,7 +17,7 @@ from kthw_routes.facts import HostFacts
 from kthw_routes.findings.model import Level
 from kthw_routes.findings.plan import of_plan, of_rollbacks
 from kthw_routes.hosts import apply as applying
-from kthw_routes.hosts.fleet import Stop, TaskResult
+from kthw_routes.hosts.fleet import Stop
 from kthw_routes.hosts.probe import probe
 from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.hosts.sent import Sent
@@ -38,6 +38,7 @@ from kthw_routes.ssh.session import Session
 from kthw_routes.undo import plan as undo_plan
 from kthw_routes.undo.by_hand import manual_undo
 from kthw_routes.workflow.confirm import RollbackTimers
+from kthw_routes.workflow.endings import Endings
 from kthw_routes.workflow.read_hosts import Connections, Reader
 from kthw_routes.workflow.results import Inspection, Report, Review
 
@@ -276,6 +277,7 @@ class Workflow:
         sent = {name: Sent() for name in wanted}
         if run is None:
             raise AssertionError("there is no record of this run")
+        endings = Endings(run, self._emit)
 
         def work(session: Session) -> HostOutcome:
             node = cluster.node(session.node)
@@ -300,32 +302,12 @@ class Workflow:
         for name in wanted:
             self._emit(Event(Phase.RUN, EventKind.STATE, str(HostState.WAITING), name, HostState.WAITING))
 
-        def whole(session: Session) -> HostOutcome:
-            outcome = work(session)
-            self._emit(
-                Event(Phase.RUN, EventKind.STATE, outcome.sentence or outcome.state, outcome.node, outcome.state)
-            )
-            if not run.note({"host": outcome.node, "state": outcome.state, "failed": dict(outcome.failed_rows)}):
-                return outcome.unrecorded
-            return outcome
-
-        done = self._reader.fleet.each(whole, wanted)
-        return {name: self._outcome(name, o, sent[name]) for name, o in done.items()}
+        done = self._reader.fleet.each(lambda session: endings.tell(work(session)), wanted)
+        return endings.gather(done, sent)
 
     def _lock(self, review: Review) -> ClusterLock:
         """Return one run per cluster at a time: a cluster is known by its nodes' names and SSH addresses."""
         return ClusterLock(self._state, [f"{n.name} {n.ssh}" for n in review.inspection.cluster])
-
-    def _outcome(self, name: str, outcome: TaskResult[HostOutcome], sent: Sent) -> HostOutcome:
-        if outcome.value is not None:
-            return outcome.value
-        if not outcome.started and outcome.error is None:
-            sent.end()  # after a hard stop its thread may be about to begin
-            ended = HostOutcome(name, HostState.NOT_STARTED, f"{name}: not started; nothing was changed there.")
-        else:
-            ended = applying.ended(name, outcome.error, sent)
-        self._emit(Event(Phase.RUN, EventKind.STATE, ended.sentence, name, ended.state))
-        return ended
 
     def _report(self, review: Review, outcomes: Mapping[str, HostOutcome]) -> Report:
         folder = self._run.folder if self._run else None

@@ -2,22 +2,21 @@
 
 import contextlib
 import inspect
+import json
 from pathlib import Path, PurePosixPath
-from unittest.mock import create_autospec
 
 import pytest
 
-from kthw_routes.events import HostState, Phase
+from kthw_routes.events import Event, HostOutcome, HostState, Phase
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.fleet import TaskResult
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
-from kthw_routes.options import Options
+from kthw_routes.record.run import Run
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.error_messages import lost
 from kthw_routes.ssh.errors import ChannelRefused, CommandRefused, ConnectionLost, HostError, NoRoot
-from kthw_routes.workflow.read_hosts import Connections
-from kthw_routes.workflow.workflow import Workflow
+from kthw_routes.workflow.endings import Endings
 
 from .answering import Answering, said
 
@@ -96,13 +95,33 @@ def test_what_is_counted_beside_is_no_change() -> None:
     assert (sent.changes, beside.changes) == (0, 1)
 
 
+def endings(folder: Path, told: list[Event]) -> tuple[Endings, Run]:
+    run = Run.begin(folder)
+    return Endings(run, told.append), run
+
+
 def test_to_a_host_that_is_said_not_to_have_begun_nothing_is_sent_any_more(tmp_path: Path) -> None:
     """After a hard stop nobody waits for its thread, which may have been about to begin."""
-    workflow = Workflow(create_autospec(Connections), Options(), tmp_path, lambda _: None)
+    ends, _ = endings(tmp_path, [])
     sent = Sent()
-    ended = workflow._outcome("worker-0", TaskResult(), sent)
-    assert ended.state is HostState.NOT_STARTED
+    assert ends.gather({"worker-0": TaskResult()}, {"worker-0": sent})["worker-0"].state is HostState.NOT_STARTED
     session = Answering({})
     with pytest.raises(HostError, match="stopped before"):
         HostTask(session, Phase.RUN, lambda _: None, sent).run(CHANGE)
     assert session.ran == []
+
+
+def test_how_a_host_ended_is_told_once(tmp_path: Path) -> None:
+    """After a hard stop its thread may come to its own end later: that is neither shown nor recorded."""
+    told: list[Event] = []
+    ends, run = endings(tmp_path, told)
+    begun: TaskResult[HostOutcome] = TaskResult()
+    begun.started = True
+    first = ends.gather({"worker-0": begun}, {"worker-0": Sent()})["worker-0"]
+    assert ends.tell(HostOutcome("worker-0", HostState.DONE)) is first
+    assert [event.text for event in told] == ["worker-0: stopped in the middle. Nothing was changed there."]
+    other = HostOutcome("worker-1", HostState.DONE)
+    assert ends.tell(other) == ends.gather({"worker-1": begun}, {"worker-1": Sent()})["worker-1"] == other
+    assert [event.text for event in told[1:]] == ["done"]
+    lines = [json.loads(line) for line in (run.folder / "journal.jsonl").read_text().splitlines()[1:]]
+    assert [(line["host"], line["state"]) for line in lines] == [("worker-1", "done")]
