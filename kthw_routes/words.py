@@ -18,6 +18,7 @@ from kthw_routes.node_names import shortened
 from kthw_routes.persistence.text import listed
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Noun, Plan, StatedFile
 from kthw_routes.proof import diagnosis, refusals
+from kthw_routes.proof.causes import Layer
 from kthw_routes.proof.diagnosis import explain_all, pair_words
 from kthw_routes.proof.readings import PairReading, Proof
 from kthw_routes.proof.selection import MAX_ALONE
@@ -150,7 +151,7 @@ def proof_cell(proof: Proof, source: str, target: str) -> Words:
 def explanations(proof: Proof) -> tuple[str, ...]:
     """Return what was seen of the pairs that fail, each cause once, what to look at, why kernels would not forward."""
     lines: list[str] = []
-    causes: dict[tuple[diagnosis.Layer, str], list[PairReading]] = {}
+    causes: dict[tuple[Layer, str | None], list[PairReading]] = {}
     explained = explain_all(proof)
     for pair in proof.failed:
         found = explained[pair.source, pair.target]
@@ -161,7 +162,8 @@ def explanations(proof: Proof) -> tuple[str, ...]:
         lines.append(f"{first.source} → {first.target}: {found.sentence}")
         if others := [pair for pair in pairs if pair is not first]:
             lines.append(f"    The same: {_names_of_pairs(others)}.")
-        lines.append(f"    Next: {found.next_step}")
+        lines.append(f"    Next: {found.shows}")
+        lines += [f"    Fix: {found.fix}"] if found.fix else []
     lines += diagnosis.untested_reasons(proof)
     lines += _forwarding(proof)
     lines += [proof.caveat] if proof.caveat else []

@@ -14,7 +14,8 @@ from kthw_routes.ssh.command import CANNOT_RUN, MAX_WORDS, NO_SUCH_PROGRAM, Resu
 _SENT: Final = re.compile(r"([0-9]{1,9}) packets transmitted, ([0-9]{1,9}) (?:packets )?received")
 _MEAN: Final = re.compile(r"= [0-9.]+/([0-9]{1,9}\.[0-9]{1,9})/")
 _LINE: Final = re.compile(r"([0-9.]{7,15}) ([0-9]{1,3})(?: (.*))?")
-_COMPLAINT: Final = re.compile(r"(?:From [0-9.]+:? icmp_seq=|ping: ).*?(?= From | ping: | --- |$)")
+_COMPLAINT: Final = re.compile(r"(?:From [0-9.]+:? icmp_seq=[0-9]+ (?!Redirect)|ping: ).*?(?= From | ping: | --- |$)")
+"""What ping printed in addition; a redirect only tells of a shorter way."""
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]{1,16}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
 
@@ -37,7 +38,7 @@ def parse_ping(result: Result) -> Pinged:
     """Parse the statistics of a `ping`; where there are none, nothing was received."""
     numbers = _SENT.search(result.out)
     mean = _MEAN.search(result.out)
-    complaints = [line for line in result.out.splitlines() if line.startswith("From ")]
+    complaints = [line for line in result.out.splitlines() if line.startswith("From ") and _COMPLAINT.match(line)]
     return Pinged(
         sent=int(numbers[1]) if numbers else programs.PINGS,
         received=int(numbers[2]) if numbers else 0,

@@ -144,10 +144,16 @@ class Proof:
 
     _by_ends: Mapping[tuple[str, str], PairReading] = field(init=False, repr=False, compare=False)
     _tables: dict[str, HostTable] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _owners: Mapping[IPv4Address, frozenset[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index the pairs."""
+        """Index the pairs, and whose each address is."""
         object.__setattr__(self, "_by_ends", {(p.source, p.target): p for p in self.pairs})
+        owners: dict[IPv4Address, frozenset[str]] = {}
+        for name, facts in self.facts.items():
+            for address in (*facts.own_addresses, *(pod.address for pod in facts.pods)):
+                owners[address] = owners.get(address, frozenset()) | {name}
+        object.__setattr__(self, "_owners", owners)
 
     @property
     def failed(self) -> tuple[PairReading, ...]:
@@ -219,6 +225,11 @@ class Proof:
         if facts is not None and name not in self._tables:
             self._tables[name] = HostTable(facts, self.plan.host(name))
         return self._tables.get(name)
+
+    def owner(self, address: IPv4Address) -> str | None:
+        """Return the host that has an address; None where none of those that were read has it, or several have."""
+        names = self._owners.get(address, frozenset())
+        return next(iter(names)) if len(names) == 1 else None
 
     def pair(self, source: str, target: str) -> PairReading | None:
         """Return the reading from one worker to another."""

@@ -1,7 +1,7 @@
 """A host's routing table as its kernel looks things up in it, and the next hops that are wanted there. Pure."""
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.facts import HostFacts, Route
@@ -13,6 +13,7 @@ class HostTable:
 
     Attributes:
         next_hops: the next hops that are wanted, by the worker whose pods are behind them.
+        prefixes: those workers' pod CIDRs.
         overridden_by: the route that overrides the host's own pod CIDR, if there is one.
     """
 
@@ -22,6 +23,7 @@ class HostTable:
         self.next_hops: Final[Mapping[str, IPv4Address]] = {
             r.worker: r.next_hop for r in rows if r.worker and r.next_hop
         }
+        self.prefixes: Final[Mapping[str, IPv4Network]] = {r.worker: r.prefix for r in rows if r.worker}
         self.overridden_by: Final = plan.own_cidr_overridden_by if plan is not None else None
         self._lengths: Final = _by_length(facts.routes)
 

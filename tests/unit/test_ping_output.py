@@ -24,6 +24,8 @@ REFUSED = """From 192.168.8.1 icmp_seq=1 Packet filtered
 From 192.168.8.1 icmp_seq=2 Packet filtered
 3 packets transmitted, 0 received, +2 errors, 100% packet loss, time 400ms
 """
+REDIRECTED = f"From 192.168.8.9: icmp_seq=1 Redirect Host(New nexthop: 192.168.8.21)\n{REFUSED}"
+"""What a node prints whose packets make a detour in its own network."""
 
 
 @pytest.mark.parametrize(
@@ -36,12 +38,16 @@ From 192.168.8.1 icmp_seq=2 Packet filtered
             Pinged(sent=3, received=0, round_trip=None, words="From 192.168.8.1 icmp_seq=1 Packet filtered"),
         ),
         (
+            said(REDIRECTED, status=1),
+            Pinged(sent=3, received=0, round_trip=None, words="From 192.168.8.1 icmp_seq=1 Packet filtered"),
+        ),
+        (
             said(status=2, err="ping: bind: Cannot assign requested address\n"),
             Pinged(sent=3, received=0, round_trip=None, words="ping: bind: Cannot assign requested address"),
         ),
         (said(), Pinged(sent=3, received=0, round_trip=None, words="")),
     ],
-    ids=["iputils", "busybox", "filtered", "refused", "nothing"],
+    ids=["iputils", "busybox", "filtered", "redirected", "refused", "nothing"],
 )
 def test_what_ping_prints(result: Result, pinged: Pinged) -> None:
     assert parse_ping(result) == pinged
@@ -77,6 +83,10 @@ def line(text: str, address: str = "10.200.1.1", status: int = 0) -> str:
             Pinged(sent=3, received=0, round_trip=None, words="From 192.168.8.1 icmp_seq=1 Packet filtered"),
         ),
         (
+            line(REDIRECTED, status=1),
+            Pinged(sent=3, received=0, round_trip=None, words="From 192.168.8.1 icmp_seq=1 Packet filtered"),
+        ),
+        (
             line("ping: bind: Cannot assign requested address\n", status=2),
             Pinged(sent=3, received=0, round_trip=None, words="ping: bind: Cannot assign requested address"),
         ),
@@ -91,7 +101,7 @@ def line(text: str, address: str = "10.200.1.1", status: int = 0) -> str:
         ),
         (line("", status=1), Pinged(sent=3, received=0, round_trip=None, words="")),
     ],
-    ids=["iputils", "busybox", "filtered", "refused", "firewall", "missing", "nothing"],
+    ids=["iputils", "busybox", "filtered", "redirected", "refused", "firewall", "missing", "nothing"],
 )  # fmt: skip
 def test_what_one_of_many_pings_prints(text: str, pinged: Pinged) -> None:
     asked = [ip(f"10.200.{n}.1") for n in (1, 2, 3)]

@@ -1,5 +1,6 @@
 """Headlines, and the first layer that fails."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from kthw_routes.facts import Pod, Route
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import Plan
-from kthw_routes.proof.diagnosis import Layer, counted, explain, of_pair, pair_words
+from kthw_routes.proof.causes import Cause, Layer, counted
+from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof
 from kthw_routes.proof.refusals import of_verdict, of_verdicts
 from kthw_routes.proof.tables import HostTable
@@ -126,8 +128,8 @@ def _ends(out: int, arrived: int, replied: int, back: int) -> dict[str, Counters
             {"words": "ping: sendmsg: Operation not permitted", **_ends(3, 0, 0, 0)},
             True,
             True,
-            Layer.SOURCE,
-            "firewall",
+            Layer.FIREWALL,
+            "worker-0's own firewall",
         ),
         (_ends(0, 0, 0, 0), True, True, Layer.SOURCE, "worker-0 sent nothing: is it very busy?"),
         (
@@ -150,12 +152,18 @@ def _ends(out: int, arrived: int, replied: int, back: int) -> dict[str, Counters
 def test_the_first_layer_that_fails(
     given: dict[str, object], there: bool, back: bool, layer: Layer, words: str
 ) -> None:
-    pair = pair_reading("worker-0", "worker-1", received=0, **given)
-    wrong = "has no right route"
-    found = of_pair(pair, None, astray_there=None if there else wrong, astray_back=None if back else wrong)
+    pair = pair_reading("worker-0", "worker-1", received=0, source_address=ip("10.200.0.254"), **given)
+    found = cause_of(pair, [pod_route(1)] if there else [], [pod_route(0)] if back else [])
     assert found.layer is layer
     assert words in found.sentence
-    assert found.next_step
+    assert found.shows
+
+
+def cause_of(pair: PairReading, there: Sequence[Route] = (), back: Sequence[Route] = (), **given: object) -> Cause:
+    """Why worker-0 does not reach worker-1, with these routes on each; `given`: what else was read of both."""
+    of = cluster(2, controllers=0)
+    hosts = {n.name: facts(n, routes, **given) for n, routes in zip(of.workers, (there, back), strict=True)}
+    return explain(Proof(planning.make(of, hosts), (), (pair,), facts=hosts), pair)
 
 
 def test_counts_in_words() -> None:
@@ -230,11 +238,12 @@ def test_a_pod_that_its_own_host_routes_away_is_no_filter_of_the_provider(
 def test_forwarding_is_to_blame_for_pods_only(evidence: Evidence, layer: Layer, closed: str) -> None:
     """Probe addresses are on the nodes themselves: their packets are never forwarded, so something else drops them."""
     of = cluster()
-    ends = {n.name: facts(n, ip_forward=n.name != closed) for n in of.workers}
+    routes = [pod_route(n) for n in range(3)]
+    ends = {n.name: facts(n, routes, ip_forward=n.name != closed) for n in of.workers}
     pair = pair_reading("worker-0", "worker-1", received=0, evidence=evidence, **_ends(3, 0, 0, 0))
-    found = of_pair(pair, ends["worker-0"], ends["worker-1"], astray_there="", astray_back="")
+    found = explain(Proof(planning.make(of, ends), (), (pair,), facts=ends), pair)
     assert found.layer is layer
-    assert found.host == (closed if layer is Layer.FORWARDING else "")
+    assert found.host == (closed if layer is Layer.FORWARDING else None)
 
 
 def test_the_same_words_of_the_kernel_are_told_apart_by_the_hosts_own_readings() -> None:
@@ -307,7 +316,7 @@ def test_what_was_not_tested_alone_is_explained_by_the_pair_that_was() -> None:
         assert explain(seen, same).layer is layer
         assert explain(seen, tested).layer is Layer.NETWORK_BACK
         lines = explanations(seen)
-        assert any(line.startswith("worker-0 → worker-1: Three requests left worker-0") for line in lines)
+        assert any(line.startswith("worker-0 → worker-1: Something between the nodes drops replies") for line in lines)
         assert ("    The same: worker-0 → worker-2." in lines) is (layer is Layer.NETWORK_BACK)
 
 

@@ -11,7 +11,8 @@ from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts.fleet import Fleet
 from kthw_routes.hosts.probe import Probed, probe
 from kthw_routes.plan import compare as planning
-from kthw_routes.proof.diagnosis import Layer, known_layer
+from kthw_routes.proof.causes import Layer
+from kthw_routes.proof.diagnosis import known_layer
 from kthw_routes.proof.readings import PairReading, Proof
 from kthw_routes.proof.selection import Pair
 from kthw_routes.ssh.command import Command, Result

@@ -1,0 +1,102 @@
+"""One pair that does not get through, with all that was read of it and of its ends. Pure."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from kthw_routes.facts import HostFacts
+from kthw_routes.plan.changes import describe
+from kthw_routes.proof.answers import Answer, parse_answer
+from kthw_routes.proof.readings import Evidence, PairReading, Proof
+from kthw_routes.proof.tables import HostTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is known of a pair that was tested and failed.
+
+    Attributes:
+        pair: the reading.
+        proof: what else was read.
+    """
+
+    pair: PairReading
+    proof: Proof
+
+    @property
+    def source(self) -> HostFacts | None:
+        """The facts of the end that sends, where they were read."""
+        return self.proof.facts.get(self.pair.source)
+
+    @property
+    def target(self) -> HostFacts | None:
+        """The facts of the end that is to answer, where they were read."""
+        return self.proof.facts.get(self.pair.target)
+
+    @property
+    def pods(self) -> str:
+        """The pod CIDRs of both ends, as far as they are known."""
+        a, b = self.pair.source, self.pair.target
+        tables = ((self.table(b), a), (self.table(a), b))
+        found = [str(table.prefixes[name]) for table, name in tables if table is not None and name in table.prefixes]
+        return ", ".join(found) or f"of {a} and {b}"
+
+    @property
+    def is_of_pods(self) -> bool:
+        """Whether its ends are pods: both nodes forward its packets then, else they send and take them themselves."""
+        return self.pair.evidence is Evidence.POD
+
+    @property
+    def answer(self) -> Answer | None:
+        """What was answered, by whom, if anything was."""
+        return parse_answer(self.pair.words)
+
+    def chain(self, host: str) -> str:
+        """Return the chain of a host's firewall through which the requests of this pair pass."""
+        if self.is_of_pods or host not in (self.pair.source, self.pair.target):
+            return "FORWARD"
+        return "OUTPUT" if host == self.pair.source else "INPUT"
+
+    @property
+    def astray_there(self) -> str | None:
+        """What the source's table does instead of leading to the target; None where it leads there."""
+        return self._astray(self.pair.source, self.pair.target, self.pair.target_address)
+
+    @property
+    def astray_back(self) -> str | None:
+        """What the target's table does instead of leading to the source; None where it leads there."""
+        return self._astray(self.pair.target, self.pair.source, self.pair.source_address)
+
+    @property
+    def overridden(self) -> str | None:
+        """The end in whose table another route takes packets for the very pod of this pair; None where neither has one.
+
+        What is local to a host is not routed by its table.
+        """
+        pair = self.pair
+        for name, address in ((pair.source, pair.source_address), (pair.target, pair.target_address)):
+            table, facts = self.proof.table(name), self.proof.facts.get(name)
+            if table is None or facts is None or table.overridden_by is None or address is None:
+                continue
+            if any(pod.address == address for pod in facts.pods) and table.best(address) == table.overridden_by:
+                return name
+        return None
+
+    def table(self, host: str) -> HostTable | None:
+        """Return a host's table, if it was read."""
+        return self.proof.table(host)
+
+    def _astray(self, source: str, target: str, address: IPv4Address | None) -> str | None:
+        """Return what the source's table does with packets for the target's pods; None where it is as it should be.
+
+        The longest prefix decides: a route for a part of the pod CIDR can override the right one.
+        """
+        table = self.table(source)
+        next_hop = table.next_hops.get(target) if table is not None else None
+        if table is None or next_hop is None or address is None:
+            return None
+        best = table.best(address)
+        if best is None or best.prefix.prefixlen == 0:
+            return f"has no right route to {target}'s pod CIDR"
+        if best.gateway == next_hop:
+            return None
+        return f"has no right route to {target}'s pod CIDR for {address}: {best.prefix} {describe(best)} takes it"

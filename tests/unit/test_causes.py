@@ -1,0 +1,203 @@
+"""One cause: what ping and the kernels answered, and by whom, decides before anything is guessed."""
+
+from collections.abc import Mapping
+from ipaddress import IPv4Interface
+
+import pytest
+
+from kthw_routes.facts import HostFacts, InterfaceAddress, Pod, Route
+from kthw_routes.plan import compare as planning
+from kthw_routes.proof.answers import Answer, AnswerKind, parse_answer
+from kthw_routes.proof.causes import Cause, Layer
+from kthw_routes.proof.diagnosis import explain
+from kthw_routes.proof.readings import Counters, Evidence, PairReading, Proof
+from kthw_routes.words import explanations
+
+from .builders import cluster, facts, ip, net, pair_reading, pod_route
+
+CLUSTER = cluster(3, controllers=0)
+
+
+def host(number: int, routes: list[Route] | None = None, **given: object) -> HostFacts:
+    """A worker with the right routes, a bridge and a pod."""
+    own = [pod_route(n) for n in range(3) if n != number]
+    bridge = InterfaceAddress("cnio0", IPv4Interface(f"10.200.{number}.1/24"))
+    eth0 = InterfaceAddress("eth0", IPv4Interface(f"192.168.128.{10 + number}/17"))
+    usual: dict[str, object] = {
+        "addresses": (eth0, bridge),
+        "bridge": bridge,
+        "ip_forward": True,
+        "pods": (Pod("cni-1", ip(f"10.200.{number}.2")),),
+    }
+    node = CLUSTER.node(f"worker-{number}")
+    return facts(node, own if routes is None else routes, **(usual | given))
+
+
+def ends(out: int, arrived: int, replied: int, back: int) -> dict[str, Counters]:
+    """What the ends of a pair counted."""
+    return {
+        "at_source": Counters(requests_in=0, replies_out=0, requests_out=out, replies_in=back),
+        "at_target": Counters(requests_in=arrived, replies_out=replied, requests_out=0, replies_in=0),
+    }
+
+
+def of_pods(words: str = "", **given: object) -> PairReading:
+    """A pod of worker-0 that does not reach one of worker-1."""
+    usual: dict[str, object] = {
+        "evidence": Evidence.POD,
+        "source_address": ip("10.200.0.2"),
+        "target_address": ip("10.200.1.2"),
+        "received": 0,
+        "words": words,
+        "alone": True,
+        **ends(3, 0, 0, 0),
+    }
+    return pair_reading("worker-0", "worker-1", **(usual | given))
+
+
+def proof_of(pair: PairReading, **hosts: HostFacts) -> Proof:
+    """The proof in which this pair was tested; `hosts`: what was read otherwise, `worker_1=…`."""
+    read: Mapping[str, HostFacts] = {f"worker-{n}": hosts.get(f"worker_{n}") or host(n) for n in range(3)}
+    return Proof(planning.make(CLUSTER, read), (), (pair,), facts=read)
+
+
+def cause(pair: PairReading, **hosts: HostFacts) -> Cause:
+    """Why it does not get through."""
+    return explain(proof_of(pair, **hosts), pair)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "by", "said"),
+    [
+        ("From 192.168.8.21 icmp_seq=1 Destination Host Prohibited", "REJECTED", "192.168.8.21", "Host Prohibited"),
+        ("From 192.168.8.21 icmp_seq=2 Destination Net Prohibited", "REJECTED", "192.168.8.21", "Net Prohibited"),
+        ("From 192.168.8.21 icmp_seq=1 Packet filtered", "REJECTED", "192.168.8.21", "Packet filtered"),
+        ("From 192.168.8.21 icmp_seq=1 Destination Port Unreachable", "REJECTED", "192.168.8.21", "Port Unreachable"),
+        ("From 192.168.8.21 icmp_seq=1 Destination Net Unreachable", "NO_ROUTE", "192.168.8.21", "Net Unreachable"),
+        ("From 10.1.1.1 icmp_seq=1 Destination Host Unreachable", "NO_NEIGHBOUR", "10.1.1.1", "Host Unreachable"),
+        ("From 10.1.1.1 icmp_seq=1 Time to live exceeded", "EXPIRED", "10.1.1.1", "Time to live exceeded"),
+        (
+            "From 10.1.1.1 icmp_seq=1 Frag needed and DF set (mtu = 1450)",
+            "TOO_BIG",
+            "10.1.1.1",
+            "Frag needed and DF set (mtu = 1450)",
+        ),
+        ("ping: sendmsg: Operation not permitted", "FILTERED", None, "ping: sendmsg: Operation not permitted"),
+        ("ping: connect: Network is unreachable", "REFUSED", None, "ping: connect: Network is unreachable"),
+        ("ping: sendmsg: No route to host", "REFUSED", None, "ping: sendmsg: No route to host"),
+        (
+            "ping: local error: message too long, mtu=1450",
+            "TOO_BIG",
+            None,
+            "ping: local error: message too long, mtu=1450",
+        ),
+    ],
+)
+def test_an_answer_says_what_and_by_whom(words: str, kind: str, by: str | None, said: str) -> None:
+    assert parse_answer(words) == Answer(AnswerKind[kind], said, ip(by) if by else None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "From 10.1.1.1 icmp_seq=1 Redirect Host", "From 999.1.1.1 icmp_seq=1 Packet filtered", "ping: unknown"],
+)
+def test_what_says_nothing_of_the_way_is_no_answer(words: str) -> None:
+    assert parse_answer(words) is None
+
+
+@pytest.mark.parametrize("kind", ["Host Prohibited", "Port Unreachable", "Net Prohibited"])
+@pytest.mark.parametrize(
+    ("by", "who"),
+    [
+        ("192.168.128.11", "worker-1"),
+        ("10.200.1.1", "worker-1"),
+        ("10.200.0.1", "worker-0"),
+        ("192.168.128.12", "worker-2"),
+    ],
+)
+def test_who_rejects_is_named_by_its_address(kind: str, by: str, who: str) -> None:
+    """Case 10: firewalld's rule on worker-1 answered, and the provider was blamed."""
+    found = cause(of_pods(f"From {by} icmp_seq=1 Destination {kind}"))
+    assert (found.layer, found.host) == (Layer.FIREWALL, who)
+    assert found.what.startswith(f"{who} itself rejects them ({kind}): a rule in its FORWARD chain.")
+    assert ("should not come by there" in found.what) is (who == "worker-2")
+    assert found.shows == f"On {who}: sudo iptables -vnL FORWARD; sudo nft list ruleset"
+    assert "accept packets between pod CIDRs (10.200.0.0/24, 10.200.1.0/24)" in (found.fix or "")
+    assert found.seen == (
+        f"worker-0 heard: From {by} icmp_seq=1 Destination {kind}. Three requests left worker-0's pod, none arrived at "
+        "worker-1's pod."
+    )
+    assert "provider" not in found.sentence
+
+
+@pytest.mark.parametrize(("by", "chain"), [("192.168.128.11", "INPUT"), ("192.168.128.10", "OUTPUT")])
+def test_packets_of_the_nodes_themselves_are_not_forwarded(by: str, chain: str) -> None:
+    found = cause(of_pods(f"From {by} icmp_seq=1 Packet filtered", evidence=Evidence.PROBE))
+    assert f"a rule in its {chain} chain" in found.what
+    assert f"iptables -vnL {chain}" in found.shows
+    assert "Three requests left worker-0, none arrived at worker-1." in found.seen
+
+
+def test_a_route_that_prohibits_is_no_firewall() -> None:
+    """The kernel answers `Packet filtered` for both."""
+    hole = Route(net("10.200.1.2/32"), type="prohibit")
+    found = cause(of_pods("From 192.168.128.12 icmp_seq=1 Packet filtered"), worker_2=host(2, [hole]))
+    assert (found.layer, found.host) == (Layer.ROUTE, "worker-2")
+    assert "its table has a route of type prohibit for 10.200.1.2/32" in found.what
+
+
+def test_who_is_none_of_the_nodes_is_named_by_address() -> None:
+    found = cause(of_pods("From 192.168.200.1 icmp_seq=1 Packet filtered"))
+    assert (found.layer, found.host) == (Layer.NETWORK_OUT, "192.168.200.1")
+    assert found.what.startswith("192.168.200.1, an address of none of the nodes, rejects them (Packet filtered)")
+
+
+def test_an_address_that_several_nodes_have_names_none_of_them() -> None:
+    docker = InterfaceAddress("docker0", IPv4Interface("172.17.0.1/16"))
+    both = {f"worker_{n}": host(n, addresses=(*host(n).addresses, docker)) for n in (1, 2)}
+    found = cause(of_pods("From 172.17.0.1 icmp_seq=1 Packet filtered"), **both)
+    assert found.host == "172.17.0.1"
+
+
+def test_a_circle_of_routes_names_a_node_in_it() -> None:
+    found = cause(of_pods("From 192.168.128.12 icmp_seq=1 Time to live exceeded"))
+    assert (found.layer, found.host) == (Layer.ROUTE, "worker-2")
+    assert "round in a circle that worker-2 is part of" in found.what
+    assert found.shows == "On worker-2: ip route get 10.200.1.2"
+
+
+def test_who_has_no_route_is_named() -> None:
+    found = cause(of_pods("From 192.168.128.11 icmp_seq=1 Destination Net Unreachable"))
+    assert (found.layer, found.host) == (Layer.ROUTE, "worker-1")
+    assert found.what == "worker-1 has no route to 10.200.1.2 (Net Unreachable)."
+    far = cause(of_pods("From 203.0.113.1 icmp_seq=1 Destination Net Unreachable"))
+    assert far.what == "203.0.113.1, an address of none of the nodes, has no route to 10.200.1.2 (Net Unreachable)."
+
+
+@pytest.mark.parametrize(
+    ("by", "layer", "at", "words"),
+    [
+        ("10.200.0.1", Layer.NEXT_HOP, "worker-1", "worker-0 gets no answer from the next hop itself"),
+        ("192.168.128.10", Layer.NEXT_HOP, "worker-1", "worker-0 gets no answer from the next hop itself"),
+        ("192.168.128.11", Layer.TARGET, "worker-1", "worker-1 gets no answer from 10.200.1.2 itself"),
+        ("192.168.128.1", Layer.NEXT_HOP, "192.168.128.1", "192.168.128.1 gets no answer from 10.200.1.2 itself"),
+    ],
+)
+def test_host_unreachable_is_about_who_says_it(by: str, layer: Layer, at: str, words: str) -> None:
+    found = cause(of_pods(f"From {by} icmp_seq=1 Destination Host Unreachable"))
+    assert (found.layer, found.host) == (layer, at)
+    assert found.what.startswith(words)
+
+
+def test_a_wrong_table_is_named_before_what_was_answered_on_the_wrong_way() -> None:
+    astray = [pod_route(1, via=2), pod_route(2)]
+    found = cause(of_pods("From 192.168.128.12 icmp_seq=1 Destination Host Prohibited"), worker_0=host(0, astray))
+    assert found.layer is Layer.ROUTE
+    assert "worker-0 has no right route to worker-1's pod CIDR" in found.what
+
+
+def test_what_shows_it_and_what_mends_it_are_lines_of_their_own() -> None:
+    lines = explanations(proof_of(of_pods("From 192.168.128.11 icmp_seq=1 Destination Host Prohibited")))
+    assert lines[0].startswith("worker-0 → worker-1: worker-1 itself rejects them (Host Prohibited)")
+    assert lines[1].startswith("    Next: On worker-1: sudo iptables")
+    assert lines[2].startswith("    Fix: On worker-1: accept packets")
