@@ -13,6 +13,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import PurePosixPath
 from typing import Final
 
+from kthw_routes.persistence import yaml_documents
 from kthw_routes.sanitize import clean_line, quoted
 
 MAX_LENGTH: Final = 256 * 1024
@@ -60,17 +61,10 @@ def read_cni(file: PurePosixPath, text: str) -> CniReading:
 
 def read_kubelet(file: PurePosixPath, text: str) -> tuple[IPv4Network | None, str | None]:
     """Read `podCIDR` of a kubelet's configuration; it and its problem, both None where the file does not state it."""
-    import yaml  # here, as most hosts have a CNI configuration, or neither
-
     try:
-        document = yaml.safe_load(text) if len(text) <= MAX_LENGTH else None
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
-        line = (
-            f" (line {error.problem_mark.line + 1})"
-            if isinstance(error, yaml.MarkedYAMLError) and (error.problem_mark)
-            else ""
-        )
-        return None, f"{file.name}: it is not valid YAML{line}"
+        document = yaml_documents.load(text)
+    except ValueError as error:
+        return None, f"{file.name}: {error}"
     stated = document.get("podCIDR") if isinstance(document, Mapping) else None
     if stated in (None, ""):
         return None, None

@@ -7,10 +7,12 @@ generated. Routes come back as `proto static`: netplan cannot mark them.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
+from kthw_routes.persistence import yaml_documents
 from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.persistence.text import (
     Files,
@@ -42,8 +44,6 @@ _CONNECTION: Final = re.compile(r"netplan-(.+)")
 _MAX_ID_LENGTH: Final = 64
 _PLAIN_ID: Final = re.compile(r"[a-z]{2,}[0-9][a-z0-9]*")
 _SECTIONS: Final = ("ethernets", "bonds", "vlans", "bridges", "wifis", "modems", "tunnels", "vrfs", "dummy-devices")
-_MAX_LENGTH: Final = 100_000
-"""A configuration of more characters than this is not parsed."""
 
 
 def owns(path: PurePosixPath) -> bool:
@@ -179,14 +179,14 @@ def stated(files: Files, links: Sequence[LinkSetup]) -> Iterator[Found]:
 
 def _stated_in(lines: Lines, ids: Collection[str]) -> Iterator[tuple[PersistedRoute, int]]:
     """Yield the plain routes that a file states for some ids, each with the line of its next hop."""
-    import yaml  # slow to load, and most runs need none of it
+    import yaml
 
     text = whole_text(lines)
-    if not _NAMES_NETWORK.search(text) or len(text) > _MAX_LENGTH:
+    if not _NAMES_NETWORK.search(text):
         return
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        root = yaml_documents.compose(text)
+    except ValueError:
         return
     network = _values(_values(root).get("network"))
     for section in _SECTIONS:
@@ -227,14 +227,11 @@ def _each_definition(text: str) -> Iterator[tuple[str, Mapping[object, object]]]
             yield str(name), _mapping(definition)
 
 
+@lru_cache(maxsize=16)
 def _network(text: str) -> Mapping[object, object]:
-    import yaml  # slow to load, and most runs need none of it
-
-    if len(text) > _MAX_LENGTH:
-        return {}
     try:
-        document = _mapping(yaml.safe_load(text))
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: such as a date that does not exist
+        document = _mapping(yaml_documents.load(text))
+    except ValueError:
         return {}
     return _mapping(document.get("network", document))
 

@@ -130,6 +130,8 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         ("podCIDR: 7\n", None, 'podCIDR "7" is not a network'),
         ("podCIDR: [\n", None, "it is not valid YAML (line 2)"),
         ("a: b: c\n", None, "it is not valid YAML (line 1)"),
+        (f"podCIDR: 10.200.7.0/24\n#{' ' * 100_000}", None, "it is too long"),
+        ("[" * 90_000, None, "it is nested too deeply"),
     ],
 )
 def test_the_kubelets_configuration_is_read_as_yaml(text: str, cidr: str | None, problem: str | None) -> None:
