@@ -188,7 +188,9 @@ def _forwarding(proof: Proof) -> Iterator[str]:
         yield f"Not yet on {names_of(waiting, judged)}: forwarding is off until the first pod starts. Nothing to do."
     if closed := [name for name in off if proof.facts[name].pods]:
         yield f"Forwarding is off on {names_of(closed, judged)}, in spite of pods there (net.ipv4.ip_forward = 0)."
-    yield from refusals.of_verdicts((v for v in refused if v.source not in off), proof.facts)
+    explained = {(pair.source, pair.target) for pair in proof.failed}
+    rest = (v for v in refused if v.source not in off and (v.source, v.target) not in explained)
+    yield from refusals.of_verdicts(rest, proof.facts)
 
 
 def summary(plan: Plan, unread: Sequence[str] = ()) -> str:

@@ -3,7 +3,7 @@
 Each phase is one script per worker, and no worker begins one before all have ended the phase before it.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Interface
 from typing import Final
@@ -14,10 +14,12 @@ from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.fleet import Fleet
 from kthw_routes.hosts.pinging import Pinger, Readout
-from kthw_routes.hosts.probe_points import probe_addresses, probed_worker
+from kthw_routes.hosts.probe_points import ends, probe_addresses, probed_worker
+from kthw_routes.hosts.read_path import Partner, read_path
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.hosts.verdicts import verdicts
-from kthw_routes.proof.readings import Counters, ForwardingCheck, PairReading
+from kthw_routes.proof.path import HostPath
+from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading
 from kthw_routes.proof.selection import MAX_ALONE, Pair, in_rounds, representatives
 from kthw_routes.ssh.command import Result
 from kthw_routes.ssh.session import Session
@@ -36,6 +38,8 @@ class Probed:
     pairs: tuple[PairReading, ...]
     counters: Mapping[str, Counters] = field(default_factory=dict)
     """What the ends of each worker counted while all pairs were tested at once."""
+    paths: Mapping[str, HostPath] = field(default_factory=dict)
+    """What was read of the ends of pairs that fail."""
 
 
 def probe(
@@ -60,7 +64,7 @@ def probe(
             probing.test()
     finally:
         probing.clean_up()
-    return Probed(checks, probing.pairs(), probing.counted)
+    return Probed(checks, probing.pairs(), probing.counted, probing.paths)
 
 
 class _Probing:
@@ -68,12 +72,14 @@ class _Probing:
 
     Attributes:
         counted: what each worker counted while all pairs were tested at once.
+        paths: what was read of the ends of pairs that fail.
     """
 
     def __init__(
         self, fleet: Fleet, cluster: Cluster, facts: Mapping[str, HostFacts], emit: Emit, cause: Cause
     ) -> None:
         self.counted: dict[str, Counters] = {}
+        self.paths: dict[str, HostPath] = {}
         self._fleet, self._cluster, self._facts, self._emit, self._cause = fleet, cluster, facts, emit, cause
         self._workers = tuple(n.name for n in cluster.workers)
         self._pinger = Pinger(fleet, cluster, emit)
@@ -197,11 +203,18 @@ class _Probing:
         return again
 
     def _settle(self, chosen: Mapping[Pair, Pair]) -> None:
-        """Read the counters; renew the probe addresses, or remove them where no more pings are sent."""
+        """Read the counters, and what decides between the ends of pairs that are tested by themselves next.
+
+        Renew the probe addresses, or remove them where no more pings are sent.
+        """
         lifetime = self._lifetime(len(in_rounds(dict.fromkeys(chosen.values()))))
+        partners = self._partners(dict.fromkeys(chosen.values()))
 
         def work(task: HostTask) -> tuple[Readout, Result | None]:
             readout, probe = self._pinger.read(task), self._probes.get(task.node)
+            if task.node in partners:
+                facts, device = self._facts[task.node], self._in_device(task.node)
+                self.paths[task.node] = read_path(task, facts, device, partners[task.node])
             if probe is None:
                 return readout, None
             change = programs.add_probe_address(probe, lifetime) if chosen else programs.delete_probe_address(probe)
@@ -214,6 +227,20 @@ class _Probing:
             self._pinger.last[name] = done[0]
             if not chosen:
                 self._note_removal(name, done[1])
+
+    def _partners(self, pairs: Iterable[Pair]) -> dict[str, list[Partner]]:
+        """List by worker the others with which it is tested, each once."""
+        found: dict[str, dict[str, Partner]] = {}
+        for pair in pairs:
+            for own, other in (pair, pair[::-1]):
+                left, right = ends(self._pinger.ready[own], self._pinger.ready[other])
+                is_pod = left.evidence is Evidence.POD
+                found.setdefault(own, {})[other] = Partner(other, left.address, right.address, is_pod)
+        return {name: list(others.values()) for name, others in found.items()}
+
+    def _in_device(self, name: str) -> str | None:
+        """Return the interface at which packets of other workers arrive: the one with the internal address."""
+        return self._facts[name].device_of(self._cluster.node(name).internal)
 
     def _note_removal(self, name: str, result: Result | None) -> None:
         if result is not None:

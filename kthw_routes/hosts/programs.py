@@ -36,6 +36,8 @@ _DAEMON_TIMEOUT: Final = 10.0
 """Seconds that a program may take which asks a daemon; one that hangs counts as no answer."""
 _OWN_CONFIGURATION: Final = 1024 * 1024
 """Bytes of a host's own network configuration that are read; a thousand routes are a tenth of that."""
+_RULES: Final = 2 * 1024 * 1024
+"""Bytes of a firewall's rules that are read; those of a thousand services are half of that."""
 _SHORT_ANSWER: Final = 4096
 """Bytes of an answer of a few words."""
 _IP_JSON: Final = ("ip", "-json")
@@ -272,6 +274,41 @@ def forwarding_verdicts(packets: Iterable[tuple[IPv4Address, IPv4Address, str]])
     """
     lines = (f"route get {to} from {source} iif {_checked(device)}\n" for to, source, device in packets)
     return Command(("ip", "-force", "-batch", "-"), stdin="".join(lines).encode())
+
+
+def route_lookups(packets: Iterable[tuple[IPv4Address, IPv4Address, str | None]]) -> Command:
+    """Ask what the kernel would do with packets, as `forwarding_verdicts`; one without a device is the host's own."""
+    lines = (
+        f"route get {to} from {source}{f' iif {_checked(device)}' if device else ''}\n"
+        for to, source, device in packets
+    )
+    return Command(("ip", "-force", "-batch", "-"), stdin="".join(lines).encode())
+
+
+def policy_rules() -> Command:
+    """Read the rules by which the kernel chooses a routing table."""
+    return Command(("ip", _IPV4, "rule", "show"), is_quick=True)
+
+
+def rp_filters(devices: Iterable[str]) -> Command:
+    """Read the reverse path filter of all interfaces together, and of these: a line as `path:value` each."""
+    paths = (f"/proc/sys/net/ipv4/conf/{_checked(name)}/rp_filter" for name in ("all", *devices))
+    return Command(("grep", "-sH", "", *paths), capture=_SHORT_ANSWER, is_quick=True)
+
+
+def iptables_rules() -> Command:
+    """Read the rules of iptables that there are; no table is made by it, as `iptables -t filter -S` would."""
+    return Command(("iptables-save", "-c"), needs_root=True, timeout=_DAEMON_TIMEOUT, capture=_RULES)
+
+
+def nft_rules() -> Command:
+    """Read the rules of nftables."""
+    return Command(("nft", "list", "ruleset"), needs_root=True, timeout=_DAEMON_TIMEOUT, capture=_RULES)
+
+
+def legacy_iptables_tables() -> Command:
+    """Read which tables of the old iptables the kernel has; the file is missing where it has none."""
+    return Command(("cat", "/proc/net/ip_tables_names"), needs_root=True, capture=_SHORT_ANSWER, is_quick=True)
 
 
 def ping(source: IPv4Address, destination: IPv4Address, namespace: str | None = None) -> Command:

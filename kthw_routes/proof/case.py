@@ -34,7 +34,9 @@ class Case:
 
     @property
     def pods(self) -> str:
-        """The pod CIDRs of both ends, as far as they are known."""
+        """The range of all pods, or else the pod CIDRs of both ends, as far as they are known."""
+        if self.proof.pods is not None:
+            return str(self.proof.pods)
         a, b = self.pair.source, self.pair.target
         tables = ((self.table(b), a), (self.table(a), b))
         found = [str(table.prefixes[name]) for table, name in tables if table is not None and name in table.prefixes]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from kthw_routes.facts import HostFacts
+from kthw_routes.proof import walls
 from kthw_routes.proof.answers import AnswerKind
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted
@@ -80,6 +81,8 @@ def rejected(case: Case) -> Cause | None:
             host=host,
         )
     chain = case.chain(host)
+    if (hit := walls.rejecting(case, host)) is not None:
+        return walls.dropped_by(case, host, hit, seen, words)
     way = "" if host in (a, b) else f" The packets from {a} to {b} should not come by there at all."
     return Cause(
         layer=Layer.FIREWALL,
@@ -241,25 +244,27 @@ def not_answered(case: Case) -> Cause | None:
     )
 
 
+def route_back(case: Case) -> Cause | None:
+    """Find a table of the target that does not lead back, where replies left and none arrived."""
+    b, at_target = case.pair.target, case.pair.at_target
+    if at_target is None or not at_target.replies_out or (astray := case.astray_back) is None:
+        return None
+    return Cause(
+        layer=Layer.ROUTE_BACK, what=f"{b} {astray}.", seen=counted(case.pair), shows=f"On {b}: ip route", fix=_APPLY
+    )
+
+
 def lost_back(case: Case) -> Cause | None:
-    """Find replies that left the target and never arrived at the source: a wrong route back, or something between."""
-    a, b, at_target = case.pair.source, case.pair.target, case.pair.at_target
+    """Find replies that left the target and never arrived at the source."""
+    at_target = case.pair.at_target
     if at_target is None or not at_target.requests_in or not at_target.replies_out:
         return None
-    if astray := case.astray_back:
-        return Cause(
-            layer=Layer.ROUTE_BACK,
-            what=f"{b} {astray}.",
-            seen=counted(case.pair),
-            shows=f"On {b}: ip route",
-            fix=_APPLY,
-        )
     return Cause(
         layer=Layer.NETWORK_BACK,
         what="Something between the nodes drops replies whose source is a pod address: a source filter of the "
         "provider.",
         seen=counted(case.pair),
-        shows=f"On {a}: {_capture(case)}",
+        shows=f"On {case.pair.source}: {_capture(case)}",
     )
 
 
@@ -282,7 +287,17 @@ WITHOUT_COUNTERS: Final[tuple[Find, ...]] = (
     forwarding,
 )
 """Those that need no counters of the ends of the pair."""
-BY_COUNTERS: Final[tuple[Find, ...]] = (nothing_sent, lost_there, not_answered, lost_back)
+BY_COUNTERS: Final[tuple[Find, ...]] = (
+    nothing_sent,
+    route_back,
+    walls.policy_rules,
+    walls.reverse_path,
+    walls.firewall,
+    lost_there,
+    not_answered,
+    lost_back,
+)
+"""Those that the counters of the ends point to."""
 
 _APPLY: Final = "Run kthw-routes apply: it makes the right routes."
 

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from kthw_routes.facts import HostFacts
 from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import Plan
+from kthw_routes.proof.path import HostPath
 from kthw_routes.proof.tables import HostTable
 
 
@@ -141,6 +142,10 @@ class Proof:
     """What was read of each host, its table as it is now among it."""
     counters: Mapping[str, Counters] = field(default_factory=dict)
     """What the ends of each worker counted while all pairs were tested at once."""
+    paths: Mapping[str, HostPath] = field(default_factory=dict)
+    """What else was read of the ends of pairs that fail."""
+    pods: IPv4Network | None = None
+    """The range of all pods (the cluster CIDR); None where it is not known."""
 
     _by_ends: Mapping[tuple[str, str], PairReading] = field(init=False, repr=False, compare=False)
     _tables: dict[str, HostTable] = field(default_factory=dict, init=False, repr=False, compare=False)

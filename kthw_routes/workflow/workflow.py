@@ -187,7 +187,7 @@ class Workflow:
         made = planning.make(cluster, facts, self.options)
         unread = tuple(e.sentence for e in inspection.troubles.values())
 
-        known = Proof(made, (), (), facts=facts)
+        known = Proof(made, (), (), facts=facts, pods=cluster.cidr)
         found = probe(
             self._reader.fleet,
             cluster,
@@ -205,6 +205,7 @@ class Workflow:
             unread=unread,
             probed=self.options.probe,
             counters=found.counters,
+            paths=found.paths,
         )
 
     def commit(self, report: Report, proof: Proof | None) -> tuple[RollbackTimer, ...]:

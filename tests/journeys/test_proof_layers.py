@@ -55,7 +55,7 @@ def test_forwarding_that_is_off_is_named_and_once_on_pods_reach_each_other(stage
 
 @pytest.mark.nodes
 @pytest.mark.parametrize("stage", ["real nodes"], indirect=True)
-def test_a_firewall_that_forwards_nothing_is_among_the_suspects(stage: Stage) -> None:
+def test_a_firewall_that_forwards_nothing_is_named(stage: Stage) -> None:
     """On real nodes only: the modelled hosts have no firewall."""
     stage.add_pods()
     chain = "type filter hook forward priority 0; policy drop;"
@@ -64,9 +64,8 @@ def test_a_firewall_that_forwards_nothing_is_among_the_suspects(stage: Stage) ->
     assert answer.code == 4
     assert "4 of 6 pairs of workers do not get through." in answer.out
     assert (
-        "worker-0 → worker-1: Something between the nodes drops packets with pod addresses: the provider's filter, or "
-        "a firewall (on worker-0 and worker-1 too: FORWARD). Three requests left worker-0's pod, none arrived at "
-        "worker-1's pod.\n"
+        "worker-0 → worker-1: worker-1 itself drops them: the policy of its forward chain (table ip wall) is to drop "
+        "(nftables). Three requests left worker-0's pod, none arrived at worker-1's pod.\n"
     ) in answer.out
 
 
@@ -89,7 +88,7 @@ def test_a_node_that_rejects_is_named_by_its_answer(stage: Stage, rule: str, wor
     )
     answer = stage.tool("apply", "--yes")
     assert answer.code == 4
-    assert f"worker-0 → worker-1: worker-1 itself rejects them ({words}): a rule in its FORWARD chain." in answer.out
+    assert f"worker-0 → worker-1: worker-1 itself rejects them ({words}): the rule `reject" in answer.out
     assert f"worker-0 heard: From {stage.internal('worker-1')} icmp_seq=" in answer.out
-    assert "    Next: On worker-1: sudo iptables -vnL FORWARD; sudo nft list ruleset\n" in answer.out
+    assert "    Next: On worker-1: sudo nft list chain ip wall forward\n" in answer.out
     assert "provider" not in answer.out.partition("4 of 6 pairs")[2]

@@ -52,7 +52,7 @@ chmod 755 "$building"
 
 packages=(
     systemd systemd-sysv dbus udev      # boots like a node
-    iproute2 iputils-ping nftables procps
+    iproute2 iputils-ping nftables iptables procps
     openssh-server sudo
     netplan.io ifupdown network-manager # what else configures a network
     libpam-systemd                      # NetworkManager wants it, and debootstrap does not see that

@@ -1,15 +1,19 @@
 """One cause: what ping and the kernels answered, and by whom, decides before anything is guessed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Interface
+from typing import Any
 
 import pytest
 
 from kthw_routes.facts import HostFacts, InterfaceAddress, Pod, Route
+from kthw_routes.netfilter import iptables
 from kthw_routes.plan import compare as planning
 from kthw_routes.proof.answers import Answer, AnswerKind, parse_answer
 from kthw_routes.proof.causes import Cause, Layer
 from kthw_routes.proof.diagnosis import explain
+from kthw_routes.proof.path import HostPath, Lookup, PolicyRule, Way
 from kthw_routes.proof.readings import Counters, Evidence, PairReading, Proof
 from kthw_routes.words import explanations
 
@@ -201,3 +205,135 @@ def test_what_shows_it_and_what_mends_it_are_lines_of_their_own() -> None:
     assert lines[0].startswith("worker-0 → worker-1: worker-1 itself rejects them (Host Prohibited)")
     assert lines[1].startswith("    Next: On worker-1: sudo iptables")
     assert lines[2].startswith("    Fix: On worker-1: accept packets")
+
+
+def path(**given: object) -> HostPath:
+    """What was read of one end of the pair."""
+    return HostPath(**({"in_device": "eth0"} | given))  # type: ignore[arg-type]  # the values are right by name
+
+
+def with_paths(pair: PairReading, **paths: HostPath) -> Cause:
+    """Why a pair does not get through, where this was read of its ends: `worker_1=…`."""
+    read = {name.replace("_", "-"): value for name, value in paths.items()}
+    return explain(replace(proof_of(pair), paths=read, pods=net("10.200.0.0/16")), pair)
+
+
+def saved(*rules: str, policy: str = "ACCEPT", nat: str = "") -> HostPath:
+    """A host with these rules of iptables."""
+    lines = "".join(f"-A {rule}\n" for rule in rules)
+    text = f"*filter\n:INPUT {policy} [0:0]\n:FORWARD {policy} [0:0]\n{lines}COMMIT\n"
+    text += f"*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING {nat}\nCOMMIT\n" if nat else ""
+    return path(tables=iptables.parse_tables(text))
+
+
+MASQUERADE = "-s 10.200.0.0/24 ! -d 10.200.0.0/24 -j MASQUERADE"
+BACK: dict[str, Any] = ends(3, 3, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "paths", "at", "what"),
+    [
+        ({}, {"worker_0": saved(), "worker_1": saved(policy="DROP")}, "worker-1", "the policy of its FORWARD chain"),
+        ({}, {"worker_0": saved(policy="DROP"), "worker_1": saved()}, "worker-0", "the policy of its FORWARD chain"),
+        ({}, {"worker_0": saved("FORWARD -o eth0 -j DROP")}, "worker-0", "`-A FORWARD -o eth0 -j DROP`"),
+        ({}, {"worker_0": saved("FORWARD -i eth0 -j DROP")}, None, ""),
+        ({}, {"worker_1": saved("FORWARD -i eth0 -o cnio0 -j DROP")}, "worker-1", "`-A FORWARD -i eth0 -o cnio0"),
+        (BACK, {"worker_1": saved("FORWARD -i eth0 -j DROP")}, None, ""),
+        (BACK, {"worker_1": saved("FORWARD -i cnio0 -j DROP")}, "worker-1", "`-A FORWARD -i cnio0 -j DROP`"),
+        (BACK, {"worker_0": saved("FORWARD -i eth0 -j DROP")}, "worker-0", "`-A FORWARD -i eth0 -j DROP`"),
+        (BACK, {"worker_0": saved("FORWARD -m state --state NEW -j DROP")}, None, ""),
+    ],
+)
+def test_the_rule_that_drops_is_named_on_its_host(
+    given: dict[str, Any], paths: dict[str, HostPath], at: str | None, what: str
+) -> None:
+    found = with_paths(of_pods(**given), **paths)
+    assert (found.layer is Layer.FIREWALL) is (at is not None)
+    if at is not None:
+        assert found.host == at
+        assert found.what.startswith(f"{at} itself drops them: ")
+        assert what in found.what
+        assert found.shows == f"On {at}: sudo iptables -S FORWARD"
+        assert found.fix == f"On {at}: sudo iptables -I FORWARD -s 10.200.0.0/16 -d 10.200.0.0/16 -j ACCEPT"
+
+
+@pytest.mark.parametrize(("evidence", "is_blamed"), [(Evidence.BRIDGE, True), (Evidence.POD, False)])
+def test_what_a_node_takes_itself_is_not_forwarded(evidence: Evidence, is_blamed: bool) -> None:
+    found = with_paths(of_pods(evidence=evidence), worker_1=saved("INPUT -s 10.200.0.0/16 -j DROP"))
+    assert (found.layer is Layer.FIREWALL) is is_blamed
+
+
+@pytest.mark.parametrize(
+    ("source", "rule", "is_blamed"),
+    [
+        (saved(nat=MASQUERADE), "FORWARD -s 10.200.0.0/16 -j DROP", False),
+        (saved(), "FORWARD -s 10.200.0.0/16 -j DROP", True),
+        (saved(nat=MASQUERADE), "FORWARD -j DROP", True),
+        (None, "FORWARD -s 10.200.0.0/16 -j DROP", False),
+    ],
+)
+def test_a_packet_may_carry_its_nodes_address(source: HostPath | None, rule: str, is_blamed: bool) -> None:
+    """Then a rule about pods' addresses is not blamed for sure."""
+    paths = {"worker_1": saved(rule)} | ({"worker_0": source} if source else {})
+    assert (with_paths(of_pods(), **paths).layer is Layer.FIREWALL) is is_blamed
+
+
+def test_who_rejects_is_named_with_its_rule() -> None:
+    rule = "FORWARD -j REJECT --reject-with icmp-host-prohibited"
+    heard = of_pods("From 192.168.128.11 icmp_seq=1 Destination Host Prohibited")
+    found = with_paths(heard, worker_0=saved(), worker_1=saved(rule))
+    assert (
+        found.what
+        == f"worker-1 itself rejects them (Host Prohibited): the rule `-A {rule}` in its FORWARD chain (iptables)."
+    )
+    other = with_paths(heard, worker_0=saved(), worker_1=saved("FORWARD -m set --match-set x src -j ACCEPT"))
+    assert other.what == "worker-1 itself rejects them (Host Prohibited): a rule in its FORWARD chain."
+
+
+OUT, IN = (Way.OUT, "worker-1"), (Way.IN, "worker-0")
+RIGHT = Lookup("10.200.1.2 from 10.200.0.2 via 192.168.128.11 dev eth0 cache iif cnio0", False)
+REFUSED = Lookup("RTNETLINK answers: Invalid argument", True)
+RULE = PolicyRule("77: from 10.200.0.0/24 lookup 100", "100")
+
+
+@pytest.mark.parametrize(
+    ("lookup", "rule", "is_blamed"),
+    [
+        (RIGHT, RULE, False),
+        (Lookup("10.200.1.2 from 10.200.0.2 via 192.0.2.9 dev eth1 table 100 cache iif cnio0", False), RULE, True),
+        (Lookup("RTNETLINK answers: Network is unreachable", True), RULE, True),
+        (REFUSED, RULE, True),
+        (REFUSED, PolicyRule("77: from 10.99.0.0/24 lookup 100", "100"), False),
+    ],
+)
+def test_a_policy_rule_is_named_where_the_kernel_goes_by_it(lookup: Lookup, rule: PolicyRule, is_blamed: bool) -> None:
+    settings = {"all": 0, "cnio0": 0, "eth0": 0}
+    found = with_paths(of_pods(), worker_0=path(lookups={OUT: lookup}, policy_rules=(rule,), rp_filter=settings))
+    assert (found.layer is Layer.POLICY) is is_blamed
+    if is_blamed:
+        assert found.host == "worker-0"
+        assert found.what.startswith("A policy rule of worker-0, `77: from 10.200.0.0/24 lookup 100`, ")
+        assert lookup.words in found.what
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_blamed"),
+    [({"all": 0, "eth0": 1}, True), ({"all": 1, "eth0": 0}, True), ({}, True), ({"all": 0, "eth0": 0}, False)],
+)
+@pytest.mark.parametrize("words", ["Invalid argument", "Invalid cross-device link"])
+def test_the_reverse_path_filter_is_named_where_it_is_on(settings: dict[str, int], is_blamed: bool, words: str) -> None:
+    refused = Lookup(f"RTNETLINK answers: {words}", True)
+    found = with_paths(of_pods(), worker_1=path(lookups={IN: refused}, rp_filter=settings))
+    assert (found.layer is Layer.REVERSE_PATH) is is_blamed
+    if is_blamed:
+        assert found.host == "worker-1"
+        assert "they come in by eth0" in found.what
+        assert found.shows == "On worker-1: sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.eth0.rp_filter"
+
+
+def test_replies_are_not_lost_on_the_way_there() -> None:
+    """What the target's kernel says of requests is of no importance where they arrived."""
+    found = with_paths(of_pods(**BACK), worker_1=path(lookups={IN: REFUSED}, rp_filter={"all": 1, "eth0": 1}))
+    assert found.layer is Layer.NETWORK_BACK
+    back = {(Way.IN, "worker-1"): REFUSED}
+    assert with_paths(of_pods(**BACK), worker_0=path(lookups=back)).layer is Layer.REVERSE_PATH

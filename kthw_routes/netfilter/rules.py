@@ -1,0 +1,174 @@
+"""Tables, chains and rules as iptables and nftables have them, and what a rule demands of a packet. Pure values."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+
+Truth = bool | None
+"""Whether a packet fits; None where that cannot be said."""
+
+
+class Hook(StrEnum):
+    """Where on its way through a host a packet meets a chain."""
+
+    PREROUTING = "prerouting"
+    INPUT = "input"
+    FORWARD = "forward"
+    OUTPUT = "output"
+    POSTROUTING = "postrouting"
+
+
+class Verdict(StrEnum):
+    """What a rule does with a packet that fits."""
+
+    ACCEPT = "accept"
+    DROP = "drop"
+    REJECT = "reject"
+    JUMP = "jump"
+    GOTO = "goto"
+    RETURN = "return"
+    CONTINUE = "continue"
+    REWRITE = "rewrite"
+    """Another source or destination address; the chain is at its end then."""
+    UNKNOWN = "unknown"
+    """Left to something outside, such as a queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packet:
+    """An ICMP echo packet at a host. What is not known of it is None."""
+
+    source: IPv4Address | None
+    destination: IPv4Address | None
+    iif: str | None = None
+    """The interface it came in by; empty for one that the host itself sends."""
+    oif: str | None = None
+    """The interface it goes out by; empty for one that the host itself takes."""
+    is_reply: bool = False
+    """Whether it is the answer to a packet that passed before."""
+
+
+Match = Callable[[Packet], Truth]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        text: as it is listed.
+        matches: what it demands; each has to be true.
+        verdict: what it does then.
+        target: the chain of a jump.
+        packets: how many packets it counted; None where it does not count.
+    """
+
+    text: str
+    matches: tuple[Match, ...] = ()
+    verdict: Verdict = Verdict.CONTINUE
+    target: str | None = None
+    packets: int | None = None
+
+    def fits(self, packet: Packet) -> Truth:
+        """Whether a packet fits all that it demands."""
+        found = [match(packet) for match in self.matches]
+        return False if False in found else None if None in found else True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A chain; one with a hook is come to by every packet that passes there."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    hook: Hook | None = None
+    priority: int = 0
+    drops: bool = False
+    """Whether its policy is to drop what came to its end."""
+    is_nat: bool = False
+    """Whether only the first packet of a conversation meets it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of chains.
+
+    Attributes:
+        program: what lists it, `iptables` or `nft`.
+        family, name: such as `ip`, `filter`.
+        chains: by name.
+    """
+
+    program: str
+    family: str
+    name: str
+    chains: dict[str, Chain]
+
+
+def unknown(_packet: Packet) -> Truth:
+    """Say nothing: the demand is not understood, or is about what is not known of a packet."""
+    return None
+
+
+def never(_packet: Packet) -> Truth:
+    """Say no: the demand is about other packets than these."""
+    return False
+
+
+def negated(match: Match, *, when: bool) -> Match:
+    """Return a demand turned round."""
+
+    def turned(packet: Packet) -> Truth:
+        found = match(packet)
+        return None if found is None else not found
+
+    return turned if when else match
+
+
+def address_in(networks: tuple[IPv4Network, ...], *, of_source: bool) -> Match:
+    """Demand that the source, or the destination, is in one of these networks."""
+
+    def fits(packet: Packet) -> Truth:
+        address = packet.source if of_source else packet.destination
+        return None if address is None else any(address in network for network in networks)
+
+    return fits
+
+
+def interface_in(patterns: tuple[str, ...], *, incoming: bool) -> Match:
+    """Demand that a packet came in, or goes out, by one of these interfaces; `*` stands for any end of a name."""
+
+    def fits(packet: Packet) -> Truth:
+        name = packet.iif if incoming else packet.oif
+        if name is None:
+            return None
+        return any(name.startswith(p[:-1]) if p.endswith("*") else name == p for p in patterns)
+
+    return fits
+
+
+def state_in(states: frozenset[str]) -> Match:
+    """Demand a state of connection tracking: a request is new, its reply is of an established connection."""
+    names = frozenset(name.lower() for name in states)
+
+    def fits(packet: Packet) -> Truth:
+        if packet.is_reply:
+            return None if "new" in names and "established" not in names else "established" in names
+        if names <= {"new", "untracked", "invalid", "established", "related", "snat", "dnat"}:
+            return "new" in names
+        return None
+
+    return fits
+
+
+def protocol_in(names: frozenset[str]) -> Match:
+    """Demand one of these protocols, by name or number."""
+    fitting = {"icmp", "1", "all", "0"}
+    return (lambda _packet: True) if names & fitting else never
+
+
+def icmp_type_in(names: frozenset[str]) -> Match:
+    """Demand one of these types of ICMP."""
+    request, reply = {"8", "echo-request", "any", "255"}, {"0", "echo-reply", "any", "255"}
+    return lambda packet: bool(names & (reply if packet.is_reply else request))

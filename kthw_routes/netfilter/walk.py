@@ -1,0 +1,123 @@
+"""What a host's rules do with a packet: passed, dropped, or perhaps dropped where a rule cannot be judged. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from kthw_routes.netfilter.rules import Chain, Hook, Packet, Rule, Table, Verdict
+
+_MAX_DEPTH: Final = 16
+"""Chains inside of each other; the kernel allows as many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """Where a packet is dropped.
+
+    Attributes:
+        table, chain: where; the chain is the one that has the rule.
+        base: the chain with the hook by which it was come to.
+        rule: None where the policy of the chain drops what came to its end.
+        is_certain: whether the packet is dropped there for sure; else it may be.
+    """
+
+    table: Table
+    chain: Chain
+    base: Chain
+    rule: Rule | None
+    is_certain: bool
+
+    @property
+    def text(self) -> str:
+        """The rule as it is listed, or the policy."""
+        if self.rule is not None:
+            return self.rule.text
+        return f"-P {self.chain.name} DROP" if self.table.program == "iptables" else "policy drop"
+
+    @property
+    def rejects(self) -> bool:
+        """Whether the sender is told."""
+        return self.rule is not None and self.rule.verdict is Verdict.REJECT
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What may become of a packet in a chain."""
+
+    accepted: bool = False
+    rewritten: bool = False
+    falls: bool = True
+    """Whether it may come to the end of the chain."""
+    drops: list[tuple[Chain, Rule]] = field(default_factory=list)
+
+    def take(self, other: "_Outcome") -> None:
+        self.accepted |= other.accepted
+        self.rewritten |= other.rewritten
+        self.drops += other.drops
+
+
+def drops(tables: Iterable[Table], hook: Hook, packet: Packet) -> Hit | None:
+    """Return where a packet is, or may be, dropped at a hook; None where it passes. What is certain goes first."""
+    possible: Hit | None = None
+    for table, chain in _base_chains(tables, hook):
+        if chain.is_nat and packet.is_reply:
+            continue
+        outcome = _walk(table, chain, packet, 0)
+        hits = [(c, r) for c, r in outcome.drops] + ([(chain, None)] if outcome.falls and chain.drops else [])
+        if not hits:
+            continue
+        passes = outcome.accepted or (outcome.falls and not chain.drops)
+        where, rule = hits[0] if passes else hits[-1]  # what comes last is not passed over by any packet
+        hit = Hit(table=table, chain=where, base=chain, rule=rule, is_certain=not passes)
+        if hit.is_certain:
+            return hit
+        possible = possible or hit
+    return possible
+
+
+def may_rewrite(tables: Iterable[Table], hook: Hook, packet: Packet) -> bool:
+    """Whether a packet may get another address there, as by masquerading."""
+    return any(_walk(table, chain, packet, 0).rewritten for table, chain in _base_chains(tables, hook) if chain.is_nat)
+
+
+def _base_chains(tables: Iterable[Table], hook: Hook) -> Iterator[tuple[Table, Chain]]:
+    found = [(t, c) for t in tables if t.family in ("ip", "inet") for c in t.chains.values() if c.hook is hook]
+    yield from sorted(found, key=lambda item: item[1].priority)
+
+
+def _walk(table: Table, chain: Chain, packet: Packet, depth: int) -> _Outcome:
+    found = _Outcome()
+    if depth > _MAX_DEPTH:
+        return found
+    for rule in chain.rules:
+        if (fits := rule.fits(packet)) is False:
+            continue
+        stays, falls = _apply(table, chain, rule, packet, depth, found)
+        if fits and not stays:
+            found.falls = falls
+            return found
+    return found
+
+
+def _apply(table: Table, chain: Chain, rule: Rule, packet: Packet, depth: int, found: _Outcome) -> tuple[bool, bool]:
+    """Add what a rule does to a packet that fits it.
+
+    Returns whether the packet may come to the next rule; and if not, whether it may leave the chain as at its end.
+    """
+    match rule.verdict:
+        case Verdict.ACCEPT | Verdict.UNKNOWN:
+            found.accepted = True
+        case Verdict.REWRITE:
+            found.accepted = found.rewritten = True
+        case Verdict.DROP | Verdict.REJECT:
+            found.drops.append((chain, rule))
+        case Verdict.JUMP | Verdict.GOTO:
+            target = table.chains.get(rule.target or "")
+            inner = _walk(table, target, packet, depth + 1) if target is not None else _Outcome()
+            found.take(inner)
+            return (inner.falls, False) if rule.verdict is Verdict.JUMP else (False, inner.falls)
+        case Verdict.RETURN:
+            return False, True
+        case Verdict.CONTINUE:
+            return True, True
+    return False, False

@@ -1,0 +1,211 @@
+"""The layers inside of a host that the main table does not show: policy rules, reverse path filter, firewall. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from kthw_routes.netfilter import walk
+from kthw_routes.netfilter.makers import maker_of
+from kthw_routes.netfilter.rules import Hook, Packet
+from kthw_routes.netfilter.walk import Hit
+from kthw_routes.proof.case import Case
+from kthw_routes.proof.causes import Cause, Layer, counted
+from kthw_routes.proof.path import HostPath, Way
+
+_STRICT: Final = ("cross-device", "invalid argument")
+"""What a kernel says of a packet that its reverse path filter drops (measured: old and new kernels)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Station:
+    """A host on the way of a packet, and whether the packet is a request, on the way there, or a reply."""
+
+    name: str
+    other: str
+    way: Way
+    is_reply: bool
+
+
+def stations(case: Case, *, back: bool) -> tuple[_Station, _Station]:
+    """List the hosts by which requests, or replies, of this pair come, in order."""
+    a, b = (case.pair.target, case.pair.source) if back else (case.pair.source, case.pair.target)
+    return _Station(a, b, Way.OUT, back), _Station(b, a, Way.IN, back)
+
+
+def directions(case: Case) -> tuple[bool, ...]:
+    """Return where packets may have been lost, by the counters: on the way there (False), back (True), or either."""
+    at_source, at_target = case.pair.at_source, case.pair.at_target
+    if at_target is None:
+        return False, True
+    if not at_target.requests_in:
+        return (False,)
+    return (True,) if at_target.replies_out and not (at_source and at_source.replies_in >= case.pair.sent) else ()
+
+
+def policy_rules(case: Case) -> Cause | None:
+    """Find a kernel that sends packets elsewhere than its main table says: another table, or a rule that refuses."""
+    for station in _ways(case):
+        path = case.proof.paths.get(station.name)
+        lookup = path.lookups.get((Way.OUT, station.other)) if path is not None else None
+        if station.way is not Way.OUT or path is None or lookup is None or _is_strict(case, station, path):
+            continue
+        table = case.proof.table(station.name)
+        hop = table.next_hops.get(station.other) if table is not None else None
+        if hop is None or (not lookup.is_refused and f"via {hop} " in f"{lookup.words} "):
+            continue
+        source, destination = case.pair.source_address, case.pair.target_address
+        own, other = (destination, source) if station.is_reply else (source, destination)
+        fitting = [rule for rule in path.policy_rules if rule.may_fit(own, other)]
+        if not fitting:
+            continue
+        does = "refuses them" if lookup.is_refused else "sends them elsewhere than the main table"
+        return Cause(
+            layer=Layer.POLICY,
+            what=f"A policy rule of {station.name}, `{fitting[0].text}`, {does}: {lookup.words}.",
+            seen=counted(case.pair),
+            shows=f"On {station.name}: ip rule; ip route show table all",
+            fix=f"On {station.name}: look pods up in the main table: sudo ip rule add to {case.pods} lookup main "
+            "priority 10",
+            host=station.name,
+        )
+    return None
+
+
+def reverse_path(case: Case) -> Cause | None:
+    """Find a kernel whose reverse path filter drops the packets where they come in."""
+    for station in _ways(case):
+        path = case.proof.paths.get(station.name)
+        if path is None or not _is_strict(case, station, path):
+            continue
+        device = _came_in_by(case, station, path)
+        mode = path.effective_rp_filter(device or "")
+        return Cause(
+            layer=Layer.REVERSE_PATH,
+            what=f"{station.name}'s reverse path filter{'' if mode is None else f' (rp_filter = {mode})'} drops them: "
+            f"they come in by {device}, and its own route back to their source does not lead there.",
+            seen=f"{station.name}'s kernel: {path.lookups[station.way, station.other].words}. "
+            f"{counted(case.pair)}".rstrip(),
+            shows=f"On {station.name}: sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.{device}.rp_filter",
+            fix=f"On {station.name}: sudo sysctl -w net.ipv4.conf.{device}.rp_filter=2, or give it the route back by "
+            f"{device}.",
+            host=station.name,
+        )
+    return None
+
+
+def _came_in_by(case: Case, station: _Station, path: HostPath) -> str | None:
+    return path.in_device if station.way is Way.IN else _bridge(case, station.name) if case.is_of_pods else None
+
+
+def _is_strict(case: Case, station: _Station, path: HostPath) -> bool:
+    """Whether the kernel's answer is that of its reverse path filter; a `blackhole` is answered alike (measured)."""
+    lookup, device = path.lookups.get((station.way, station.other)), _came_in_by(case, station, path)
+    if lookup is None or device is None or not lookup.is_refused or path.effective_rp_filter(device) == 0:
+        return False
+    return any(words in lookup.words.lower() for words in _STRICT)
+
+
+def firewall(case: Case) -> Cause | None:
+    """Find the rule of a node's own firewall that drops the packets for sure."""
+    for back in directions(case):
+        for station in stations(case, back=back):
+            if (hit := hit_at(case, station)) is not None and hit.is_certain:
+                return dropped_by(case, station.name, hit, counted(case.pair))
+    return None
+
+
+def rejecting(case: Case, host: str) -> Hit | None:
+    """Return the rule by which a host rejects the requests, as it said that it does; None where none is known."""
+    found = (station for station in stations(case, back=False) if station.name == host)
+    return next((hit for station in found if (hit := hit_at(case, station)) is not None and hit.rejects), None)
+
+
+def dropped_by(case: Case, host: str, hit: Hit, seen: str, words: str = "") -> Cause:
+    """Return the cause that a rule of a host's firewall is. `words`: what it answered, if anything."""
+    maker = maker_of(hit, case.proof.pods)
+    does = f"rejects them ({words})" if words else "rejects them" if hit.rejects else "drops them"
+    return Cause(
+        layer=Layer.FIREWALL,
+        what=f"{host} itself {does}: {describe(hit, maker.name)}.",
+        seen=seen,
+        shows=f"On {host}: {maker.shows}",
+        fix=f"On {host}: {maker.lets_pass}",
+        host=host,
+    )
+
+
+def describe(hit: Hit, maker: str) -> str:
+    """Name a rule and where it is: `the policy of its FORWARD chain is to drop (Docker)`."""
+    chain = hit.base.name
+    if hit.table.program == "nft":
+        chain = f"{chain} chain (table {hit.table.family} {hit.table.name})"
+    else:
+        chain = f"{chain} chain"
+    if hit.rule is None:
+        return f"the policy of its {chain} is to drop ({maker})"
+    through = f", come to by {hit.chain.name}" if hit.chain is not hit.base else ""
+    return f"the rule `{hit.text}` in its {chain}{through} ({maker})"
+
+
+def hit_at(case: Case, station: _Station) -> Hit | None:
+    """Return where a host's rules drop, or may drop, the packets of this pair; None where they pass, or are unread."""
+    path = case.proof.paths.get(station.name)
+    if path is None:
+        return None
+    found = [_drops(path, _hooks(case, station), packet) for packet in _packets(case, station)]
+    first = next((hit for hit in found if hit is not None), None)
+    if first is None or all(hit is not None and hit.is_certain for hit in found):
+        return first
+    return replace(first, is_certain=False)  # it depends on what is not understood, or on the packet's address
+
+
+def _drops(path: HostPath, hooks: Iterable[Hook], packet: Packet) -> Hit | None:
+    hits = [hit for hook in hooks if (hit := walk.drops(path.tables, hook, packet)) is not None]
+    return next((hit for hit in hits if hit.is_certain), hits[0] if hits else None)
+
+
+def _ways(case: Case) -> Iterator[_Station]:
+    for back in directions(case):
+        yield from stations(case, back=back)
+
+
+def _hooks(case: Case, station: _Station) -> tuple[Hook, ...]:
+    if case.is_of_pods:
+        return Hook.PREROUTING, Hook.FORWARD, Hook.POSTROUTING
+    return (Hook.OUTPUT, Hook.POSTROUTING) if station.way is Way.OUT else (Hook.PREROUTING, Hook.INPUT)
+
+
+def _packets(case: Case, station: _Station) -> Iterator[Packet]:
+    """Yield the packets as they may look at a host: with a pod's address, or with its node's where that masquerades."""
+    pair = case.pair
+    bridge = _bridge(case, station.name) if case.is_of_pods else ""
+    uplink = _uplink(case, station.name, station.other)
+    iif, oif = (bridge, uplink) if station.way is Way.OUT else (uplink, bridge)
+    faces = [pair.source_address]
+    if case.is_of_pods and station.name != pair.source and _may_masquerade(case):
+        table = case.proof.table(pair.target)
+        faces.append(table.next_hops.get(pair.source) if table is not None else None)
+    for face in faces:
+        source, destination = (pair.target_address, face) if station.is_reply else (face, pair.target_address)
+        yield Packet(source=source, destination=destination, iif=iif, oif=oif, is_reply=station.is_reply)
+
+
+def _may_masquerade(case: Case) -> bool:
+    """Whether the source may give its own address to packets of its pods."""
+    pair, path = case.pair, case.proof.paths.get(case.pair.source)
+    if path is None or path.unread:
+        return True
+    iif, oif = _bridge(case, pair.source), _uplink(case, pair.source, pair.target)
+    request = Packet(source=pair.source_address, destination=pair.target_address, iif=iif, oif=oif)
+    return walk.may_rewrite(path.tables, Hook.POSTROUTING, request)
+
+
+def _bridge(case: Case, host: str) -> str | None:
+    facts = case.proof.facts.get(host)
+    return facts.bridge.device if facts is not None and facts.bridge is not None else None
+
+
+def _uplink(case: Case, host: str, other: str) -> str | None:
+    facts, table = case.proof.facts.get(host), case.proof.table(host)
+    hop = table.next_hops.get(other) if table is not None else None
+    return facts.device_towards(hop) if facts is not None and hop is not None else None

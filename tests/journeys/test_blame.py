@@ -1,0 +1,127 @@
+"""One cause, measured: what is broken on a real node is named there, and never blamed on the provider.
+
+Each break is one of those that people report, made with the programs that they made it with. Only real nodes have
+firewalls, a reverse path filter and policy rules.
+"""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.journeys.stage import RealNodes, Stage
+
+pytestmark = [pytest.mark.nodes, pytest.mark.parametrize("stage", ["real nodes"], indirect=True)]
+
+
+@dataclass(frozen=True)
+class Break:
+    """What is done on one node, and what has to be said of it."""
+
+    on: str
+    commands: tuple[str, ...]
+    what: str
+    shows: str
+    fix: str = ""
+    code: int = 4
+    masquerade: bool = True
+    """Whether pods leave their node with its address, as the tutorial's do."""
+
+
+BREAKS = {
+    "the policy of FORWARD": Break(
+        "worker-1",
+        ("iptables -P FORWARD DROP",),
+        "worker-1 itself drops them: the policy of its FORWARD chain is to drop (iptables).",
+        "On worker-1: sudo iptables -S FORWARD",
+        "On worker-1: sudo iptables -I FORWARD -s 10.200.0.0/16 -d 10.200.0.0/16 -j ACCEPT",
+    ),
+    "Docker": Break(
+        "worker-0",
+        ("iptables -N DOCKER-USER", "iptables -A FORWARD -j DOCKER-USER", "iptables -A DOCKER-USER -j RETURN",
+         "iptables -A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+         "iptables -P FORWARD DROP"),
+        "worker-0 itself drops them: the policy of its FORWARD chain is to drop (Docker).",
+        "On worker-0: sudo iptables -S FORWARD",
+        "On worker-0: sudo iptables -I DOCKER-USER -s 10.200.0.0/16 -d 10.200.0.0/16 -j ACCEPT",
+    ),
+    "ufw": Break(
+        "worker-1",
+        ("iptables -N ufw-reject-forward", "iptables -A FORWARD -j ufw-reject-forward",
+         "iptables -A ufw-reject-forward -j DROP"),
+        "worker-1 itself drops them: the rule `-A ufw-reject-forward -j DROP` in its FORWARD chain, come to by "
+        "ufw-reject-forward (ufw).",
+        "On worker-1: sudo ufw status verbose",
+        "On worker-1: sudo ufw route allow from 10.200.0.0/16 to 10.200.0.0/16",
+    ),
+    "case 10": Break(
+        "worker-1",
+        ("iptables -A FORWARD -j REJECT --reject-with icmp-host-prohibited",),
+        "worker-1 itself rejects them (Host Prohibited): the rule `-A FORWARD -j REJECT --reject-with "
+        "icmp-host-prohibited` in its FORWARD chain (iptables).",
+        "On worker-1: sudo iptables -S FORWARD",
+    ),
+    "firewalld": Break(
+        "worker-1",
+        ("nft add table inet firewalld",
+         "nft 'add chain inet firewalld filter_FORWARD { type filter hook forward priority filter + 10; }'",
+         "nft add rule inet firewalld filter_FORWARD ct state established,related accept",
+         "nft add rule inet firewalld filter_FORWARD ct status dnat accept",
+         "nft add rule inet firewalld filter_FORWARD iifname lo accept",
+         "nft add rule inet firewalld filter_FORWARD ct state invalid drop",
+         "nft add rule inet firewalld filter_FORWARD reject with icmpx admin-prohibited"),
+        "worker-1 itself rejects them (Packet filtered): the rule `reject with icmpx admin-prohibited` in its "
+        "filter_FORWARD chain (table inet firewalld) (firewalld).",
+        "On worker-1: sudo firewall-cmd --list-all-zones",
+    ),
+    "nftables": Break(
+        "worker-1",
+        ("nft add table ip wall", "nft 'add chain ip wall forward { type filter hook forward priority 0; }'",
+         "nft add rule ip wall forward ip saddr 10.200.0.0/16 counter drop",
+         "nft add rule ip wall forward ip saddr 192.168.0.0/16 counter drop"),
+        "worker-1 itself drops them: the rule `ip saddr",
+        "On worker-1: sudo nft list chain ip wall forward",
+    ),
+    "a policy rule": Break(
+        "worker-0",
+        ("ip route add blackhole 10.200.1.0/24 table 100", "ip rule add to 10.200.1.0/24 lookup 100 priority 77"),
+        "A policy rule of worker-0, `77: from all to 10.200.1.0/24 lookup 100`, refuses",
+        "On worker-0: ip rule; ip route show table all",
+    ),
+    "a policy rule to elsewhere": Break(
+        "worker-0",
+        ("ip route add default via 192.0.2.9 dev eth0 onlink table 101",
+         "ip rule add from 10.200.0.0/24 lookup 101 priority 77"),
+        "A policy rule of worker-0, `77: from 10.200.0.0/24 lookup 101`, sends them elsewhere than the main table: ",
+        "On worker-0: ip rule; ip route show table all",
+    ),
+    "the reverse path filter": Break(
+        "worker-1",
+        ("ip link add link eth0 name eth1 type macvlan mode bridge", "ip link set eth1 up",
+         "ip address add 192.168.140.250/17 dev eth1", "sysctl -qw net.ipv4.conf.eth0.rp_filter=1",
+         "ip route replace 10.200.0.0/24 via $(ip route show 10.200.0.0/24 | cut -d' ' -f3) dev eth1 proto 200"),
+        "worker-1's reverse path filter (rp_filter = 1) drops them: they come in by eth0, and its own route back to "
+        "their source does not lead there.",
+        "On worker-1: sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.eth0.rp_filter",
+        "On worker-1: sudo sysctl -w net.ipv4.conf.eth0.rp_filter=2",
+        code=3,  # that route is another than the planned one, too
+        masquerade=False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_a_node_breaks_is_named_there(stage: Stage, name: str) -> None:
+    broken = BREAKS[name]
+    assert isinstance(stage, RealNodes)
+    for worker in stage.lab.workers:
+        worker.add_pod(masquerade=broken.masquerade)
+    assert stage.tool("apply", "--yes").code == 0
+    for command in broken.commands:
+        stage.run(broken.on, command)
+    answer = stage.tool("check")
+    said = answer.out
+    assert answer.code == broken.code, answer.out
+    assert f": {broken.what}" in said, said
+    assert f"    Next: {broken.shows}\n" in said
+    assert broken.fix in said
+    assert "provider" not in said
