@@ -25,7 +25,7 @@ from kthw_routes.plan.changes import (
 from kthw_routes.plan.network_plugins import plugin_in
 from kthw_routes.plan.stated import contradicted_in
 
-OF_READING: Final = ("kept-by-host", "stated-stale")
+OF_READING: Final = ("own-pod-cidr-routed-away", "foreign-route", "kept-by-host", "stated-stale")
 """The codes of what follows from what was read, whatever is chosen for the run: to be said before the choices."""
 
 

@@ -189,7 +189,7 @@ class WizardApp(App[ExitCode]):
     def is_why_open(self) -> bool:
         """Whether *Why?* is shown: as the person chose, else where the terminal is wide."""
         chosen = self.controller.choices.why_open
-        return self.size.width >= 100 if chosen is None else chosen
+        return self.size.width >= self.step.why_columns if chosen is None else chosen
 
     def action_why(self) -> None:
         """Open or close *Why?*."""

@@ -16,7 +16,7 @@ from kthw_routes.plan.changes import Change, ChangeKind, Detail, ForwardingChang
 from kthw_routes.record.json_plan import plan_document
 from kthw_routes.record.transcript import head
 from kthw_routes.undo.by_hand import manual_undo
-from kthw_routes.wizard.text import review_rows
+from kthw_routes.wizard.text import review_detail, review_rows
 from kthw_routes.wizard.text.manual_commands import on_host
 from kthw_routes.words import summary
 from kthw_routes.workflow.results import Inspection, Review
@@ -99,7 +99,7 @@ def test_the_review_has_a_row_of_it() -> None:
     assert row.key == "worker-0 kthw0"
     cells = [str(getattr(cell, "text", cell)) for cell in review_rows.cells(row, 60, None)]
     assert cells == ["worker-0", "+ add", "kthw0", REASON]
-    parts = review_rows.change_detail(row, ADDED, review, Options(), can_mark=False)
+    parts = review_detail.change_detail(row, ADDED, review, Options(), can_mark=False)
     detail = "".join(str(getattr(part, "text", part)) for part in parts)
     assert TITLE in detail
     assert "wants  peer 192.168.128.11" in detail

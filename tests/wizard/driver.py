@@ -21,6 +21,8 @@ from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.widgets.choices import ChoiceList, TickBox
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import Status
+from kthw_routes.wizard.widgets.matrix import Matrix
+from kthw_routes.wizard.widgets.persist_page import PersistPage
 from kthw_routes.wizard.widgets.table import KeyedTable
 
 W = TypeVar("W", bound=Widget)
@@ -114,7 +116,7 @@ class Driver:
         if self.step.title_word != "Routes" or options.persist is not None:
             return
         answers = self.step.query_one("#persist", ChoiceList)
-        if answers.display and not answers.disabled:
+        if self.step.query_one(PersistPage).display:
             answers.focus()
             await self.press("up", "up", *(("down",) if persist is Persist.AUTO else ()), "space")
 
@@ -133,6 +135,37 @@ class Driver:
     def is_disabled(self, button: str) -> bool:
         """Whether a button of the step does nothing now."""
         return self.step.query_one(f"#{button}", Button).disabled
+
+    async def choose(self, *keys: str) -> None:
+        """Press keys in the dialog with the further options of the review, then OK."""
+        await self.press("o")
+        await self.until(lambda: self.app.screen is not self.step, "the options")
+        await self.press(*keys)
+        await self.pilot.click("#ok")
+        await self.until(lambda: self.app.screen is self.step, "closed")
+        await self.settle()
+
+    async def tab(self, title: str) -> None:
+        """Show a tab of the review."""
+        await self.press({"Routes": "1", "Names": "2", "Files": "3", "Notes": "4"}[title])
+
+    async def to_row(self, title: str, *cells: str) -> None:
+        """Move the cursor to the first row of a tab whose cells begin with these."""
+        await self.tab(title)
+        rows = self.rows("#changes")
+        number = next(n for n, row in enumerate(rows) if all(any(c.startswith(w) for c in row) for w in cells))
+        self.step.query_one("#changes").focus()
+        await self.press(*["up"] * len(rows), *["down"] * number)
+
+    async def to_cell(self, source: str, target: str) -> None:
+        """Move the cursor to a cell of the matrix."""
+        await self.tab("Routes")
+        matrix = self.step.query_one("#matrix", Matrix)
+        matrix.focus()
+        await self.press(*["up"] * 20, *["left"] * 20)
+        while matrix.pair != (source, target):
+            assert matrix.pair is not None
+            await self.press("down" if matrix.pair[0] != source else "right")
 
     def rows(self, selector: str) -> list[list[str]]:
         """The cells of a table."""

@@ -238,10 +238,9 @@ async def test_a_foreign_route_is_left_alone_until_it_is_marked(lab: BreakableLa
     host.execute("ip route add 10.200.77.0/24 via 192.168.145.107", stdout=lambda _: None, stderr=lambda _: None)
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
-        keys = [row[2] for row in driver.rows("#changes")]
-        driver.step.query_one("#changes").focus()
-        await driver.press(*["down"] * keys.index("10.200.77.0/24"))
-        assert driver.rows("#changes")[keys.index("10.200.77.0/24")][1] == "[ ] foreign"
+        await driver.answer(Persist.NONE)
+        await driver.to_row("Routes", "worker-0", "10.200.77.0/24", "[ ] foreign")
+        assert "1 foreign route in the cluster CIDR." in driver.text()
         assert "Space marks it for removal" in driver.static("#detail")
         await driver.press("space")
         assert "[x] remove" in [row[1] for row in driver.rows("#changes")]
@@ -256,9 +255,10 @@ async def test_a_foreign_route_is_left_alone_until_it_is_marked(lab: BreakableLa
 async def test_the_names_can_be_left_out(lab: BreakableLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
-        await driver.press("h")
+        await driver.answer(Persist.NONE)
+        await driver.choose("left")
         assert driver.step.next_label == "Run 6 changes"
-        await driver.press("h", "h", "h")
+        await driver.choose("right")
         assert driver.step.next_label == "Run 15 changes"
 
 

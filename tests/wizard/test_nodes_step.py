@@ -135,7 +135,7 @@ async def test_a_removed_worker_takes_its_routes_along(lab: BreakableLab, settin
         await confirm(driver, "tab", "tab", "enter")
         await driver.go("Routes")
         removed = [row for row in driver.rows("#changes") if row[1] == "- remove"]
-        assert {row[0] for row in removed if row[2] == "10.200.1.0/24"} == {"worker-0", "worker-2"}
+        assert {row[0] for row in removed if row[2] == "10.200.1.0/24 via 192.168.145.107"} == {"worker-0", "worker-2"}
 
 
 async def test_a_typed_pod_cidr_that_the_host_contradicts_is_a_stop_in_the_checks(

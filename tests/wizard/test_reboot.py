@@ -12,13 +12,15 @@ from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan.changes import ChangeKind
 from kthw_routes.wizard.modals.choose_manager import ChooseManager
 from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.modals.route_options import ChooseRouteOptions
 from kthw_routes.wizard.modals.text import ShowCommands, WholeText
-from kthw_routes.wizard.widgets.choices import ChoiceList, LineSelect, TickBox
+from kthw_routes.wizard.widgets.choices import ChoiceList
 from tests.model.hosts import run
 from tests.wizard.driver import Driver, driving, said
 
 pytestmark = pytest.mark.wizard
 
+WORKERS = ("worker-0", "worker-1", "worker-2")
 DROP_IN = "/etc/systemd/network/05-eth0.network.d/90-kthw-routes.conf"
 
 
@@ -27,40 +29,45 @@ def chosen(driver: Driver) -> Persist | None:
     return driver.controller.choices.options.persist
 
 
-async def to_row(driver: Driver, *cells: str) -> None:
-    """Move the cursor to the first row that has these cells."""
-    rows = driver.rows("#changes")
-    number = next(n for n, row in enumerate(rows) if all(cell in row for cell in cells))
-    table = driver.step.query_one("#changes")
-    table.focus()
-    await driver.press(*["up"] * len(rows), *["down"] * number)
-
-
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
 async def test_the_question_wants_an_answer_and_auto_says_what_it_found(
     lab: EmbeddedLab, settings: Settings, size: tuple[int, int]
 ) -> None:
     async with driving(lab, settings, size) as driver:
         await driver.go("Routes")
-        assert "Keep these routes after a reboot?" in driver.text()
+        text = driver.text()
+        assert "Keep these routes after a reboot?" in text
+        assert "routes change" not in text, "it is asked by itself"
+        assert "+ 192.168.145.107" not in text
         answers = driver.step.query_one("#persist", ChoiceList)
         assert answers.has_focus, "the eye falls on the question"
-        assert "(●)" not in driver.text()
+        assert text.count("( )") == 3
+        flat = " ".join(text.split())
+        for words in (
+            "reach each other until the next reboot of any worker",
+            "a file for the program that manages its network",
+            "A host that it does not manage is reported",
+            "Found: networkd on all 3 hosts: eth0 is managed by systemd-networkd",
+        ):
+            assert words in flat, "all three, and what was found, before any key"
         assert "To continue: keep the routes after a reboot, or not?" in driver.status()
         assert driver.is_disabled("next")
         await driver.press("ctrl+n")
         assert driver.step.title_word == "Routes"
-        assert "The next reboot deletes the routes" in driver.static("#detail").replace("\n", " ")
         await driver.press("down")
         assert "(●)" not in driver.text(), "moving ticks nothing"
-        assert "networkd on all 3 hosts: eth0 is managed by systemd-networkd" in driver.static("#detail")
-        assert not [row for row in driver.rows("#changes") if "90-kthw-routes.conf" in row[2]]
         await driver.press("space")
         assert chosen(driver) is Persist.AUTO
         assert not driver.is_disabled("next")
         assert driver.step.next_label == "Run 18 changes"
+        assert "After a reboot: kept, networkd on all 3 hosts." in driver.text()
+        assert "Keep these routes" not in driver.text(), "once"
+        await driver.press("b")
+        assert "(●) Yes, in a file on each host" in driver.text()
+        await driver.press("escape")
+        assert "+ 192.168.145.107" in driver.text()
 
-        await to_row(driver, "worker-1", "90-kthw-routes.conf")
+        await driver.to_row("Files", "worker-1", "90-kthw-routes.conf")
         assert DROP_IN in driver.static("#detail")
         assert "Gateway=192.168.138.48" in driver.static("#detail"), "the whole text"
         await driver.pilot.press("enter")
@@ -104,14 +111,14 @@ async def test_another_manager_is_chosen_by_name_and_one_that_cannot_wants_a_tic
         await driver.until(lambda: driver.app.screen is driver.step, "chosen")
         await driver.settle()
         assert chosen(driver) is Persist.IFUPDOWN
-        assert "Yes, with ifupdown on every host" in driver.text()
-        assert "✗" in driver.static("#detail")
-        assert "press Space on 3 warnings above" in driver.status()
+        assert "press Space on 3 warnings in Notes (key 4)" in driver.status()
         for worker in ("worker-0", "worker-1", "worker-2"):
-            await to_row(driver, worker, "[ ] warning")
+            await driver.to_row("Notes", worker, "[ ] warning")
             await driver.press("space")
         assert not driver.is_disabled("next")
-        driver.step.query_one("#persist").focus()
+        assert "After a reboot: kept with ifupdown" in driver.text()
+        await driver.press("b")
+        assert "With ifupdown on every host:\n  ✗" in driver.text()
         await driver.press("up", "enter")
         assert chosen(driver) is Persist.AUTO
         assert "warning" not in driver.text()
@@ -120,8 +127,8 @@ async def test_another_manager_is_chosen_by_name_and_one_that_cannot_wants_a_tic
 async def test_what_was_given_on_the_command_line_is_the_answer(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, replace(settings, persist="auto")) as driver:
         await driver.go("Routes")
-        assert "(●) Yes, in a file on each host" in driver.text()
-        assert driver.step.query_one("#changes").has_focus
+        assert "After a reboot: kept, networkd on all 3 hosts." in driver.text()
+        assert driver.step.query_one("#matrix").has_focus
         assert not driver.is_disabled("next")
 
 
@@ -144,26 +151,36 @@ async def test_where_all_is_held_nothing_is_asked_and_where_nothing_changes_neit
         assert not driver.is_disabled("next")
 
 
-async def test_forwarding_and_names_are_choices_beside_it(lab: EmbeddedLab, settings: Settings) -> None:
-    async with driving(lab, replace(settings, persist="none")) as driver:
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_names_and_forwarding_are_options_under_one_key(
+    lab: EmbeddedLab, settings: Settings, size: tuple[int, int]
+) -> None:
+    async with driving(lab, replace(settings, persist="none"), size) as driver:
         await driver.go("Routes")
-        assert not driver.step.query_one("#template").display, "offered only where it applies"
-        tick = driver.step.query_one("#forward", TickBox)
-        tick.focus()
+        assert "/etc/hosts of" not in driver.text(), "never above the routes"
+        await driver.press("o")
+        await driver.until(lambda: isinstance(driver.app.screen, ChooseRouteOptions), "the options")
         await driver.settle()
-        assert "net.ipv4.ip_forward is 0 on worker-0, worker-1, worker-2" in driver.static("#detail")
-        await driver.press("space")
+        flat = " ".join(driver.text().split())
+        for words in (
+            "/etc/hosts of controllers",
+            "The workers' names, in a marked block",
+            "routes on workers",
+            "[ ] turn forwarding on net.ipv4.ip_forward is 0 on worker-0, worker-1, worker-2",
+        ):
+            assert words in flat, "each with its sentence"
+        assert "cloud-init" not in flat, "offered only where it applies"
+        await driver.press("right", "tab", "tab", "space")
+        await driver.pilot.click("#ok")
+        await driver.until(lambda: driver.app.screen is driver.step, "closed")
+        await driver.settle()
         assert driver.controller.choices.options.ip_forward
-        assert [row[0] for row in driver.rows("#changes") if row[2] == "ip_forward"] == [
-            "worker-0",
-            "worker-1",
-            "worker-2",
-        ]
-        names = driver.step.query_one("#names", LineSelect)
-        names.focus()
-        await driver.press("right")
         assert driver.controller.choices.options.names_on is NamesOn.WORKERS
-        assert {row[0] for row in driver.rows("#changes") if row[2] == "name worker-1"} == {"worker-0", "worker-2"}
+        await driver.tab("Files")
+        assert {row[0] for row in driver.rows("#changes") if row[2] == "ip_forward"} == set(WORKERS)
+        await driver.tab("Names")
+        named = {row[0] for row in driver.rows("#changes") if row[2] == "192.168.145.107 worker-1"}
+        assert named == {"worker-0", "worker-2"}
         await driver.go("Proof")
         report = driver.controller.last_run.report
         assert report is not None
@@ -175,15 +192,17 @@ async def test_names_chosen_on_the_command_line_stay(lab: EmbeddedLab, settings:
     async with driving(lab, replace(settings, no_hosts_file=True)) as driver:
         await driver.go("Routes")
         assert driver.controller.choices.options.names_on is NamesOn.NONE
-        assert "/etc/hosts of none" in driver.text()
-        assert not [row for row in driver.rows("#changes") if row[2].startswith("name ")]
+        await driver.answer(Persist.NONE)
+        assert "Names 0" in driver.text()
 
 
 async def test_an_own_pod_cidr_routed_away_is_mended_when_asked_for(lab: EmbeddedLab, settings: Settings) -> None:
     said(lab, "worker-1", "ip route add 10.200.1.0/24 via 192.168.138.48")
     async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Routes")
-        await to_row(driver, "worker-1", "[ ] foreign", "10.200.1.0/24")
+        await driver.to_cell("worker-1", "worker-1")
+        assert "✗ overridden" in driver.text()
+        assert "The pods of worker-1 are unreachable: another route overrides its own pod" in driver.text()
         await driver.press("space")
         await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the question")
         await driver.settle()
@@ -197,8 +216,9 @@ async def test_an_own_pod_cidr_routed_away_is_mended_when_asked_for(lab: Embedde
         await driver.press("tab", "enter")
         await driver.until(lambda: driver.app.screen is driver.step, "closed")
         await driver.settle()
-        row = next(r for r in driver.rows("#changes") if r[0] == "worker-1" and r[2] == "10.200.1.0/24")
-        assert row[1] == "[x] replace"
+        assert "! own 10.200.1.0/24" in driver.text()
+        assert "unreachable: another" not in driver.text()
+        await driver.to_row("Notes", "worker-1", "[x] replace")
         changes = [c for h in driver.controller.review().plan.hosts for c in h.routes if c.worker == h.node]
         assert [c.kind for c in changes] == [ChangeKind.REPLACE]
         await driver.go("Run")
@@ -213,13 +233,14 @@ async def test_where_cloud_init_writes_the_hosts_file_its_template_is_offered(
     host.files.put("/etc/cloud/templates/hosts.debian.tmpl", "127.0.0.1 localhost\n")
     async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Routes")
-        tick = driver.step.query_one("#template", TickBox)
-        assert tick.display
-        tick.focus()
+        await driver.press("o")
+        await driver.until(lambda: isinstance(driver.app.screen, ChooseRouteOptions), "the options")
         await driver.settle()
-        assert "rewrites /etc/hosts at each boot on controller-0" in driver.static("#detail").replace("\n", " ")
-        await driver.press("space")
-        await to_row(driver, "controller-0", "hosts.debian.tmpl")
+        await driver.press("tab", "tab", "tab", "space")
+        assert "rewrites /etc/hosts at each boot on controller-0" in " ".join(driver.text().split())
+        await driver.pilot.click("#ok")
+        await driver.until(lambda: driver.app.screen is driver.step, "closed")
+        await driver.to_row("Files", "controller-0", "hosts.debian.tmpl")
         assert "192.168.138.48 worker-0" in driver.static("#detail")
         await driver.go("Run")
     assert "worker-0" in said(lab, "controller-0", "cat /etc/cloud/templates/hosts.debian.tmpl")

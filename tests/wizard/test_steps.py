@@ -6,6 +6,7 @@ from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import HostState
 from kthw_routes.options import NamesOn, Settings
+from kthw_routes.persistence.model import Persist
 from tests.wizard.driver import driving
 
 pytestmark = pytest.mark.wizard
@@ -19,8 +20,10 @@ async def test_a_learner_gets_from_source_to_proof(lab: EmbeddedLab, settings: S
         await driver.go("Checks")
         assert [row[1] for row in driver.rows("#hosts")] == ["✓ read"] * 6
         await driver.go("Routes")
+        await driver.answer(Persist.NONE)
         assert driver.step.next_label == "Run 15 changes"
-        assert driver.rows("#matrix")[0] == ["worker-0", "own pod CIDR", "+ add", "+ add"]
+        own, *hops = ["own 10.200.0.0/24", "+ 192.168.145.107", "+ 192.168.152.166"]
+        assert driver.rows("#matrix")[0] == ["worker-0", own, *hops]
         await driver.go("Run")
         assert driver.controller.last_run.report is not None
         assert {o.state for o in driver.controller.last_run.report.outcomes.values()} == {HostState.DONE}
@@ -52,6 +55,8 @@ async def test_in_eu_west_the_warning_wants_a_tick_and_the_proof_says_why_it_fai
         await driver.acknowledge()
         assert not driver.is_disabled("next")
         await driver.go("Routes")
+        await driver.answer(Persist.NONE)
+        await driver.tab("Notes")
         assert driver.rows("#changes")[0][1] == "▲ warning"
         await driver.go("Proof")
         assert "6 of 6 pairs of workers do not get through" in driver.static("#headline")
@@ -70,7 +75,8 @@ async def test_back_through_all_steps_loses_nothing(lab: EmbeddedLab, settings: 
         left_out = driver.controller.cluster
         assert not left_out.node("worker-1").is_visited
         await driver.go("Routes")
-        await driver.press("h")
+        await driver.answer(Persist.NONE)
+        await driver.choose("left")
         assert driver.controller.choices.options.names_on is NamesOn.NONE
         inspection = driver.controller.inspection
         for title in ("Checks", "Nodes", "Source"):
@@ -100,7 +106,7 @@ async def test_the_second_walk_has_nothing_to_do_and_skips_the_run(lab: Embedded
         await driver.go("Proof")
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
-        assert "Nothing to do" in driver.status()
+        assert "Nothing to do" in driver.text()
         assert driver.step.next_label == "Prove"
         await driver.press("ctrl+n")
         await driver.at("Proof")

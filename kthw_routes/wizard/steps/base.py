@@ -46,6 +46,8 @@ class StepScreen(Screen[None]):
     lesson_name: ClassVar[str]
     keys: ClassVar[tuple[tuple[str, str], ...]] = ()
     """The keys of this step only, for the help."""
+    why_columns: ClassVar[int] = 100
+    """The width of a terminal from which *Why?* is open until the person decides."""
     first_focus: Widget | None = None
     """What has the focus at first."""
 
@@ -90,8 +92,8 @@ class StepScreen(Screen[None]):
         """React to an event on a host or at the API."""
 
     @property
-    def purpose_text(self) -> str:
-        """What the screen is for, now."""
+    def purpose_text(self) -> Words | str:
+        """The first line: what is true now, else what the screen is for."""
         return self.purpose
 
     @property
@@ -292,6 +294,6 @@ def refuse_stops(findings: Iterable[Finding]) -> str | None:
     return f"Cannot continue: {found[0].sentence}{more}"
 
 
-def refuse_unticked(findings: Sequence[object], how: str = "tick “I know” at") -> str | None:
-    """Return what stops *Next*: warnings without a tick. `how`: what to do with each."""
-    return f"To continue: {how} {count(len(findings), 'warning')} above." if findings else None
+def refuse_unticked(findings: Sequence[object], how: str = "tick “I know” at", where: str = "above") -> str | None:
+    """Return what stops *Next*: warnings without a tick. `how`: what to do with each, `where`: in which list."""
+    return f"To continue: {how} {count(len(findings), 'warning')} {where}." if findings else None

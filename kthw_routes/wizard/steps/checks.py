@@ -180,11 +180,16 @@ class ChecksStep(StepScreen):
             name,
             state,
             _ACCESS[facts.privilege],
-            str(node.pod_cidr or "unknown"),
+            self._pod_cidr(node),
             CIDR_SOURCE_LABELS[node.pod_cidr_source],
             forwarding,
             _pods(facts),
         )
+
+    def _pod_cidr(self, node: Node) -> Words | str:
+        text = str(node.pod_cidr or "unknown")
+        is_overridden = any(f.code == "own-pod-cidr-routed-away" and f.node == node.name for f in self._findings)
+        return Words(f"{text} ✗ overridden", Tone.BAD) if is_overridden else text
 
     def _draw_detail(self) -> None:
         name, inspection = self._table.key, self._inspection

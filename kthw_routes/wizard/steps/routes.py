@@ -1,78 +1,69 @@
-"""Step 4: the review. What would change on each host, why, and by which commands. Nothing is changed yet."""
+"""Step 4: the review. The next hop of every route, why, and the exact commands. Nothing is changed yet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.events import DescendantFocus
-from textual.widget import Widget
 
 from kthw_routes.findings.model import Finding
-from kthw_routes.options import Options, RoutesOn
-from kthw_routes.plan.changes import ChangeKind, FileChange, RouteChange
+from kthw_routes.options import Options
+from kthw_routes.persistence.model import Manager, Persist
+from kthw_routes.plan.changes import FileChange, RouteChange
+from kthw_routes.wizard.modals.choose_manager import ChooseManager
 from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.modals.route_options import ChooseRouteOptions
 from kthw_routes.wizard.steps.base import StepScreen, refuse_stops, refuse_unticked
-from kthw_routes.wizard.steps.route_choices import RouteChoices
 from kthw_routes.wizard.steps.wizard import Wizard
-from kthw_routes.wizard.text import manual_commands, persist_question, review_rows
-from kthw_routes.wizard.text.review_rows import Row
+from kthw_routes.wizard.text import manual_commands, persist_question, review_detail, review_rows, route_cells
+from kthw_routes.wizard.text.review_rows import Row, Tab
 from kthw_routes.wizard.themes import dim
-from kthw_routes.wizard.widgets.matrix import Matrix
-from kthw_routes.wizard.widgets.paragraph import Paragraph
-from kthw_routes.wizard.widgets.search import Search
-from kthw_routes.wizard.widgets.table import KeyedTable
-from kthw_routes.words import KIND_TONE, Words, count, matrix_cell, matrix_sources, summary
+from kthw_routes.wizard.widgets.persist_page import PersistPage
+from kthw_routes.wizard.widgets.route_review import RouteReview
+from kthw_routes.words import Words, count, summary
 from kthw_routes.workflow.results import Review
 
 
 class RoutesStep(StepScreen):
-    """Choices, matrix, changes, and the detail of what has the focus."""
+    """The question about the next reboot, then the routes as a matrix, the other changes, and the detail in focus."""
 
     title_word = "Routes"
     purpose = "This will change. Nothing has been changed yet."
     lesson_name = "routes"
+    why_columns = 150
     keys = (
-        ("Up  Down", "reason and command of another change"),
+        ("arrows", "reason, command and undo of another route"),
+        ("1 2 3 4", "routes, names, files, notes"),
         ("Space", "mark an extra route for removal, or unmark it"),
         ("", "repair an overridden pod CIDR (asks first)"),
         ("Enter", "the whole text of a file"),
-        ("/", "search among the changes; Escape shows all"),
+        ("/", "search in the list; Escape shows all"),
         ("b", "keep the routes after a reboot, or not"),
-        ("h", "which nodes get the names in /etc/hosts"),
-        ("o", "routes on the controllers too, or on workers only"),
+        ("o", "names, routes of the controllers, forwarding"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(tab + 1), f"tab({tab.value})", tab.name.title(), show=False) for tab in Tab),
         Binding("space", "mark", "Mark", show=False),
         Binding("slash", "search", "Search", show=False),
-        Binding("h", "names", "Names", show=False),
         Binding("b", "question", "Reboot", show=False),
-        Binding("o", "routes_on", "Controllers too", show=False),
+        Binding("o", "options", "Options", show=False),
+        Binding("escape", "close", "Close", show=False),
     ]
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
-        self._matrix = Matrix(id="matrix")
-        self._changes = KeyedTable("host", "", "what", "why", id="changes")
-        self._search = Search(self._changes, id="search")
-        self._detail_box = VerticalScroll(id="detail-box", can_focus=False)
-        self._detail = Paragraph(id="detail")
-        self._rows: dict[str, Row] = {}
-        self._topic: Widget = self._changes
-        """What the detail explains: one of the choices, or the row under the cursor."""
-        self._was_entered = False
+        self._page = PersistPage()
+        self._shown = RouteReview(self._box, self._describe)
+        self._in_tabs: tuple[Review | None, Mapping[Tab, Sequence[Row]]] = (None, {})
+        self._is_asked_again = False
+        """Whether the question is shown though it is answered."""
 
     def compose_body(self) -> ComposeResult:
-        """Yield choices, matrix, changes, detail."""
-        self._choices = RouteChoices(self._options)
-        with VerticalScroll(can_focus=False):
-            yield self._choices
-            yield from (self._matrix, self._search, self._changes)
-            with self._detail_box:
-                yield self._detail
+        """Yield the question, and the review."""
+        yield self._page
+        yield self._shown
 
     @property
     def review(self) -> Review:
@@ -80,75 +71,84 @@ class RoutesStep(StepScreen):
         return self.controller.review()
 
     @property
-    def purpose_text(self) -> str:
-        """What the screen shows now, with the question while it applies."""
+    def _is_over(self) -> bool:
+        return self.last_run.report is not None or self.last_run.is_undo
+
+    @property
+    def _is_asking(self) -> bool:
+        if self.controller.inspection is None or self._is_over:
+            return False
+        return self._is_asked_again or persist_question.wants_answer(self.review)
+
+    @property
+    def purpose_text(self) -> Words | str:
+        """The question, or what is dangerous and how much would change."""
         if self.last_run.is_undo:
             return f"This undoes run {self.review.undoes}. Later changes stay untouched."
         if self.controller.inspection is None or self.last_run.report is not None:
             return self.purpose
-        asked = persist_question.is_applicable(self.review)
-        return "Nothing has been changed yet. Keep these routes after a reboot?" if asked else self.purpose
+        if self._is_asking:
+            return "Keep these routes after a reboot?"
+        return route_cells.headline(self.review, self._rows_in_tabs[Tab.NOTES])
+
+    @property
+    def _rows_in_tabs(self) -> Mapping[Tab, Sequence[Row]]:
+        """All rows by their tab, worked out once per review."""
+        review = self.review
+        if self._in_tabs[0] is not review:
+            self._in_tabs = review, review_rows.in_tabs(review)
+        return self._in_tabs[1]
 
     def enter(self) -> None:
-        """Focus the question while it needs an answer, else the changes."""
-        if self.controller.inspection is None:
-            return
-        if persist_question.wants_answer(self.review):
-            self._choices.focus_question()
-        elif not self._was_entered:
-            self._changes.focus()
-        self._was_entered = True
+        """Show the routes, or the question while it needs an answer."""
+        self._is_asked_again = False
+        if self.controller.inspection is not None:
+            self._focus_main()
+
+    def _focus_main(self) -> None:
+        if self._is_asking:
+            self._page.focus_answers()
+        else:
+            self._shown.focus_rows()
 
     async def draw(self) -> None:
-        """Draw the plan."""
+        """Draw the question or the plan."""
         if self.controller.inspection is None:
             return
-        review = self.review
-        cluster, plan = review.inspection.cluster, review.plan
-        workers, sources = [w.name for w in cluster.workers], matrix_sources(cluster, plan)
-        self._matrix.show_pairs(sources, workers, lambda s, t: matrix_cell(plan.host(s), s, t))
-        self._rows = {row.key: row for row in review_rows.rows_of(review)}
-        room = max(12, self.body.size.width - 49)
-        found = {k: row for k, row in self._rows.items() if self._search.finds(row.host, *review_rows.texts(row))}
-        self._changes.show((key, review_rows.cells(row, room, self._box(row))) for key, row in found.items())
-        self._changes.display = bool(self._rows)
-        self._choices.show(review, is_over=self.last_run.report is not None)
-        self._draw_detail()
-
-    # --- the detail ---
-
-    def _draw_detail(self) -> None:
-        review, detail, row = self.review, self._detail, self._row
-        if self._choices.owns(self._topic) and self._topic.display:
-            detail.show(*self._choices.describe(self._topic, review))
-        elif row is not None:
-            detail.show(*self._row_detail(row, review))
-        else:
-            detail.show(Words(summary(review.plan), KIND_TONE[ChangeKind.KEEP]) if review.plan.is_empty else "")
+        review, asks, was_asking = self.review, self._is_asking, self._page.display
+        answers = persist_question.list_answers(review, self.body.size.width)
+        chosen = persist_question.find_index(review.options.persist)
+        self._page.show(answers, chosen, tuple(persist_question.explain(review)))
+        self._page.display, self._shown.display = asks, not asks
+        self._shown.show(review, self._rows_in_tabs)
+        if asks is not was_asking:
+            self._focus_main()
 
     def laid_out(self) -> None:
-        """Let Tab reach a detail that has to be scrolled."""
-        box = self._detail_box
-        box.can_focus = box.max_scroll_y > 0 or box.has_focus
+        """Adjust what can be scrolled."""
+        self._shown.laid_out()
 
-    def _row_detail(self, row: Row, review: Review) -> Iterable[Words | str]:
+    def _describe(self, row: Row, review: Review) -> Iterable[Words | str]:
         change = row.change
         if isinstance(change, Finding):
             known = change in self.controller.choices.acknowledged
-            return review_rows.finding_detail(change, known=known, ticks=self._box(row) is not None)
-        return review_rows.change_detail(row, change, review, self._options, can_mark=self._can_mark(row))
+            return review_detail.finding_detail(change, known=known, ticks=self._box(row) is not None)
+        return review_detail.change_detail(row, change, review, self._options, can_mark=self._can_mark(row))
 
-    @on(DescendantFocus)
-    def _focused(self, event: DescendantFocus) -> None:
-        if event.widget is self._changes or self._choices.owns(event.widget):
-            self._topic = event.widget
-            self._moved()
+    @on(RouteReview.Turned)
+    async def _turned(self) -> None:
+        await self.draw()
 
-    @on(KeyedTable.RowHighlighted, "#changes")
-    @on(RouteChoices.Moved)
-    def _moved(self) -> None:
-        if self.controller.inspection is not None:
-            self._draw_detail()
+    def action_tab(self, number: int) -> None:
+        """Show another tab, its rows in focus."""
+        if not self._is_asking:
+            self._shown.choose_tab(number)
+            self.call_later(self._focus_main)
+
+    def action_search(self) -> None:
+        """Narrow the list to the rows that have some words."""
+        if not self._is_asking:
+            self._shown.begin_search()
 
     # --- the choices ---
 
@@ -160,33 +160,46 @@ class RoutesStep(StepScreen):
         self.controller.choose(options)
         self.redraw()
 
-    @on(RouteChoices.Changed)
-    def _chosen(self, event: RouteChoices.Changed) -> None:
-        self._choose(event.options)
-
     def action_question(self) -> None:
-        """Focus the question about the next reboot."""
-        self._choices.focus_question()
-
-    def action_names(self) -> None:
-        """Write the names on other nodes, or on none."""
-        self._choices.turn_names()
-
-    def action_routes_on(self) -> None:
-        """Make routes on the controllers too, or on the workers only."""
-        if self.controller.inspection is None or self.last_run.report is not None or self.last_run.is_undo:
+        """Ask again whether the routes are kept after a reboot."""
+        if self.controller.inspection is None or self._is_over or not persist_question.is_applicable(self.review):
             self.app.bell()
         else:
-            other = RoutesOn.WORKERS if self._options.routes_on is RoutesOn.ALL else RoutesOn.ALL
-            self._choose(replace(self._options, routes_on=other))
+            self._is_asked_again = True
+            self.redraw()
 
-    def action_search(self) -> None:
-        """Narrow the changes to those that have some words."""
-        self._search.begin()
+    def action_close(self) -> None:
+        """Close the question where it is answered, else *Why?*."""
+        if self._is_asked_again:
+            self._is_asked_again = False
+            self.redraw()
+        else:
+            self.wizard.action_close_why()
 
-    @on(Search.Changed, "#search")
-    def _searched(self) -> None:
-        self.redraw()
+    @on(PersistPage.Answered)
+    def _answered(self, event: PersistPage.Answered) -> None:
+        if event.number != persist_question.BY_NAME:
+            self._keep(Persist.NONE if event.number == persist_question.NO else Persist.AUTO)
+            return
+
+        def take_manager(manager: Manager | None) -> None:
+            if manager is not None:
+                self._keep(Persist(manager.value))
+
+        chosen = self._options.persist.manager if self._options.persist else None
+        self.app.push_screen(ChooseManager(chosen), take_manager)
+
+    def _keep(self, persist: Persist) -> None:
+        self._is_asked_again = False
+        self._choose(replace(self._options, persist=persist))
+
+    def action_options(self) -> None:
+        """Choose names, routes on the controllers, forwarding, cloud-init's template."""
+        if self.controller.inspection is None or self._is_over:
+            self.app.bell()
+            return
+        dialog = ChooseRouteOptions(self._options, self.review.inspection)
+        self.app.push_screen(dialog, lambda options: self._choose(options) if options is not None else None)
 
     # --- marking ---
 
@@ -203,14 +216,9 @@ class RoutesStep(StepScreen):
     def _can_mark(self, row: Row) -> bool:
         return self.last_run.report is None and review_rows.can_be_marked(row)
 
-    @property
-    def _row(self) -> Row | None:
-        """The row under the cursor."""
-        return self._rows.get(self._changes.key or "")
-
     def action_mark(self) -> None:
-        """Mark or unmark the foreign or stale entry under the cursor; tick the warning there."""
-        row = self._row
+        """Mark or unmark the foreign or stale entry in focus; tick the warning there."""
+        row = None if self._is_asking else self._shown.row
         if row is None or self.last_run.report is not None:
             return
         if isinstance(row.change, Finding):
@@ -226,25 +234,19 @@ class RoutesStep(StepScreen):
 
     def _ask_for_repair(self, row: Row, change: RouteChange, marked: Options) -> None:
         """Show what the repair of an own pod CIDR does, before it is marked."""
-        host = self.controller.review_with(marked).plan.host(row.host)
-        repairs = [c for c in host.routes if c.prefix == change.prefix] if host else []
-        lines = [line for c in repairs for line in (*(f"  {command}" for command in c.commands), "", c.reason)]
-        words = (
-            f"Another route overrides {row.host}'s own pod CIDR {change.prefix}: its pods are unreachable.\n\n"
-            f"{chr(10).join(lines)}\n\nThe commands are sent when you press Run, not before."
-        )
+        words = review_detail.repair_words(row.host, change, self.controller.review_with(marked))
         self.app.push_screen(
             Confirm(f"Repair {change.prefix} on {row.host}?", words, "Leave it", repair="Repair it"),
             lambda answer: self._choose(marked) if answer else None,
         )
 
-    @on(KeyedTable.RowSelected, "#changes")
-    def _selected(self) -> None:
-        if (row := self._row) is not None and isinstance(row.change, FileChange):
+    @on(RouteReview.Pressed)
+    def _pressed(self) -> None:
+        if (row := self._shown.row) is not None and isinstance(row.change, FileChange):
             from kthw_routes.wizard.modals.text import WholeText  # its text area is slow to import
 
-            text = "\n".join(review_rows.file_lines(row.change))
-            self.app.push_screen(WholeText(review_rows.file_heading(row, row.change), text))
+            text = "\n".join(review_detail.file_lines(row.change))
+            self.app.push_screen(WholeText(review_detail.file_heading(row, row.change), text))
         else:
             self.action_mark()
 
@@ -261,29 +263,35 @@ class RoutesStep(StepScreen):
             return None
         if persist_question.wants_answer(self.review):
             return persist_question.REFUSAL
-        unknown = [row for row in self._rows.values() if isinstance(row.change, Finding) and self._box(row) is False]
-        return refuse_unticked(unknown, "press Space on")
+        notes = self._rows_in_tabs[Tab.NOTES]
+        unknown = [row for row in notes if isinstance(row.change, Finding) and self._box(row) is False]
+        where = "above" if self._shown.tab is Tab.NOTES else "in Notes (key 4)"
+        return refuse_unticked(unknown, "press Space on", where)
 
     @property
     def next_label(self) -> str:
         """How many changes the button makes."""
-        if self.controller.inspection is None or self.last_run.report is not None:
+        if self.controller.inspection is None or self.last_run.report is not None or self._is_asking:
             return "Next"
         plan = self.review.plan
         return "Prove" if plan.is_empty else f"Run {count(plan.changes, 'change')}"
 
     @property
     def status(self) -> Words | str:
-        """How much would change."""
+        """What becomes of the routes after a reboot, and what can be chosen."""
         if self.last_run.report is not None and not self.review.plan.is_empty:
             return dim("These changes were run. For a new review: Back, then Read again.")
         if stale := review_rows.only_stale(self.review):
             return stale
-        text = summary(self.review.plan, tuple(self.review.inspection.troubles))
-        return text if len(text) <= self.size.width - 2 else review_rows.in_short(self.review)
+        if self._is_over or self._is_asking:
+            return summary(self.review.plan, tuple(self.review.inspection.troubles)) if self._is_over else ""
+        return persist_question.in_short(self.review, self.size.width - 2)
 
     def commit(self) -> bool:
-        """Record a run without changes where there is nothing to do."""
+        """Go from the question to the review; record a run without changes where there is nothing to do."""
+        if self._is_asking:
+            self.action_close()
+            return False
         if self.last_run.report is None and self.review.plan.is_empty:
             self.controller.work.begin()
             self.controller.take_report(self.controller.run(self.review))
@@ -298,6 +306,5 @@ class RoutesStep(StepScreen):
     def palette(self) -> Iterable[SystemCommand]:
         """Yield the choices of this step."""
         yield SystemCommand("After a reboot", "Keep the routes after a reboot, or not", self.action_question)
-        yield SystemCommand("Names in /etc/hosts", "Write them on other nodes, or on none", self.action_names)
-        yield SystemCommand("Routes on controllers too", "Or on the workers only", self.action_routes_on)
+        yield SystemCommand("Options", "Names, routes of the controllers, forwarding", self.action_options)
         yield SystemCommand("Mark", "Remove an extra route, repair an overridden pod CIDR", self.action_mark)

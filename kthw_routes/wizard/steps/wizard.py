@@ -30,6 +30,9 @@ class Wizard(Protocol):
     def is_quitting(self) -> bool:
         """Whether the person wants to leave."""
 
+    def action_close_why(self) -> None:
+        """Close *Why?*."""
+
     def go(self, by: int) -> None:
         """Go to the next step (1) or back (-1)."""
 

@@ -1,6 +1,7 @@
 """The question of the review: keep the routes after a reboot? Its answers, and what each means."""
 
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Final
 
 from kthw_routes.findings.hosts import names_of
@@ -16,11 +17,11 @@ NO, AUTO, BY_NAME = range(3)
 REFUSAL: Final = "To continue: keep the routes after a reboot, or not? Space chooses."
 
 _NO: Final = (
-    "No new file is written. The next reboot deletes the routes, and pods on different workers no longer reach each "
-    "other. A kthw-routes file from an earlier run is still kept up to date."
+    "No new file is written. Pods on different workers reach each other until the next reboot of any worker. A "
+    "kthw-routes file from an earlier run is still kept up to date."
 )
+_AUTO: Final = "Each host gets a file for the program that manages its network; Files shows the whole text of each."
 _BY_NAME: Final = "Enter chooses one program for all hosts. A host that it does not manage is reported."
-_KEPT: Final = "Each host gets a file for the program that manages its network. Its row below shows the whole text."
 
 
 def find_index(persist: Persist | None) -> int | None:
@@ -51,16 +52,39 @@ def find_choices(review: Review) -> Mapping[str, Choice]:
     }
 
 
-def list_answers(review: Review) -> tuple[tuple[str, str], ...]:
-    """Return the answers: a title, and the words next to it."""
+def list_answers(review: Review, width: int) -> tuple[tuple[str, str], ...]:
+    """Return the answers: a title, and what it means in lines of at most `width` characters."""
     persist = review.options.persist
     manager = persist.manager if persist else None
     by_name = f"Yes, with {manager} on every host" if manager else "Yes, with a program that I choose …"
-    return (
-        ("No, a reboot deletes them", ""),
-        ("Yes, in a file on each host", _count_managers(find_choices(review))),
-        (by_name, "Enter chooses another" if manager else ""),
+    answers = (
+        ("No, a reboot deletes them", _NO),
+        (f"Yes, in a file on each host ({_count_managers(find_choices(review))})", _AUTO),
+        (by_name, _BY_NAME),
     )
+    return tuple(
+        (title, "".join(f"\n    {line}" for line in wrap(words, max(20, width - 5)))) for title, words in answers
+    )
+
+
+def in_short(review: Review, width: int) -> str:
+    """Return the answer, and the keys that choose another, in one line of at most `width` characters."""
+    kept = _answer(review)
+    keys = ("b changes this, o more options", "b changes, o options", "b, o") if kept else ("o: more options",)
+    fitting = next((f"   {words}" for words in keys if len(kept) + 3 + len(words) <= width), "")
+    return f"{kept}{fitting}".strip()
+
+
+def _answer(review: Review) -> str:
+    number = find_index(review.options.persist)
+    if number is None or not is_applicable(review):
+        return ""
+    if number == NO:
+        return "After a reboot: not kept by a new file."
+    if number == AUTO:
+        return f"After a reboot: kept, {_count_managers(find_choices(review))}."
+    manager = review.options.persist.manager if review.options.persist else None
+    return f"After a reboot: kept with {manager} where that manages the host."
 
 
 def _count_managers(choices: Mapping[str, Choice]) -> str:
@@ -74,19 +98,14 @@ def _count_managers(choices: Mapping[str, Choice]) -> str:
     return ", ".join(f"{word} on {number}" for word, number in numbers.items())
 
 
-def explain(review: Review, answer: int) -> Iterator[Words | str]:
-    """Explain one of the answers."""
-    if answer == NO:
-        yield dim(_NO)
-        return
-    if answer == BY_NAME:
-        yield dim(_BY_NAME)
-        persist = review.options.persist
-        if persist is not None and persist.manager is not None:
-            yield from _of({h.node: h.persistence for h in review.plan.hosts if h.persistence}, "\n")
-        return
+def explain(review: Review) -> Iterator[Words | str]:
+    """Explain what was found on each host, hosts with the same finding together."""
+    yield dim("Found:\n")
     yield from _of(find_choices(review), "")
-    yield dim(f"\n{_KEPT}" if find_index(review.options.persist) == AUTO else "")
+    persist = review.options.persist
+    if persist is not None and persist.manager is not None:
+        yield dim(f"\nWith {persist.manager} on every host:\n")
+        yield from _of({h.node: h.persistence for h in review.plan.hosts if h.persistence}, "")
 
 
 def _of(choices: Mapping[str, Choice], before: str) -> Iterator[Words | str]:

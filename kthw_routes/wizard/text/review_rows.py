@@ -1,9 +1,9 @@
-"""The rows of the review, and what each of them says in full: changes, and what there is to know before them."""
+"""The rows of the review and their tabs: changes, and what there is to know before them. Pure."""
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import ClassVar, Final
 
 from kthw_routes.findings import plan as finding_plan
@@ -15,27 +15,39 @@ from kthw_routes.plan.changes import (
     Change,
     ChangeKind,
     Detail,
-    FileChange,
     HostPlan,
     NameChange,
     RouteChange,
+    describe,
 )
-from kthw_routes.plan.network_plugins import plugin_of
-from kthw_routes.sanitize import text_lines
+from kthw_routes.plan.network_plugins import plugin_in, plugin_of
 from kthw_routes.wizard.themes import cut_middle, dim
-from kthw_routes.words import KIND_TONE, Tone, Words, count, counts, level_tone, level_word, unmet_request
+from kthw_routes.words import KIND_TONE, Words, count, counts, level_tone, level_word, unmet_request
 from kthw_routes.workflow.results import Review
 
 _SAID_ELSEWHERE: Final = frozenset(
-    {"foreign-route", "stale-route", "not-persisted", "persisted-not-read", "hosts-file-is-rewritten"}
+    {
+        "foreign-route",
+        "own-pod-cidr-routed-away",
+        "stale-route",
+        "not-persisted",
+        "persisted-not-read",
+        "hosts-file-is-rewritten",
+    }
 )
 """Findings of the plan that are rows of the difference anyway, or choices above it."""
 
 MAX_WHOLE: Final = 12
 """With more workers, what is merely added on a host is one row, with its count."""
 
-Parts = Iterator[Words | str]
-_ADDRESS: Final = re.compile(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d./])")
+
+class Tab(IntEnum):
+    """Where a row is shown, in the order of the tabs."""
+
+    ROUTES = 0
+    NAMES = 1
+    FILES = 2
+    NOTES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +126,52 @@ def _in_full(host: HostPlan) -> Sequence[Change]:
 
 
 def _in_counts(host: HostPlan) -> Sequence[Change | Additions]:
-    """Return one row for all that is merely added, then the others."""
+    """Return one row for all that is merely added in a tab, then the others."""
     rows = _in_full(host)
-    added = tuple(row for row in rows if row.kind is ChangeKind.ADD)
-    if len(added) <= 1:
-        return rows
-    return [Additions(added), *(row for row in rows if row.kind is not ChangeKind.ADD)]
+    added: defaultdict[Tab, list[Change]] = defaultdict(list)
+    for row in rows:
+        if row.kind is ChangeKind.ADD:
+            added[_tab_of(row)].append(row)
+    together = [Additions(tuple(some)) for some in added.values() if len(some) > 1]
+    counted = {row.key for some in together for row in some.rows}
+    return [*together, *(row for row in rows if row.key not in counted)]
+
+
+def _tab_of(change: Change | Additions | Finding) -> Tab:
+    match change:
+        case Finding():
+            return Tab.NOTES
+        case Additions(rows=rows):
+            return _tab_of(rows[0])
+        case RouteChange():
+            return Tab.ROUTES
+        case NameChange():
+            return Tab.NAMES
+    return Tab.FILES
+
+
+def in_tabs(review: Review) -> Mapping[Tab, Sequence[Row]]:
+    """Return the rows of each tab; in *Notes* what is dangerous comes first, also where it has a row elsewhere."""
+    tabs: dict[Tab, list[Row]] = {tab: [] for tab in Tab}
+    for row in rows_of(review):
+        tabs[_tab_of(row.change)].append(row)
+    dangerous = [row for row in tabs[Tab.ROUTES] if is_own_cidr(review, row) or is_foreign(row)]
+    tabs[Tab.NOTES] = sorted([*dangerous, *tabs[Tab.NOTES]], key=lambda row: _rank(review, row))
+    return tabs
+
+
+def _rank(review: Review, row: Row) -> int:
+    change = row.change
+    if not isinstance(change, Finding):
+        return 1 if is_own_cidr(review, row) else 4
+    if change.level is not Level.NOTICE:
+        return 0 if change.level is Level.STOP else 2
+    return 3 if change.acknowledge else 5
+
+
+def changes_in_tabs(review: Review) -> Counter[Tab]:
+    """Count what changes in each tab."""
+    return Counter(_tab_of(row) for host in review.plan.hosts for row in host.due)
 
 
 def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
@@ -137,10 +189,22 @@ def cells(row: Row, room: int, box: bool | None) -> tuple[Words | str, ...]:
         shown = f"{mark} {word.partition(' ')[2]}" if mark else word
         return host, Words(shown, level_tone(change)), "", dim(cut(change.sentence.removeprefix(f"{host}: "), room))
     kind = Words(f"{mark or change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    return host, kind, cut_middle(change.short, 19), dim(cut(_why(change), room))
+    return host, kind, _what(change), dim(cut(why(change), room))
 
 
-def _why(change: Change | Additions) -> str:
+def _what(change: Change | Additions) -> str:
+    """Return what the row is of: of a route its next hop too, of a name its address."""
+    if isinstance(change, NameChange):
+        line = f"{change.address} {change.name}" if change.address else next(iter(change.has), change.name)
+        return cut_middle(" ".join(line.split()), 36)
+    if not isinstance(change, RouteChange):
+        return cut_middle(change.short, 36)
+    if change.next_hop is not None and change.kind is not ChangeKind.FOREIGN:
+        return f"{change.prefix} via {change.next_hop}"
+    return cut_middle(f"{change.prefix} {describe(change.has[0])}" if change.has else str(change.prefix), 36)
+
+
+def why(change: Change | Additions) -> str:
     """Return the reason, with what one can do here."""
     words = change.reason.replace(BY_PRUNE, "Space marks it for removal")
     return words.replace(BY_REPAIR, "Space fixes it, and asks first")
@@ -149,61 +213,6 @@ def _why(change: Change | Additions) -> str:
 def cut(text: str, room: int) -> str:
     """Return `text` in at most `room` characters."""
     return text if len(text) <= room else f"{text[: room - 1]}…"
-
-
-def finding_detail(finding: Finding, *, known: bool, ticks: bool) -> Parts:
-    """Yield a finding in full. `known`: it was ticked. `ticks`: Space ticks it here."""
-    yield Words(f"{level_word(finding)}: ", level_tone(finding))
-    yield finding.sentence
-    if ticks:
-        more = " Space takes the tick away." if known else " Space ticks it: I know."
-    else:
-        more = " You ticked it before." if known else ""
-    yield dim(f"\n{finding.hint}{more}")
-
-
-def change_detail(row: Row, change: Change | Additions, review: Review, options: Options, *, can_mark: bool) -> Parts:
-    """Yield a change in full: what is there, what should be, the commands, the reason, and what Space or Enter does."""
-    yield f"{row.host} {change.title}   "
-    yield Words(f"{change.kind.mark} {change.kind}", KIND_TONE[change.kind])
-    if isinstance(change, FileChange):
-        tone = Tone.QUIET if change.after is None else Tone.PLAIN
-        yield from (Words(f"\n  {line}", tone) for line in file_lines(change))
-    else:
-        for detail in change.details:
-            labelled = dim(f"\n  {detail.label:<7}{_with_owners(detail.text, review)}")
-            yield labelled if detail.label else f"\n  {detail.text}"
-    yield dim(f"\n  why    {_why(change)}")
-    if isinstance(change, FileChange):
-        yield from _more_of_file(row, change, review)
-    elif is_marked(row, options):
-        yield dim("; Space unmarks it")
-    elif can_mark and change.kind is ChangeKind.FOREIGN and not is_own_cidr(review, row):
-        yield dim("; left alone. Space marks it for removal")
-
-
-def _with_owners(text: str, review: Review) -> str:
-    """Return the text with the node's name behind each address of one."""
-    names = {str(n.internal): n.name for n in review.inspection.cluster if n.internal is not None}
-    return _ADDRESS.sub(lambda found: f"{found[0]} ({names[found[0]]})" if found[0] in names else found[0], text)
-
-
-def _more_of_file(row: Row, change: FileChange, review: Review) -> Parts:
-    yield dim(f"; its mode is {change.mode:04o}")
-    host = review.plan.host(row.host)
-    if change.is_ours and host is not None and host.persistence is not None and host.persistence.reason:
-        yield dim(f"\n  found  {host.persistence.reason}")
-    yield dim("\n  Enter shows it by itself.")
-
-
-def file_lines(change: FileChange) -> tuple[str, ...]:
-    """Return the file's whole text as it will be; of one that goes, as it is."""
-    return text_lines(change.after if change.after is not None else change.before or b"")
-
-
-def file_heading(row: Row, change: FileChange) -> str:
-    """Return what a file is called over its text."""
-    return f"{row.host} {change.path}" + (", which goes" if change.after is None else "")
 
 
 def only_stale(review: Review) -> str:
@@ -251,6 +260,12 @@ def toggled(row: Row, options: Options) -> Options:
         case NameChange(name=name):
             return replace(options, marked_names=options.marked_names ^ {(row.host, name)})
     return options
+
+
+def is_foreign(row: Row) -> bool:
+    """Return whether the row is of a foreign route that no network plugin made."""
+    change = row.change
+    return isinstance(change, RouteChange) and change.kind is ChangeKind.FOREIGN and not plugin_in(change.has)
 
 
 def can_be_marked(row: Row) -> bool:

@@ -61,12 +61,15 @@ class ChoiceList(OptionList):
         self._prompts: list[Content] = []
 
     def show(self, rows: Sequence[tuple[str, str]], chosen: int | None) -> None:
-        """Show these titles and words; the cursor starts at the row that is chosen, and stays."""
-        width = max(len(title) for title, _ in rows)
+        """Show these titles and words; the cursor starts at the row that is chosen, and stays.
+
+        Words that begin with a new line are below their title, as they are.
+        """
+        width = max((len(title) for title, words in rows if words and "\n" not in words), default=0)
         prompts = [
             Content.assemble(
                 (f"{'(●)' if number == chosen else '( )'} {title:<{width}}", "bold" if number == chosen else ""),
-                (f"   {words}" if words else "", "$foreground 70%"),
+                (words if words.startswith("\n") else f"   {words}" if words else "", "$foreground 70%"),
             )
             for number, (title, words) in enumerate(rows)
         ]

@@ -14,6 +14,8 @@ from kthw_routes.wizard.widgets.choices import TickBox
 from kthw_routes.words import Tone, Words, level_tone, level_word
 
 _ORDER = {Level.STOP: 0, Level.SKIP_HOST: 1}
+_DANGEROUS = frozenset({"own-pod-cidr-routed-away", "foreign-route"})
+"""Codes of notices of what hurts, though nothing has to be ticked."""
 
 
 class FindingView(Vertical):
@@ -77,7 +79,7 @@ class FindingList(Vertical):
     async def show(self, findings: Iterable[Finding], known: frozenset[Finding] = frozenset()) -> None:
         """Draw them; those that stay keep their place, so that nothing jumps and the focus stays."""
         unique = dict.fromkeys(findings)
-        order = sorted(unique, key=lambda f: _ORDER.get(f.level, 2 if f.acknowledge else 3))
+        order = sorted(unique, key=_rank)
         fresh = tuple((f, (f in known) if self._tickable and f.acknowledge else None) for f in order)
         if fresh == self._shown:
             return
@@ -93,3 +95,9 @@ class FindingList(Vertical):
             elif view.box is not None:
                 view.box.show(bool(ticked))
             before = view
+
+
+def _rank(finding: Finding) -> int:
+    if finding.level in _ORDER:
+        return _ORDER[finding.level]
+    return 2 if finding.acknowledge else 3 if finding.code in _DANGEROUS else 4

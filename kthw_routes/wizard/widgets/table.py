@@ -1,6 +1,7 @@
 """A table of rows with stable keys, which can be filled again without losing the cursor."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from rich.text import Text
 from textual.widgets import DataTable
@@ -12,6 +13,7 @@ _AT_ONCE = 200
 """Rows; a table of thousands is filled in several turns of the event loop."""
 
 Cells = Sequence[Words | str]
+Cursor = Literal["row", "cell", "none"]
 
 
 class KeyedTable(DataTable[Text]):
@@ -27,12 +29,12 @@ class KeyedTable(DataTable[Text]):
     }
     """
 
-    def __init__(self, *columns: str, id: str | None = None, pick: bool = True) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, cursor_type="row" if pick else "none", show_cursor=pick, cell_padding=1)
+    def __init__(self, *columns: str, id: str | None = None, cursor: Cursor = "row") -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, cursor_type=cursor, show_cursor=cursor != "none", cell_padding=1)
         self._titles = columns
         self._unfilled: list[tuple[str, tuple[Words | str, ...]]] = []
         self._rows: list[tuple[str, tuple[Words | str, ...]]] = []
-        if not pick:
+        if cursor == "none":
             self.can_focus = False
 
     def on_mount(self) -> None:
