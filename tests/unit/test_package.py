@@ -154,3 +154,10 @@ def test_the_wheel_holds_every_file_of_the_package(tracked: list[Path], tmp_path
     assert package <= names
     others = {name for name in names - package if not re.match(r"kthw_routes-[^/]+\.dist-info/", name)}
     assert not {name for name in others if not name.startswith("kthw_routes/")}
+
+
+@pytest.mark.xdist_group("groups")
+def test_tests_of_a_group_stay_in_one_process(request: pytest.FixtureRequest) -> None:
+    """Else each process would boot all labs; pytest-xdist marks it in the test's name, which pytest has to follow."""
+    if getattr(request.config.option, "loadgroup", False):
+        assert request.node.nodeid.endswith("@groups")
