@@ -162,6 +162,7 @@ def explanations(proof: Proof) -> tuple[str, ...]:
         lines.append(f"{first.source} → {first.target}: {found.sentence}")
         if others := [pair for pair in pairs if pair is not first]:
             lines.append(f"    The same: {_names_of_pairs(others)}.")
+        lines += [f"    Ruled out: {', '.join(found.ruled_out)}."] if found.ruled_out else []
         lines.append(f"    Next: {found.shows}")
         lines += [f"    Fix: {found.fix}"] if found.fix else []
     lines += diagnosis.untested_reasons(proof)

@@ -16,7 +16,7 @@ from kthw_routes.hosts.fleet import Fleet
 from kthw_routes.hosts.ping_output import Pinged, count_full_tables, parse_counters, parse_ping, parse_pings
 from kthw_routes.hosts.probe_points import ProbedWorker, ends
 from kthw_routes.hosts.task import HostTask
-from kthw_routes.proof.readings import Counters, Evidence, PairReading, ProbePoint
+from kthw_routes.proof.readings import Counters, Evidence, NodesReading, PairReading, ProbePoint
 from kthw_routes.proof.selection import Pair, in_rounds
 from kthw_routes.sanitize import clean_value
 from kthw_routes.ssh.session import Session
@@ -47,6 +47,17 @@ class Readout:
     def total_since(self, before: "Readout") -> Counters:
         """Return what all ends together added since `before`."""
         return reduce(Counters.plus, self.since(before).values())
+
+
+@dataclass(frozen=True, slots=True)
+class PingedAlone:
+    """What came of one pair's pings."""
+
+    pair: Pinged
+    internal: Pinged | None = None
+    """One request between the internal addresses of both nodes."""
+    from_pod_side: Pinged | None = None
+    """Requests from the node's own address on its pods' side to the other's internal address."""
 
 
 class Pinger:
@@ -139,9 +150,16 @@ class Pinger:
     def _round(self, targets: Mapping[str, str], workers: Iterable[str], words: str) -> dict[Pair, PairReading]:
         """Ping from each source to its target, and read the counters of these workers."""
 
-        def ping(task: HostTask) -> Pinged:
-            left, right = ends(self.ready[task.node], self.ready[targets[task.node]])
-            return parse_ping(task.run(programs.ping(left.address, right.address, left.namespace)))
+        def ping(task: HostTask) -> PingedAlone:
+            source, target = self.ready[task.node], self.ready[targets[task.node]]
+            left, right = ends(source, target)
+            pair = parse_ping(task.run(programs.ping(left.address, right.address, left.namespace)))
+            if pair.received == pair.sent or source.internal is None or target.internal is None:
+                return PingedAlone(pair)
+            internal = parse_ping(task.run(programs.ping_once(source.internal, target.internal)))
+            if left.evidence is not Evidence.POD:
+                return PingedAlone(pair, internal)
+            return PingedAlone(pair, internal, parse_ping(task.run(programs.ping(source.node_side, target.internal))))
 
         done = self.each(ping, targets, lambda name: f"pinging {targets[name]} alone, {words}")
         before = dict(self.last)
@@ -154,7 +172,12 @@ class Pinger:
                 self.last.pop(name, None)
             else:
                 self.last[name] = readout
-        return {pair: self._with_counters(self._reading(pair, *done[pair[0]]), before) for pair in targets.items()}
+        found: dict[Pair, PairReading] = {}
+        for pair in targets.items():
+            pinged, why = done[pair[0]]
+            reading = self._reading(pair, pinged.pair if pinged is not None else None, why)
+            found[pair] = self._with_counters(reading, pinged, before)
+        return found
 
     def _reading(self, pair: Pair, pinged: Pinged | None, why: str | None = None) -> PairReading:
         if pinged is None:
@@ -174,25 +197,33 @@ class Pinger:
             words=pinged.words,
         )
 
-    def _with_counters(self, reading: PairReading, before: Mapping[str, Readout]) -> PairReading:
+    def _with_counters(
+        self, reading: PairReading, pinged: PingedAlone | None, before: Mapping[str, Readout]
+    ) -> PairReading:
         """Add what both ends counted meanwhile, and what the kernels knew of the way."""
-        if not reading.tested:
+        if not reading.tested or pinged is None:
             return reading
         pair = (reading.source, reading.target)
         if _NOT_LOCAL in reading.words.lower():
             return self.untested(pair, f"{reading.source} has lost {reading.source_address}")
         counted: list[Counters | None] = []
+        at_node: Counters | None = None
         full: list[str] = []
         for name, point in zip(pair, ends(self.ready[pair[0]], self.ready[pair[1]]), strict=True):
             first, last = before.get(name), self.last.get(name)
+            at_node = None
             if first is None or last is None:
                 counted.append(None)
                 continue
-            counted.append(last.since(first)[point.namespace])
+            since = last.since(first)
+            counted.append(since[point.namespace])
+            at_node = since[None]
             full += [name] if (last.full_tables or 0) > (first.full_tables or 0) else []
         there, back = (
             self.last[end].silent_hops.get(other) if end in self.last else None for end, other in (pair, pair[::-1])
         )
+        if reading.evidence is not Evidence.POD:
+            counted = [_without_internal(c, pinged.internal, is_source=n == 0) for n, c in enumerate(counted)]
         has_arrived = counted[1] is not None and counted[1].requests_in > 0
         if reading.ok:
             there = back = None
@@ -203,6 +234,7 @@ class Pinger:
             words=f"host unreachable: the next hop {there}" if there and not reading.words else reading.words,
             silent_hop_back=back if has_arrived else None,
             full_table=full[0] if full and not reading.ok else None,
+            nodes=_nodes(reading, pinged, counted[1], at_node),
             alone=True,
         )
 
@@ -210,6 +242,47 @@ class Pinger:
         """Return the reading of a pair that could not be tested."""
         left_out = any(not self._cluster.node(end).is_visited for end in pair)
         return PairReading(source=pair[0], target=pair[1], evidence=Evidence.NONE, problem=why, left_out=left_out)
+
+
+def _nodes(
+    reading: PairReading, pinged: PingedAlone, at_target: Counters | None, at_node: Counters | None
+) -> NodesReading | None:
+    """Tell what reached the target's node. `at_node`: what that counted; `at_target`: the end of the pair, likewise."""
+    internal, side = pinged.internal, pinged.from_pod_side
+    if internal is None:
+        return None
+    answered = internal.received > 0
+    if side is None:
+        return NodesReading(answered, reading.sent, at_target.requests_in if at_target is not None else None)
+    if at_node is None or _NOT_LOCAL in side.words.lower():
+        return NodesReading(answered, side.sent, None)
+    return NodesReading(answered, side.sent, min(side.sent, _without_one(at_node.requests_in, is_known=answered)))
+
+
+def _without_internal(counters: Counters | None, internal: Pinged | None, *, is_source: bool) -> Counters | None:
+    """Take the request between the internal addresses, and its answer, out of what a node counted.
+
+    Each end of a pair counts by itself here: the other numbers are of another pair.
+    """
+    if counters is None or internal is None:
+        return counters
+    answered = internal.received > 0
+    if is_source:
+        return replace(
+            counters,
+            requests_out=max(0, counters.requests_out - (internal.sent == 1)),
+            replies_in=max(0, counters.replies_in - internal.received),
+        )
+    return replace(
+        counters,
+        requests_in=_without_one(counters.requests_in, is_known=answered),
+        replies_out=_without_one(counters.replies_out, is_known=answered),
+    )
+
+
+def _without_one(count: int, *, is_known: bool) -> int:
+    """Take one out of a count of requests: it is among them for sure, or else where it makes three to four."""
+    return max(0, count - 1) if is_known or count % programs.PINGS == 1 else count
 
 
 def _in_parts(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:

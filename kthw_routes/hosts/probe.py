@@ -25,6 +25,8 @@ from kthw_routes.ssh.command import Result
 from kthw_routes.ssh.session import Session
 
 _SPARE_SECONDS: Final = 15
+_PINGS_ALONE: Final = 3
+"""Pings, one after the other, of a pair that is tested by itself."""
 
 Cause = Callable[[PairReading], Hashable]
 """Returns what is known by now of why a pair does not get through; equal for the same cause."""
@@ -179,7 +181,7 @@ class _Probing:
     def _lifetime(self, rounds: int = 0) -> int:
         """Return the seconds that a probe address lives: as long as all pings may take until it is renewed."""
         count = len(self._pinger.ready)
-        pings = programs.PINGS_TIMEOUT * -(-count // programs.MAX_PINGS) + programs.PING_TIMEOUT * rounds
+        pings = programs.PINGS_TIMEOUT * -(-count // programs.MAX_PINGS) + programs.PING_TIMEOUT * _PINGS_ALONE * rounds
         return _SPARE_SECONDS + int(pings) * -(-count // self._fleet.parallel)
 
     def _choose(self, budget: int) -> dict[Pair, Pair]:

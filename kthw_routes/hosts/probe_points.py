@@ -18,6 +18,12 @@ class ProbedWorker:
     endpoints: tuple[ProbePoint, ...]
     next_hops: Mapping[str, IPv4Address]
     """By the worker whose pods are behind it."""
+    internal: IPv4Address | None = None
+
+    @property
+    def node_side(self) -> IPv4Address:
+        """An address of the node itself in its pod CIDR."""
+        return self.endpoints[-1].address
 
     @property
     def namespaces(self) -> tuple[str | None, ...]:
@@ -35,7 +41,7 @@ def probed_worker(cluster: Cluster, node: Node, facts: HostFacts) -> ProbedWorke
     else:
         endpoints.append(ProbePoint(node.pod_cidr.broadcast_address - 1, Evidence.PROBE))
     hops = {w.worker: w.next_hop for w in wanted_routes(cluster, node)}
-    return ProbedWorker(node.name, tuple(endpoints), hops)
+    return ProbedWorker(node.name, tuple(endpoints), hops, node.internal)
 
 
 def ends(source: ProbedWorker, target: ProbedWorker) -> tuple[ProbePoint, ProbePoint]:

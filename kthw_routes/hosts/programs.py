@@ -30,6 +30,7 @@ MAX_PINGS: Final = 64
 PINGS_TIMEOUT: Final = 20.0
 """Seconds that they may take; on an idle host it is 1.4 where nobody answers."""
 _PING: Final = ("ping", "-n", "-c", str(PINGS), "-i", "0.2", "-W", "1", "-I")
+_PING_ONCE: Final = ("ping", "-n", "-c", "1", "-W", "1")
 """An interval of 0.2 s is the shortest that every ping lets an ordinary user ask for; 1 s for the last answer."""
 _SCRATCH: Final = re.compile(r"/tmp/kthw-routes\.[A-Za-z0-9]{8}")  # noqa: S108 - a pattern
 _DAEMON_TIMEOUT: Final = 10.0
@@ -314,6 +315,12 @@ def legacy_iptables_tables() -> Command:
 def ping(source: IPv4Address, destination: IPv4Address, namespace: str | None = None) -> Command:
     """Send three requests from an address of the host, or of a network namespace on it."""
     return _inside(namespace, Command((*_PING, str(source), str(destination)), needs_root=True, timeout=PING_TIMEOUT))
+
+
+def ping_once(source: IPv4Address, destination: IPv4Address) -> Command:
+    """Send one request from an address of the host."""
+    words = (*_PING_ONCE, "-I", str(source), str(destination))
+    return Command(words, needs_root=True, timeout=PING_TIMEOUT)
 
 
 def ping_together(source: IPv4Address, destinations: Sequence[IPv4Address], namespace: str | None = None) -> Command:

@@ -40,6 +40,8 @@ class Cause:
     """What to do about it, a sentence; None where that depends on what the command shows."""
     host: str | None = None
     """The host at fault, where that may be either end."""
+    ruled_out: tuple[str, ...] = ()
+    """What was read and is in order, where the cause is what is left."""
 
     @property
     def sentence(self) -> str:
@@ -57,18 +59,15 @@ def counted(pair: PairReading) -> str:
         return ""
     whose = "'s pod" if pair.evidence is Evidence.POD else ""
     source, target = f"{pair.source}{whose}", f"{pair.target}{whose}"
-    sent = _many(left.requests_out, "request").capitalize()
-    first = f"{sent} left {source}, {_some(right.requests_in)} arrived at {target}"
+    sent = in_words(left.requests_out, "request").capitalize()
+    first = f"{sent} left {source}, {in_words(right.requests_in)} arrived at {target}"
     if not right.requests_in:
         return f"{first}."
-    return f"{first}; {_many(right.replies_out, 'reply')} left {target}, {_some(left.replies_in)} arrived."
+    return f"{first}; {in_words(right.replies_out, 'reply')} left {target}, {in_words(left.replies_in)} arrived."
 
 
-def _many(count: int, noun: str) -> str:
-    words = {0: "no", 1: "one", 2: "two", 3: "three"}
+def in_words(count: int, noun: str = "") -> str:
+    """Return a small number in words, with what it counts: `no requests`, `one reply`; alone `none`, `one`."""
+    number = {0: "no" if noun else "none", 1: "one", 2: "two", 3: "three"}.get(count, str(count))
     plural = noun if count == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{words.get(count, str(count))} {plural}"
-
-
-def _some(count: int) -> str:
-    return {0: "none", 1: "one", 2: "two", 3: "three"}.get(count, str(count))
+    return f"{number} {plural}" if noun else number

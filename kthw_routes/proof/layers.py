@@ -6,12 +6,10 @@ What was read of tables decides first, then what somebody answered; only what ne
 from collections.abc import Callable
 from typing import Final
 
-from kthw_routes.facts import HostFacts
-from kthw_routes.proof import walls
+from kthw_routes.proof import between, walls
 from kthw_routes.proof.answers import AnswerKind
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted
-from kthw_routes.proof.readings import PairReading
 
 Find = Callable[[Case], Cause | None]
 
@@ -217,33 +215,6 @@ def nothing_sent(case: Case) -> Cause | None:
     )
 
 
-def lost_there(case: Case) -> Cause | None:
-    """Find requests that left the source and never arrived at the target."""
-    a, b = case.pair.source, case.pair.target
-    if case.pair.at_target is None or case.pair.at_target.requests_in:
-        return None
-    firewalls = f"a firewall (on {a} and {b} too: FORWARD)" if case.is_of_pods else "a firewall"
-    return Cause(
-        layer=Layer.NETWORK_OUT,
-        what=f"Something between the nodes drops packets with pod addresses: the provider's filter, or {firewalls}.",
-        seen=counted(case.pair),
-        shows=f"On {b}: {_capture(case)}",
-    )
-
-
-def not_answered(case: Case) -> Cause | None:
-    """Find a target at which requests arrived and that did not reply."""
-    b, at_target = case.pair.target, case.pair.at_target
-    if at_target is None or not at_target.requests_in or at_target.replies_out:
-        return None
-    return Cause(
-        layer=Layer.TARGET,
-        what=f"{b} itself does not reply: a firewall there?",
-        seen=counted(case.pair),
-        shows=f"On {b}: sudo iptables -S; sudo nft list ruleset",
-    )
-
-
 def route_back(case: Case) -> Cause | None:
     """Find a table of the target that does not lead back, where replies left and none arrived."""
     b, at_target = case.pair.target, case.pair.at_target
@@ -254,25 +225,11 @@ def route_back(case: Case) -> Cause | None:
     )
 
 
-def lost_back(case: Case) -> Cause | None:
-    """Find replies that left the target and never arrived at the source."""
-    at_target = case.pair.at_target
-    if at_target is None or not at_target.requests_in or not at_target.replies_out:
-        return None
-    return Cause(
-        layer=Layer.NETWORK_BACK,
-        what="Something between the nodes drops replies whose source is a pod address: a source filter of the "
-        "provider.",
-        seen=counted(case.pair),
-        shows=f"On {case.pair.source}: {_capture(case)}",
-    )
-
-
 def unknown(case: Case) -> Cause:
     """Say what was seen, where nothing explains it."""
     pair = case.pair
     what = pair.words if not counted(pair) and pair.words else "No answer came."
-    return Cause(layer=Layer.UNKNOWN, what=what, seen=counted(pair), shows=f"On {pair.target}: {_capture(case)}")
+    return Cause(layer=Layer.UNKNOWN, what=what, seen=counted(pair), shows=f"On {pair.target}: {between.capture(case)}")
 
 
 WITHOUT_COUNTERS: Final[tuple[Find, ...]] = (
@@ -293,9 +250,9 @@ BY_COUNTERS: Final[tuple[Find, ...]] = (
     walls.policy_rules,
     walls.reverse_path,
     walls.firewall,
-    lost_there,
-    not_answered,
-    lost_back,
+    between.lost_there,
+    between.not_answered,
+    between.lost_back,
 )
 """Those that the counters of the ends point to."""
 
@@ -312,16 +269,3 @@ def _refusing_route(case: Case, host: str) -> str | None:
     table, address = case.proof.table(host), case.pair.target_address
     best = table.best(address) if table is not None and address is not None else None
     return f"a route of type {best.type} for {best.prefix}" if best is not None and best.type != "unicast" else None
-
-
-def _capture(case: Case) -> str:
-    return f"sudo tcpdump -ni {_device(case.source, case.pair)} icmp and host {case.pair.target_address}"
-
-
-def _device(facts: HostFacts | None, pair: PairReading) -> str:
-    """Find the interface by which the source sends to the target; `any` where that is not known."""
-    if facts is None or pair.target_address is None:
-        return "any"
-    through = [r for r in facts.routes if pair.target_address in r.prefix and r.device]
-    best = max(through, key=lambda r: r.prefix.prefixlen, default=None)
-    return best.device or "any" if best else "any"

@@ -74,6 +74,18 @@ class ProbePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class NodesReading:
+    """Two more probes from one node to another: what reaches the *node*, by the address that it comes from."""
+
+    internal_answered: bool
+    """Whether a request between the internal addresses of both was answered."""
+    sent: int
+    """Requests from an address in the source's pod CIDR to the internal address of the target, or to its pods' side."""
+    arrived: int | None
+    """How many of these the target's node counted; None where that is not certain."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairReading:
     """Three requests from one worker to another."""
 
@@ -100,6 +112,8 @@ class PairReading:
     """The end whose neighbour table was full meanwhile; None where neither's was, as far as known."""
     alone: bool = False
     """Whether it was tested by itself, with the counters of both ends; else while all others were."""
+    nodes: NodesReading | None = None
+    """What reached the target's node meanwhile; None where that was not tested."""
     same_as: tuple[str, str] | None = None
     """Source and target of the pair that was tested by itself in its place; None where there is none."""
 

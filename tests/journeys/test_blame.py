@@ -4,6 +4,7 @@ Each break is one of those that people report, made with the programs that they 
 firewalls, a reverse path filter and policy rules.
 """
 
+import subprocess
 from dataclasses import dataclass
 
 import pytest
@@ -11,6 +12,16 @@ import pytest
 from tests.journeys.stage import RealNodes, Stage
 
 pytestmark = [pytest.mark.nodes, pytest.mark.parametrize("stage", ["real nodes"], indirect=True)]
+
+
+CLOUD_FIREWALL = """\
+table bridge provider {
+    chain forward {
+        type filter hook forward priority 0;
+        ether type ip ip protocol icmp drop
+    }
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -125,3 +136,43 @@ def test_what_a_node_breaks_is_named_there(stage: Stage, name: str) -> None:
     assert f"    Next: {broken.shows}\n" in said
     assert broken.fix in said
     assert "provider" not in said
+
+
+@pytest.mark.parametrize("masquerade", [True, False])
+@pytest.mark.parametrize("pods", [True, False])
+def test_the_providers_filter_is_what_is_left(stage: Stage, pods: bool, masquerade: bool) -> None:
+    """Where pods leave their node with its address the request arrives, and the reply is dropped."""
+    assert isinstance(stage, RealNodes)
+    for worker in stage.lab.workers if pods else ():
+        worker.add_pod(masquerade=masquerade)
+    stage.filter_pods()
+    answer = stage.tool("apply", "--yes")
+    assert answer.code == 4, answer.out
+    said = answer.out
+    lost = (
+        "replies whose source is a pod address: a source filter of the provider"
+        if pods and masquerade
+        else ("packets with pod addresses: the provider's filter")
+    )
+    assert f": Something between the nodes drops {lost}, or its firewall (Cloud Firewall, security group)." in said
+    assert "Between the internal addresses of worker-" in said
+    if pods:
+        assert "Three requests from worker-1's own address on its pods' side to worker-" in said or not masquerade
+        assert "itself: none arrived there." in said
+    forwarding = "forwarding, " if pods else ""
+    assert (
+        f"    Ruled out: the routes of both, the next hops, {forwarding}policy rules and reverse path filters, the "
+        "firewall rules of worker-0 and worker-1.\n"
+    ) in said
+
+
+def test_a_cloud_firewall_that_lets_nothing_pass_is_no_filter_of_pod_addresses(stage: Stage) -> None:
+    """It drops what comes from the private range, whatever its address is; SSH goes by another."""
+    assert isinstance(stage, RealNodes)
+    stage.add_pods()
+    assert stage.tool("apply", "--yes").code == 0
+    subprocess.run(stage.lab.entering(["nft", "-f", "-"]), input=CLOUD_FIREWALL, text=True, check=True)
+    answer = stage.tool("check")
+    assert answer.code == 4, answer.out
+    assert ": The nodes do not get answers from each other's own addresses either: a firewall on worker-" in answer.out
+    assert "(Cloud Firewall, security group)" in answer.out

@@ -14,7 +14,7 @@ from kthw_routes.proof.answers import Answer, AnswerKind, parse_answer
 from kthw_routes.proof.causes import Cause, Layer
 from kthw_routes.proof.diagnosis import explain
 from kthw_routes.proof.path import HostPath, Lookup, PolicyRule, Way
-from kthw_routes.proof.readings import Counters, Evidence, PairReading, Proof
+from kthw_routes.proof.readings import Counters, Evidence, NodesReading, PairReading, Proof
 from kthw_routes.words import explanations
 
 from .builders import cluster, facts, ip, net, pair_reading, pod_route
@@ -337,3 +337,99 @@ def test_replies_are_not_lost_on_the_way_there() -> None:
     assert found.layer is Layer.NETWORK_BACK
     back = {(Way.IN, "worker-1"): REFUSED}
     assert with_paths(of_pods(**BACK), worker_0=path(lookups=back)).layer is Layer.REVERSE_PATH
+
+
+FINE = {
+    f"worker_{n}": replace(
+        saved(), lookups={(way, f"worker-{1 - n}"): RIGHT for way in Way}, rp_filter={"all": 0, "eth0": 0}
+    )
+    for n in (0, 1)
+}
+"""Two ends of which all was read, and is in order."""
+
+
+def test_the_provider_is_named_by_what_did_not_reach_the_node_and_what_is_ruled_out_is_listed() -> None:
+    found = with_paths(of_pods(nodes=NodesReading(True, 3, 0)), **FINE)
+    assert found.layer is Layer.NETWORK_OUT
+    assert found.what == (
+        "Something between the nodes drops packets with pod addresses: the provider's filter, or its firewall (Cloud "
+        "Firewall, security group)."
+    )
+    assert found.seen == (
+        "Three requests left worker-0's pod, none arrived at worker-1's pod. Three requests from worker-0's own "
+        "address on its pods' side to worker-1 itself: none arrived there. Between the internal addresses of worker-0 "
+        "and worker-1 a request was answered."
+    )
+    assert found.ruled_out == (
+        "the routes of both",
+        "the next hops",
+        "forwarding",
+        "policy rules and reverse path filters",
+        "the firewall rules of worker-0 and worker-1",
+    )
+    line = f"    Ruled out: {', '.join(found.ruled_out)}."
+    proof = replace(
+        proof_of(of_pods(nodes=NodesReading(True, 3, 0))), paths={k.replace("_", "-"): v for k, v in FINE.items()}
+    )
+    assert line in explanations(proof)
+
+
+@pytest.mark.parametrize(
+    ("worker_1", "words", "is_ruled_out"),
+    [
+        (None, "; or worker-1's own firewall, which was not read.", False),
+        (
+            replace(FINE["worker_1"], unread=("nft",)),
+            "; or worker-1's own firewall, of which nft could not be read.",
+            False,
+        ),
+        (
+            replace(saved("FORWARD -m set --match-set x src -j DROP"), lookups=FINE["worker_1"].lookups),
+            "; or worker-1: the rule `-A FORWARD -m set --match-set x src -j DROP` in its FORWARD chain (iptables) may "
+            "fit them.",
+            False,
+        ),
+        (FINE["worker_1"], "security group).", True),
+    ],
+)
+def test_what_is_not_ruled_out_is_said(worker_1: HostPath | None, words: str, is_ruled_out: bool) -> None:
+    paths = {"worker_0": FINE["worker_0"]} | ({"worker_1": worker_1} if worker_1 else {})
+    found = with_paths(of_pods(nodes=NodesReading(True, 3, 0)), **paths)
+    assert found.layer is Layer.NETWORK_OUT
+    assert found.what.endswith(words)
+    assert ("the firewall rules of worker-0 and worker-1" in found.ruled_out) is is_ruled_out
+    assert ("policy rules and reverse path filters" in found.ruled_out) is (worker_1 is not None)
+
+
+def test_nodes_that_do_not_answer_each_other_at_all_are_no_filter_of_pod_addresses() -> None:
+    found = with_paths(of_pods(nodes=NodesReading(False, 3, 0)), **FINE)
+    assert found.what.startswith(
+        "The nodes do not get answers from each other's own addresses either: a firewall on worker-1"
+    )
+    assert "the next hops" not in found.ruled_out
+    assert "a request was not answered." in found.seen
+
+
+@pytest.mark.parametrize(
+    ("source", "is_said"),
+    [(FINE["worker_0"], True), (saved(nat="-s 10.200.0.0/24 ! -d 10.200.0.0/16 -j MASQUERADE"), False)],
+)
+def test_what_reaches_the_node_and_not_its_pod_is_not_said_to_be_lost_by_its_source(
+    source: HostPath, is_said: bool
+) -> None:
+    """Unless the node itself may have given it another source address."""
+    found = with_paths(of_pods(nodes=NodesReading(True, 3, 3)), worker_0=source, worker_1=FINE["worker_1"])
+    assert found.what.startswith("Packets from worker-0's pods' side reach worker-1 itself") is is_said
+    if is_said:
+        assert "three arrived there" in found.seen
+
+
+def test_lost_replies_are_shown_by_what_their_node_sends_itself() -> None:
+    lost = of_pods(**BACK, nodes=NodesReading(True, 3, 3))
+    other = pair_reading("worker-1", "worker-2", received=0, alone=True, nodes=NodesReading(True, 3, 0))
+    paths = {name.replace("_", "-"): path for name, path in FINE.items()}
+    found = explain(replace(proof_of(lost), pairs=(lost, other), paths=paths), lost)
+    assert found.layer is Layer.NETWORK_BACK
+    assert "a source filter of the provider, or its firewall" in found.what
+    assert "Three requests from worker-1's own address on its pods' side to worker-2 itself: none arrived" in found.seen
+    assert found.ruled_out[-1] == "the firewall rules of worker-0 and worker-1"

@@ -9,7 +9,7 @@ import pytest
 from kthw_routes.hosts import programs
 from kthw_routes.proof.causes import Layer
 from kthw_routes.proof.diagnosis import explain
-from kthw_routes.proof.readings import Counters, Proof
+from kthw_routes.proof.readings import Counters, NodesReading, Proof
 from kthw_routes.proof.selection import MAX_ALONE, Pair
 
 from .workers import World
@@ -42,7 +42,9 @@ def test_a_worker_that_is_cut_off_is_pinged_twice_more(parallel: int) -> None:
     for pair in failed:
         assert pair.alone is ((pair.source, pair.target) in world.alone)
         assert pair.alone or pair.same_as in world.alone
-        assert pair.at_source == (Counters(0, 0, 3, 0) if pair.alone else None)
+        assert pair.alone == (pair.at_source is not None)
+        if pair.at_source is not None:
+            assert (pair.at_source.requests_out, pair.at_source.replies_in) == (3, 0)
         assert (
             explain(Proof(world.known.plan, (), found.pairs, facts=world.known.facts), pair).layer is Layer.NETWORK_OUT
         )
@@ -170,3 +172,33 @@ def test_what_ping_said_of_others_is_not_taken_for_the_one_of_which_nothing_arri
     world.lost = "10.200.2.254"
     assert all(pair.ok for pair in world.prove().pairs)
     assert {target for _, target in world.alone} == {"worker-2"}
+
+
+@pytest.mark.parametrize("apart", [True, False])
+@pytest.mark.parametrize("arrives", [True, False])
+def test_what_reaches_a_node_from_the_others_own_address_is_not_taken_for_the_pairs(apart: bool, arrives: bool) -> None:
+    """The request between the internal addresses is counted by the same nodes as those of the pair."""
+    world = World(2, lambda a, _b, _n: a == "worker-1")
+    pair = ("worker-0", "worker-1")
+    world.apart = {pair} if apart else set()
+    world.arrive = {pair} if arrives else set()
+    (failed,) = (reading for reading in world.prove().pairs if not reading.ok)
+    assert failed.nodes == NodesReading(not apart, 3, 3 if arrives else 0)
+    assert failed.at_source is not None
+    assert (failed.at_source.requests_out, failed.at_source.replies_in) == (3, 0)
+    assert failed.at_target is not None
+    assert (failed.at_target.requests_in, failed.at_target.replies_out) == ((3, 3) if arrives else (0, 0))
+
+
+def test_a_request_between_the_nodes_that_arrives_and_is_not_answered_is_not_the_pairs() -> None:
+    world = World(2, lambda a, _b, _n: a == "worker-1")
+    world.apart = world.unanswered = {("worker-0", "worker-1")}
+    (failed,) = (reading for reading in world.prove().pairs if not reading.ok)
+    assert failed.nodes == NodesReading(False, 3, 0)
+    assert failed.at_target is not None
+    assert failed.at_target.requests_in == 0
+
+
+def test_a_pair_that_answers_alone_needs_no_more_pings(parallel: int) -> None:
+    world = World(3, lambda a, _, number: a != "worker-2" or number > 0)
+    assert all(pair.nodes is None for pair in world.prove(parallel).pairs)

@@ -46,6 +46,10 @@ class World:
         """Pairs whose requests arrive, even where no reply does."""
         self.silent: set[Pair] = set()
         """Where a worker gets no answer from its next hop to another."""
+        self.apart: set[Pair] = set()
+        """Where a worker does not reach another from its internal address either."""
+        self.unanswered: set[Pair] = set()
+        """And where its request arrives, and is not answered."""
         self.lost = ""
         """The address of which ping's line does not arrive."""
         self.full = Counter[str]()
@@ -92,6 +96,17 @@ class World:
             for field in ("InEchos", "OutEchoReps"):
                 self.sent[target][field] += 3 * (answered or (source, target) in self.arrive)
             return f"PING … --- 3 packets transmitted, {3 if answered else 0} received, time 402ms"
+
+    def ping_internal(self, source: str, address: str) -> str:
+        """Return what ping prints of one request to an internal address."""
+        with self.lock:
+            target = next(node.name for node in self.cluster if str(node.internal) == address)
+            answered = (source, target) not in self.apart
+            self.sent[source]["OutEchos"] += 1
+            self.sent[source]["InEchoReps"] += answered
+            for field in ("InEchos", "OutEchoReps"):
+                self.sent[target][field] += answered or (source, target) in self.unanswered
+            return f"--- 1 packets transmitted, {int(answered)} received, time 0ms"
 
 
 class Session:
@@ -140,6 +155,8 @@ class Session:
                 world.at_once.append(len(lines))
                 world.after_together(world)
                 return said("".join(lines))
+            case ("ping", "-n", "-c", "1", *_, address):
+                return said(world.ping_internal(self.node, address))
             case ("ping", *_, own, address):
                 world.alone.append((self.node, world.names[address]))
                 text = world.ping(self.node, own, address)

@@ -1,0 +1,142 @@
+"""The last layers: what is lost between two nodes that are in order themselves, as far as that was read. Pure."""
+
+from collections.abc import Iterator
+
+from kthw_routes.facts import HostFacts
+from kthw_routes.netfilter import walk
+from kthw_routes.netfilter.makers import maker_of
+from kthw_routes.netfilter.rules import Hook, Packet
+from kthw_routes.proof import walls
+from kthw_routes.proof.case import Case
+from kthw_routes.proof.causes import Cause, Layer, counted, in_words
+from kthw_routes.proof.readings import PairReading
+
+_PROVIDER = (
+    "Let the provider pass packets with pod addresses (its check of source addresses, its firewall), or use next hops "
+    "in a network that does, such as a VLAN."
+)
+
+
+def lost_there(case: Case) -> Cause | None:
+    """Find requests that left the source and never arrived at the target."""
+    pair, nodes = case.pair, case.pair.nodes
+    a, b = pair.source, pair.target
+    if pair.at_target is None or pair.at_target.requests_in:
+        return None
+    what = "Something between the nodes drops packets with pod addresses: the provider's filter"
+    fix: str | None = _PROVIDER
+    if nodes is not None and not nodes.internal_answered:
+        what = f"The nodes do not get answers from each other's own addresses either: a firewall on {b}, or one between"
+        fix = None
+    elif case.is_of_pods and nodes is not None and nodes.arrived and not _is_masqueraded(case):
+        what = f"Packets from {a}'s pods' side reach {b} itself, and those to its pod do not: the provider's filter"
+    return Cause(
+        layer=Layer.NETWORK_OUT,
+        what=f"{what}{_or_firewalls(case, back=False)}.",
+        seen=f"{counted(pair)} {_between_nodes(pair)}".strip(),
+        shows=f"On {b}: {capture(case)}",
+        fix=fix,
+        ruled_out=tuple(_in_order(case, back=False)),
+    )
+
+
+def not_answered(case: Case) -> Cause | None:
+    """Find a target at which requests arrived and that did not reply."""
+    b, at_target = case.pair.target, case.pair.at_target
+    if at_target is None or not at_target.requests_in or at_target.replies_out:
+        return None
+    return Cause(
+        layer=Layer.TARGET,
+        what=f"{b} itself does not reply: a firewall there?",
+        seen=counted(case.pair),
+        shows=f"On {b}: sudo iptables -S; sudo nft list ruleset; sysctl net.ipv4.icmp_echo_ignore_all",
+        host=b,
+    )
+
+
+def lost_back(case: Case) -> Cause | None:
+    """Find replies that left the target and never arrived at the source."""
+    pair, at_target = case.pair, case.pair.at_target
+    if at_target is None or not at_target.requests_in or not at_target.replies_out:
+        return None
+    other = next((p for p in case.proof.pairs if p.source == pair.target and p.nodes is not None), None)
+    return Cause(
+        layer=Layer.NETWORK_BACK,
+        what="Something between the nodes drops replies whose source is a pod address: a source filter of the "
+        f"provider{_or_firewalls(case, back=True)}.",
+        seen=f"{counted(pair)} {_between_nodes(other) if other is not None else ''}".strip(),
+        shows=f"On {pair.source}: {capture(case)}",
+        fix=_PROVIDER,
+        ruled_out=tuple(_in_order(case, back=True)),
+    )
+
+
+def capture(case: Case) -> str:
+    """Return the command that shows which packets of this pair come by."""
+    return f"sudo tcpdump -ni {_device(case.source, case.pair)} icmp and host {case.pair.target_address}"
+
+
+def _or_firewalls(case: Case, *, back: bool) -> str:
+    """Name what else it may be: a firewall that cannot be read from here, and the nodes' own where not ruled out."""
+    found = [", or its firewall (Cloud Firewall, security group)"]
+    for station in walls.stations(case, back=back):
+        path = case.proof.paths.get(station.name)
+        hit = walls.hit_at(case, station)
+        if hit is not None:
+            found.append(f"; or {station.name}: {walls.describe(hit, maker_of(hit, None).name)} may fit them")
+        elif path is None:
+            found.append(f"; or {station.name}'s own firewall, which was not read")
+        elif path.unread:
+            found.append(f"; or {station.name}'s own firewall, of which {', '.join(path.unread)} could not be read")
+    return "".join(found)
+
+
+def _between_nodes(pair: PairReading) -> str:
+    """Tell what the two probes between the nodes themselves came to."""
+    nodes = pair.nodes
+    if nodes is None:
+        return ""
+    a, b = pair.source, pair.target
+    was = "was" if nodes.internal_answered else "was not"
+    own = f"Between the internal addresses of {a} and {b} a request {was} answered."
+    if nodes.arrived is None:
+        return own
+    side = f"{in_words(nodes.sent, 'request').capitalize()} from {a}'s own address on its pods' side to {b} itself: "
+    return f"{side}{in_words(nodes.arrived)} arrived there. {own}"
+
+
+def _in_order(case: Case, *, back: bool) -> Iterator[str]:
+    """Yield what was read and is in order."""
+    a, b = case.pair.source, case.pair.target
+    if case.table(a) is not None and case.table(b) is not None and not case.astray_there and not case.astray_back:
+        yield "the routes of both"
+    if case.pair.nodes is not None and case.pair.nodes.internal_answered:
+        yield "the next hops"
+    hosts = [case.source, case.target]
+    if case.is_of_pods and all(host is not None and host.ip_forward for host in hosts):
+        yield "forwarding"
+    ways = [(station, case.proof.paths.get(station.name)) for station in walls.stations(case, back=back)]
+    looked = [path.lookups.get((station.way, station.other)) for station, path in ways if path is not None]
+    if len(looked) == len(ways) and all(lookup is not None and not lookup.is_refused for lookup in looked):
+        yield "policy rules and reverse path filters"
+    closed = [s.name for s, path in ways if path is not None and not path.unread and walls.hit_at(case, s) is None]
+    if closed:
+        yield f"the firewall rules of {' and '.join(sorted(closed))}"
+
+
+def _is_masqueraded(case: Case) -> bool:
+    """Whether the source may have given its internal address to what it sent from its pods' side."""
+    path, facts, target = case.proof.paths.get(case.pair.source), case.source, case.proof.table(case.pair.source)
+    if path is None or path.unread or facts is None or facts.bridge is None or target is None:
+        return True
+    packet = Packet(source=facts.bridge.address.ip, destination=target.next_hops.get(case.pair.target), iif="")
+    return walk.may_rewrite(path.tables, Hook.POSTROUTING, packet)
+
+
+def _device(facts: HostFacts | None, pair: PairReading) -> str:
+    """Find the interface by which the source sends to the target; `any` where that is not known."""
+    if facts is None or pair.target_address is None:
+        return "any"
+    through = [r for r in facts.routes if pair.target_address in r.prefix and r.device]
+    best = max(through, key=lambda r: r.prefix.prefixlen, default=None)
+    return best.device or "any" if best else "any"
