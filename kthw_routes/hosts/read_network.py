@@ -5,7 +5,7 @@ an answer that is too long to be read whole, and not to learn which files of our
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR
-from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
+from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup, StatedRoute
 from kthw_routes.hosts import atomic_write, netplan_check, programs
 from kthw_routes.hosts.read_cloud_init import CLOUD_INIT, hosts_template
 from kthw_routes.hosts.task import HostTask
@@ -48,6 +48,7 @@ _MISSING: Final = ("No such file or directory", "Not a directory")
 """What is said of a path that is missing."""
 _ENDED: Final = 128
 """From this exit status on a program was ended by a signal."""
+_UNKNOWN: Final = "what its own network configuration states of pod routes is not known"
 _LOOK_THERE: Final = "Look at that host's disk (`dmesg`), then try again."
 
 _Existing = Mapping[PurePosixPath, tuple[int, str]]
@@ -103,7 +104,7 @@ def read(task: HostTask, devices: Collection[str], cluster_cidr: IPv4Network = D
     )
     return NetworkSetup(
         links=links,
-        stated=stated.find(configuration, links, cluster_cidr, rewriters=rewriters),
+        stated=_stated(task, configuration, links, cluster_cidr, rewriters),
         other_links=other_links,
         has_systemd=_SYSTEMD in existing,
         has_netplan=has_netplan,
@@ -167,9 +168,24 @@ def _own_configuration(task: HostTask) -> list[str]:
     try:
         result = _ask(task, programs.own_configuration())
     except OutputCut:
-        task.note("its own network configuration is too long to be read; what it states of pod routes is not known")
+        task.note(f"{_UNKNOWN}: it is too long to be read")
         return []
     return result.out.split("\n") if result else []
+
+
+def _stated(
+    task: HostTask,
+    configuration: Sequence[str],
+    links: Sequence[LinkSetup],
+    cluster_cidr: IPv4Network,
+    rewriters: Sequence[str],
+) -> tuple[StatedRoute, ...]:
+    """Find the routes that the host's own configuration states; none where it has too many files."""
+    try:
+        return stated.find(configuration, links, cluster_cidr, rewriters=rewriters)
+    except stated.TooMany as error:
+        task.note(f"{_UNKNOWN}: {error}")
+        return ()
 
 
 def _timer_is_enabled(task: HostTask) -> bool | None:

@@ -5,9 +5,10 @@ known here.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Network
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -23,6 +24,7 @@ _ENDS: Final = ("mapping", "rename", "no-auto-down", "no-scripts", "template", *
 _WITH_ADDRESS: Final = (["inet", "static"], ["inet", "dhcp"])
 """In a stanza of another kind a route may come before the address that its next hop needs; `ifup` fails then."""
 _UP: Final = ("up", "post-up")
+_MAGIC: Final = re.compile(r"[*?\[]")
 _JOINED: Final = re.compile(r"\s*(?:;|&&|\|\|)\s*")
 _HARMLESS: Final = re.compile(r"(?:true|/bin/true|:|exit 0)?")
 _IP: Final = re.compile(
@@ -34,6 +36,8 @@ _ROUTE: Final = re.compile(
 )
 _OTHER_TABLE: Final = re.compile(r"\b(?:table (?!main\b|254\b)|vrf |tos |dsfield )")
 _MAX_FILES: Final = 200
+_MAX_PATTERNS: Final = 200
+"""Patterns of files, and of interfaces, that count."""
 
 
 def stated(files: Files, links: Sequence[LinkSetup]) -> Iterator[Found]:
@@ -42,31 +46,44 @@ def stated(files: Files, links: Sequence[LinkSetup]) -> Iterator[Found]:
     if not devices or PATH not in files:
         return
     read = [(path, _statements(files[path])) for path in _sourced(files)]
-    automatic = [name for _, rows in read for _, words in rows if words[0] in _AUTO for name in words[1:]]
+    is_automatic = _matcher(name for _, rows in read for _, words in rows if words[0] in _AUTO for name in words[1:])
     for path, rows in read:
         is_meant = False
         for line, words in rows:
             if words[0] == "iface":
                 name = words[1] if len(words) > 1 else ""
-                starts = any(fnmatchcase(name, pattern) for pattern in automatic)
-                is_meant = starts and name.partition(":")[0] in devices and words[2:] in _WITH_ADDRESS
+                is_ours = name.partition(":")[0] in devices and words[2:] in _WITH_ADDRESS
+                is_meant = is_ours and is_automatic(name)
             elif words[0] in _ENDS or words[0].startswith(("source", "allow-")):
                 is_meant = False
             elif is_meant and words[0] in _UP:
                 yield from ((path, line, route) for route in _added(" ".join(words[1:])))
 
 
+def _matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Return what tells whether a name is one of these or matches one; of patterns with `*` the first ones count."""
+    found = dict.fromkeys(patterns)
+    names = frozenset(word for word in found if not _MAGIC.search(word))
+    others = tuple(islice((word for word in found if word not in names), _MAX_PATTERNS))
+    return lambda name: name in names or any(fnmatchcase(name, pattern) for pattern in others)
+
+
 def _sourced(files: Files) -> list[PurePosixPath]:
     """Return the files that are read, /etc/network/interfaces first; of what lies elsewhere nothing is known."""
-    found = [PATH]
-    for path in found:  # which grows meanwhile
+    found = {PATH: None}
+    left = _MAX_PATTERNS
+    waiting = [PATH]
+    for path in waiting:  # which grows meanwhile
         for _, words in _statements(files[path]):
             if words[0] not in ("source", "source-directory") or len(found) >= _MAX_FILES:
                 continue
-            for word in words[1:]:
+            for word in words[1 : left + 1]:
                 pattern, is_folder = str(FOLDER / word), words[0] == "source-directory"
-                found += [p for p in sorted(files) if p not in found and _is_meant(p, pattern, is_folder=is_folder)]
-    return found[:_MAX_FILES]
+                new = [p for p in sorted(files) if p not in found and _is_meant(p, pattern, is_folder=is_folder)]
+                found |= dict.fromkeys(new)
+                waiting += new
+            left = max(0, left - len(words) + 1)
+    return waiting[:_MAX_FILES]
 
 
 def _is_meant(path: PurePosixPath, pattern: str, *, is_folder: bool) -> bool:

@@ -17,7 +17,6 @@ from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.persistence.text import (
     Files,
     Found,
-    Lines,
     by_device,
     content,
     heading,
@@ -166,24 +165,31 @@ def unsupported_reason(devices: Iterable[str], network: NetworkSetup) -> str | N
 
 
 def stated(files: Files, links: Sequence[LinkSetup]) -> Iterator[Found]:
-    """Find the routes that netplan's other files state for these interfaces. Those in /run are gone at a boot."""
+    """Find the routes that netplan's other files state for these interfaces, up to a length of all together.
+
+    Those in /run are gone at a boot.
+    """
     ids = {name for link in links if (name := id_of(link)) is not None}
     names: set[str] = set()
+    left = yaml_documents.MAX_LENGTH
     for folder in FOLDERS if ids else ():
         for path in (p for p in files if p.parent == folder and p.suffix == ".yaml" and p != PATH):
             if path.name not in names:  # else /etc has one of that name, which counts
                 names.add(path.name)
-                for route, line in _stated_in(files[path], ids):
+                if not _NAMES_NETWORK.search("\n".join(files[path].values())):
+                    continue
+                text = whole_text(files[path])
+                left -= len(text)
+                if left < 0:
+                    return
+                for route, line in _stated_in(text, ids):
                     yield path, line, route
 
 
-def _stated_in(lines: Lines, ids: Collection[str]) -> Iterator[tuple[PersistedRoute, int]]:
+def _stated_in(text: str, ids: Collection[str]) -> Iterator[tuple[PersistedRoute, int]]:
     """Yield the plain routes that a file states for some ids, each with the line of its next hop."""
     import yaml
 
-    text = whole_text(lines)
-    if not _NAMES_NETWORK.search(text):
-        return
     try:
         root = yaml_documents.compose(text)
     except ValueError:

@@ -20,6 +20,8 @@ PLACES: Final = (*netplan.FOLDERS, networkd.FOLDER, interfaces.FOLDER, networkma
 SECRETS: Final = ("password", "psk", "secret", "private-key", "pin=", "wep-key")
 """What a line that is not read contains, in any case of the letters."""
 
+MAX_FILES: Final = 500
+"""Files whose lines are looked through; a host has a dozen."""
 _LINE: Final = re.compile(r"(?P<path>/[^\0]*?):(?P<number>[0-9]{1,6}):(?P<text>.*)", re.DOTALL)
 _MAX_LINE_NUMBER: Final = 50_000
 _FINDERS: Final[Mapping[Manager, Callable[[Files, Sequence[LinkSetup]], Iterator[Found]]]] = {
@@ -40,6 +42,10 @@ _HEAD: Final = 10
 """The lines in which that may be."""
 
 
+class TooMany(ValueError):
+    """There are more files than are looked through."""
+
+
 def find(
     listing: Iterable[str], links: Sequence[LinkSetup], within: IPv4Network, *, rewriters: Iterable[str]
 ) -> tuple[StatedRoute, ...]:
@@ -50,12 +56,12 @@ def find(
         links: the interfaces whose networks have next hops.
         within: the cluster CIDR.
         rewriters: who of those that write such files anew at a boot is at work there.
+
+    Raises TooMany.
     """
-    files: dict[PurePosixPath, dict[int, str]] = {}
-    for match in (_LINE.fullmatch(line) for line in listing):
-        if match and int(match["number"]) <= _MAX_LINE_NUMBER and clean_line(match["path"]) == match["path"]:
-            files.setdefault(PurePosixPath(match["path"]), {})[int(match["number"])] = match["text"]
+    files = _files(listing)
     at_work = frozenset(rewriters)
+    rewritten_by = {path: _rewriter(lines, at_work) for path, lines in files.items()}
     return tuple(
         StatedRoute(
             prefix=route.prefix,
@@ -63,12 +69,22 @@ def find(
             path=path,
             line=line,
             manager=manager,
-            rewritten_by=_rewriter(files[path], at_work),
+            rewritten_by=rewritten_by[path],
         )
         for manager, finder in _FINDERS.items()
         for path, line, route in finder(files, links)
         if route.prefix.subnet_of(within)
     )
+
+
+def _files(listing: Iterable[str]) -> dict[PurePosixPath, dict[int, str]]:
+    files: dict[str, dict[int, str]] = {}
+    for match in (_LINE.fullmatch(line) for line in listing):
+        if match and int(match["number"]) <= _MAX_LINE_NUMBER and clean_line(match["path"]) == match["path"]:
+            files.setdefault(match["path"], {})[int(match["number"])] = match["text"]
+    if len(files) > MAX_FILES:
+        raise TooMany(f"it has {len(files):,} files, and no more than {MAX_FILES} are read")
+    return {PurePosixPath(path): lines for path, lines in files.items()}
 
 
 def _rewriter(lines: Lines, at_work: frozenset[str]) -> str | None:

@@ -36,8 +36,10 @@ def rows(
     made: list[StatedFile] = []
     for alike in by_path.values():
         right = [r for r in alike if wanted.get(r.prefix) == r.next_hop]
-        kept = [r for r in right if stated.is_kept(r, network) and r.prefix not in wrong]
-        unsure = [r for r in right if r not in kept]
+        kept: list[StatedRoute] = []
+        unsure: list[StatedRoute] = []
+        for r in right:
+            (kept if stated.is_kept(r, network) and r.prefix not in wrong else unsure).append(r)
         stale = [r for r in alike if _is_stale(r, wanted.get(r.prefix), goes)]
         if right or stale:
             made.append(

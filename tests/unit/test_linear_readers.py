@@ -11,8 +11,12 @@ import pytest
 from kthw_routes.events import Phase
 from kthw_routes.facts import HostFile
 from kthw_routes.hosts import netplan_check, read_network
+from kthw_routes.hosts.cni import read_cni, read_kubelet
+from kthw_routes.hosts.ping_output import count_full_tables, parse_counters, parse_ping, parse_pings
+from kthw_routes.hosts.read_cloud_init import hosts_template
 from kthw_routes.hosts.read_facts import read_facts
 from kthw_routes.hosts.task import HostTask
+from kthw_routes.hosts.verdicts import verdicts
 from kthw_routes.iproute2.output import failed_lines, parse_addresses
 from kthw_routes.persistence import ifupdown, netplan, networkd
 from kthw_routes.plan import etc_hosts
@@ -66,6 +70,7 @@ HOSTILE = [
         "Command failed -:",
         "Icmp: 1\n",
     ),
+    *("From 1 icmp_seq=1 ", "ping: ", "= 1/", "1 packets transmitted, ", "10.200.1.1 0 ", "- &a [*a]\n", "<a "),
     *("Network File: ", " Network File: \n", "route replace ", "nexthop via ", "1.2.3.4 w\n", "1.2.3.4 worker-1\n"),
 ]
 
@@ -114,10 +119,34 @@ def _addresses(text: str) -> None:
         )
 
 
+def _proved(text: str) -> None:
+    result, pinged = Result(0, text.encode(), text.encode()), IPv4Address("10.200.1.1")
+    parse_ping(result)
+    parse_pings(Result(0, f"{pinged} 0 {inline(text)}".encode(), b""), [pinged])
+    parse_pings(result, [pinged])
+    parse_counters(text)
+    count_full_tables(f"a table_fulls\n{text}")
+    members = cluster(3)
+    answering = Answering({}, otherwise=result)
+    verdicts(HostTask(answering, Phase.PROOF, lambda _: None), members, worker(0), facts(worker(0)))
+
+
+def _configured(text: str) -> None:
+    read_cni(PurePosixPath("/x.conf"), text)
+    read_cni(PurePosixPath("/x.conf"), f'{{"type": "bridge", "ipam": {{"type": "host-local", "subnet": "{text}"}}}}')
+    read_kubelet(PurePosixPath("/x"), text)
+    read_kubelet(PurePosixPath("/x"), f"podCIDR: {inline(text)}")
+    on = "/etc/cloud/cloud.cfg:manage_etc_hosts: true"
+    answers = {"grep": said(f"{on}\n{on}{text}\n{text}\n/etc/os-release:ID={text}")}
+    hosts_template(HostTask(Answering(answers), Phase.CHECKS, lambda _: None))
+
+
 @pytest.mark.parametrize(
     "reader",
     [
         _undone,
+        _proved,
+        _configured,
         _facts,
         _network,
         _names,
