@@ -178,6 +178,8 @@ class Settings:
     ask_sudo_password: bool = False
     parallel: int = 32
     timeout: float = 30.0
+    present: bool = False
+    """Whether the wizard's run stops before each host's change, and goes on by key."""
     verbose: bool = False
     """Whether all rows and commands are printed, however many hosts there are."""
     state: Path | None = None

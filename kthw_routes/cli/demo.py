@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 
 import click
 
@@ -12,12 +13,12 @@ from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 
 
-def wizard(region: str) -> ExitCode:
-    """Return the wizard on the embedded lab."""
+def wizard(region: str, *, present: bool = False) -> ExitCode:
+    """Return the wizard on the embedded lab. `present`: whether its run stops before each host's change."""
     from kthw_routes.wizard import run_wizard
 
     with EmbeddedLab(region) as lab:
-        return run_wizard(lab.settings, lab)
+        return run_wizard(replace(lab.settings, present=present), lab)
 
 
 def run(region: str) -> ExitCode:

@@ -32,6 +32,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(cls=SectionedGroup, invoke_without_command=True, context_settings=_CONTEXT)
 @click.version_option(__version__, "-V", "--version", prog_name="kthw-routes")
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")
+@click.option("--present", is_flag=True, help="Stop before each host's change; a key goes on (for teaching).")
 @node_options
 @plan_options
 @ssh_options
@@ -73,8 +74,9 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
 )
 @click.option("--keep", is_flag=True, help="Keep the lab in the foreground for other commands and a second terminal.")
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")
+@click.option("--present", is_flag=True, help="Stop before each host's change; a key goes on (for teaching).")
 @click.pass_context
-def demo(context: click.Context, /, region: str, keep: bool, plain: bool) -> None:
+def demo(context: click.Context, /, region: str, keep: bool, plain: bool, present: bool) -> None:
     """Run the wizard on an embedded lab: no account, no root, no network."""
     from kthw_routes.cli import demo as demo_command
 
@@ -82,7 +84,7 @@ def demo(context: click.Context, /, region: str, keep: bool, plain: bool) -> Non
         _leave(context, lambda: demo_command.keep(region))
     if plain or not _has_terminal():
         _leave(context, lambda: demo_command.run(region))
-    _leave(context, lambda: demo_command.wizard(region))
+    _leave(context, lambda: demo_command.wizard(region, present=present))
 
 
 @main.command(context_settings=_CONTEXT)

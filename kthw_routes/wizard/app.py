@@ -54,6 +54,7 @@ class WizardApp(App[ExitCode]):
         self.jobs = Jobs()
         self.asker = WizardAsker(self._put_question)
         self.controller = Controller(settings, lab, self.asker, self.jobs.emit)
+        self.controller.pace.changed = lambda: self.jobs.call(lambda: None)
         titles = tuple(step.title_word for step in STEPS)
         self.steps = tuple(step(self, titles, number) for number, step in enumerate(STEPS))
         self.here = 0

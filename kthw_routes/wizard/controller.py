@@ -20,6 +20,7 @@ from kthw_routes.sources.linode.token import NoToken, Token, find_token
 from kthw_routes.ssh.session import Asker
 from kthw_routes.wizard import own_nodes
 from kthw_routes.wizard.last_run import LastRun
+from kthw_routes.wizard.pace import Pace
 from kthw_routes.wizard.path_suggester import stamp_of
 from kthw_routes.wizard.sources import Found, SourceLoader
 from kthw_routes.wizard.state import Choices, SourceChoice, SourceKind
@@ -49,6 +50,7 @@ class Controller:
         """`lab`: the running practice lab where it is the only source offered; the caller closes it."""
         self.settings = settings
         self._loader = SourceLoader(settings, lab, asker, emit)
+        self.pace = Pace(is_on=settings.present)
         self.work = WorkTurn(self._use_stop_signal)
         self.choices = Choices(self._loader.first_choice, settings.options, self._loader.likely_path)
         self.found: Found | None = None
@@ -214,12 +216,18 @@ class Controller:
 
     def run(self, review: Review) -> Report:
         """Apply the changes. Blocks. Raises KthwRoutesError."""
-        workflow = self.workflow
+        workflow = self._paced_workflow()
         return self.last_run.note_end(workflow, workflow.run(review))
+
+    def _paced_workflow(self) -> Workflow:
+        workflow = self.workflow
+        self.pace.clear()
+        workflow.may_begin = lambda node: self.pace.wait(node, self.work.signal)
+        return workflow
 
     def retry(self, report: Report) -> Report:
         """Run what is not done. Blocks. Raises KthwRoutesError."""
-        workflow = self.workflow
+        workflow = self._paced_workflow()
         return self.last_run.note_end(workflow, workflow.retry(report))
 
     def take_report(self, report: Report) -> None:
@@ -260,7 +268,9 @@ class Controller:
         return summaries.describe_place(self.choices.source, self.choices.cluster if self.is_found else None)
 
     def note(self, event: Event) -> None:
-        """Keep a command that was run, for *Commands*."""
+        """Keep a command that was run, for *Commands*; let the next host go once one has ended."""
+        if event.step is Phase.RUN and event.host and event.state is not None and event.state.is_final:
+            self.pace.note_end(event.host)
         if event.kind is EventKind.COMMAND and event.host:
             self.commands.setdefault(event.step, {}).setdefault(event.host, []).append(event.text)
 

@@ -25,6 +25,11 @@ class Endings:
         """Tell how a host ended, in the host's thread. Returns how it did: if it was told before, as it was told."""
         return self._tell(outcome, is_recorded=True)
 
+    @staticmethod
+    def not_started(name: str) -> str:
+        """Return what is said of a host whose work never began."""
+        return f"{name}: not started; nothing was changed there."
+
     def gather(self, done: Mapping[str, TaskResult[HostOutcome]], sent: Mapping[str, Sent]) -> dict[str, HostOutcome]:
         """Return how all ended, host by host; tell it of those whose work came to no end by itself.
 
@@ -52,4 +57,4 @@ def _broken_off(name: str, result: TaskResult[HostOutcome], sent: Sent) -> HostO
     if result.started or result.error is not None:
         return applying.ended(name, result.error, sent)
     sent.end()  # its thread may be about to begin
-    return HostOutcome(name, HostState.NOT_STARTED, f"{name}: not started; nothing was changed there.")
+    return HostOutcome(name, HostState.NOT_STARTED, Endings.not_started(name))

@@ -4,7 +4,7 @@ A `Workflow` holds what lives across steps: the sessions, the stop signal, the r
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -59,6 +59,8 @@ class Workflow:
         """The folder of the run that `finish` ended: whether its record is whole."""
         self.listener_problem: str | None = None
         """What a listener raised when it was given an event: a fault of this program, which ends nothing."""
+        self.may_begin: Callable[[str], bool] = lambda _node: True
+        """Asked in a host's thread before the run begins there; it may wait. False: the host is not started."""
         self._source = ""
         self._read_back: Final[dict[str, HostFacts]] = {}
         self._timers: RollbackTimers | None = None
@@ -282,6 +284,8 @@ class Workflow:
 
         def work(session: Session) -> HostOutcome:
             node = cluster.node(session.node)
+            if not self.may_begin(node.name):
+                return HostOutcome(node.name, HostState.NOT_STARTED, endings.not_started(node.name))
             task = self._reader.task(session, Phase.RUN, sent[node.name])
             task.state(HostState.CONNECTING)
             session.open()

@@ -21,6 +21,7 @@ from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen, refuse_stops, refuse_unticked
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import manual_commands
+from kthw_routes.wizard.text.run_rows import GLYPHS
 from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
@@ -34,17 +35,6 @@ _ACCESS = {
     Privilege.SUDO_PASSWORD: "sudo",
     Privilege.NONE: "none",
 }
-GLYPHS = {
-    HostState.WAITING: "…",
-    HostState.READ: "✓",
-    HostState.DONE: "✓",
-    HostState.NOTHING_TO_DO: "✓",
-    HostState.FAILED: "✗",
-    HostState.NOT_CONFIRMED: "?",
-    HostState.SKIPPED: "✗",
-    HostState.NOT_STARTED: "–",
-}
-"""One character per state, next to its word. Other states are under way: `▸`."""
 
 
 class ChecksStep(StepScreen):

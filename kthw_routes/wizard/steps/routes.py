@@ -42,6 +42,7 @@ class RoutesStep(StepScreen):
         ("/", "search in the list; Escape shows all"),
         ("b", "keep the routes after a reboot, or not"),
         ("o", "names, routes of the controllers, forwarding"),
+        ("p", "have the run stop before each host's change, or not"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(tab + 1), f"tab({tab.value})", tab.name.title(), show=False) for tab in Tab),
@@ -49,6 +50,7 @@ class RoutesStep(StepScreen):
         Binding("slash", "search", "Search", show=False),
         Binding("b", "question", "Reboot", show=False),
         Binding("o", "options", "Options", show=False),
+        Binding("p", "present", "Present", show=False),
         Binding("escape", "close", "Close", show=False),
     ]
 
@@ -193,6 +195,11 @@ class RoutesStep(StepScreen):
         self._is_asked_again = False
         self._choose(replace(self._options, persist=persist))
 
+    def action_present(self) -> None:
+        """Have the run stop before each host's change, or not."""
+        self.controller.pace.turn()
+        self.redraw()
+
     def action_options(self) -> None:
         """Choose names, routes on the controllers, forwarding, cloud-init's template."""
         if self.controller.inspection is None or self._is_over:
@@ -274,7 +281,8 @@ class RoutesStep(StepScreen):
         if self.controller.inspection is None or self.last_run.report is not None or self._is_asking:
             return "Next"
         plan = self.review.plan
-        return "Prove" if plan.is_empty else f"Run {count(plan.changes, 'change')}"
+        verb = "Present" if self.controller.pace.is_on else "Run"
+        return "Prove" if plan.is_empty else f"{verb} {count(plan.changes, 'change')}"
 
     @property
     def status(self) -> Words | str:

@@ -1,79 +1,81 @@
 """Step 5: the run, started by the button of the review: state of each host, live log, stop, retry."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.widgets import Button
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Phase
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.steps.checks import GLYPHS
 from kthw_routes.wizard.steps.wizard import Wizard
-from kthw_routes.wizard.text import manual_commands, summaries
-from kthw_routes.wizard.themes import cut_middle, dim
+from kthw_routes.wizard.text import manual_commands, run_rows, run_words, summaries
 from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
 from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import Tone, Words, count, state_tone
 from kthw_routes.workflow.results import Report
 
-_ALL = "*"
-"""The key of the row of all hosts; not a valid hostname, so no node has it."""
-
 
 class RunStep(StepScreen):
-    """Hosts on the left, the log of the chosen one on the right."""
+    """The changes of each host with their states; below, the log of the host in focus."""
 
     title_word = "Run"
     purpose = "The hosts are changed in parallel. A failure stops only its own host."
     lesson_name = "run"
+    why_columns = 150
     can_cancel = False
     keys = (
         ("Up  Down", "the log of another host"),
         ("Tab", "into the log; arrows, Page keys and End scroll"),
+        ("v", "every command of the log, or the changes only"),
+        ("p", "stop before each host's change, or no more"),
+        ("Space", "go on with the next host, while the run is stopped there"),
         ("s", "stop (asks first)"),
         ("t", "retry what is not done"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "stop", "Stop", show=False),
         Binding("t", "retry", "Retry", show=False),
+        Binding("v", "verbose", "Every command", show=False),
+        Binding("p", "present", "Present", show=False),
+        Binding("space", "go_on", "Go on", show=False),
     ]
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
-        self._table = self.first_focus = KeyedTable("host", "state", id="hosts")
-        self._bar = Paragraph(id="progress")
+        self._table = self.first_focus = KeyedTable("host", "change", "state", id="hosts")
         self._error_box = ErrorBox(id="error")
         self._log = HostLog(id="log")
         self._outcome = Paragraph(id="outcome")
         self._stop = Button("Stop", id="stop", compact=True, action="screen.stop")
+        self._go_on = Button("Go on", id="go-on", variant="primary", compact=True, action="screen.go_on")
         self._retry = Button("Retry", id="retry", compact=True, action="screen.retry")
         self._states: dict[str, tuple[HostState, str]] = {}
-        self._all = LogBuffer(names=True)
+        self._rows: tuple[run_rows.RunRow, ...] = ()
         self._logs: dict[str, LogBuffer] = {}
+        self._verbose_logs: dict[str, LogBuffer] = {}
+        self._is_verbose = False
+        self._failed: str | None = None
+        """The host that failed first; None where none did. It takes the cursor once."""
+        self._has_cursor = False
+        """Whether the cursor was put on it."""
         self._stopping = False
 
     def compose_body(self) -> ComposeResult:
-        """Yield the two columns."""
-        with Horizontal(id="run"):
-            with Vertical(id="run-hosts"):
-                yield self._table
-                yield self._bar
-                yield self._error_box
-            with Vertical(id="run-log"):
-                yield self._log
-                yield self._outcome
+        """Yield the changes, the outcome of the host in focus, its log."""
+        with Vertical(id="run"):
+            yield from (self._table, self._error_box, self._outcome, self._log)
 
     @property
     def extra_buttons(self) -> Iterable[Button]:
-        """Stop and retry."""
-        return self._stop, self._retry
+        """Go on, stop and retry."""
+        return self._go_on, self._stop, self._retry
 
     @property
     def is_skipped(self) -> bool:
@@ -93,8 +95,10 @@ class RunStep(StepScreen):
     def _start(self) -> None:
         review = self.controller.review()
         self._states = {h.node: (HostState.WAITING, "") for h in review.plan.hosts}
-        self._all.clear()
+        self._rows = tuple(run_rows.rows_of(review.plan))
         self._logs.clear()
+        self._verbose_logs.clear()
+        self._failed, self._has_cursor = None, False
         self._stopping = False
         words = f"undoing run {review.undoes}" if review.undoes else "running"
         self.start_work(words, lambda: self.controller.run(review), self._ended)
@@ -120,62 +124,87 @@ class RunStep(StepScreen):
         """Add a line to the logs, and note a state."""
         if event.step is not Phase.RUN:
             return
-        self._all.add(event)
         if event.host is None:
             return
-        self._logs.setdefault(event.host, LogBuffer()).add(event)
+        self._verbose_logs.setdefault(event.host, LogBuffer()).add(event)
+        if (shown := run_rows.main_event(event)) is not None:
+            self._logs.setdefault(event.host, LogBuffer()).add(shown)
         if event.kind is EventKind.STATE and event.state is not None:
             self._states[event.host] = (event.state, event.text if event.text != event.state else "")
+            if state_tone(event.state) is Tone.BAD:
+                self._failed = self._failed or event.host
 
     async def draw(self) -> None:
-        """Draw states, progress and the chosen log."""
-        rows: list[tuple[str, tuple[Words | str, ...]]] = [(_ALL, ("  all hosts", ""))]
-        rows += [(name, self._cells(name, state)) for name, (state, _) in self._states.items()]
-        self._table.show(rows)
+        """Draw the changes, the outcome and the log of the host in focus."""
+        report = self.last_run.report
+        states = {name: state for name, (state, _) in self._states.items()}
+        width = 16 if self.size.width < 100 else 24
+        self._table.show(run_rows.cells(self._rows, states, report.outcomes if report else {}, width))
+        self._follow()
         self._show_log()
         self._log.catch_up()
-        self._bar.show(*self._progress())
         self._error_box.show_error(self.error)
+        held = self.controller.pace.held if self.busy else ()
+        self._go_on.display = bool(held)
         self._stop.display, self._retry.display = bool(self.busy), not self.busy and self._can_retry
         self._stop.disabled = self.wizard.is_quitting
 
-    def _cells(self, name: str, state: HostState) -> tuple[Words | str, ...]:
-        width = 14 if self.size.width < 100 else 24
-        glyph, tone = GLYPHS.get(state, "▸"), state_tone(state)
-        return Words(f"{glyph} {cut_middle(name, width)}", tone), Words(str(state), tone)
-
-    def _progress(self) -> Iterable[Words | str]:
-        ended = sum(1 for state, _ in self._states.values() if state.is_final)
-        total = len(self._states)
-        width = 12
-        full = width * ended // total if total else 0
-        yield f" {ended} of {count(total, 'host')}  "
-        yield Words("━" * full, Tone.NEW)
-        yield dim("─" * (width - full))
+    def _follow(self) -> None:
+        """Put the cursor on the host that failed, once; else on the one that is held back."""
+        held = self.controller.pace.held if self.busy else ()
+        host = self._failed if self._failed is not None and not self._has_cursor else next(iter(held), None)
+        if host is None or host == self._chosen:
+            return
+        self._has_cursor = host == self._failed
+        number = next((n for n, row in enumerate(self._rows) if row.host == host), None)
+        if number is not None:
+            self._table.move_cursor(row=number)
 
     @property
     def _chosen(self) -> str:
-        return self._table.key or _ALL
+        return run_rows.host_of(self._table.key or "")
 
     def _show_log(self) -> None:
         chosen = self._chosen
-        self._log.show(self._all if chosen == _ALL else self._logs.setdefault(chosen, LogBuffer()))
-        state = self._states.get(chosen)
-        outcome = self._outcome
-        text = state[1] if state and state[0].is_final else ""
+        logs = self._verbose_logs if self._is_verbose else self._logs
+        self._log.border_title = f"{chosen}{', every command' if self._is_verbose else ''}" if chosen else ""
+        self._log.show(logs.setdefault(chosen, LogBuffer()))
+        words = tuple(self._describe(chosen))
+        self._outcome.display = bool(words)
+        self._outcome.show(*words)
+
+    def _describe(self, host: str) -> Iterator[Words | str]:
+        """Yield what came of a host, and the one thing to do; what is to come where it is held back."""
         report = self.last_run.report
-        hint = report.outcomes[chosen].hint if report and chosen in report.outcomes else ""
-        outcome.display = bool(text)
-        undo = summaries.describe_undo(report, is_lab=self.controller.is_lab) if report and chosen == _ALL else []
-        if undo:
-            outcome.display = True
-            outcome.show(*undo)
-        elif state and text:
-            outcome.show(Words(text, state_tone(state[0])), dim(f" {hint}"))
+        if self.busy and host in self.controller.pace.held[:1]:
+            yield from run_words.held_back(host, self.controller.review().plan.host(host))
+            return
+        state, text = self._states.get(host, (HostState.WAITING, ""))
+        outcome = report.outcomes.get(host) if report else None
+        words = list(run_words.ending(state, text, outcome, can_retry=self._can_retry and not self.busy))
+        if report is not None and not words:
+            words = summaries.describe_undo(report, is_lab=self.controller.is_lab)
+        yield from words
 
     @on(KeyedTable.RowHighlighted, "#hosts")
     def _moved(self) -> None:
         self._show_log()
+
+    def action_verbose(self) -> None:
+        """Show every command in the log, or the changes only."""
+        self._is_verbose = not self._is_verbose
+        self.redraw()
+
+    # --- presenting ---
+
+    def action_present(self) -> None:
+        """Stop before each host's change from now on, or no more."""
+        self.controller.pace.turn()
+        self.redraw()
+
+    def action_go_on(self) -> None:
+        """Let the next host go."""
+        self.controller.pace.go_on()
 
     # --- stop, retry ---
 
@@ -225,13 +254,7 @@ class RunStep(StepScreen):
         """Ask before the run is ended, with what is done and what is not."""
         if not self.busy:
             return None
-        done = [n for n, (s, _) in self._states.items() if s in (HostState.DONE, HostState.NOTHING_TO_DO)]
-        begun = [n for n, (s, _) in self._states.items() if not s.is_final and s is not HostState.WAITING]
-        rest = [n for n, (s, _) in self._states.items() if s is HostState.WAITING]
-        failed = [n for n, (s, _) in self._states.items() if s.is_final and n not in done]
-        parts = (("Done", done), ("Started, cut off", begun), ("Not started, unchanged", rest), ("Not done", failed))
-        lines = [f"{title}: {', '.join(names)}." for title, names in parts if names]
-        words = "\n".join([*lines, "", "The transcript lists the undo command of each change."])
+        words = run_words.quitting(self._states)
         return Confirm("Quit in the middle of the run?", words, "Keep running", quit="End it and quit")
 
     # --- going on ---
@@ -254,10 +277,11 @@ class RunStep(StepScreen):
         return "Finish" if self.last_run.is_undo else "Next"
 
     @property
-    def purpose_text(self) -> str:
-        """What is run."""
-        run = self.controller.review().undoes if self.last_run.is_undo else ""
-        return f"Undoing run {run}. Later changes stay untouched." if run else self.purpose
+    def purpose_text(self) -> Words | str:
+        """How far the run is; an undo says what it undoes."""
+        undoes = self.controller.review().undoes if self.last_run.is_undo else ""
+        is_presenting = self.controller.pace.is_on and bool(self.busy)
+        return run_words.headline(self._states, undoes, is_presenting=is_presenting)
 
     def commit(self) -> bool:
         """Quit after an undo, else go on."""
@@ -287,7 +311,9 @@ class RunStep(StepScreen):
         return manual_commands.planned(controller.review(), controller.last_run.report, controller.settings_of_source)
 
     def palette(self) -> Iterable[SystemCommand]:
-        """Yield stop or retry."""
+        """Yield stop or retry, and how the run is shown."""
+        yield SystemCommand("Every command", "In the log, or the changes only", self.action_verbose)
+        yield SystemCommand("Present", "Stop before each host's change, or no more", self.action_present)
         if self.busy:
             yield SystemCommand("Stop", "Let started hosts finish, start no other", self.action_stop)
         elif self._can_retry:
