@@ -24,6 +24,13 @@ def complete_nodes(context: click.Context, _parameter: click.Parameter, incomple
     return [name for name in names if name.startswith(incomplete)]
 
 
+def complete_explained(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the codes of findings that begin so."""
+    from kthw_routes.teaching.explain import finding_codes
+
+    return [code for code in finding_codes() if code.startswith(incomplete)]
+
+
 def _runs() -> list[Path]:
     from kthw_routes.local_files import state_folder
     from kthw_routes.record.run import RUN_NAME

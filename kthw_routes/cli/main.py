@@ -1,6 +1,7 @@
 """The commands and their options. Heavy libraries are imported by the command that needs them, so `--help` is quick."""
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ import click
 
 from kthw_routes import __version__
 from kthw_routes.cli import standard_streams
-from kthw_routes.cli.completion import complete_nodes, complete_runs
+from kthw_routes.cli.completion import complete_explained, complete_nodes, complete_runs
 from kthw_routes.cli.help import CHANGES, NODES, SectionedGroup, section
 from kthw_routes.cli.options import (
     EXPORT_FORMATS,
@@ -229,6 +230,19 @@ def export(
         lambda: export_command.export(settings, format_name, output, interface=interface, offline=offline),
         is_for_stdout=True,
     )
+
+
+@main.command(context_settings={**_CONTEXT, "ignore_unknown_options": True})
+@click.argument("what", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_explained)
+@click.pass_context
+def explain(context: click.Context, /, what: tuple[str, ...]) -> None:
+    """Explain a command, a route or a finding, word by word. Contacts nothing.
+
+    WHAT is a command as it is typed, a line as `ip route` prints it, or the code of a finding.
+    """
+    from kthw_routes.cli import explain as explain_command
+
+    _leave(context, lambda: explain_command.explain(what[0] if len(what) == 1 else shlex.join(what)))
 
 
 def _said_for(context: click.Context, command: str) -> dict[str, Any]:
