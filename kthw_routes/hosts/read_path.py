@@ -137,13 +137,16 @@ def _firewall(task: HostTask) -> tuple[tuple[Table, ...], tuple[str, ...]]:
 def without_twins(native: Sequence[Table], older: Sequence[Table]) -> list[Table]:
     """Return the tables of nftables without those that iptables made and lists too, in words that people know."""
 
-    def is_twin(table: Table, other: Table) -> bool:
-        return (table.family, table.name) == (other.family, other.name) and all(
+    by_name = {(table.family, table.name): table for table in older}
+
+    def is_twin(table: Table) -> bool:
+        other = by_name.get((table.family, table.name))
+        return other is not None and all(
             name in other.chains and len(other.chains[name].rules) == len(chain.rules)
             for name, chain in table.chains.items()
         )
 
-    return [table for table in native if not any(is_twin(table, other) for other in older)]
+    return [table for table in native if not is_twin(table)]
 
 
 def _ask(task: HostTask, command: Command) -> Result | None:

@@ -26,6 +26,8 @@ from kthw_routes.sanitize import clean_value
 
 _CHAIN: Final = re.compile(r":(\S{1,64}) (ACCEPT|DROP|-)(?: \[[0-9]+:[0-9]+\])?")
 _RULE: Final = re.compile(r"(?:\[([0-9]{1,20}):[0-9]{1,20}\] )?(-A (\S{1,64}) ?(.*))")
+_MAX_RULE: Final = 8 * 1024
+"""Characters of a rule that is read; the kernel takes a comment of 256."""
 _PRIORITY: Final = {"raw": -300, "mangle": -150, "nat": -100, "filter": 0, "security": 50}
 _VERDICTS: Final = {
     "ACCEPT": Verdict.ACCEPT,
@@ -106,8 +108,10 @@ def _jumps(rule: Rule, chains: dict[str, list[Rule]]) -> Rule:
 def _rule(text: str, words: str, packets: int | None) -> Rule:
     shown = clean_value(text)
     try:
-        tokens = shlex.split(words)
+        tokens = shlex.split(words) if len(words) <= _MAX_RULE else None
     except ValueError:
+        tokens = None
+    if tokens is None:
         return Rule(text=shown, matches=(unknown,), verdict=Verdict.UNKNOWN, packets=packets)
     matches: list[Match] = []
     verdict, target = Verdict.CONTINUE, None

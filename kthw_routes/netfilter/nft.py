@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, summarize_address_range
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.netfilter.rules import (
+    AddressRange,
     Chain,
     Hook,
     Match,
@@ -29,7 +30,7 @@ from kthw_routes.sanitize import clean_value
 _TABLE: Final = re.compile(r"table (ip|ip6|inet|arp|bridge|netdev) (\S{1,64}) \{")
 _CHAIN: Final = re.compile(r"chain (\S{1,128}) \{")
 _BASE: Final = re.compile(
-    r"type (\w+) hook (\w+)(?: devices? .*?)? priority ([a-z]+)?\s*(?:([+-]?)\s*([0-9]+))?;(?: policy (\w+);)?"
+    r"type (\w+) hook (\w+)(?: devices? .*?)? priority ([a-z]+)? ?(?:([+-]?) ?([0-9]{1,10}))?;(?: policy (\w+);)?"
 )
 _BLOCK: Final = re.compile(r"[a-z]+ .*\{")
 _PRIORITY: Final = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
@@ -80,17 +81,20 @@ def parse_tables(text: str) -> tuple[Table, ...]:
 
 def _lines(text: str) -> Iterator[str]:
     """Yield lines without white space around them; one whose braces are open inside of a rule with the next."""
-    joined = ""
+    parts: list[str] = []
+    size = opened = 0
     for raw in text.splitlines():
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
-        joined = f"{joined} {line}" if joined else line
-        is_open = joined.count("{") > joined.count("}") and not joined.endswith("{")
-        if is_open and len(joined) < _MAX_JOINED:
+        parts.append(line)
+        size += len(line) + 1
+        opened += line.count("{") - line.count("}")
+        if opened > 0 and not line.endswith("{") and size < _MAX_JOINED:
             continue
-        yield joined
-        joined = ""
+        yield " ".join(parts)
+        parts.clear()
+        size = opened = 0
 
 
 @dataclass(slots=True)
@@ -251,15 +255,15 @@ def _ip(tokens: _Tokens) -> Match:
         return negated(protocol_in(frozenset(values)), when=is_not)
     if what not in ("saddr", "daddr"):
         return unknown
-    networks: list[IPv4Network] = []
+    networks: list[IPv4Network | AddressRange] = []
     try:
         for value in values:
             first, is_range, last = value.partition("-")
             if is_range:
-                networks += summarize_address_range(IPv4Address(first), IPv4Address(last))
+                networks.append(AddressRange(IPv4Address(first), IPv4Address(last)))
             else:
                 networks.append(IPv4Network(value, strict=False))
-    except (ValueError, TypeError):
+    except ValueError:
         return unknown  # a named set, or a part of an address
     return negated(address_in(tuple(networks), of_source=what == "saddr"), when=is_not)
 

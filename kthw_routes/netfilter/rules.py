@@ -126,8 +126,20 @@ def negated(match: Match, *, when: bool) -> Match:
     return turned if when else match
 
 
-def address_in(networks: tuple[IPv4Network, ...], *, of_source: bool) -> Match:
-    """Demand that the source, or the destination, is in one of these networks."""
+@dataclass(frozen=True, slots=True)
+class AddressRange:
+    """Addresses that follow one another, both ends included."""
+
+    first: IPv4Address
+    last: IPv4Address
+
+    def __contains__(self, address: IPv4Address) -> bool:
+        """Whether an address is one of them."""
+        return self.first <= address <= self.last
+
+
+def address_in(networks: tuple[IPv4Network | AddressRange, ...], *, of_source: bool) -> Match:
+    """Demand that the source, or the destination, is in one of these networks or ranges."""
 
     def fits(packet: Packet) -> Truth:
         address = packet.source if of_source else packet.destination

@@ -53,7 +53,12 @@ class _Outcome:
     def take(self, other: "_Outcome") -> None:
         self.accepted |= other.accepted
         self.rewritten |= other.rewritten
-        self.drops += other.drops
+        self.drop(*other.drops)
+
+    def drop(self, *hits: tuple[Chain, Rule]) -> None:
+        """Add where it may be dropped; the first and the last such rule are kept."""
+        self.drops += hits
+        del self.drops[1:-1]
 
 
 def drops(tables: Iterable[Table], hook: Hook, packet: Packet) -> Hit | None:
@@ -62,7 +67,7 @@ def drops(tables: Iterable[Table], hook: Hook, packet: Packet) -> Hit | None:
     for table, chain in _base_chains(tables, hook):
         if chain.is_nat and packet.is_reply:
             continue
-        outcome = _walk(table, chain, packet, 0)
+        outcome = _walk(_Way(table, packet), chain, 0)
         hits = [(c, r) for c, r in outcome.drops] + ([(chain, None)] if outcome.falls and chain.drops else [])
         if not hits:
             continue
@@ -77,7 +82,9 @@ def drops(tables: Iterable[Table], hook: Hook, packet: Packet) -> Hit | None:
 
 def may_rewrite(tables: Iterable[Table], hook: Hook, packet: Packet) -> bool:
     """Whether a packet may get another address there, as by masquerading."""
-    return any(_walk(table, chain, packet, 0).rewritten for table, chain in _base_chains(tables, hook) if chain.is_nat)
+    return any(
+        _walk(_Way(table, packet), chain, 0).rewritten for table, chain in _base_chains(tables, hook) if chain.is_nat
+    )
 
 
 def _base_chains(tables: Iterable[Table], hook: Hook) -> Iterator[tuple[Table, Chain]]:
@@ -85,21 +92,32 @@ def _base_chains(tables: Iterable[Table], hook: Hook) -> Iterator[tuple[Table, C
     yield from sorted(found, key=lambda item: item[1].priority)
 
 
-def _walk(table: Table, chain: Chain, packet: Packet, depth: int) -> _Outcome:
-    found = _Outcome()
+@dataclass(slots=True)
+class _Way:
+    """One packet's way through a table: what becomes of it in a chain is found out once, however it is come to."""
+
+    table: Table
+    packet: Packet
+    known: dict[str, _Outcome] = field(default_factory=dict)
+
+
+def _walk(way: _Way, chain: Chain, depth: int) -> _Outcome:
+    if (known := way.known.get(chain.name)) is not None:
+        return known
+    found = way.known[chain.name] = _Outcome()  # and that of a circle, which no kernel takes
     if depth > _MAX_DEPTH:
         return found
     for rule in chain.rules:
-        if (fits := rule.fits(packet)) is False:
+        if (fits := rule.fits(way.packet)) is False:
             continue
-        stays, falls = _apply(table, chain, rule, packet, depth, found)
+        stays, falls = _apply(way, chain, rule, depth, found)
         if fits and not stays:
             found.falls = falls
             return found
     return found
 
 
-def _apply(table: Table, chain: Chain, rule: Rule, packet: Packet, depth: int, found: _Outcome) -> tuple[bool, bool]:
+def _apply(way: _Way, chain: Chain, rule: Rule, depth: int, found: _Outcome) -> tuple[bool, bool]:
     """Add what a rule does to a packet that fits it.
 
     Returns whether the packet may come to the next rule; and if not, whether it may leave the chain as at its end.
@@ -110,10 +128,10 @@ def _apply(table: Table, chain: Chain, rule: Rule, packet: Packet, depth: int, f
         case Verdict.REWRITE:
             found.accepted = found.rewritten = True
         case Verdict.DROP | Verdict.REJECT:
-            found.drops.append((chain, rule))
+            found.drop((chain, rule))
         case Verdict.JUMP | Verdict.GOTO:
-            target = table.chains.get(rule.target or "")
-            inner = _walk(table, target, packet, depth + 1) if target is not None else _Outcome()
+            target = way.table.chains.get(rule.target or "")
+            inner = _walk(way, target, depth + 1) if target is not None else _Outcome()
             found.take(inner)
             return (inner.falls, False) if rule.verdict is Verdict.JUMP else (False, inner.falls)
         case Verdict.RETURN:
