@@ -70,6 +70,8 @@ class InterfaceAddress:
     is_up: bool = True
     is_temporary: bool = False
     """Whether the kernel removes it after a time: a probe address of ours, or one by DHCP."""
+    mtu: int | None = field(default=None, compare=False)
+    """Bytes of the largest packet that the interface sends whole; None where it was not read."""
 
 
 class Privilege(StrEnum):
@@ -100,6 +102,8 @@ class Pod:
     namespace: str
     """The name below /run/netns."""
     address: IPv4Address
+    mtu: int | None = field(default=None, compare=False)
+    """Bytes of the largest packet that its interface sends whole; None where it was not read."""
 
 
 class Devices:
@@ -332,6 +336,10 @@ class HostFacts:
     def device_towards(self, ip: IPv4Address) -> str | None:
         """Return the interface at which a next hop is on-link, by the kernel's own table, or None."""
         return device_towards(self.on_link, ip)
+
+    def mtu_of(self, ip: IPv4Address | None) -> int | None:
+        """Return the MTU, in bytes, of the interface that has the address `ip`; None where it is not known."""
+        return next((a.mtu for a in self.addresses if a.address.ip == ip), None)
 
     def device_of(self, ip: IPv4Address | None) -> str | None:
         """Return the interface that has the address `ip`, or None."""

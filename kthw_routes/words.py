@@ -18,8 +18,7 @@ from kthw_routes.node_names import shortened
 from kthw_routes.persistence.text import listed
 from kthw_routes.plan.changes import ChangeKind, HostPlan, Noun, Plan, StatedFile
 from kthw_routes.proof import diagnosis, refusals
-from kthw_routes.proof.causes import Layer
-from kthw_routes.proof.diagnosis import explain_all, pair_words
+from kthw_routes.proof.diagnosis import pair_words
 from kthw_routes.proof.readings import PairReading, Proof
 from kthw_routes.proof.selection import MAX_ALONE
 from kthw_routes.workflow.results import Report, Review
@@ -151,16 +150,9 @@ def proof_cell(proof: Proof, source: str, target: str) -> Words:
 def explanations(proof: Proof) -> tuple[str, ...]:
     """Return what was seen of the pairs that fail, each cause once, what to look at, why kernels would not forward."""
     lines: list[str] = []
-    causes: dict[tuple[Layer, str | None], list[PairReading]] = {}
-    explained = explain_all(proof)
-    for pair in proof.failed:
-        found = explained[pair.source, pair.target]
-        causes.setdefault((found.layer, found.host), []).append(pair)
-    for pairs in causes.values():
-        first = next((pair for pair in pairs if pair.alone), pairs[0])
-        found = explained[first.source, first.target]
+    for found, (first, *others) in diagnosis.grouped(proof):
         lines.append(f"{first.source} → {first.target}: {found.sentence}")
-        if others := [pair for pair in pairs if pair is not first]:
+        if others:
             lines.append(f"    The same: {_names_of_pairs(others)}.")
         lines += [f"    Ruled out: {', '.join(found.ruled_out)}."] if found.ruled_out else []
         lines.append(f"    Next: {found.shows}")

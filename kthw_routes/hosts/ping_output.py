@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -13,7 +13,7 @@ from kthw_routes.ssh.command import CANNOT_RUN, MAX_WORDS, NO_SUCH_PROGRAM, Resu
 
 _SENT: Final = re.compile(r"([0-9]{1,9}) packets transmitted, ([0-9]{1,9}) (?:packets )?received")
 _MEAN: Final = re.compile(r"= [0-9.]+/([0-9]{1,9}\.[0-9]{1,9})/")
-_LINE: Final = re.compile(r"([0-9.]{7,15}) ([0-9]{1,3})(?: (.*))?")
+_LINE: Final = re.compile(r"([0-9.]{7,15}) (full )?([0-9]{1,3})(?: (.*))?")
 _COMPLAINT: Final = re.compile(r"(?:From [0-9.]+:? icmp_seq=[0-9]+ (?!Redirect)|ping: ).*?(?= From | ping: | --- |$)")
 """What ping printed in addition; a redirect only tells of a shorter way."""
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]{1,16}")
@@ -32,6 +32,10 @@ class Pinged:
     """What it printed in addition to its statistics."""
     is_missing: bool = False
     """Whether there is no such program."""
+    full_size_lost: str | None = None
+    """What was answered to the request of full size, if it did not get through; None where it did, or was not sent."""
+    is_full_size_sent: bool = False
+    """Whether one was sent."""
 
 
 def parse_ping(result: Result) -> Pinged:
@@ -69,17 +73,34 @@ def parse_pings(result: Result, addresses: Iterable[IPv4Address]) -> dict[IPv4Ad
             continue
         if address not in found:
             continue
-        printed = match[3] or ""
-        numbers, mean, complaint = (pattern.search(printed) for pattern in (_SENT, _MEAN, _COMPLAINT))
-        words = complaint[0] if complaint else "" if numbers else printed
+        printed = match[4] or ""
+        numbers, mean = _SENT.search(printed), _MEAN.search(printed)
+        if match[2]:
+            found[address] = with_full_size(found[address], Result(int(match[3]), printed.encode(), b""))
+            continue
         found[address] = Pinged(
             sent=int(numbers[1]) if numbers else programs.PINGS,
             received=int(numbers[2]) if numbers else 0,
             round_trip=float(mean[1]) if mean else None,
-            words=clean_value(words[:MAX_WORDS]),
-            is_missing=int(match[2]) in (CANNOT_RUN, NO_SUCH_PROGRAM),
+            words=_complaint(printed) or ("" if numbers else clean_value(printed[:MAX_WORDS])),
+            is_missing=int(match[3]) in (CANNOT_RUN, NO_SUCH_PROGRAM),
         )
     return found
+
+
+def with_full_size(pinged: Pinged, result: Result) -> Pinged:
+    """Add what became of the request of full size; nothing where this `ping` cannot send one."""
+    text = " ".join(f"{result.out} {result.err}".split())
+    numbers = _SENT.search(text)
+    if numbers is None:
+        return pinged
+    return replace(pinged, is_full_size_sent=True, full_size_lost=None if int(numbers[2]) else _complaint(text))
+
+
+def _complaint(printed: str) -> str:
+    """Return what ping printed in addition, in one line; empty for nothing."""
+    complaint = _COMPLAINT.search(printed)
+    return clean_value(complaint[0][:MAX_WORDS]) if complaint else ""
 
 
 def count_full_tables(text: str) -> int | None:

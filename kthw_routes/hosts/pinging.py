@@ -13,8 +13,15 @@ from kthw_routes.cluster import Cluster
 from kthw_routes.events import Emit, HostState, Phase
 from kthw_routes.hosts import programs
 from kthw_routes.hosts.fleet import Fleet
-from kthw_routes.hosts.ping_output import Pinged, count_full_tables, parse_counters, parse_ping, parse_pings
-from kthw_routes.hosts.probe_points import ProbedWorker, ends
+from kthw_routes.hosts.ping_output import (
+    Pinged,
+    count_full_tables,
+    parse_counters,
+    parse_ping,
+    parse_pings,
+    with_full_size,
+)
+from kthw_routes.hosts.probe_points import ProbedWorker, ends, full_size
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.proof.readings import Counters, Evidence, NodesReading, PairReading, ProbePoint
 from kthw_routes.proof.selection import Pair, in_rounds
@@ -114,14 +121,14 @@ class Pinger:
             targets.setdefault(source, []).append(target)
 
         def work(task: HostTask) -> dict[IPv4Address, Pinged]:
-            by_source: dict[ProbePoint, list[IPv4Address]] = {}
+            alike: dict[tuple[ProbePoint, int | None], list[IPv4Address]] = {}
             for target in targets[task.node]:
                 left, right = ends(self.ready[task.node], self.ready[target])
-                by_source.setdefault(left, []).append(right.address)
+                alike.setdefault((left, full_size(left, right)), []).append(right.address)
             found: dict[IPv4Address, Pinged] = {}
-            for left, addresses in by_source.items():
+            for (left, size), addresses in alike.items():
                 for some in _in_parts(addresses, programs.MAX_PINGS):
-                    result = task.run(programs.ping_together(left.address, some, left.namespace))
+                    result = task.run(programs.ping_together(left.address, some, left.namespace, size))
                     found |= parse_pings(result, some)
             return found
 
@@ -154,7 +161,12 @@ class Pinger:
             source, target = self.ready[task.node], self.ready[targets[task.node]]
             left, right = ends(source, target)
             pair = parse_ping(task.run(programs.ping(left.address, right.address, left.namespace)))
-            if pair.received == pair.sent or source.internal is None or target.internal is None:
+            if pair.received == pair.sent:
+                if (size := full_size(left, right)) is None:
+                    return PingedAlone(pair)
+                whole = task.run(programs.ping_full_size(left.address, right.address, size, left.namespace))
+                return PingedAlone(with_full_size(pair, whole))
+            if source.internal is None or target.internal is None:
                 return PingedAlone(pair)
             internal = parse_ping(task.run(programs.ping_once(source.internal, target.internal)))
             if left.evidence is not Evidence.POD:
@@ -195,6 +207,8 @@ class Pinger:
             received=pinged.received,
             round_trip=pinged.round_trip,
             words=pinged.words,
+            full_size=full_size(left, right) if pinged.is_full_size_sent else None,
+            full_size_lost=pinged.full_size_lost,
         )
 
     def _with_counters(

@@ -69,6 +69,13 @@ def probe(
     return Probed(checks, probing.pairs(), probing.counted, probing.paths)
 
 
+def _with_first_answer(reading: PairReading, first: PairReading) -> PairReading:
+    """Return a reading with what was answered to the first packet of full size: a kernel repeats it as its own."""
+    if reading.is_narrow and first.is_narrow and (first.full_size_lost or "").startswith("From "):
+        return replace(reading, full_size_lost=first.full_size_lost)
+    return reading
+
+
 class _Probing:
     """One proof under way.
 
@@ -148,7 +155,8 @@ class _Probing:
         while chosen:
             tested = list(dict.fromkeys(chosen.values()))
             budget -= len(tested)
-            self._readings |= self._pinger.alone(tested)
+            for pair, reading in self._pinger.alone(tested).items():
+                self._readings[pair] = _with_first_answer(reading, self._readings[pair])
             self._readings |= self._pinger.together(self._compare(chosen))
             if chosen := self._choose(budget):
                 self._settle(chosen)

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
+from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts
 from kthw_routes.plan.wanted import wanted_routes
 from kthw_routes.proof.readings import Evidence, ProbePoint
+
+_USUAL_MTU: Final = 1500
+"""Bytes: the MTU of an Ethernet, and of a pod unless its CNI configuration says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,14 @@ def probed_worker(cluster: Cluster, node: Node, facts: HostFacts) -> ProbedWorke
     """Choose how a worker is probed; None where it has no pod CIDR to be probed in."""
     if node.pod_cidr is None or node.pod_cidr.prefixlen > 30:
         return None
-    endpoints = [ProbePoint(p.address, Evidence.POD, p.namespace) for p in facts.pods[:1]]
+    endpoints = [ProbePoint(p.address, Evidence.POD, p.namespace, p.mtu) for p in facts.pods[:1]]
     if facts.bridge:
-        endpoints.append(ProbePoint(facts.bridge.address.ip, Evidence.BRIDGE))
+        endpoints.append(ProbePoint(facts.bridge.address.ip, Evidence.BRIDGE, mtu=facts.bridge.mtu))
     else:
-        endpoints.append(ProbePoint(node.pod_cidr.broadcast_address - 1, Evidence.PROBE))
+        # Of pods to come nothing is known: no larger packets than the node itself sends.
+        mtu = facts.mtu_of(node.internal)
+        usual = min(mtu, _USUAL_MTU) if mtu is not None else None
+        endpoints.append(ProbePoint(node.pod_cidr.broadcast_address - 1, Evidence.PROBE, mtu=usual))
     hops = {w.worker: w.next_hop for w in wanted_routes(cluster, node)}
     return ProbedWorker(node.name, tuple(endpoints), hops, node.internal)
 
@@ -49,6 +56,13 @@ def ends(source: ProbedWorker, target: ProbedWorker) -> tuple[ProbePoint, ProbeP
     if source.endpoints[0].evidence is target.endpoints[0].evidence is Evidence.POD:
         return source.endpoints[0], target.endpoints[0]
     return source.endpoints[-1], target.endpoints[-1]
+
+
+def full_size(source: ProbePoint, target: ProbePoint) -> int | None:
+    """Return the bytes of the largest packet that both ends take whole; None where that is not known."""
+    sizes = [point.mtu for point in (source, target)]
+    known = [size for size in sizes if size is not None]
+    return min(known) if len(known) == len(sizes) else None
 
 
 def probe_addresses(ready: Mapping[str, ProbedWorker], facts: Mapping[str, HostFacts]) -> dict[str, IPv4Interface]:

@@ -31,6 +31,10 @@ PINGS_TIMEOUT: Final = 20.0
 """Seconds that they may take; on an idle host it is 1.4 where nobody answers."""
 _PING: Final = ("ping", "-n", "-c", str(PINGS), "-i", "0.2", "-W", "1", "-I")
 _PING_ONCE: Final = ("ping", "-n", "-c", "1", "-W", "1")
+_WHOLE: Final = ("-M", "do")
+"""Never in parts (DF)."""
+_HEADERS: Final = 28
+"""Bytes of a packet of ping's in addition to its data."""
 """An interval of 0.2 s is the shortest that every ping lets an ordinary user ask for; 1 s for the last answer."""
 _SCRATCH: Final = re.compile(r"/tmp/kthw-routes\.[A-Za-z0-9]{8}")  # noqa: S108 - a pattern
 _DAEMON_TIMEOUT: Final = 10.0
@@ -323,15 +327,29 @@ def ping_once(source: IPv4Address, destination: IPv4Address) -> Command:
     return Command(words, needs_root=True, timeout=PING_TIMEOUT)
 
 
-def ping_together(source: IPv4Address, destinations: Sequence[IPv4Address], namespace: str | None = None) -> Command:
-    """Do so to up to MAX_PINGS addresses at once: of each a line with the address, ping's status, and what it printed.
+def ping_full_size(source: IPv4Address, destination: IPv4Address, size: int, namespace: str | None = None) -> Command:
+    """Send one request of `size` bytes, headers included, that is not to be divided on its way."""
+    words = (*_PING_ONCE, *_WHOLE, "-s", str(size - _HEADERS), "-I", str(source), str(destination))
+    return _inside(namespace, Command(words, needs_root=True, timeout=PING_TIMEOUT))
 
-    A line is written in one piece, whatever the shell is: unquoted, what ping printed loses its line ends.
+
+def ping_together(
+    source: IPv4Address, destinations: Sequence[IPv4Address], namespace: str | None = None, size: int | None = None
+) -> Command:
+    """Send three requests to up to MAX_PINGS addresses at once, and where they are answered one of `size` bytes.
+
+    Of each address a line with ping's status and what it printed; then one with the word `full` before both, of the
+    request of full size. A line is written in one piece, whatever the shell is: unquoted, it loses its line ends.
     """
     if len(destinations) > MAX_PINGS:
         raise ValueError(f"{len(destinations)} pings at once")
     addresses = " ".join(map(str, destinations))
-    each = f"o=$({' '.join(_PING)} {source} $a 2>&1); echo $a $? $o"
+    each = f"o=$({' '.join(_PING)} {source} $a 2>&1)"
+    if size is None:
+        each = f"{each}; echo $a $? $o"
+    else:
+        full = f"{' '.join((*_PING_ONCE, *_WHOLE))} -s {size - _HEADERS} -I {source} $a"
+        each = f"{each}; s=$?; echo $a $s $o; test $s = 0 && {{ o=$({full} 2>&1); echo $a full $? $o; }}"
     script = f"set -f; for a in {addresses}; do {{ {each}; }} & done; wait"
     return _inside(namespace, Command(("sh", "-c", script), needs_root=True, timeout=PINGS_TIMEOUT))
 

@@ -315,5 +315,5 @@ def _pods(task: HostTask, cidr: IPv4Network) -> tuple[Pod, ...]:
             continue
         for address in found:
             if address.address.ip in cidr:
-                return (Pod(name, address.address.ip),)
+                return (Pod(name, address.address.ip, address.mtu),)
     return ()

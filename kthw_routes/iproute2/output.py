@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Final
+from typing import Any, Final
 
 from kthw_routes.facts import InterfaceAddress, Route
 from kthw_routes.sanitize import clean_value
 
 MAX_METRIC: Final = 2**32 - 1
 MAX_TOS: Final = 2**8 - 1
+MAX_MTU: Final = 2**16
 
 _EVERYTHING: Final = IPv4Network("0.0.0.0/0")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
@@ -260,7 +261,7 @@ def parse_addresses(output: str) -> tuple[InterfaceAddress, ...]:
     """
     try:
         return tuple(
-            _address(_name(record["ifname"]), "UP" in record.get("flags", ()), info)
+            _address(record, info)
             for record in json.loads(output or "[]")
             if record.get("ifname")
             for info in record.get("addr_info", ())
@@ -270,11 +271,17 @@ def parse_addresses(output: str) -> tuple[InterfaceAddress, ...]:
         raise UnreadableOutput(f"unreadable output of ip: {clean_value(str(error))}") from error
 
 
-def _address(device: str, is_up: bool, info: Mapping[str, object]) -> InterfaceAddress:
-    """Read one address. Raises ValueError or KeyError."""
+def _address(record: Mapping[str, Any], info: Mapping[str, object]) -> InterfaceAddress:
+    """Read one address of an interface. Raises ValueError, KeyError, TypeError."""
     address = IPv4Address(_text(info, "local"))
-    length = _number(_text(info, "prefixlen"))
-    return InterfaceAddress(device, IPv4Interface((address, length)), is_up, info.get("dynamic") is True)
+    mtu = record.get("mtu")
+    return InterfaceAddress(
+        device=_name(record["ifname"]),
+        address=IPv4Interface((address, _number(_text(info, "prefixlen")))),
+        is_up="UP" in record.get("flags", ()),
+        is_temporary=info.get("dynamic") is True,
+        mtu=mtu if isinstance(mtu, int) and 0 < mtu <= MAX_MTU else None,
+    )
 
 
 def _name(value: object) -> str:

@@ -18,6 +18,7 @@ class Layer(StrEnum):
     FORWARDING = "forwarding"
     REVERSE_PATH = "reverse path filter"
     FIREWALL = "firewall of a node"
+    MTU = "MTU"
     NETWORK_OUT = "network, on the way there"
     TARGET = "target"
     ROUTE_BACK = "route back"

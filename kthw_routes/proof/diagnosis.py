@@ -34,6 +34,21 @@ def explain_all(proof: Proof) -> dict[tuple[str, str], Cause]:
     return found
 
 
+def grouped(proof: Proof) -> tuple[tuple[Cause, tuple[PairReading, ...]], ...]:
+    """Return each cause once, with the pairs that fail for it; first the one that was tested by itself, if any was."""
+    explained = explain_all(proof)
+    alike: dict[tuple[Layer, str | None], list[PairReading]] = {}
+    for pair in proof.failed:
+        cause = explained[pair.source, pair.target]
+        alike.setdefault((cause.layer, cause.host), []).append(pair)
+    found = []
+    for pairs in alike.values():
+        first = next((pair for pair in pairs if pair.alone), pairs[0])
+        rest = (pair for pair in pairs if pair is not first)
+        found.append((explained[first.source, first.target], (first, *rest)))
+    return tuple(found)
+
+
 def known_layer(proof: Proof, pair: PairReading) -> Layer | None:
     """Return the layer at which a pair's packets end, where that is known without the counters of its ends."""
     known = _known(proof, pair)
@@ -51,6 +66,8 @@ def pair_words(pair: PairReading) -> str:
         return f"not tested: {pair.problem}"
     if pair.ok:
         return f"{pair.round_trip:.1f} ms" if pair.round_trip is not None else "answered"
+    if pair.is_narrow:
+        return f"{pair.full_size} bytes lost"
     if pair.received:
         return f"{pair.received} of {pair.sent} answered"
     return "no answer"

@@ -6,7 +6,7 @@ What was read of tables decides first, then what somebody answered; only what ne
 from collections.abc import Callable
 from typing import Final
 
-from kthw_routes.proof import between, walls
+from kthw_routes.proof import between, mtu, walls
 from kthw_routes.proof.answers import AnswerKind
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted
@@ -235,6 +235,7 @@ def unknown(case: Case) -> Cause:
 WITHOUT_COUNTERS: Final[tuple[Find, ...]] = (
     route_there,
     own_routes,
+    mtu.full_size,
     neighbour_table,
     rejected,
     went_round,

@@ -71,6 +71,8 @@ class ProbePoint:
     address: IPv4Address
     evidence: Evidence
     namespace: str | None = None
+    mtu: int | None = None
+    """Bytes of the largest packet that is sent from there whole; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,10 @@ class PairReading:
     """Milliseconds, the mean of the answers."""
     words: str = ""
     """What ping printed in addition to its statistics."""
+    full_size: int | None = None
+    """Bytes of one more packet, as large as the ends send, that was not to be divided; None where none was sent."""
+    full_size_lost: str | None = None
+    """What was answered to that packet, empty for nothing; None where it got through, or none was sent."""
     at_source: Counters | None = None
     at_target: Counters | None = None
     problem: str | None = None
@@ -124,8 +130,13 @@ class PairReading:
 
     @property
     def ok(self) -> bool:
-        """Whether every request was answered."""
-        return self.tested and self.sent > 0 and self.received == self.sent
+        """Whether every request was answered, that of full size included."""
+        return self.tested and self.sent > 0 and self.received == self.sent and self.full_size_lost is None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether only packets of full size do not get through."""
+        return self.tested and not self.ok and self.sent > 0 and self.received == self.sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +233,11 @@ class Proof:
         if self.cut_off:
             them = "its own pod CIDR" if len(self.cut_off) == 1 else "their own pod CIDRs"
             return f"The pods of {shortened(self.cut_off)} are unreachable: another route overrides {them}."
+        if self.failed and all(pair.is_narrow for pair in self.failed):
+            let = "lets" if len(self.failed) == 1 else "let"
+            size = min(pair.full_size or 0 for pair in self.failed)
+            which = f"{len(self.failed)} of {count} pairs of workers {let}"
+            return f"{which} only small packets through: those of {size} bytes are lost."
         if self.failed:
             verb = "does" if len(self.failed) == 1 else "do"
             return f"{len(self.failed)} of {count} pairs of workers {verb} not get through."

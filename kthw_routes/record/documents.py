@@ -255,7 +255,35 @@ VerdictDocument = TypedDict("VerdictDocument", {"from": str, "to": str, "prefix"
 """What one worker's kernel would do with a packet for another worker's pods."""
 
 StandInDocument = TypedDict("StandInDocument", {"from": str, "to": str})
-"""The pair that was tested by itself in place of others."""
+"""A pair, by its ends: the one that was tested by itself in place of others, or one of those with the same cause."""
+
+
+class BetweenNodesDocument(TypedDict):
+    """What reached the target's node itself, while its pair failed."""
+
+    internal_answered: bool
+    sent: int
+    arrived: int | None
+
+
+class LookupDocument(TypedDict):
+    """What a kernel would do with a packet out to, or in from, another worker's pods."""
+
+    way: Literal["out", "in"]
+    worker: str
+    words: str
+    refused: bool
+
+
+class PathDocument(TypedDict):
+    """What was read of an end of a pair that fails: the text of each rule of its firewall by table and chain."""
+
+    policy_rules: list[str]
+    lookups: list[LookupDocument]
+    rp_filter: dict[str, int]
+    firewall: dict[str, dict[str, list[str]]]
+    unread: list[str]
+
 
 PairDocument = TypedDict(
     "PairDocument",
@@ -278,6 +306,9 @@ PairDocument = TypedDict(
         "same_as": StandInDocument | None,
         "silent_hop_back": str | None,
         "full_neighbour_table": str | None,
+        "full_size": int | None,
+        "full_size_lost": str | None,
+        "between_nodes": BetweenNodesDocument | None,
     },
 )
 """One ordered pair of workers: what was sent, what was answered.
@@ -285,6 +316,19 @@ PairDocument = TypedDict(
 The counters are those of both ends where it was tested alone; else it was tested while all others were. `same_as`: it
 failed then, and was not tested alone, but this pair was.
 """
+
+
+class CauseDocument(TypedDict):
+    """Why pairs of workers do not get through: the first layer that fails, alike for all of them."""
+
+    pairs: list[StandInDocument]
+    layer: str
+    host: str | None
+    what: str
+    seen: str
+    ruled_out: list[str]
+    command: str
+    fix: str | None
 
 
 class ProofDocument(TypedDict):
@@ -298,6 +342,8 @@ class ProofDocument(TypedDict):
     unread: list[str]
     verdicts: list[VerdictDocument]
     pairs: list[PairDocument]
+    causes: list[CauseDocument]
+    paths: dict[str, PathDocument]
     counters: dict[str, CountersDocument]
     hosts: dict[str, FactsDocument]
 

@@ -31,8 +31,13 @@ from kthw_routes.plan.changes import (
     RouteChange,
     StatedFile,
 )
-from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading, Proof
+from kthw_routes.proof.causes import Cause
+from kthw_routes.proof.diagnosis import grouped
+from kthw_routes.proof.path import HostPath
+from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, NodesReading, PairReading, Proof
 from kthw_routes.record.documents import (
+    BetweenNodesDocument,
+    CauseDocument,
     CountersDocument,
     EvidenceWord,
     FileRow,
@@ -42,6 +47,7 @@ from kthw_routes.record.documents import (
     NodeDocument,
     OutcomeDocument,
     PairDocument,
+    PathDocument,
     PersistenceDocument,
     PlanDocument,
     ProofDocument,
@@ -211,6 +217,8 @@ def proof_json(proof: Proof) -> ProofDocument:
         "unread": list(proof.unread),
         "verdicts": [_verdict(v) for v in proof.verdicts],
         "pairs": [_pair(p) for p in proof.pairs],
+        "causes": [_cause(cause, pairs) for cause, pairs in grouped(proof)],
+        "paths": {name: _path(path) for name, path in proof.paths.items()},
         "counters": {name: _counters(counters) for name, counters in proof.counters.items()},
         "hosts": {name: facts_json(f) for name, f in proof.facts.items()},
     }
@@ -246,6 +254,44 @@ def _pair(pair: PairReading) -> PairDocument:
         "same_as": {"from": pair.same_as[0], "to": pair.same_as[1]} if pair.same_as else None,
         "silent_hop_back": pair.silent_hop_back,
         "full_neighbour_table": pair.full_table,
+        "full_size": pair.full_size,
+        "full_size_lost": pair.full_size_lost,
+        "between_nodes": _between_nodes(pair.nodes) if pair.nodes else None,
+    }
+
+
+def _between_nodes(nodes: NodesReading) -> BetweenNodesDocument:
+    return {"internal_answered": nodes.internal_answered, "sent": nodes.sent, "arrived": nodes.arrived}
+
+
+def _cause(cause: Cause, pairs: Iterable[PairReading]) -> CauseDocument:
+    return {
+        "pairs": [{"from": pair.source, "to": pair.target} for pair in pairs],
+        "layer": cause.layer,
+        "host": cause.host,
+        "what": cause.what,
+        "seen": cause.seen,
+        "ruled_out": list(cause.ruled_out),
+        "command": cause.shows,
+        "fix": cause.fix,
+    }
+
+
+def _path(path: HostPath) -> PathDocument:
+    return {
+        "policy_rules": [rule.text for rule in path.policy_rules],
+        "lookups": [
+            {"way": way.value, "worker": worker, "words": lookup.words, "refused": lookup.is_refused}
+            for (way, worker), lookup in path.lookups.items()
+        ],
+        "rp_filter": dict(path.rp_filter),
+        "firewall": {
+            f"{table.program} {table.family} {table.name}": {
+                name: [rule.text for rule in chain.rules] for name, chain in table.chains.items()
+            }
+            for table in path.tables
+        },
+        "unread": list(path.unread),
     }
 
 

@@ -127,7 +127,9 @@ def _proof(proof: Proof) -> Iterator[str]:
     yield from (f"- {inline(sentence)}" for sentence in (*diagnosis.untested_reasons(proof), *proof.unread))
     if proof.caveat:
         yield f"- {proof.caveat}"
-    yield from dict.fromkeys(f"- {inline(found.sentence)}" for found in explain_all(proof).values())
+    for sentence, found in {found.sentence: found for found in explain_all(proof).values()}.items():
+        yield f"- {inline(sentence)}"
+        yield from (f"  - {inline(text)}" for text in (found.shows, found.fix) if text)
     yield from (f"- {inline(sentence)}" for sentence in refusals.of_verdicts(proof.verdicts, proof.facts))
     yield ""
 

@@ -107,8 +107,8 @@ def test_pods_prove_more_than_probe_addresses(stage: Stage) -> None:
     assert len(proof["verdicts"]) == len(proof["pairs"]) == 6
     assert all(pair["ok"] and not pair["alone"] for pair in proof["pairs"])
     assert len(proof["counters"]) == 3
-    for counters in proof["counters"].values():  # three requests to each of the two others, and as many from them
-        assert set(counters.values()) == {6}
+    for counters in proof["counters"].values():  # four requests to each of the two others, one of full size; and back
+        assert set(counters.values()) == {8}
 
 
 def test_in_eu_west_pods_fail_and_the_counters_say_where(london: Stage) -> None:

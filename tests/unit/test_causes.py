@@ -433,3 +433,63 @@ def test_lost_replies_are_shown_by_what_their_node_sends_itself() -> None:
     assert "a source filter of the provider, or its firewall" in found.what
     assert "Three requests from worker-1's own address on its pods' side to worker-2 itself: none arrived" in found.seen
     assert found.ruled_out[-1] == "the firewall rules of worker-0 and worker-1"
+
+
+def narrow(lost: str, **given: Any) -> PairReading:
+    """A pair of which small packets were answered, and that of full size was not."""
+    return replace(of_pods(**given), received=3, full_size=1500, full_size_lost=lost)
+
+
+def with_mtu(number: int, mtu: int) -> HostFacts:
+    """A worker whose interface to the others takes no more than these bytes."""
+    eth0 = InterfaceAddress("eth0", IPv4Interface(f"192.168.128.{10 + number}/17"), mtu=mtu)
+    return host(number, addresses=(eth0, *(a for a in host(number).addresses if a.device != "eth0")))
+
+
+@pytest.mark.parametrize(
+    ("lost", "hosts", "at", "told"),
+    [
+        ("", {}, None, "Nobody says why."),
+        ("", {"worker_1": with_mtu(1, 1400)}, "worker-1", "worker-1's eth0 passes on no more than 1400 bytes."),
+        ("", {"worker_0": with_mtu(0, 1450)}, "worker-0", "worker-0's eth0 passes on no more than 1450 bytes."),
+        ("", {"worker_0": with_mtu(0, 1500)}, None, "Nobody says why."),
+        (
+            "From 10.200.0.1 icmp_seq=1 Frag needed and DF set (mtu = 1450)",
+            {},
+            "worker-0",
+            "worker-0 passes on no more than 1450 bytes.",
+        ),
+        (
+            "From 192.168.200.1 icmp_seq=1 Frag needed and DF set (mtu = 1450)",
+            {},
+            "192.168.200.1",
+            "192.168.200.1, an address of none of the nodes, passes on no more than 1450 bytes.",
+        ),
+        (
+            "ping: local error: message too long, mtu=1450",
+            {},
+            "worker-0",
+            "worker-0 passes on no more than 1450 bytes.",
+        ),
+    ],
+)
+def test_large_packets_that_alone_are_lost_are_a_matter_of_the_mtu(
+    lost: str, hosts: dict[str, HostFacts], at: str | None, told: str
+) -> None:
+    found = cause(narrow(lost), **hosts)
+    assert (found.layer, found.host) == (Layer.MTU, at)
+    assert found.what == (
+        f"Small packets get through, packets of 1500 bytes do not, so that large transfers stall. {told}"
+    )
+    assert found.shows == "On worker-0: ping -c 1 -M do -s 1472 -I 10.200.0.2 10.200.1.2"
+    assert (lost in found.seen) if lost else not found.seen
+
+
+def test_the_verdict_says_what_size_is_lost() -> None:
+    pair = narrow("")
+    assert not pair.ok
+    seen = proof_of(pair)
+    assert seen.headline == "1 of 1 pairs of workers lets only small packets through: those of 1500 bytes are lost."
+    assert not seen.is_proved
+    both = replace(seen, pairs=(pair, replace(of_pods(), source="worker-2")))
+    assert both.headline == "2 of 2 pairs of workers do not get through."

@@ -127,6 +127,36 @@ def test_what_is_on_no_line_of_its_own_was_not_received(text: str) -> None:
     assert pinged == Pinged(sent=3, received=0, round_trip=None, words="")
 
 
+FULL_GOT_THROUGH = "PING 10.200.1.1 1472(1500) bytes of data. --- 1 packets transmitted, 1 received, 0% packet loss"
+FULL_LOST = "PING 10.200.1.1 1472(1500) bytes of data. --- 1 packets transmitted, 0 received, 100% packet loss"
+FRAG_NEEDED = (
+    "PING 10.200.1.1 1472(1500) bytes of data. From 10.200.0.1 icmp_seq=1 Frag needed and DF set (mtu = 1450) --- "
+    "10.200.1.1 ping statistics --- 1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms"
+)
+TOO_LONG = (
+    "PING 10.200.1.1 1472(1500) bytes of data. ping: local error: message too long, mtu=1450 --- 10.200.1.1 ping "
+    "statistics --- 1 packets transmitted, 0 received, +1 errors, 100% packet loss, time 0ms"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_sent", "lost"),
+    [
+        ("", False, None),
+        (f"10.200.1.1 full 0 {FULL_GOT_THROUGH}\n", True, None),
+        (f"10.200.1.1 full 1 {FULL_LOST}\n", True, ""),
+        (f"10.200.1.1 full 1 {FRAG_NEEDED}\n", True, "From 10.200.0.1 icmp_seq=1 Frag needed and DF set (mtu = 1450)"),
+        (f"10.200.1.1 full 1 {TOO_LONG}\n", True, "ping: local error: message too long, mtu=1450"),
+        ("10.200.1.1 full 1 ping: invalid option -- 'M'\n", False, None),
+        (f"10.200.9.9 full 1 {FULL_LOST}\n", False, None),
+    ],
+    ids=["not sent", "through", "lost", "told by a router", "told by the kernel", "busybox", "another's"],
+)
+def test_the_packet_of_full_size_has_a_line_of_its_own(text: str, is_sent: bool, lost: str | None) -> None:
+    found = parse_pings(said(f"{line(IPUTILS)}{text}"), [ip("10.200.1.1")])[ip("10.200.1.1")]
+    assert (found.received, found.is_full_size_sent, found.full_size_lost) == (3, is_sent, lost)
+
+
 def test_why_there_are_no_lines_is_said_of_each() -> None:
     missing = parse_pings(said(status=127, err="sh: not found"), [ip("10.200.1.1")])
     assert missing == {ip("10.200.1.1"): Pinged(3, 0, None, "sh: not found", is_missing=True)}

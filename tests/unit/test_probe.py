@@ -202,3 +202,21 @@ def test_a_request_between_the_nodes_that_arrives_and_is_not_answered_is_not_the
 def test_a_pair_that_answers_alone_needs_no_more_pings(parallel: int) -> None:
     world = World(3, lambda a, _, number: a != "worker-2" or number > 0)
     assert all(pair.nodes is None for pair in world.prove(parallel).pairs)
+
+
+@pytest.mark.parametrize("alone_too", [True, False])
+def test_a_packet_as_large_as_the_ends_send_ends_each_pairs_test(alone_too: bool) -> None:
+    """It is lost once more when the pair is tested by itself, or the others had only been in its way."""
+    world = World(3)
+    world.mtus = {"worker-0": 1500, "worker-1": 1400, "worker-2": 9000}
+    world.too_small = lambda a, b, number: "worker-1" in (a, b) and (alone_too or number == 0)
+    found = {(p.source, p.target): p for p in world.prove().pairs}
+    assert found["worker-0", "worker-2"].full_size == 1500, "of pods to come nothing is known"
+    assert found["worker-0", "worker-1"].full_size == 1400
+    assert {pair for pair, reading in found.items() if reading.ok} >= {
+        ("worker-0", "worker-2"),
+        ("worker-2", "worker-0"),
+    }
+    assert all(reading.ok for reading in found.values()) is not alone_too
+    for pair, reading in found.items():
+        assert reading.is_narrow is (alone_too and "worker-1" in pair)

@@ -4,10 +4,11 @@ import re
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Interface
 
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import discard
-from kthw_routes.facts import HostKey, Privilege
+from kthw_routes.facts import HostKey, InterfaceAddress, Privilege
 from kthw_routes.hosts.fleet import Fleet
 from kthw_routes.hosts.probe import Probed, probe
 from kthw_routes.plan import compare as planning
@@ -48,6 +49,11 @@ class World:
         """Where a worker gets no answer from its next hop to another."""
         self.apart: set[Pair] = set()
         """Where a worker does not reach another from its internal address either."""
+        self.mtus: dict[str, int] = {}
+        """The MTU of each worker's interface, as it is read."""
+        self.too_small: Answers = lambda *_: False
+        """Whether a packet of full size is lost; its number as of the pings."""
+        self.full_sized = Counter[Pair]()
         self.unanswered: set[Pair] = set()
         """And where its request arrives, and is not answered."""
         self.lost = ""
@@ -72,6 +78,9 @@ class World:
                     for n, other in enumerate(self.cluster)
                     if other is not node
                 ],
+                addresses=(
+                    InterfaceAddress("eth0", IPv4Interface(f"{node.internal}/17"), mtu=self.mtus.get(node.name)),
+                ),
             )
             for node in self.cluster
         }
@@ -107,6 +116,16 @@ class World:
             for field in ("InEchos", "OutEchoReps"):
                 self.sent[target][field] += answered or (source, target) in self.unanswered
             return f"--- 1 packets transmitted, {int(answered)} received, time 0ms"
+
+    def ping_full_size(self, source: str, address: str) -> str:
+        """Return what ping prints of one request that is as large as it may be."""
+        with self.lock:
+            target = self.names[address]
+            number, self.full_sized[source, target] = (
+                self.full_sized[source, target],
+                self.full_sized[source, target] + 1,
+            )
+            return f"--- 1 packets transmitted, {int(not self.too_small(source, target, number))} received, time 0ms"
 
 
 class Session:
@@ -153,8 +172,13 @@ class Session:
                 own, addresses = re.findall(r"-I (\S+) \$a", script), re.findall(r"for a in ([0-9. ]+);", script)
                 lines = [f"{a} 0 {world.ping(self.node, own[0], a)}\n" for a in addresses[0].split() if a != world.lost]
                 world.at_once.append(len(lines))
+                if " full " in script:
+                    answered = [line.split()[0] for line in lines if "3 received" in line]
+                    lines += [f"{a} full 0 {world.ping_full_size(self.node, a)}\n" for a in answered]
                 world.after_together(world)
                 return said("".join(lines))
+            case ("ping", "-n", "-c", "1", "-W", "1", "-M", "do", *_, address):
+                return said(world.ping_full_size(self.node, address))
             case ("ping", "-n", "-c", "1", *_, address):
                 return said(world.ping_internal(self.node, address))
             case ("ping", *_, own, address):
