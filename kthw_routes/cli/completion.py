@@ -25,10 +25,11 @@ def complete_nodes(context: click.Context, _parameter: click.Parameter, incomple
 
 
 def complete_explained(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the codes of findings that begin so."""
+    """Return the lessons and the codes of findings whose names begin so."""
     from kthw_routes.teaching.explain import finding_codes
+    from kthw_routes.teaching.lesson import lesson_names
 
-    return [code for code in finding_codes() if code.startswith(incomplete)]
+    return [name for name in (*lesson_names(), *finding_codes()) if name.startswith(incomplete)]
 
 
 def _runs() -> list[Path]:

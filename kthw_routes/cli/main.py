@@ -233,12 +233,13 @@ def export(
 
 
 @main.command(context_settings={**_CONTEXT, "ignore_unknown_options": True})
-@click.argument("what", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=complete_explained)
+@click.argument("what", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_explained)
 @click.pass_context
 def explain(context: click.Context, /, what: tuple[str, ...]) -> None:
-    """Explain a command, a route or a finding, word by word. Contacts nothing.
+    """Explain a command, a route or a finding, word by word; print a lesson. Contacts nothing.
 
-    WHAT is a command as it is typed, a line as `ip route` prints it, or the code of a finding.
+    WHAT is a command as it is typed, a line as `ip route` prints it, the code of a finding, or a lesson's name; without
+    it the lessons are listed.
     """
     from kthw_routes.cli import explain as explain_command
 
