@@ -12,6 +12,7 @@ from kthw_routes.options import NamesOn, Options, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.ssh.command import MAX_CAPTURE, Command, Result
 from tests.unit.answering import said
+from tests.unit.test_netfilter import NATIVE, RECORDED
 
 OPTIONS: Final = Options(
     names_on=NamesOn.ALL, routes_on=RoutesOn.ALL, persist=Persist.AUTO, ip_forward=True, prune=True, repair=True
@@ -91,6 +92,12 @@ SETUPS: Final[Mapping[str, Setup]] = {
             "networkctl": always(status=127, err="no such program"),
             "stat -c '%a %n %F' /run/systemd": always(
                 "755 /run/NetworkManager directory\n644 /run/network/ifstate regular file\n"
+            ),
+            "iptables-save": always(RECORDED, err="# Warning: iptables-legacy tables present\n"),
+            "nft list ruleset": always(NATIVE),
+            "cat /proc/net/ip_tables_names": always("nat\nfilter\n"),
+            "ip -4 rule show": always(
+                "0:\tfrom all lookup local\n100:\tfrom 10.200.0.0/16 lookup 7\n32766:\tfrom all lookup main\n"
             ),
             "nmcli": always("netplan-id0\n100 (connected)\n"),
         },
