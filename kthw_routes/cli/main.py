@@ -119,11 +119,20 @@ def plan(context: click.Context, /, as_json: bool, with_exit_code: bool, **given
         type=click.IntRange(20, 86400),
         help="Each host rolls back automatically after this time, unless the proof succeeds before.",
     ),
+    click.option("--by-hand", is_flag=True, help="Show what to type, type nothing, and look until all of it is right."),
 )
 @click.pass_context
-def apply(context: click.Context, /, as_json: bool, yes: bool, **given: Any) -> None:
+def apply(context: click.Context, /, as_json: bool, yes: bool, by_hand: bool, **given: Any) -> None:
     """Add the routes and names, read them back, prove them. Asks before anything is changed."""
     settings = _settings(context, given)
+    if by_hand:
+        if as_json or settings.commit_within is not None:
+            raise click.UsageError(
+                "--by-hand changes nothing: it goes neither with --json nor with --commit-within.", context
+            )
+        from kthw_routes.cli import by_hand as by_hand_command
+
+        _leave(context, lambda: by_hand_command.apply_by_hand(settings))
     if not yes and (as_json or not _has_terminal()):
         raise click.UsageError("Without a terminal, or with --json, apply needs --yes.", context)
     from kthw_routes.cli import apply as commands

@@ -77,6 +77,10 @@ class Running:
         assert not termios.tcgetattr(self._keyboard)[3] & termios.ECHO
         os.write(self._keyboard, text.encode() + b"\n")
 
+    def press_enter(self) -> None:
+        """Press Enter on its terminal."""
+        os.write(self._keyboard, b"\n")
+
     @property
     def shown(self) -> str:
         """What the terminal has shown; the output of the command itself is not among it."""
@@ -86,6 +90,11 @@ class Running:
             except OSError:  # Linux says so when the last one at the other end has gone
                 break
         return self._seen.decode()
+
+    @property
+    def out(self) -> str:
+        """What it has written to stdout so far."""
+        return _read(self._out)
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
         """Ctrl-C, or another signal."""
