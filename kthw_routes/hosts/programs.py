@@ -92,6 +92,11 @@ def routes() -> Command:
     return Command(("ip", "-json", "route", "show"), assumed=_NOTHING, is_quick=True)
 
 
+def routes_as_printed() -> Command:
+    """Print the main routing table as a person sees it."""
+    return Command(("ip", "route"), is_quick=True)
+
+
 def routes_within(network: IPv4Network) -> Command:
     """Read the routes of the main table to this network and to parts of it."""
     return Command(("ip", "-json", "route", "show", "root", str(network)), assumed=_NOTHING, is_quick=True)

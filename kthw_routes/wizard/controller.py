@@ -5,7 +5,7 @@ Methods that block are marked so. They are called in threads of `Jobs` and touch
 """
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kthw_routes.cluster import Cluster, Node
@@ -18,7 +18,8 @@ from kthw_routes.options import Options, Settings
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sources.linode.token import NoToken, Token, find_token
 from kthw_routes.ssh.session import Asker
-from kthw_routes.wizard import own_nodes
+from kthw_routes.wizard import inspecting, own_nodes
+from kthw_routes.wizard.inspecting import InspectionResult
 from kthw_routes.wizard.last_run import LastRun
 from kthw_routes.wizard.pace import Pace
 from kthw_routes.wizard.path_suggester import stamp_of
@@ -31,16 +32,6 @@ from kthw_routes.workflow.workflow import Workflow
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
-
-
-@dataclass(frozen=True, slots=True)
-class InspectionResult:
-    """What reading the hosts gave."""
-
-    cluster: Cluster
-    """As it was chosen when they were read."""
-    findings: tuple[Finding, ...]
-    review: Review
 
 
 class Controller:
@@ -170,10 +161,7 @@ class Controller:
 
     def inspect(self) -> InspectionResult:
         """Read the hosts and review what would change. Blocks. Raises KthwRoutesError."""
-        cluster, workflow = self.cluster, self.workflow
-        workflow.options = self.choices.options
-        inspection = workflow.inspect(cluster)
-        return InspectionResult(cluster, inspection.findings, workflow.review(inspection))
+        return inspecting.inspect(self.workflow, self.cluster, self.choices.options)
 
     def take_inspection(self, result: InspectionResult) -> None:
         """Use this from now on; an earlier run is over."""
@@ -245,6 +233,20 @@ class Controller:
         """Use this review from now on: the run is over, and what was read before it is out of date."""
         self._end_run()
         self.last_run.undo_review, self.inspected = review, None
+
+    def prepare_mend(self) -> InspectionResult:
+        """Read the hosts, with the repair of overridden pod CIDRs in the review. Blocks. Raises KthwRoutesError."""
+        return inspecting.inspect(self.workflow, self.cluster, replace(self.choices.options, repair=True))
+
+    def begin_mend(self, result: InspectionResult) -> None:
+        """Use this review from now on: the run before is over."""
+        self.choices.options = result.review.options
+        self.take_inspection(result)
+
+    def print_tables(self) -> dict[str, str]:
+        """Return what `ip route` prints on each worker. Blocks. Raises KthwRoutesError."""
+        proof = self.last_run.proof
+        return self.workflow.print_tables(list(proof.facts) if proof is not None else [])
 
     def prove(self) -> Proof:
         """Read the routing tables and send test traffic. Blocks. Raises KthwRoutesError."""

@@ -17,6 +17,7 @@ from kthw_routes.facts import HostFacts
 from kthw_routes.findings.model import Level
 from kthw_routes.findings.plan import of_plan, of_rollbacks
 from kthw_routes.hosts import apply as applying
+from kthw_routes.hosts import programs
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.hosts.probe import probe
 from kthw_routes.hosts.rollback_timer import RollbackTimer
@@ -209,6 +210,16 @@ class Workflow:
             counters=found.counters,
             paths=found.paths,
         )
+
+    def print_tables(self, names: Iterable[str]) -> dict[str, str]:
+        """Return what `ip route` prints on hosts, byte for byte; of those that do not answer, why."""
+
+        def read(session: Session) -> str:
+            session.open()
+            return self._reader.task(session, Phase.PROOF).run(programs.routes_as_printed()).out
+
+        done = self._reader.fleet.each(read, names)
+        return {n: r.value if r.value is not None else str(r.error or "not read") for n, r in done.items()}
 
     def commit(self, report: Report, proof: Proof | None) -> tuple[RollbackTimer, ...]:
         """Cancel the automatic rollbacks, each over a fresh connection.

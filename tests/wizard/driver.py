@@ -96,6 +96,7 @@ class Driver:
             if self.step.title_word == title:
                 break
             here = self.app.here
+            await self.settle()
             await self.acknowledge()
             await self.answer(Persist.NONE)
             await self.pilot.press("ctrl+n")

@@ -16,7 +16,7 @@ from kthw_routes.events import Event, EventKind, HostState, Phase
 from kthw_routes.facts import HostFacts, Privilege
 from kthw_routes.findings.model import Finding
 from kthw_routes.ssh.errors import HostKeyChanged
-from kthw_routes.wizard.controller import InspectionResult
+from kthw_routes.wizard.inspecting import InspectionResult
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen, refuse_stops, refuse_unticked
 from kthw_routes.wizard.steps.wizard import Wizard

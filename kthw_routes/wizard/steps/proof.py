@@ -1,10 +1,11 @@
-"""Step 6: does traffic get through? The evidence, the matrix, the causes, the routing tables, the undo."""
+"""Step 6: does traffic get through? The verdict, the matrix, what to do now; causes, routing tables, undo in folds."""
 
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Final
 
+from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -12,17 +13,20 @@ from textual.widgets import Button, Collapsible
 
 from kthw_routes.errors import Cancelled
 from kthw_routes.events import Phase
-from kthw_routes.plan.changes import describe
-from kthw_routes.proof.readings import Evidence, Proof
+from kthw_routes.proof.readings import Proof
+from kthw_routes.sanitize import text_lines
 from kthw_routes.undo.by_hand import manual_undo
+from kthw_routes.wizard.inspecting import InspectionResult
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.wizard import Wizard
-from kthw_routes.wizard.text import manual_commands, summaries
+from kthw_routes.wizard.text import manual_commands, proof_words, summaries
 from kthw_routes.wizard.themes import dim
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.matrix import Matrix
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
+from kthw_routes.wizard.widgets.search import Search
+from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import KEPT, NEXT_LAB, Tone, Words, count, explanations, proof_cell, undo_summary
 from kthw_routes.workflow.results import Review
 
@@ -31,15 +35,27 @@ _MAX_LEFT: Final = 8
 
 
 class ProofStep(StepScreen):
-    """Verdict, evidence, matrix, explanations; then what is worth keeping."""
+    """Verdict, matrix, the one thing to do; then what is worth keeping, and in folds all that was seen."""
 
     title_word = "Proof"
     purpose = "Each worker sends three pings from its pod network to every other worker's."
     lesson_name = "proof"
-    keys = (("r", "prove again"), ("u", "undo this run (asks first)"), ("Enter", "open or close a section"))
+    keys = (
+        ("r", "prove again"),
+        ("m", "mend a pod CIDR that another route overrides (asks first)"),
+        ("u", "undo this run (asks first)"),
+        ("w", "what was seen, and why"),
+        ("i", "`ip route` of each worker, as printed there"),
+        ("Enter", "open or close a section"),
+        ("/", "search among more than 12 workers; Escape shows all"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "prove", "Prove again", show=False),
         Binding("u", "undo", "Undo", show=False),
+        Binding("m", "mend", "Mend", show=False),
+        Binding("w", "fold('why')", "Why", show=False),
+        Binding("i", "fold('tables')", "ip route", show=False),
+        Binding("slash", "search", "Search", show=False),
     ]
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
@@ -48,24 +64,33 @@ class ProofStep(StepScreen):
         self._headline = Paragraph(id="headline")
         self._error_box = ErrorBox(id="error")
         self._pairs = Matrix(id="pairs")
+        self._by_host = KeyedTable("worker", "from it", "to it", "first that fails", id="by-host")
+        self._search = Search(self._by_host, id="search")
+        self._now = Paragraph(id="now")
         self._explained = Paragraph(id="explained")
         self._findings = FindingList(id="findings")
         self._tables, self._undo, self._rest = Paragraph(id="tables"), Paragraph(id="undo"), Paragraph(id="rest")
-        self._fold_tables = Collapsible(self._tables, title="Routing table of each worker (ip route)", id="fold-tables")
-        self._fold_undo = Collapsible(self._undo, title="Commands to undo by hand, host by host", id="fold-undo")
+        self._folds = {
+            "why": Collapsible(self._explained, self._findings, title="Why, and what was seen (w)"),
+            "tables": Collapsible(self._tables, title="ip route of each worker (i)"),
+            "undo": Collapsible(self._undo, title="Commands to undo by hand, host by host"),
+        }
+        self._read_tables: tuple[Proof | None, str] = (None, "")
+        """The tables as printed, and the proof that they belong to."""
         self._prove = Button("Prove again", id="prove", compact=True, action="screen.prove")
+        self._mend = Button("Mend", id="mend", variant="primary", compact=True, action="screen.mend")
         self._undo_run = Button("Undo this run", id="undo-run", compact=True, action="screen.undo")
 
     def compose_body(self) -> ComposeResult:
         """Yield everything in one column that scrolls."""
         with self._column:
-            yield from (self._headline, self._error_box, self._pairs, self._explained, self._findings)
-            yield from (self._fold_tables, self._fold_undo, self._rest)
+            yield from (self._headline, self._error_box, self._pairs, self._search, self._by_host, self._now)
+            yield from (self._rest, *self._folds.values())
 
     @property
     def extra_buttons(self) -> Iterable[Button]:
-        """Prove again and undo."""
-        return self._prove, self._undo_run
+        """Prove again, mend, undo."""
+        return self._prove, self._mend, self._undo_run
 
     @property
     def is_skipped(self) -> bool:
@@ -88,6 +113,71 @@ class ProofStep(StepScreen):
             self.error = Cancelled("Stopped before the proof was complete.", "Prove again starts over.")
         else:
             self.controller.take_proof(proof)
+
+    # --- sections ---
+
+    def action_fold(self, name: str) -> None:
+        """Open or close a section."""
+        fold = self._folds[name]
+        if fold.display:
+            fold.collapsed = not fold.collapsed
+            fold.scroll_visible(animate=False)
+
+    @on(Collapsible.Expanded)
+    def _opened(self, event: Collapsible.Expanded) -> None:
+        proof = self.last_run.proof
+        if event.collapsible is self._folds["tables"] and self._read_tables[0] is not proof and not self.busy:
+            self.start_work("reading ip route of each worker", self.controller.print_tables, self._take_tables)
+
+    def _take_tables(self, tables: dict[str, str]) -> None:
+        text = "\n".join(
+            f"{name}$ ip route\n{chr(10).join(text_lines(printed.encode()))}" for name, printed in tables.items()
+        )
+        self._read_tables = self.last_run.proof, text
+
+    def action_search(self) -> None:
+        """Narrow the list of workers to those that have some words."""
+        if self._by_host.display:
+            self._search.begin()
+
+    @on(Search.Changed, "#search")
+    def _searched(self) -> None:
+        self.redraw()
+
+    # --- mending ---
+
+    @property
+    def _can_mend(self) -> bool:
+        proof = self.last_run.proof
+        return proof is not None and bool(proof.cut_off) and not self.busy
+
+    def action_mend(self) -> None:
+        """Read the hosts, then show the commands that give pod CIDRs back, and ask."""
+        if self._can_mend:
+            self.start_work("reading the hosts as they are now", self.controller.prepare_mend, self._ask_to_mend)
+        else:
+            self.app.bell()
+
+    def _ask_to_mend(self, result: InspectionResult) -> None:
+        if self.controller.work.is_stopping:
+            self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.")
+            return
+        lines = [
+            f"{host.node}$ {command}"
+            for host in result.review.plan.hosts
+            for row in host.due
+            for command in row.commands
+        ]
+        shown = "\n".join(lines[:_MAX_LEFT]) or "Nothing to do: no pod CIDR is overridden any more."
+        more = f"\nand {len(lines) - _MAX_LEFT} more" if len(lines) > _MAX_LEFT else ""
+        choices = {"mend": "Mend it"} if lines else {}
+
+        def answered(answer: str | None) -> None:
+            if answer:
+                self.controller.begin_mend(result)
+                self.wizard.go(-1)
+
+        self.app.push_screen(Confirm("Mend what the proof found?", shown + more, "Leave it", **choices), answered)
 
     # --- undo ---
 
@@ -127,49 +217,52 @@ class ProofStep(StepScreen):
 
     async def draw(self) -> None:
         """Draw what the proof found."""
-        controller, proof = self.controller, self.last_run.proof
+        controller, proof, report = self.controller, self.last_run.proof, self.last_run.report
         self._prove.disabled = bool(self.busy)
-        self._undo_run.display = self._can_undo
+        self._undo_run.display, self._mend.display = self._can_undo, self._can_mend
         self._error_box.show_error(self.error)
-        self._explained.display = self._fold_tables.display = proof is not None
+        self._purpose.display = proof is None
+        for widget in (self._now, self._folds["why"], self._folds["tables"]):
+            widget.display = proof is not None
         if proof is None:
-            self._pairs.display = False
+            self._pairs.display = self._by_host.display = False
             self._headline.show(dim("Nothing was tested yet."))
         else:
-            is_broken = bool(proof.failed or proof.cut_off)
-            tone = Tone.GOOD if proof.is_proved else Tone.BAD if is_broken else Tone.WARNING
-            mark = "✓" if proof.is_proved else "✗" if is_broken else "?"
-            more = " F1 explains." if proof.evidence is Evidence.PROBE else ""
-            evidence = dim(f"\nEvidence: {proof.evidence_words}.{more}")
-            self._headline.show(Words(f"{mark} {proof.headline}", tone), evidence)
-            workers = _sources(proof)
-            self._pairs.show_pairs(workers, workers, lambda s, t: proof_cell(proof, s, t))
-            lines = explanations(proof)
-            width = self.body.size.width - 2
-            self._explained.show("\n".join(_hanging(line, width) for line in lines))
-            self._tables.show(_tables(proof))
+            self._headline.show(proof_words.headline(proof, report))
+            self._draw_pairs(proof)
+            self._now.show(*proof_words.now(proof, report))
+            lines = (*explanations(proof), f"Evidence: {proof.evidence_words}.")
+            self._explained.show("\n".join(_hanging(line, self.body.size.width - 6) for line in lines))
+            self._tables.show(self._read_tables[1] if self._read_tables[0] is proof else "…")
         warnings = [f for f in controller.review().findings if f.acknowledge] if controller.inspection else []
         await self._findings.show(warnings if proof is None or not proof.is_proved else [])
         self._draw_rest()
 
+    def _draw_pairs(self, proof: Proof) -> None:
+        workers = list(dict.fromkeys(p.source for p in proof.pairs))
+        self._pairs.show_pairs(workers, workers, lambda s, t: proof_cell(proof, s, t))
+        self._by_host.display = len(workers) > 0 and not self._pairs.display
+        if self._by_host.display:
+            self._by_host.show(row for row in proof_words.by_host(proof) if self._search.finds(row[0]))
+
     def _draw_rest(self) -> None:
         report = self.last_run.report
         ways = manual_undo(report.review.plan, report.outcomes) if report else ()
-        self._fold_undo.display = bool(ways)
+        self._folds["undo"].display = bool(ways)
         self._undo.show(
             "\n".join(line for way in ways for line in (f"# on {way.host}, as root:", *way.lines, "")).rstrip()
         )
         parts: list[Words | str] = []
         if report is not None and report.folder is not None:
-            parts += [dim("transcript\n"), f"  {_short(report.folder / 'transcript.md')}\n"]
+            parts += [dim("transcript  "), f"{_short(report.folder / 'transcript.md')}\n"]
             parts += [Words(f"{self.last_run.record_problem}\n", Tone.BAD)] if self.last_run.record_problem else []
             later = "" if self.controller.is_lab else f"; later: kthw-routes undo {self.last_run.run_id}"
-            parts += [dim("undo      "), f"press u{later or '; it asks first'}\n"]
-        width = self.body.size.width - 12
+            parts += [dim("undo        "), f"press u{later or '; it asks first'}\n"]
+        parts += [dim("next lab    "), f"{NEXT_LAB}\n"]
+        width = self.body.size.width - 14
         for number, line in enumerate(self._after_reboot):
-            text = textwrap.indent(_hanging(line, width), " " * 10)
-            parts += [dim("reboot    "), f"{text.lstrip()}\n"] if number == 0 else [f"{text}\n"]
-        parts += [dim("next lab  "), NEXT_LAB]
+            text = textwrap.indent(_hanging(line, width), " " * 12)
+            parts += [dim("reboot      "), f"{text.lstrip()}\n"] if number == 0 else [f"{text}\n"]
         self._rest.show(*parts)
 
     @property
@@ -214,27 +307,10 @@ class ProofStep(StepScreen):
             yield SystemCommand("Undo this run", "Undo what it changed (asks first)", self.action_undo)
 
 
-def _sources(proof: Proof) -> list[str]:
-    return list(dict.fromkeys(p.source for p in proof.pairs))
-
-
 def _hanging(text: str, width: int) -> str:
     """Wrap a paragraph, with its own indentation on every line."""
     indent = " " * (len(text) - len(text.lstrip()))
     return textwrap.fill(text.strip(), max(20, width), initial_indent=indent, subsequent_indent=indent + "  ")
-
-
-def _tables(proof: Proof) -> str:
-    lines: list[str] = []
-    for name, facts in proof.facts.items():
-        if proof.plan.host(name) is None or not any(p.source == name for p in proof.pairs):
-            continue
-        lines.append(f"{name}$ ip route")
-        for route in facts.routes:
-            device = f" dev {route.device}" if route.device and route.gateway is not None else ""
-            lines.append(f"  {route.prefix} {describe(route)}{device} proto {route.protocol}")
-        lines.append("")
-    return "\n".join(lines).rstrip()
 
 
 def _short(path: Path) -> str:

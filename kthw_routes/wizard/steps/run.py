@@ -274,7 +274,7 @@ class RunStep(StepScreen):
     @property
     def next_label(self) -> str:
         """What comes next; after an undo there is nothing to prove."""
-        return "Finish" if self.last_run.is_undo else "Next"
+        return "Finish" if self.last_run.is_undo else "Prove"
 
     @property
     def purpose_text(self) -> Words | str:
