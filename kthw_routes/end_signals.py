@@ -10,8 +10,10 @@ _END_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def end_signals(handle: Callable[[int], None]) -> Iterator[None]:
+def end_signals(handle: Callable[[int], None], *more: signal.Signals) -> Iterator[None]:
     """Call `handle` with the number of the first end signal, in the main thread; to be entered there.
+
+    `more`: signals that end it, too.
 
     Further ones are ignored from then on, also after the block: a terminal that is closed sends several, `timeout`
     does, and none of them may disturb the end that is under way. One that was ignored at the start (nohup) stays so.
@@ -25,7 +27,7 @@ def end_signals(handle: Callable[[int], None]) -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         handle(number)
 
-    heard = (n for n in _END_SIGNALS if signal.getsignal(n) is not signal.SIG_IGN)
+    heard = (n for n in (*_END_SIGNALS, *more) if signal.getsignal(n) is not signal.SIG_IGN)
     before = {number: signal.signal(number, first) for number in heard}
     try:
         yield

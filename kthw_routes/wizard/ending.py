@@ -1,4 +1,4 @@
-"""The end from outside: SIGTERM, SIGHUP, or a terminal that is gone.
+"""The end from outside: SIGTERM, SIGHUP, SIGINT (Ctrl-C is a key there), or a terminal that is gone.
 
 Nothing here waits for the interface, whose thread may be blocked: Textual queues a few writes for a writer thread, and
 waits once that cannot write because the terminal is gone or nobody reads. So a thread of our own learns of the end,
@@ -47,7 +47,7 @@ class Ending:
 
     def __init__(self, app: "WizardApp") -> None:
         self._app = app
-        self._signals = end_signals(lambda _number: self._signalled())
+        self._signals = end_signals(lambda _number: self._signalled(), signal.SIGINT)
         self._terminals = [number for number in (0, 1, 2) if os.isatty(number)]
         self._before: list[Any] | None = None
         self._woken, self._wake = os.pipe()

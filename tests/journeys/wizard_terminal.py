@@ -22,7 +22,7 @@ _STYLE: Final = re.compile(r"\x1b\[[0-9;:]*m")
 NEXT: Final = "\x0e"
 """Ctrl-N."""
 
-WAYS: Final = ("SIGTERM", "SIGHUP", "closed", "closed, and nobody tells", "SIGTERM, unread", "SIGHUP, unread")
+WAYS: Final = ("SIGTERM", "SIGHUP", "SIGINT", "closed", "closed, and nobody tells", "SIGTERM, unread", "SIGHUP, unread")
 """How it ends. Unread: the terminal is there, and takes nothing of what is written to it."""
 
 
@@ -135,7 +135,7 @@ class WizardTerminal:
         else:
             self.signal(getattr(signal, way.split(",")[0]))
         code = self.ended()
-        if way in ("SIGTERM", "SIGHUP"):
+        if way in ("SIGTERM", "SIGHUP", "SIGINT"):
             assert self.is_restored
         return code
 
