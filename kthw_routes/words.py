@@ -159,6 +159,7 @@ def explanations(proof: Proof) -> tuple[str, ...]:
         lines += [f"    Fix: {found.fix}"] if found.fix else []
     lines += diagnosis.untested_reasons(proof)
     lines += _forwarding(proof)
+    lines += diagnosis.bridge_filters(proof)
     lines += [proof.caveat] if proof.caveat else []
     lines += list(proof.unread)
     return tuple(lines)

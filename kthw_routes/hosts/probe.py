@@ -42,6 +42,8 @@ class Probed:
     """What the ends of each worker counted while all pairs were tested at once."""
     paths: Mapping[str, HostPath] = field(default_factory=dict)
     """What was read of the ends of pairs that fail."""
+    unfiltered: Mapping[str, str] = field(default_factory=dict)
+    """The workers with pods on which iptables does not see what the pod bridge passes on, each with the reason."""
 
 
 def probe(
@@ -66,7 +68,7 @@ def probe(
             probing.test()
     finally:
         probing.clean_up()
-    return Probed(checks, probing.pairs(), probing.counted, probing.paths)
+    return Probed(checks, probing.pairs(), probing.counted, probing.paths, probing.unfiltered)
 
 
 def _with_first_answer(reading: PairReading, first: PairReading) -> PairReading:
@@ -82,6 +84,7 @@ class _Probing:
     Attributes:
         counted: what each worker counted while all pairs were tested at once.
         paths: what was read of the ends of pairs that fail.
+        unfiltered: the workers with pods on which iptables does not see what the pod bridge passes on, and why.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class _Probing:
     ) -> None:
         self.counted: dict[str, Counters] = {}
         self.paths: dict[str, HostPath] = {}
+        self.unfiltered: dict[str, str] = {}
         self._fleet, self._cluster, self._facts, self._emit, self._cause = fleet, cluster, facts, emit, cause
         self._workers = tuple(n.name for n in cluster.workers)
         self._pinger = Pinger(fleet, cluster, emit)
@@ -120,6 +124,8 @@ class _Probing:
         def work(task: HostTask) -> tuple[tuple[ForwardingCheck, ...], Result | None, Readout | None]:
             name = task.node
             found = verdicts(task, self._cluster, self._cluster.node(name), self._facts[name])
+            if self._facts[name].pods:
+                self._read_bridge_filter(task)
             added = task.run(programs.add_probe_address(self._probes[name], lifetime)) if name in self._probes else None
             return found, added, self._pinger.read(task) if name in ready else None
 
@@ -185,6 +191,14 @@ class _Probing:
         return tuple(found)
 
     # --- their parts ---
+
+    def _read_bridge_filter(self, task: HostTask) -> None:
+        result = task.run(programs.bridge_filter(), silent=True)
+        self.unfiltered.pop(task.node, None)
+        if not result.ok:
+            self.unfiltered[task.node] = "br_netfilter is not loaded"
+        elif result.out.strip() == "0":
+            self.unfiltered[task.node] = "net.bridge.bridge-nf-call-iptables = 0"
 
     def _lifetime(self, rounds: int = 0) -> int:
         """Return the seconds that a probe address lives: as long as all pings may take until it is renewed."""

@@ -306,6 +306,11 @@ def rp_filters(devices: Iterable[str]) -> Command:
     return Command(("grep", "-sH", "", *paths), capture=_SHORT_ANSWER, is_quick=True)
 
 
+def bridge_filter() -> Command:
+    """Read whether iptables sees what a bridge passes on: `1`; the file is missing where br_netfilter is not loaded."""
+    return Command(("cat", "/proc/sys/net/bridge/bridge-nf-call-iptables"), capture=_SHORT_ANSWER, is_quick=True)
+
+
 def iptables_rules() -> Command:
     """Read the rules of iptables that there are; no table is made by it, as `iptables -t filter -S` would."""
     return Command(("iptables-save", "-c"), needs_root=True, timeout=_DAEMON_TIMEOUT, capture=_RULES)

@@ -129,8 +129,8 @@ def _firewall(task: HostTask) -> tuple[tuple[Table, ...], tuple[str, ...]]:
         unread.append("iptables")
     if native is not None and native.ok:
         tables += without_twins(nft.parse_tables(native.out), tables)
-    elif native is None or native.status not in (CANNOT_RUN, NO_SUCH_PROGRAM):
-        unread.append("nft")
+    elif native is None or native.status not in (CANNOT_RUN, NO_SUCH_PROGRAM) or older is None or not older.ok:
+        unread.append("nft")  # of rules that something else made nothing is known where neither program is there
     return tuple(tables), tuple(unread)
 
 

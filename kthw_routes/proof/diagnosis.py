@@ -60,6 +60,18 @@ def _known(proof: Proof, pair: PairReading) -> Cause | None:
     return next((cause for find in layers.WITHOUT_COUNTERS if (cause := find(case)) is not None), None)
 
 
+def bridge_filters(proof: Proof) -> Iterator[str]:
+    """Yield what fails though all pairs get through: services whose pod is on the same node, as CoreDNS often is."""
+    hosts: dict[str, list[str]] = {}
+    for name, reason in proof.unfiltered.items() if not proof.failed else ():
+        hosts.setdefault(reason, []).append(name)
+    for reason, names in hosts.items():
+        yield (
+            f"{reason} on {shortened(names)}: a pod may not reach a service, as of DNS, whose pod is on its own node. "
+            "There: sudo modprobe br_netfilter; sudo sysctl -w net.bridge.bridge-nf-call-iptables=1"
+        )
+
+
 def pair_words(pair: PairReading) -> str:
     """Return a pair's reading in a few words: `0.3 ms`, `no answer`, `2 of 3 answered`, `not tested: …`."""
     if not pair.tested:

@@ -94,7 +94,7 @@ def rejected(case: Case) -> Cause | None:
 
 def show_rules(chain: str) -> str:
     """Return the commands that show the rules of a chain, whatever they were made with."""
-    return f"sudo iptables -vnL {chain}; sudo nft list ruleset"
+    return f"sudo iptables -S {chain}; sudo nft list ruleset"
 
 
 def went_round(case: Case) -> Cause | None:

@@ -169,6 +169,8 @@ class Proof:
     """What the ends of each worker counted while all pairs were tested at once."""
     paths: Mapping[str, HostPath] = field(default_factory=dict)
     """What else was read of the ends of pairs that fail."""
+    unfiltered: Mapping[str, str] = field(default_factory=dict)
+    """The workers with pods on which iptables does not see what the pod bridge passes on, each with the reason."""
     pods: IPv4Network | None = None
     """The range of all pods (the cluster CIDR); None where it is not known."""
 

@@ -130,6 +130,7 @@ def _proof(proof: Proof) -> Iterator[str]:
     for sentence, found in {found.sentence: found for found in explain_all(proof).values()}.items():
         yield f"- {inline(sentence)}"
         yield from (f"  - {inline(text)}" for text in (found.shows, found.fix) if text)
+    yield from (f"- {inline(sentence)}" for sentence in diagnosis.bridge_filters(proof))
     yield from (f"- {inline(sentence)}" for sentence in refusals.of_verdicts(proof.verdicts, proof.facts))
     yield ""
 

@@ -209,6 +209,7 @@ class Workflow:
             probed=self.options.probe,
             counters=found.counters,
             paths=found.paths,
+            unfiltered=found.unfiltered,
         )
 
     def print_tables(self, names: Iterable[str]) -> dict[str, str]:

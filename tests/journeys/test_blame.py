@@ -200,3 +200,15 @@ def test_an_mtu_that_is_too_small_fails_large_packets_alone(stage: Stage, pods: 
     ) in answer.out
     assert '    Fix: On each worker: "mtu": 1400 in the CNI configuration (/etc/cni/net.d/10-bridge.conf)' in answer.out
     assert "provider" not in answer.out
+
+
+def test_services_on_the_same_node_are_the_last_layer(stage: Stage) -> None:
+    stage.add_pods()
+    stage.run("worker-1", "sysctl -qw net.bridge.bridge-nf-call-iptables=0")
+    try:
+        answer = stage.tool("apply", "--yes")
+    finally:
+        stage.run("worker-1", "sysctl -qw net.bridge.bridge-nf-call-iptables=1")
+    assert answer.code == 0, answer.out
+    assert "net.bridge.bridge-nf-call-iptables = 0 on worker-1: a pod may not reach a service" in answer.out
+    assert "Pods of all workers reach each other." in answer.out

@@ -125,7 +125,7 @@ def test_who_rejects_is_named_by_its_address(kind: str, by: str, who: str) -> No
     assert (found.layer, found.host) == (Layer.FIREWALL, who)
     assert found.what.startswith(f"{who} itself rejects them ({kind}): a rule in its FORWARD chain.")
     assert ("should not come by there" in found.what) is (who == "worker-2")
-    assert found.shows == f"On {who}: sudo iptables -vnL FORWARD; sudo nft list ruleset"
+    assert found.shows == f"On {who}: sudo iptables -S FORWARD; sudo nft list ruleset"
     assert "accept packets between pod CIDRs (10.200.0.0/24, 10.200.1.0/24)" in (found.fix or "")
     assert found.seen == (
         f"worker-0 heard: From {by} icmp_seq=1 Destination {kind}. Three requests left worker-0's pod, none arrived at "
@@ -138,7 +138,7 @@ def test_who_rejects_is_named_by_its_address(kind: str, by: str, who: str) -> No
 def test_packets_of_the_nodes_themselves_are_not_forwarded(by: str, chain: str) -> None:
     found = cause(of_pods(f"From {by} icmp_seq=1 Packet filtered", evidence=Evidence.PROBE))
     assert f"a rule in its {chain} chain" in found.what
-    assert f"iptables -vnL {chain}" in found.shows
+    assert f"iptables -S {chain}" in found.shows
     assert "Three requests left worker-0, none arrived at worker-1." in found.seen
 
 
@@ -493,3 +493,14 @@ def test_the_verdict_says_what_size_is_lost() -> None:
     assert not seen.is_proved
     both = replace(seen, pairs=(pair, replace(of_pods(), source="worker-2")))
     assert both.headline == "2 of 2 pairs of workers do not get through."
+
+
+def test_a_bridge_that_iptables_does_not_see_is_told_where_all_else_is_in_order() -> None:
+    fine = replace(proof_of(of_pods(received=3)), unfiltered={"worker-0": "br_netfilter is not loaded"})
+    (line,) = [line for line in explanations(fine) if "br_netfilter is" in line]
+    assert line.startswith(
+        "br_netfilter is not loaded on worker-0: a pod may not reach a service, as of DNS, whose pod"
+    )
+    assert "sudo modprobe br_netfilter" in line
+    broken = replace(proof_of(of_pods()), unfiltered=fine.unfiltered)
+    assert not any("br_netfilter is" in line for line in explanations(broken)), "first what keeps pairs apart"

@@ -46,7 +46,8 @@ def read(answers: dict[str, Result], partner: Partner = POD, bridge: InterfaceAd
 
 
 def test_nothing_of_it_is_no_error() -> None:
-    assert read({}) == HostPath(in_device="eth0")
+    """But where neither program is there, nothing is known of rules that something else may have made."""
+    assert read({}) == HostPath(in_device="eth0", unread=("nft",))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from kthw_routes.demo.net.route_checks import check_route
 
 SYSCTL_DEFAULTS = {
     "net.ipv4.ip_forward": "0",
+    "net.bridge.bridge-nf-call-iptables": "1",
     "net.ipv4.conf.all.rp_filter": "0",
     "net.ipv4.ping_group_range": "0\t2147483647",
 }
