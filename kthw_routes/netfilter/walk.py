@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from kthw_routes.netfilter.rules import Chain, Hook, Packet, Rule, Table, Verdict
+from kthw_routes.netfilter.rules import Chain, Hook, Packet, Rule, Table, Truth, Verdict
 
 _MAX_DEPTH: Final = 16
 """Chains inside of each other; the kernel allows as many."""
@@ -71,7 +71,7 @@ def drops(tables: Iterable[Table], hook: Hook, packet: Packet) -> Hit | None:
         hits = [(c, r) for c, r in outcome.drops] + ([(chain, None)] if outcome.falls and chain.drops else [])
         if not hits:
             continue
-        passes = outcome.accepted or (outcome.falls and not chain.drops)
+        passes = outcome.accepted or outcome.rewritten or (outcome.falls and not chain.drops)
         where, rule = hits[0] if passes else hits[-1]  # what comes last is not passed over by any packet
         hit = Hit(table=table, chain=where, base=chain, rule=rule, is_certain=not passes)
         if hit.is_certain:
@@ -80,11 +80,15 @@ def drops(tables: Iterable[Table], hook: Hook, packet: Packet) -> Hit | None:
     return possible
 
 
-def may_rewrite(tables: Iterable[Table], hook: Hook, packet: Packet) -> bool:
-    """Whether a packet may get another address there, as by masquerading."""
-    return any(
-        _walk(_Way(table, packet), chain, 0).rewritten for table, chain in _base_chains(tables, hook) if chain.is_nat
-    )
+def rewrites(tables: Iterable[Table], hook: Hook, packet: Packet) -> Truth:
+    """Whether a packet gets another address there, as by masquerading; None where it may."""
+    found: Truth = False
+    for table, chain in _base_chains(tables, hook):
+        outcome = _walk(_Way(table, packet), chain, 0) if chain.is_nat else _Outcome()
+        if outcome.rewritten and not (outcome.accepted or outcome.falls or outcome.drops):
+            return True
+        found = None if outcome.rewritten else found
+    return found
 
 
 def _base_chains(tables: Iterable[Table], hook: Hook) -> Iterator[tuple[Table, Chain]]:
@@ -126,7 +130,7 @@ def _apply(way: _Way, chain: Chain, rule: Rule, depth: int, found: _Outcome) -> 
         case Verdict.ACCEPT | Verdict.UNKNOWN:
             found.accepted = True
         case Verdict.REWRITE:
-            found.accepted = found.rewritten = True
+            found.rewritten = True
         case Verdict.DROP | Verdict.REJECT:
             found.drop((chain, rule))
         case Verdict.JUMP | Verdict.GOTO:

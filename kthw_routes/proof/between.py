@@ -130,7 +130,7 @@ def _is_masqueraded(case: Case) -> bool:
     if path is None or path.unread or facts is None or facts.bridge is None or target is None:
         return True
     packet = Packet(source=facts.bridge.address.ip, destination=target.next_hops.get(case.pair.target), iif="")
-    return walk.may_rewrite(path.tables, Hook.POSTROUTING, packet)
+    return walk.rewrites(path.tables, Hook.POSTROUTING, packet) is not False
 
 
 def _device(facts: HostFacts | None, pair: PairReading) -> str:

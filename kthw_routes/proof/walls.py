@@ -6,7 +6,7 @@ from typing import Final
 
 from kthw_routes.netfilter import walk
 from kthw_routes.netfilter.makers import maker_of
-from kthw_routes.netfilter.rules import Hook, Packet
+from kthw_routes.netfilter.rules import Hook, Packet, Truth
 from kthw_routes.netfilter.walk import Hit
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted
@@ -182,22 +182,23 @@ def _packets(case: Case, station: _Station) -> Iterator[Packet]:
     uplink = _uplink(case, station.name, station.other)
     iif, oif = (bridge, uplink) if station.way is Way.OUT else (uplink, bridge)
     faces = [pair.source_address]
-    if case.is_of_pods and station.name != pair.source and _may_masquerade(case):
+    if case.is_of_pods and station.name != pair.source and (is_masked := _masquerades(case)) is not False:
         table = case.proof.table(pair.target)
-        faces.append(table.next_hops.get(pair.source) if table is not None else None)
+        node = table.next_hops.get(pair.source) if table is not None else None
+        faces = [node] if is_masked else [*faces, node]
     for face in faces:
         source, destination = (pair.target_address, face) if station.is_reply else (face, pair.target_address)
         yield Packet(source=source, destination=destination, iif=iif, oif=oif, is_reply=station.is_reply)
 
 
-def _may_masquerade(case: Case) -> bool:
-    """Whether the source may give its own address to packets of its pods."""
+def _masquerades(case: Case) -> Truth:
+    """Whether the source gives its own address to packets of its pods; None where it may."""
     pair, path = case.pair, case.proof.paths.get(case.pair.source)
     if path is None or path.unread:
-        return True
+        return None
     iif, oif = _bridge(case, pair.source), _uplink(case, pair.source, pair.target)
     request = Packet(source=pair.source_address, destination=pair.target_address, iif=iif, oif=oif)
-    return walk.may_rewrite(path.tables, Hook.POSTROUTING, request)
+    return walk.rewrites(path.tables, Hook.POSTROUTING, request)
 
 
 def _bridge(case: Case, host: str) -> str | None:

@@ -178,30 +178,6 @@ def test_a_cloud_firewall_that_lets_nothing_pass_is_no_filter_of_pod_addresses(s
     assert "(Cloud Firewall, security group)" in answer.out
 
 
-@pytest.mark.parametrize("pods", [True, False])
-def test_an_mtu_that_is_too_small_fails_large_packets_alone(stage: Stage, pods: bool) -> None:
-    """Without pods no packet is larger than what the nodes send themselves: then nothing is lost."""
-    if pods:
-        stage.add_pods()
-    assert stage.tool("apply", "--yes").code == 0
-    stage.run("worker-1", "ip link set eth0 mtu 1400")
-    answer = stage.tool("check")
-    if not pods:
-        assert answer.code == 0, answer.out
-        return
-    assert answer.code == 4, answer.out
-    assert "4 of 6 pairs of workers let only small packets through: those of 1500 bytes are lost." in answer.out
-    assert "✗ 1500 bytes lost" in answer.out
-    assert (
-        "worker-0 → worker-1: Small packets get through, packets of 1500 bytes do not, so that large transfers stall. "
-        "worker-1's eth0 passes on no more than 1400 bytes.\n"
-        "    The same: worker-1 → worker-0, worker-1 → worker-2, worker-2 → worker-1.\n"
-        "    Next: On worker-0: ping -c 1 -M do -s 1472 -I 10.200.0.2 10.200.1.2\n"
-    ) in answer.out
-    assert '    Fix: On each worker: "mtu": 1400 in the CNI configuration (/etc/cni/net.d/10-bridge.conf)' in answer.out
-    assert "provider" not in answer.out
-
-
 def test_services_on_the_same_node_are_the_last_layer(stage: Stage) -> None:
     stage.add_pods()
     stage.run("worker-1", "sysctl -qw net.bridge.bridge-nf-call-iptables=0")

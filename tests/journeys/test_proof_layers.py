@@ -53,10 +53,51 @@ def test_forwarding_that_is_off_is_named_and_once_on_pods_reach_each_other(stage
     assert "Pods of all workers reach each other." in again.out
 
 
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        ("-P FORWARD DROP", "drops them: the policy of its FORWARD chain is to drop (iptables)."),
+        (
+            "-A FORWARD -j REJECT --reject-with icmp-host-prohibited",
+            "rejects them (Host Prohibited): the rule `-A FORWARD -j REJECT --reject-with icmp-host-prohibited` in its "
+            "FORWARD chain (iptables). worker-0 heard: From ",
+        ),
+        (
+            "-I FORWARD -i eth0 -o cnio0 -s 192.168.0.0/16 -j DROP",
+            "drops them: the rule `-A FORWARD -s 192.168.0.0/16 -i eth0 -o cnio0 -j DROP` in its FORWARD chain "
+            "(iptables).",
+        ),
+    ],
+)
+def test_the_rule_of_a_node_that_stops_pods_is_named_and_its_fix_helps(stage: Stage, command: str, what: str) -> None:
+    """The last one is about the address that the other node's pods leave it with."""
+    stage.add_pods()
+    stage.run("worker-1", f"iptables {command}")
+    answer = stage.tool("apply", "--yes")
+    assert answer.code == 4
+    assert f"worker-0 → worker-1: worker-1 itself {what}" in answer.out
+    assert "    Next: On worker-1: sudo iptables -S FORWARD\n" in answer.out
+    assert "provider" not in answer.out.partition("Evidence: pods.")[2]
+    fix = "iptables -I FORWARD -s 10.200.0.0/16 -d 10.200.0.0/16 -j ACCEPT"
+    assert f"    Fix: On worker-1: sudo {fix}\n" in answer.out
+
+
+@pytest.mark.parametrize("program", ["iptables -S FORWARD", "iptables-save -c", "nft list ruleset", "ip rule"])
+def test_what_a_cause_tells_to_type_can_be_typed(stage: Stage, program: str) -> None:
+    stage.run("worker-1", "iptables -A FORWARD -s 10.200.0.0/16 -j DROP")
+    said = stage.run("worker-1", program)
+    if program == "ip rule":
+        assert [line.split(":")[0] for line in said.splitlines()] == ["0", "32766", "32767"]
+    elif program.startswith("nft"):
+        assert "ip saddr 10.200.0.0/16 counter packets 0 bytes 0 drop" in said
+    else:
+        assert "-A FORWARD -s 10.200.0.0/16 -j DROP\n" in said
+
+
 @pytest.mark.nodes
 @pytest.mark.parametrize("stage", ["real nodes"], indirect=True)
 def test_a_firewall_that_forwards_nothing_is_named(stage: Stage) -> None:
-    """On real nodes only: the modelled hosts have no firewall."""
+    """On real nodes only: nft of the modelled hosts lists rules, and makes none."""
     stage.add_pods()
     chain = "type filter hook forward priority 0; policy drop;"
     stage.run("worker-1", f"nft 'add table ip wall; add chain ip wall forward {{ {chain} }}'")
@@ -92,3 +133,27 @@ def test_a_node_that_rejects_is_named_by_its_answer(stage: Stage, rule: str, wor
     assert f"worker-0 heard: From {stage.internal('worker-1')} icmp_seq=" in answer.out
     assert "    Next: On worker-1: sudo nft list chain ip wall forward\n" in answer.out
     assert "provider" not in answer.out.partition("4 of 6 pairs")[2]
+
+
+@pytest.mark.parametrize("pods", [True, False])
+def test_an_mtu_that_is_too_small_fails_large_packets_alone(stage: Stage, pods: bool) -> None:
+    """Without pods no packet is larger than what the nodes send themselves: then nothing is lost."""
+    if pods:
+        stage.add_pods()
+    assert stage.tool("apply", "--yes").code == 0
+    stage.run("worker-1", "ip link set eth0 mtu 1400")
+    answer = stage.tool("check")
+    if not pods:
+        assert answer.code == 0, answer.out
+        return
+    assert answer.code == 4, answer.out
+    assert "4 of 6 pairs of workers let only small packets through: those of 1500 bytes are lost." in answer.out
+    assert "✗ 1500 bytes lost" in answer.out
+    assert (
+        "worker-0 → worker-1: Small packets get through, packets of 1500 bytes do not, so that large transfers stall. "
+        "worker-1's eth0 passes on no more than 1400 bytes.\n"
+        "    The same: worker-1 → worker-0, worker-1 → worker-2, worker-2 → worker-1.\n"
+        "    Next: On worker-0: ping -c 1 -M do -s 1472 -I 10.200.0.2 10.200.1.2\n"
+    ) in answer.out
+    assert '    Fix: On each worker: "mtu": 1400 in the CNI configuration (/etc/cni/net.d/10-bridge.conf)' in answer.out
+    assert "provider" not in answer.out

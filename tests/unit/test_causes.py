@@ -269,6 +269,9 @@ def test_what_a_node_takes_itself_is_not_forwarded(evidence: Evidence, is_blamed
         (saved(nat=MASQUERADE), "FORWARD -s 10.200.0.0/16 -j DROP", False),
         (saved(), "FORWARD -s 10.200.0.0/16 -j DROP", True),
         (saved(nat=MASQUERADE), "FORWARD -j DROP", True),
+        (saved(nat=MASQUERADE), "FORWARD -s 192.168.128.10 -j DROP", True),
+        (saved(), "FORWARD -s 192.168.128.10 -j DROP", False),
+        (saved(nat="-m mark --mark 0x1 -j MASQUERADE"), "FORWARD -s 192.168.128.10 -j DROP", False),
         (None, "FORWARD -s 10.200.0.0/16 -j DROP", False),
     ],
 )

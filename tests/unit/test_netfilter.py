@@ -5,7 +5,7 @@ import pytest
 from kthw_routes.netfilter import iptables, nft
 from kthw_routes.netfilter.makers import maker_of
 from kthw_routes.netfilter.rules import Hook, Packet, Table
-from kthw_routes.netfilter.walk import drops, may_rewrite
+from kthw_routes.netfilter.walk import drops, rewrites
 
 from .builders import ip, net
 
@@ -66,9 +66,11 @@ def test_the_same_rules_in_both_languages(tables: tuple[Table, ...]) -> None:
     assert maker_of(hit, net("10.200.0.0/16")).name == "Docker"
     assert drops(tables, Hook.FORWARD, REPLY) is None, "of an established connection"
     assert drops(tables, Hook.INPUT, REQUEST) is None
-    assert not may_rewrite(tables, Hook.POSTROUTING, REQUEST)
+    assert rewrites(tables, Hook.POSTROUTING, REQUEST) is False
     outside = Packet(source=ip("10.200.0.2"), destination=ip("192.0.2.1"), oif="eth0")
-    assert may_rewrite(tables, Hook.POSTROUTING, outside)
+    assert rewrites(tables, Hook.POSTROUTING, outside) is True
+    unknown = Packet(source=None, destination=ip("192.0.2.1"), oif="eth0")
+    assert rewrites(tables, Hook.POSTROUTING, unknown) is None
 
 
 def forward(*rules: str, policy: str = "accept") -> tuple[Table, ...]:

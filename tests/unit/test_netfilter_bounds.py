@@ -83,7 +83,7 @@ def test_chains_that_lead_to_each_other_many_times_are_walked_once(end: str, jum
     tables = iptables.parse_tables(rules)
     with seconds(5):
         hit = walk.drops(tables, Hook.FORWARD, PACKET)
-        assert not walk.may_rewrite(tables, Hook.FORWARD, PACKET)
+        assert walk.rewrites(tables, Hook.FORWARD, PACKET) is False
     assert (hit is not None) == (end == "DROP")
     assert hit is None or (hit.chain.name, hit.is_certain) == ("c15", False)
 

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.net.connected_routes import ZERONET, connected_route, local_routes
 from kthw_routes.demo.net.fib import FibRoute, Insertion, RouteTable, look_up
+from kthw_routes.demo.net.firewall import Firewall
 from kthw_routes.demo.net.links import Link, LinkAddress
 from kthw_routes.demo.net.netlink import LOCAL, MAIN, KernelError, RouteType, Scope
 from kthw_routes.demo.net.route_checks import check_route
@@ -40,6 +41,7 @@ class Kernel:
         """(interface, address) to the MAC address, or None where nobody answered."""
         self.masquerade: list[IPv4Network] = []
         """Pod networks whose traffic leaves with the node's own address (the CNI's `ipMasq`)."""
+        self.firewall = Firewall()
         self._links: dict[str, Link] = {}
         self._add_loopback()
 
@@ -56,6 +58,7 @@ class Kernel:
             self.tables = {MAIN: RouteTable(), LOCAL: RouteTable()}
             self.neighbours.clear()
             self.masquerade.clear()
+            self.firewall = Firewall()
             self._links.clear()
             self._add_loopback()
 

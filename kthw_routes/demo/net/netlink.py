@@ -41,6 +41,7 @@ STRERROR: Final = {
     errno.ENETUNREACH: "Network is unreachable",
     errno.EHOSTUNREACH: "No route to host",
     errno.ENETDOWN: "Network is down",
+    errno.EMSGSIZE: "Message too long",
     errno.EADDRNOTAVAIL: "Cannot assign requested address",
 }
 """Linux's words, the same on every system that the lab runs on."""

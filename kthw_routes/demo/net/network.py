@@ -10,7 +10,6 @@ import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
@@ -18,49 +17,13 @@ from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.net.forwarding import Decision, input_route, output_route, select_source
 from kthw_routes.demo.net.kernel import Kernel
 from kthw_routes.demo.net.netlink import KernelError, RouteType, Scope
+from kthw_routes.demo.net.packets import COUNTERS, HOP_LIMIT, REJECTIONS, Kind, Packet
+from kthw_routes.netfilter.rules import Hook
+from kthw_routes.netfilter.rules import Packet as Seen
+from kthw_routes.netfilter.walk import Hit
 
-HOP_LIMIT: Final = 64
 NO_NEIGHBOUR_AFTER: Final = 3.07
 """Seconds until the kernel gives up asking for a neighbour (three probes, one a second)."""
-
-
-class Kind(StrEnum):
-    """What a packet is."""
-
-    ECHO = "echo request"
-    REPLY = "echo reply"
-    NET_UNREACHABLE = "Destination Net Unreachable"
-    HOST_UNREACHABLE = "Destination Host Unreachable"
-    TTL_EXCEEDED = "Time to live exceeded"
-
-    @property
-    def is_error(self) -> bool:
-        """Whether it reports another packet's fate."""
-        return self not in (Kind.ECHO, Kind.REPLY)
-
-
-_COUNTERS: Final = {
-    Kind.ECHO: "Echos",
-    Kind.REPLY: "EchoReps",
-    Kind.NET_UNREACHABLE: "DestUnreachs",
-    Kind.HOST_UNREACHABLE: "DestUnreachs",
-    Kind.TTL_EXCEEDED: "TimeExcds",
-}
-"""The name of a packet's counter in /proc/net/snmp, behind `In` or `Out`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """An ICMP packet on its way."""
-
-    source: IPv4Address
-    destination: IPv4Address
-    kind: Kind
-    identifier: int
-    sequence: int
-    ttl: int = HOP_LIMIT
-    hops: int = 0
-    """How many segments it has crossed; its time is made from them."""
 
 
 Filter = Callable[[Packet], bool]
@@ -146,11 +109,13 @@ class Network:
         identifier: int,
         sequence: int,
         ttl: int = HOP_LIMIT,
+        size: int = 84,
+        is_whole: bool = False,
     ) -> Outcome:
         """Send one echo request and say what comes back.
 
         Raises:
-            KernelError: the host's own routes refuse it.
+            KernelError: the host's own routes refuse it; EPERM: its firewall; EMSGSIZE with the MTU: it is too big.
         """
         for settle in self.before_packet:
             settle()
@@ -158,7 +123,14 @@ class Network:
             decision = output_route(kernel, destination, source=source, device=device)
             if decision.type not in (RouteType.UNICAST, RouteType.LOCAL):
                 raise KernelError(errno.EACCES)
-            request = Packet(decision.source or destination, destination, Kind.ECHO, identifier, sequence, ttl)
+            request = Packet(
+                decision.source or destination, destination, Kind.ECHO, identifier, sequence, ttl, 0, size, is_whole
+            )
+            mtu = kernel.link(decision.device).mtu
+            if is_whole and size > mtu:
+                raise KernelError(errno.EMSGSIZE, str(mtu))
+            if self._hit(kernel, Hook.OUTPUT, request, "", decision.device) is not None:
+                raise KernelError(errno.EPERM)
             self._answers.pop((id(kernel), identifier), None)
             kernel.counters["OutEchos"] += 1
             self._leave(kernel, request, decision)
@@ -177,6 +149,9 @@ class Network:
         found = self._port(kernel, decision.device)
         next_hop = decision.gateway or packet.destination
         if found is None:
+            return
+        if packet.is_whole and packet.size > (mtu := kernel.link(decision.device).mtu):
+            self._report(kernel, packet, Kind.FRAGMENTATION_NEEDED, mtu)
             return
         segment, master = found
         holder = segment.holder(next_hop, (kernel, master))
@@ -198,12 +173,20 @@ class Network:
         return None
 
     def _arrive(self, kernel: Kernel, device: str, packet: Packet) -> None:
+        if packet.is_whole and packet.size > kernel.link(device).mtu:
+            return  # its interface takes none that large, and says nothing
         packet = self._translated_back(kernel, packet)
         try:
             decision = input_route(kernel, packet.destination, packet.source, device)
         except KernelError as error:
             if error.errno == errno.ENETUNREACH and kernel.forwards:
                 self._report(kernel, packet, Kind.NET_UNREACHABLE)
+            return
+        hook, out = (Hook.INPUT, "") if decision.type is RouteType.LOCAL else (Hook.FORWARD, decision.device)
+        if (hit := self._hit(kernel, hook, packet, device, out)) is not None:
+            if hit.rejects:
+                words = hit.text.rpartition("--reject-with ")[2]
+                self._report(kernel, packet, REJECTIONS.get(words, Kind.PORT_UNREACHABLE))
             return
         if decision.type is RouteType.LOCAL:
             self._deliver(kernel, packet)
@@ -214,25 +197,33 @@ class Network:
             passed_on = self._masqueraded(kernel, replace(packet, ttl=packet.ttl - 1), decision)
             self._leave(kernel, passed_on, decision)
 
+    def _hit(self, kernel: Kernel, hook: Hook, packet: Packet, iif: str, oif: str) -> Hit | None:
+        is_reply = packet.kind is not Kind.ECHO
+        seen = Seen(source=packet.source, destination=packet.destination, iif=iif, oif=oif, is_reply=is_reply)
+        return kernel.firewall.hit(hook, seen)
+
     def _deliver(self, kernel: Kernel, packet: Packet) -> None:
-        kernel.counters[f"In{_COUNTERS[packet.kind]}"] += 1
+        kernel.counters[f"In{COUNTERS.get(packet.kind, 'DestUnreachs')}"] += 1
         if packet.kind is not Kind.ECHO:
             self._answers[id(kernel), packet.identifier] = packet
             return
         reply = replace(packet, source=packet.destination, destination=packet.source, kind=Kind.REPLY, ttl=HOP_LIMIT)
+        reply = replace(reply, is_whole=False)
         kernel.counters["OutEchoReps"] += 1
         self._send_own(kernel, reply)
 
-    def _report(self, kernel: Kernel, packet: Packet, kind: Kind) -> None:
+    def _report(self, kernel: Kernel, packet: Packet, kind: Kind, mtu: int = 0) -> None:
         """Tell the sender of a packet what became of it. Errors about errors are never sent."""
         if packet.kind.is_error or self._is_silent(kernel):
             return
-        report = Packet(packet.destination, packet.source, kind, packet.identifier, packet.sequence, hops=packet.hops)
+        report = Packet(
+            packet.destination, packet.source, kind, packet.identifier, packet.sequence, hops=packet.hops, mtu=mtu
+        )
         try:
             decision = output_route(kernel, packet.source)
         except KernelError:
             return
-        kernel.counters[f"Out{_COUNTERS[kind]}"] += 1
+        kernel.counters[f"Out{COUNTERS.get(kind, 'DestUnreachs')}"] += 1
         own = decision.source or packet.destination
         if decision.type is RouteType.LOCAL:
             # about a packet of this host's own: the report comes from the address that it left with
@@ -252,7 +243,8 @@ class Network:
             decision = output_route(kernel, packet.destination, source=packet.source)
         except KernelError:
             return
-        self._leave(kernel, packet, decision)
+        if self._hit(kernel, Hook.OUTPUT, packet, "", decision.device) is None:
+            self._leave(kernel, packet, decision)
 
     # address translation of the pods' nodes
 

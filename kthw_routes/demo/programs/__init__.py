@@ -16,6 +16,7 @@ FAMILIES: Final = (
     "files",
     "identity",
     "ip",
+    "iptables",
     "making",
     "networkctl",
     "ping",

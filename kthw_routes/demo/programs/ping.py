@@ -12,7 +12,7 @@ from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Interrupted, Process
 from kthw_routes.demo.net.forwarding import output_route
 from kthw_routes.demo.net.netlink import STRERROR, KernelError, RouteType
-from kthw_routes.demo.net.network import Kind
+from kthw_routes.demo.net.packets import Kind, Packet
 from kthw_routes.demo.programs import program
 from kthw_routes.demo.programs.ping_options import Refused, Settings, parse_options
 
@@ -154,8 +154,15 @@ class _Ping:
                 identifier=self.identifier,
                 sequence=sequence,
                 ttl=self.settings.ttl,
+                size=self.settings.size + 28,
+                is_whole=self.settings.is_whole,
             )
-        except KernelError:
+        except KernelError as error:
+            if error.errno == errno.EPERM:
+                process.err("ping: sendmsg: Operation not permitted\n")
+            elif error.errno == errno.EMSGSIZE:
+                tally.errors += 1
+                process.err(f"ping: local error: message too long, mtu={error}\n")
             return  # a raw socket with a bound source drops it without a word
         answer = outcome.answer
         if answer is None:
@@ -172,7 +179,7 @@ class _Ping:
             if outcome.seconds > 1:
                 # the packets that wait for a neighbour fail together, when the first of them does
                 when = max(tally.first_sent + outcome.seconds, tally.last_sent)
-            tally.coming.append((when, sequence, f"From {answer.source} icmp_seq={sequence} {answer.kind}", None))
+            tally.coming.append((when, sequence, f"From {answer.source} icmp_seq={sequence} {_told(answer)}", None))
 
     def _wait_until(self, moment: float, *, everything: bool) -> bool:
         """Print what comes until then, or until everything has come; False if nothing more is to be waited for."""
@@ -219,6 +226,11 @@ class _Ping:
         if tally.most_under_way > 1:
             self.process.out(f"{', ' if tally.times else ''}pipe {tally.most_under_way}")
         self.process.out("\n")
+
+
+def _told(answer: Packet) -> str:
+    """Return an error in ping's words."""
+    return f"{answer.kind} (mtu = {answer.mtu})" if answer.kind is Kind.FRAGMENTATION_NEEDED else str(answer.kind)
 
 
 def _milliseconds(value: float) -> str:

@@ -14,6 +14,7 @@ Options:
   -c <count>         stop after <count> replies
   -i <interval>      seconds between sending each packet
   -I <interface>     either interface name or address
+  -M <pmtud opt>     define mtu discovery, can be one of <do|dont|want>
   -n                 no dns name resolution
   -q                 quiet output
   -s <size>          use <size> as number of data bytes to be sent
@@ -50,6 +51,8 @@ class Settings:
     quiet: bool = False
     numeric: bool = False
     bind: str | None = None
+    is_whole: bool = False
+    """Whether packets are not to be divided on their way (-M do)."""
 
 
 def parse_options(words: list[str]) -> Settings:
@@ -94,6 +97,10 @@ def _with_value(settings: Settings, letter: str, value: str) -> None:
             settings.ttl = _whole(value, 0, 255)
         case "I":
             settings.bind = value
+        case "M":
+            if value not in ("do", "dont", "want", "probe"):
+                raise Refused(f"invalid -M argument: {value}", 1)
+            settings.is_whole = value in ("do", "probe")
 
 
 def _whole(text: str, low: int, high: int) -> int:
