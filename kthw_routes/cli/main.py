@@ -241,6 +241,20 @@ def export(
     )
 
 
+@main.command(context_settings=_CONTEXT)
+@click.argument("source", metavar="A", shell_complete=complete_nodes)
+@click.argument("target", metavar="B", shell_complete=complete_nodes)
+@node_options
+@ssh_options
+@click.pass_context
+def trace(context: click.Context, /, source: str, target: str, **given: Any) -> None:
+    """Follow a packet from a pod on worker A to a pod on worker B and back, hop by hop. Leaves nothing changed."""
+    settings = _settings(context, given)
+    from kthw_routes.cli import trace as trace_command
+
+    _leave(context, lambda: trace_command.trace(settings, source, target))
+
+
 @main.command(context_settings={**_CONTEXT, "ignore_unknown_options": True})
 @click.argument("what", nargs=-1, type=click.UNPROCESSED, shell_complete=complete_explained)
 @click.pass_context

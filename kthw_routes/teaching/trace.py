@@ -1,0 +1,264 @@
+"""One packet's way from a pod to another and back, hop by hop, as far as it comes. Pure: it shows what was read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from ipaddress import IPv4Address
+from typing import Final
+
+from kthw_routes.cluster import Cluster
+from kthw_routes.facts import HostFacts, Route
+from kthw_routes.plan.changes import describe
+from kthw_routes.proof.causes import Cause, Layer
+from kthw_routes.proof.diagnosis import explain
+from kthw_routes.proof.readings import Evidence, PairReading, Proof
+
+
+class Kind(StrEnum):
+    """What a packet comes by."""
+
+    POD = "pod"
+    BRIDGE = "bridge"
+    FORWARDING = "forwarding"
+    RULES = "policy rules"
+    TABLE = "routing table"
+    FIREWALL = "firewall"
+    NEXT_HOP = "next hop"
+    NETWORK = "network"
+    INTERFACE = "interface"
+    REVERSE_PATH = "reverse path"
+
+
+class Passage(StrEnum):
+    """What becomes of the packet at a hop."""
+
+    PASSES = "passes"
+    STOPS = "stops"
+    MAY_STOP = "may stop"
+    """It got no further, and what stopped it is not known."""
+    NOT_REACHED = "not reached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One thing that a packet comes by."""
+
+    host: str | None
+    """The node; None between them."""
+    kind: Kind
+    is_back: bool
+    """Whether it is the reply that comes by."""
+    value: str
+    """What was read there."""
+    command: str
+    """What shows it, to be typed on that host; empty where nothing does."""
+    passage: Passage = Passage.PASSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The way of a request and of its reply.
+
+    Attributes:
+        source, target: the workers.
+        pair: the reading between them.
+        hops: there, then back.
+        cause: why the packet stops; None where it does not.
+    """
+
+    source: str
+    target: str
+    pair: PairReading
+    hops: tuple[Hop, ...]
+    cause: Cause | None
+
+    @property
+    def arrives(self) -> bool:
+        """Whether the reply comes back."""
+        return self.pair.ok
+
+
+def trace(proof: Proof, cluster: Cluster, source: str, target: str) -> Trace | None:
+    """Follow a packet from a worker's pod to that of another.
+
+    Args:
+        proof: what was read of both, and the pings between them.
+        cluster: the nodes.
+        source, target: names of workers.
+
+    Returns None where the pair was not tested.
+    """
+    pair = proof.pair(source, target)
+    if pair is None or not pair.tested or pair.source_address is None or pair.target_address is None:
+        return None
+    there = _Leg(proof, cluster, pair, is_back=False)
+    hops = (*there.hops(), *_Leg(proof, cluster, pair, is_back=True).hops())
+    cause = None if pair.ok else explain(proof, pair)
+    return Trace(source=source, target=target, pair=pair, hops=tuple(_judged(hops, pair, cause)), cause=cause)
+
+
+class _Leg:
+    """The way of one packet: the request's, or the reply's."""
+
+    def __init__(self, proof: Proof, cluster: Cluster, pair: PairReading, *, is_back: bool) -> None:
+        ends = [(pair.source, pair.source_address), (pair.target, pair.target_address)]
+        (self.a, self.a_address), (self.b, self.b_address) = reversed(ends) if is_back else ends
+        self._proof, self._cluster, self._pair, self._is_back = proof, cluster, pair, is_back
+
+    def hops(self) -> Iterator[Hop]:
+        yield from self._out(self.a, self.a_address, self.b_address)
+        yield self._hop(None, Kind.NETWORK, self._between(), "")
+        yield from self._in(self.b, self.b_address)
+
+    def _hop(self, host: str | None, kind: Kind, value: str, command: str) -> Hop:
+        return Hop(host=host, kind=kind, is_back=self._is_back, value=value, command=command)
+
+    def _out(self, host: str, own: IPv4Address | None, to: IPv4Address | None) -> Iterator[Hop]:
+        facts = self._proof.facts.get(host)
+        yield from self._pod(host, facts, own)
+        if self._pair.evidence is Evidence.POD:
+            yield self._forwarding(host, facts)
+        yield self._rules(host)
+        route = self._best(host, to)
+        yield self._hop(host, Kind.TABLE, self._lookup(host, to, route), f"ip route get {to}")
+        yield self._firewall(host, is_in=False)
+        if route is not None and route.gateway is not None:
+            yield self._hop(host, Kind.NEXT_HOP, f"{route.gateway} by {route.device}", f"ip neigh show {route.gateway}")
+
+    def _in(self, host: str, own: IPv4Address | None) -> Iterator[Hop]:
+        facts, node = self._proof.facts.get(host), self._cluster.node(host)
+        device = facts.device_of(node.internal) if facts is not None and node.internal is not None else None
+        yield self._hop(host, Kind.INTERFACE, f"{device or '?'} {node.internal or '?'}", "ip -br address")
+        path = self._proof.paths.get(host)
+        if path is not None and device is not None and (value := path.effective_rp_filter(device)) is not None:
+            words = {0: "off", 1: "strict", 2: "loose"}.get(value, str(value))
+            yield self._hop(host, Kind.REVERSE_PATH, words, f"sysctl net.ipv4.conf.{device}.rp_filter")
+        if self._pair.evidence is Evidence.POD:
+            yield self._forwarding(host, facts)
+        yield self._firewall(host, is_in=True)
+        yield self._hop(host, Kind.TABLE, self._lookup(host, own, self._best(host, own)), f"ip route get {own}")
+        yield from reversed(list(self._pod(host, facts, own)))
+
+    def _pod(self, host: str, facts: HostFacts | None, own: IPv4Address | None) -> Iterator[Hop]:
+        pod = next((p for p in facts.pods if p.address == own), None) if facts is not None else None
+        if pod is not None:
+            yield self._hop(host, Kind.POD, str(own), f"ip netns exec {pod.namespace} ip address")
+            if facts is not None and facts.bridge is not None:
+                yield self._bridge(host, facts)
+        elif facts is not None and facts.bridge is not None and facts.bridge.address.ip == own:
+            yield self._bridge(host, facts)
+        else:
+            yield self._hop(host, Kind.POD, f"{own}, a probe address: there is no pod yet", "ip address show dev lo")
+
+    def _bridge(self, host: str, facts: HostFacts) -> Hop:
+        bridge = facts.bridge
+        value = f"{bridge.device} {bridge.address}" if bridge is not None else "?"
+        return self._hop(host, Kind.BRIDGE, value, "ip address show type bridge")
+
+    def _forwarding(self, host: str, facts: HostFacts | None) -> Hop:
+        on = "?" if facts is None else "on" if facts.ip_forward else "off"
+        return self._hop(host, Kind.FORWARDING, on, "sysctl net.ipv4.ip_forward")
+
+    def _rules(self, host: str) -> Hop:
+        path = self._proof.paths.get(host)
+        own = [rule.text for rule in path.policy_rules] if path is not None else []
+        value = "; ".join(own) if own else "only those of every host" if path is not None else _NOT_READ
+        return self._hop(host, Kind.RULES, value, "ip rule")
+
+    def _firewall(self, host: str, *, is_in: bool) -> Hop:
+        path = self._proof.paths.get(host)
+        count = sum(len(chain.rules) for table in path.tables for chain in table.chains.values()) if path else 0
+        value = _NOT_READ if path is None else f"{count} rules" if count != 1 else "1 rule"
+        if path is not None and path.unread:
+            value = f"{', '.join(path.unread)} could not be read"
+        chain = "FORWARD" if self._pair.evidence is Evidence.POD else "INPUT" if is_in else "OUTPUT"
+        return self._hop(host, Kind.FIREWALL, value, f"iptables -vnL {chain}; nft list ruleset")
+
+    def _best(self, host: str, address: IPv4Address | None) -> Route | None:
+        table = self._proof.table(host)
+        return table.best(address) if table is not None and address is not None else None
+
+    def _lookup(self, host: str, address: IPv4Address | None, best: Route | None) -> str:
+        """Return the route that wins, and those that hold the address too and lose."""
+        facts = self._proof.facts.get(host)
+        here = self.a_address if host == self.a else self.b_address
+        if facts is None or address is None:
+            return "?"
+        if address in facts.own_addresses or (address == here and all(pod.address != here for pod in facts.pods)):
+            return "this host itself"
+        if best is None:
+            return "no route"
+        beaten = [r for r in facts.routes if address in r.prefix and r is not best]
+        loses = f" (wins over {', '.join(map(_short, beaten))})" if beaten else ""
+        return f"{_short(best)}{loses}"
+
+    def _between(self) -> str:
+        here, there = self._cluster.node(self.a), self._cluster.node(self.b)
+        region = f"{here.region}, " if here.region is not None else ""
+        return f"{region}{here.internal} to {there.internal}"
+
+
+_NOT_READ: Final = "not read: traffic gets through"
+
+_AT: Final = {
+    Layer.ROUTE: Kind.TABLE,
+    Layer.ROUTE_BACK: Kind.TABLE,
+    Layer.OWN_ROUTES: Kind.TABLE,
+    Layer.SOURCE: Kind.POD,
+    Layer.TARGET: Kind.POD,
+    Layer.NEIGHBOURS: Kind.NEXT_HOP,
+    Layer.NEXT_HOP: Kind.NEXT_HOP,
+    Layer.POLICY: Kind.RULES,
+    Layer.FORWARDING: Kind.FORWARDING,
+    Layer.REVERSE_PATH: Kind.REVERSE_PATH,
+    Layer.FIREWALL: Kind.FIREWALL,
+    Layer.NETWORK_OUT: Kind.NETWORK,
+    Layer.NETWORK_BACK: Kind.NETWORK,
+    Layer.MTU: Kind.NETWORK,
+    Layer.UNKNOWN: Kind.NETWORK,
+}
+
+
+def _judged(hops: tuple[Hop, ...], pair: PairReading, cause: Cause | None) -> Iterator[Hop]:
+    """Yield the hops with what becomes of the packet: all up to the one that the cause names are passed."""
+    if cause is None:
+        yield from hops
+        return
+    stop = _place(hops, pair, cause)
+    for place, hop in enumerate(hops):
+        if place == stop:
+            yield replace(hop, passage=Passage.MAY_STOP if cause.layer is Layer.UNKNOWN else Passage.STOPS)
+        else:
+            yield replace(hop, passage=Passage.PASSES if place < stop else Passage.NOT_REACHED)
+
+
+def _place(hops: tuple[Hop, ...], pair: PairReading, cause: Cause) -> int:
+    """Return at which hop the packet stops."""
+    kind, is_back, host = _AT[cause.layer], _is_lost_back(pair, cause), cause.host
+    if cause.layer in (Layer.NEXT_HOP, Layer.NEIGHBOURS):
+        host = pair.target if is_back else pair.source
+    elif kind is Kind.NETWORK or host not in (pair.source, pair.target):
+        host = None if kind is Kind.NETWORK or host is not None else pair.target if is_back else pair.source
+    exact = [n for n, hop in enumerate(hops) if hop.kind is kind and hop.host == host and hop.is_back == is_back]
+    if exact:
+        return exact[0]
+    network = [n for n, hop in enumerate(hops) if hop.kind is Kind.NETWORK and hop.is_back == is_back]
+    return network[0]
+
+
+def _is_lost_back(pair: PairReading, cause: Cause) -> bool:
+    """Whether it is the reply that is lost: by the counters, where the layer itself does not say it."""
+    if cause.layer in (Layer.ROUTE_BACK, Layer.NETWORK_BACK):
+        return True
+    if cause.layer is Layer.NEXT_HOP:
+        return cause.host == pair.source
+    if cause.layer is Layer.OWN_ROUTES:
+        return cause.host == pair.source
+    if cause.layer in (Layer.ROUTE, Layer.SOURCE, Layer.NETWORK_OUT, Layer.TARGET, Layer.FORWARDING):
+        return False
+    return pair.at_target is not None and bool(pair.at_target.requests_in)
+
+
+def _short(route: Route) -> str:
+    prefix = "default" if route.prefix.prefixlen == 0 else str(route.prefix)
+    return f"{prefix} {describe(route)}"
