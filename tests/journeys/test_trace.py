@@ -96,4 +96,4 @@ def test_the_providers_filter_stops_it_between_the_nodes(london: Stage) -> None:
     answer = london.tool("trace", "worker-0", "worker-1")
     assert answer.code == 4
     assert hops(answer, "✗") == ["between network"]
-    assert "provider's filter" in answer.out
+    assert "drops replies whose source is a pod address: a source filter of the provider" in answer.out
