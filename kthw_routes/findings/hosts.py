@@ -166,6 +166,15 @@ def _of_pod_cidr(pods: ByNetwork[tuple[int, Node]], node: Node, host: HostFacts)
                 f"{bridge.device}`), restart the kubelet.",
                 node=node.name,
             )
+        elif bridge.device.startswith("cni") and node.pod_cidr is not None and bridge.address.ip not in node.pod_cidr:
+            yield Finding.notice(
+                "bridge-in-old-pod-cidr",
+                f"{node.name}: {bridge.device} has {bridge.address}, and the pod CIDR is {node.pod_cidr}: no route "
+                "leads to the pods there.",
+                f"The bridge is older than the CNI configuration: delete its pods and the bridge (`ip link del "
+                f"{bridge.device}`), restart the kubelet.",
+                node=node.name,
+            )
 
 
 def _path(file: PurePosixPath | None) -> str:

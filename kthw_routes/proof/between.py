@@ -15,6 +15,8 @@ _PROVIDER = (
     "Let the provider pass packets with pod addresses (its check of source addresses, its firewall), or use next hops "
     "in a network that does, such as a VLAN."
 )
+_ITS_FIREWALL = ", or its firewall (Cloud Firewall, security group)"
+"""Named as possible: it cannot be read from a node."""
 
 
 def lost_there(case: Case) -> Cause | None:
@@ -23,16 +25,22 @@ def lost_there(case: Case) -> Cause | None:
     a, b = pair.source, pair.target
     if pair.at_target is None or pair.at_target.requests_in:
         return None
-    what = "Something between the nodes drops packets with pod addresses: the provider's filter"
+    what = f"Something between the nodes drops packets with pod addresses: the provider's filter{_ITS_FIREWALL}"
     fix: str | None = _PROVIDER
     if nodes is not None and not nodes.internal_answered:
-        what = f"The nodes do not get answers from each other's own addresses either: a firewall on {b}, or one between"
+        what = (
+            "The nodes do not get answers from each other's own addresses either: a firewall between them (Cloud "
+            f"Firewall, security group), or one on {b}"
+        )
         fix = None
     elif case.is_of_pods and nodes is not None and nodes.arrived and not _is_masqueraded(case):
-        what = f"Packets from {a}'s pods' side reach {b} itself, and those to its pod do not: the provider's filter"
+        what = (
+            f"Packets from {a}'s pods' side reach {b} itself, and those to its pod do not: the provider's filter"
+            f"{_ITS_FIREWALL}"
+        )
     return Cause(
         layer=Layer.NETWORK_OUT,
-        what=f"{what}{_or_firewalls(case, back=False)}.",
+        what=f"{what}{_or_nodes(case, back=False)}.",
         seen=f"{counted(pair)} {_between_nodes(pair)}".strip(),
         shows=f"On {b}: {capture(case)}",
         fix=fix,
@@ -63,7 +71,7 @@ def lost_back(case: Case) -> Cause | None:
     return Cause(
         layer=Layer.NETWORK_BACK,
         what="Something between the nodes drops replies whose source is a pod address: a source filter of the "
-        f"provider{_or_firewalls(case, back=True)}.",
+        f"provider{_ITS_FIREWALL}{_or_nodes(case, back=True)}.",
         seen=f"{counted(pair)} {_between_nodes(other) if other is not None else ''}".strip(),
         shows=f"On {pair.source}: {capture(case)}",
         fix=_PROVIDER,
@@ -76,9 +84,9 @@ def capture(case: Case) -> str:
     return f"sudo tcpdump -ni {_device(case.source, case.pair)} icmp and host {case.pair.target_address}"
 
 
-def _or_firewalls(case: Case, *, back: bool) -> str:
-    """Name what else it may be: a firewall that cannot be read from here, and the nodes' own where not ruled out."""
-    found = [", or its firewall (Cloud Firewall, security group)"]
+def _or_nodes(case: Case, *, back: bool) -> str:
+    """Name the nodes' own firewalls as far as they are not ruled out."""
+    found = []
     for station in walls.stations(case, back=back):
         path = case.proof.paths.get(station.name)
         hit = walls.hit_at(case, station)

@@ -1,73 +1,21 @@
 """One cause: what ping and the kernels answered, and by whom, decides before anything is guessed."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Interface
 from typing import Any
 
 import pytest
 
-from kthw_routes.facts import HostFacts, InterfaceAddress, Pod, Route
-from kthw_routes.netfilter import iptables
-from kthw_routes.plan import compare as planning
+from kthw_routes.facts import HostFacts, InterfaceAddress, Route
 from kthw_routes.proof.answers import Answer, AnswerKind, parse_answer
-from kthw_routes.proof.causes import Cause, Layer
+from kthw_routes.proof.causes import Layer
 from kthw_routes.proof.diagnosis import explain
 from kthw_routes.proof.path import HostPath, Lookup, PolicyRule, Way
-from kthw_routes.proof.readings import Counters, Evidence, NodesReading, PairReading, Proof
+from kthw_routes.proof.readings import Evidence, NodesReading, PairReading
 from kthw_routes.words import explanations
 
-from .builders import cluster, facts, ip, net, pair_reading, pod_route
-
-CLUSTER = cluster(3, controllers=0)
-
-
-def host(number: int, routes: list[Route] | None = None, **given: object) -> HostFacts:
-    """A worker with the right routes, a bridge and a pod."""
-    own = [pod_route(n) for n in range(3) if n != number]
-    bridge = InterfaceAddress("cnio0", IPv4Interface(f"10.200.{number}.1/24"))
-    eth0 = InterfaceAddress("eth0", IPv4Interface(f"192.168.128.{10 + number}/17"))
-    usual: dict[str, object] = {
-        "addresses": (eth0, bridge),
-        "bridge": bridge,
-        "ip_forward": True,
-        "pods": (Pod("cni-1", ip(f"10.200.{number}.2")),),
-    }
-    node = CLUSTER.node(f"worker-{number}")
-    return facts(node, own if routes is None else routes, **(usual | given))
-
-
-def ends(out: int, arrived: int, replied: int, back: int) -> dict[str, Counters]:
-    """What the ends of a pair counted."""
-    return {
-        "at_source": Counters(requests_in=0, replies_out=0, requests_out=out, replies_in=back),
-        "at_target": Counters(requests_in=arrived, replies_out=replied, requests_out=0, replies_in=0),
-    }
-
-
-def of_pods(words: str = "", **given: object) -> PairReading:
-    """A pod of worker-0 that does not reach one of worker-1."""
-    usual: dict[str, object] = {
-        "evidence": Evidence.POD,
-        "source_address": ip("10.200.0.2"),
-        "target_address": ip("10.200.1.2"),
-        "received": 0,
-        "words": words,
-        "alone": True,
-        **ends(3, 0, 0, 0),
-    }
-    return pair_reading("worker-0", "worker-1", **(usual | given))
-
-
-def proof_of(pair: PairReading, **hosts: HostFacts) -> Proof:
-    """The proof in which this pair was tested; `hosts`: what was read otherwise, `worker_1=…`."""
-    read: Mapping[str, HostFacts] = {f"worker-{n}": hosts.get(f"worker_{n}") or host(n) for n in range(3)}
-    return Proof(planning.make(CLUSTER, read), (), (pair,), facts=read)
-
-
-def cause(pair: PairReading, **hosts: HostFacts) -> Cause:
-    """Why it does not get through."""
-    return explain(proof_of(pair, **hosts), pair)
+from .builders import ip, net, pair_reading, pod_route
+from .pairs import cause, ends, host, of_pods, path, proof_of, saved, with_paths
 
 
 @pytest.mark.parametrize(
@@ -205,25 +153,6 @@ def test_what_shows_it_and_what_mends_it_are_lines_of_their_own() -> None:
     assert lines[0].startswith("worker-0 → worker-1: worker-1 itself rejects them (Host Prohibited)")
     assert lines[1].startswith("    Next: On worker-1: sudo iptables")
     assert lines[2].startswith("    Fix: On worker-1: accept packets")
-
-
-def path(**given: object) -> HostPath:
-    """What was read of one end of the pair."""
-    return HostPath(**({"in_device": "eth0"} | given))  # type: ignore[arg-type]  # the values are right by name
-
-
-def with_paths(pair: PairReading, **paths: HostPath) -> Cause:
-    """Why a pair does not get through, where this was read of its ends: `worker_1=…`."""
-    read = {name.replace("_", "-"): value for name, value in paths.items()}
-    return explain(replace(proof_of(pair), paths=read, pods=net("10.200.0.0/16")), pair)
-
-
-def saved(*rules: str, policy: str = "ACCEPT", nat: str = "") -> HostPath:
-    """A host with these rules of iptables."""
-    lines = "".join(f"-A {rule}\n" for rule in rules)
-    text = f"*filter\n:INPUT {policy} [0:0]\n:FORWARD {policy} [0:0]\n{lines}COMMIT\n"
-    text += f"*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING {nat}\nCOMMIT\n" if nat else ""
-    return path(tables=iptables.parse_tables(text))
 
 
 MASQUERADE = "-s 10.200.0.0/24 ! -d 10.200.0.0/24 -j MASQUERADE"
@@ -407,7 +336,8 @@ def test_what_is_not_ruled_out_is_said(worker_1: HostPath | None, words: str, is
 def test_nodes_that_do_not_answer_each_other_at_all_are_no_filter_of_pod_addresses() -> None:
     found = with_paths(of_pods(nodes=NodesReading(False, 3, 0)), **FINE)
     assert found.what.startswith(
-        "The nodes do not get answers from each other's own addresses either: a firewall on worker-1"
+        "The nodes do not get answers from each other's own addresses either: a firewall between them (Cloud Firewall, "
+        "security group), or one on worker-1."
     )
     assert "the next hops" not in found.ruled_out
     assert "a request was not answered." in found.seen
