@@ -1,7 +1,10 @@
 """One cause, measured: what is broken on a real node is named there, and never blamed on the provider.
 
-Each break is one of those that people report, made with the programs that they made it with. Only real nodes have
-firewalls, a reverse path filter and policy rules.
+Each break is one of those that people report (the rows of `tests/unit/test_symptoms.py`), made with the programs that
+they made it with. Made elsewhere are: a dead next hop (7), forwarding (10), FORWARD's policy and rules (12) and the MTU
+(25) in `test_proof_layers`; reboots (17) in `test_persistence` and `test_boot_readers`; names (19 to 22) in
+`test_names` and `test_persistence`. Not made at all is what would take what a test machine has not: Docker, ufw and
+firewalld themselves, of which only the chains are made here as they make them.
 """
 
 import subprocess
@@ -190,3 +193,104 @@ def test_services_on_the_same_node_are_the_last_layer(stage: Stage) -> None:
     assert answer.code == 0, answer.out
     assert "net.bridge.bridge-nf-call-iptables = 0 on worker-1: a pod may not reach a service" in answer.out
     assert "Pods of all workers reach each other." in answer.out
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        ("ip route del 10.200.1.0/24", "worker-0 has no right route to worker-1's pod CIDR."),
+        (
+            "ip route del 10.200.1.0/24 && ip route del default",
+            "worker-0 has no right route to worker-1's pod CIDR.",
+        ),
+        (
+            "ip route replace 10.200.1.0/24 via $(ip -4 -o address show eth0 | grep -o '192.168[0-9.]*' | head -1)",
+            "worker-0 has no right route to worker-1's pod CIDR for 10.200.1.2: 10.200.1.0/24 via 192.168.",
+        ),
+        (
+            "ip route add blackhole 10.200.1.0/25",
+            "worker-0 has no right route to worker-1's pod CIDR for 10.200.1.2: 10.200.1.0/25 blackhole takes it.",
+        ),
+        (
+            "ip route add unreachable 10.200.1.0/25",
+            "worker-0 has no right route to worker-1's pod CIDR for 10.200.1.2: 10.200.1.0/25 unreachable takes it.",
+        ),
+        (
+            "ip route add prohibit 10.200.1.0/25",
+            "worker-0 has no right route to worker-1's pod CIDR for 10.200.1.2: 10.200.1.0/25 prohibit takes it.",
+        ),
+    ],
+    ids=["1 missing", "2 and no default", "8 own address", "9 blackhole", "9 unreachable", "9 prohibit"],
+)
+def test_a_wrong_table_is_named_on_its_host(stage: Stage, command: str, what: str) -> None:
+    stage.add_pods()
+    assert stage.tool("apply", "--yes").code == 0
+    stage.run("worker-0", command)
+    answer = stage.tool("check")
+    assert answer.code in (3, 4), answer.out
+    assert f"worker-0 → worker-1: {what}" in answer.out
+    assert "    Next: On worker-0: ip route\n" in answer.out
+    assert "the provider's filter" not in answer.out
+    assert "source filter" not in answer.out
+
+
+ADDRESS = "$(ip -4 -o address show eth0 | grep -o '192.168[0-9.]*/17')"
+"""worker-0's internal address."""
+
+
+@pytest.mark.parametrize(
+    ("on", "command", "code", "words"),
+    [
+        (
+            "worker-0",
+            "ip route add 10.200.1.0/24 via $(ip route show default | cut -d' ' -f3)",
+            3,
+            "! replace 10.200.1.0/24 (worker-1)",
+        ),
+        (
+            "worker-0",
+            f"a={ADDRESS}; ip address del $a dev eth0; ip address add ${{a%/17}}/32 dev eth0",
+            2,
+            "worker-0: no route to 192.168.",
+        ),
+        (
+            "worker-1",
+            "sed -i s,10.200.1.0/24,10.200.1.5/24, /etc/cni/net.d/10-bridge.conf",
+            3,
+            "is an address inside 10.200.1.0/24",
+        ),
+        (
+            "worker-1",
+            "sed -i s,10.200.1.0/24,10.200.0.0/24, /etc/cni/net.d/10-bridge.conf",
+            2,
+            "overlap",
+        ),
+        (
+            "worker-1",
+            "ip link add cnio0 type bridge; ip address add 10.200.9.1/24 dev cnio0; ip link set cnio0 up",
+            3,
+            "worker-1: cnio0 has 10.200.9.1/24, and the pod CIDR is 10.200.1.0/24",
+        ),
+    ],
+    ids=["3 file exists", "4 not on-link", "5 host bits", "15 twice", "16 old bridge"],
+)
+def test_what_is_wrong_before_any_packet_is_sent(stage: Stage, on: str, command: str, code: int, words: str) -> None:
+    stage.run(on, command)
+    answer = stage.tool("plan", "--exit-code")
+    assert answer.code == code, answer.out + answer.err
+    assert words in answer.out + answer.err
+
+
+def test_who_may_not_change_routes_is_told_on_which_host(stage: Stage) -> None:
+    """Row 6: `Operation not permitted`."""
+    answer = stage.tool("plan", "--user", "guest")
+    assert answer.code == 1
+    assert "worker-0: guest is not root" in answer.out + answer.err
+
+
+def test_controllers_without_routes_are_named_where_they_should_have_them(stage: Stage) -> None:
+    """Row 24: webhooks and `kubectl proxy` from a controller to pods."""
+    assert stage.tool("apply", "--yes").code == 0
+    answer = stage.tool("check", "--routes-on", "all")
+    assert answer.code == 3, answer.out
+    assert "controller-0\n  + add     10.200.0.0/24 (worker-0)" in answer.out
