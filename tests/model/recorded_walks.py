@@ -169,6 +169,7 @@ def walk(hosts: Hosts, members: Cluster, options: Options, reviewed: Callable[[]
         report = walk.run(review)
         proof = walk.prove(inspection)
         json.dumps(proof_json(proof))
+        walk.print_tables(inspection.facts)
         walk.commit(report, proof)
         walk.finish(report, proof)
         walked.ended = {name: outcome.state for name, outcome in report.outcomes.items()}

@@ -107,8 +107,16 @@ SETUPS: Final[Mapping[str, Setup]] = {
     "a timer, and an automatic rollback": Setup(
         options=replace(OPTIONS, persist=Persist.UNIT, commit_within=600), has_pod=False
     ),
-    "a long table and a large file": Setup(
+    "a long table, a large file, and a narrow way": Setup(
         instead={
+            "sh -c 'set -f": always(
+                "".join(
+                    f"10.200.{n}.254 0 PING 3 packets transmitted, 3 received, 0% packet loss\n"
+                    f"10.200.{n}.254 full 1 PING From 192.168.138.1 icmp_seq=1 Frag needed and DF set (mtu = 1400) "
+                    f"--- 10.200.{n}.254 ping statistics --- 1 packets transmitted, 0 received, 100% packet loss\n"
+                    for n in (1, 2)
+                )
+            ),
             "ip -json -4 -batch": always(status=1),
             "ip -json route show": lambda _: Result(0, b"[\n", b"", is_cut=True),
             "ip -json route show root": lambda _: None,
