@@ -9,7 +9,7 @@ from kthw_routes.netfilter.rules import Hook, Packet
 from kthw_routes.proof import walls
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted, in_words
-from kthw_routes.proof.readings import PairReading
+from kthw_routes.proof.readings import Evidence, PairReading
 
 _PROVIDER = (
     "Let the provider pass packets with pod addresses (its check of source addresses, its firewall), or use next hops "
@@ -107,8 +107,8 @@ def _between_nodes(pair: PairReading) -> str:
     a, b = pair.source, pair.target
     was = "was" if nodes.internal_answered else "was not"
     own = f"Between the internal addresses of {a} and {b} a request {was} answered."
-    if nodes.arrived is None:
-        return own
+    if nodes.arrived is None or pair.evidence is not Evidence.POD:
+        return own  # else the pair's own requests are those that the node counted
     side = f"{in_words(nodes.sent, 'request').capitalize()} from {a}'s own address on its pods' side to {b} itself: "
     return f"{side}{in_words(nodes.arrived)} arrived there. {own}"
 

@@ -276,7 +276,7 @@ class LookupDocument(TypedDict):
 
 
 class PathDocument(TypedDict):
-    """What was read of an end of a pair that fails: the text of each rule of its firewall by table and chain."""
+    """What was read of an end of a pair that fails: the rules of its firewall by table and chain, nat aside."""
 
     policy_rules: list[str]
     lookups: list[LookupDocument]

@@ -290,6 +290,7 @@ def _path(path: HostPath) -> PathDocument:
                 name: [rule.text for rule in chain.rules] for name, chain in table.chains.items()
             }
             for table in path.tables
+            if not any(chain.is_nat for chain in table.chains.values())
         },
         "unread": list(path.unread),
     }

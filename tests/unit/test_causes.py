@@ -359,7 +359,8 @@ def test_what_reaches_the_node_and_not_its_pod_is_not_said_to_be_lost_by_its_sou
 
 def test_lost_replies_are_shown_by_what_their_node_sends_itself() -> None:
     lost = of_pods(**BACK, nodes=NodesReading(True, 3, 3))
-    other = pair_reading("worker-1", "worker-2", received=0, alone=True, nodes=NodesReading(True, 3, 0))
+    reading = {"evidence": Evidence.POD, "alone": True, "nodes": NodesReading(True, 3, 0)}
+    other = pair_reading("worker-1", "worker-2", received=0, **reading)
     paths = {name.replace("_", "-"): path for name, path in FINE.items()}
     found = explain(replace(proof_of(lost), pairs=(lost, other), paths=paths), lost)
     assert found.layer is Layer.NETWORK_BACK
