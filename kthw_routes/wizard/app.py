@@ -13,11 +13,13 @@ from textual.screen import Screen
 from kthw_routes.errors import ExitCode
 from kthw_routes.events import Event
 from kthw_routes.options import Settings
+from kthw_routes.wizard import palette
 from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.modals.host_keys import AskHostKeys
-from kthw_routes.wizard.modals.keys import ShowKeys
+from kthw_routes.wizard.modals.keys import IN_DIALOGS, ShowKeys
 from kthw_routes.wizard.modals.secret import AskSecret
 from kthw_routes.wizard.prompts import HostKeysQuestion, Question, SecretQuestion, WizardAsker
 from kthw_routes.wizard.steps import STEPS
@@ -90,10 +92,10 @@ class WizardApp(App[ExitCode]):
         return self.steps[self.here]
 
     def go(self, by: int) -> None:
-        """Go to the next step (1) or back (-1), past steps with nothing to do."""
+        """Go on (1) or back (-1, or further), past steps with nothing to do."""
         target = self.here + by
         while 0 <= target < len(self.steps) and self.steps[target].is_skipped:
-            target += by
+            target += 1 if by > 0 else -1
         if 0 <= target < len(self.steps):
             self.run_worker(self._show_step(target), exclusive=True, group="go")
 
@@ -213,20 +215,17 @@ class WizardApp(App[ExitCode]):
         self.push_screen(ShowCommands(self.step.title_word, self.step.list_commands()))
 
     def action_keys(self) -> None:
-        """Show the keys."""
+        """Show the keys; over a dialog too, but not over themselves."""
+        if isinstance(self.screen, ShowKeys):
+            return
+        if isinstance(self.screen, Dialog):
+            self.push_screen(ShowKeys("This dialog", IN_DIALOGS))
+            return
         self.push_screen(ShowKeys(self.step.title_word, self.step.keys))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action by its name, for the palette."""
-        step = self.step
-        yield SystemCommand(f"Next: {step.next_label}", "Go on to the next step", step.action_next)
-        yield SystemCommand("Back", "Go back one step; nothing is lost", step.action_back)
-        yield SystemCommand("Why", "What this step is for", self.action_why)
-        yield SystemCommand("Commands", "What you would type by hand", self.action_commands)
-        yield SystemCommand("Help", "The keys of this step, and those of all steps", self.action_keys)
-        if step.busy and step.can_cancel:
-            yield SystemCommand("Cancel", "Stop the work under way", step.cancel_work)
-        yield from step.palette()
+        yield from palette.list_commands(self.step, self)
         for command in super().get_system_commands(screen):
             if command.title == "Quit":
                 yield SystemCommand("Quit", "Quit; always safe", self.action_quit)

@@ -243,11 +243,6 @@ class Controller:
         self.choices.options = result.review.options
         self.take_inspection(result)
 
-    def print_tables(self) -> dict[str, str]:
-        """Return what `ip route` prints on each worker. Blocks. Raises KthwRoutesError."""
-        proof = self.last_run.proof
-        return self.workflow.print_tables(list(proof.facts) if proof is not None else [])
-
     def prove(self) -> Proof:
         """Read the routing tables and send test traffic. Blocks. Raises KthwRoutesError."""
         assert self.inspection is not None, "no host was read yet"  # noqa: S101 - a fault of ours

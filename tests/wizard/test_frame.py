@@ -1,7 +1,10 @@
 """What is the same on every screen: why, commands, help, palette, themes, any size of terminal, no colour."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
-from textual.widgets import TextArea
+from textual.widgets import Static, TextArea
 
 from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.options import Settings
@@ -9,7 +12,8 @@ from kthw_routes.persistence.model import Persist
 from kthw_routes.wizard.modals.keys import ShowKeys
 from kthw_routes.wizard.modals.text import ShowCommands
 from kthw_routes.wizard.themes import cut_middle
-from kthw_routes.wizard.widgets.frame import WhyPanel
+from kthw_routes.wizard.widgets.frame import StepRail, WhyPanel
+from tests.model.lab import BreakableLab
 from tests.wizard.driver import Driver, driving
 
 pytestmark = pytest.mark.wizard
@@ -19,7 +23,7 @@ def shows_why(driver: Driver) -> bool:
     return driver.step.query_one(WhyPanel).display
 
 
-async def test_why_is_beside_the_step_where_there_is_room_and_else_over_it(
+async def test_why_is_beside_the_step_where_there_is_room_and_else_below_it(
     lab: EmbeddedLab, settings: Settings
 ) -> None:
     async with driving(lab, settings, (80, 24)) as driver:
@@ -62,6 +66,90 @@ async def test_every_step_tells_what_one_would_type_and_it_can_be_copied(lab: Em
             await driver.until(lambda: driver.app.screen is driver.step, "closed")
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_why_explains_the_row_in_focus_and_covers_nothing(
+    lab: EmbeddedLab, settings: Settings, size: tuple[int, int]
+) -> None:
+    async with driving(lab, replace(settings, persist="none"), size) as driver:
+        await driver.go("Routes")
+        await driver.to_cell("worker-1", "worker-2")
+        if not shows_why(driver):
+            await driver.press("f1")
+            await driver.settle()
+        shown = " ".join(driver.text().split())
+        assert "worker-1 + 192.168.138.48 own 10.200.1.0/24 + 192.168.152.166" in shown, "the row itself"
+        why = " ".join(str(driver.step.query_one("#why-focus", Static).visual).split())
+        assert why.startswith("ip route add 10.200.2.0/24 via 192.168.152.166 proto 200")
+        assert "via 192.168.152.166 the next hop" in why
+        assert "worker-2" in why, "in its own values"
+        await driver.press("left", "left")
+        why = " ".join(str(driver.step.query_one("#why-focus", Static).visual).split())
+        assert "10.200.0.0/24" in why, "it follows the cursor"
+
+
+async def test_commands_are_whole_and_copied_with_a_key(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Routes")
+        await driver.press("f2")
+        await driver.until(lambda: isinstance(driver.app.screen, ShowCommands), "the commands")
+        await driver.press("c")
+        text = driver.app.clipboard
+        assert text == driver.app.screen.query_one(TextArea).text
+        written = text.split("sudo tee /etc/hosts >/dev/null <<'END-OF-HOSTS'")[1].split("END-OF-HOSTS")[0]
+        assert "192.168.145.107 worker-1\n" in written, "names are commands too"
+        assert "127.0.0.1 localhost\n" in written, "and nothing of the file is lost"
+        await driver.press("question_mark")
+        await driver.until(lambda: isinstance(driver.app.screen, ShowKeys), "the keys, over a dialog")
+        await driver.settle()
+        assert "copy the whole text" in driver.text()
+        await driver.press("question_mark", "escape")
+        await driver.until(lambda: isinstance(driver.app.screen, ShowCommands), "the dialog again")
+
+
+async def test_the_rail_is_clicked_and_the_footer_says_what_next_does(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, persist="none")) as driver:
+        await driver.go("Routes")
+        assert "^n Run 15 changes" in driver.text().splitlines()[-2]
+        rail = driver.text().splitlines()[1]
+        await driver.pilot.click(StepRail, offset=(rail.index("Nodes"), 0))
+        await driver.at("Nodes")
+        await driver.pilot.click(StepRail, offset=(rail.index("Proof"), 0))
+        await driver.settle()
+        assert driver.step.title_word == "Nodes", "what was not reached cannot be"
+        await driver.pilot.click(StepRail, offset=(rail.index("Checks"), 0))
+        await driver.at("Checks")
+
+
+async def test_hosts_that_fail_for_one_cause_are_one_finding_and_all_can_be_reached(
+    lab: BreakableLab, settings: Settings
+) -> None:
+    for name in ("worker-1", "worker-2"):
+        lab.servers[name].close()
+    async with driving(lab, settings) as driver:
+        await driver.go("Checks")
+        shown = " ".join(driver.text().split())
+        assert "2 hosts (worker-1, worker-2): its address refuses the" in shown
+        assert "r reads them again." in shown
+        assert "There is no pod bridge" not in shown
+        await driver.press("tab", "tab", "tab")
+        assert "There is no pod bridge" in driver.text(), "by keyboard"
+        await driver.press("f1")
+        assert "There is no pod bridge" in str(driver.step.query_one("#why-focus", Static).visual)
+
+
+async def test_source_says_where_all_is_kept_and_how_to_log_in_to_the_demo(
+    lab: EmbeddedLab, settings: Settings, tmp_path: Path
+) -> None:
+    async with driving(lab, settings) as driver:
+        config = str(settings.ssh_config)
+        assert f"ssh -F {config} worker-0" in driver.text().replace("\n", "")
+    (tmp_path / "folder" / "kubernetes.ed25519").write_text("")
+    own = Settings(environ={}, personal=False)
+    async with driving(None, own, (120, 36)) as driver:
+        shown = " ".join(line.split("│")[0].strip() for line in driver.text().splitlines())
+        assert "kthw-routes. SSH key: ./kubernetes.ed25519" in " ".join(shown.split())
+
+
 async def test_help_lists_the_keys_and_the_palette_has_every_action(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         await driver.go("Nodes")
@@ -73,13 +161,13 @@ async def test_help_lists_the_keys_and_the_palette_has_every_action(lab: Embedde
         assert "quit: always safe" in driver.text()
         await driver.press("escape")
         commands = {command.title for command in driver.app.get_system_commands(driver.app.screen)}
-        assert {"Next: Next", "Back", "Why", "Commands", "Help", "Quit", "Theme", "Edit node"} <= commands
+        assert {"Next", "Back", "Why", "Commands", "Help", "Quit", "Theme", "Edit node"} <= commands
 
 
 async def test_the_footer_fits_and_greys_out_what_would_refuse(lab: EmbeddedLab, settings: Settings) -> None:
     async with driving(lab, settings) as driver:
         footer = driver.text().splitlines()[-2]
-        assert footer.split() == ["^n", "Next", "^b", "Back", "F1", "Why", "F2", "Commands", "F3", "Keys"]
+        assert footer.split() == ["^n", "Next", "^b", "Back", "F1", "Why", "F2", "Commands", "?", "Keys"]
         assert driver.step.check_action("back", ()) is None
         assert driver.step.check_action("next", ()) is True
 

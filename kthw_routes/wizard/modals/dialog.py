@@ -19,6 +19,7 @@ class Dialog(ModalScreen[T | None], Generic[T]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Close", show=False),
+        Binding("question_mark,f3", "app.keys", "Keys", show=False),
         Binding("left", "app.focus_previous", "Left", show=False),
         Binding("right", "app.focus_next", "Right", show=False),
         Binding("up", "scroll_body(-1)", "Up", show=False),

@@ -14,13 +14,22 @@ EVERYWHERE: Keys = (
     ("^b", "Back: nothing is lost"),
     ("F1", "Why: what this step is for"),
     ("F2", "Commands: what you would type by hand"),
-    ("F3", "this list"),
+    ("?  F3", "this list, in dialogs too"),
     ("^p", "palette: every action by its name, and themes"),
     ("^q", "quit: always safe"),
     ("Tab  Shift+Tab", "to the next field or button"),
     ("arrows  Page keys", "move and scroll"),
     ("Space  Enter", "tick, press, open"),
     ("^c", "copy what is selected with the mouse"),
+)
+
+
+IN_DIALOGS: Keys = (
+    ("Escape", "no answer: nothing is changed"),
+    ("Left  Right  Tab", "another button or field"),
+    ("Enter", "press what has the focus"),
+    ("Up  Down  Page keys", "scroll"),
+    ("c", "copy the whole text, where there is one"),
 )
 
 

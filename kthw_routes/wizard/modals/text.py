@@ -1,15 +1,17 @@
 """A text to read, select and copy: the commands to type by hand, or a file to be written."""
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.widgets import Button, Static, TextArea
 
 from kthw_routes.wizard.modals.dialog import Dialog
 
 
 class WholeText(Dialog[None]):
-    """A read-only text under its name."""
+    """A read-only text under its name; lines that are too long are wrapped, `c` copies all."""
 
     AUTO_FOCUS = "TextArea"
 
@@ -20,10 +22,16 @@ class WholeText(Dialog[None]):
     }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("c", "copy", "Copy all", show=False)]
+
     def __init__(self, heading: str, text: str) -> None:
         super().__init__()
         self.heading = heading
-        self.area = TextArea(text, read_only=True, soft_wrap=False, compact=True, show_cursor=False)
+        self.area = TextArea(text, read_only=True, soft_wrap=True, compact=True, show_cursor=False)
+
+    def action_copy(self) -> None:
+        """Copy everything."""
+        self.app.copy_to_clipboard(self.area.text)
 
     def compose_body(self) -> ComposeResult:
         """Yield the text."""
@@ -35,7 +43,7 @@ class WholeText(Dialog[None]):
 
 
 class ShowCommands(WholeText):
-    """Commands; ctrl+c copies a selection, a button copies all."""
+    """Commands; ctrl+c copies a selection, `c` or a button copies all."""
 
     DEFAULT_CSS = """
     ShowCommands {
@@ -46,7 +54,7 @@ class ShowCommands(WholeText):
 
     def __init__(self, step: str, lines: Iterable[str]) -> None:
         super().__init__(f"By hand: {step}", "\n".join(lines).strip("\n"))
-        self._copied = Static("Select with the mouse and press ^c, or copy all.", id="copied")
+        self._copied = Static("c copies all; select with the mouse and press ^c for a part.", id="copied")
 
     def compose_body(self) -> ComposeResult:
         """Yield the commands."""
@@ -59,6 +67,10 @@ class ShowCommands(WholeText):
         yield from super().compose_buttons()
 
     def answer(self, _button: str) -> None:
+        """Copy everything."""
+        self.action_copy()
+
+    def action_copy(self) -> None:
         """Copy everything. The terminal does not confirm, so the words are careful."""
-        self.app.copy_to_clipboard(self.area.text)
+        super().action_copy()
         self._copied.update("Sent to the terminal's clipboard. Nothing there? Select with Shift and the mouse.")

@@ -1,29 +1,30 @@
 """What all steps share: the frame, Next and Back, work in a thread. A step does not know its neighbours."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event
-from kthw_routes.findings.model import Finding, stops
 from kthw_routes.wizard.background import Job
 from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.last_run import LastRun
 from kthw_routes.wizard.lessons import read_lesson
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.wizard import Wizard
+from kthw_routes.wizard.text import why_words
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import ButtonRow, Header, KeyFooter, Status, StepRail, WhyPanel, relabel
 from kthw_routes.wizard.widgets.paragraph import Paragraph
-from kthw_routes.words import Tone, Words, count
+from kthw_routes.words import Tone, Words
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class StepScreen(Screen[None]):
         Binding("ctrl+b", "back", "Back"),
         Binding("f1", "app.why", "Why", key_display="F1"),
         Binding("f2", "app.commands", "Commands", key_display="F2"),
-        Binding("f3", "app.keys", "Keys", key_display="F3"),
+        Binding("question_mark,f3", "app.keys", "Keys", key_display="?"),
         Binding("escape", "app.close_why", "Close", show=False),
     ]
     title_word: ClassVar[str]
@@ -61,6 +62,8 @@ class StepScreen(Screen[None]):
         self.body = Vertical(id="body")
         self._status = Status(id="status")
         self._buttons = ButtonRow()
+        self._why = WhyPanel(read_lesson(self.lesson_name))
+        self._footer = KeyFooter()
         self.job: Job | None = None
         self._shut = (False, False)
         self.busy = ""
@@ -124,6 +127,12 @@ class StepScreen(Screen[None]):
         """The line above the buttons while nothing stops *Next*."""
         return ""
 
+    def why_words(self) -> Iterable[Words | str]:
+        """Return what *Why?* says of what is in focus: by itself, what a finding means."""
+        focused = self.focused
+        view = next((w for w in focused.ancestors_with_self if isinstance(w, FindingView)), None) if focused else None
+        return why_words.of_finding(view.finding) if view is not None else ()
+
     def palette(self) -> Iterable[SystemCommand]:
         """Yield the step's own actions, for the palette."""
         return ()
@@ -163,11 +172,11 @@ class StepScreen(Screen[None]):
                 yield self._purpose
                 with self.body:
                     yield from self.compose_body()
-            yield WhyPanel(read_lesson(self.lesson_name))
+            yield self._why
         yield self._status
         with self._buttons:
             yield from self._buttons.compose_around(self.extra_buttons)
-        yield KeyFooter()
+        yield self._footer
 
     def on_mount(self) -> None:
         """Follow each layout."""
@@ -200,6 +209,8 @@ class StepScreen(Screen[None]):
         else:
             self._status.show(self.status)
         self.set_class(self.wizard.is_why_open, "-why")
+        self._why.show(self.why_words() if self.wizard.is_why_open else ())
+        self._footer.show_next(self.next_label)
         shut = (go_on.disabled, back.disabled)
         if shut != self._shut:
             self._shut = shut
@@ -275,6 +286,21 @@ class StepScreen(Screen[None]):
             return None
         return True
 
+    @on(DescendantFocus)
+    def _focus_moved(self) -> None:
+        if self.wizard.is_why_open:
+            self.redraw()
+
+    @on(StepRail.Clicked)
+    def _rail_clicked(self, event: StepRail.Clicked) -> None:
+        if event.number == self._here + 1:
+            self.action_next()
+        elif event.number < self._here and not self.back_refusal:
+            self.abandon_work()
+            self.wizard.go(event.number - self._here)
+        elif event.number != self._here:
+            self.app.bell()
+
     @on(Button.Pressed, "#cancel")
     def _cancel_pressed(self) -> None:
         self.cancel_work()
@@ -283,17 +309,3 @@ class StepScreen(Screen[None]):
     def _acknowledged(self, event: FindingView.Acknowledged) -> None:
         self.controller.choices.acknowledge(event.finding, event.known)
         self.redraw()
-
-
-def refuse_stops(findings: Iterable[Finding]) -> str | None:
-    """Return what stops *Next*: the first *stop* among the findings, and how many more there are."""
-    found = stops(findings)
-    if not found:
-        return None
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"Cannot continue: {found[0].sentence}{more}"
-
-
-def refuse_unticked(findings: Sequence[object], how: str = "tick “I know” at", where: str = "above") -> str | None:
-    """Return what stops *Next*: warnings without a tick. `how`: what to do with each, `where`: in which list."""
-    return f"To continue: {how} {count(len(findings), 'warning')} {where}." if findings else None

@@ -18,9 +18,10 @@ from kthw_routes.findings.model import Finding
 from kthw_routes.ssh.errors import HostKeyChanged
 from kthw_routes.wizard.inspecting import InspectionResult
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.steps.base import StepScreen, refuse_stops, refuse_unticked
+from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.wizard import Wizard
-from kthw_routes.wizard.text import manual_commands
+from kthw_routes.wizard.text import check_rows, manual_commands
+from kthw_routes.wizard.text.refusals import refuse_stops, refuse_unticked
 from kthw_routes.wizard.text.run_rows import GLYPHS
 from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.findings import FindingList
@@ -46,6 +47,7 @@ class ChecksStep(StepScreen):
     keys = (
         ("r", "read all hosts again"),
         ("Up  Down", "details of another host"),
+        ("Tab", "to the next finding; F1 explains it"),
         ("k", "trust a rebuilt host's new key (asks first)"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -136,7 +138,7 @@ class ChecksStep(StepScreen):
         self._table.show((n.name, self._cells(n)) for n in self._hosts)
         self._draw_detail()
         self._error_box.show_error(self.error)
-        await self._finding_list.show(self._findings, self.controller.choices.acknowledged)
+        await self._finding_list.show(check_rows.grouped(self._findings), self.controller.choices.acknowledged)
 
     @property
     def _inspection(self) -> Inspection | None:

@@ -17,15 +17,18 @@ from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.node_editor import NodeEditor, OwnNodeEditor
 from kthw_routes.wizard.modals.save_form import SaveForm
 from kthw_routes.wizard.state import SourceKind
-from kthw_routes.wizard.steps.base import StepScreen, refuse_stops, refuse_unticked
+from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import manual_commands, node_rows
+from kthw_routes.wizard.text.refusals import refuse_stops, refuse_unticked
 from kthw_routes.wizard.themes import dim
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import Tone, Words, count
 
+_WIDE = 82
+"""Columns from which role and region are in the table."""
 _WITH_FILE = "kthw-routes --inventory FILE"
 
 
@@ -53,7 +56,7 @@ class NodesStep(StepScreen):
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
-        self._table = self.first_focus = KeyedTable("node", "ssh", "internal address", "expected pod CIDR", id="nodes")
+        self._table = self.first_focus = KeyedTable(*node_rows.COLUMNS[:4], id="nodes")
         self._detail = Paragraph(id="detail")
         self._findings = FindingList(tickable=True, id="findings")
         self._add = Button("Add node", id="add", compact=True, action="screen.add")
@@ -91,7 +94,9 @@ class NodesStep(StepScreen):
         findings = self.controller.node_findings
         stopped, width = node_rows.find_stopped(findings), self._name_width
         nodes = enumerate(self.controller.cluster)
-        self._table.show((str(place), node_rows.make_cells(n, stopped, width)) for place, n in nodes)
+        is_wide = self.body.size.width >= _WIDE
+        rows = [(str(place), node_rows.make_cells(n, stopped, width, is_wide=is_wide)) for place, n in nodes]
+        self._table.show(rows, node_rows.COLUMNS if is_wide else node_rows.COLUMNS[:4])
         self._table.display = bool(self.controller.cluster.nodes)
         self._add.display, self._save.display = self._can_add, self._can_save
         self._draw_detail()
@@ -172,7 +177,9 @@ class NodesStep(StepScreen):
         table = self._table
         table.display = True
         width = self._name_width
-        table.show((str(p), node_rows.make_cells(n, set(), width)) for p, n in enumerate(self.controller.cluster))
+        is_wide = self.body.size.width >= _WIDE
+        nodes = enumerate(self.controller.cluster)
+        table.show((str(p), node_rows.make_cells(n, set(), width, is_wide=is_wide)) for p, n in nodes)
         table.move_cursor(row=next(place for place, n in enumerate(self.controller.cluster) if n is node))
         table.focus()
 

@@ -2,8 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable
-from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
@@ -20,18 +19,15 @@ from kthw_routes.wizard.inspecting import InspectionResult
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.wizard import Wizard
-from kthw_routes.wizard.text import manual_commands, proof_words, summaries
+from kthw_routes.wizard.text import manual_commands, proof_words, source_words, summaries
 from kthw_routes.wizard.themes import dim
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.matrix import Matrix
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
 from kthw_routes.wizard.widgets.search import Search
 from kthw_routes.wizard.widgets.table import KeyedTable
-from kthw_routes.words import KEPT, NEXT_LAB, Tone, Words, count, explanations, proof_cell, undo_summary
+from kthw_routes.words import KEPT, NEXT_LAB, Tone, Words, count, explanations, proof_cell
 from kthw_routes.workflow.results import Review
-
-_MAX_LEFT: Final = 8
-"""Lines that the question lists; the transcript has all."""
 
 
 class ProofStep(StepScreen):
@@ -127,7 +123,8 @@ class ProofStep(StepScreen):
     def _opened(self, event: Collapsible.Expanded) -> None:
         proof = self.last_run.proof
         if event.collapsible is self._folds["tables"] and self._read_tables[0] is not proof and not self.busy:
-            self.start_work("reading ip route of each worker", self.controller.print_tables, self._take_tables)
+            names, workflow = list(proof.facts) if proof is not None else [], self.controller.workflow
+            self.start_work("reading ip route", lambda: workflow.print_tables(names), self._take_tables)
 
     def _take_tables(self, tables: dict[str, str]) -> None:
         text = "\n".join(
@@ -162,22 +159,15 @@ class ProofStep(StepScreen):
         if self.controller.work.is_stopping:
             self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.")
             return
-        lines = [
-            f"{host.node}$ {command}"
-            for host in result.review.plan.hosts
-            for row in host.due
-            for command in row.commands
-        ]
-        shown = "\n".join(lines[:_MAX_LEFT]) or "Nothing to do: no pod CIDR is overridden any more."
-        more = f"\nand {len(lines) - _MAX_LEFT} more" if len(lines) > _MAX_LEFT else ""
-        choices = {"mend": "Mend it"} if lines else {}
+        words, is_any = proof_words.mending(result.review)
+        choices = {"mend": "Mend it"} if is_any else {}
 
         def answered(answer: str | None) -> None:
             if answer:
                 self.controller.begin_mend(result)
                 self.wizard.go(-1)
 
-        self.app.push_screen(Confirm("Mend what the proof found?", shown + more, "Leave it", **choices), answered)
+        self.app.push_screen(Confirm("Mend what the proof found?", words, "Leave it", **choices), answered)
 
     # --- undo ---
 
@@ -196,24 +186,17 @@ class ProofStep(StepScreen):
         if self.controller.work.is_stopping:
             self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.")
             return
-        words = [undo_summary(review) if review.plan.is_empty else f"This undoes: {undo_summary(review)}."]
-        left = summaries.list_untouched(review)
-        words += ["", "Left untouched:", *(f"  {line}" for line in left[:_MAX_LEFT])] if left else []
-        words += [f"  and {len(left) - _MAX_LEFT} more"] if len(left) > _MAX_LEFT else []
+        words = proof_words.undoing(review)
         if review.plan.is_empty:
-            self.app.push_screen(Confirm("Undo this run", "\n".join(words), "Close"))
+            self.app.push_screen(Confirm("Undo this run", words, "Close"))
             return
-        words += [
-            "",
-            "The hosts become as they were before this run. The undo can be undone too.",
-        ]
 
         def answered(answer: str | None) -> None:
             if answer:
                 self.controller.begin_undo(review)
                 self.wizard.go(-1)
 
-        self.app.push_screen(Confirm("Undo this run?", "\n".join(words), "Keep it", undo="Undo it"), answered)
+        self.app.push_screen(Confirm("Undo this run?", words, "Keep it", undo="Undo it"), answered)
 
     async def draw(self) -> None:
         """Draw what the proof found."""
@@ -254,10 +237,12 @@ class ProofStep(StepScreen):
         )
         parts: list[Words | str] = []
         if report is not None and report.folder is not None:
-            parts += [dim("transcript  "), f"{_short(report.folder / 'transcript.md')}\n"]
+            parts += [dim("transcript  "), f"{source_words.short(report.folder / 'transcript.md')}\n"]
             parts += [Words(f"{self.last_run.record_problem}\n", Tone.BAD)] if self.last_run.record_problem else []
             later = "" if self.controller.is_lab else f"; later: kthw-routes undo {self.last_run.run_id}"
             parts += [dim("undo        "), f"press u{later or '; it asks first'}\n"]
+        if self.controller.is_lab and (config := self.controller.settings_of_source.ssh_config) is not None:
+            parts += [dim("log in      "), f"ssh -F {config} worker-0    (second terminal)\n"]
         parts += [dim("next lab    "), f"{NEXT_LAB}\n"]
         width = self.body.size.width - 14
         for number, line in enumerate(self._after_reboot):
@@ -311,10 +296,3 @@ def _hanging(text: str, width: int) -> str:
     """Wrap a paragraph, with its own indentation on every line."""
     indent = " " * (len(text) - len(text.lstrip()))
     return textwrap.fill(text.strip(), max(20, width), initial_indent=indent, subsequent_indent=indent + "  ")
-
-
-def _short(path: Path) -> str:
-    try:
-        return f"~/{path.relative_to(Path.home())}"
-    except (ValueError, RuntimeError):
-        return str(path)

@@ -10,14 +10,21 @@ from textual.binding import Binding, BindingType
 
 from kthw_routes.findings.model import Finding
 from kthw_routes.options import Options
-from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.plan.changes import FileChange, RouteChange
-from kthw_routes.wizard.modals.choose_manager import ChooseManager
+from kthw_routes.wizard.marks import Marks
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.route_options import ChooseRouteOptions
-from kthw_routes.wizard.steps.base import StepScreen, refuse_stops, refuse_unticked
+from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.wizard import Wizard
-from kthw_routes.wizard.text import manual_commands, persist_question, review_detail, review_rows, route_cells
+from kthw_routes.wizard.text import (
+    manual_commands,
+    persist_question,
+    review_detail,
+    review_rows,
+    route_cells,
+    why_words,
+)
+from kthw_routes.wizard.text.refusals import refuse_stops, refuse_unticked
 from kthw_routes.wizard.text.review_rows import Row, Tab
 from kthw_routes.wizard.themes import dim
 from kthw_routes.wizard.widgets.persist_page import PersistPage
@@ -57,6 +64,7 @@ class RoutesStep(StepScreen):
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
         self._page = PersistPage()
+        self._marks = Marks(self.controller)
         self._shown = RouteReview(self._box, self._describe)
         self._in_tabs: tuple[Review | None, Mapping[Tab, Sequence[Row]]] = (None, {})
         self._is_asked_again = False
@@ -118,9 +126,7 @@ class RoutesStep(StepScreen):
         if self.controller.inspection is None:
             return
         review, asks, was_asking = self.review, self._is_asking, self._page.display
-        answers = persist_question.list_answers(review, self.body.size.width)
-        chosen = persist_question.find_index(review.options.persist)
-        self._page.show(answers, chosen, tuple(persist_question.explain(review)))
+        self._page.show(review)
         self._page.display, self._shown.display = asks, not asks
         self._shown.show(review, self._rows_in_tabs)
         if asks is not was_asking:
@@ -135,7 +141,23 @@ class RoutesStep(StepScreen):
         if isinstance(change, Finding):
             known = change in self.controller.choices.acknowledged
             return review_detail.finding_detail(change, known=known, ticks=self._box(row) is not None)
-        return review_detail.change_detail(row, change, review, self._options, can_mark=self._can_mark(row))
+        return review_detail.change_detail(row, change, review, self._options, can_mark=self._marks.can_mark(row))
+
+    def why_words(self) -> Iterable[Words | str]:
+        """Explain the command of the row in focus, or the finding."""
+        row = self._shown.row if self.controller.inspection is not None and not self._is_asking else None
+        match row.change if row is not None else None:
+            case Finding() as finding:
+                return why_words.of_finding(finding)
+            case None | review_rows.Additions():
+                return ()
+            case change:
+                return why_words.of_change(change, self.review.inspection.cluster)
+
+    @on(RouteReview.Moved)
+    def _moved(self) -> None:
+        if self.wizard.is_why_open:
+            self.redraw()
 
     @on(RouteReview.Turned)
     async def _turned(self) -> None:
@@ -180,20 +202,8 @@ class RoutesStep(StepScreen):
 
     @on(PersistPage.Answered)
     def _answered(self, event: PersistPage.Answered) -> None:
-        if event.number != persist_question.BY_NAME:
-            self._keep(Persist.NONE if event.number == persist_question.NO else Persist.AUTO)
-            return
-
-        def take_manager(manager: Manager | None) -> None:
-            if manager is not None:
-                self._keep(Persist(manager.value))
-
-        chosen = self._options.persist.manager if self._options.persist else None
-        self.app.push_screen(ChooseManager(chosen), take_manager)
-
-    def _keep(self, persist: Persist) -> None:
         self._is_asked_again = False
-        self._choose(replace(self._options, persist=persist))
+        self._choose(replace(self._options, persist=event.persist))
 
     def action_present(self) -> None:
         """Have the run stop before each host's change, or not."""
@@ -211,17 +221,7 @@ class RoutesStep(StepScreen):
     # --- marking ---
 
     def _box(self, row: Row) -> bool | None:
-        """Return whether the row's box is ticked; None where it has none."""
-        if isinstance(change := row.change, Finding):
-            before = (*self.controller.node_findings, *self.controller.host_findings)
-            is_new = change.acknowledge and change not in before
-            return change in self.controller.choices.acknowledged if is_new else None
-        if review_rows.is_marked(row, self._options):
-            return True
-        return False if self._can_mark(row) else None
-
-    def _can_mark(self, row: Row) -> bool:
-        return self.last_run.report is None and review_rows.can_be_marked(row)
+        return self._marks.box(row)
 
     def action_mark(self) -> None:
         """Mark or unmark the foreign or stale entry in focus; tick the warning there."""

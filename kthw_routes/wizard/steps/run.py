@@ -12,10 +12,11 @@ from textual.widgets import Button
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Phase
 from kthw_routes.wizard.modals.confirm import Confirm
+from kthw_routes.wizard.run_logs import RunLogs
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import manual_commands, run_rows, run_words, summaries
-from kthw_routes.wizard.widgets.host_log import HostLog, LogBuffer
+from kthw_routes.wizard.widgets.host_log import HostLog
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
 from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import Tone, Words, count, state_tone
@@ -58,9 +59,7 @@ class RunStep(StepScreen):
         self._retry = Button("Retry", id="retry", compact=True, action="screen.retry")
         self._states: dict[str, tuple[HostState, str]] = {}
         self._rows: tuple[run_rows.RunRow, ...] = ()
-        self._logs: dict[str, LogBuffer] = {}
-        self._verbose_logs: dict[str, LogBuffer] = {}
-        self._is_verbose = False
+        self._logs = RunLogs()
         self._failed: str | None = None
         """The host that failed first; None where none did. It takes the cursor once."""
         self._has_cursor = False
@@ -97,7 +96,6 @@ class RunStep(StepScreen):
         self._states = {h.node: (HostState.WAITING, "") for h in review.plan.hosts}
         self._rows = tuple(run_rows.rows_of(review.plan))
         self._logs.clear()
-        self._verbose_logs.clear()
         self._failed, self._has_cursor = None, False
         self._stopping = False
         words = f"undoing run {review.undoes}" if review.undoes else "running"
@@ -126,9 +124,7 @@ class RunStep(StepScreen):
             return
         if event.host is None:
             return
-        self._verbose_logs.setdefault(event.host, LogBuffer()).add(event)
-        if (shown := run_rows.main_event(event)) is not None:
-            self._logs.setdefault(event.host, LogBuffer()).add(shown)
+        self._logs.add(event.host, event)
         if event.kind is EventKind.STATE and event.state is not None:
             self._states[event.host] = (event.state, event.text if event.text != event.state else "")
             if state_tone(event.state) is Tone.BAD:
@@ -166,9 +162,8 @@ class RunStep(StepScreen):
 
     def _show_log(self) -> None:
         chosen = self._chosen
-        logs = self._verbose_logs if self._is_verbose else self._logs
-        self._log.border_title = f"{chosen}{', every command' if self._is_verbose else ''}" if chosen else ""
-        self._log.show(logs.setdefault(chosen, LogBuffer()))
+        self._log.border_title = self._logs.title(chosen)
+        self._log.show(self._logs.of(chosen))
         words = tuple(self._describe(chosen))
         self._outcome.display = bool(words)
         self._outcome.show(*words)
@@ -192,7 +187,7 @@ class RunStep(StepScreen):
 
     def action_verbose(self) -> None:
         """Show every command in the log, or the changes only."""
-        self._is_verbose = not self._is_verbose
+        self._logs.turn()
         self.redraw()
 
     # --- presenting ---

@@ -18,7 +18,7 @@ from kthw_routes.wizard.sources import Found
 from kthw_routes.wizard.state import SourceChoice, SourceKind
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.wizard import Wizard
-from kthw_routes.wizard.text import manual_commands
+from kthw_routes.wizard.text import manual_commands, source_words
 from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.wizard.widgets.choices import PickList
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph, problem_words
@@ -83,6 +83,7 @@ class SourceStep(StepScreen):
         self._error_box = ErrorBox(id="error")
         self._problems = Paragraph(id="problems")
         self._found_box = Paragraph(id="found")
+        self._kept = Paragraph(id="kept")
         self._listed: KthwRoutesError | None = None
         self._shows_problems = True
 
@@ -92,7 +93,7 @@ class SourceStep(StepScreen):
         with self._scroll:
             yield from (self._sources, self._source_words, *self._token_field)
             yield from (self._path_title, self._path, self._path_words)
-            yield from (self._error_box, self._problems, self._found_box)
+            yield from (self._error_box, self._problems, self._found_box, self._kept)
 
     def _row(self, source: SourceChoice) -> tuple[str, str]:
         """Return a title, and the words next to it."""
@@ -120,6 +121,8 @@ class SourceStep(StepScreen):
         for widget in (self._path_title, self._path, self._path_words):
             widget.display = source.kind is SourceKind.INVENTORY
         await self._draw_error()
+        self._kept.display = self.error is None
+        self._kept.show(*source_words.kept(self.controller.settings_of_source, is_lab=self.controller.is_lab))
         self._found_box.display = self.controller.is_found and not self.busy and self.error is None
         if self.controller.is_found:
             self._found_box.show(Words(f"✓ {self._found_words()}", Tone.GOOD))

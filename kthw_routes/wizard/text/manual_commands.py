@@ -6,6 +6,7 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.options import Settings
+from kthw_routes.persistence.paths import ETC_HOSTS
 from kthw_routes.plan import shell
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.sanitize import clean_line
@@ -95,8 +96,11 @@ def planned(review: Review, report: Report | None, settings: Settings) -> Iterat
 
 
 def on_host(host: HostPlan) -> Iterator[str]:
-    """Yield the commands on one host, in the order in which the run sends them."""
-    for line in shell.lines(shell.with_sudo(host.commands)):
+    """Yield the commands on one host, in the order in which the run does it; /etc/hosts is written whole."""
+    commands = [command for command in host.commands if not command.startswith("#   /etc/hosts")]
+    if host.hosts_file is not None and not host.hosts_file.is_empty:
+        commands += shell.write_file(ETC_HOSTS, host.hosts_file.after)
+    for line in shell.lines(shell.with_sudo(commands)):
         yield f"{line}{_NEVER_APPLY}" if line == "sudo netplan generate" else line
 
 

@@ -12,6 +12,9 @@ from kthw_routes.words import Tone, Words
 Stopped = set[tuple[str | None, str]]
 """Name of a node and column with a *stop*."""
 
+COLUMNS: Final = ("node", "ssh", "internal address", "expected pod CIDR", "role", "region")
+"""Titles of the table; the last two where there is room."""
+
 _COLUMN_OF: Final = {
     "ssh-address-not-chosen": "ssh",
     "no-ssh-address": "ssh",
@@ -33,8 +36,8 @@ def _column_of(finding: Finding) -> str:
     return "cidr" if finding.code.startswith("pod-cidr") else _COLUMN_OF.get(finding.code, "name")
 
 
-def make_cells(node: Node, stopped: Stopped, width: int) -> tuple[Words | str, ...]:
-    """Return the row of a node. `width`: of its name."""
+def make_cells(node: Node, stopped: Stopped, width: int, *, is_wide: bool = False) -> tuple[Words | str, ...]:
+    """Return the row of a node. `width`: of its name. `is_wide`: whether there is room for role and region."""
 
     def mark(column: str, text: str) -> Words | str:
         if (node.name, column) in stopped:
@@ -52,6 +55,7 @@ def make_cells(node: Node, stopped: Stopped, width: int) -> tuple[Words | str, .
         mark("ssh", str(node.ssh or "none")),
         mark("internal", str(node.internal or "none")),
         mark("cidr", str(node.pod_cidr or "unknown") if node.is_worker else "–"),
+        *((dim(str(node.role)), dim(node.region or "–")) if is_wide else ()),
     )
 
 

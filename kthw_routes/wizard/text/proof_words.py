@@ -8,11 +8,14 @@ from kthw_routes.plan.changes import ChangeKind, NameChange
 from kthw_routes.proof.causes import Cause
 from kthw_routes.proof.diagnosis import explain_all, pair_words
 from kthw_routes.proof.readings import Proof
+from kthw_routes.wizard.text.summaries import list_untouched
 from kthw_routes.wizard.themes import dim
-from kthw_routes.words import NEXT_LAB, Tone, Words, count
-from kthw_routes.workflow.results import Report
+from kthw_routes.words import NEXT_LAB, Tone, Words, count, undo_summary
+from kthw_routes.workflow.results import Report, Review
 
 Parts = Iterator[Words | str]
+_MAX_LEFT: Final = 8
+"""Lines that a question lists; the transcript has all."""
 _MAX_STALE: Final = 3
 """Stale entries that the first line names."""
 
@@ -116,3 +119,22 @@ def by_host(proof: Proof) -> Iterator[tuple[str, tuple[Words | str, ...]]]:
                 dim(words),
             ),
         )
+
+
+def mending(review: Review) -> tuple[str, bool]:
+    """Return the commands that mend what is overridden, host by host; and whether there are any."""
+    rows = ((host.node, row) for host in review.plan.hosts for row in host.due)
+    lines = [f"{host}$ {command}" for host, row in rows for command in row.commands]
+    more = [f"and {len(lines) - _MAX_LEFT} more"] if len(lines) > _MAX_LEFT else []
+    return "\n".join([*lines[:_MAX_LEFT], *more]) or "Nothing to do: no pod CIDR is overridden any more.", bool(lines)
+
+
+def undoing(review: Review) -> str:
+    """Return what an undo does and what it leaves."""
+    words = [undo_summary(review) if review.plan.is_empty else f"This undoes: {undo_summary(review)}."]
+    left = list_untouched(review)
+    words += ["", "Left untouched:", *(f"  {line}" for line in left[:_MAX_LEFT])] if left else []
+    words += [f"  and {len(left) - _MAX_LEFT} more"] if len(left) > _MAX_LEFT else []
+    if not review.plan.is_empty:
+        words += ["", "The hosts become as they were before this run. The undo can be undone too."]
+    return "\n".join(words)

@@ -30,6 +30,7 @@ class FindingView(Vertical):
         .words { width: 1fr; }
         .hint { margin-left: 2; }
         TickBox { margin-left: 1; }
+        &:focus { background: $surface; }
     }
     """
 
@@ -45,6 +46,7 @@ class FindingView(Vertical):
         super().__init__()
         self.finding = finding
         self.box = None if known is None else TickBox("I know", known)
+        self.can_focus = self.box is None
 
     def compose(self) -> ComposeResult:
         """Yield the mark to the left, the sentence, the box, and the hint below."""

@@ -1,11 +1,14 @@
 """The frame of every step: header, step rail, *Why?*, status line, buttons."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.events import Click
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Footer, Static
@@ -40,14 +43,34 @@ class Header(Widget):
 
 
 class StepRail(Widget):
-    """The steps: done, current, to come. On a narrow terminal only the current one and the count."""
+    """The steps: done, current, to come. On a narrow terminal only the current one and the count.
+
+    A click goes to a step that is done, or to the next.
+    """
 
     DEFAULT_CSS = "StepRail { height: 2; padding: 0 1; border-bottom: solid $foreground 20%; }"
+
+    @dataclass
+    class Clicked(Message):
+        """A step was clicked."""
+
+        number: int
 
     def __init__(self, titles: tuple[str, ...], here: int) -> None:
         super().__init__()
         self._titles = titles
         self._here = here
+        self.tooltip = "Click a step that is done (✓) to go back to it, or the one after this."
+
+    def on_click(self, event: Click) -> None:
+        """Report the step under the mouse, where all of them are shown."""
+        at = 1  # the padding
+        if sum(len(title) + 5 for title in self._titles) + 3 > self.size.width:
+            return
+        for number, title in enumerate(self._titles):
+            if at <= event.x < at + len(title) + 2:
+                self.post_message(self.Clicked(number))
+            at += len(title) + 5
 
     def render(self) -> Content:
         """Return the steps; glyphs show the state, colour only repeats it."""
@@ -68,17 +91,24 @@ class StepRail(Widget):
 
 
 class WhyPanel(VerticalScroll):
-    """Why this step: next to it on a wide terminal, else over it."""
+    """Why: what is in focus, then the step. Beside the step on a wide terminal, else below it."""
 
     def __init__(self, text: str) -> None:
         super().__init__(id="why", can_focus=False)
         self._text = text
+        self._focus = Paragraph(id="why-focus")
 
     def compose(self) -> ComposeResult:
-        """Yield a heading and the lesson's paragraphs."""
-        yield Static(style_content(Words("Why?", Tone.NEW)), id="why-title")
+        """Yield a heading, what is in focus, and the lesson's paragraphs."""
+        yield Static(style_content(Words("Why?", Tone.NEW), Words("   F1 closes this", Tone.QUIET)), id="why-title")
+        yield self._focus
         yield Static(self._text, id="why-text", markup=False)
-        yield Static("F1 closes this", id="why-close")
+
+    def show(self, words: Iterable[Words | str]) -> None:
+        """Show what is to be said of what is in focus."""
+        parts = tuple(words)
+        self._focus.display = bool(parts)
+        self._focus.show(*parts)
 
 
 class Status(Paragraph):
@@ -136,6 +166,13 @@ class KeyFooter(Footer):
         for key, enabled in zip(self.query(FooterKey), active.values(), strict=False):
             key._disabled = not enabled
             key.set_class(not enabled, "-disabled")
+
+    def show_next(self, label: str) -> None:
+        """Name what *Next* does here."""
+        for key in self.query(FooterKey):
+            if key.action == "next" and key.description != label:
+                key.description = label
+                key.refresh(layout=True)
 
 
 def relabel(button: Button, text: str) -> None:

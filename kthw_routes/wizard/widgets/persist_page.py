@@ -1,6 +1,5 @@
 """The question that comes before the review, by itself: keep the routes after a reboot?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import on
@@ -9,9 +8,12 @@ from textual.containers import VerticalScroll
 from textual.message import Message
 from textual.widgets import OptionList
 
+from kthw_routes.persistence.model import Manager, Persist
+from kthw_routes.wizard.modals.choose_manager import ChooseManager
+from kthw_routes.wizard.text import persist_question
 from kthw_routes.wizard.widgets.choices import ChoiceList
 from kthw_routes.wizard.widgets.paragraph import Paragraph
-from kthw_routes.words import Words
+from kthw_routes.workflow.results import Review
 
 
 class PersistPage(VerticalScroll, can_focus=False):
@@ -26,24 +28,27 @@ class PersistPage(VerticalScroll, can_focus=False):
 
     @dataclass
     class Answered(Message):
-        """An answer is chosen, by its number."""
+        """An answer is chosen."""
 
-        number: int
+        persist: Persist
 
     def __init__(self) -> None:
         super().__init__(id="persist-page")
         self._answers = ChoiceList(id="persist")
         self._found = Paragraph(id="persist-found")
+        self._manager: Manager | None = None
 
     def compose(self) -> ComposeResult:
         """Yield the answers, then what was found."""
         yield self._answers
         yield self._found
 
-    def show(self, answers: Sequence[tuple[str, str]], chosen: int | None, found: Sequence[Words | str]) -> None:
-        """Show the answers and which of them is ticked; None: none is."""
-        self._answers.show(answers, chosen)
-        self._found.show(*found)
+    def show(self, review: Review) -> None:
+        """Show the answers, which of them is ticked, if any, and what was found."""
+        persist = review.options.persist
+        self._manager = persist.manager if persist is not None else None
+        self._answers.show(persist_question.list_answers(review, self.size.width), persist_question.find_index(persist))
+        self._found.show(*persist_question.explain(review))
 
     def focus_answers(self) -> None:
         """Focus the answers."""
@@ -52,4 +57,12 @@ class PersistPage(VerticalScroll, can_focus=False):
     @on(OptionList.OptionSelected, "#persist")
     def _answered(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.post_message(self.Answered(event.option_index))
+        if event.option_index == persist_question.BY_NAME:
+            self.app.push_screen(ChooseManager(self._manager), self._take_manager)
+        else:
+            is_no = event.option_index == persist_question.NO
+            self.post_message(self.Answered(Persist.NONE if is_no else Persist.AUTO))
+
+    def _take_manager(self, manager: Manager | None) -> None:
+        if manager is not None:
+            self.post_message(self.Answered(Persist(manager.value)))

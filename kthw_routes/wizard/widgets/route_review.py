@@ -53,6 +53,10 @@ class RouteReview(Container):
         """Enter or a click on the row in focus."""
 
     @dataclass
+    class Moved(Message):
+        """Another row is in focus."""
+
+    @dataclass
     class Turned(Message):
         """Another tab, or other words are searched for: the rows are to be shown again."""
 
@@ -106,7 +110,6 @@ class RouteReview(Container):
         """Show a review; `in_tabs`: its rows."""
         if review is not self._review:
             self._review, self._counts = review, review_rows.changes_in_tabs(review)
-        self.set_class(self.size.width >= _SIDE_COLUMNS, "-beside")
         in_tab = in_tabs[self.tab]
         workers, sources = [w.name for w in review.inspection.cluster.workers], self._show_matrix(review)
         self._matrix.display &= self.tab is Tab.ROUTES
@@ -140,6 +143,10 @@ class RouteReview(Container):
             words = summary(review.plan) if review.plan.is_empty else "Nothing here."
             self._detail.show(Words(words, KIND_TONE[ChangeKind.KEEP]))
 
+    def on_resize(self) -> None:
+        """Put the detail beside the routes where there is room."""
+        self.set_class(self.size.width >= _SIDE_COLUMNS, "-beside")
+
     def laid_out(self) -> None:
         """Let Tab reach a detail that has to be scrolled."""
         box = self._detail_box
@@ -172,12 +179,13 @@ class RouteReview(Container):
     def _focused(self, event: DescendantFocus) -> None:
         if event.widget in (self._changes, self._matrix):
             self._topic = event.widget
-            self._show_detail()
+            self._moved()
 
     @on(KeyedTable.RowHighlighted, "#changes")
     @on(DataTable.CellHighlighted, "#matrix")
     def _moved(self) -> None:
         self._show_detail()
+        self.post_message(self.Moved())
 
     @on(DataTable.CellSelected, "#matrix")
     @on(KeyedTable.RowSelected, "#changes")
