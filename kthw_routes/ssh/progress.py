@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from kthw_routes.ssh.command import TIMED_OUT, Command, Result
 from kthw_routes.ssh.echoes import Echoes
@@ -61,7 +62,12 @@ class Progress:
         self._node = node
         self._steps = steps
         self._watch = watch
-        self._parts = [Part.of(s.command, None if s.is_silent else watch.line, echoes) for s in steps]
+        self._parts = [
+            Part.of(step.command, None if step.is_silent else partial(self._line, number), echoes)
+            for number, step in enumerate(steps)
+        ]
+        self._early: dict[int, list[tuple[str, bool]]] = {}
+        """Lines of steps that came on one stream before the step before had ended on the other."""
         self._statuses: list[int] = []
         self._errs_ended = 0
         self._over = 0
@@ -83,7 +89,7 @@ class Progress:
 
     def begin(self) -> None:
         """Tell that the first step begins."""
-        self._watch.begins(self._steps[0])
+        self._begin()
 
     def out_ended(self, status: int) -> None:
         """Take the end of a step's stdout."""
@@ -121,4 +127,15 @@ class Progress:
             self._watch.ends(step, result)
             goes_on = isinstance(result, SecretEchoed) or step.is_as_expected(result)
             if goes_on and self._over < len(self._steps):
-                self._watch.begins(self._steps[self._over])
+                self._begin()
+
+    def _begin(self) -> None:
+        self._watch.begins(self._steps[self._over])
+        for text, is_error in self._early.pop(self._over, ()):
+            self._watch.line(text, is_error)
+
+    def _line(self, number: int, text: str, is_error: bool) -> None:
+        if number == self._over:
+            self._watch.line(text, is_error)
+        else:
+            self._early.setdefault(number, []).append((text, is_error))

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from kthw_routes.facts import Privilege
 from kthw_routes.ssh.command import MAX_CAPTURE, MAX_WORDS, Command, Result
-from kthw_routes.ssh.shell_line import marks_of, render
+from kthw_routes.ssh.echoes import Echoes
+from kthw_routes.ssh.progress import Progress
+from kthw_routes.ssh.shell_line import Step, marks_of, render
 from kthw_routes.ssh.streams import FURTHER, MAX_LINE, MAX_LINES, MAX_SHOWN, Gate, Incoming, Live, Stream
 
 MARK = "kthw-routes-0123"
@@ -195,3 +197,32 @@ def test_sudo_is_asked_only_for_what_needs_root() -> None:
         assert form in script[3]
         assert "timeout -k 5 5 id" in script[3]
         assert marks_of(privilege) == 2
+
+
+class Heard:
+    """What a script tells, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def begins(self, step: Step) -> None:
+        self.told.append(f"begins {step.command}")
+
+    def line(self, text: str, is_error: bool) -> None:
+        self.told.append(f"{'! ' if is_error else ''}{text}")
+
+    def ends(self, step: Step, _result: object) -> None:
+        self.told.append(f"ends {step.command}")
+
+
+def test_a_line_of_a_later_command_is_shown_after_what_came_before_it() -> None:
+    """stderr of the second may come before stdout of the first has ended: they are two streams."""
+    heard = Heard()
+    progress = Progress("worker-0", [Step(Command(("a",))), Step(Command(("b",)))], heard, Echoes())
+    progress.begin()
+    progress.err_ended(0)
+    progress.errs[1].feed(b"err\n")
+    progress.outs[0].feed(b"on\n")
+    progress.out_ended(0)
+    progress.outs[1].feed(b"off\n")
+    assert heard.told == ["begins a", "on", "ends a", "begins b", "! err", "off"]
