@@ -26,6 +26,8 @@ from kthw_routes.demo.shell.syntax import (
 
 NOT_FOUND: Final = 127
 SIGPIPE: Final = 141
+_LAST_WORDS: Final = 5.0
+"""Seconds that a job whose time is over may take to end: until it writes again, or waits for nothing."""
 
 
 class Shell:
@@ -198,6 +200,10 @@ class Shell:
             return self.run_script(what) if isinstance(what, Script) else self._command(what)
         except ExitShell as ending:
             return ending.status
+        except Expired:
+            for job in self.jobs:  # `timeout` ends them too: from then on they write nothing
+                job.join(_LAST_WORDS)
+            raise
 
     def _command(self, command: Command) -> int:
         if isinstance(command, Simple):
