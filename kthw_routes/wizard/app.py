@@ -225,7 +225,7 @@ class WizardApp(App[ExitCode]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action by its name, for the palette."""
-        yield from palette.list_commands(self.step, self)
+        yield from palette.list_commands(self.step, self.action_why, self.action_commands, self.action_keys)
         for command in super().get_system_commands(screen):
             if command.title == "Quit":
                 yield SystemCommand("Quit", "Quit; always safe", self.action_quit)

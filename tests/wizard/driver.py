@@ -18,11 +18,11 @@ from kthw_routes.persistence.model import Persist
 from kthw_routes.wizard.app import WizardApp
 from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.persist_page import PersistPage
 from kthw_routes.wizard.widgets.choices import ChoiceList, TickBox
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import Status
 from kthw_routes.wizard.widgets.matrix import Matrix
-from kthw_routes.wizard.widgets.persist_page import PersistPage
 from kthw_routes.wizard.widgets.table import KeyedTable
 
 W = TypeVar("W", bound=Widget)

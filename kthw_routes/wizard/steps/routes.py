@@ -15,6 +15,7 @@ from kthw_routes.wizard.marks import Marks
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.route_options import ChooseRouteOptions
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.persist_page import PersistPage
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import (
     manual_commands,
@@ -27,7 +28,6 @@ from kthw_routes.wizard.text import (
 from kthw_routes.wizard.text.refusals import refuse_stops, refuse_unticked
 from kthw_routes.wizard.text.review_rows import Row, Tab
 from kthw_routes.wizard.themes import dim
-from kthw_routes.wizard.widgets.persist_page import PersistPage
 from kthw_routes.wizard.widgets.route_review import RouteReview
 from kthw_routes.words import Words, count, summary
 from kthw_routes.workflow.results import Review
