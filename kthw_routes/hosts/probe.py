@@ -71,6 +71,25 @@ def probe(
     return Probed(checks, probing.pairs(), probing.counted, probing.paths, probing.unfiltered)
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a worker answered before any traffic was sent."""
+
+    checks: tuple[ForwardingCheck, ...]
+    bridge: Result | None
+    """Whether iptables sees what a bridge passes on."""
+    added: Result | None
+    """What became of its probe address."""
+    readout: Readout | None
+
+
+def _unfiltered(result: Result) -> str | None:
+    """Return why iptables does not see what a bridge passes on; None where it does."""
+    if not result.ok:
+        return "br_netfilter is not loaded"
+    return "net.bridge.bridge-nf-call-iptables = 0" if result.out.strip() == "0" else None
+
+
 def _with_first_answer(reading: PairReading, first: PairReading) -> PairReading:
     """Return a reading with what was answered to the first packet of full size: a kernel repeats it as its own."""
     if reading.is_narrow and first.is_narrow and (first.full_size_lost or "").startswith("From "):
@@ -121,23 +140,24 @@ class _Probing:
         """Ask the kernels, add the probe addresses, and read the counters."""
         lifetime, ready = self._lifetime(), frozenset(self._pinger.ready)
 
-        def work(task: HostTask) -> tuple[tuple[ForwardingCheck, ...], Result | None, Readout | None]:
+        def work(task: HostTask) -> _Prepared:
             name = task.node
             found = verdicts(task, self._cluster, self._cluster.node(name), self._facts[name])
-            if self._facts[name].pods:
-                self._read_bridge_filter(task)
+            bridge = task.run(programs.bridge_filter(), silent=True) if self._facts[name].pods else None
             added = task.run(programs.add_probe_address(self._probes[name], lifetime)) if name in self._probes else None
-            return found, added, self._pinger.read(task) if name in ready else None
+            return _Prepared(found, bridge, added, self._pinger.read(task) if name in ready else None)
 
         checks: list[ForwardingCheck] = []
         names = [name for name in self._workers if name in self._facts]
         for name, (done, why) in self._pinger.each(work, names, lambda _: "asking the kernel").items():
-            found, added, readout = done or ((), None, None)
-            checks += found
-            if readout is not None:
-                self._pinger.last[name] = readout
-            if added is not None and not added.ok:
-                why = f"{name} has no probe address: {added.words}"
+            prepared = done or _Prepared((), None, None, None)
+            checks += prepared.checks
+            if prepared.bridge is not None and (reason := _unfiltered(prepared.bridge)) is not None:
+                self.unfiltered[name] = reason
+            if prepared.readout is not None:
+                self._pinger.last[name] = prepared.readout
+            if prepared.added is not None and not prepared.added.ok:
+                why = f"{name} has no probe address: {prepared.added.words}"
             if why is not None:
                 self._problems.setdefault(name, why)
                 self._pinger.ready.pop(name, None)
@@ -192,14 +212,6 @@ class _Probing:
 
     # --- their parts ---
 
-    def _read_bridge_filter(self, task: HostTask) -> None:
-        result = task.run(programs.bridge_filter(), silent=True)
-        self.unfiltered.pop(task.node, None)
-        if not result.ok:
-            self.unfiltered[task.node] = "br_netfilter is not loaded"
-        elif result.out.strip() == "0":
-            self.unfiltered[task.node] = "net.bridge.bridge-nf-call-iptables = 0"
-
     def _lifetime(self, rounds: int = 0) -> int:
         """Return the seconds that a probe address lives: as long as all pings may take until it is renewed."""
         count = len(self._pinger.ready)
@@ -229,28 +241,33 @@ class _Probing:
     def _settle(self, chosen: Mapping[Pair, Pair]) -> None:
         """Read the counters, and what decides between the ends of pairs that are tested by themselves next.
 
+        And where there are pods, the rules of the firewall: a ping may pass where a connection does not.
+
         Renew the probe addresses, or remove them where no more pings are sent.
         """
         lifetime = self._lifetime(len(in_rounds(dict.fromkeys(chosen.values()))))
         partners = self._partners(dict.fromkeys(chosen.values()))
 
-        def work(task: HostTask) -> tuple[Readout, Result | None]:
+        def work(task: HostTask) -> tuple[Readout, HostPath | None, Result | None]:
             readout, probe = self._pinger.read(task), self._probes.get(task.node)
-            if task.node in partners:
-                facts, device = self._facts[task.node], self._in_device(task.node)
-                self.paths[task.node] = read_path(task, facts, device, partners[task.node])
+            facts, path = self._facts[task.node], None
+            if task.node in partners or (facts.pods and task.node not in self.paths):
+                path = read_path(task, facts, self._in_device(task.node), partners.get(task.node, ()))
             if probe is None:
-                return readout, None
+                return readout, path, None
             change = programs.add_probe_address(probe, lifetime) if chosen else programs.delete_probe_address(probe)
-            return readout, task.run(change)
+            return readout, path, task.run(change)
 
         for name, (done, _) in self._pinger.each(work, self._pinger.ready, lambda _: "reading counters").items():
             if done is None:
                 self._pinger.last.pop(name, None)
                 continue
-            self._pinger.last[name] = done[0]
+            self._pinger.last[name], path, removed = done
+            if path is not None:
+                before = self.paths.get(name, path)
+                self.paths[name] = replace(path, lookups={**before.lookups, **path.lookups})
             if not chosen:
-                self._note_removal(name, done[1])
+                self._note_removal(name, removed)
 
     def _partners(self, pairs: Iterable[Pair]) -> dict[str, list[Partner]]:
         """List by worker the others with which it is tested, each once."""

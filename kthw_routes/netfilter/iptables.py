@@ -16,6 +16,8 @@ from kthw_routes.netfilter.rules import (
     address_in,
     icmp_type_in,
     interface_in,
+    is_for_host,
+    mark_is,
     negated,
     never,
     protocol_in,
@@ -166,6 +168,15 @@ def _states(value: str) -> Match:
     return never if names == {"INVALID"} else state_in(names)
 
 
+def _mark(value: str) -> Match:
+    number, _, mask = value.partition("/")
+    return mark_is(int(number, 0), int(mask, 0) if mask else 0xFFFFFFFF)
+
+
+def _destination_type(value: str) -> Match:
+    return is_for_host if value == "LOCAL" else unknown
+
+
 _MATCHES: Final[dict[str, Callable[[str], Match]]] = {
     "-s": lambda value: address_in(_networks(value), of_source=True),
     "-d": lambda value: address_in(_networks(value), of_source=False),
@@ -175,4 +186,6 @@ _MATCHES: Final[dict[str, Callable[[str], Match]]] = {
     "--icmp-type": lambda value: icmp_type_in(_words(value)),
     "--ctstate": _states,
     "--state": _states,
+    "--mark": _mark,
+    "--dst-type": _destination_type,
 }

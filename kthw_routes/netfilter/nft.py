@@ -19,10 +19,13 @@ from kthw_routes.netfilter.rules import (
     address_in,
     icmp_type_in,
     interface_in,
+    is_for_host,
+    mark_is,
     negated,
     never,
     protocol_in,
     state_in,
+    tcp_only,
     unknown,
 )
 from kthw_routes.sanitize import clean_value
@@ -221,7 +224,13 @@ def _match(word: str, tokens: _Tokens) -> Match:
     if word in _OTHER_PROTOCOLS:
         tokens.take()
         _operand(tokens)
-        return never
+        return tcp_only if word == "tcp" else never
+    if word == "mark":
+        return _mark(tokens)
+    if word == "fib" and (tokens.peek(), tokens.peek(1), tokens.peek(2)) == ("daddr", "type", "local"):
+        for _ in range(3):
+            tokens.take()
+        return is_for_host
     return unknown
 
 
@@ -246,6 +255,20 @@ def _ct(tokens: _Tokens) -> Match:
     if what == "status" and set(values) <= {"dnat", "snat"}:
         return negated(never, when=is_not)  # nobody sends a pod's packet elsewhere than to that pod
     return unknown
+
+
+def _mark(tokens: _Tokens) -> Match:
+    """Take `0x1`, `!= 0x1` or `& 0x4000 == 0x4000`."""
+    mask = 0xFFFFFFFF
+    try:
+        if tokens.peek() == "&":
+            tokens.take()
+            mask = int(tokens.take(), 0)
+        is_not, values = _operand(tokens)
+        (value,) = values
+        return negated(mark_is(int(value, 0), mask), when=is_not)
+    except ValueError:
+        return unknown
 
 
 def _ip(tokens: _Tokens) -> Match:

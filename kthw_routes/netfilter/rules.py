@@ -37,7 +37,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packet:
-    """An ICMP echo packet at a host. What is not known of it is None."""
+    """A packet at a host, of ICMP's echo or the first of a TCP connection. What is not known of it is None."""
 
     source: IPv4Address | None
     destination: IPv4Address | None
@@ -47,6 +47,8 @@ class Packet:
     """The interface it goes out by; empty for one that the host itself takes."""
     is_reply: bool = False
     """Whether it is the answer to a packet that passed before."""
+    protocol: str = "icmp"
+    """Or `tcp`, to any port."""
 
 
 Match = Callable[[Packet], Truth]
@@ -104,6 +106,9 @@ class Table:
     family: str
     name: str
     chains: dict[str, Chain]
+
+
+_NUMBERS = {"icmp": "1", "tcp": "6"}
 
 
 def unknown(_packet: Packet) -> Truth:
@@ -176,11 +181,33 @@ def state_in(states: frozenset[str]) -> Match:
 
 def protocol_in(names: frozenset[str]) -> Match:
     """Demand one of these protocols, by name or number."""
-    fitting = {"icmp", "1", "all", "0"}
-    return (lambda _packet: True) if names & fitting else never
+
+    def fits(packet: Packet) -> Truth:
+        return bool(names & {packet.protocol, _NUMBERS.get(packet.protocol, "all"), "all", "0"})
+
+    return fits
+
+
+def tcp_only(_packet: Packet) -> Truth:
+    """Demand something of a TCP packet, such as a port, of which nothing is known."""
+    return None if _packet.protocol == "tcp" else False
 
 
 def icmp_type_in(names: frozenset[str]) -> Match:
     """Demand one of these types of ICMP."""
     request, reply = {"8", "echo-request", "any", "255"}, {"0", "echo-reply", "any", "255"}
-    return lambda packet: bool(names & (reply if packet.is_reply else request))
+
+    def fits(packet: Packet) -> Truth:
+        return packet.protocol == "icmp" and bool(names & (reply if packet.is_reply else request))
+
+    return fits
+
+
+def mark_is(value: int, mask: int) -> Match:
+    """Demand a mark: packets between pods carry none, as what marks them is about services (KUBE-MARK-MASQ)."""
+    return lambda _packet: value & mask == 0
+
+
+def is_for_host(packet: Packet) -> Truth:
+    """Demand that the host itself takes the packet."""
+    return packet.oif == ""

@@ -78,6 +78,8 @@ def pair_words(pair: PairReading) -> str:
         return f"not tested: {pair.problem}"
     if pair.ok:
         return f"{pair.round_trip:.1f} ms" if pair.round_trip is not None else "answered"
+    if pair.is_answered and pair.only_pings:
+        return "pings only"
     if pair.is_narrow:
         return f"{pair.full_size} bytes lost"
     if pair.received:

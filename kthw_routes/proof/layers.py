@@ -235,6 +235,7 @@ def unknown(case: Case) -> Cause:
 WITHOUT_COUNTERS: Final[tuple[Find, ...]] = (
     route_there,
     own_routes,
+    walls.only_pings,
     mtu.full_size,
     neighbour_table,
     rejected,

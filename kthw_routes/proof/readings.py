@@ -106,6 +106,8 @@ class PairReading:
     """Bytes of one more packet, as large as the ends send, that was not to be divided; None where none was sent."""
     full_size_lost: str | None = None
     """What was answered to that packet, empty for nothing; None where it got through, or none was sent."""
+    only_pings: str | None = None
+    """The host whose firewall, by its rules, lets pings between these pods pass and no connections; None for none."""
     at_source: Counters | None = None
     at_target: Counters | None = None
     problem: str | None = None
@@ -130,13 +132,18 @@ class PairReading:
 
     @property
     def ok(self) -> bool:
-        """Whether every request was answered, that of full size included."""
-        return self.tested and self.sent > 0 and self.received == self.sent and self.full_size_lost is None
+        """Whether every request was answered, that of full size included, and no firewall drops all but pings."""
+        return self.is_answered and self.full_size_lost is None and self.only_pings is None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every request of the usual size was answered."""
+        return self.tested and self.sent > 0 and self.received == self.sent
 
     @property
     def is_narrow(self) -> bool:
         """Whether only packets of full size do not get through."""
-        return self.tested and not self.ok and self.sent > 0 and self.received == self.sent
+        return self.is_answered and self.full_size_lost is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +247,9 @@ class Proof:
             size = min(pair.full_size or 0 for pair in self.failed)
             which = f"{len(self.failed)} of {count} pairs of workers {let}"
             return f"{which} only small packets through: those of {size} bytes are lost."
+        if self.failed and all(pair.is_answered and pair.only_pings for pair in self.failed):
+            let = "lets" if len(self.failed) == 1 else "let"
+            return f"{len(self.failed)} of {count} pairs of workers {let} only pings through."
         if self.failed:
             verb = "does" if len(self.failed) == 1 else "do"
             return f"{len(self.failed)} of {count} pairs of workers {verb} not get through."

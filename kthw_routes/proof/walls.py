@@ -11,9 +11,13 @@ from kthw_routes.netfilter.walk import Hit
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted
 from kthw_routes.proof.path import HostPath, Way
+from kthw_routes.proof.readings import Proof
 
 _STRICT: Final = ("cross-device", "invalid argument")
 """What a kernel says of a packet that its reverse path filter drops (measured: old and new kernels)."""
+
+_MAX_ALL_PAIRS: Final = 30
+"""Workers of which every pair is judged by the rules of its ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,43 @@ def firewall(case: Case) -> Cause | None:
     return None
 
 
+def only_pings(case: Case) -> Cause | None:
+    """Find a node whose firewall lets pings pass, as this pair's, and no connections: ufw does so by default."""
+    hit = None
+    if case.pair.is_answered and case.pair.only_pings is not None:
+        hit = _drops_connections(case)
+    if hit is None:
+        return None
+    cause = dropped_by(case, hit[0], hit[1], "")
+    dropped = describe(hit[1], maker_of(hit[1], None).name)
+    return replace(cause, what=f"Pings get through, and {hit[0]} itself drops connections between pods: {dropped}.")
+
+
+def with_connections(proof: Proof) -> Proof:
+    """Return a proof in which pairs that answered are marked where a firewall drops all but pings, by its own rules.
+
+    Of many workers each is judged once as the source and once as the target.
+    """
+    workers = list(dict.fromkeys(pair.source for pair in proof.pairs))
+    next_one = dict(zip(workers, (*workers[1:], *workers[:1]), strict=True))
+    found = []
+    for pair in proof.pairs:
+        is_judged = pair.ok and (len(workers) <= _MAX_ALL_PAIRS or next_one[pair.source] == pair.target)
+        hit = _drops_connections(Case(pair=pair, proof=proof)) if is_judged else None
+        found.append(replace(pair, only_pings=hit[0]) if hit is not None else pair)
+    return replace(proof, pairs=tuple(found)) if any(pair.only_pings for pair in found) else proof
+
+
+def _drops_connections(case: Case) -> tuple[str, Hit] | None:
+    """Return the node that drops the packets of a TCP connection between two pods for sure, and its rule."""
+    for back in (False, True) if case.is_of_pods else ():
+        for station in stations(case, back=back):
+            hit = hit_at(case, station, "tcp")
+            if hit is not None and hit.is_certain:
+                return station.name, hit
+    return None
+
+
 def rejecting(case: Case, host: str) -> Hit | None:
     """Return the rule by which a host rejects the requests, as it said that it does; None where none is known."""
     found = (station for station in stations(case, back=False) if station.name == host)
@@ -147,12 +188,14 @@ def describe(hit: Hit, maker: str) -> str:
     return f"the rule `{hit.text}` in its {chain}{through} ({maker})"
 
 
-def hit_at(case: Case, station: _Station) -> Hit | None:
+def hit_at(case: Case, station: _Station, protocol: str = "icmp") -> Hit | None:
     """Return where a host's rules drop, or may drop, the packets of this pair; None where they pass, or are unread."""
     path = case.proof.paths.get(station.name)
     if path is None:
         return None
-    found = [_drops(path, _hooks(case, station), packet) for packet in _packets(case, station)]
+    found = [
+        _drops(path, _hooks(case, station), replace(packet, protocol=protocol)) for packet in _packets(case, station)
+    ]
     first = next((hit for hit in found if hit is not None), None)
     if first is None or all(hit is not None and hit.is_certain for hit in found):
         return first

@@ -308,6 +308,7 @@ PairDocument = TypedDict(
         "full_neighbour_table": str | None,
         "full_size": int | None,
         "full_size_lost": str | None,
+        "only_pings": str | None,
         "between_nodes": BetweenNodesDocument | None,
     },
 )

@@ -256,6 +256,7 @@ def _pair(pair: PairReading) -> PairDocument:
         "full_neighbour_table": pair.full_table,
         "full_size": pair.full_size,
         "full_size_lost": pair.full_size_lost,
+        "only_pings": pair.only_pings,
         "between_nodes": _between_nodes(pair.nodes) if pair.nodes else None,
     }
 

@@ -27,6 +27,7 @@ from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.proof.diagnosis import known_layer
 from kthw_routes.proof.readings import Proof
+from kthw_routes.proof.walls import with_connections
 from kthw_routes.record.history import Runs
 from kthw_routes.record.journal import host_record
 from kthw_routes.record.json_plan import VERSION, finding_json, node_json
@@ -201,7 +202,7 @@ class Workflow:
         )
         for name in (n.name for n in cluster.workers if n.name in facts):
             self._emit(Event(Phase.PROOF, EventKind.STATE, "proof done", name, HostState.DONE))
-        return replace(
+        proof = replace(
             known,
             verdicts=found.verdicts,
             pairs=found.pairs,
@@ -211,6 +212,7 @@ class Workflow:
             paths=found.paths,
             unfiltered=found.unfiltered,
         )
+        return with_connections(proof)
 
     def print_tables(self, names: Iterable[str]) -> dict[str, str]:
         """Return what `ip route` prints on hosts, byte for byte; of those that do not answer, why."""

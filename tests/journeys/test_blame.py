@@ -36,6 +36,7 @@ class Break:
     what: str
     shows: str
     fix: str = ""
+    """Or what else is said."""
     code: int = 4
     masquerade: bool = True
     """Whether pods leave their node with its address, as the tutorial's do."""
@@ -66,6 +67,16 @@ BREAKS = {
         "ufw-reject-forward (ufw).",
         "On worker-1: sudo ufw status verbose",
         "On worker-1: sudo ufw route allow from 10.200.0.0/16 to 10.200.0.0/16",
+    ),
+    "ufw as it comes": Break(
+        "worker-1",
+        ("iptables -P FORWARD DROP", "iptables -N ufw-before-forward", "iptables -A FORWARD -j ufw-before-forward",
+         "iptables -A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+         "iptables -A ufw-before-forward -p icmp --icmp-type echo-request -j ACCEPT"),
+        "Pings get through, and worker-1 itself drops connections between pods: the policy of its FORWARD chain is to "
+        "drop (ufw).",
+        "On worker-1: sudo ufw status verbose",
+        "4 of 6 pairs of workers let only pings through.",
     ),
     "case 10": Break(
         "worker-1",

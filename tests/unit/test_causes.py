@@ -9,9 +9,10 @@ import pytest
 from kthw_routes.facts import HostFacts, InterfaceAddress, Route
 from kthw_routes.proof.answers import Answer, AnswerKind, parse_answer
 from kthw_routes.proof.causes import Layer
-from kthw_routes.proof.diagnosis import explain
+from kthw_routes.proof.diagnosis import explain, pair_words
 from kthw_routes.proof.path import HostPath, Lookup, PolicyRule, Way
 from kthw_routes.proof.readings import Evidence, NodesReading, PairReading
+from kthw_routes.proof.walls import with_connections
 from kthw_routes.words import explanations
 
 from .builders import ip, net, pair_reading, pod_route
@@ -438,3 +439,50 @@ def test_a_bridge_that_iptables_does_not_see_is_told_where_all_else_is_in_order(
     assert "sudo modprobe br_netfilter" in line
     broken = replace(proof_of(of_pods()), unfiltered=fine.unfiltered)
     assert not any("br_netfilter is" in line for line in explanations(broken)), "first what keeps pairs apart"
+
+
+UFW = (
+    "FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    "FORWARD -p icmp -m icmp --icmp-type 8 -j ACCEPT",
+    "FORWARD -j DROP",
+)
+
+
+@pytest.mark.parametrize(
+    ("pair", "paths", "at"),
+    [
+        (of_pods(received=3), {"worker_0": saved(), "worker_1": saved(*UFW)}, "worker-1"),
+        (of_pods(received=3), {"worker_0": saved(*UFW), "worker_1": saved()}, "worker-0"),
+        (of_pods(received=3), {"worker_0": saved(), "worker_1": saved(*UFW[:2])}, None),
+        (of_pods(received=3), {"worker_0": saved(), "worker_1": saved("FORWARD -p tcp --dport 22 -j DROP")}, None),
+        (of_pods(received=3), {}, None),
+        (of_pods(received=3, evidence=Evidence.BRIDGE), {"worker_1": saved(*UFW)}, None),
+        (of_pods(received=2), {"worker_1": saved(*UFW)}, None),
+    ],
+)
+def test_a_firewall_that_lets_only_pings_pass_is_named(
+    pair: PairReading, paths: dict[str, HostPath], at: str | None
+) -> None:
+    """ufw does so by default; then pods do not reach each other though pings between them do."""
+    read = {name.replace("_", "-"): path for name, path in paths.items()}
+    judged = with_connections(replace(proof_of(pair), paths=read))
+    (found,) = judged.pairs
+    assert found.only_pings == at
+    assert found.ok is (pair.ok and at is None)
+    if at is not None:
+        assert judged.headline == "1 of 1 pairs of workers lets only pings through."
+        assert pair_words(found) == "pings only"
+        assert explain(judged, found).host == at
+        assert explain(judged, found).what == (
+            f"Pings get through, and {at} itself drops connections between pods: the rule `-A FORWARD -j DROP` in its "
+            "FORWARD chain (iptables)."
+        )
+
+
+def test_of_many_workers_each_is_judged_once_as_source_and_target() -> None:
+    names = [f"worker-{n}" for n in range(40)]
+    usual = {"evidence": Evidence.POD, "source_address": ip("10.200.0.2")}
+    pairs = tuple(pair_reading(a, b, **usual) for a in names for b in names if a != b)
+    paths = {"worker-7": saved(*UFW)}
+    judged = with_connections(replace(proof_of(pairs[0]), pairs=pairs, paths=paths))
+    assert [(p.source, p.target) for p in judged.failed] == [("worker-6", "worker-7"), ("worker-7", "worker-8")]

@@ -1,5 +1,7 @@
 """Rules of firewalls, as iptables-save and nft list them (recorded): what they do with the packets of a pair."""
 
+from dataclasses import replace
+
 import pytest
 
 from kthw_routes.netfilter import iptables, nft
@@ -112,14 +114,20 @@ def forward(*rules: str, policy: str = "accept") -> tuple[Table, ...]:
         (["meta nfproto ipv6 drop"], False),
         (["tcp dport { 22, 80 } drop", "udp dport 53 drop"], False),
         (["meta mark set 0x00000001 drop"], True),
-        (["meta mark 0x00000001 drop"], None),
+        (["meta mark 0x00000001 drop"], False),
+        (["meta mark != 0x00000001 drop"], True),
+        (["meta mark & 0x00004000 == 0x00004000 accept", "drop"], True),
+        (["meta mark & 0x00004000 != 0x00004000 drop"], True),
+        (["meta mark & 0x00004000 == 0x00000000 drop"], True),
+        (["meta mark { 0x1, 0x2 } drop"], None),
         (["limit rate 5/second accept", "drop"], None),
         (['log prefix "dropped: drop" level warn drop'], True),
         (["jump other"], True),
         (["jump leaves", "accept"], False),
         (["goto leaves", "drop"], False),
         (["jump missing", "accept"], False),
-        (["fib daddr type local drop"], None),
+        (["fib daddr type local drop"], False),
+        (["fib saddr type local drop"], None),
         (['xt match "comment" drop'], None),
         (['counter packets 1 bytes 84 xt target "REJECT"'], True),
         (["queue to 0"], False),
@@ -155,7 +163,11 @@ def test_what_a_rule_that_may_accept_leaves_is_dropped_perhaps() -> None:
         ("-m conntrack --ctstate INVALID -j DROP", False),
         ("-m state --state NEW -j DROP", True),
         ('-m comment --comment "kubernetes forwarding rules -j DROP" -j ACCEPT', False),
-        ("-m mark --mark 0x1 -j DROP", None),
+        ("-m mark --mark 0x1 -j DROP", False),
+        ("-m mark ! --mark 0x4000/0x4000 -j DROP", True),
+        ("-m mark --mark x -j DROP", None),
+        ("-m addrtype --dst-type LOCAL -j DROP", False),
+        ("-m addrtype --src-type LOCAL -j DROP", None),
         ("-j NFLOG --nflog-prefix x", False),
         ("-j MARK --set-xmark 0x1/0x1", False),
         ("-g OTHER", True),
@@ -223,3 +235,69 @@ def test_who_made_a_rule(tables: tuple[Table, ...], name: str, shows: str) -> No
     maker = maker_of(hits[0], net("10.200.0.0/16"))
     assert (maker.name, maker.shows) == (name, shows)
     assert "10.200.0.0/16" in maker.lets_pass
+
+
+UFW = """\
+*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:ufw-after-forward - [0:0]
+:ufw-before-forward - [0:0]
+:ufw-reject-forward - [0:0]
+:ufw-user-forward - [0:0]
+-A FORWARD -j ufw-before-forward
+-A FORWARD -j ufw-after-forward
+-A FORWARD -j ufw-reject-forward
+-A ufw-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-forward -p icmp -m icmp --icmp-type 3 -j ACCEPT
+-A ufw-before-forward -p icmp -m icmp --icmp-type 8 -j ACCEPT
+-A ufw-before-forward -j ufw-user-forward
+COMMIT
+"""
+"""What ufw makes, with nothing allowed: pings are forwarded, and nothing else."""
+KUBE_PROXY = """\
+*filter
+:FORWARD DROP [0:0]
+:DOCKER-USER - [0:0]
+:KUBE-FORWARD - [0:0]
+:KUBE-PROXY-FIREWALL - [0:0]
+-A FORWARD -m conntrack --ctstate NEW -m comment --comment "kubernetes load balancer firewall" -j KUBE-PROXY-FIREWALL
+-A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD
+-A FORWARD -j DOCKER-USER
+-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -i docker0 -j ACCEPT
+-A DOCKER-USER -j RETURN
+-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP
+-A KUBE-FORWARD -m comment --comment "kubernetes forwarding rules" -m mark --mark 0x4000/0x4000 -j ACCEPT
+-A KUBE-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+COMMIT
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "protocol", "maker"),
+    [(UFW, "icmp", None), (UFW, "tcp", "ufw"), (KUBE_PROXY, "icmp", "Docker"), (KUBE_PROXY, "tcp", "Docker")],
+)
+def test_what_ufw_and_docker_do_next_to_kube_proxy(text: str, protocol: str, maker: str | None) -> None:
+    hit = drops(iptables.parse_tables(text), Hook.FORWARD, replace(REQUEST, protocol=protocol))
+    assert (hit is not None) is (maker is not None)
+    if hit is not None:
+        assert hit.is_certain
+        assert maker_of(hit, None).name == maker
+
+
+@pytest.mark.parametrize(
+    ("rules", "dropped"),
+    [
+        (["tcp dport 80 drop"], None),
+        (["tcp dport 80 accept", "drop"], None),
+        (["udp dport 53 drop"], False),
+        (["meta l4proto tcp drop"], True),
+        (["icmp type echo-request accept", "drop"], True),
+        (["meta l4proto { icmp, ipv6-icmp } accept", "drop"], True),
+    ],
+)
+def test_the_ports_of_a_connection_are_not_known(rules: list[str], dropped: bool | None) -> None:
+    hit = drops(forward(*rules), Hook.FORWARD, replace(REQUEST, protocol="tcp"))
+    assert (False if hit is None else True if hit.is_certain else None) is dropped
