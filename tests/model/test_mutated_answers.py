@@ -4,6 +4,7 @@ Every program in `programs` has its answers changed, those that change something
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -166,9 +167,13 @@ def mutations(draw: st.DrawFn, program: str) -> tuple[str, Asked, Hosts]:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_whatever_one_host_answers_the_others_end(faults: list[BaseException], program: str) -> None:
-    """A long answer has more places where something may be another than a word or nothing has."""
+    """A long answer has more places where something may be another than a word or nothing has.
+
+    In CI the examples are the same each time, so that a third of them is as good.
+    """
     assert asked_of(program), f"no setup makes that a host is asked by programs.{program}"
-    examples = 15 if any(len(asked.result.stdout) > 50 for _, asked in asked_of(program)) else 5
+    examples = 5 if any(len(asked.result.stdout) > 50 for _, asked in asked_of(program)) else 2
+    examples *= 1 if os.environ.get("CI") == "true" else 3
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(mutations(program))
