@@ -214,6 +214,17 @@ class WizardApp(App[ExitCode]):
 
         self.push_screen(ShowCommands(self.step.title_word, self.step.list_commands()))
 
+    def action_lessons(self) -> None:
+        """Show the lessons, one after the other, with the cluster's own values once it is known."""
+        from kthw_routes.wizard.modals.lessons import ChooseLesson, ShowLesson  # not needed for the first screen
+
+        def show(name: str | None) -> None:
+            if name is not None:
+                self.push_screen(ShowLesson(name, self.controller.cluster), show)
+
+        if not isinstance(self.screen, Dialog):
+            self.push_screen(ChooseLesson(), show)
+
     def action_keys(self) -> None:
         """Show the keys; over a dialog too, but not over themselves."""
         if isinstance(self.screen, ShowKeys):
@@ -226,6 +237,7 @@ class WizardApp(App[ExitCode]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action by its name, for the palette."""
         yield from palette.list_commands(self.step, self.action_why, self.action_commands, self.action_keys)
+        yield SystemCommand("Lessons", "Why it works, in nine short lessons with questions", self.action_lessons)
         for command in super().get_system_commands(screen):
             if command.title == "Quit":
                 yield SystemCommand("Quit", "Quit; always safe", self.action_quit)

@@ -14,6 +14,7 @@ EVERYWHERE: Keys = (
     ("^b", "Back: nothing is lost"),
     ("F1", "Why: what this step is for"),
     ("F2", "Commands: what you would type by hand"),
+    ("F4", "lessons: why it works, with a question each"),
     ("?  F3", "this list, in dialogs too"),
     ("^p", "palette: every action by its name, and themes"),
     ("^q", "quit: always safe"),

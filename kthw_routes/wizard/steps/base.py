@@ -38,6 +38,7 @@ class StepScreen(Screen[None]):
         Binding("f1", "app.why", "Why", key_display="F1"),
         Binding("f2", "app.commands", "Commands", key_display="F2"),
         Binding("question_mark,f3", "app.keys", "Keys", key_display="?"),
+        Binding("f4", "app.lessons", "Lessons", show=False),
         Binding("escape", "app.close_why", "Close", show=False),
     ]
     title_word: ClassVar[str]
