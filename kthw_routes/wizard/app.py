@@ -24,7 +24,7 @@ from kthw_routes.wizard.modals.secret import AskSecret
 from kthw_routes.wizard.prompts import HostKeysQuestion, Question, SecretQuestion, WizardAsker
 from kthw_routes.wizard.steps import STEPS
 from kthw_routes.wizard.steps.base import StepScreen
-from kthw_routes.wizard.themes import DAY, NIGHT
+from kthw_routes.wizard.themes import CONTRAST, DAY, NIGHT
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
@@ -68,8 +68,8 @@ class WizardApp(App[ExitCode]):
         self._has_ended_meanwhile = False
         """Whether the question is about a run that ended while it was asked."""
         self._quitting = False
-        self.register_theme(NIGHT)
-        self.register_theme(DAY)
+        for theme in (NIGHT, DAY, CONTRAST):
+            self.register_theme(theme)
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = NIGHT.name
 

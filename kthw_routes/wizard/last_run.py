@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from kthw_routes.cluster import Cluster
-from kthw_routes.errors import ExitCode, KthwRoutesError
+from kthw_routes.errors import ExitCode, KthwRoutesError, RecordError
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.history import read_runs
 from kthw_routes.undo.plan import REFUSAL
@@ -97,6 +97,16 @@ class LastRun:
         if review.plan.is_empty and not (self.report is not None and self.report.unfinished):
             workflow.run(review)
         return review
+
+    def keep_transcript(self, folder: Path) -> Path:
+        """Copy the transcript into a folder. Returns the copy. Raises RecordError."""
+        assert self.report is not None and self.report.folder is not None, "nothing was run"  # noqa: S101, PT018
+        copy = folder / f"transcript-{self.report.folder.name}.md"
+        try:
+            copy.write_bytes((self.report.folder / "transcript.md").read_bytes())
+        except OSError as error:
+            raise RecordError(f"The transcript cannot be copied to {copy}: {error.strerror}.") from error
+        return copy
 
     def clear(self) -> None:
         """Forget the run."""

@@ -1,4 +1,4 @@
-"""The wizard's two themes, and how the tones of words look in the theme that is chosen."""
+"""The wizard's three themes, and how the tones of words look in the theme that is chosen."""
 
 from typing import Final
 
@@ -69,6 +69,31 @@ DAY: Final = Theme(
         "button-focus-text-style": "bold",
     },
 )
+
+CONTRAST: Final = Theme(
+    name="kthw-contrast",
+    primary="#5fd7ff",
+    secondary="#ffffff",
+    accent="#ffaf00",
+    success="#5fff5f",
+    warning="#ffff00",
+    error="#ff8787",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#303030",
+    dark=True,
+    variables={
+        "block-cursor-background": "#ffff00",
+        "block-cursor-foreground": "#000000",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#444444",
+        "footer-key-foreground": "#5fd7ff",
+        "footer-background": "#000000",
+        "button-focus-text-style": "bold",
+    },
+)
+"""High contrast: all of its colours are among the 256 of a terminal."""
 
 _VARIABLE: Final = {
     Tone.PLAIN: "",

@@ -1,6 +1,7 @@
 """The proof as it is seen: the first line in all situations, what to do now, mending, what `ip route` prints."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,10 @@ async def test_all_is_well(lab: BreakableLab, settings: Settings) -> None:
             assert text.startswith("✓ Traffic between all pod CIDRs gets through. from ")
             assert "Now: go on with lab 12" in text
             assert "Not yet" not in text, "folded"
+        await driver.press("k")
+        (copy,) = Path().glob("transcript-*.md")
+        assert f"✓ kept as {copy}" in shown(driver)
+        assert "## How to undo" in copy.read_text()
         await driver.press("w")
         assert "forwarding is off until the first pod starts. Nothing to do." in " ".join(
             driver.static("#explained").split()

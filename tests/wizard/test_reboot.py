@@ -151,24 +151,25 @@ async def test_where_all_is_held_nothing_is_asked_and_where_nothing_changes_neit
         assert not driver.is_disabled("next")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
-async def test_names_and_forwarding_are_options_under_one_key(
-    lab: EmbeddedLab, settings: Settings, size: tuple[int, int]
-) -> None:
-    async with driving(lab, replace(settings, persist="none"), size) as driver:
+async def test_names_and_forwarding_are_options_under_one_key(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Routes")
         assert "/etc/hosts of" not in driver.text(), "never above the routes"
         await driver.press("o")
         await driver.until(lambda: isinstance(driver.app.screen, ChooseRouteOptions), "the options")
         await driver.settle()
-        flat = " ".join(driver.text().split())
-        for words in (
-            "/etc/hosts of controllers",
-            "The workers' names, in a marked block",
-            "routes on workers",
-            "[ ] turn forwarding on net.ipv4.ip_forward is 0 on worker-0, worker-1, worker-2",
-        ):
-            assert words in flat, "each with its sentence"
+        for size in ((120, 36), (80, 24)):
+            await driver.pilot.resize_terminal(*size)
+            await driver.settle()
+            flat = " ".join(driver.text().split())
+            for words in (
+                "/etc/hosts of controllers",
+                "The workers' names, in a marked block",
+                "routes on workers",
+                "[ ] turn forwarding on",
+                "net.ipv4.ip_forward is 0 on worker-0, worker-1, worker-2",
+            ):
+                assert words in flat, "each with its sentence"
         assert "cloud-init" not in flat, "offered only where it applies"
         await driver.press("right", "tab", "tab", "space")
         await driver.pilot.click("#ok")

@@ -20,9 +20,8 @@ def lines(driver: Driver) -> list[str]:
     return [" ".join(line.split()) for line in driver.text().splitlines()]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
 async def test_changes_are_whole_with_their_states_and_the_log_has_the_change_itself(
-    lab: BreakableLab, settings: Settings, size: tuple[int, int]
+    lab: BreakableLab, settings: Settings
 ) -> None:
     def refuse(process: Process, real: Program) -> int:
         if process.argv[:1] == ["ip"] and "-force" in process.argv:
@@ -31,20 +30,23 @@ async def test_changes_are_whole_with_their_states_and_the_log_has_the_change_it
         return real(process)
 
     wrap_programs(lab.topology.hosts["worker-1"], refuse)
-    async with driving(lab, replace(settings, persist="none"), size) as driver:
+    async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Run")
-        shown = lines(driver)
-        assert "✗ Not done on worker-1. 6 of 6 hosts ended. A failure stops only its own host." in shown
-        assert "✓ worker-0 + 10.200.1.0/24 via 192.168.145.107 read back" in shown
-        assert any(line.startswith("✗ worker-1 + 10.200.0.0/24 via 192.168.138.48 failed: ") for line in shown)
-        assert any("Operation not permitted" in line for line in shown), "the reason"
-        assert "t retries." in driver.static("#outcome"), "one piece of advice, with its key"
-        assert any(line.startswith("─worker-1─") for line in shown), "it has the focus"
-        driver.step.query_one("#log").focus()
-        await driver.press("home")
-        shown = lines(driver)
-        assert any(line.endswith(f"$ {ADDED}") for line in shown), "whole"
-        assert not any("ip -json" in line for line in shown), "no plumbing"
+        for size in ((80, 24), (120, 36)):
+            await driver.pilot.resize_terminal(*size)
+            await driver.settle()
+            shown = lines(driver)
+            assert "✗ Not done on worker-1. 6 of 6 hosts ended. A failure stops only its own host." in shown
+            assert "✓ worker-0 + 10.200.1.0/24 via 192.168.145.107 read back" in shown
+            assert any(line.startswith("✗ worker-1 + 10.200.0.0/24 via 192.168.138.48 failed: ") for line in shown)
+            assert any("Operation not permitted" in line for line in shown), "the reason"
+            assert "t retries." in driver.static("#outcome"), "one piece of advice, with its key"
+            assert any(line.startswith("─worker-1─") for line in shown), "it has the focus"
+            driver.step.query_one("#log").focus()
+            await driver.press("home")
+            shown = lines(driver)
+            assert any(line.endswith(f"$ {ADDED}") for line in shown), "whole"
+            assert not any("ip -json" in line for line in shown), "no plumbing"
         await driver.press("v")
         assert any(line.startswith("─worker-1, every command─") for line in lines(driver))
         await driver.press("home")
@@ -62,17 +64,15 @@ async def test_of_many_hosts_each_has_one_line(
         assert "✓ controller-0 3 names read back" in shown
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
-async def test_presenting_stops_before_each_host_and_goes_on_by_key(
-    lab: BreakableLab, settings: Settings, size: tuple[int, int]
-) -> None:
-    async with driving(lab, replace(settings, persist="none", present=True), size) as driver:
+async def test_presenting_stops_before_each_host_and_goes_on_by_key(lab: BreakableLab, settings: Settings) -> None:
+    async with driving(lab, replace(settings, persist="none", present=True)) as driver:
         await driver.go("Routes")
         assert driver.step.next_label == "Present 15 changes"
         await driver.press("ctrl+n")
         held = driver.controller.pace
         for number in range(2):
             await driver.until(lambda: held.held, "held back")
+            await driver.pilot.resize_terminal(*((80, 24), (120, 36))[number])
             await driver.settle()
             host = held.held[0]
             shown = lines(driver)

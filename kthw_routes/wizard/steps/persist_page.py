@@ -43,11 +43,11 @@ class PersistPage(VerticalScroll, can_focus=False):
         yield self._answers
         yield self._found
 
-    def show(self, review: Review) -> None:
-        """Show the answers, which of them is ticked, if any, and what was found."""
+    def show(self, review: Review, width: int) -> None:
+        """Show the answers, which of them is ticked, if any, and what was found, in so many columns."""
         persist = review.options.persist
         self._manager = persist.manager if persist is not None else None
-        self._answers.show(persist_question.list_answers(review, self.size.width), persist_question.find_index(persist))
+        self._answers.show(persist_question.list_answers(review, width), persist_question.find_index(persist))
         self._found.show(*persist_question.explain(review))
 
     def focus_answers(self) -> None:

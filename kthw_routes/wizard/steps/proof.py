@@ -1,7 +1,7 @@
 """Step 6: does traffic get through? The verdict, the matrix, what to do now; causes, routing tables, undo in folds."""
 
-import textwrap
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Button, Collapsible
 
-from kthw_routes.errors import Cancelled
+from kthw_routes.errors import Cancelled, RecordError
 from kthw_routes.events import Phase
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sanitize import text_lines
@@ -19,14 +19,14 @@ from kthw_routes.wizard.inspecting import InspectionResult
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.steps.wizard import Wizard
-from kthw_routes.wizard.text import manual_commands, proof_words, source_words, summaries
+from kthw_routes.wizard.text import manual_commands, proof_rest, proof_words, summaries
 from kthw_routes.wizard.themes import dim
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.matrix import Matrix
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
 from kthw_routes.wizard.widgets.search import Search
 from kthw_routes.wizard.widgets.table import KeyedTable
-from kthw_routes.words import KEPT, NEXT_LAB, Tone, Words, count, explanations, proof_cell
+from kthw_routes.words import KEPT, Tone, Words, count, explanations, proof_cell
 from kthw_routes.workflow.results import Review
 
 
@@ -40,6 +40,7 @@ class ProofStep(StepScreen):
         ("r", "prove again"),
         ("m", "mend a pod CIDR that another route overrides (asks first)"),
         ("u", "undo this run (asks first)"),
+        ("k", "keep a copy of the practice lab's transcript"),
         ("w", "what was seen, and why"),
         ("i", "`ip route` of each worker, as printed there"),
         ("Enter", "open or close a section"),
@@ -49,6 +50,7 @@ class ProofStep(StepScreen):
         Binding("r", "prove", "Prove again", show=False),
         Binding("u", "undo", "Undo", show=False),
         Binding("m", "mend", "Mend", show=False),
+        Binding("k", "keep", "Keep", show=False),
         Binding("w", "fold('why')", "Why", show=False),
         Binding("i", "fold('tables')", "ip route", show=False),
         Binding("slash", "search", "Search", show=False),
@@ -71,6 +73,8 @@ class ProofStep(StepScreen):
             "tables": Collapsible(self._tables, title="ip route of each worker (i)"),
             "undo": Collapsible(self._undo, title="Commands to undo by hand, host by host"),
         }
+        self._kept_as: Path | None = None
+        """The copy of the transcript that was kept; None where none was."""
         self._read_tables: tuple[Proof | None, str] = (None, "")
         """The tables as printed, and the proof that they belong to."""
         self._prove = Button("Prove again", id="prove", compact=True, action="screen.prove")
@@ -108,6 +112,7 @@ class ProofStep(StepScreen):
         if self.controller.work.is_stopping:
             self.error = Cancelled("Stopped before the proof was complete.", "Prove again starts over.")
         else:
+            self._kept_as = None
             self.controller.take_proof(proof)
 
     # --- sections ---
@@ -139,6 +144,21 @@ class ProofStep(StepScreen):
 
     @on(Search.Changed, "#search")
     def _searched(self) -> None:
+        self.redraw()
+
+    @property
+    def _can_keep(self) -> bool:
+        return self.controller.is_lab and self.last_run.run_id is not None and not self._kept_as
+
+    def action_keep(self) -> None:
+        """Keep a copy of the practice lab's transcript in the current folder."""
+        if not self._can_keep:
+            self.app.bell()
+            return
+        try:
+            self._kept_as = self.last_run.keep_transcript(Path())
+        except RecordError as error:
+            self.error = error
         self.redraw()
 
     # --- mending ---
@@ -215,7 +235,7 @@ class ProofStep(StepScreen):
             self._draw_pairs(proof)
             self._now.show(*proof_words.now(proof, report))
             lines = (*explanations(proof), f"Evidence: {proof.evidence_words}.")
-            self._explained.show("\n".join(_hanging(line, self.body.size.width - 6) for line in lines))
+            self._explained.show("\n".join(proof_rest.hanging(line, self.body.size.width - 6) for line in lines))
             self._tables.show(self._read_tables[1] if self._read_tables[0] is proof else "…")
         warnings = [f for f in controller.review().findings if f.acknowledge] if controller.inspection else []
         await self._findings.show(warnings if proof is None or not proof.is_proved else [])
@@ -235,20 +255,18 @@ class ProofStep(StepScreen):
         self._undo.show(
             "\n".join(line for way in ways for line in (f"# on {way.host}, as root:", *way.lines, "")).rstrip()
         )
-        parts: list[Words | str] = []
-        if report is not None and report.folder is not None:
-            parts += [dim("transcript  "), f"{source_words.short(report.folder / 'transcript.md')}\n"]
-            parts += [Words(f"{self.last_run.record_problem}\n", Tone.BAD)] if self.last_run.record_problem else []
-            later = "" if self.controller.is_lab else f"; later: kthw-routes undo {self.last_run.run_id}"
-            parts += [dim("undo        "), f"press u{later or '; it asks first'}\n"]
-        if self.controller.is_lab and (config := self.controller.settings_of_source.ssh_config) is not None:
-            parts += [dim("log in      "), f"ssh -F {config} worker-0    (second terminal)\n"]
-        parts += [dim("next lab    "), f"{NEXT_LAB}\n"]
-        width = self.body.size.width - 14
-        for number, line in enumerate(self._after_reboot):
-            text = textwrap.indent(_hanging(line, width), " " * 12)
-            parts += [dim("reboot      "), f"{text.lstrip()}\n"] if number == 0 else [f"{text}\n"]
-        self._rest.show(*parts)
+        is_lab, config = self.controller.is_lab, self.controller.settings_of_source.ssh_config
+        of_lab = proof_rest.of_lab(config, self._kept_as, can_keep=self._can_keep) if is_lab else ()
+        self._rest.show(
+            *proof_rest.worth_keeping(
+                report,
+                problem=self.last_run.record_problem,
+                of_lab=tuple(of_lab),
+                is_lab=is_lab,
+                after_reboot=self._after_reboot,
+                width=self.body.size.width,
+            )
+        )
 
     @property
     def _after_reboot(self) -> tuple[str, ...]:
@@ -290,9 +308,3 @@ class ProofStep(StepScreen):
             yield SystemCommand("Prove again", "Read the routing tables and send test traffic", self.action_prove)
         if self._can_undo:
             yield SystemCommand("Undo this run", "Undo what it changed (asks first)", self.action_undo)
-
-
-def _hanging(text: str, width: int) -> str:
-    """Wrap a paragraph, with its own indentation on every line."""
-    indent = " " * (len(text) - len(text.lstrip()))
-    return textwrap.fill(text.strip(), max(20, width), initial_indent=indent, subsequent_indent=indent + "  ")

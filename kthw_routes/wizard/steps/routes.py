@@ -126,7 +126,7 @@ class RoutesStep(StepScreen):
         if self.controller.inspection is None:
             return
         review, asks, was_asking = self.review, self._is_asking, self._page.display
-        self._page.show(review)
+        self._page.show(review, self.body.size.width)
         self._page.display, self._shown.display = asks, not asks
         self._shown.show(review, self._rows_in_tabs)
         if asks is not was_asking:

@@ -163,7 +163,7 @@ class RunStep(StepScreen):
     def _show_log(self) -> None:
         chosen = self._chosen
         self._log.border_title = self._logs.title(chosen)
-        self._log.show(self._logs.of(chosen))
+        self._log.show(self._logs.of(chosen, self._log.size.width - 2))
         words = tuple(self._describe(chosen))
         self._outcome.display = bool(words)
         self._outcome.show(*words)

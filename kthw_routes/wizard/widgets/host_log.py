@@ -4,6 +4,7 @@ Lines can be selected and copied. The view follows the end only while the reader
 back keeps the same lines in view, also when old lines are dropped.
 """
 
+from textwrap import wrap
 from typing import Final
 
 from rich.segment import Segment
@@ -27,24 +28,29 @@ _SLACK: Final = 500
 class LogBuffer:
     """The newest lines of one log, and how many came before them."""
 
-    def __init__(self, *, names: bool = False) -> None:
-        """`names`: whether each line begins with its host."""
+    def __init__(self, *, wrap: int = 0) -> None:
+        """`wrap`: columns at which a line goes on below itself; 0: never."""
         self.lines: list[Words] = []
         self.dropped = 0
         self.width = 0
-        self._names = names
+        self._wrap = wrap
 
     def add(self, event: Event) -> None:
         """Add the line of an event."""
         words = event_line(event)
-        host = f"{event.host or 'run':<12} " if self._names else ""
-        text = f"{event.time.astimezone():%H:%M:%S} {host}{words.text}".expandtabs(4)
-        self.lines.append(Words(text, words.tone))
-        self.width = max(self.width, len(text))
+        text = f"{event.time.astimezone():%H:%M:%S} {words.text}".expandtabs(4)
+        for line in self._wrapped(text):
+            self.lines.append(Words(line, words.tone))
+            self.width = max(self.width, len(line))
         if len(self.lines) >= MAX_LINES + _SLACK:
             spare = len(self.lines) - MAX_LINES
             del self.lines[:spare]
             self.dropped += spare
+
+    def _wrapped(self, text: str) -> list[str]:
+        if not self._wrap or len(text) <= self._wrap:
+            return [text]
+        return wrap(text, max(40, self._wrap), subsequent_indent=" " * 11, break_on_hyphens=False)
 
     def clear(self) -> None:
         """Drop all lines."""
