@@ -21,7 +21,12 @@ class ChooseLesson(Dialog[str]):
     """The list of lessons; answered with a name."""
 
     AUTO_FOCUS = "OptionList"
-    DEFAULT_CSS = "ChooseLesson OptionList { height: auto; max-height: 60vh; border: none; padding: 0; }"
+    DEFAULT_CSS = """
+    ChooseLesson OptionList {
+        height: auto; max-height: 60vh; border: none; padding: 0; background: $panel;
+        &:focus { border: none; }
+    }
+    """
     heading = "Lessons"
 
     def compose_body(self) -> ComposeResult:
@@ -41,7 +46,9 @@ class ShowLesson(Dialog[str]):
     AUTO_FOCUS = "#next-lesson"
     DEFAULT_CSS = """
     ShowLesson {
-        #dialog { max-width: 100; width: 100%; }
+        #dialog { max-width: 100; width: 100%; padding: 0 2; }
+        #dialog-body { max-height: 84vh; }
+        #dialog-buttons { margin-top: 0; }
         .lesson-part { margin-bottom: 1; }
         &.-short .lesson-part { margin-bottom: 0; }
     }
@@ -64,7 +71,8 @@ class ShowLesson(Dialog[str]):
         """Yield the paragraphs, the question, and the answers."""
         for paragraph in self._lesson.paragraphs:
             yield Static(style_content(*_marked(paragraph)), classes="lesson-part", markup=False)
-        yield Static(style_content(Words(self._lesson.question, Tone.NEW)), markup=False)
+        asked = (Words(self._lesson.question, Tone.NEW), Words("  Press a, b or c.", Tone.QUIET))
+        yield Static(style_content(*asked), markup=False)
         yield from self._answers
 
     def compose_buttons(self) -> ComposeResult:
@@ -83,7 +91,7 @@ class ShowLesson(Dialog[str]):
         mark, tone = ("✓ right", Tone.GOOD) if answer.is_right else ("✗ wrong", Tone.BAD)
         letter = Words(f"  {ascii_lowercase[number]}  ", Tone.NEW)
         self._answers[number].show(letter, f"{answer.text}  ", Words(f"{mark}: ", tone), answer.reason)
-        self._answers[number].scroll_visible(animate=False)
+        self.call_after_refresh(lambda: self._answers[number].scroll_visible(animate=False))
 
     def action_next_lesson(self) -> None:
         """Go on to the next one."""
