@@ -52,6 +52,12 @@ class Case:
         """What was answered, by whom, if anything was."""
         return parse_answer(self.pair.words)
 
+    def owner(self, address: IPv4Address) -> str | None:
+        """Return the host that has an address, the ends of the pair included; None where it is none's, or several'."""
+        if address == self.pair.target_address:
+            return self.pair.target
+        return self.pair.source if address == self.pair.source_address else self.proof.owner(address)
+
     def chain(self, host: str) -> str:
         """Return the chain of a host's firewall through which the requests of this pair pass."""
         if self.is_of_pods or host not in (self.pair.source, self.pair.target):

@@ -60,7 +60,7 @@ def rejected(case: Case) -> Cause | None:
     if answer is None or answer.by is None or answer.kind is not AnswerKind.REJECTED:
         return None
     words, seen = answer.words, _heard(case)
-    host = case.proof.owner(answer.by)
+    host = case.owner(answer.by)
     if host is None:
         return Cause(
             layer=Layer.NETWORK_OUT,
@@ -102,7 +102,7 @@ def went_round(case: Case) -> Cause | None:
     answer, pair = case.answer, case.pair
     if answer is None or answer.kind is not AnswerKind.EXPIRED:
         return None
-    who = case.proof.owner(answer.by) if answer.by else None
+    who = case.owner(answer.by) if answer.by else None
     where = who or str(answer.by)
     return Cause(
         layer=Layer.ROUTE,
@@ -120,7 +120,7 @@ def no_route_on_the_way(case: Case) -> Cause | None:
     answer, pair = case.answer, case.pair
     if answer is None or answer.kind is not AnswerKind.NO_ROUTE:
         return None
-    who = case.proof.owner(answer.by) if answer.by else None
+    who = case.owner(answer.by) if answer.by else None
     where = who or f"{answer.by}, an address of none of the nodes,"
     return Cause(
         layer=Layer.ROUTE,
@@ -135,9 +135,9 @@ def dead_next_hop(case: Case) -> Cause | None:
     """Find who gets no answer from the next one on its link, on the way there or back."""
     a, b, seen, answer = case.pair.source, case.pair.target, counted(case.pair), case.answer
     if answer is not None and answer.kind is AnswerKind.NO_NEIGHBOUR:
-        who = case.proof.owner(answer.by) if answer.by else a
+        who = case.owner(answer.by) if answer.by else a
         if who is None:
-            who = a if answer.by == case.pair.source_address else str(answer.by)
+            who = str(answer.by)
         if who == a:
             return Cause(
                 layer=Layer.NEXT_HOP,

@@ -50,5 +50,5 @@ def _narrowest(case: Case) -> tuple[str | None, str, str | None]:
     limit = next(iter(_LIMIT.findall(pair.full_size_lost or "")), None)
     if answer is None or answer.by is None:
         return (pair.source if answer is not None else None), "", limit
-    owner = case.proof.owner(answer.by)
+    owner = case.owner(answer.by)
     return owner or str(answer.by), "" if owner else ", an address of none of the nodes,", limit

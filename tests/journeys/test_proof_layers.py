@@ -82,6 +82,23 @@ def test_the_rule_of_a_node_that_stops_pods_is_named_and_its_fix_helps(stage: St
     assert f"    Fix: On worker-1: sudo {fix}\n" in answer.out
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("-A INPUT -p icmp -j REJECT --reject-with icmp-host-prohibited", "rejects them (Host Prohibited)"),
+        ("-A INPUT -s 10.200.0.0/16 -j DROP", "drops them"),
+        ("-A OUTPUT -d 10.200.0.0/16 -j DROP", "drops them"),
+    ],
+)
+def test_without_pods_it_is_the_nodes_own_packets_that_a_rule_stops(stage: Stage, rule: str, words: str) -> None:
+    stage.run("worker-1", f"iptables {rule}")
+    answer = stage.tool("apply", "--yes")
+    assert answer.code == 4
+    chain = rule.split()[1]
+    assert f"worker-0 → worker-1: worker-1 itself {words}: the rule `{rule}` in its {chain} chain" in answer.out
+    assert "provider" not in answer.out.partition("Evidence:")[2]
+
+
 @pytest.mark.parametrize("program", ["iptables -S FORWARD", "iptables-save -c", "nft list ruleset", "ip rule"])
 def test_what_a_cause_tells_to_type_can_be_typed(stage: Stage, program: str) -> None:
     stage.run("worker-1", "iptables -A FORWARD -s 10.200.0.0/16 -j DROP")

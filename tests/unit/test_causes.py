@@ -83,9 +83,13 @@ def test_who_rejects_is_named_by_its_address(kind: str, by: str, who: str) -> No
     assert "provider" not in found.sentence
 
 
-@pytest.mark.parametrize(("by", "chain"), [("192.168.128.11", "INPUT"), ("192.168.128.10", "OUTPUT")])
+@pytest.mark.parametrize(
+    ("by", "chain"),
+    [("192.168.128.11", "INPUT"), ("10.200.1.254", "INPUT"), ("192.168.128.10", "OUTPUT"), ("10.200.0.254", "OUTPUT")],
+)
 def test_packets_of_the_nodes_themselves_are_not_forwarded(by: str, chain: str) -> None:
-    found = cause(of_pods(f"From {by} icmp_seq=1 Packet filtered", evidence=Evidence.PROBE))
+    probes = {"source_address": ip("10.200.0.254"), "target_address": ip("10.200.1.254")}
+    found = cause(of_pods(f"From {by} icmp_seq=1 Packet filtered", evidence=Evidence.PROBE, **probes))
     assert f"a rule in its {chain} chain" in found.what
     assert f"iptables -S {chain}" in found.shows
     assert "Three requests left worker-0, none arrived at worker-1." in found.seen
