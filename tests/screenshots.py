@@ -21,6 +21,8 @@ from unittest import mock
 
 import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from rich._palettes import EIGHT_BIT_PALETTE
+from rich.color import Color
 from textual.widgets._footer import FooterKey
 
 from kthw_routes.demo.lab import EmbeddedLab
@@ -28,6 +30,7 @@ from kthw_routes.demo.ssh.keys import private_text
 from kthw_routes.demo.ssh.server import SshServer
 from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
+from kthw_routes.wizard.themes import CONTRAST
 from tests.model.clock import FastClock
 from tests.wizard.driver import Driver, driving
 
@@ -114,6 +117,7 @@ def in_folder(files: Mapping[str, str]) -> Iterator[None]:
 def picture(driver: Driver) -> str:
     """The screen as SVG, without a remote font, and such that every viewer puts each word into its column."""
     svg = _COMMENT.sub("", _FONTS.sub("", driver.app.export_screenshot(title="kthw-routes")))
+    svg = re.sub(r"(?<=kthw-routes-demo-)\w{8}", "pictures", svg)  # the lab's folder has another name each time
     svg = re.sub(r"font-family:\s*[^;]+;", f"font-family: {_FAMILY};", svg)
     return _INDENTED.sub(_moved, svg).strip() + "\n"
 
@@ -200,7 +204,28 @@ async def _own_machines() -> dict[str, str]:
 
 async def _wide_terminal() -> dict[str, str]:
     made = {name: svg async for name, svg in take("ca-central", WIDE)}
-    return {"4-routes-wide": made["4-routes"]}
+    few = {f"{name}-256": in_256_colours(made[name]) for name in ("4-routes", "6-proof")}
+    return {"4-routes-wide": made["4-routes"], **few}
+
+
+async def _high_contrast() -> dict[str, str]:
+    with still() as state, PictureLab("ca-central", state) as lab:
+        settings = replace(lab.settings, host_keys="accept-new", persist="none")
+        async with driving(lab, settings, SIZE) as driver:
+            driver.app.theme = CONTRAST.name
+            await driver.go("Routes")
+            await driver.press("down")
+            return {"4-routes-contrast": picture(driver)}
+
+
+def in_256_colours(svg: str) -> str:
+    """The picture as a terminal with 256 colours shows it: each colour is the nearest of those."""
+
+    def nearest(found: re.Match[str]) -> str:
+        triplet = Color.parse(found[0]).get_truecolor()
+        return EIGHT_BIT_PALETTE[EIGHT_BIT_PALETTE.match(triplet)].hex
+
+    return re.sub(r"#[0-9a-fA-F]{6}\b", nearest, svg)
 
 
 _OF_A_WALK: Final = (
@@ -212,7 +237,8 @@ WALKS: Final[Mapping[str, tuple[Callable[[], Coroutine[None, None, dict[str, str
     "linode": (_linode, frozenset(_OF_A_WALK)),
     "eu-west": (_eu_west, frozenset(("2-nodes-eu-west", "6-proof-eu-west"))),
     "own machines": (_own_machines, frozenset(("1-source-inventory", "2-nodes-own"))),
-    "wide terminal": (_wide_terminal, frozenset(("4-routes-wide",))),
+    "wide terminal": (_wide_terminal, frozenset(("4-routes-wide", "4-routes-256", "6-proof-256"))),
+    "high contrast": (_high_contrast, frozenset(("4-routes-contrast",))),
 }
 """Each walk, and the names of the pictures that it makes (name -> SVG)."""
 

@@ -18,7 +18,7 @@ from kthw_routes.plan.wanted import Wanted, WantedRoutes
 
 MAX_NAMED: Final = 12
 """Hosts that a sentence names one by one; more are shortened."""
-_TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: a tick in Routes) turns it on now and at each boot."
+_TURNS_IT_ON: Final = "`--ip-forward` (in the wizard: o in Routes) turns it on now and at each boot."
 _WHY_MISSING: Final = "Was the private IP enabled and the Linode not rebooted since? Reboot it, or correct the address."
 _WHY_NOT_ON_LINK: Final = (
     "Is the private IP enabled on both, and were both rebooted since? Or correct the internal address."

@@ -248,7 +248,7 @@ def _of_host_plan(host: HostPlan) -> Iterator[Finding]:
             "own-pod-cidr-routed-away",
             f"{host.node}: another route overrides its own pod CIDR {route.prefix} ({describe(route)}): its pods are "
             "unreachable.",
-            f"--repair fixes it (in the wizard: mark it in Routes), or by hand `{RouteCommand(Verb.DELETE, route)}`.",
+            f"--repair fixes it (in the wizard: Space in Routes), or by hand `{RouteCommand(Verb.DELETE, route)}`.",
             node=host.node,
         )
     for change in host.routes:

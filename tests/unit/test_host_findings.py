@@ -173,7 +173,7 @@ def test_forwarding_off_with_pods_says_more() -> None:
     by_code = {f.code: f for f in of_facts(CLUSTER, other | {"worker-0": lame})}
     assert "it has pods" in by_code["forwarding-off"].sentence
     for finding in (by_code["forwarding-off"], found(facts(NODE))["forwarding-off"]):
-        assert "`--ip-forward` (in the wizard: a tick in Routes) turns it on now and at each boot." in finding.hint
+        assert "`--ip-forward` (in the wizard: o in Routes) turns it on now and at each boot." in finding.hint
 
 
 @pytest.mark.parametrize(("name", "told"), [("worker-0", False), ("worker-0.example.org", False), ("elsewhere", True)])

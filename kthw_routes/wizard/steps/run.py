@@ -62,6 +62,8 @@ class RunStep(StepScreen):
         self._logs = RunLogs()
         self._failed: str | None = None
         """The host that failed first; None where none did. It takes the cursor once."""
+        self._has_ended = False
+        """Whether the run has ended since it was drawn: then its log is shown from the top."""
         self._has_cursor = False
         """Whether the cursor was put on it."""
         self._stopping = False
@@ -105,7 +107,7 @@ class RunStep(StepScreen):
         self.controller.take_report(report)
         for name, outcome in report.outcomes.items():
             self._states[name] = (outcome.state, outcome.sentence)
-        self._stopping = False
+        self._stopping, self._has_ended = False, True
         self.wizard.note_run_ended()
 
     def failed(self, error: KthwRoutesError) -> None:
@@ -139,6 +141,9 @@ class RunStep(StepScreen):
         self._follow()
         self._show_log()
         self._log.catch_up()
+        if self._has_ended:
+            self._has_ended = False
+            self._log.go_to_top()
         self._error_box.show_error(self.error)
         held = self.controller.pace.held if self.busy else ()
         self._go_on.display = bool(held)
@@ -163,7 +168,8 @@ class RunStep(StepScreen):
     def _show_log(self) -> None:
         chosen = self._chosen
         self._log.border_title = self._logs.title(chosen)
-        self._log.show(self._logs.of(chosen, self._log.size.width - 2))
+        is_over = self.last_run.report is not None and not self.busy
+        self._log.show(self._logs.of(chosen, self._log.size.width - 2), from_top=is_over)
         words = tuple(self._describe(chosen))
         self._outcome.display = bool(words)
         self._outcome.show(*words)

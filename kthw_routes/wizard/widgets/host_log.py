@@ -89,12 +89,19 @@ class HostLog(ScrollView, can_focus=True):
         if self._follows:
             self.scroll_end(animate=False, immediate=True, x_axis=False)
 
-    def show(self, buffer: LogBuffer) -> None:
-        """Show another log, from its end."""
+    def show(self, buffer: LogBuffer, *, from_top: bool = False) -> None:
+        """Show another log, from its end or `from_top`."""
         if buffer is not self._buffer:
             self._buffer = buffer
             self._gone = buffer.dropped
-            self._catch_up(follow=True)
+            self._catch_up(follow=not from_top)
+            if from_top:
+                self.go_to_top()
+
+    def go_to_top(self) -> None:
+        """Show the first lines, and follow the end no more."""
+        self._follows = False
+        self.scroll_to(y=0, animate=False, immediate=True)
 
     def catch_up(self) -> None:
         """Draw what was added since the last time."""

@@ -25,6 +25,7 @@ class KeyedTable(DataTable[Text]):
         background: transparent;
         scrollbar-size-horizontal: 1;
         & > .datatable--header { background: transparent; color: $foreground 60%; text-style: none; }
+        & > .datatable--fixed { background: transparent; color: $foreground; }
         & > .datatable--even-row, & > .datatable--odd-row { background: transparent; }
     }
     """
