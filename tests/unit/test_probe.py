@@ -220,3 +220,15 @@ def test_a_packet_as_large_as_the_ends_send_ends_each_pairs_test(alone_too: bool
     assert all(reading.ok for reading in found.values()) is not alone_too
     for pair, reading in found.items():
         assert reading.is_narrow is (alone_too and "worker-1" in pair)
+
+
+def test_who_said_first_that_a_packet_is_too_big_counts() -> None:
+    """The sender's kernel remembers it, and says so itself from then on (measured)."""
+    world = World(2)
+    world.mtus = dict.fromkeys(("worker-0", "worker-1"), 1500)
+    world.too_small = lambda a, _b, _n: a == "worker-0"
+    first = "From 192.168.200.1 icmp_seq=1 Frag needed and DF set (mtu = 1400)"
+    world.told = {0: first, 1: "ping: local error: message too long, mtu=1400"}
+    (failed,) = (reading for reading in world.prove().pairs if not reading.ok)
+    assert failed.alone
+    assert failed.full_size_lost == first

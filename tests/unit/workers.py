@@ -54,6 +54,8 @@ class World:
         self.too_small: Answers = lambda *_: False
         """Whether a packet of full size is lost; its number as of the pings."""
         self.full_sized = Counter[Pair]()
+        self.told: dict[int, str] = {}
+        """What is answered to the lost ones, by number."""
         self.unanswered: set[Pair] = set()
         """And where its request arrives, and is not answered."""
         self.lost = ""
@@ -125,7 +127,9 @@ class World:
                 self.full_sized[source, target],
                 self.full_sized[source, target] + 1,
             )
-            return f"--- 1 packets transmitted, {int(not self.too_small(source, target, number))} received, time 0ms"
+            is_lost = self.too_small(source, target, number)
+            told = f"{self.told.get(number, '')} " if is_lost else ""
+            return f"{told}--- 1 packets transmitted, {int(not is_lost)} received, time 0ms"
 
 
 class Session:
