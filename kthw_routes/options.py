@@ -16,6 +16,9 @@ Marked = frozenset[tuple[str, IPv4Network]]
 
 NOTHING_MARKED: Final[Marked] = frozenset()
 
+KUBERNETES_KEY: Final = Path("kubernetes.ed25519")
+"""The key that Kubernetes The Hard Way makes; taken where it lies in the current folder."""
+
 
 class RoutesOn(StrEnum):
     """Which nodes get routes to the workers' pods."""

@@ -190,7 +190,7 @@ def _logins(cluster: Cluster, settings: Settings) -> Mapping[str, Login]:
 
 
 def _reach(settings: Settings) -> SshAccess:
-    from kthw_routes.ssh.keys import KUBERNETES_KEY
+    from kthw_routes.options import KUBERNETES_KEY
 
     identity = settings.identity.expanduser() if settings.identity else None
     if identity is None and KUBERNETES_KEY.is_file():

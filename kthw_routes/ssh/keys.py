@@ -9,6 +9,7 @@ from typing import Final
 
 import paramiko
 
+from kthw_routes.options import KUBERNETES_KEY
 from kthw_routes.sanitize import clean_line
 from kthw_routes.secret import Secret
 from kthw_routes.ssh.agent import Agent, LoginKey, Report
@@ -20,8 +21,6 @@ from kthw_routes.ssh.session import Asker
 
 MAX_KEYS: Final = 5
 """Keys offered to one host; OpenSSH hangs up at the sixth failure (MaxAuthTries)."""
-KUBERNETES_KEY: Final = Path("kubernetes.ed25519")
-"""The key that Kubernetes The Hard Way makes; taken where it lies in the current folder."""
 _OWN_KEYS: Final = ("id_ed25519", "id_ecdsa", "id_rsa")
 
 

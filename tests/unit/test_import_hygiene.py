@@ -56,6 +56,10 @@ def test_the_command_line_does_not_load_textual() -> None:
     assert "textual" not in loaded_by("import kthw_routes.cli.apply, kthw_routes.ssh.connections")
 
 
+def test_the_first_screen_waits_for_no_library_of_a_later_one() -> None:
+    assert not loaded_by("import kthw_routes.wizard.app") & {"fabric", "invoke", "paramiko", "linode_api4", "requests"}
+
+
 def test_imports_run_one_way() -> None:
     """By the contract in pyproject.toml, which `lint-imports` checks: layers, no circles, each library in its place."""
     linter = Path(sys.executable).with_name("lint-imports")

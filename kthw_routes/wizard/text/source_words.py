@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kthw_routes.local_files import state_folder
-from kthw_routes.options import Settings
-from kthw_routes.ssh.keys import KUBERNETES_KEY
+from kthw_routes.options import KUBERNETES_KEY, Settings
 from kthw_routes.wizard.themes import dim
 from kthw_routes.words import Words
 
