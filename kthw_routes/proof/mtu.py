@@ -23,7 +23,7 @@ def full_size(case: Case) -> Cause | None:
     value = limit or "the largest number that passes"
     return Cause(
         layer=Layer.MTU,
-        what=f"Small packets get through, packets of {pair.full_size} bytes do not, so that large transfers stall. "
+        what=f"Small packets get through, packets of {pair.full_size} bytes do not: {_meaning(pair.full_size_lost)} "
         f"{told}",
         seen=f"{pair.source} heard: {pair.full_size_lost}." if pair.full_size_lost else "",
         shows=f"On {pair.source}: ping -c 1 -M do -s {pair.full_size - 28} -I {pair.source_address} "
@@ -31,6 +31,13 @@ def full_size(case: Case) -> Cause | None:
         fix=f'On each worker: "mtu": {value} in {where}, then make the pods anew; or raise the MTU of what is between.',
         host=who,
     )
+
+
+def _meaning(answer: str | None) -> str:
+    """Return what it means for transfers: a sender that is told makes its packets smaller, if it hears that."""
+    if answer and _LIMIT.search(answer):
+        return "large transfers go on only where the sender hears of it and makes its packets smaller."
+    return "large transfers stall."
 
 
 def _narrowest(case: Case) -> tuple[str | None, str, str | None]:

@@ -167,7 +167,7 @@ def test_an_mtu_that_is_too_small_fails_large_packets_alone(stage: Stage, pods: 
     assert "4 of 6 pairs of workers let only small packets through: those of 1500 bytes are lost." in answer.out
     assert "✗ 1500 bytes lost" in answer.out
     assert (
-        "worker-0 → worker-1: Small packets get through, packets of 1500 bytes do not, so that large transfers stall. "
+        "worker-0 → worker-1: Small packets get through, packets of 1500 bytes do not: large transfers stall. "
         "worker-1's eth0 passes on no more than 1400 bytes.\n"
         "    The same: worker-1 → worker-0, worker-1 → worker-2, worker-2 → worker-1.\n"
         "    Next: On worker-0: ping -c 1 -M do -s 1472 -I 10.200.0.2 10.200.1.2\n"

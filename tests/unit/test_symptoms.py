@@ -174,8 +174,8 @@ CAUSES: dict[str, tuple[Callable[[], Cause], Layer, str, str]] = {
     "25 large transfers stall": (
         row_25,
         Layer.MTU,
-        "Small packets get through, packets of 1500 bytes do not, so that large transfers stall. worker-0 passes on no "
-        "more than 1450 bytes.",
+        "Small packets get through, packets of 1500 bytes do not: large transfers go on only where the sender hears of "
+        "it and makes its packets smaller. worker-0 passes on no more than 1450 bytes.",
         "On worker-0: ping -c 1 -M do -s 1472 -I 10.200.0.2 10.200.1.2",
     ),
     "case 10": (
