@@ -163,7 +163,7 @@ class Driver:
         await self.tab("Routes")
         matrix = self.step.query_one("#matrix", Matrix)
         matrix.focus()
-        await self.press(*["up"] * 20, *["left"] * 20)
+        await self.press(*["up"] * matrix.row_count, *["left"] * len(matrix.columns))
         while matrix.pair != (source, target):
             assert matrix.pair is not None
             await self.press("down" if matrix.pair[0] != source else "right")

@@ -29,27 +29,27 @@ def chosen(driver: Driver) -> Persist | None:
     return driver.controller.choices.options.persist
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
-async def test_the_question_wants_an_answer_and_auto_says_what_it_found(
-    lab: EmbeddedLab, settings: Settings, size: tuple[int, int]
-) -> None:
-    async with driving(lab, settings, size) as driver:
+async def test_the_question_wants_an_answer_and_auto_says_what_it_found(lab: EmbeddedLab, settings: Settings) -> None:
+    async with driving(lab, settings) as driver:
         await driver.go("Routes")
-        text = driver.text()
-        assert "Keep these routes after a reboot?" in text
-        assert "routes change" not in text, "it is asked by itself"
-        assert "+ 192.168.145.107" not in text
-        answers = driver.step.query_one("#persist", ChoiceList)
-        assert answers.has_focus, "the eye falls on the question"
-        assert text.count("( )") == 3
-        flat = " ".join(text.split())
-        for words in (
-            "reach each other until the next reboot of any worker",
-            "a file for the program that manages its network",
-            "A host that it does not manage is reported",
-            "Found: networkd on all 3 hosts: eth0 is managed by systemd-networkd",
-        ):
-            assert words in flat, "all three, and what was found, before any key"
+        for size in ((120, 36), (80, 24)):
+            await driver.pilot.resize_terminal(*size)
+            await driver.settle()
+            text = driver.text()
+            assert "Keep these routes after a reboot?" in text
+            assert "routes change" not in text, "it is asked by itself"
+            assert "+ 192.168.145.107" not in text
+            answers = driver.step.query_one("#persist", ChoiceList)
+            assert answers.has_focus, "the eye falls on the question"
+            assert text.count("( )") == 3
+            flat = " ".join(text.split())
+            for words in (
+                "reach each other until the next reboot of any worker",
+                "a file for the program that manages its network",
+                "A host that it does not manage is reported",
+                "Found: networkd on all 3 hosts: eth0 is managed by systemd-networkd",
+            ):
+                assert words in flat, "all three, and what was found, before any key"
         assert "To continue: keep the routes after a reboot, or not?" in driver.status()
         assert driver.is_disabled("next")
         await driver.press("ctrl+n")

@@ -112,43 +112,47 @@ async def test_an_own_pod_cidr_that_is_routed_away_is_mended_with_space_alone(
         assert detail.count("fixes it") == 1
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
-async def test_the_routes_are_what_is_seen(lab: EmbeddedLab, settings: Settings, size: tuple[int, int]) -> None:
+async def test_the_routes_are_what_is_seen(lab: EmbeddedLab, settings: Settings) -> None:
     """worker-0's own pods are cut off, worker-1 has a wrong next hop, worker-2 a route that nobody knows."""
     said(lab, "worker-0", "ip route add 10.200.0.0/24 via 192.168.145.107")
     said(lab, "worker-1", "ip route add 10.200.2.0/24 via 192.168.138.48")
     said(lab, "worker-2", "ip route add 10.200.77.0/24 via 192.168.145.107")
-    async with driving(lab, replace(settings, persist="none"), size) as driver:
+    async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Checks")
         flat = " ".join(driver.text().split())
         assert "worker-0: another route overrides its own pod CIDR" in flat, "a finding of Checks already"
         assert "10.200.0.0/24 ✗ overridden" in flat, "and marked at its host"
         await driver.go("Routes")
-        text = driver.text()
-        first = " ".join(text.split("─\n")[1].split("Routes ")[0].split())
-        assert first.startswith("The pods of worker-0 are unreachable: another route overrides its own pod CIDR.")
-        assert "1 foreign route in the cluster CIDR. 6 routes and 9 names change on 6 nodes." in first
-        assert text.split("keys 1-4")[0].split()[-8:] == ["Routes", "6", "Names", "9", "Files", "0", "Notes", "2"]
-        rows = {line.split()[0]: " ".join(line.split("│")[0].split()[1:]) for line in text.splitlines() if line.strip()}
-        assert rows["worker-1"] == "+ 192.168.138.48 own 10.200.1.0/24 ! 192.168.152.166"
-        assert "? 10.200.77" not in text
-        assert "worker-2 [ ] foreign 10.200.77.0/24 via 192.168.145.107" in " ".join(text.split())
-        for mark in ("own pod CIDR", "+ add", "! replace", "? foreign", "✗ overridden"):
-            assert mark in text.split("on \\ to")[1]
-        await driver.to_cell("worker-1", "worker-2")
-        shown = driver.text()
-        detail = " ".join(driver.static("#detail").split())
-        assert "worker-1 to 10.200.2.0/24 (worker-2) ! replace" in detail
-        assert "has via 192.168.138.48 (worker-0)" in detail
-        assert "wants via 192.168.152.166 (worker-2) why" in detail
-        assert "$ ip route replace 10.200.2.0/24 via 192.168.152.166 proto 200 undo" in detail
-        for line in ("wants", "why", "undo"):
-            assert line in shown, "all of it in sight"
-        if size[0] == 80:
-            assert "$ ip route replace 10.200.2.0/24 via 192.168.152.166 proto 200\n" in shown, "whole, on one line"
-        else:
-            beside = next(line for line in shown.splitlines() if "wants " in line)
-            assert beside.lstrip().startswith("worker-"), "beside the routes"
+        for size in ((80, 24), (120, 36)):
+            await driver.pilot.resize_terminal(*size)
+            await driver.settle()
+            text = driver.text()
+            first = " ".join(text.split("─\n")[1].split("Routes ")[0].split())
+            assert first.startswith("The pods of worker-0 are unreachable: another route overrides its own pod CIDR.")
+            assert "1 foreign route in the cluster CIDR. 6 routes and 9 names change on 6 nodes." in first
+            assert text.split("keys 1-4")[0].split()[-8:] == ["Routes", "6", "Names", "9", "Files", "0", "Notes", "2"]
+            rows = {
+                line.split()[0]: " ".join(line.split("│")[0].split()[1:]) for line in text.splitlines() if line.strip()
+            }
+            assert rows["worker-1"] == "+ 192.168.138.48 own 10.200.1.0/24 ! 192.168.152.166"
+            assert "? 10.200.77" not in text
+            assert "worker-2 [ ] foreign 10.200.77.0/24 via 192.168.145.107" in " ".join(text.split())
+            for mark in ("own pod CIDR", "+ add", "! replace", "? foreign", "✗ overridden"):
+                assert mark in text.split("on \\ to")[1]
+            await driver.to_cell("worker-1", "worker-2")
+            shown = driver.text()
+            detail = " ".join(driver.static("#detail").split())
+            assert "worker-1 to 10.200.2.0/24 (worker-2) ! replace" in detail
+            assert "has via 192.168.138.48 (worker-0)" in detail
+            assert "wants via 192.168.152.166 (worker-2) why" in detail
+            assert "$ ip route replace 10.200.2.0/24 via 192.168.152.166 proto 200 undo" in detail
+            for line in ("wants", "why", "undo"):
+                assert line in shown, "all of it in sight"
+            if size[0] == 80:
+                assert "$ ip route replace 10.200.2.0/24 via 192.168.152.166 proto 200\n" in shown, "whole, on one line"
+            else:
+                beside = next(line for line in shown.splitlines() if "wants " in line)
+                assert beside.lstrip().startswith("worker-"), "beside the routes"
         await driver.tab("Notes")
         assert [row[:3] for row in driver.rows("#changes")] == [
             ["worker-0", "[ ] foreign", "10.200.0.0/24 via 192.168.145.107"],
@@ -220,12 +224,9 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix_widget, "MAX_WORKERS", 2)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
-async def test_the_changes_are_searched(
-    lab: EmbeddedLab, settings: Settings, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
-) -> None:
+async def test_the_changes_are_searched(lab: EmbeddedLab, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix_widget, "MAX_WORKERS", 2)
-    async with driving(lab, replace(settings, persist="none"), size=size) as driver:
+    async with driving(lab, replace(settings, persist="none")) as driver:
         await driver.go("Routes")
         whole = driver.rows("#changes")
         await driver.press("slash", *"Worker-2 10.200.0")

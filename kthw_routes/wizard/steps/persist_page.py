@@ -37,6 +37,7 @@ class PersistPage(VerticalScroll, can_focus=False):
         self._answers = ChoiceList(id="persist")
         self._found = Paragraph(id="persist-found")
         self._manager: Manager | None = None
+        self._review: Review | None = None
 
     def compose(self) -> ComposeResult:
         """Yield the answers, then what was found."""
@@ -45,10 +46,16 @@ class PersistPage(VerticalScroll, can_focus=False):
 
     def show(self, review: Review, width: int) -> None:
         """Show the answers, which of them is ticked, if any, and what was found, in so many columns."""
+        self._review = review
         persist = review.options.persist
         self._manager = persist.manager if persist is not None else None
         self._answers.show(persist_question.list_answers(review, width), persist_question.find_index(persist))
         self._found.show(*persist_question.explain(review))
+
+    def on_resize(self) -> None:
+        """Wrap the sentences anew."""
+        if self._review is not None and self.size.width:
+            self.show(self._review, self.size.width)
 
     def focus_answers(self) -> None:
         """Focus the answers."""
