@@ -129,10 +129,7 @@ class _Leg:
         facts, node = self._proof.facts.get(host), self._cluster.node(host)
         device = facts.device_of(node.internal) if facts is not None and node.internal is not None else None
         yield self._hop(host, Kind.INTERFACE, f"{device or '?'} {node.internal or '?'}", "ip -br address")
-        path = self._proof.paths.get(host)
-        if path is not None and device is not None and (value := path.effective_rp_filter(device)) is not None:
-            words = {0: "off", 1: "strict", 2: "loose"}.get(value, str(value))
-            yield self._hop(host, Kind.REVERSE_PATH, words, f"sysctl net.ipv4.conf.{device}.rp_filter")
+        yield self._reverse_path(host, device)
         if self._pair.evidence is Evidence.POD:
             yield self._forwarding(host, facts)
         yield self._firewall(host, is_in=True)
@@ -158,6 +155,13 @@ class _Leg:
     def _forwarding(self, host: str, facts: HostFacts | None) -> Hop:
         on = "?" if facts is None else "on" if facts.ip_forward else "off"
         return self._hop(host, Kind.FORWARDING, on, "sysctl net.ipv4.ip_forward")
+
+    def _reverse_path(self, host: str, device: str | None) -> Hop:
+        path = self._proof.paths.get(host)
+        value = path.effective_rp_filter(device) if path is not None and device is not None else None
+        unread = _NOT_READ if path is None else "not read"
+        words = unread if value is None else {0: "off", 1: "strict", 2: "loose"}.get(value, str(value))
+        return self._hop(host, Kind.REVERSE_PATH, words, f"sysctl net.ipv4.conf.{device or 'all'}.rp_filter")
 
     def _rules(self, host: str) -> Hop:
         path = self._proof.paths.get(host)

@@ -27,8 +27,8 @@ def test_where_all_is_well_every_hop_is_passed(stage: Stage) -> None:
     assert answer.code == 0, answer.out + answer.err
     there = [
         *("worker-0 pod", "worker-0 bridge", "worker-0 forwarding", "worker-0 policy rules", "worker-0 routing table"),
-        *("worker-0 firewall", "worker-0 next hop", "between network", "worker-1 interface", "worker-1 forwarding"),
-        *("worker-1 firewall", "worker-1 routing table", "worker-1 bridge", "worker-1 pod"),
+        *("worker-0 firewall", "worker-0 next hop", "between network", "worker-1 interface", "worker-1 reverse path"),
+        *("worker-1 forwarding", "worker-1 firewall", "worker-1 routing table", "worker-1 bridge", "worker-1 pod"),
     ]
     other = {"worker-0": "worker-1", "worker-1": "worker-0", "between": "between"}
     back = [f"{other[hop.split(' ', 1)[0]]} {hop.split(' ', 1)[1]}" for hop in there]

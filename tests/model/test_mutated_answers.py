@@ -205,7 +205,9 @@ def _without(value: Any, key: str) -> Any:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_whatever_is_missing_in_an_answer_the_others_end(faults: list[BaseException], program: str) -> None:
     setup, asked = max(asked_of(program), key=lambda found: len(found[1].result.stdout))
-    for less in losses(asked.result.stdout.decode()):
+    found = list(losses(asked.result.stdout.decode()))
+    some = len(found) // 8 + 1 if os.environ.get("CI") == "true" else 1
+    for less in found[::some]:
         tried(faults, played(asked.number, giving(less.encode()), setup=setup), setup)
 
 

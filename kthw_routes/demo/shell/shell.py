@@ -26,8 +26,8 @@ from kthw_routes.demo.shell.syntax import (
 
 NOT_FOUND: Final = 127
 SIGPIPE: Final = 141
-_LAST_WORDS: Final = 5.0
-"""Seconds that a job whose time is over may take to end: until it writes again, or waits for nothing."""
+_LAST_WORDS: Final = 60.0
+"""Seconds that a job whose time is over may take to end: until what it is writing has gone to whoever reads it."""
 
 
 class Shell:
