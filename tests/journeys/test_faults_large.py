@@ -113,7 +113,11 @@ def test_what_did_not_arrive_whole_takes_no_files_place(stage: Stage, faults: Fa
     assert stage.content(CONTROLLER, HOSTS) == before
 
 
-@pytest.mark.parametrize("out", [None, b"", b"rubbish\n", b"0" * 64 + b"  /etc/passwd\n", b"x\n" * 3_000_000])
+@pytest.mark.parametrize(
+    "out",
+    [None, b"", b"rubbish\n", b"0" * 64 + b"  /etc/passwd\n", b"x\n" * 3_000_000],
+    ids=["none", "nothing", "rubbish", "another file's", "a flood"],
+)
 @pytest.mark.parametrize("stage", ["embedded lab"], indirect=True)
 def test_without_a_digest_nothing_is_replaced(stage: Stage, faults: Faults, out: bytes | None) -> None:
     if out is None:
