@@ -28,10 +28,12 @@ _SHARES: Final = 3
 """Into how many processes the tests on Linode's nodes are dealt."""
 
 _SECONDS: Final = {
+    "test_blame": 7,
     "test_commit_within": 8,
     "test_export": 10,
     "test_faults_silence": 15,
     "test_persistence": 8,
+    "test_proof_layers": 4,
     "test_undo_kills": 60,
 }
 """How long a test of a module takes on Linode's nodes, where it is not about two seconds."""
