@@ -9,7 +9,9 @@ from kthw_routes.findings.model import Finding, Level
 from kthw_routes.node_names import shortened
 from kthw_routes.words import count
 
-_ADDRESS: Final = re.compile(r"\d+\.\d+\.\d+\.\d+(:\d+)?|SHA256:\S+")
+_ADDRESS: Final = re.compile(r"\d+\.\d+\.\d+\.\d+(:\d+)?")
+_KEYS: Final = re.compile(r": [^.]*SHA256:[^.\s]*")
+"""Which keys they are, at the end of a sentence: each host has its own."""
 
 
 def grouped(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -19,7 +21,7 @@ def grouped(findings: Iterable[Finding]) -> Iterator[Finding]:
         if finding.level is not Level.SKIP_HOST or finding.node is None:
             yield finding
             continue
-        cause = _ADDRESS.sub("its address", finding.sentence.removeprefix(f"{finding.node}: "))
+        cause = _KEYS.sub("", _ADDRESS.sub("its address", finding.sentence.removeprefix(f"{finding.node}: ")))
         alike.setdefault((finding.code, cause.replace(finding.node, "the host")), []).append(finding)
     for (_, cause), together in alike.items():
         if len(together) == 1:
