@@ -119,7 +119,7 @@ class Driver:
         answers = self.step.query_one("#persist", ChoiceList)
         if self.step.query_one(PersistPage).display:
             answers.focus()
-            await self.press("up", "up", *(("down",) if persist is Persist.AUTO else ()), "space")
+            await self.press("up", "up", *(("down",) if persist is Persist.AUTO else ()), "space", "ctrl+n")
 
     def one(self, kind: type[W], selector: str = "") -> W:
         """A widget of the step or the dialog on top."""

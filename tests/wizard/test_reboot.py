@@ -59,6 +59,10 @@ async def test_the_question_wants_an_answer_and_auto_says_what_it_found(lab: Emb
         await driver.press("space")
         assert chosen(driver) is Persist.AUTO
         assert not driver.is_disabled("next")
+        assert "Keep these routes after a reboot?" in driver.text(), "an answer by itself opens nothing"
+        assert driver.step.next_label == "Show the changes", "a reflex runs nothing that was not seen"
+        await driver.press("ctrl+n")
+        assert driver.step.title_word == "Routes"
         assert driver.step.next_label == "Run 18 changes"
         assert "After a reboot: kept, networkd on all 3 hosts." in driver.text()
         assert "Keep these routes" not in driver.text(), "once"
@@ -92,7 +96,8 @@ async def test_no_is_an_answer_and_is_said_to_the_end(lab: EmbeddedLab, settings
         await driver.go("Routes")
         await driver.press("enter")
         assert chosen(driver) is Persist.NONE
-        assert driver.step.next_label == "Run 15 changes"
+        await driver.press("enter")
+        assert driver.step.next_label == "Run 15 changes", "the same answer again goes on to the review"
         await driver.go("Proof")
         assert "These routes end at the next reboot." in driver.status()
         assert "These routes end at the next reboot." in driver.static("#rest")
@@ -111,6 +116,7 @@ async def test_another_manager_is_chosen_by_name_and_one_that_cannot_wants_a_tic
         await driver.until(lambda: driver.app.screen is driver.step, "chosen")
         await driver.settle()
         assert chosen(driver) is Persist.IFUPDOWN
+        await driver.press("ctrl+n")
         assert "press Space on 3 warnings in Notes (key 4)" in driver.status()
         for worker in ("worker-0", "worker-1", "worker-2"):
             await driver.to_row("Notes", worker, "[ ] warning")

@@ -68,7 +68,7 @@ class RoutesStep(StepScreen):
         self._shown = RouteReview(self._box, self._describe)
         self._in_tabs: tuple[Review | None, Mapping[Tab, Sequence[Row]]] = (None, {})
         self._is_asked_again = False
-        """Whether the question is shown though it is answered."""
+        """Whether the question is shown although it is answered."""
 
     def compose_body(self) -> ComposeResult:
         """Yield the question, and the review."""
@@ -202,7 +202,8 @@ class RoutesStep(StepScreen):
 
     @on(PersistPage.Answered)
     def _answered(self, event: PersistPage.Answered) -> None:
-        self._is_asked_again = False
+        """Stay with the answer, so that *Next* opens the review and never runs what was not seen; twice goes on."""
+        self._is_asked_again = self._options.persist != event.persist
         self._choose(replace(self._options, persist=event.persist))
 
     def action_present(self) -> None:
@@ -264,6 +265,8 @@ class RoutesStep(StepScreen):
         """Why the run cannot start: a stop, the open question, or a warning without a tick."""
         if self.controller.inspection is None:
             return "To continue: go Back and read the hosts."
+        if self._is_asking and not persist_question.wants_answer(self.review):
+            return None
         if stopped := refuse_stops(self.review.findings):
             return stopped
         if self.last_run.report is not None:
@@ -278,8 +281,10 @@ class RoutesStep(StepScreen):
     @property
     def next_label(self) -> str:
         """How many changes the button makes."""
-        if self.controller.inspection is None or self.last_run.report is not None or self._is_asking:
+        if self.controller.inspection is None or self.last_run.report is not None:
             return "Next"
+        if self._is_asking:
+            return "Show the changes"
         plan = self.review.plan
         verb = "Present" if self.controller.pace.is_on else "Run"
         return "Prove" if plan.is_empty else f"{verb} {count(plan.changes, 'change')}"
