@@ -13,7 +13,7 @@ from kthw_routes.errors import ExitCode, KthwRoutesError, UsageError
 from kthw_routes.events import Phase
 from kthw_routes.options import Settings
 from kthw_routes.proof.diagnosis import pair_words
-from kthw_routes.teaching.trace import Hop, Passage, Trace
+from kthw_routes.teaching.hops import Hop, Passage, Trace
 from kthw_routes.teaching.trace import trace as follow
 
 _MARKS: Final = {

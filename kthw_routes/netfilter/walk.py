@@ -45,14 +45,19 @@ class _Outcome:
     """What may become of a packet in a chain."""
 
     accepted: bool = False
-    rewritten: bool = False
+    rewriter: Rule | None = None
+    """The first rule that gives it, or may give it, another address; None where none does."""
     falls: bool = True
     """Whether it may come to the end of the chain."""
     drops: list[tuple[Chain, Rule]] = field(default_factory=list)
 
+    @property
+    def rewritten(self) -> bool:
+        return self.rewriter is not None
+
     def take(self, other: "_Outcome") -> None:
         self.accepted |= other.accepted
-        self.rewritten |= other.rewritten
+        self.rewriter = self.rewriter or other.rewriter
         self.drop(*other.drops)
 
     def drop(self, *hits: tuple[Chain, Rule]) -> None:
@@ -82,13 +87,18 @@ def drops(tables: Iterable[Table], hook: Hook, packet: Packet) -> Hit | None:
 
 def rewrites(tables: Iterable[Table], hook: Hook, packet: Packet) -> Truth:
     """Whether a packet gets another address there, as by masquerading; None where it may."""
-    found: Truth = False
+    return rewriting(tables, hook, packet)[0]
+
+
+def rewriting(tables: Iterable[Table], hook: Hook, packet: Packet) -> tuple[Truth, Rule | None]:
+    """Return whether a packet gets another address there, None where it may, and the rule that gives it."""
+    found: Rule | None = None
     for table, chain in _base_chains(tables, hook):
         outcome = _walk(_Way(table, packet), chain, 0) if chain.is_nat else _Outcome()
         if outcome.rewritten and not (outcome.accepted or outcome.falls or outcome.drops):
-            return True
-        found = None if outcome.rewritten else found
-    return found
+            return True, outcome.rewriter
+        found = found or outcome.rewriter
+    return (None if found is not None else False), found
 
 
 def _base_chains(tables: Iterable[Table], hook: Hook) -> Iterator[tuple[Table, Chain]]:
@@ -130,7 +140,7 @@ def _apply(way: _Way, chain: Chain, rule: Rule, depth: int, found: _Outcome) -> 
         case Verdict.ACCEPT | Verdict.UNKNOWN:
             found.accepted = True
         case Verdict.REWRITE:
-            found.rewritten = True
+            found.rewriter = found.rewriter or rule
         case Verdict.DROP | Verdict.REJECT:
             found.drop((chain, rule))
         case Verdict.JUMP | Verdict.GOTO:

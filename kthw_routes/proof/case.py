@@ -64,6 +64,17 @@ class Case:
             return "FORWARD"
         return "OUTPUT" if host == self.pair.source else "INPUT"
 
+    def bridge(self, host: str) -> str | None:
+        """Return the pod bridge of a host; None where it has none, or was not read."""
+        facts = self.proof.facts.get(host)
+        return facts.bridge.device if facts is not None and facts.bridge is not None else None
+
+    def uplink(self, host: str, other: str) -> str | None:
+        """Return the interface of a host towards its next hop to another worker; None where it is not known."""
+        facts, table = self.proof.facts.get(host), self.table(host)
+        hop = table.next_hops.get(other) if table is not None else None
+        return facts.device_towards(hop) if facts is not None and hop is not None else None
+
     @property
     def astray_there(self) -> str | None:
         """What the source's table does instead of leading to the target; None where it leads there."""

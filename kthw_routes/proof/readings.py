@@ -88,6 +88,16 @@ class NodesReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Masquerading:
+    """What the source's node does with the address of a request, by its nat rules."""
+
+    happens: bool | None
+    """Whether the request leaves with the node's own address; None where that is not known."""
+    rule: str | None = None
+    """The rule that gives it, or may give it; None for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairReading:
     """Three requests from one worker to another."""
 
@@ -124,6 +134,8 @@ class PairReading:
     """What reached the target's node meanwhile; None where that was not tested."""
     same_as: tuple[str, str] | None = None
     """Source and target of the pair that was tested by itself in its place; None where there is none."""
+    masquerading: Masquerading | None = None
+    """As it was judged when a report was saved; None where it is to be judged by the rules that were read."""
 
     @property
     def tested(self) -> bool:

@@ -6,10 +6,11 @@ from typing import Final
 
 from kthw_routes.netfilter import walk
 from kthw_routes.netfilter.makers import maker_of
-from kthw_routes.netfilter.rules import Hook, Packet, Truth
+from kthw_routes.netfilter.rules import Hook, Packet
 from kthw_routes.netfilter.walk import Hit
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted
+from kthw_routes.proof.masquerading import masquerading
 from kthw_routes.proof.path import HostPath, Way
 from kthw_routes.proof.readings import Proof
 
@@ -98,7 +99,7 @@ def reverse_path(case: Case) -> Cause | None:
 
 
 def _came_in_by(case: Case, station: _Station, path: HostPath) -> str | None:
-    return path.in_device if station.way is Way.IN else _bridge(case, station.name) if case.is_of_pods else None
+    return path.in_device if station.way is Way.IN else case.bridge(station.name) if case.is_of_pods else None
 
 
 def _is_strict(case: Case, station: _Station, path: HostPath) -> bool:
@@ -221,35 +222,14 @@ def _hooks(case: Case, station: _Station) -> tuple[Hook, ...]:
 def _packets(case: Case, station: _Station) -> Iterator[Packet]:
     """Yield the packets as they may look at a host: with a pod's address, or with its node's where that masquerades."""
     pair = case.pair
-    bridge = _bridge(case, station.name) if case.is_of_pods else ""
-    uplink = _uplink(case, station.name, station.other)
+    bridge = case.bridge(station.name) if case.is_of_pods else ""
+    uplink = case.uplink(station.name, station.other)
     iif, oif = (bridge, uplink) if station.way is Way.OUT else (uplink, bridge)
     faces = [pair.source_address]
-    if case.is_of_pods and station.name != pair.source and (is_masked := _masquerades(case)) is not False:
+    if case.is_of_pods and station.name != pair.source and (is_masked := masquerading(case).happens) is not False:
         table = case.proof.table(pair.target)
         node = table.next_hops.get(pair.source) if table is not None else None
         faces = [node] if is_masked else [*faces, node]
     for face in faces:
         source, destination = (pair.target_address, face) if station.is_reply else (face, pair.target_address)
         yield Packet(source=source, destination=destination, iif=iif, oif=oif, is_reply=station.is_reply)
-
-
-def _masquerades(case: Case) -> Truth:
-    """Whether the source gives its own address to packets of its pods; None where it may."""
-    pair, path = case.pair, case.proof.paths.get(case.pair.source)
-    if path is None or path.unread:
-        return None
-    iif, oif = _bridge(case, pair.source), _uplink(case, pair.source, pair.target)
-    request = Packet(source=pair.source_address, destination=pair.target_address, iif=iif, oif=oif)
-    return walk.rewrites(path.tables, Hook.POSTROUTING, request)
-
-
-def _bridge(case: Case, host: str) -> str | None:
-    facts = case.proof.facts.get(host)
-    return facts.bridge.device if facts is not None and facts.bridge is not None else None
-
-
-def _uplink(case: Case, host: str, other: str) -> str | None:
-    facts, table = case.proof.facts.get(host), case.proof.table(host)
-    hop = table.next_hops.get(other) if table is not None else None
-    return facts.device_towards(hop) if facts is not None and hop is not None else None

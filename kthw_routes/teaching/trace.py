@@ -1,90 +1,32 @@
 """One packet's way from a pod to another and back, hop by hop, as far as it comes. Pure: it shows what was read."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Final
 
 from kthw_routes.cluster import Cluster
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.plan.changes import describe
+from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer
 from kthw_routes.proof.diagnosis import explain
-from kthw_routes.proof.readings import Evidence, PairReading, Proof
+from kthw_routes.proof.masquerading import masquerading
+from kthw_routes.proof.readings import Evidence, Masquerading, PairReading, Proof
+from kthw_routes.teaching.hops import Hop, Kind, Passage, Trace
+
+Causes = Mapping[tuple[str, str], Cause]
+"""Why pairs fail, by their ends."""
 
 
-class Kind(StrEnum):
-    """What a packet comes by."""
-
-    POD = "pod"
-    BRIDGE = "bridge"
-    FORWARDING = "forwarding"
-    RULES = "policy rules"
-    TABLE = "routing table"
-    FIREWALL = "firewall"
-    NEXT_HOP = "next hop"
-    NETWORK = "network"
-    INTERFACE = "interface"
-    REVERSE_PATH = "reverse path"
-
-
-class Passage(StrEnum):
-    """What becomes of the packet at a hop."""
-
-    PASSES = "passes"
-    STOPS = "stops"
-    MAY_STOP = "may stop"
-    """It got no further, and what stopped it is not known."""
-    NOT_REACHED = "not reached"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hop:
-    """One thing that a packet comes by."""
-
-    host: str | None
-    """The node; None between them."""
-    kind: Kind
-    is_back: bool
-    """Whether it is the reply that comes by."""
-    value: str
-    """What was read there."""
-    command: str
-    """What shows it, to be typed on that host; empty where nothing does."""
-    passage: Passage = Passage.PASSES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """The way of a request and of its reply.
-
-    Attributes:
-        source, target: the workers.
-        pair: the reading between them.
-        hops: there, then back.
-        cause: why the packet stops; None where it does not.
-    """
-
-    source: str
-    target: str
-    pair: PairReading
-    hops: tuple[Hop, ...]
-    cause: Cause | None
-
-    @property
-    def arrives(self) -> bool:
-        """Whether the reply comes back."""
-        return self.pair.ok
-
-
-def trace(proof: Proof, cluster: Cluster, source: str, target: str) -> Trace | None:
+def trace(proof: Proof, cluster: Cluster, source: str, target: str, saved_causes: Causes | None = None) -> Trace | None:
     """Follow a packet from a worker's pod to that of another.
 
     Args:
         proof: what was read of both, and the pings between them.
         cluster: the nodes.
         source, target: names of workers.
+        saved_causes: as they were found when the proof was saved; None: they are found now.
 
     Returns None where the pair was not tested.
     """
@@ -93,7 +35,9 @@ def trace(proof: Proof, cluster: Cluster, source: str, target: str) -> Trace | N
         return None
     there = _Leg(proof, cluster, pair, is_back=False)
     hops = (*there.hops(), *_Leg(proof, cluster, pair, is_back=True).hops())
-    cause = None if pair.ok else explain(proof, pair)
+    cause = None
+    if not pair.ok:
+        cause = explain(proof, pair) if saved_causes is None else saved_causes.get((source, target))
     return Trace(source=source, target=target, pair=pair, hops=tuple(_judged(hops, pair, cause)), cause=cause)
 
 
@@ -104,9 +48,15 @@ class _Leg:
         ends = [(pair.source, pair.source_address), (pair.target, pair.target_address)]
         (self.a, self.a_address), (self.b, self.b_address) = reversed(ends) if is_back else ends
         self._proof, self._cluster, self._pair, self._is_back = proof, cluster, pair, is_back
+        self._masked = Masquerading(False)
+        if pair.evidence is Evidence.POD:
+            self._masked = pair.masquerading or masquerading(Case(pair=pair, proof=proof))
 
     def hops(self) -> Iterator[Hop]:
-        yield from self._out(self.a, self.a_address, self.b_address)
+        to = self.b_address
+        if self._is_back and self._masked.happens:
+            to = self._cluster.node(self.b).internal
+        yield from self._out(self.a, self.a_address, to)
         yield self._hop(None, Kind.NETWORK, self._between(), "")
         yield from self._in(self.b, self.b_address)
 
@@ -122,13 +72,21 @@ class _Leg:
         route = self._best(host, to)
         yield self._hop(host, Kind.TABLE, self._lookup(host, to, route), f"ip route get {to}")
         yield self._firewall(host, is_in=False)
-        if route is not None and route.gateway is not None:
-            yield self._hop(host, Kind.NEXT_HOP, f"{route.gateway} by {route.device}", f"ip neigh show {route.gateway}")
+        if not self._is_back and self._pair.evidence is Evidence.POD:
+            yield self._masquerading(host, own)
+        hop = route.gateway if route is not None else None
+        if route is not None and hop is None and self._is_back and self._masked.happens:
+            hop = to  # the other node itself, on the same link
+        if route is not None and hop is not None:
+            yield self._hop(host, Kind.NEXT_HOP, f"{hop} by {route.device}", f"ip neigh show {hop}")
 
     def _in(self, host: str, own: IPv4Address | None) -> Iterator[Hop]:
         facts, node = self._proof.facts.get(host), self._cluster.node(host)
         device = facts.device_of(node.internal) if facts is not None and node.internal is not None else None
         yield self._hop(host, Kind.INTERFACE, f"{device or '?'} {node.internal or '?'}", "ip -br address")
+        if self._is_back and self._masked.happens:
+            value = f"from {node.internal} back to {own}"
+            yield self._hop(host, Kind.MASQUERADING, value, _NAT_RULES)
         yield self._reverse_path(host, device)
         if self._pair.evidence is Evidence.POD:
             yield self._forwarding(host, facts)
@@ -171,12 +129,24 @@ class _Leg:
 
     def _firewall(self, host: str, *, is_in: bool) -> Hop:
         path = self._proof.paths.get(host)
-        count = sum(len(chain.rules) for table in path.tables for chain in table.chains.values()) if path else 0
+        chains = [chain for table in path.tables for chain in table.chains.values()] if path else []
+        count = sum(len(chain.rules) for chain in chains if not chain.is_nat)
         value = _NOT_READ if path is None else f"{count} rules" if count != 1 else "1 rule"
         if path is not None and path.unread:
             value = f"{', '.join(path.unread)} could not be read"
         chain = "FORWARD" if self._pair.evidence is Evidence.POD else "INPUT" if is_in else "OUTPUT"
         return self._hop(host, Kind.FIREWALL, value, f"iptables -vnL {chain}; nft list ruleset")
+
+    def _masquerading(self, host: str, own: IPv4Address | None) -> Hop:
+        found, node = self._masked, self._cluster.node(host)
+        by = f": {found.rule}" if found.rule is not None else ""
+        if found.happens is False:
+            value = f"no: it keeps {own}"
+        elif found.happens:
+            value = f"yes, it leaves as {node.internal}{by}"
+        else:
+            value = f"perhaps{by}" if by else _NOT_READ if self._pair.ok else "not known: the rules were not read"
+        return self._hop(host, Kind.MASQUERADING, value, _NAT_RULES)
 
     def _best(self, host: str, address: IPv4Address | None) -> Route | None:
         table = self._proof.table(host)
@@ -203,6 +173,7 @@ class _Leg:
 
 
 _NOT_READ: Final = "not read: traffic gets through"
+_NAT_RULES: Final = "iptables -t nat -S"
 
 _AT: Final = {
     Layer.ROUTE: Kind.TABLE,

@@ -32,7 +32,11 @@ def test_where_all_is_well_every_hop_is_passed(stage: Stage) -> None:
     ]
     other = {"worker-0": "worker-1", "worker-1": "worker-0", "between": "between"}
     back = [f"{other[hop.split(' ', 1)[0]]} {hop.split(' ', 1)[1]}" for hop in there]
+    there.insert(there.index("worker-0 next hop"), "worker-0 masquerading")
+    back.insert(back.index("worker-0 reverse path"), "worker-0 masquerading")  # translated back
     assert hops(answer, "✓") == there + back
+    leaves = " ".join(answer.out.split())
+    assert f"masquerading yes, it leaves as {stage.internal('worker-0')}: " in leaves
     assert f"10.200.1.0/24 via {stage.internal('worker-1')} (wins over default " in answer.out
     assert "It arrives, and the reply comes back: " in answer.out
 
