@@ -10,10 +10,10 @@ import pytest
 
 from kthw_routes.demo.api.account import DEMO_TOKEN, Account, LinodeInstance
 from kthw_routes.demo.api.server import LinodeApi
+from kthw_routes.demo.pods import with_pods
 from kthw_routes.options import Settings
 from tests.journeys.running import Answer, Running
 from tests.model.lab import BreakableLab
-from tests.model.pods import with_pods
 from tests.nodes.lab import NodeLab
 
 WORKERS = ("worker-0", "worker-1", "worker-2")

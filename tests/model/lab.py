@@ -4,10 +4,10 @@ from functools import partial
 
 from kthw_routes.demo.api.account import lab_account
 from kthw_routes.demo.lab import EmbeddedLab
+from kthw_routes.demo.pods import configured_cidr
 from kthw_routes.demo.ssh.keys import new_key
 from tests.model.api import FaultyApi, moved, renamed, with_node, without
 from tests.model.hosts import power_off
-from tests.model.pods import configured_cidr
 from tests.model.ssh_server import FaultyServer
 
 

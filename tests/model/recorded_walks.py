@@ -19,6 +19,7 @@ import pytest
 from kthw_routes.cluster import Cluster, Endpoint, Node, Role
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.linux.pods import pod_cidr
+from kthw_routes.demo.pods import add_pod
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.events import HostState
 from kthw_routes.facts import HostKey, Privilege
@@ -33,7 +34,6 @@ from kthw_routes.ssh.session import OnLine, Watch
 from kthw_routes.ssh.shell_line import Step
 from kthw_routes.workflow.results import Review
 from kthw_routes.workflow.workflow import Workflow
-from tests.model.pods import add_pod
 from tests.unit.answering import run_steps
 from tests.unit.builders import ip
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from kthw_routes.cluster import Endpoint
+from kthw_routes.demo.pods import with_pods
 from kthw_routes.ssh.access import Access
 from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.config import SshConfig
@@ -17,7 +18,6 @@ from kthw_routes.ssh.known_hosts import HostKeyMode, KnownHosts
 from tests.model.clock import FastClock
 from tests.model.hosts import run
 from tests.model.lab import BreakableLab
-from tests.model.pods import with_pods
 
 
 class Person:

@@ -5,9 +5,9 @@ from ipaddress import IPv4Network
 
 import pytest
 
+from kthw_routes.demo.pods import with_pods
 from kthw_routes.demo.topology import Topology
 from tests.model.hosts import cluster, power_off, run
-from tests.model.pods import with_pods
 
 PROBE = {0: "10.200.0.254", 1: "10.200.1.254", 2: "10.200.2.254"}
 VIA = {0: "192.168.138.48", 1: "192.168.145.107", 2: "192.168.152.166"}

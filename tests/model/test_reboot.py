@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from kthw_routes.demo.host import ModelHost
+from kthw_routes.demo.pods import with_pods
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.demo.topology import Topology
 from tests.model.accounts import add_user
 from tests.model.hosts import Ran, cluster, power_off, run
-from tests.model.pods import with_pods
 
 WAYS = (("worker-0", "192.168.145.107 10.200.1.0/24"), ("worker-1", "192.168.138.48 10.200.0.0/24"))
 BOOTED = """\

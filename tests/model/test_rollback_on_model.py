@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.net.links import LinkAddress
+from kthw_routes.demo.pods import add_pod
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.events import Phase
 from kthw_routes.facts import HostKey, Privilege
@@ -21,7 +22,6 @@ from kthw_routes.plan.changes import ChangeKind, ForwardingChange, HostPlan
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.session import OnLine, Watch
 from kthw_routes.ssh.shell_line import Step
-from tests.model.pods import add_pod
 from tests.model.test_plan_on_model import NODE, _mess, look, messy_host, plan, run, send
 
 RUN = "20261122T101500Z-1abc"

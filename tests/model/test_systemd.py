@@ -6,10 +6,10 @@ import pytest
 
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.linux.ini_files import command_line, parse, span
+from kthw_routes.demo.pods import with_pods
 from tests.model.accounts import add_user
 from tests.model.clock import FastClock
 from tests.model.hosts import Ran, cluster, run
-from tests.model.pods import with_pods
 
 TIMER = """\
 [Unit]

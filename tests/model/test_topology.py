@@ -3,8 +3,8 @@
 import json
 import time
 
+from kthw_routes.demo.pods import with_pods
 from tests.model.hosts import cluster, run
-from tests.model.pods import with_pods
 
 
 def test_no_route_no_bridge_no_pod() -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from kthw_routes.demo.pods import with_pods
 from kthw_routes.errors import ExitCode
 from kthw_routes.options import Settings
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.widgets import matrix as matrix_widget
 from tests.model.lab import BreakableLab
-from tests.model.pods import with_pods
 from tests.wizard.driver import Driver, driving, said
 
 pytestmark = pytest.mark.wizard

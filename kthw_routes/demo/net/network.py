@@ -25,6 +25,10 @@ from kthw_routes.netfilter.walk import Hit
 NO_NEIGHBOUR_AFTER: Final = 3.07
 """Seconds until the kernel gives up asking for a neighbour (three probes, one a second)."""
 
+_REPORT_HEADERS: Final = 28
+_MAX_REPORT: Final = 576
+"""Bytes of a report: IP and ICMP headers, and as much of the packet as fits."""
+
 
 Filter = Callable[[Packet], bool]
 """Whether the provider drops this packet where it leaves a host's port."""
@@ -37,6 +41,11 @@ def drops_sources_outside(*networks: IPv4Network) -> Filter:
     address never arrives; a request that the node masquerades does, and the reply is dropped at the other port.
     """
     return lambda packet: not any(packet.source in network for network in networks)
+
+
+Tap = Callable[[Kernel, str, str, Packet], None]
+"""Called with each packet that an interface takes in or sends: namespace, interface, `In` or `Out`, packet. An `ARP`
+question that nobody answers is seen with the packet that waits for the answer. It may not block."""
 
 
 @dataclass(slots=True)
@@ -81,6 +90,8 @@ class Network:
         """Namespaces that forward nothing and report nothing: the provider's router."""
         self.before_packet: list[Callable[[], None]] = []
         """Called before a packet is sent: what is due on any host happens first."""
+        self.taps: list[Tap] = []
+        """Called with each packet on an interface."""
         self._answers: dict[tuple[int, int], Packet] = {}
         self._translated: dict[tuple[int, int, IPv4Address], IPv4Address] = {}
 
@@ -111,8 +122,9 @@ class Network:
         ttl: int = HOP_LIMIT,
         size: int = 84,
         is_whole: bool = False,
+        port: int = 0,
     ) -> Outcome:
-        """Send one echo request and say what comes back.
+        """Send one echo request, or a UDP datagram to a `port` where nobody listens, and say what comes back.
 
         Raises:
             KernelError: the host's own routes refuse it; EPERM: its firewall; EMSGSIZE with the MTU: it is too big.
@@ -124,7 +136,15 @@ class Network:
             if decision.type not in (RouteType.UNICAST, RouteType.LOCAL):
                 raise KernelError(errno.EACCES)
             request = Packet(
-                decision.source or destination, destination, Kind.ECHO, identifier, sequence, ttl, 0, size, is_whole
+                source=decision.source or destination,
+                destination=destination,
+                kind=Kind.ECHO,
+                identifier=identifier,
+                sequence=sequence,
+                ttl=ttl,
+                size=size,
+                is_whole=is_whole,
+                port=port,
             )
             mtu = kernel.link(decision.device).mtu
             if is_whole and size > mtu:
@@ -132,7 +152,7 @@ class Network:
             if self._hit(kernel, Hook.OUTPUT, request, "", decision.device) is not None:
                 raise KernelError(errno.EPERM)
             self._answers.pop((id(kernel), identifier), None)
-            kernel.counters["OutEchos"] += 1
+            kernel.counters["OutEchos"] += not port
             self._leave(kernel, request, decision)
             answer = self._answers.pop((id(kernel), identifier), None)
             if answer is None:
@@ -144,6 +164,7 @@ class Network:
     def _leave(self, kernel: Kernel, packet: Packet, decision: Decision) -> None:
         """Let a packet leave a host the way that was decided."""
         if decision.type is RouteType.LOCAL:
+            self._tap(kernel, "lo", "In", packet)
             self._deliver(kernel, packet)
             return
         found = self._port(kernel, decision.device)
@@ -158,11 +179,17 @@ class Network:
         mac = holder[0].link(holder[1]).mac if holder else None
         kernel.neighbours[(decision.device, next_hop)] = mac
         if holder is None:
+            self._tap(kernel, decision.device, "ARP", replace(packet, about=next_hop))
             self._report(kernel, packet, Kind.HOST_UNREACHABLE)
             return
+        self._tap(kernel, decision.device, "Out", packet)
         if segment.filter and segment.filter(packet):
             return
         self._arrive(holder[0], holder[1], replace(packet, hops=packet.hops + 1))
+
+    def _tap(self, kernel: Kernel, device: str, way: str, packet: Packet) -> None:
+        for tap in self.taps:
+            tap(kernel, device, way, packet)
 
     def _port(self, kernel: Kernel, device: str) -> tuple[Segment, str] | None:
         if not kernel.link(device).up:
@@ -175,6 +202,7 @@ class Network:
     def _arrive(self, kernel: Kernel, device: str, packet: Packet) -> None:
         if packet.is_whole and packet.size > kernel.link(device).mtu:
             return  # its interface takes none that large, and says nothing
+        self._tap(kernel, device, "In", packet)
         packet = self._translated_back(kernel, packet)
         try:
             decision = input_route(kernel, packet.destination, packet.source, device)
@@ -199,10 +227,21 @@ class Network:
 
     def _hit(self, kernel: Kernel, hook: Hook, packet: Packet, iif: str, oif: str) -> Hit | None:
         is_reply = packet.kind is not Kind.ECHO
-        seen = Seen(source=packet.source, destination=packet.destination, iif=iif, oif=oif, is_reply=is_reply)
+        protocol = "udp" if packet.port and not is_reply else "icmp"
+        seen = Seen(
+            source=packet.source,
+            destination=packet.destination,
+            iif=iif,
+            oif=oif,
+            is_reply=is_reply,
+            protocol=protocol,
+        )
         return kernel.firewall.hit(hook, seen)
 
     def _deliver(self, kernel: Kernel, packet: Packet) -> None:
+        if packet.port and packet.kind is Kind.ECHO:
+            self._report(kernel, packet, Kind.PORT_UNREACHABLE)
+            return
         kernel.counters[f"In{COUNTERS.get(packet.kind, 'DestUnreachs')}"] += 1
         if packet.kind is not Kind.ECHO:
             self._answers[id(kernel), packet.identifier] = packet
@@ -217,14 +256,23 @@ class Network:
         if packet.kind.is_error or self._is_silent(kernel):
             return
         report = Packet(
-            packet.destination, packet.source, kind, packet.identifier, packet.sequence, hops=packet.hops, mtu=mtu
+            source=packet.destination,
+            destination=packet.source,
+            kind=kind,
+            identifier=packet.identifier,
+            sequence=packet.sequence,
+            hops=packet.hops,
+            size=min(packet.size + _REPORT_HEADERS, _MAX_REPORT),
+            mtu=mtu,
+            port=packet.port,
+            about=packet.destination,
         )
         try:
             decision = output_route(kernel, packet.source)
         except KernelError:
             return
         kernel.counters[f"Out{COUNTERS.get(kind, 'DestUnreachs')}"] += 1
-        own = decision.source or packet.destination
+        own = packet.destination if kernel.is_local(packet.destination) else decision.source or packet.destination
         if decision.type is RouteType.LOCAL:
             # about a packet of this host's own: the report comes from the address that it left with
             own = self._face(kernel, packet) or own

@@ -49,7 +49,7 @@ REJECTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """An ICMP packet on its way."""
+    """An ICMP packet on its way; with a `port`, a UDP datagram in the place of an echo request."""
 
     source: IPv4Address
     destination: IPv4Address
@@ -65,3 +65,7 @@ class Packet:
     """Whether it is not to be divided (DF)."""
     mtu: int = 0
     """Bytes that would fit, where it reports that a packet was too big."""
+    port: int = 0
+    """The UDP port that it is sent to, or that the packet was sent to on which it reports; 0 for an echo."""
+    about: IPv4Address | None = None
+    """Where the packet was sent on which it reports; None for what reports on none."""

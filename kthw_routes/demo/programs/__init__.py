@@ -22,9 +22,13 @@ FAMILIES: Final = (
     "ping",
     "search",
     "services",
+    "sed",
     "sysctl",
     "systemd_run",
+    "tcpdump",
     "text",
+    "traceroute",
+    "viewing",
 )
 
 _REGISTRY: dict[str, Program] = {}

@@ -7,6 +7,7 @@ from typing import Final
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.net.firewall import BASE, REJECT_WITH, VERSION, Firewall
 from kthw_routes.demo.programs import program
+from kthw_routes.demo.programs.iptables_table import table_of
 
 _HINT: Final = "Try `iptables -h' or 'iptables --help' for more information.\n"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,28}")
@@ -52,10 +53,18 @@ def _fail(process: Process, refused: _Refused) -> int:
 
 
 def _run(process: Process, firewall: Firewall, words: list[str]) -> None:
+    if words and words[0] in ("-n", "-v", "-nv", "-vn"):  # as in `iptables -n -L`
+        words = [*words[1:], words[0]]
     command, chain, rest = (words[0] if words else ""), words[1] if len(words) > 1 else None, words[2:]
     if command == "-S":
         _known(firewall, chain)
         process.out("".join(f"{line}\n" for line in firewall.listing(chain)))
+        return
+    if command.startswith("-") and "L" in command and set(command[1:]) <= set("Lnv"):
+        names = [word for word in words if not word.startswith("-")]
+        letters = "".join(word for word in words if word.startswith("-"))
+        _known(firewall, names[0] if names else None)
+        process.out(table_of(firewall, names[0] if names else None, verbose="v" in letters, numeric="n" in letters))
         return
     match command:
         case "-P" if chain in BASE and rest in (["ACCEPT"], ["DROP"]):
