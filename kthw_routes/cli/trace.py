@@ -16,11 +16,11 @@ from kthw_routes.proof.diagnosis import pair_words
 from kthw_routes.teaching.hops import Hop, Passage, Trace
 from kthw_routes.teaching.trace import trace as follow
 
-_MARKS: Final = {
-    Passage.PASSES: ("✓", "green"),
-    Passage.STOPS: ("✗", "bold red"),
-    Passage.MAY_STOP: ("?", "bold yellow"),
-    Passage.NOT_REACHED: ("·", "dim"),
+_STYLES: Final = {
+    Passage.PASSES: "green",
+    Passage.STOPS: "bold red",
+    Passage.MAY_STOP: "bold yellow",
+    Passage.NOT_REACHED: "dim",
 }
 
 _MAX_COLUMN: Final = 24
@@ -66,23 +66,23 @@ def _print(printer: Printer, found: Trace) -> None:
             grid.add_column(min_width=min(width, _MAX_COLUMN), overflow="fold")
         host: str | None = ""
         for hop in hops:
-            mark, style = _MARKS[hop.passage]
             where, *rest = _cells(hop)
             cells = ("" if hop.host == host else where, *rest)
             host = hop.host
             grid.add_row(
-                Text(mark, style), *(Text(c, "dim" if hop.passage is Passage.NOT_REACHED else "") for c in cells)
+                Text(hop.passage.mark, _STYLES[hop.passage]),
+                *(Text(c, "dim" if hop.passage is Passage.NOT_REACHED else "") for c in cells),
             )
         printer.console.print(grid, soft_wrap=False)
     printer.say()
     if found.cause is None:
-        printer.verdict(f"It arrives, and the reply comes back: {pair_words(pair)}.", is_good=True)
+        printer.verdict(found.verdict, is_good=True)
         return
     printer.say(found.cause.sentence)
     printer.say(f"To see it: {found.cause.shows}")
     if found.cause.fix is not None:
         printer.say(found.cause.fix)
-    printer.verdict("The packet stops at ✗; what is marked · was not reached.", is_good=False)
+    printer.verdict(f"{found.verdict} What is marked · was not reached.", is_good=False)
 
 
 def _cells(hop: Hop) -> tuple[str, str, str, str]:

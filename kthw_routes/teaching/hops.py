@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from kthw_routes.proof.causes import Cause
+from kthw_routes.proof.diagnosis import pair_words
 from kthw_routes.proof.readings import PairReading
 
 
@@ -33,6 +34,11 @@ class Passage(StrEnum):
     """It got no further, and what stopped it is not known."""
     NOT_REACHED = "not reached"
 
+    @property
+    def mark(self) -> str:
+        """The glyph that goes with the word."""
+        return _MARK[self]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
@@ -55,6 +61,7 @@ class Hop:
         return _WHY[self.kind]
 
 
+_MARK: Final = {Passage.PASSES: "✓", Passage.STOPS: "✗", Passage.MAY_STOP: "?", Passage.NOT_REACHED: "·"}
 _WHY: Final = {
     Kind.POD: "The end of the way: a pod has an address in its node's pod CIDR. It answers only while it runs.",
     Kind.BRIDGE: "All pods of a node are on its bridge, which has the first address of the pod CIDR: their gateway. "
@@ -95,6 +102,23 @@ class Trace:
     pair: PairReading
     hops: tuple[Hop, ...]
     cause: Cause | None
+
+    @property
+    def stop(self) -> Hop | None:
+        """The hop at which the packet stops, or may; None where it arrives."""
+        return next((hop for hop in self.hops if hop.passage in (Passage.STOPS, Passage.MAY_STOP)), None)
+
+    @property
+    def verdict(self) -> str:
+        """How far the packet comes, in one sentence."""
+        stop = self.stop
+        if stop is None:
+            return f"It arrives, and the reply comes back: {pair_words(self.pair)}."
+        what = "The reply" if stop.is_back else "The request"
+        if stop.passage is Passage.MAY_STOP:
+            return f"{what} is lost, and what was read does not show where."
+        where = "between the nodes" if stop.host is None else f"on {stop.host}, at: {stop.kind}"
+        return f"{what} stops {where}."
 
     @property
     def arrives(self) -> bool:

@@ -18,13 +18,13 @@ from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.modals.host_keys import AskHostKeys
 from kthw_routes.wizard.modals.keys import IN_DIALOGS, ShowKeys
-from kthw_routes.wizard.modals.secret import AskSecret
-from kthw_routes.wizard.prompts import HostKeysQuestion, Question, SecretQuestion, WizardAsker
+from kthw_routes.wizard.prompts import WizardAsker
+from kthw_routes.wizard.question_screens import QuestionScreens
 from kthw_routes.wizard.steps import STEPS
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import CONTRAST, DAY, NIGHT
+from kthw_routes.wizard.tracing import Tracer
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
@@ -54,7 +54,8 @@ class WizardApp(App[ExitCode]):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (18, "-tall"), (29, "-high")]
         self.jobs = Jobs()
-        self.asker = WizardAsker(self._put_question)
+        self.asker = WizardAsker(lambda question: self.jobs.call(lambda: self._questions.ask(question)))
+        self._questions = QuestionScreens(self, self.asker)
         self.controller = Controller(settings, lab, self.asker, self.jobs.emit)
         self.controller.pace.changed = lambda: self.jobs.call(lambda: None)
         titles = tuple(step.title_word for step in STEPS)
@@ -62,8 +63,6 @@ class WizardApp(App[ExitCode]):
         self.here = 0
         self._dirty = True
         self._ticking = False
-        self._questions: list[Question] = []
-        self._question_screen: AskHostKeys | AskSecret | None = None
         self._quit_question: Confirm | None = None
         self._has_ended_meanwhile = False
         """Whether the question is about a run that ended while it was asked."""
@@ -127,7 +126,7 @@ class WizardApp(App[ExitCode]):
         self._ticking = True
         try:
             changed = self.jobs.drain(self._handle_event)
-            self._drop_question()
+            self._questions.drop()
             self._renew_quit_question()
             if (changed or self._dirty) and self.step.is_mounted and self.step.is_attached:
                 self._dirty = False
@@ -143,48 +142,6 @@ class WizardApp(App[ExitCode]):
         self.controller.note(event)
         for step in self.steps:
             step.handle_event(event)
-
-    # --- questions of threads ---
-
-    def _put_question(self, question: Question) -> None:
-        self.jobs.call(lambda: self._ask(question))
-
-    def _ask(self, question: Question) -> None:
-        """Ask the person, one question at a time."""
-        self._questions.append(question)
-        if len(self._questions) == 1:
-            self._ask_next()
-
-    def _ask_next(self) -> None:
-        while self._questions and not self.asker.is_waiting(self._questions[0]):
-            self._questions.pop(0)
-        if not self._questions:
-            return
-        question = self._questions[0]
-
-        def answered(text: str | None) -> None:
-            self._question_screen = None
-            question.reply(text)
-            self._questions.remove(question)
-            self._ask_next()
-
-        match question:
-            case HostKeysQuestion(keys=keys):
-                self._question_screen = AskHostKeys(keys)
-            case SecretQuestion(title=title, words=words):
-                self._question_screen = AskSecret(title, words)
-            case _:
-                raise AssertionError(question)
-        self.push_screen(self._question_screen, answered)
-
-    def _drop_question(self) -> None:
-        """Close a question that no thread waits for."""
-        screen = self._question_screen
-        if screen is None or screen is not self.screen or not self._questions:
-            return
-        if not self.asker.is_waiting(self._questions[0]):
-            self._question_screen = None
-            screen.dismiss(None)
 
     # --- help ---
 
@@ -225,18 +182,31 @@ class WizardApp(App[ExitCode]):
         if not isinstance(self.screen, Dialog):
             self.push_screen(ChooseLesson(), show)
 
+    def action_trace(self) -> None:
+        """Follow a packet between two workers, those in focus first."""
+        from kthw_routes.wizard.modals.trace import ShowTrace  # not needed for the first screen
+
+        tracer = Tracer(self.controller, self.jobs, self.asker)
+        ends = tracer.choose(self.step.pair_in_focus)
+        if ends is None or self.step.busy or isinstance(self.screen, Dialog):
+            self.bell()
+        else:
+            self.push_screen(ShowTrace(tracer, ends))
+
     def action_keys(self) -> None:
         """Show the keys; over a dialog too, but not over themselves."""
         if isinstance(self.screen, ShowKeys):
             return
         if isinstance(self.screen, Dialog):
-            self.push_screen(ShowKeys("This dialog", IN_DIALOGS))
+            self.push_screen(ShowKeys("This dialog", (*self.screen.keys, *IN_DIALOGS)))
             return
         self.push_screen(ShowKeys(self.step.title_word, self.step.keys))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action by its name, for the palette."""
         yield from palette.list_commands(self.step, self.action_why, self.action_commands, self.action_keys)
+        if self.controller.inspection is not None:
+            yield SystemCommand("Follow a packet", "From pod to pod and back, hop by hop", self.action_trace)
         yield SystemCommand("Lessons", "Why it works, in nine short lessons with questions", self.action_lessons)
         for command in super().get_system_commands(screen):
             if command.title == "Quit":

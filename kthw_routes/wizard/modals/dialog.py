@@ -42,6 +42,8 @@ class Dialog(ModalScreen[T | None], Generic[T]):
     }
     """
     heading = ""
+    keys: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Its own keys, for the help."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -139,6 +139,11 @@ class StepScreen(Screen[None]):
         return ()
 
     @property
+    def pair_in_focus(self) -> tuple[str, str] | None:
+        """The two workers in focus, between which a packet can be followed; None where none are."""
+        return None
+
+    @property
     def is_skipped(self) -> bool:
         """Whether there is nothing to do in this step."""
         return False

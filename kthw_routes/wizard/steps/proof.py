@@ -43,7 +43,8 @@ class ProofStep(StepScreen):
         ("k", "keep a copy of the practice lab's transcript"),
         ("w", "what was seen, and why"),
         ("i", "`ip route` of each worker, as printed there"),
-        ("Enter", "open or close a section"),
+        ("f", "follow a packet, hop by hop, between the two workers in focus"),
+        ("Enter", "open or close a section; on a pair, follow its packet"),
         ("/", "search among more than 12 workers; Escape shows all"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,6 +55,7 @@ class ProofStep(StepScreen):
         Binding("w", "fold('why')", "Why", show=False),
         Binding("i", "fold('tables')", "ip route", show=False),
         Binding("slash", "search", "Search", show=False),
+        Binding("f", "app.trace", "Follow a packet", show=False),
     ]
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
@@ -61,7 +63,7 @@ class ProofStep(StepScreen):
         self._column = self.first_focus = VerticalScroll(id="proof")
         self._headline = Paragraph(id="headline")
         self._error_box = ErrorBox(id="error")
-        self._pairs = Matrix(id="pairs")
+        self._pairs = Matrix(id="pairs", cursor="cell")
         self._by_host = KeyedTable("worker", "from it", "to it", "first that fails", id="by-host")
         self._search = Search(self._by_host, id="search")
         self._now = Paragraph(id="now")
@@ -145,6 +147,15 @@ class ProofStep(StepScreen):
     @on(Search.Changed, "#search")
     def _searched(self) -> None:
         self.redraw()
+
+    @property
+    def pair_in_focus(self) -> tuple[str, str] | None:
+        """The pair under the cursor of the matrix, once it was moved there."""
+        return self._pairs.pair if self._pairs.has_focus else None
+
+    @on(Matrix.CellSelected, "#pairs")
+    async def _selected(self) -> None:
+        await self.app.run_action("app.trace")
 
     @property
     def _can_keep(self) -> bool:

@@ -50,6 +50,7 @@ class RoutesStep(StepScreen):
         ("b", "keep the routes after a reboot, or not"),
         ("o", "names, routes of the controllers, forwarding"),
         ("p", "have the run stop before each host's change, or not"),
+        ("f", "follow a packet between the two workers in focus"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(tab + 1), f"tab({tab.value})", tab.name.title(), show=False) for tab in Tab),
@@ -58,6 +59,7 @@ class RoutesStep(StepScreen):
         Binding("b", "question", "Reboot", show=False),
         Binding("o", "options", "Options", show=False),
         Binding("p", "present", "Present", show=False),
+        Binding("f", "app.trace", "Follow a packet", show=False),
         Binding("escape", "close", "Close", show=False),
     ]
 
@@ -173,6 +175,11 @@ class RoutesStep(StepScreen):
         """Narrow the list to the rows that have some words."""
         if not self._is_asking:
             self._shown.begin_search()
+
+    @property
+    def pair_in_focus(self) -> tuple[str, str] | None:
+        """The two workers of the route in focus."""
+        return self._shown.pair
 
     # --- the choices ---
 

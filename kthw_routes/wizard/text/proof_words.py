@@ -97,7 +97,7 @@ def now(proof: Proof, report: Report | None) -> Parts:
 
 def _of_cause(cause: Cause) -> Parts:
     yield cause.fix or f"see where they are lost. {cause.shows}"
-    yield dim(" w: why, and what shows it.")
+    yield dim(" w: why, and what shows it; f: follow a packet there.")
 
 
 def by_host(proof: Proof) -> Iterator[tuple[str, tuple[Words | str, ...]]]:

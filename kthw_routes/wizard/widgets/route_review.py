@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import DataTable
 
-from kthw_routes.plan.changes import ChangeKind
+from kthw_routes.plan.changes import ChangeKind, RouteChange
 from kthw_routes.wizard.text import review_rows, route_cells
 from kthw_routes.wizard.text.review_rows import Row, Tab
 from kthw_routes.wizard.widgets.matrix import Matrix
@@ -101,6 +101,15 @@ class RouteReview(Container):
             pair = self._matrix.pair
             return route_cells.row_of(self._review, *pair) if pair is not None else None
         return self._rows.get(self._changes.key or "")
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """The two nodes in focus; None where no route is."""
+        if self._is_in_matrix:
+            return self._matrix.pair
+        row = self.row
+        worker = row.change.worker if row is not None and isinstance(row.change, RouteChange) else None
+        return (row.host, worker) if row is not None and worker is not None else None
 
     @property
     def _is_in_matrix(self) -> bool:

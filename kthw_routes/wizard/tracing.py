@@ -1,0 +1,78 @@
+"""The way of a packet for the wizard: from the last proof, or read by itself. Knows nothing of screens."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kthw_routes.errors import KthwRoutesError
+from kthw_routes.proof.diagnosis import pair_words
+from kthw_routes.teaching.hops import Trace
+from kthw_routes.teaching.trace import trace
+from kthw_routes.wizard.background import Job, Jobs
+from kthw_routes.wizard.controller import Controller
+from kthw_routes.wizard.prompts import WizardAsker
+
+
+class Tracer:
+    """Follows packets between workers whose hosts were read."""
+
+    def __init__(self, controller: Controller, jobs: Jobs, asker: WizardAsker) -> None:
+        self._controller, self._jobs, self._asker = controller, jobs, asker
+        self._job: Job | None = None
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The workers that were read, by name."""
+        inspection = self._controller.inspection
+        return tuple(w.name for w in inspection.cluster.workers if w.name in inspection.facts) if inspection else ()
+
+    def choose(self, wanted: tuple[str, str] | None) -> tuple[str, str] | None:
+        """Return the pair to begin with: the wanted one, else one that fails, else the first; None without any."""
+        workers, proof = self.workers, self._controller.last_run.proof
+        if wanted is not None and wanted[0] != wanted[1] and set(wanted) <= set(workers):
+            return wanted
+        failed = ((p.source, p.target) for p in (proof.failed if proof is not None else ()))
+        pairs = (pair for pair in (*failed, workers[:2]) if len(pair) == 2 and set(pair) <= set(workers))
+        return next(((a, b) for a, b in pairs), None)
+
+    def known(self, source: str, target: str) -> Trace | None:
+        """Return the way by the last proof; None where that has none, or none of this pair by itself."""
+        proof, inspection = self._controller.last_run.proof, self._controller.inspection
+        pair = proof.pair(source, target) if proof is not None else None
+        if proof is None or inspection is None or pair is None or pair.same_as is not None:
+            return None
+        return trace(proof, inspection.cluster, source, target)
+
+    def begin(
+        self, source: str, target: str, done: Callable[[Trace], None], failed: Callable[[KthwRoutesError], None]
+    ) -> None:
+        """Read both hosts and send requests both ways, in a thread."""
+        self.stop()
+        run = self._controller.work.begin()
+        self._asker.welcome()
+        self._job = self._jobs.start(lambda: run(lambda: self._read(source, target)), done, failed)
+
+    def stop(self) -> None:
+        """Stop what is under way and drop its result."""
+        if self._job is not None:
+            self._job.abandoned = True
+            self._controller.work.stop(now=True)
+            self._asker.withdraw()
+            self._job = None
+
+    def _read(self, source: str, target: str) -> Trace:
+        inspection, ends = self._controller.inspection, (source, target)
+        assert inspection is not None, "no host was read yet"  # noqa: S101 - a fault of ours
+        cluster = inspection.cluster
+        both = replace(
+            inspection,
+            cluster=cluster.with_selection(ends),
+            facts={name: inspection.facts[name] for name in ends},
+            troubles={},
+        )
+        proof = self._controller.workflow.prove(both)
+        found = trace(proof, cluster, source, target)
+        if found is None:
+            pair = proof.pair(source, target)
+            why = pair_words(pair) if pair is not None else " ".join(proof.unread) or "not tested"
+            raise KthwRoutesError(f"{source} → {target}: {why}.")
+        return found
