@@ -2,12 +2,12 @@
 
 import pytest
 
+from kthw_routes.demo.pods import with_pods
 from kthw_routes.options import Settings
 from kthw_routes.teaching.hops import Kind
 from kthw_routes.wizard.modals.trace import ShowTrace
 from kthw_routes.wizard.widgets.hop_path import HopPath
 from tests.model.lab import BreakableLab
-from tests.model.pods import with_pods
 from tests.wizard.driver import Driver, driving
 
 pytestmark = pytest.mark.wizard
@@ -64,9 +64,9 @@ async def test_a_packet_is_followed_to_where_it_stops(lab: BreakableLab, setting
         await driver.press("question_mark")
         assert "the request, its reply" in driver.text()
         await driver.press("escape")
-        assert isinstance(driver.app.screen, ShowTrace)
+        await driver.until(lambda: isinstance(driver.app.screen, ShowTrace), "the keys closed")
         await driver.press("escape")
-        assert driver.app.screen is driver.step
+        await driver.until(lambda: driver.app.screen is driver.step, "closed")
 
 
 async def test_another_pair_is_read_by_itself_and_a_node_that_went_away_is_said(

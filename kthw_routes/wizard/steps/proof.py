@@ -15,9 +15,7 @@ from kthw_routes.events import Phase
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sanitize import text_lines
 from kthw_routes.undo.by_hand import manual_undo
-from kthw_routes.wizard.inspecting import InspectionResult
-from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.changing import ChangingStep
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import manual_commands, proof_rest, proof_words, summaries
 from kthw_routes.wizard.themes import dim
@@ -27,10 +25,9 @@ from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
 from kthw_routes.wizard.widgets.search import Search
 from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import KEPT, Tone, Words, count, explanations, proof_cell
-from kthw_routes.workflow.results import Review
 
 
-class ProofStep(StepScreen):
+class ProofStep(ChangingStep):
     """Verdict, matrix, the one thing to do; then what is worth keeping, and in folds all that was seen."""
 
     title_word = "Proof"
@@ -171,63 +168,6 @@ class ProofStep(StepScreen):
         except RecordError as error:
             self.error = error
         self.redraw()
-
-    # --- mending ---
-
-    @property
-    def _can_mend(self) -> bool:
-        proof = self.last_run.proof
-        return proof is not None and bool(proof.cut_off) and not self.busy
-
-    def action_mend(self) -> None:
-        """Read the hosts, then show the commands that give pod CIDRs back, and ask."""
-        if self._can_mend:
-            self.start_work("reading the hosts as they are now", self.controller.prepare_mend, self._ask_to_mend)
-        else:
-            self.app.bell()
-
-    def _ask_to_mend(self, result: InspectionResult) -> None:
-        if self.controller.work.is_stopping:
-            self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.")
-            return
-        words, is_any = proof_words.mending(result.review)
-        choices = {"mend": "Mend it"} if is_any else {}
-
-        def answered(answer: str | None) -> None:
-            if answer:
-                self.controller.begin_mend(result)
-                self.wizard.go(-1)
-
-        self.app.push_screen(Confirm("Mend what the proof found?", words, "Leave it", **choices), answered)
-
-    # --- undo ---
-
-    @property
-    def _can_undo(self) -> bool:
-        return self.last_run.run_id is not None and not self.last_run.is_undo and not self.busy
-
-    def action_undo(self) -> None:
-        """Read the hosts as they are now, then ask."""
-        if self._can_undo:
-            self.start_work("reading the hosts as they are now", self.controller.prepare_undo, self._ask_to_undo)
-        else:
-            self.app.bell()
-
-    def _ask_to_undo(self, review: Review) -> None:
-        if self.controller.work.is_stopping:
-            self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.")
-            return
-        words = proof_words.undoing(review)
-        if review.plan.is_empty:
-            self.app.push_screen(Confirm("Undo this run", words, "Close"))
-            return
-
-        def answered(answer: str | None) -> None:
-            if answer:
-                self.controller.begin_undo(review)
-                self.wizard.go(-1)
-
-        self.app.push_screen(Confirm("Undo this run?", words, "Keep it", undo="Undo it"), answered)
 
     async def draw(self) -> None:
         """Draw what the proof found."""

@@ -9,18 +9,13 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 
 from kthw_routes.findings.model import Finding
-from kthw_routes.options import Options
-from kthw_routes.plan.changes import FileChange, RouteChange
-from kthw_routes.wizard.marks import Marks
-from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.route_options import ChooseRouteOptions
-from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.marking import MarkingStep
 from kthw_routes.wizard.steps.persist_page import PersistPage
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import (
     manual_commands,
     persist_question,
-    review_detail,
     review_rows,
     route_cells,
     why_words,
@@ -33,7 +28,7 @@ from kthw_routes.words import Words, count, summary
 from kthw_routes.workflow.results import Review
 
 
-class RoutesStep(StepScreen):
+class RoutesStep(MarkingStep):
     """The question about the next reboot, then the routes as a matrix, the other changes, and the detail in focus."""
 
     title_word = "Routes"
@@ -66,8 +61,6 @@ class RoutesStep(StepScreen):
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
         super().__init__(wizard, titles, here)
         self._page = PersistPage()
-        self._marks = Marks(self.controller)
-        self._shown = RouteReview(self._box, self._describe)
         self._in_tabs: tuple[Review | None, Mapping[Tab, Sequence[Row]]] = (None, {})
         self._is_asked_again = False
         """Whether the question is shown although it is answered."""
@@ -76,11 +69,6 @@ class RoutesStep(StepScreen):
         """Yield the question, and the review."""
         yield self._page
         yield self._shown
-
-    @property
-    def review(self) -> Review:
-        """The plan, with what is chosen now."""
-        return self.controller.review()
 
     @property
     def _is_over(self) -> bool:
@@ -138,13 +126,6 @@ class RoutesStep(StepScreen):
         """Adjust what can be scrolled."""
         self._shown.laid_out()
 
-    def _describe(self, row: Row, review: Review) -> Iterable[Words | str]:
-        change = row.change
-        if isinstance(change, Finding):
-            known = change in self.controller.choices.acknowledged
-            return review_detail.finding_detail(change, known=known, ticks=self._box(row) is not None)
-        return review_detail.change_detail(row, change, review, self._options, can_mark=self._marks.can_mark(row))
-
     def why_words(self) -> Iterable[Words | str]:
         """Explain the command of the row in focus, or the finding."""
         row = self._shown.row if self.controller.inspection is not None and not self._is_asking else None
@@ -183,14 +164,6 @@ class RoutesStep(StepScreen):
 
     # --- the choices ---
 
-    @property
-    def _options(self) -> Options:
-        return self.controller.choices.options
-
-    def _choose(self, options: Options) -> None:
-        self.controller.choose(options)
-        self.redraw()
-
     def action_question(self) -> None:
         """Ask again whether the routes are kept after a reboot."""
         if self.controller.inspection is None or self._is_over or not persist_question.is_applicable(self.review):
@@ -225,45 +198,6 @@ class RoutesStep(StepScreen):
             return
         dialog = ChooseRouteOptions(self._options, self.review.inspection)
         self.app.push_screen(dialog, lambda options: self._choose(options) if options is not None else None)
-
-    # --- marking ---
-
-    def _box(self, row: Row) -> bool | None:
-        return self._marks.box(row)
-
-    def action_mark(self) -> None:
-        """Mark or unmark the foreign or stale entry in focus; tick the warning there."""
-        row = None if self._is_asking else self._shown.row
-        if row is None or self.last_run.report is not None:
-            return
-        if isinstance(row.change, Finding):
-            if (known := self._box(row)) is not None:
-                self.controller.choices.acknowledge(row.change, not known)
-                self.redraw()
-        elif (box := self._box(row)) is not None:
-            marked = review_rows.toggled(row, self._options)
-            if not box and isinstance(row.change, RouteChange) and review_rows.is_own_cidr(self.review, row):
-                self._ask_for_repair(row, row.change, marked)
-            else:
-                self._choose(marked)
-
-    def _ask_for_repair(self, row: Row, change: RouteChange, marked: Options) -> None:
-        """Show what the repair of an own pod CIDR does, before it is marked."""
-        words = review_detail.repair_words(row.host, change, self.controller.review_with(marked))
-        self.app.push_screen(
-            Confirm(f"Repair {change.prefix} on {row.host}?", words, "Leave it", repair="Repair it"),
-            lambda answer: self._choose(marked) if answer else None,
-        )
-
-    @on(RouteReview.Pressed)
-    def _pressed(self) -> None:
-        if (row := self._shown.row) is not None and isinstance(row.change, FileChange):
-            from kthw_routes.wizard.modals.text import WholeText  # its text area is slow to import
-
-            text = "\n".join(review_detail.file_lines(row.change))
-            self.app.push_screen(WholeText(review_detail.file_heading(row, row.change), text))
-        else:
-            self.action_mark()
 
     # --- going on ---
 
