@@ -200,7 +200,7 @@ class StatedRoute:
     manager: str
     """What reads the file: `netplan`, `networkd`, `ifupdown` or `networkmanager`."""
     rewritten_by: str | None = None
-    """What may write the file anew at a boot, without this route; None where nothing does."""
+    """What may rewrite the file at a boot, without this route; None where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def _at_once(host: DesiredHost, commands: batch.Commands) -> Iterator[str]:
 
 def _names(host: DesiredHost) -> Iterator[str]:
     if host.names:
-        yield "  # With manage_etc_hosts, cloud-init writes /etc/hosts anew at each boot, and the names are gone again."
+        yield "  # With manage_etc_hosts, cloud-init rewrites /etc/hosts at each boot, and the names are gone again."
         yield "  - - sh"
         yield "    - -euc"
         yield "    - |"

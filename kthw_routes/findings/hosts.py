@@ -136,7 +136,9 @@ def _of_pod_cidr(pods: ByNetwork[tuple[int, Node]], node: Node, host: HostFacts)
         hint = (
             f"The pod CIDR {node.pod_cidr} comes from elsewhere." if certain else "Its pod CIDR is a guess until then."
         )
-        yield Finding.notice("pod-cidr-file-unusable", f"{node.name}: {problem}.", f"Mend it. {hint}", node=node.name)
+        yield Finding.notice(
+            "pod-cidr-file-unusable", f"{node.name}: {problem}.", f"Correct it. {hint}", node=node.name
+        )
     typed = node.pod_cidr_source is PodCidrSource.TYPED
     if typed and host.cni_cidr is not None and host.cni_cidr != node.pod_cidr:
         yield Finding.stop(

@@ -222,7 +222,7 @@ def _unread(plan: HostPlan, sent: int) -> HostOutcome | None:
         words.insert(0, f"the workers' names were not changed: {plan.hosts_file_problem}")
     if not words:
         return None
-    sentence, hint = f"{plan.node}: {' '.join(words)}", "Mend that there, then check and review again."
+    sentence, hint = f"{plan.node}: {' '.join(words)}", "Correct that there, then check and review again."
     return HostOutcome(
         node=plan.node, state=HostState.FAILED, sentence=sentence, hint=hint, failed_rows=failed, changes_sent=sent
     )

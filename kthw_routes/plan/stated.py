@@ -62,7 +62,7 @@ def _doubt(route: StatedRoute, network: NetworkSetup) -> str:
     if reason := stated.idle_reason(route, network):
         return reason
     if route.rewritten_by:
-        return f"{route.rewritten_by} may write this file anew at a boot"
+        return f"{route.rewritten_by} may rewrite this file at a boot"
     return "another file states another next hop"
 
 

@@ -1,4 +1,4 @@
-"""Why a pair of workers does not get through: one cause, what was seen of it, how to see and mend it. Pure values."""
+"""Why a pair of workers does not get through: one cause, what was seen of it, how to see and repair it. Pure values."""
 
 from dataclasses import dataclass
 from enum import StrEnum

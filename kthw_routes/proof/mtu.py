@@ -28,7 +28,8 @@ def full_size(case: Case) -> Cause | None:
         seen=f"{pair.source} heard: {pair.full_size_lost}." if pair.full_size_lost else "",
         shows=f"On {pair.source}: ping -c 1 -M do -s {pair.full_size - 28} -I {pair.source_address} "
         f"{pair.target_address}",
-        fix=f'On each worker: "mtu": {value} in {where}, then make the pods anew; or raise the MTU of what is between.',
+        fix=f'On each worker: "mtu": {value} in {where}, then create the pods again; '
+        "or raise the MTU of what is between.",
         host=who,
     )
 

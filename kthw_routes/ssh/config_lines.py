@@ -26,7 +26,7 @@ MAX_ENTRIES: Final = 20_000
 
 _BLANK: Final = " \t\r\n\f"
 _KEYWORD: Final = re.compile(r'(?:"(?P<quoted>[^"]*)"|(?P<bare>[^ \t\r\n"=]+)[ \t\r\n]*=?)[ \t\r\n]*')
-_HINT: Final = "Mend it, name another configuration with -F, or /dev/null for none."
+_HINT: Final = "Correct it, name another configuration with -F, or /dev/null for none."
 
 
 @dataclass(frozen=True, slots=True)

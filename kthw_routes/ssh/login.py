@@ -113,7 +113,7 @@ class HostKeyCheck(paramiko.MissingHostKeyPolicy):
         return CannotConnect(
             self._node,
             f"its host key cannot be recorded in {self._known.file}: {error.strerror}.",
-            "Mend that, or set XDG_STATE_HOME to another folder.",
+            "Correct that, or set XDG_STATE_HOME to another folder.",
         )
 
     def _changed(self, old: str, new: str, cure: str) -> HostKeyChanged:

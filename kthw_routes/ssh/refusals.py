@@ -68,7 +68,7 @@ _OF_LOGIN: Final = (
 )
 _LOGIN_OTHERWISE: Final = (
     "Is there a command= in authorized_keys or a ForceCommand in sshd_config, or does a file such as ~/.bashrc end or "
-    "replace the shell (exit, exec) or redirect its output? Mend that, or log in as another user (--user)."
+    "replace the shell (exit, exec) or redirect its output? Correct that, or log in as another user (--user)."
 )
 _OF_SUDO: Final = (
     _cause(

@@ -229,7 +229,7 @@ class WizardApp(App[ExitCode]):
         return next((question for question in questions if question is not None), None)
 
     def _renew_quit_question(self) -> None:
-        """Have the question say what is true by now; where its reason is gone, say so and ask anew."""
+        """Have the question say what is true by now; where its reason is gone, say so and ask again."""
         asked = self._quit_question
         if asked is None or asked is not self.screen:
             return

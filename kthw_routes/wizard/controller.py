@@ -234,11 +234,11 @@ class Controller:
         self._end_run()
         self.last_run.undo_review, self.inspected = review, None
 
-    def prepare_mend(self) -> InspectionResult:
+    def prepare_repair(self) -> InspectionResult:
         """Read the hosts, with the repair of overridden pod CIDRs in the review. Blocks. Raises KthwRoutesError."""
         return inspecting.inspect(self.workflow, self.cluster, replace(self.choices.options, repair=True))
 
-    def begin_mend(self, result: InspectionResult) -> None:
+    def begin_repair(self, result: InspectionResult) -> None:
         """Use this review from now on: the run before is over."""
         self.choices.options = result.review.options
         self.take_inspection(result)

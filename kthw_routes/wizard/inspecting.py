@@ -1,4 +1,4 @@
-"""Reading the hosts for the wizard: once for the review, and again to mend what the proof found. Blocks."""
+"""Reading the hosts for the wizard: once for the review, and again to repair what the proof found. Blocks."""
 
 from dataclasses import dataclass
 

@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_used_is_said_and_leaves_a_guess() -> None:
     assert finding.sentence == (
         "worker-0: 10-bridge.conf: the subnet is still the placeholder SUBNET: no pod will start there."
     )
-    assert finding.hint == "Mend it. Its pod CIDR is a guess until then."
+    assert finding.hint == "Correct it. Its pod CIDR is a guess until then."
 
 
 def test_a_stop_about_a_pod_cidr_names_the_file_in_which_it_was_read() -> None:

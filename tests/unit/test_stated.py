@@ -354,7 +354,7 @@ def test_what_may_be_written_anew_is_not_promised() -> None:
     network = having(NETPLAN, states(1, rewritten_by=stated.CLOUD_INIT), states(2, rewritten_by=stated.CLOUD_INIT))
     plan = planned(network)
     assert ends_at_reboot(plan)
-    assert "cloud-init may write this file anew" in plan.of(StatedFile)[0].reason
+    assert "cloud-init may rewrite this file" in plan.of(StatedFile)[0].reason
     assert reboot_summary(Plan((plan,))) == REBOOT
     (file,) = planned(network, AUTO).files
     assert file.after is not None

@@ -79,7 +79,7 @@ async def test_an_own_pod_cidr_is_overridden_and_mended_from_here(lab: Breakable
         for text in await first_lines(driver):
             wrong = "✗ The pods of worker-1 are unreachable: another route overrides its own pod CIDR. from "
             assert text.startswith(wrong)
-            assert "Now: m mends it, and shows the commands first. Or: kthw-routes apply --repair" in text
+            assert "Now: m repairs it, and shows the commands first. Or: kthw-routes apply --repair" in text
         assert code(driver) is ExitCode.NO_TRAFFIC
         await driver.press("m")
         await driver.until(lambda: isinstance(driver.app.screen, Confirm), "the commands")

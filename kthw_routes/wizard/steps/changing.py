@@ -1,4 +1,4 @@
-"""What can be changed once it was run and proved: an overridden pod CIDR is mended, the run is undone. Both ask."""
+"""What can be changed once it was run and proved: an overridden pod CIDR is repaired, the run is undone. Both ask."""
 
 from kthw_routes.errors import Cancelled
 from kthw_routes.wizard.inspecting import InspectionResult
@@ -11,33 +11,33 @@ from kthw_routes.workflow.results import Review
 class ChangingStep(StepScreen):
     """A step from which hosts can be changed again: it reads them, shows what it would do, and asks."""
 
-    # --- mending ---
+    # --- repair ---
 
     @property
-    def _can_mend(self) -> bool:
+    def _can_repair(self) -> bool:
         proof = self.last_run.proof
         return proof is not None and bool(proof.cut_off) and not self.busy
 
-    def action_mend(self) -> None:
+    def action_repair(self) -> None:
         """Read the hosts, then show the commands that give pod CIDRs back, and ask."""
-        if self._can_mend:
-            self.start_work("reading the hosts as they are now", self.controller.prepare_mend, self._ask_to_mend)
+        if self._can_repair:
+            self.start_work("reading the hosts as they are now", self.controller.prepare_repair, self._ask_to_repair)
         else:
             self.app.bell()
 
-    def _ask_to_mend(self, result: InspectionResult) -> None:
+    def _ask_to_repair(self, result: InspectionResult) -> None:
         if self.controller.work.is_stopping:
             self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.")
             return
-        words, is_any = proof_words.mending(result.review)
-        choices = {"mend": "Mend it"} if is_any else {}
+        words, is_any = proof_words.repair_commands(result.review)
+        choices = {"repair": "Repair it"} if is_any else {}
 
         def answered(answer: str | None) -> None:
             if answer:
-                self.controller.begin_mend(result)
+                self.controller.begin_repair(result)
                 self.wizard.go(-1)
 
-        self.app.push_screen(Confirm("Mend what the proof found?", words, "Leave it", **choices), answered)
+        self.app.push_screen(Confirm("Repair what the proof found?", words, "Leave it", **choices), answered)
 
     # --- undo ---
 

@@ -53,7 +53,7 @@ class PersistPage(VerticalScroll, can_focus=False):
         self._found.show(*persist_question.explain(review))
 
     def on_resize(self) -> None:
-        """Wrap the sentences anew."""
+        """Wrap the sentences again."""
         if self._review is not None and self.size.width:
             self.show(self._review, self.size.width)
 

@@ -35,7 +35,7 @@ class ProofStep(ChangingStep):
     lesson_name = "proof"
     keys = (
         ("r", "prove again"),
-        ("m", "mend a pod CIDR that another route overrides (asks first)"),
+        ("m", "repair a pod CIDR that another route overrides (asks first)"),
         ("u", "undo this run (asks first)"),
         ("k", "keep a copy of the practice lab's transcript"),
         ("w", "what was seen, and why"),
@@ -47,7 +47,7 @@ class ProofStep(ChangingStep):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "prove", "Prove again", show=False),
         Binding("u", "undo", "Undo", show=False),
-        Binding("m", "mend", "Mend", show=False),
+        Binding("m", "repair", "Repair", show=False),
         Binding("k", "keep", "Keep", show=False),
         Binding("w", "fold('why')", "Why", show=False),
         Binding("i", "fold('tables')", "ip route", show=False),
@@ -77,7 +77,7 @@ class ProofStep(ChangingStep):
         self._read_tables: tuple[Proof | None, str] = (None, "")
         """The tables as printed, and the proof that they belong to."""
         self._prove = Button("Prove again", id="prove", compact=True, action="screen.prove")
-        self._mend = Button("Mend", id="mend", variant="primary", compact=True, action="screen.mend")
+        self._repair = Button("Repair", id="repair", variant="primary", compact=True, action="screen.repair")
         self._undo_run = Button("Undo this run", id="undo-run", compact=True, action="screen.undo")
 
     def compose_body(self) -> ComposeResult:
@@ -88,8 +88,8 @@ class ProofStep(ChangingStep):
 
     @property
     def extra_buttons(self) -> Iterable[Button]:
-        """Prove again, mend, undo."""
-        return self._prove, self._mend, self._undo_run
+        """Prove again, repair, undo."""
+        return self._prove, self._repair, self._undo_run
 
     @property
     def is_skipped(self) -> bool:
@@ -173,7 +173,7 @@ class ProofStep(ChangingStep):
         """Draw what the proof found."""
         controller, proof, report = self.controller, self.last_run.proof, self.last_run.report
         self._prove.disabled = bool(self.busy)
-        self._undo_run.display, self._mend.display = self._can_undo, self._can_mend
+        self._undo_run.display, self._repair.display = self._can_undo, self._can_repair
         self._error_box.show_error(self.error)
         self._purpose.display = proof is None
         for widget in (self._now, self._folds["why"], self._folds["tables"]):

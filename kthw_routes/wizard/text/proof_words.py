@@ -80,7 +80,7 @@ def now(proof: Proof, report: Report | None) -> Parts:
         yield "Back, then t retries what is not done."
     elif proof.cut_off:
         yield Words("m", Tone.NEW)
-        yield " mends it, and shows the commands first. Or: kthw-routes apply --repair"
+        yield " repairs it, and shows the commands first. Or: kthw-routes apply --repair"
     elif proof.failed:
         yield from _of_cause(next(iter(explain_all(proof).values())))
     elif proof.unread:
@@ -121,8 +121,8 @@ def by_host(proof: Proof) -> Iterator[tuple[str, tuple[Words | str, ...]]]:
         )
 
 
-def mending(review: Review) -> tuple[str, bool]:
-    """Return the commands that mend what is overridden, host by host; and whether there are any."""
+def repair_commands(review: Review) -> tuple[str, bool]:
+    """Return the commands that repair what is overridden, host by host; and whether there are any."""
     rows = ((host.node, row) for host in review.plan.hosts for row in host.due)
     lines = [f"{host}$ {command}" for host, row in rows for command in row.commands]
     more = [f"and {len(lines) - _MAX_LEFT} more"] if len(lines) > _MAX_LEFT else []
