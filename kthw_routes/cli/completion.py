@@ -32,6 +32,13 @@ def complete_explained(_context: click.Context, _parameter: click.Parameter, inc
     return [name for name in (*lesson_names(), *finding_codes()) if name.startswith(incomplete)]
 
 
+def complete_drills(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the drills whose names begin so."""
+    from kthw_routes.drills.reading import own_drills
+
+    return [name for name in own_drills() if name.startswith(incomplete)]
+
+
 def _runs() -> list[Path]:
     from kthw_routes.local_files import state_folder
     from kthw_routes.record.run import RUN_NAME

@@ -12,7 +12,7 @@ import click
 
 from kthw_routes import __version__
 from kthw_routes.cli import standard_streams
-from kthw_routes.cli.completion import complete_explained, complete_nodes, complete_runs
+from kthw_routes.cli.completion import complete_drills, complete_explained, complete_nodes, complete_runs
 from kthw_routes.cli.help import CHANGES, NODES, SectionedGroup, section
 from kthw_routes.cli.options import (
     EXPORT_FORMATS,
@@ -267,6 +267,46 @@ def explain(context: click.Context, /, what: tuple[str, ...]) -> None:
     from kthw_routes.cli import explain as explain_command
 
     _leave(context, lambda: explain_command.explain(what[0] if len(what) == 1 else shlex.join(what)))
+
+
+@main.command(context_settings=_CONTEXT)
+@click.argument("name", required=False, shell_complete=complete_drills)
+@click.option("--list", "as_list", is_flag=True, help="List the drills, and which of them are solved.")
+@click.option("--reset", is_flag=True, help="Forget which drills are solved.")
+@click.option("--seed", metavar="WORD", help="The same nodes in the same parts, in the same order, for a whole class.")
+@click.option("--pods", is_flag=True, help="Run a pod on each worker from the start, so that the proof is of pods.")
+@click.option(
+    "--from",
+    "path",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="Drills of your own: a TOML file, or a folder of them.",
+)
+@verbose_option
+@click.pass_context
+def drills(
+    context: click.Context,
+    /,
+    name: str | None,
+    as_list: bool,
+    reset: bool,
+    seed: str | None,
+    pods: bool,
+    path: Path | None,
+    verbose: bool,
+) -> None:
+    """Practise on the embedded lab: something is broken in a working cluster; find it, name it, repair it by hand.
+
+    NAME picks a drill; without it the first one that is not solved. With --list --verbose teachers see what each is.
+    """
+    from kthw_routes.cli import drills as drills_command
+    from kthw_routes.drills.catalogue import Catalogue
+
+    if reset:
+        _leave(context, drills_command.reset)
+    if as_list:
+        _leave(context, lambda: drills_command.list_drills(Catalogue.load(path, seed), verbose=verbose))
+    _leave(context, lambda: drills_command.practise(Catalogue.load(path, seed), name, with_pods=pods))
 
 
 def _said_for(context: click.Context, command: str) -> dict[str, Any]:

@@ -49,11 +49,12 @@ def trace(settings: Settings, source: str, target: str) -> ExitCode:
         if found is None:
             pair = proof.pair(source, target)
             raise KthwRoutesError(f"{source} → {target}: {pair_words(pair) if pair is not None else 'not tested'}.")
-        _print(command.printer, found)
+        print_trace(command.printer, found)
         return ExitCode.DONE if found.arrives else ExitCode.NO_TRAFFIC
 
 
-def _print(printer: Printer, found: Trace) -> None:
+def print_trace(printer: Printer, found: Trace) -> None:
+    """Print the way of a packet, a line per hop, and why it stops where it does."""
     pair = found.pair
     printer.say(f"{pair.source_address} on {found.source} to {pair.target_address} on {found.target}", "bold")
     widths = [max(len(text) for text in column) for column in zip(*map(_cells, found.hops), strict=True)]

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from io import StringIO
 from ipaddress import IPv4Address
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kthw_routes.demo.api.account import lab_account
 from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.demo.clock import Clock
+from kthw_routes.demo.linux.network_helper import NetworkHelper
 from kthw_routes.demo.ssh.keys import private_text
 from kthw_routes.demo.ssh.server import LOOPBACK, SshServer
 from kthw_routes.demo.topology import Topology, build_cluster
@@ -90,6 +92,15 @@ class EmbeddedLab:
         """Whether a node has its public address: without it nobody can log in."""
         public = self.topology.addresses[name][0]
         return self.topology.hosts[name].kernel.is_local(IPv4Address(public))
+
+    def note_new_address(self, name: str, private: str) -> None:
+        """Let the account, and the node's own files from its next boot on, give it another internal address."""
+        public = self.topology.addresses[name][0]
+        self.topology.addresses[name] = (public, private)
+        self.topology.hosts[name].network_helper = NetworkHelper(IPv4Address(public), IPv4Address(private))
+        account = self.api.account
+        instances = (replace(one, private=(private,)) if one.label == name else one for one in account.instances)
+        self.api.account = replace(account, instances=tuple(instances))
 
     def _close_servers(self) -> None:
         for server in self.servers.values():

@@ -216,9 +216,9 @@ def nothing_sent(case: Case) -> Cause | None:
 
 
 def route_back(case: Case) -> Cause | None:
-    """Find a table of the target that does not lead back, where replies left and none arrived."""
+    """Find a table of the target that does not lead back, where requests arrived: no reply left, or none came."""
     b, at_target = case.pair.target, case.pair.at_target
-    if at_target is None or not at_target.replies_out or (astray := case.astray_back) is None:
+    if at_target is None or not at_target.requests_in or (astray := case.astray_back) is None:
         return None
     return Cause(
         layer=Layer.ROUTE_BACK, what=f"{b} {astray}.", seen=counted(case.pair), shows=f"On {b}: ip route", fix=_APPLY

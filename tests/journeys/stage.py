@@ -13,6 +13,7 @@ from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.demo.pods import with_pods
 from kthw_routes.options import Settings
 from tests.journeys.running import Answer, Running
+from tests.model.api import moved
 from tests.model.lab import BreakableLab
 from tests.nodes.lab import NodeLab
 
@@ -122,6 +123,11 @@ class RealNodes:
     def reboot(self, node: str) -> None:
         """Reboot a node in good order."""
         self.lab.node(node).reboot()
+
+    def note_new_address(self, node: str, private: str) -> None:
+        """Let the account give a node another internal address."""
+        assert self._api is not None
+        self._api.account = moved(self._api.account, node, str(self.lab.node(node).spec.public), private)
 
 
 class Model:

@@ -247,9 +247,7 @@ class Network:
             self._answers[id(kernel), packet.identifier] = packet
             return
         reply = replace(packet, source=packet.destination, destination=packet.source, kind=Kind.REPLY, ttl=HOP_LIMIT)
-        reply = replace(reply, is_whole=False)
-        kernel.counters["OutEchoReps"] += 1
-        self._send_own(kernel, reply)
+        self._send_own(kernel, replace(reply, is_whole=False))
 
     def _report(self, kernel: Kernel, packet: Packet, kind: Kind, mtu: int = 0) -> None:
         """Tell the sender of a packet what became of it. Errors about errors are never sent."""
@@ -290,7 +288,8 @@ class Network:
         try:
             decision = output_route(kernel, packet.destination, source=packet.source)
         except KernelError:
-            return
+            return  # before the kernel counts it
+        kernel.counters["OutEchoReps"] += 1
         if self._hit(kernel, Hook.OUTPUT, packet, "", decision.device) is None:
             self._leave(kernel, packet, decision)
 

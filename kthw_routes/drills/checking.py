@@ -1,0 +1,112 @@
+"""The check of a drill: a cluster is made right, and read again later, by the same steps as everywhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kthw_routes.errors import ExitCode, KthwRoutesError
+from kthw_routes.events import Emit
+from kthw_routes.findings.model import Level
+from kthw_routes.options import Settings
+from kthw_routes.plan.changes import NameChange, Plan, RouteChange
+from kthw_routes.plan.codes import of_name, of_route
+from kthw_routes.proof.diagnosis import explain_all
+from kthw_routes.proof.readings import Proof
+from kthw_routes.ssh.session import NewHostKey
+from kthw_routes.workflow.connect import connect, linode_source
+from kthw_routes.workflow.results import Review, exit_code
+from kthw_routes.workflow.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What the check found.
+
+    Attributes:
+        review: what differs from the plan.
+        proof: what traffic got through; None where a finding stops everything.
+    """
+
+    review: Review
+    proof: Proof | None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether everything is as it should be."""
+        if self.proof is None:
+            return False
+        return exit_code(self.review.inspection, None, self.proof, drift=True) is ExitCode.DONE
+
+    @property
+    def headline(self) -> str:
+        """What is the case in one sentence, which does not say why."""
+        if self.proof is None:
+            return "Nothing was tested: the plan itself cannot be right as the nodes are."
+        if self.proof.failed or not self.review.plan.is_drift:
+            return self.proof.headline
+        return "All test traffic gets through, and yet not everything is as it should be."
+
+    @property
+    def reports(self) -> frozenset[str]:
+        """What is not as it should be, in words for programs: findings, rows of the plan, causes."""
+        bad = (f.code for f in self.review.findings if f.level is not Level.NOTICE)
+        causes = explain_all(self.proof).values() if self.proof is not None else ()
+        return frozenset((*bad, *_rows(self.review.plan), *(f"cause {cause.layer}" for cause in causes)))
+
+
+def _rows(plan: Plan) -> Sequence[str]:
+    found = []
+    for host in plan.hosts:
+        if host.own_cidr_overridden_by is not None:
+            found.append("own pod CIDR overridden")
+        for row in host.due:
+            if isinstance(row, RouteChange):
+                found.append(f"route {of_route(row, None)}")
+            elif isinstance(row, NameChange):
+                found.append(f"name {of_name(row)}")
+    return found
+
+
+class Checker:
+    """Makes the cluster of a lab right, and reads it. Methods block."""
+
+    def __init__(self, settings: Settings, emit: Emit = lambda _event: None) -> None:
+        """`settings`: what leads to the cluster. `emit` is called from many threads."""
+        self._settings: Final = settings
+        self._connections, state = connect(settings, _NoAsker(), default_host_keys="accept-new")
+        self._workflow: Final = Workflow(self._connections, settings.options, state, emit)
+
+    def route(self) -> None:
+        """Do lab 11, so that the cluster works. Raises KthwRoutesError."""
+        workflow = self._workflow
+        discovery = workflow.find(linode_source(self._settings))
+        report = workflow.run(workflow.review(workflow.inspect(discovery.cluster)))
+        workflow.finish(report, None)
+        if report.unfinished:
+            raise KthwRoutesError("The cluster did not come up.", report.outcomes[report.unfinished[0]].sentence)
+
+    def read(self) -> Check:
+        """Read all nodes and send test traffic. Raises KthwRoutesError."""
+        workflow = self._workflow
+        discovery = workflow.find(linode_source(self._settings))
+        inspection = workflow.inspect(discovery.cluster)
+        review = workflow.review(inspection)
+        return Check(review, None if review.stops else workflow.prove(inspection, fresh=inspection.facts))
+
+    def close(self) -> None:
+        """End every connection. Never waits."""
+        self._workflow.close()
+        self._connections.close()
+
+
+class _NoAsker:
+    """Nobody is asked for anything: the lab's keys are new and its own."""
+
+    def passphrase(self, _key_file: str) -> str | None:
+        return None
+
+    def sudo_password(self, _user: str, _node: str) -> str | None:
+        return None
+
+    def accept_host_keys(self, _keys: Sequence[NewHostKey]) -> bool:
+        return True
