@@ -53,6 +53,7 @@ _NAMES: Final = f"""\
     - name: Write the block of kthw-routes
       ansible.builtin.blockinfile:
         path: /etc/hosts
+        insertbefore: BOF  # above any line that gives a name another address: the first one counts
         marker: "# {{mark}} kthw-routes"
         block: |
           {_FOR_OTHERS}

@@ -210,7 +210,8 @@ def test_the_playbook_runs_as_it_is_and_changes_nothing_again(nodes: RealNodes, 
     for worker in WORKERS:  # the timer gives the one that was typed by hand our mark, sooner or later
         assert next_hops(nodes, worker) == right_hops(nodes, worker)
     hosts = nodes.run("controller-0", "cat /etc/hosts")
-    assert hosts.endswith(f"10.0.0.1 mine\n{names_block(nodes)}")
+    assert hosts.startswith(names_block(nodes))
+    assert hosts.endswith("\n10.0.0.1 mine")
     assert hosts.count("worker-1") == hosts.count("worker-0") == 1
     assert set(play(folder).values()) == {0}
     assert nothing_is_left_to_do(nodes)
@@ -224,7 +225,11 @@ def test_the_playbook_runs_as_it_is_and_changes_nothing_again(nodes: RealNodes, 
 @on_real_nodes
 @pytest.mark.timeout(600)
 def test_the_playbook_leaves_alone_what_is_right_or_held_otherwise(nodes: RealNodes, tmp_path: Path) -> None:
-    """Without the timer where it is not wanted, and where a file of ours brings the routes back already."""
+    """Without the timer where it is not wanted, and where a file of ours brings the routes back already.
+
+    A line with another address of a worker, which is not ours to change, comes after the block.
+    """
+    nodes.run("controller-0", "echo '192.168.138.250 worker-0 w0' >>/etc/hosts")
     by_hand = f"via {nodes.internal('worker-2')} dev eth0"
     nodes.run("worker-1", f"ip route add 10.200.2.0/24 {by_hand}")
     folder = exported(settings_of(nodes, tmp_path, persist="none", names_on="all"), "ansible", tmp_path / "fleet")
@@ -234,6 +239,8 @@ def test_the_playbook_leaves_alone_what_is_right_or_held_otherwise(nodes: RealNo
     assert all(play(folder).values())
     assert pod_routes(nodes, "worker-1")["10.200.2.0/24"] == by_hand
     assert "worker-1" not in nodes.run("worker-1", "sed -n /BEGIN/,/END/p /etc/hosts")
+    resolved = nodes.run("controller-0", "getent ahostsv4 worker-0; grep w0 /etc/hosts").split()
+    assert (resolved[0], resolved[-3:]) == (nodes.internal("worker-0"), ["192.168.138.250", "worker-0", "w0"])
     assert not nodes.lab.node("worker-0").path("etc/kthw-routes").exists()
     assert nothing_is_left_to_do(nodes, "--names-on", "all")
     nodes.run("worker-0", "mkdir -p /etc/systemd/network/05-eth0.network.d")
