@@ -20,8 +20,9 @@ class Dialog(ModalScreen[T | None], Generic[T]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Close", show=False),
         Binding("question_mark,f3", "app.keys", "Keys", show=False),
-        Binding("left", "app.focus_previous", "Left", show=False),
-        Binding("right", "app.focus_next", "Right", show=False),
+        Binding("left", "move(-1)", "Left", show=False),
+        Binding("right", "move(1)", "Right", show=False),
+        Binding("space", "press", "Press", show=False),
         Binding("up", "scroll_body(-1)", "Up", show=False),
         Binding("down", "scroll_body(1)", "Down", show=False),
         Binding("pageup", "scroll_body(-10)", "Page up", show=False),
@@ -72,6 +73,18 @@ class Dialog(ModalScreen[T | None], Generic[T]):
     def action_scroll_body(self, by: int) -> None:
         """Scroll what does not fit."""
         self._body.scroll_relative(y=by, animate=False)
+
+    def action_move(self, by: int) -> None:
+        """Focus the button, or whatever else can be focused, to the left or right; at the ends nothing moves."""
+        chain = self.focus_chain
+        place = chain.index(self.focused) + by if self.focused in chain else 0
+        if 0 <= place < len(chain):
+            chain[place].focus()
+
+    def action_press(self) -> None:
+        """Press the button in focus, as Enter does."""
+        if isinstance(self.focused, Button):
+            self.focused.press()
 
     def action_cancel(self) -> None:
         """Close without an answer."""
