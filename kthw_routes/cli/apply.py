@@ -7,7 +7,9 @@ from kthw_routes.hosts.rollback_timer import RollbackTimer
 from kthw_routes.options import Settings
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.documents import ApplyDocument
-from kthw_routes.record.json_plan import outcome_json, plan_document, proof_json
+from kthw_routes.record.json_plan import outcome_json, plan_document
+from kthw_routes.record.json_proof import check_document, proof_json
+from kthw_routes.record.redact import redact
 from kthw_routes.rollback import RollbackState
 from kthw_routes.undo.by_hand import manual_undo
 from kthw_routes.words import NEXT_LAB, apply_verdict, check_verdict, plan_verdict, reboot_summary
@@ -58,15 +60,15 @@ def apply(settings: Settings, *, as_json: bool, yes: bool) -> ExitCode:
         return code
 
 
-def check(settings: Settings, *, as_json: bool, quiet: bool = False) -> ExitCode:
+def check(settings: Settings, *, as_json: bool, quiet: bool = False, is_redacted: bool = False) -> ExitCode:
     """Print drift and proof; where all is well and `quiet`, without a word."""
     command = RunningCommand(settings, as_json=as_json, live=frozenset({Phase.FIND}), quiet=quiet)
     with command.running(), command.flush_on_error():
         review = command.review()
         proof = command.prove(review.inspection, fresh=review.inspection.facts)
         command.print_proof(review, proof)
-        document = plan_document(review.inspection.cluster, review.plan, review.findings)
-        command.document({**document, "proof": proof_json(proof)})
+        document = check_document(review.inspection.cluster, review.plan, review.findings, proof)
+        command.document(redact(document) if is_redacted else document)
         code = exit_code(review.inspection, None, proof, drift=True)
         if command.workflow.stop.requested:
             code = ExitCode.INTERRUPTED

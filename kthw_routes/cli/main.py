@@ -1,30 +1,28 @@
 """The commands and their options. Heavy libraries are imported by the command that needs them, so `--help` is quick."""
 
-import json
 import shlex
 import sys
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from kthw_routes import __version__
-from kthw_routes.cli import standard_streams
 from kthw_routes.cli.completion import complete_drills, complete_explained, complete_nodes, complete_runs
+from kthw_routes.cli.given import said_for as _said_for
+from kthw_routes.cli.given import settings_of as _settings
 from kthw_routes.cli.help import CHANGES, NODES, SectionedGroup, section
+from kthw_routes.cli.leave import leave as _leave
 from kthw_routes.cli.options import (
     EXPORT_FORMATS,
     json_option,
     node_options,
     plan_options,
+    redact_option,
     ssh_options,
     verbose_option,
     yes_option,
 )
-from kthw_routes.end_signals import end_signals
-from kthw_routes.errors import ExitCode, KthwRoutesError
 from kthw_routes.options import Settings
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -47,7 +45,7 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
     Machines of one's own are named in a file: --inventory FILE.
     """
     if (command := context.invoked_subcommand) is not None:
-        context.default_map = {command: _said_for(context, command)}  # options before it count for the command
+        context.default_map = {command: _said_for(context, main, command)}  # options before it count for the command
         return
     settings = Settings.of(given)
     if plain:
@@ -146,14 +144,17 @@ def apply(context: click.Context, /, as_json: bool, yes: bool, by_hand: bool, **
 @ssh_options
 @json_option
 @verbose_option
+@redact_option
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing where all is well; for cron.")
 @click.pass_context
-def check(context: click.Context, /, as_json: bool, quiet: bool, **given: Any) -> None:
+def check(context: click.Context, /, as_json: bool, quiet: bool, redact: bool, **given: Any) -> None:
     """Look for drift and prove that pods reach each other. Leaves nothing changed."""
+    if redact and not as_json:
+        raise click.UsageError("--redact is for the report that --json prints.", context)
     settings = _settings(context, given)
     from kthw_routes.cli import apply as commands
 
-    _leave(context, lambda: commands.check(settings, as_json=as_json, quiet=quiet), as_json=as_json)
+    _leave(context, lambda: commands.check(settings, as_json=as_json, quiet=quiet, is_redacted=redact), as_json=as_json)
 
 
 @main.command(context_settings=_CONTEXT)
@@ -242,17 +243,38 @@ def export(
 
 
 @main.command(context_settings=_CONTEXT)
-@click.argument("source", metavar="A", shell_complete=complete_nodes)
-@click.argument("target", metavar="B", shell_complete=complete_nodes)
+@click.argument("source", metavar="A", required=False, shell_complete=complete_nodes)
+@click.argument("target", metavar="B", required=False, shell_complete=complete_nodes)
 @node_options
 @ssh_options
+@click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="By a saved report (`check --json > FILE`): no host is contacted; without A and B a pair that fails.",
+)
+@redact_option
 @click.pass_context
-def trace(context: click.Context, /, source: str, target: str, **given: Any) -> None:
+def trace(
+    context: click.Context,
+    /,
+    source: str | None,
+    target: str | None,
+    report: Path | None,
+    redact: bool,
+    **given: Any,
+) -> None:
     """Follow a packet from a pod on worker A to a pod on worker B and back, hop by hop. Leaves nothing changed."""
-    settings = _settings(context, given)
     from kthw_routes.cli import trace as trace_command
 
-    _leave(context, lambda: trace_command.trace(settings, source, target))
+    ends = (source, target) if source is not None and target is not None else None
+    if ends is None and (report is None or source is not None):
+        raise click.UsageError("Name two workers, A and B.", context)
+    if report is not None:
+        _leave(context, lambda: trace_command.trace_saved(report, ends, is_redacted=redact))
+    settings = _settings(context, given)
+    assert ends is not None  # noqa: S101 - refused above
+    _leave(context, lambda: trace_command.trace(settings, *ends, is_redacted=redact))
 
 
 @main.command(context_settings={**_CONTEXT, "ignore_unknown_options": True})
@@ -309,87 +331,5 @@ def drills(
     _leave(context, lambda: drills_command.practise(Catalogue.load(path, seed), name, with_pods=pods))
 
 
-def _said_for(context: click.Context, command: str) -> dict[str, Any]:
-    """Return the options that were given before the command, not those that have their default. Raises UsageError."""
-    default, typed = click.core.ParameterSource.DEFAULT, click.core.ParameterSource.COMMANDLINE
-    said = {name: value for name, value in context.params.items() if context.get_parameter_source(name) is not default}
-    known_to = main.get_command(context, command)
-    known = {parameter.name for parameter in known_to.params} if known_to else set(said)
-    for parameter in context.command.params:
-        if parameter.name not in known and context.get_parameter_source(parameter.name or "") is typed:
-            raise click.UsageError(f"{command} has no use for {parameter.opts[-1]}.", context)
-    return said
-
-
-_FOR_LINODE: Final = ("workers", "controllers", "region", "tag", "via")
-"""Options that choose among what an account has."""
-_FOR_ANSIBLE: Final = ("worker_group", "controller_group")
-
-
-def _settings(context: click.Context, given: dict[str, Any]) -> Settings:
-    """Return the settings of a command. Raises UsageError for an option that means nothing with an inventory."""
-    typed = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.DEFAULT_MAP)
-    if given["inventory"] is not None:
-        for parameter in context.command.params:
-            if parameter.name in _FOR_LINODE and context.get_parameter_source(parameter.name) in typed:
-                words = f"{parameter.opts[-1]} is for a Linode account: an inventory says all of that itself."
-                raise click.UsageError(words, context)
-    elif context.parent is not None:  # in the wizard a file may be chosen later
-        for name in _FOR_ANSIBLE:
-            if given.get(name) is not None:
-                raise click.UsageError(
-                    f"--{name.replace('_', '-')} needs an Ansible inventory (--inventory FILE).", context
-                )
-    return Settings.of(given)
-
-
 def _has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _leave(
-    context: click.Context, work: Callable[[], ExitCode], *, as_json: bool = False, is_for_stdout: bool = False
-) -> None:
-    """Run a command and leave with its exit code; an error of ours becomes its sentence, never a traceback.
-
-    Args:
-        context: that of the command.
-        work: the command.
-        as_json: whether it prints one JSON document.
-        is_for_stdout: whether stdout gets what others go by, this document or another; it is a failure then if it does
-            not arrive. What is printed for people decides nothing.
-    """
-    try:
-        with end_signals(_interrupt):
-            code = work()
-    except KthwRoutesError as error:
-        click.echo(f"kthw-routes: {error.sentence}", err=True)
-        for line in error.hint.splitlines():
-            click.echo(f"    {line}", err=True)
-        if as_json:
-            click.echo(json.dumps(_error_document(error), indent=2))
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        with suppress(OSError):  # the terminal may be gone
-            click.echo("kthw-routes: interrupted.", err=True)
-        code = ExitCode.INTERRUPTED
-    try:
-        if (as_json or is_for_stdout) and not standard_streams.is_delivered():
-            code = ExitCode.FAILED if code in (ExitCode.DRIFT, ExitCode.NO_TRAFFIC) else code or ExitCode.FAILED
-    except KeyboardInterrupt:  # nobody reads it, and somebody does not want to wait any longer
-        code = ExitCode.INTERRUPTED
-    context.exit(code)
-
-
-def _interrupt(_number: int) -> None:
-    """SIGTERM and SIGHUP are as Ctrl-C."""
-    standard_streams.limit_waits()
-    raise KeyboardInterrupt
-
-
-def _error_document(error: KthwRoutesError) -> dict[str, object]:
-    """Return what `--json` says of an error; with all that was known by then, where that is more than the error."""
-    from kthw_routes.record.json_plan import VERSION  # with all that it describes it is too heavy for `--help`
-
-    known = getattr(error, "document", {"version": VERSION})
-    return {**known, "error": {"sentence": error.sentence, "hint": error.hint, "exit_code": int(error.exit_code)}}

@@ -183,6 +183,9 @@ EXPORT_FORMATS: Final = (
 """The names of `export.formats.FORMATS`, here so that `--help` need not import them."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr.")
+redact_option = click.option(
+    "--redact", is_flag=True, help="Other names and addresses in place of the real ones, to show it to others."
+)
 yes_option = section(CHANGES, click.option("-y", "--yes", is_flag=True, help="Do not ask."))
 verbose_option = click.option(
     "-v",

@@ -285,6 +285,13 @@ class PathDocument(TypedDict):
     unread: list[str]
 
 
+class MasqueradingDocument(TypedDict):
+    """Whether the source's node gives a request its own address (null: not known), and the nat rule that does."""
+
+    happens: bool | None
+    rule: str | None
+
+
 PairDocument = TypedDict(
     "PairDocument",
     {
@@ -310,12 +317,13 @@ PairDocument = TypedDict(
         "full_size_lost": str | None,
         "only_pings": str | None,
         "between_nodes": BetweenNodesDocument | None,
+        "masquerading": MasqueradingDocument | None,
     },
 )
 """One ordered pair of workers: what was sent, what was answered.
 
 The counters are those of both ends where it was tested alone; else it was tested while all others were. `same_as`: it
-failed then, and was not tested alone, but this pair was.
+failed then, and was not tested alone, but this pair was. `masquerading` is of pods, null where it was not judged.
 """
 
 

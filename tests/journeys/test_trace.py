@@ -1,12 +1,13 @@
 """`trace`: the way of a packet hop by hop, which stops where the packet stops; on the lab and on real nodes alike."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.journeys.faults import Faults
 from tests.journeys.running import Answer
-from tests.journeys.stage import ON_MODEL, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Stage
 
 
 def hops(answer: Answer, mark: str) -> list[str]:
@@ -101,3 +102,50 @@ def test_the_providers_filter_stops_it_between_the_nodes(london: Stage) -> None:
     assert answer.code == 4
     assert hops(answer, "✗") == ["between network"]
     assert "drops replies whose source is a pod address: a source filter of the provider" in answer.out
+
+
+def test_a_saved_report_gives_the_same_way_and_redacted_the_same_verdict(london: Stage, tmp_path: Path) -> None:
+    london.add_pods()
+    assert london.tool("apply", "--yes", "--no-probe").code == 0
+    report, hidden = tmp_path / "report.json", tmp_path / "hidden.json"
+    for file, options in ((report, ()), (hidden, ("--redact",))):
+        answer = london.tool("check", "--json", *options)
+        assert answer.code == 4
+        file.write_text(answer.out)
+    real = {str(london.internal(worker)) for worker in WORKERS} | {"worker-0", "worker-1", "controller-0", "10.200."}
+    direct, saved = london.tool("trace", "worker-0", "worker-1"), london.tool("trace", "--report", str(report))
+    assert saved.code == 4
+    assert "worker-0" in saved.out.splitlines()[0]
+    others = [
+        london.tool("trace", "worker-0", "worker-1", "--redact"),
+        london.tool("trace", "--report", str(report), "worker-0", "worker-1", "--redact"),
+        london.tool("trace", "--report", str(hidden), "worker-a", "worker-b"),
+    ]
+    for mark in "✗·✓":
+        new = [hop.replace("worker-0", "worker-a").replace("worker-1", "worker-b") for hop in hops(direct, mark)]
+        assert hops(saved, mark) == hops(direct, mark)
+        assert [hops(answer, mark) for answer in others] == [new] * 3
+    for answer in others:
+        assert answer.code == 4
+        assert not [text for text in real if text in answer.out]
+    assert not [text for text in real if text in hidden.read_text()]
+    wrong = london.tool("trace", "--report", str(hidden), "worker-0", "worker-1")
+    assert wrong.code == 2
+    assert "No node is named worker-0 in" in wrong.err
+    assert "Its workers: worker-a, worker-b, worker-c." in wrong.err
+
+
+@ON_MODEL
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (("trace", "worker-0"), "Name two workers, A and B."),
+        (("trace", "--report", "report.json", "worker-0"), "Name two workers, A and B."),
+        (("check", "--redact"), "--redact is for the report that --json prints."),
+        (("trace", "--report", "/no/such.json"), "/no/such.json cannot be read: No such file or directory."),
+    ],
+)
+def test_what_cannot_be_traced_is_refused(stage: Stage, given: tuple[str, ...], sentence: str) -> None:
+    answer = stage.tool(*given)
+    assert answer.code == 2
+    assert sentence in answer.err

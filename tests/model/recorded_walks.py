@@ -26,7 +26,8 @@ from kthw_routes.facts import HostKey, Privilege
 from kthw_routes.hosts import programs
 from kthw_routes.options import Options
 from kthw_routes.record.history import read_runs
-from kthw_routes.record.json_plan import plan_document, proof_json
+from kthw_routes.record.json_plan import plan_document
+from kthw_routes.record.json_proof import proof_json
 from kthw_routes.record.transcript import head
 from kthw_routes.ssh.command import Command, Result
 from kthw_routes.ssh.errors import HostError

@@ -1,10 +1,15 @@
 """The view of a packet's way: from Routes by the pair in focus, from Proof by the one that fails; by keys alone."""
 
+from pathlib import Path
+
 import pytest
+from textual.widgets import Button
 
 from kthw_routes.demo.pods import with_pods
 from kthw_routes.options import Settings
+from kthw_routes.record.report import parse_report, read_json
 from kthw_routes.teaching.hops import Kind
+from kthw_routes.teaching.trace import trace
 from kthw_routes.wizard.modals.trace import ShowTrace
 from kthw_routes.wizard.widgets.hop_path import HopPath
 from tests.model.lab import BreakableLab
@@ -67,6 +72,20 @@ async def test_a_packet_is_followed_to_where_it_stops(lab: BreakableLab, setting
         await driver.until(lambda: isinstance(driver.app.screen, ShowTrace), "the keys closed")
         await driver.press("escape")
         await driver.until(lambda: driver.app.screen is driver.step, "closed")
+        for name, is_redacted in (("report.json", False), ("hidden.json", True)):
+            await driver.press(
+                "s", *["backspace"] * len("report.json"), *name, *(("tab", "space") if is_redacted else ())
+            )
+            assert "trace --report FILE" in driver.text()
+            driver.one(Button, "#save").press()
+            await driver.until(lambda: driver.app.screen is driver.step, "saved")
+            await driver.settle()
+            assert driver.status() == f"Saved: kthw-routes trace --report {name}"
+            saved = parse_report(read_json(Path(name)))
+            ends = ("worker-a", "worker-b") if is_redacted else ("worker-0", "worker-1")
+            found = trace(saved.proof, saved.cluster, *ends, saved.causes)
+            assert found is not None
+            assert found.verdict == "The reply stops between the nodes."
 
 
 async def test_another_pair_is_read_by_itself_and_a_node_that_went_away_is_said(

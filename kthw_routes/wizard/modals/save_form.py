@@ -56,6 +56,11 @@ class SaveForm(Dialog[str]):
         event.stop()
         self.answer("save")
 
+    @property
+    def text(self) -> str:
+        """What is written."""
+        return self._text
+
     def answer(self, _button: str) -> None:
         """Write it; where there is a file already, say so first, and wait for the second press."""
         path = self._path.text.strip()
@@ -68,7 +73,7 @@ class SaveForm(Dialog[str]):
             self._path.say(words, Tone.WARNING)
         else:
             try:
-                save(Path(path), self._text, overwrite=path == self._replaces)
+                save(Path(path), self.text, overwrite=path == self._replaces)
             except UsageError as error:
                 self._path.say(f"✗ {error.sentence} {error.hint}", Tone.BAD)
             else:

@@ -13,7 +13,8 @@ from textual.widgets import Button, Collapsible
 from kthw_routes.errors import Cancelled, RecordError
 from kthw_routes.events import Phase
 from kthw_routes.proof.readings import Proof
-from kthw_routes.sanitize import text_lines
+from kthw_routes.record.json_proof import check_document
+from kthw_routes.sanitize import clean_line, text_lines
 from kthw_routes.undo.by_hand import manual_undo
 from kthw_routes.wizard.steps.changing import ChangingStep
 from kthw_routes.wizard.steps.wizard import Wizard
@@ -37,6 +38,7 @@ class ProofStep(ChangingStep):
         ("r", "prove again"),
         ("m", "repair a pod CIDR that another route overrides (asks first)"),
         ("u", "undo this run (asks first)"),
+        ("s", "save all that was read as a report, to show it to others"),
         ("k", "keep a copy of the practice lab's transcript"),
         ("w", "what was seen, and why"),
         ("i", "`ip route` of each worker, as printed there"),
@@ -49,6 +51,7 @@ class ProofStep(ChangingStep):
         Binding("u", "undo", "Undo", show=False),
         Binding("m", "repair", "Repair", show=False),
         Binding("k", "keep", "Keep", show=False),
+        Binding("s", "save", "Save a report", show=False),
         Binding("w", "fold('why')", "Why", show=False),
         Binding("i", "fold('tables')", "ip route", show=False),
         Binding("slash", "search", "Search", show=False),
@@ -74,6 +77,8 @@ class ProofStep(ChangingStep):
         }
         self._kept_as: Path | None = None
         """The copy of the transcript that was kept; None where none was."""
+        self._saved_as: str | None = None
+        """Where the last report was saved; None where none was."""
         self._read_tables: tuple[Proof | None, str] = (None, "")
         """The tables as printed, and the proof that they belong to."""
         self._prove = Button("Prove again", id="prove", compact=True, action="screen.prove")
@@ -111,7 +116,7 @@ class ProofStep(ChangingStep):
         if self.controller.work.is_stopping:
             self.error = Cancelled("Stopped before the proof was complete.", "Prove again starts over.")
         else:
-            self._kept_as = None
+            self._kept_as = self._saved_as = None
             self.controller.take_proof(proof)
 
     # --- sections ---
@@ -157,6 +162,22 @@ class ProofStep(ChangingStep):
     @property
     def _can_keep(self) -> bool:
         return self.controller.is_lab and self.last_run.run_id is not None and not self._kept_as
+
+    def action_save(self) -> None:
+        """Save what was read as a report."""
+        proof, inspection = self.last_run.proof, self.controller.inspection
+        if proof is None or inspection is None:
+            self.app.bell()
+            return
+        from kthw_routes.wizard.modals.save_report import SaveReport  # not needed for the first screen
+
+        document = check_document(inspection.cluster, proof.plan, self.controller.review().findings, proof)
+        self.app.push_screen(SaveReport(document), self._take_report_path)
+
+    def _take_report_path(self, path: str | None) -> None:
+        if path is not None:
+            self._saved_as = path
+            self.redraw()
 
     def action_keep(self) -> None:
         """Keep a copy of the practice lab's transcript in the current folder."""
@@ -242,6 +263,8 @@ class ProofStep(ChangingStep):
         report = self.last_run.report
         if report is not None and report.unfinished:
             return Words(f"Not done on {count(len(report.unfinished), 'host')}. Back, then Retry.", Tone.WARNING)
+        if self._saved_as is not None:
+            return Words(f"Saved: kthw-routes trace --report {clean_line(self._saved_as)}", Tone.GOOD)
         reboot = self._after_reboot[:1]
         return Words(reboot[0], Tone.GOOD if reboot[0].startswith(KEPT) else Tone.WARNING) if reboot else ""
 
@@ -257,5 +280,6 @@ class ProofStep(ChangingStep):
         """Yield prove again and undo."""
         if not self.busy:
             yield SystemCommand("Prove again", "Read the routing tables and send test traffic", self.action_prove)
+            yield SystemCommand("Save a report", "All that was read, for trace --report", self.action_save)
         if self._can_undo:
             yield SystemCommand("Undo this run", "Undo what it changed (asks first)", self.action_undo)
