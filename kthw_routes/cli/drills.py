@@ -48,6 +48,15 @@ def reset() -> ExitCode:
 
 
 def practise(catalogue: Catalogue, name: str | None, *, with_pods: bool) -> ExitCode:
+    """Practise on screens. Raises UsageError where no drill has that name."""
+    from kthw_routes.wizard.drills import run_drills
+
+    if name is not None:
+        catalogue.drill(name)
+    return run_drills(catalogue, Progress(state_folder()), name, with_pods=with_pods)
+
+
+def practise_plainly(catalogue: Catalogue, name: str | None, *, with_pods: bool) -> ExitCode:
     """Practise one drill in plain lines: read what is typed, until it is solved and left, or input ends."""
     progress, printer = Progress(state_folder()), Printer(sys.stdout)
     goes_on, name = True, name or catalogue.next_after(None, progress.solved)

@@ -45,25 +45,25 @@ def _print_lesson(printer: Printer, found: Lesson) -> None:
     printer.say(found.title, "bold")
     for paragraph in found.paragraphs:
         printer.say()
-        _print_wrapped(printer, paragraph)
+        print_wrapped(printer, paragraph)
     printer.say()
-    _print_wrapped(printer, found.question)
+    print_wrapped(printer, found.question)
     for letter, answer in zip(ascii_lowercase, found.answers, strict=False):
         printer.say(f"  {letter}) {answer.text}")
     printer.say()
     for letter, answer in zip(ascii_lowercase, found.answers, strict=False):
-        _print_wrapped(printer, f"{letter}: {'right' if answer.is_right else 'wrong'}. {answer.reason}")
+        print_wrapped(printer, f"{letter}: {'right' if answer.is_right else 'wrong'}. {answer.reason}")
 
 
 def _print_words(printer: Printer, found: Explanation) -> None:
     if found.says:
-        _print_wrapped(printer, found.says)
+        print_wrapped(printer, found.says)
     _print_rows(printer, [(clean_line(word.text), clean_line(word.meaning)) for word in found.words])
     if found.without:
-        _print_wrapped(printer, f"Without it, {found.without}")
+        print_wrapped(printer, f"Without it, {found.without}")
 
 
-def _print_wrapped(printer: Printer, text: str) -> None:
+def print_wrapped(printer: Printer, text: str) -> None:
     """Print a paragraph of ours, in which `…` and **…** are marks."""
     parts = (part for part in re.split(r"(\*\*.+?\*\*|`.+?`)", text))
     marked = Text.assemble(*((part.strip("*`"), "bold") if part[:1] in ("*", "`") else part for part in parts))

@@ -304,6 +304,7 @@ def explain(context: click.Context, /, what: tuple[str, ...]) -> None:
     type=click.Path(path_type=Path),
     help="Drills of your own: a TOML file, or a folder of them.",
 )
+@click.option("--plain", is_flag=True, help="In plain lines instead of screens; so it is without a terminal, too.")
 @verbose_option
 @click.pass_context
 def drills(
@@ -315,6 +316,7 @@ def drills(
     seed: str | None,
     pods: bool,
     path: Path | None,
+    plain: bool,
     verbose: bool,
 ) -> None:
     """Practise on the embedded lab: something is broken in a working cluster; find it, name it, repair it by hand.
@@ -328,7 +330,8 @@ def drills(
         _leave(context, drills_command.reset)
     if as_list:
         _leave(context, lambda: drills_command.list_drills(Catalogue.load(path, seed), verbose=verbose))
-    _leave(context, lambda: drills_command.practise(Catalogue.load(path, seed), name, with_pods=pods))
+    practise = drills_command.practise_plainly if plain or not _has_terminal() else drills_command.practise
+    _leave(context, lambda: practise(Catalogue.load(path, seed), name, with_pods=pods))
 
 
 def _has_terminal() -> bool:

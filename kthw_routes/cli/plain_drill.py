@@ -9,6 +9,7 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
+from kthw_routes.cli.explain import print_wrapped
 from kthw_routes.cli.output import Printer
 from kthw_routes.cli.trace import print_trace
 from kthw_routes.drills.catalogue import Catalogue
@@ -22,8 +23,6 @@ from kthw_routes.teaching.trace import trace as follow
 
 _POLL: Final = 0.05
 """Seconds between two looks whether a command has ended, while somebody may type for it."""
-_WIDTH: Final = 100
-"""Columns of a paragraph at the most."""
 _COMMANDS: Final = (
     ("sh NODE [COMMAND]", "a shell on a node, or one command there: sh worker-0 ip route"),
     ("hint", "the next of three hints"),
@@ -261,5 +260,4 @@ class PlainDrill:
         self._printer.console.print(grid, soft_wrap=False)
 
     def _wrapped(self, text: str) -> None:
-        console = self._printer.console
-        console.print(Text(text), soft_wrap=False, width=min(console.width, _WIDTH))
+        print_wrapped(self._printer, text)

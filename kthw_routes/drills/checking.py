@@ -42,8 +42,11 @@ class Check:
         """What is the case in one sentence, which does not say why."""
         if self.proof is None:
             return "Nothing was tested: the plan itself cannot be right as the nodes are."
-        if self.proof.failed or not self.review.plan.is_drift:
+        if self.is_good:
             return self.proof.headline
+        if failed := len(self.proof.failed):
+            verb = "does" if failed == 1 else "do"
+            return f"{failed} of {len(self.proof.pairs)} pairs of workers {verb} not get through."
         return "All test traffic gets through, and yet not everything is as it should be."
 
     @property

@@ -4,21 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from kthw_routes.teaching.lesson import Answer
+
 HINTS: Final = 3
 """How many hints a drill has: where to look, what to look at, what it is."""
 
 Commands = Mapping[str, tuple[str, ...]]
 """What is typed on which node, by the node's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One thing that may be the cause."""
-
-    text: str
-    is_right: bool
-    reason: str
-    """Why it is right, or what would be seen if it were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

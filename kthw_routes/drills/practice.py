@@ -10,11 +10,13 @@ from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.demo.pods import with_pods as run_pods
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.drills.checking import Check, Checker
-from kthw_routes.drills.model import Answer, Commands, Drill
+from kthw_routes.drills.model import Commands, Drill
+from kthw_routes.drills.roles import lab_nodes
 from kthw_routes.drills.shell import NodeShell
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Emit
 from kthw_routes.options import Settings
+from kthw_routes.teaching.lesson import Answer
 
 
 class Practice:
@@ -43,6 +45,7 @@ class Practice:
         self.is_named = self.is_repaired = self.is_shown = False
         self.lab: Final = EmbeddedLab(drill.region, clock=clock)
         self._exit = ExitStack()
+        self._is_closed = False
 
     # --- the lab ---
 
@@ -60,6 +63,8 @@ class Practice:
             for name, address in self.drill.moved.items():
                 self.lab.note_new_address(name, address)
             self._exit = stack.pop_all()
+        if self._is_closed:
+            self._exit.close()
 
     def type_in(self, commands: Commands) -> None:
         """Run commands on the nodes, host by host. Raises KthwRoutesError where one of them fails."""
@@ -78,7 +83,7 @@ class Practice:
     @property
     def nodes(self) -> tuple[str, ...]:
         """The names of the nodes, workers first."""
-        return tuple(sorted(self.lab.topology.hosts, key=lambda name: (not name.startswith("worker-"), name)))
+        return tuple(node.name for node in sorted(lab_nodes(), key=lambda node: not node.is_worker))
 
     @property
     def settings(self) -> Settings:
@@ -127,5 +132,7 @@ class Practice:
         return self.is_named and (self.is_repaired or not self.drill.is_repairable)
 
     def close(self) -> None:
-        """End the lab, from any thread."""
+        """End the lab, from any thread, also while it starts."""
+        self._is_closed = True
         self._exit.close()
+        self.lab.discard()

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from kthw_routes.cluster import Node
 from kthw_routes.demo.api.account import DEMO_REGIONS
-from kthw_routes.drills.model import HINTS, Answer, Commands, Drill
+from kthw_routes.drills.model import HINTS, Commands, Drill
 from kthw_routes.drills.roles import Values, chance_of, lab_nodes, values_of
 from kthw_routes.errors import UsageError
 from kthw_routes.local_files import read_file
 from kthw_routes.sanitize import clean_line, quoted
+from kthw_routes.teaching.lesson import Answer
 
 _MAX_BYTES: Final = 64 * 1024
 _MAX_FILES: Final = 200

@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from kthw_routes.demo.host import ModelHost
@@ -43,6 +44,10 @@ class NodeShell:
         finally:
             self.is_busy = False
 
+    def take_unread(self) -> tuple[str, ...]:
+        """Return what was typed and that no command read, as the next commands."""
+        return self._typed.take()
+
     def type(self, line: str) -> None:
         """Give a line to the command that runs."""
         self._typed.put(f"{line}\n".encode())
@@ -52,8 +57,9 @@ class NodeShell:
         self._typed.put(b"")
 
     def interrupt(self) -> None:
-        """End the command that runs: ^C."""
+        """End the command that runs: ^C. What was typed ahead is forgotten."""
         self._running.set()
+        self._typed.take()
         self._typed.put(b"")
 
     def _print(self, written: bytes) -> None:
@@ -67,6 +73,14 @@ class _Typed:
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._rest = b""
         self._is_ended = False
+
+    def take(self) -> tuple[str, ...]:
+        """Take the lines that nobody read."""
+        lines = []
+        with suppress(queue.Empty):
+            while True:
+                lines.append(self._lines.get_nowait().decode().rstrip("\n"))
+        return tuple(filter(None, lines))
 
     def put(self, line: bytes) -> None:
         """Add a line; an empty one ends the stream."""

@@ -281,6 +281,15 @@ class WizardApp(App[ExitCode]):
     def _quit_now(self) -> None:
         self.exit(self.controller.exit_code)
 
+    def end_work(self, patience: float) -> None:
+        """Stop the work and write the end of its record, from any thread."""
+        self.asker.withdraw()
+        self.controller.end(patience)
+
+    def discard_labs(self) -> None:
+        """Remove the files of the practice labs, from any thread."""
+        self.controller.discard_labs()
+
     async def end(self) -> None:
         """Quit because of a signal, once the work has ended."""
         self._quitting = True

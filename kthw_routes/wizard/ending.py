@@ -15,15 +15,13 @@ import signal
 import sys
 import termios
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from typing import Any, Final, NoReturn, Protocol, Self
 
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import ExitCode
-
-if TYPE_CHECKING:
-    from kthw_routes.wizard.app import WizardApp
 
 MAX_ENDING: Final = 1.6
 """Seconds from the signal to the end of the process."""
@@ -42,10 +40,26 @@ _RESTORE: Final = (
 """Resets everything that Textual sets in a terminal."""
 
 
+class Endable(Protocol):
+    """An application as its end sees it."""
+
+    def end_work(self, patience: float) -> None:
+        """Stop the work, from any thread: what is under way gets `patience` seconds to finish."""
+
+    def discard_labs(self) -> None:
+        """Remove the files of the practice labs, from any thread."""
+
+    def call_later(self, callback: Callable[..., Any], /) -> bool:
+        """Call something in the interface's thread."""
+
+    async def end(self) -> None:
+        """Quit, once the work has ended."""
+
+
 class Ending:
     """Watches for the end while the interface runs: a context manager of the main thread."""
 
-    def __init__(self, app: "WizardApp") -> None:
+    def __init__(self, app: Endable) -> None:
         self._app = app
         self._signals = end_signals(lambda _number: self._signalled(), signal.SIGINT)
         self._terminals = [number for number in (0, 1, 2) if os.isatty(number)]
@@ -102,8 +116,7 @@ class Ending:
         deadline = threading.Timer(MAX_ENDING, self._leave_now)
         deadline.daemon = True
         deadline.start()
-        self._app.asker.withdraw()
-        self._app.controller.end(MAX_FINISHING)
+        self._app.end_work(MAX_FINISHING)
         if not self._is_ours():
             self._leave_now()
         self._app.call_later(self._app.end)
@@ -128,7 +141,7 @@ class Ending:
 
         The interpreter is bypassed: it would wait for threads, and for output that nobody reads (seconds, measured).
         """
-        self._app.controller.discard_labs()
+        self._app.discard_labs()
         os._exit(ExitCode.INTERRUPTED)
 
     def _leave_now(self) -> None:

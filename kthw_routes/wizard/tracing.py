@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.proof.diagnosis import pair_words
@@ -10,6 +11,25 @@ from kthw_routes.teaching.trace import trace
 from kthw_routes.wizard.background import Job, Jobs
 from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.prompts import WizardAsker
+
+
+class Traces(Protocol):
+    """Where the ways of packets come from."""
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The workers to choose from, by name."""
+
+    def known(self, source: str, target: str) -> Trace | None:
+        """Return the way as it was read last; None where it was not."""
+
+    def begin(
+        self, source: str, target: str, done: Callable[[Trace], None], failed: Callable[[KthwRoutesError], None]
+    ) -> None:
+        """Read it, in a thread."""
+
+    def stop(self) -> None:
+        """Stop what is under way and drop its result."""
 
 
 class Tracer:

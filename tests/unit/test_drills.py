@@ -170,7 +170,7 @@ def test_a_drill_in_plain_lines_from_the_story_to_the_progress(tmp_path: Path, m
     )
     ran = CliRunner().invoke(main, ["drills", "old-name", "--seed", "1"], input="\n".join(typed))
     assert ran.exit_code == 0, ran.output
-    said = " ".join(ran.output.split())
+    said = " ".join(ran.output.replace("`", "").split())
     at = 0
     for words in (
         *(drill.title, drill.story, f"{drill.right}) {drill.answers[drill.right - 1].text}", "ssh -F /"),
@@ -182,7 +182,7 @@ def test_a_drill_in_plain_lines_from_the_story_to_the_progress(tmp_path: Path, m
         *("It is repaired. Say what it was", "Evidence: probe addresses", "✓ Right: "),
         *("Solved: old-name.", drill.explanation, drill.story, "have it checked"),
     ):
-        at = said.index(" ".join(words.split()), at)
+        at = said.index(" ".join(re.sub(r"`|\*\*", "", words).split()), at)
     assert re.search(r"old-name  hints 3  wrong answers 1$", (tmp_path / "kthw-routes/drills.txt").read_text().strip())
     listed = CliRunner().invoke(main, ["drills", "--list", "--seed", "1", "--verbose"]).output
     assert re.search(r"old-name +.*solved \d{4}-\d\d-\d\d, 3 hints", listed)

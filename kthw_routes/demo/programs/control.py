@@ -158,9 +158,11 @@ def show_help(process: Process) -> int:
         if len(lines[-1]) + len(name) > 74:
             lines.append("")
         lines[-1] += f"{name} "
+    pods = "In a pod: ip netns exec $(ip netns list | head -1) ping ADDRESS\n" if process.host.namespaces else ""
     process.out(
         f"This is {process.host.name}, a node of the embedded lab. It is a model of a Linux host and knows:\n"
         + "".join(f"  {line.rstrip()}\n" for line in lines)
+        + pods
         + "Try: ip route, ip -br address, ping -c 3 ADDRESS, cat /etc/hosts, sysctl net.ipv4.ip_forward\n"
     )
     return 0

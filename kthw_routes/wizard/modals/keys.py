@@ -39,14 +39,17 @@ class ShowKeys(Dialog[None]):
 
     heading = "Keys"
 
-    def __init__(self, step: str, keys: Keys) -> None:
+    def __init__(self, step: str, keys: Keys, everywhere: Keys = EVERYWHERE) -> None:
+        """`everywhere`: the keys of all screens of the application."""
         super().__init__()
         self._step = step
         self._keys = keys
+        self._everywhere = everywhere
 
     def compose_body(self) -> ComposeResult:
         """Yield two columns."""
-        groups = ((self._step, self._keys), ("Everywhere", EVERYWHERE)) if self._keys else (("Everywhere", EVERYWHERE),)
+        own = ((self._step, self._keys),) if self._keys else ()
+        groups = (*own, ("Everywhere", self._everywhere))
         for title, keys in groups:
             yield Static(style_content(Words(title, Tone.QUIET)), classes="key-title")
             for key, words in keys:

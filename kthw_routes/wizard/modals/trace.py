@@ -12,7 +12,7 @@ from kthw_routes.errors import KthwRoutesError
 from kthw_routes.teaching.hops import Trace
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.text import trace_words
-from kthw_routes.wizard.tracing import Tracer
+from kthw_routes.wizard.tracing import Traces
 from kthw_routes.wizard.widgets.choices import LineSelect
 from kthw_routes.wizard.widgets.hop_path import HopPath
 from kthw_routes.wizard.widgets.paragraph import Paragraph
@@ -56,7 +56,7 @@ class ShowTrace(Dialog[None]):
         ("Tab", "to the two pods; Left and Right choose others"),
     )
 
-    def __init__(self, tracer: Tracer, ends: tuple[str, str]) -> None:
+    def __init__(self, tracer: Traces, ends: tuple[str, str]) -> None:
         super().__init__()
         self._tracer = tracer
         self._ends = ends

@@ -15,8 +15,9 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from kthw_routes.events import Event
+from kthw_routes.sanitize import clean
 from kthw_routes.wizard.themes import find_style
-from kthw_routes.words import Words, event_line
+from kthw_routes.words import Tone, Words, event_line
 
 MAX_LINES: Final = 5000
 """Lines kept in memory per log; the transcript has all."""
@@ -33,6 +34,8 @@ class LogBuffer:
         self.lines: list[Words] = []
         self.dropped = 0
         self.width = 0
+        self.version = 0
+        """Another one after each change."""
         self._wrap = wrap
 
     def add(self, event: Event) -> None:
@@ -42,6 +45,11 @@ class LogBuffer:
         for line in self._wrapped(text):
             self.lines.append(Words(line, words.tone))
             self.width = max(self.width, len(line))
+        self.trim()
+
+    def trim(self) -> None:
+        """Note a change, and drop the oldest lines where there are too many."""
+        self.version += 1
         if len(self.lines) >= MAX_LINES + _SLACK:
             spare = len(self.lines) - MAX_LINES
             del self.lines[:spare]
@@ -55,7 +63,29 @@ class LogBuffer:
     def clear(self) -> None:
         """Drop all lines."""
         self.lines.clear()
+        self.version += 1
         self.dropped = self.width = 0
+
+
+class TextBuffer(LogBuffer):
+    """What programs print, as a terminal shows it: the last line may go on, and one that is too long goes on below."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.columns = 80
+        """At which a line goes on below."""
+        self._is_open = False
+
+    def write(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Add text, which may end within a line."""
+        for piece in text.splitlines(keepends=True):
+            begun = self.lines.pop().text if self._is_open else ""
+            line = clean(f"{begun}{piece}").rstrip("\n").expandtabs()
+            chunks = [line[at : at + self.columns] for at in range(0, len(line), self.columns)] or [""]
+            self.lines += [Words(chunk, tone) for chunk in chunks]
+            self.width = max(self.width, *map(len, chunks))
+            self._is_open = not piece.endswith("\n")
+        self.trim()
 
 
 class HostLog(ScrollView, can_focus=True):
@@ -106,13 +136,13 @@ class HostLog(ScrollView, can_focus=True):
     def catch_up(self) -> None:
         """Draw what was added since the last time."""
         buffer = self._buffer
-        if len(buffer.lines) + buffer.dropped != self._seen or buffer.dropped != self._gone:
+        if buffer.version != self._seen or buffer.dropped != self._gone:
             self._catch_up(follow=self._follows and self.text_selection is None)
 
     def _catch_up(self, *, follow: bool) -> None:
         buffer = self._buffer
         gone, self._gone = buffer.dropped - self._gone, buffer.dropped
-        self._seen = len(buffer.lines) + buffer.dropped
+        self._seen = buffer.version
         self.virtual_size = Size(buffer.width + 1, len(buffer.lines))
         if follow:
             self._follows = True

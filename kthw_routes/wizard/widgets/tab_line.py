@@ -10,8 +10,6 @@ from textual.events import Click
 from textual.message import Message
 from textual.widget import Widget
 
-_GAP = "    "
-
 
 class TabLine(Widget, can_focus=True):
     """`Routes 4    Names 3`: the tab that is shown is underlined."""
@@ -31,10 +29,26 @@ class TabLine(Widget, can_focus=True):
 
         number: int
 
-    def __init__(self, titles: Sequence[str], *, id: str) -> None:  # noqa: A002 - Textual's name
+    def __init__(
+        self,
+        titles: Sequence[str],
+        *,
+        id: str,  # noqa: A002 - Textual's name
+        keys: str | None = None,
+        gap: int = 4,
+    ) -> None:
+        """
+        Args:
+            titles: a tab each.
+            id: the widget's own.
+            keys: what chooses a tab, for the end of the line; by default their digits.
+            gap: blanks between two tabs.
+        """
         super().__init__(id=id)
         self._titles = tuple(titles)
-        self._counts = (0,) * len(titles)
+        self._counts: tuple[int, ...] = ()
+        self._keys = keys or f"keys 1-{len(titles)}"
+        self._gap = " " * gap
         self.chosen = 0
 
     def show(self, counts: Sequence[int]) -> None:
@@ -59,11 +73,10 @@ class TabLine(Widget, can_focus=True):
         parts: list[Content | str | tuple[str, str]] = []
         for number, label in enumerate(self._labels):
             style = "bold underline $primary" if number == self.chosen else "$foreground 75%"
-            parts += [(label, style), _GAP]
-        keys = f"keys 1-{len(self._titles)}"
-        length = sum(len(label) + len(_GAP) for label in self._labels)
-        if length + len(keys) <= self.size.width:
-            parts += [" " * (self.size.width - length - len(keys)), (keys, "$foreground 60%")]
+            parts += [(label, style), self._gap]
+        length = sum(len(label) + len(self._gap) for label in self._labels)
+        if length + len(self._keys) <= self.size.width:
+            parts += [" " * (self.size.width - length - len(self._keys)), (self._keys, "$foreground 60%")]
         return Content.assemble(*parts)
 
     def on_click(self, event: Click) -> None:
@@ -72,8 +85,10 @@ class TabLine(Widget, can_focus=True):
         for number, label in enumerate(self._labels):
             if at <= event.x < at + len(label):
                 self.choose(number)
-            at += len(label) + len(_GAP)
+            at += len(label) + len(self._gap)
 
     @property
     def _labels(self) -> list[str]:
+        if not self._counts:
+            return list(self._titles)
         return [f"{title} {number}" for title, number in zip(self._titles, self._counts, strict=True)]
