@@ -13,10 +13,25 @@ from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 
 
+def serve(region: str, *, port: int, address: str | None, max_visitors: int | None, present: bool = False) -> ExitCode:
+    """Serve the wizard on the embedded lab to browsers; see `wizard`. Raises UsageError."""
+    from kthw_routes.serve import LOOPBACK, MAX_VISITORS, serve_lab
+
+    def announce(line: str) -> None:
+        click.echo(line)
+        sys.stdout.flush()
+
+    arguments = ("demo", "--region", region, *(["--present"] if present else []))
+    serve_lab(address or LOOPBACK, port, max_visitors or MAX_VISITORS, arguments, announce)
+    return ExitCode.DONE
+
+
 def wizard(region: str, *, present: bool = False) -> ExitCode:
     """Return the wizard on the embedded lab. `present`: whether its run stops before each host's change."""
+    from kthw_routes.serve.confine import confine_visitor
     from kthw_routes.wizard import run_wizard
 
+    confine_visitor()
     with EmbeddedLab(region) as lab:
         return run_wizard(replace(lab.settings, present=present), lab)
 

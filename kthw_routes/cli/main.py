@@ -24,6 +24,8 @@ from kthw_routes.cli.options import (
     yes_option,
 )
 from kthw_routes.options import Settings
+from kthw_routes.serve import MAX_VISITORS, PORT
+from kthw_routes.serve.confine import is_for_visitor
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -74,14 +76,55 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
 @click.option("--keep", is_flag=True, help="Keep the lab in the foreground for other commands and a second terminal.")
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")
 @click.option("--present", is_flag=True, help="Stop before each host's change; a key goes on (for teaching).")
+@click.option(
+    "--serve",
+    "port",
+    metavar="[PORT]",
+    type=click.IntRange(0, 65535),
+    is_flag=False,
+    flag_value=PORT,
+    help=f"Serve it to browsers, by default on port {PORT}: each visitor has a lab that ends with the tab.",
+)
+@click.option(
+    "--bind",
+    "address",
+    metavar="ADDRESS",
+    help="With --serve: the IPv4 address to listen on. Visitors then type a word that is printed. Default: loopback.",
+)
+@click.option(
+    "--visitors",
+    "max_visitors",
+    metavar="N",
+    type=click.IntRange(1, 500),
+    help=f"With --serve: how many have a lab at once. Default: {MAX_VISITORS}.",
+)
 @click.pass_context
-def demo(context: click.Context, /, region: str, keep: bool, plain: bool, present: bool) -> None:
+def demo(
+    context: click.Context,
+    /,
+    region: str,
+    keep: bool,
+    plain: bool,
+    present: bool,
+    port: int | None,
+    address: str | None,
+    max_visitors: int | None,
+) -> None:
     """Run the wizard on an embedded lab: no account, no root, no network."""
     from kthw_routes.cli import demo as demo_command
 
+    if port is None and (address is not None or max_visitors is not None):
+        raise click.UsageError("--bind and --visitors are for --serve.", context)
+    if port is not None:
+        if keep or plain:
+            raise click.UsageError("--serve goes neither with --keep nor with --plain.", context)
+        _leave(
+            context,
+            lambda: demo_command.serve(region, port=port, address=address, max_visitors=max_visitors, present=present),
+        )
     if keep:
         _leave(context, lambda: demo_command.keep(region))
-    if plain or not _has_terminal():
+    if plain or not (_has_terminal() or is_for_visitor()):
         _leave(context, lambda: demo_command.run(region))
     _leave(context, lambda: demo_command.wizard(region, present=present))
 

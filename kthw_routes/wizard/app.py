@@ -193,6 +193,11 @@ class WizardApp(App[ExitCode]):
         else:
             self.push_screen(ShowTrace(tracer, ends))
 
+    def get_key_display(self, binding: Binding) -> str:
+        """Return how the footer shows a key: browsers keep some for themselves, such as Ctrl-N."""
+        in_browser = {"next": ">", "back": "<"}.get(binding.action) if self.is_web else None
+        return in_browser or super().get_key_display(binding)
+
     def action_keys(self) -> None:
         """Show the keys; over a dialog too, but not over themselves."""
         if isinstance(self.screen, ShowKeys):

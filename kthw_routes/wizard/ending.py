@@ -62,7 +62,8 @@ class Ending:
     def __init__(self, app: Endable) -> None:
         self._app = app
         self._signals = end_signals(lambda _number: self._signalled(), signal.SIGINT)
-        self._terminals = [number for number in (0, 1, 2) if os.isatty(number)]
+        # In a browser the input is a pipe, which ends with the tab.
+        self._terminals = [number for number in (0, 1, 2) if os.isatty(number)] or [0]
         self._before: list[Any] | None = None
         self._woken, self._wake = os.pipe()
         self._thread = threading.Thread(target=self._watch, name="ending", daemon=True)

@@ -10,8 +10,8 @@ from kthw_routes.words import Tone, Words
 Keys = tuple[tuple[str, str], ...]
 
 EVERYWHERE: Keys = (
-    ("^n", "Next: go to the next step"),
-    ("^b", "Back: nothing is lost"),
+    ("^n  >", "Next: go to the next step"),
+    ("^b  <", "Back: nothing is lost"),
     ("F1", "Why: what this step is for"),
     ("F2", "Commands: what you would type by hand"),
     ("F4", "lessons: why it works, with a question each"),

@@ -139,21 +139,25 @@ class _NodeDialog(Dialog[Node]):
 class NodeEditor(_NodeDialog):
     """Corrects a node that a source found: its addresses, its pod CIDR. A text left as it was is not judged."""
 
-    def __init__(self, node: Node, cluster: Cluster) -> None:
-        texts = {"ssh": str(node.ssh or ""), "internal": str(node.internal or "")}
+    def __init__(self, node: Node, cluster: Cluster, *, can_change_ssh: bool = True) -> None:
+        """`can_change_ssh`: whether it may be reached elsewhere than the source says."""
+        texts = {"ssh": str(node.ssh or "")} if can_change_ssh else {}
+        texts["internal"] = str(node.internal or "")
         if node.is_worker:
             texts["pod_cidr"] = str(node.pod_cidr or "")
         rests = f"rests on: {node.pod_cidr_source}"
         hints = {"ssh": _SSH_HINT, "internal": "the next hop for the others", "pod_cidr": rests}
         super().__init__(node, node, cluster, texts, hints)
+        self._can_change_ssh = can_change_ssh
         self.heading = f"{node.name}, {node.role}" + (f" in {node.region}" if node.region else "")
 
     def compose_body(self) -> ComposeResult:
         """Show a line per field: its name, the text, what is wrong with it, and the addresses to choose from."""
         node = self._node
-        yield self._fields["ssh"]
-        public = [a for a in node.addresses if a.kind is AddressKind.PUBLIC]
-        yield from self._choices("ssh", [(str(a.ip), str(a.kind)) for a in public] if len(public) > 1 else [])
+        if self._can_change_ssh:
+            yield self._fields["ssh"]
+            public = [a for a in node.addresses if a.kind is AddressKind.PUBLIC]
+            yield from self._choices("ssh", [(str(a.ip), str(a.kind)) for a in public] if len(public) > 1 else [])
         yield self._fields["internal"]
         inner = [a for a in node.addresses if a.kind is not AddressKind.PUBLIC]
         yield from self._choices("internal", [(str(a.ip), str(a.kind)) for a in inner])

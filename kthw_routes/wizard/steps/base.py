@@ -1,6 +1,7 @@
 """What all steps share: the frame, Next and Back, work in a thread. A step does not know its neighbours."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import ClassVar, TypeVar
 
 from textual import on
@@ -14,6 +15,7 @@ from textual.widgets import Button
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event
+from kthw_routes.options import Settings
 from kthw_routes.wizard.background import Job
 from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.last_run import LastRun
@@ -33,8 +35,8 @@ class StepScreen(Screen[None]):
     """One step. `draw` shows what the `Controller` knows; `commit` hands over what was typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+n", "next", "Next"),
-        Binding("ctrl+b", "back", "Back"),
+        Binding("ctrl+n,greater_than_sign", "next", "Next"),
+        Binding("ctrl+b,less_than_sign", "back", "Back"),
         Binding("f1", "app.why", "Why", key_display="F1"),
         Binding("f2", "app.commands", "Commands", key_display="F2"),
         Binding("question_mark,f3", "app.keys", "Keys", key_display="?"),
@@ -163,6 +165,12 @@ class StepScreen(Screen[None]):
     def controller(self) -> Controller:
         """What was chosen and what came of it."""
         return self.wizard.controller
+
+    @property
+    def shown_settings(self) -> Settings:
+        """The settings that commands by hand go by: who uses the wizard in a browser has none of the lab's files."""
+        settings = self.controller.settings_of_source
+        return replace(settings, ssh_config=None) if self.app.is_web else settings
 
     @property
     def last_run(self) -> LastRun:

@@ -226,7 +226,7 @@ class ChecksStep(StepScreen):
         """Return what was run."""
         controller, title = self.controller, "What is read on each host (nothing is changed)"
         commands = controller.commands.get(Phase.CHECKS, {})
-        return manual_commands.ran(title, commands, controller.cluster, controller.settings_of_source)
+        return manual_commands.ran(title, commands, controller.cluster, self.shown_settings)
 
     def palette(self) -> Iterable[SystemCommand]:
         """Yield what can be done with the hosts."""

@@ -129,7 +129,12 @@ class NodesStep(StepScreen):
     def _edit(self) -> None:
         node, cluster = self._node, self.controller.cluster
         if node is not None:
-            form = OwnNodeEditor(node, cluster) if self.controller.is_typed(node) else NodeEditor(node, cluster)
+            # From a browser only the lab can be reached, not what is on the network of whoever serves it.
+            can_change_ssh = not self.app.is_web
+            is_typed = self.controller.is_typed(node)
+            form = (
+                OwnNodeEditor(node, cluster) if is_typed else NodeEditor(node, cluster, can_change_ssh=can_change_ssh)
+            )
             self.app.push_screen(form, lambda new: self._edited(node, new))
 
     def _edited(self, old: Node, new: Node | None) -> None:
@@ -287,7 +292,7 @@ class NodesStep(StepScreen):
 
     def list_commands(self) -> Iterable[str]:
         """Return how to log in."""
-        return manual_commands.nodes(self.controller.cluster, self.controller.settings_of_source)
+        return manual_commands.nodes(self.controller.cluster, self.shown_settings)
 
     def palette(self) -> Iterable[SystemCommand]:
         """Yield what can be done with a row."""

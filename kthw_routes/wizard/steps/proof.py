@@ -186,6 +186,8 @@ class ProofStep(ChangingStep):
             return
         try:
             self._kept_as = self.last_run.keep_transcript(Path())
+            if self.app.is_web:  # the current folder is the visitor's own, and ends with the tab
+                self.app.deliver_text(self._kept_as)
         except RecordError as error:
             self.error = error
         self.redraw()
@@ -227,7 +229,7 @@ class ProofStep(ChangingStep):
         self._undo.show(
             "\n".join(line for way in ways for line in (f"# on {way.host}, as root:", *way.lines, "")).rstrip()
         )
-        is_lab, config = self.controller.is_lab, self.controller.settings_of_source.ssh_config
+        is_lab, config = self.controller.is_lab, self.shown_settings.ssh_config
         of_lab = proof_rest.of_lab(config, self._kept_as, can_keep=self._can_keep) if is_lab else ()
         self._rest.show(
             *proof_rest.worth_keeping(
@@ -272,9 +274,7 @@ class ProofStep(ChangingStep):
         """Return what was run."""
         controller = self.controller
         commands = controller.commands.get(Phase.PROOF, {})
-        return manual_commands.ran(
-            "What Proof runs on each worker", commands, controller.cluster, controller.settings_of_source
-        )
+        return manual_commands.ran("What Proof runs on each worker", commands, controller.cluster, self.shown_settings)
 
     def palette(self) -> Iterable[SystemCommand]:
         """Yield prove again and undo."""

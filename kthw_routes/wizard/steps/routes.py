@@ -255,7 +255,7 @@ class RoutesStep(MarkingStep):
         """Return the plan's commands."""
         if self.controller.inspection is None:
             return ()
-        return manual_commands.planned(self.review, self.last_run.report, self.controller.settings_of_source)
+        return manual_commands.planned(self.review, self.last_run.report, self.shown_settings)
 
     def palette(self) -> Iterable[SystemCommand]:
         """Yield the choices of this step."""

@@ -309,7 +309,7 @@ class RunStep(StepScreen):
     def list_commands(self) -> Iterable[str]:
         """Return the plan's commands, and those that undo them."""
         controller = self.controller
-        return manual_commands.planned(controller.review(), controller.last_run.report, controller.settings_of_source)
+        return manual_commands.planned(controller.review(), controller.last_run.report, self.shown_settings)
 
     def palette(self) -> Iterable[SystemCommand]:
         """Yield stop or retry, and how the run is shown."""

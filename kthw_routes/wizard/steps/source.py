@@ -122,7 +122,7 @@ class SourceStep(StepScreen):
             widget.display = source.kind is SourceKind.INVENTORY
         await self._draw_error()
         self._kept.display = self.error is None
-        self._kept.show(*source_words.kept(self.controller.settings_of_source, is_lab=self.controller.is_lab))
+        self._kept.show(*source_words.kept(self.shown_settings, is_lab=self.controller.is_lab))
         self._found_box.display = self.controller.is_found and not self.busy and self.error is None
         if self.controller.is_found:
             self._found_box.show(Words(f"✓ {self._found_words()}", Tone.GOOD))

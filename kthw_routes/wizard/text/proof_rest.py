@@ -47,7 +47,7 @@ def of_lab(ssh_config: Path | None, kept_as: Path | None, *, can_keep: bool) -> 
     if kept_as is not None:
         yield Words(f"✓ kept as   {kept_as}\n", Tone.GOOD)
     elif can_keep:
-        yield dim("keep        k copies the transcript here; the lab deletes it at the end\n")
+        yield dim("keep        k keeps a copy; the lab deletes the transcript\n")
     if ssh_config is not None:
         yield from (dim("terminal 2  "), f"ssh -F {ssh_config} worker-0\n")
 
