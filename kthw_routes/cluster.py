@@ -262,6 +262,8 @@ class Cluster:
     cidr: IPv4Network = DEFAULT_CLUSTER_CIDR
     regions: tuple[Region, ...] = field(default=())
     """The regions of the nodes; empty for your own machines."""
+    has_overlay: bool = False
+    """Whether packets between pods are carried in VXLAN between the workers' internal addresses."""
 
     def __iter__(self) -> Iterator[Node]:
         """Iterate over all nodes, workers first."""

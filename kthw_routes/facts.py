@@ -10,6 +10,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import PurePosixPath
 from typing import Final
 
+from kthw_routes.overlay.model import NOT_READ, OverlayReading
+
 PROTOCOL: Final = "200"
 """The routing protocol number that marks a route as ours (`proto 200`); taken by no known daemon."""
 
@@ -176,6 +178,8 @@ class PodCidrFiles:
     """Why a file that is there cannot be used, beginning with its name, without a full stop."""
     plugin: str | None = None
     """The network plugin of the CNI configuration, such as `bridge`."""
+    mtu: int | None = None
+    """The MTU of pods, in bytes, that the CNI configuration states; None where it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +321,7 @@ class HostFacts:
     etc_hosts_problem: str | None = None
     """Why /etc/hosts could not be read, without a full stop; None where it was, or is not known."""
     network: NetworkSetup = NetworkSetup()
+    overlay: OverlayReading = NOT_READ
     _on_link: tuple[Route, ...] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
@@ -340,6 +345,12 @@ class HostFacts:
     def mtu_of(self, ip: IPv4Address | None) -> int | None:
         """Return the MTU, in bytes, of the interface that has the address `ip`; None where it is not known."""
         return next((a.mtu for a in self.addresses if a.address.ip == ip), None)
+
+    @property
+    def pod_mtu(self) -> int | None:
+        """The MTU of pods, in bytes: of those that are there, else that of pods to come; None where it is not known."""
+        there = [pod.mtu for pod in self.pods if pod.mtu is not None]
+        return min(there, default=self.cidr_files.mtu)
 
     def device_of(self, ip: IPv4Address | None) -> str | None:
         """Return the interface that has the address `ip`, or None."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Node
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.persistence.model import Persist
 
 Marked = frozenset[tuple[str, IPv4Network]]
@@ -107,6 +108,8 @@ class Options:
     """Which nodes get routes."""
     persist: Persist | None = None
     """How the routes are kept after a reboot; None: not answered yet, which counts as `none`."""
+    overlay: Overlay | None = None
+    """How packets between pods are carried; None: as they are now, which is without an overlay at first."""
     ip_forward: bool = False
     """Whether forwarding is turned on where it is off, now and at each boot."""
     hosts_template: bool = False
@@ -163,6 +166,7 @@ class Settings:
     only: tuple[str, ...] = ()
     prune: bool = False
     persist: str | None = None
+    overlay: str | None = None
     routes_on: str | None = None
     names_on: str | None = None
     no_hosts_file: bool = False
@@ -258,6 +262,7 @@ class Settings:
             names_on=NamesOn.NONE if self.no_hosts_file else NamesOn(self.names_on or NamesOn.CONTROLLERS),
             routes_on=RoutesOn(self.routes_on or RoutesOn.WORKERS),
             persist=Persist(self.persist) if self.persist else None,
+            overlay=Overlay(self.overlay) if self.overlay else None,
             ip_forward=self.ip_forward,
             hosts_template=self.cloud_template,
             repair=self.repair,

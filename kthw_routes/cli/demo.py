@@ -13,7 +13,15 @@ from kthw_routes.demo.lab import EmbeddedLab
 from kthw_routes.errors import ExitCode
 
 
-def serve(region: str, *, port: int, address: str | None, max_visitors: int | None, present: bool = False) -> ExitCode:
+def serve(
+    region: str,
+    *,
+    port: int,
+    address: str | None,
+    max_visitors: int | None,
+    present: bool = False,
+    overlay: str | None = None,
+) -> ExitCode:
     """Serve the wizard on the embedded lab to browsers; see `wizard`. Raises UsageError."""
     from kthw_routes.serve import LOOPBACK, MAX_VISITORS, serve_lab
 
@@ -21,29 +29,30 @@ def serve(region: str, *, port: int, address: str | None, max_visitors: int | No
         click.echo(line)
         sys.stdout.flush()
 
-    arguments = ("demo", "--region", region, *(["--present"] if present else []))
+    chosen = (*(["--present"] if present else []), *(["--overlay", overlay] if overlay is not None else []))
+    arguments = ("demo", "--region", region, *chosen)
     serve_lab(address or LOOPBACK, port, max_visitors or MAX_VISITORS, arguments, announce)
     return ExitCode.DONE
 
 
-def wizard(region: str, *, present: bool = False) -> ExitCode:
+def wizard(region: str, *, present: bool = False, overlay: str | None = None) -> ExitCode:
     """Return the wizard on the embedded lab. `present`: whether its run stops before each host's change."""
     from kthw_routes.serve.confine import confine_visitor
     from kthw_routes.wizard import run_wizard
 
     confine_visitor()
     with EmbeddedLab(region) as lab:
-        return run_wizard(replace(lab.settings, present=present), lab)
+        return run_wizard(replace(lab.settings, present=present, overlay=overlay), lab)
 
 
-def run(region: str) -> ExitCode:
+def run(region: str, overlay: str | None = None) -> ExitCode:
     """Return all steps in plain lines, ending with the proof. Nothing is asked: nothing real is changed."""
     from kthw_routes.cli.apply import run_steps
 
     with EmbeddedLab(region) as lab:
         click.echo(f"The embedded lab runs in {region}: 3 workers, 3 controllers, on this machine's loopback only.\n")
         sys.stdout.flush()
-        return run_steps(lab.settings, yes=True)
+        return run_steps(replace(lab.settings, overlay=overlay), yes=True)
 
 
 def keep(region: str) -> ExitCode:

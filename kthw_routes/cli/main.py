@@ -17,6 +17,7 @@ from kthw_routes.cli.options import (
     EXPORT_FORMATS,
     json_option,
     node_options,
+    overlay_option,
     plan_options,
     redact_option,
     ssh_options,
@@ -76,6 +77,7 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
 @click.option("--keep", is_flag=True, help="Keep the lab in the foreground for other commands and a second terminal.")
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")
 @click.option("--present", is_flag=True, help="Stop before each host's change; a key goes on (for teaching).")
+@overlay_option
 @click.option(
     "--serve",
     "port",
@@ -106,6 +108,7 @@ def demo(
     keep: bool,
     plain: bool,
     present: bool,
+    overlay: str | None,
     port: int | None,
     address: str | None,
     max_visitors: int | None,
@@ -120,13 +123,15 @@ def demo(
             raise click.UsageError("--serve goes neither with --keep nor with --plain.", context)
         _leave(
             context,
-            lambda: demo_command.serve(region, port=port, address=address, max_visitors=max_visitors, present=present),
+            lambda: demo_command.serve(
+                region, port=port, address=address, max_visitors=max_visitors, present=present, overlay=overlay
+            ),
         )
     if keep:
         _leave(context, lambda: demo_command.keep(region))
     if plain or not (_has_terminal() or is_for_visitor()):
-        _leave(context, lambda: demo_command.run(region))
-    _leave(context, lambda: demo_command.wizard(region, present=present))
+        _leave(context, lambda: demo_command.run(region, overlay))
+    _leave(context, lambda: demo_command.wizard(region, present=present, overlay=overlay))
 
 
 @main.command(context_settings=_CONTEXT)

@@ -13,6 +13,7 @@ from kthw_routes.cli.help import CHANGES, NODES, SSH, section
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, parse_user
 from kthw_routes.errors import InvalidInput
 from kthw_routes.options import HOST_KEY_MODES, NamesOn, RoutesOn
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.persistence.model import Persist
 from kthw_routes.sanitize import quoted
 
@@ -87,6 +88,13 @@ node_options = section(
     ),
 )
 
+overlay_option = click.option(
+    "--overlay",
+    type=click.Choice([o.value for o in Overlay]),
+    help="Carry packets between pods in VXLAN, past a filter of the provider; none removes our overlay.  "
+    "[default: as it is, at first none]",
+)
+
 plan_options = section(
     CHANGES,
     click.option(
@@ -94,6 +102,7 @@ plan_options = section(
         type=click.Choice([p.value for p in Persist]),
         help="How the routes are kept after a reboot; auto: as each host's network is configured.  [default: none]",
     ),
+    overlay_option,
     click.option(
         "--routes-on",
         type=click.Choice([r.value for r in RoutesOn]),

@@ -17,6 +17,7 @@ from kthw_routes.facts import HostFacts
 from kthw_routes.hosts import atomic_write, programs, read_network, rollback_timer
 from kthw_routes.hosts.foresight import Expect, Mode
 from kthw_routes.hosts.read_facts import read_addresses, read_forwarding, read_routes
+from kthw_routes.hosts.read_overlay import read_overlay
 from kthw_routes.hosts.send import send
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
@@ -27,6 +28,7 @@ from kthw_routes.plan.changes import (
     ForwardingChange,
     HostPlan,
     NameChange,
+    OverlayChange,
     Planner,
     RollbackChange,
     RouteChange,
@@ -252,7 +254,7 @@ def ended(node: str, error: KthwRoutesError | None, sent: Sent) -> HostOutcome:
     )
 
 
-_READ_BY_THEMSELVES: Final = (RouteChange, NameChange, ForwardingChange)
+_READ_BY_THEMSELVES: Final = (RouteChange, NameChange, ForwardingChange, OverlayChange)
 """The kinds of change that are seen without reading files of ours and what manages the network."""
 
 
@@ -276,6 +278,9 @@ def reread(
     routes = read_routes(task, facts.routes_within)
     addresses = read_addresses(task)
     content, problem, network, forward = facts.etc_hosts, facts.etc_hosts_problem, facts.network, facts.ip_forward
+    overlay = facts.overlay
+    if todo is None or todo.of(OverlayChange):
+        overlay = read_overlay(task, addresses)
     if content is not None and (with_names or todo is None or todo.hosts_file is not None):
         content, problem = atomic_write.read_etc_hosts(task)
     if todo is None or not all(isinstance(row, _READ_BY_THEMSELVES) for row in todo.due):
@@ -289,6 +294,7 @@ def reread(
         etc_hosts=content,
         etc_hosts_problem=problem,
         network=network,
+        overlay=overlay,
         ip_forward=forward,
         read_at=now(),
     )

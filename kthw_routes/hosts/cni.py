@@ -19,6 +19,7 @@ from kthw_routes.sanitize import clean_line, quoted
 MAX_LENGTH: Final = 256 * 1024
 """Characters of a file that is read."""
 _LONGEST_PREFIX: Final = 30
+_MAX_MTU: Final = 1 << 16
 _PLACEHOLDER: Final = re.compile(r"[<{$]*[A-Z][A-Z_]*[>}]*|<[\w -]+>|\$\{?\w+\}?")
 _BY_KUBERNETES: Final = "usepodcidr"
 """In place of a subnet: the one that the control plane gave the node."""
@@ -36,6 +37,8 @@ class CniReading:
     """The network plugin, such as `bridge` or `calico`; None where the file does not say."""
     problem: str | None = None
     """Why the file cannot be used, without a full stop."""
+    mtu: int | None = None
+    """The MTU that pods get, in bytes; None where the file does not say."""
     is_loopback: bool = False
     """Whether it is about the loopback interface alone."""
 
@@ -53,10 +56,15 @@ def read_cni(file: PurePosixPath, text: str) -> CniReading:
         ipam = plugin.get("ipam")
         if isinstance(ipam, Mapping) and ipam.get("type") == _HOST_LOCAL:
             try:
-                return CniReading(_pod_network(ipam), name)
+                return CniReading(_pod_network(ipam), name, mtu=_mtu(plugin))
             except ValueError as error:
                 return CniReading(plugin=name, problem=f"{file.name}: {error}: {_NO_POD}")
     return CniReading(plugin=types[0])
+
+
+def _mtu(plugin: Mapping[str, object]) -> int | None:
+    mtu = plugin.get("mtu")
+    return mtu if isinstance(mtu, int) and not isinstance(mtu, bool) and 0 < mtu <= _MAX_MTU else None
 
 
 def read_kubelet(file: PurePosixPath, text: str) -> tuple[IPv4Network | None, str | None]:

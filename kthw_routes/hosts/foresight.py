@@ -19,7 +19,7 @@ from kthw_routes.ssh.shell_line import Step
 
 MAX_STEPS: Final = 200
 """Commands of one script."""
-_GUARDING: Final = frozenset({"ip", "cat", "find", "grep", "stat"})
+_GUARDING: Final = frozenset({"bridge", "cat", "find", "grep", "ip", "nft", "stat"})
 """The programs of which the answers are the same as long as nothing was changed: addresses, routes, files."""
 _MAX_KEPT: Final = 64 * 1024
 """Bytes of an answer that are kept for planning."""

@@ -18,6 +18,7 @@ from kthw_routes.hosts.probe_points import ends, probe_addresses, probed_worker
 from kthw_routes.hosts.read_path import Partner, read_path
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.hosts.verdicts import verdicts
+from kthw_routes.overlay.model import DEVICE
 from kthw_routes.proof.path import HostPath
 from kthw_routes.proof.readings import Counters, Evidence, ForwardingCheck, PairReading
 from kthw_routes.proof.selection import MAX_ALONE, Pair, in_rounds, representatives
@@ -280,7 +281,12 @@ class _Probing:
         return {name: list(others.values()) for name, others in found.items()}
 
     def _in_device(self, name: str) -> str | None:
-        """Return the interface at which packets of other workers arrive: the one with the internal address."""
+        """Return the interface at which packets of other workers arrive: the one with the internal address.
+
+        Or that of the overlay, which hands them on as if they came in by it.
+        """
+        if self._cluster.has_overlay:
+            return DEVICE
         return self._facts[name].device_of(self._cluster.node(name).internal)
 
     def _note_removal(self, name: str, result: Result | None) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts
+from kthw_routes.overlay.model import gateway_of
 from kthw_routes.plan.wanted import wanted_routes
 from kthw_routes.proof.readings import Evidence, ProbePoint
 
@@ -44,7 +45,7 @@ def probed_worker(cluster: Cluster, node: Node, facts: HostFacts) -> ProbedWorke
         endpoints.append(ProbePoint(facts.bridge.address.ip, Evidence.BRIDGE, mtu=facts.bridge.mtu))
     else:
         # Of pods to come nothing is known: no larger packets than the node itself sends.
-        mtu = facts.mtu_of(node.internal)
+        mtu = facts.mtu_of(gateway_of(node.pod_cidr) if cluster.has_overlay else node.internal)
         usual = min(mtu, _USUAL_MTU) if mtu is not None else None
         endpoints.append(ProbePoint(node.pod_cidr.broadcast_address - 1, Evidence.PROBE, mtu=usual))
     hops = {w.worker: w.next_hop for w in wanted_routes(cluster, node)}

@@ -12,6 +12,8 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.iproute2.commands import RouteCommand, batch
+from kthw_routes.overlay import table
+from kthw_routes.overlay.model import DEVICE, TABLE
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.persistence import readers, stated, unit
 from kthw_routes.plan.changes import MAX_FILE
@@ -274,6 +276,29 @@ def cloud_init_settings(paths: Iterable[PurePosixPath]) -> Command:
     return Command(("grep", *words, *(str(p) for p in paths), "/etc/os-release"), needs_root=True)
 
 
+# --- reading: the overlay ---------------------------------------------------------------------------------------
+
+
+def vxlan_devices() -> Command:
+    """Read the VXLAN devices, with their details."""
+    return Command(("ip", "-json", "-d", "link", "show", "type", "vxlan"), assumed=_NOTHING, is_quick=True)
+
+
+def overlay_neighbours() -> Command:
+    """Read which MAC addresses the next hops in the overlay have: the permanent entries."""
+    return Command(("ip", "neigh", "show", "dev", DEVICE, "nud", "permanent"), is_quick=True)
+
+
+def overlay_forwarding() -> Command:
+    """Read at which nodes the MAC addresses of the overlay are."""
+    return Command(("bridge", "fdb", "show", "dev", DEVICE), is_quick=True)
+
+
+def overlay_table() -> Command:
+    """Read our nftables table; status 1 where there is none."""
+    return Command(("nft", "list", "table", "inet", TABLE), needs_root=True, assumed=b"", assumed_status=1)
+
+
 # --- proving ----------------------------------------------------------------------------------------------------
 
 
@@ -412,6 +437,31 @@ def change_routes(commands: Sequence[RouteCommand]) -> Command:
     """Make every change of routes in one go; `-force` goes on after a line that the kernel refuses."""
     seconds = 30 + len(commands) / 20
     return _change(("ip", "-force", "-batch", "-"), stdin=batch(commands), timeout=seconds)
+
+
+def write_overlay_table(accepts: frozenset[IPv4Address]) -> Command:
+    """Make our nftables table, in one step whatever is in its place."""
+    return _change(("nft", "-f", "-"), stdin=table.render(accepts).encode("ascii"))
+
+
+def remove_overlay_table() -> Command:
+    """Remove our nftables table."""
+    return _change(("nft", "delete", "table", "inet", TABLE))
+
+
+def change_overlay_device(lines: Iterable[str]) -> Command:
+    """Make the changes of the overlay's device, its addresses and neighbours."""
+    return _change(("ip", "-force", "-batch", "-"), stdin="".join(f"{line}\n" for line in lines).encode("ascii"))
+
+
+def change_overlay_forwarding(lines: Iterable[str]) -> Command:
+    """Make the changes of the overlay's forwarding database."""
+    return _change(("bridge", "-force", "-batch", "-"), stdin="".join(f"{line}\n" for line in lines).encode("ascii"))
+
+
+def remove_overlay_device() -> Command:
+    """Remove the overlay's device, and with it all that leads through it."""
+    return _change(("ip", "link", "del", DEVICE))
 
 
 def set_ip_forward(on: bool) -> Command:

@@ -22,6 +22,7 @@ from kthw_routes.facts import (
 )
 from kthw_routes.hosts import atomic_write, programs, read_network
 from kthw_routes.hosts.cni import CniReading, read_cni, read_kubelet
+from kthw_routes.hosts.read_overlay import read_overlay
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.output import UnreadableOutput, parse_addresses, parse_routes
 from kthw_routes.sanitize import clean_line, clean_value
@@ -107,6 +108,7 @@ def _read_all(task: HostTask, node: Node, next_hops: Collection[IPv4Address], cl
         kubelet=programs.KUBELET_CONFIG if kubelet else None,
         problems=tuple(p for p in (cni.problem, problem) if p is not None),
         plugin=cni.plugin,
+        mtu=cni.mtu,
     )
     cidr = choose_pod_cidr(node, cni.cidr, kubelet)[0]
     content, problem = atomic_write.read_etc_hosts(task)
@@ -132,6 +134,7 @@ def _read_all(task: HostTask, node: Node, next_hops: Collection[IPv4Address], cl
         etc_hosts=content,
         etc_hosts_problem=problem,
         network=read_network.read(task, devices, cluster_cidr),
+        overlay=read_overlay(task, addresses),
     )
 
 

@@ -9,8 +9,10 @@ from kthw_routes.hosts import atomic_write, programs, write_files
 from kthw_routes.hosts.task import HostTask
 from kthw_routes.iproute2.commands import RouteCommand
 from kthw_routes.iproute2.output import failed_lines
+from kthw_routes.overlay import device as vxlan
 from kthw_routes.persistence.managers import manager_of, parse
-from kthw_routes.plan.changes import FORWARDING, HostPlan, Leftover
+from kthw_routes.plan.changes import FORWARDING, HostPlan, Leftover, OverlayChange
+from kthw_routes.ssh.command import Command
 from kthw_routes.ssh.errors import TookTooLong
 
 
@@ -43,6 +45,46 @@ def send(task: HostTask, todo: HostPlan, fresh: HostFacts) -> Sending:
 def _pause_timer(now: Sending) -> None:
     now.failed |= write_files.pause_timer(now.task, now.todo.files)
     now.is_paused = not now.failed
+
+
+def _change_overlay_first(now: Sending) -> None:
+    """Make what of the overlay the routes are to lead through."""
+    _change_overlay(now, [row for row in now.todo.of(OverlayChange) if not row.comes_last])
+
+
+def _change_overlay_last(now: Sending) -> None:
+    """Remove what of the overlay no route leads through any more."""
+    _change_overlay(now, [row for row in now.todo.of(OverlayChange) if row.comes_last])
+
+
+def _change_overlay(now: Sending, rows: Sequence[OverlayChange]) -> None:
+    for row in rows:
+        if not row.kind.is_change:
+            continue
+        commands: list[Command] = []
+        if vxlan.writes_table(row.before, row.after) and row.after.accepts is not None:
+            commands.append(programs.write_overlay_table(row.after.accepts))
+        if row.ip_lines:
+            commands.append(programs.change_overlay_device(row.ip_lines))
+        if lines := tuple(vxlan.bridge_lines(row.before, row.after)):
+            commands.append(programs.change_overlay_forwarding(lines))
+        if vxlan.removes_device(row.before, row.after):
+            commands.append(programs.remove_overlay_device())
+        if vxlan.removes_table(row.before, row.after):
+            commands.append(programs.remove_overlay_table())
+        _run_until_one_fails(now, row, commands)
+
+
+def _run_until_one_fails(now: Sending, row: OverlayChange, commands: Sequence[Command]) -> None:
+    for command in commands:
+        try:
+            result = now.task.run(command)
+            words = "" if result.ok else result.words or f"{command.argv[0]} ended with status {result.status}."
+        except TookTooLong as error:
+            words = error.complaint
+        if words:
+            now.failed[row.key] = words
+            return
 
 
 def _send_routes(now: Sending) -> None:
@@ -122,7 +164,9 @@ def _remove_leftovers(now: Sending) -> None:
 
 _SENDERS: Final[tuple[Callable[[Sending], None], ...]] = (
     _pause_timer,
+    _change_overlay_first,
     _send_routes,
+    _change_overlay_last,
     _send_files,
     _send_names,
     _set_forwarding,

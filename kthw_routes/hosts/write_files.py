@@ -58,12 +58,12 @@ def write(task: HostTask, changes: Sequence[FileChange]) -> Mapping[str, str]:
     """
     written, removed = ordered(changes)
     problems = {str(c.path): problem for c in written if (problem := _put(task, c))}
-    if any(c.path in unit.PATHS for c in written):
+    if any(c.path in unit.ALL_PATHS for c in written):
         problems = _start_units(task, changes, problems) | problems
     if any(str(c.path) in problems for c in written if c.is_ours):
         return _keep(task, removed) | problems
     for change in removed:
-        stays = change.path in unit.PATHS and str(unit.TIMER) in problems
+        stays = change.path in unit.ALL_PATHS and str(unit.TIMER) in problems
         if problem := _NEEDED.format(path=change.path) if stays else _remove(task, change):
             problems[str(change.path)] = problem
     if _is_of_unit(removed, problems) and (words := _run(task, programs.reload_units(), may_be_missing=True)):
@@ -74,7 +74,7 @@ def write(task: HostTask, changes: Sequence[FileChange]) -> Mapping[str, str]:
 def _keep(task: HostTask, changes: Sequence[FileChange]) -> dict[str, str]:
     """Keep the files that were to be removed: each with the reason; our timer among them goes on."""
     kept = {str(c.path): _KEPT.format(path=c.path) for c in changes}
-    was_paused = any(c.path in unit.PATHS for c in changes)
+    was_paused = any(c.path in unit.ALL_PATHS for c in changes)
     if was_paused and _is_enabled(task) and (words := _run(task, programs.enable_timer())):
         kept[str(unit.TIMER)] = f"{unit.TIMER} was kept, but `{programs.enable_timer()}` failed: {words}"
     return kept
@@ -82,7 +82,7 @@ def _keep(task: HostTask, changes: Sequence[FileChange]) -> dict[str, str]:
 
 def _is_of_unit(changes: Sequence[FileChange], problems: Mapping[str, str]) -> bool:
     """Whether a file of the unit was changed."""
-    return any(c.path in unit.PATHS and str(c.path) not in problems for c in changes)
+    return any(c.path in unit.ALL_PATHS and str(c.path) not in problems for c in changes)
 
 
 def _put(task: HostTask, change: FileChange) -> str | None:
@@ -206,7 +206,7 @@ def _start_units(task: HostTask, changes: Sequence[FileChange], problems: Mappin
     A file of it that could not be written, and is there as it was, keeps no timer from running as it did.
     """
     timer = timer_of(changes)
-    written = [c for c in ordered(changes)[0] if c.path in unit.PATHS]
+    written = [c for c in ordered(changes)[0] if c.path in unit.ALL_PATHS]
     failed = [c for c in written if str(c.path) in problems]
     if timer is None:
         runs = _is_enabled(task)

@@ -89,6 +89,10 @@ def batch(commands: Iterable[RouteCommand]) -> bytes:
     return "".join(f"{c.line()}\n" for c in commands).encode("ascii")
 
 
-def pod_route(prefix: IPv4Network, next_hop: IPv4Address) -> Route:
-    """Build the route that we add: tagged, and without a device, which the kernel finds from the next hop."""
-    return Route(prefix, gateway=next_hop, protocol=PROTOCOL)
+def pod_route(prefix: IPv4Network, next_hop: IPv4Address, device: str | None = None) -> Route:
+    """Build the route that we add: tagged, and without a device, which the kernel finds from the next hop.
+
+    `device`: that of the overlay, where the next hop is in no network of it (`onlink`).
+    """
+    flags = frozenset({"onlink"}) if device is not None else frozenset[str]()
+    return Route(prefix, gateway=next_hop, device=device, protocol=PROTOCOL, flags=flags)

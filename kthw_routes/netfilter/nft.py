@@ -26,6 +26,7 @@ from kthw_routes.netfilter.rules import (
     protocol_in,
     state_in,
     tcp_only,
+    udp_to,
     unknown,
 )
 from kthw_routes.sanitize import clean_value
@@ -40,6 +41,7 @@ _PRIORITY: Final = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "s
 _TOKEN: Final = re.compile(r'"[^"]*"|\{[^{}]*\}|[^\s{}"]+')
 _MAX_JOINED: Final = 64 * 1024
 """Characters of a rule that goes over several lines."""
+_PORT_DIGITS: Final = 5
 _VERDICTS: Final = {
     "accept": Verdict.ACCEPT,
     "drop": Verdict.DROP,
@@ -52,9 +54,7 @@ _VERDICTS: Final = {
     "dnat": Verdict.REWRITE,
     "redirect": Verdict.REWRITE,
 }
-_OTHER_PROTOCOLS: Final = frozenset(
-    {"tcp", "udp", "udplite", "sctp", "dccp", "ah", "esp", "ip6", "icmpv6", "arp", "igmp"}
-)
+_OTHER_PROTOCOLS: Final = frozenset({"tcp", "udplite", "sctp", "dccp", "ah", "esp", "ip6", "icmpv6", "arp", "igmp"})
 
 
 def parse_tables(text: str) -> tuple[Table, ...]:
@@ -221,6 +221,11 @@ def _match(word: str, tokens: _Tokens) -> Match:
         return negated(icmp_type_in(frozenset(values)), when=is_not)
     if word == "ct":
         return _ct(tokens)
+    if word == "udp":
+        what = tokens.take()
+        is_not, values = _operand(tokens)
+        is_plain = what == "dport" and all(value.isdecimal() and len(value) <= _PORT_DIGITS for value in values)
+        return negated(udp_to(frozenset(map(int, values)) if is_plain else None), when=is_not)
     if word in _OTHER_PROTOCOLS:
         tokens.take()
         _operand(tokens)

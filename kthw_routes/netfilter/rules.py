@@ -48,7 +48,9 @@ class Packet:
     is_reply: bool = False
     """Whether it is the answer to a packet that passed before."""
     protocol: str = "icmp"
-    """Or `tcp`, to any port."""
+    """Or `tcp`, to any port; or `udp`."""
+    port: int | None = None
+    """The port that UDP is sent to; None for others, and where it is not known."""
 
 
 Match = Callable[[Packet], Truth]
@@ -108,7 +110,7 @@ class Table:
     chains: dict[str, Chain]
 
 
-_NUMBERS = {"icmp": "1", "tcp": "6"}
+_NUMBERS = {"icmp": "1", "tcp": "6", "udp": "17"}
 
 
 def unknown(_packet: Packet) -> Truth:
@@ -191,6 +193,17 @@ def protocol_in(names: frozenset[str]) -> Match:
 def tcp_only(_packet: Packet) -> Truth:
     """Demand something of a TCP packet, such as a port, of which nothing is known."""
     return None if _packet.protocol == "tcp" else False
+
+
+def udp_to(ports: frozenset[int] | None) -> Match:
+    """Demand a UDP packet to one of these ports; None: of which something else is demanded that is not known."""
+
+    def fits(packet: Packet) -> Truth:
+        if packet.protocol != "udp":
+            return False
+        return None if packet.port is None or ports is None else packet.port in ports
+
+    return fits
 
 
 def icmp_type_in(names: frozenset[str]) -> Match:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from kthw_routes.facts import LinkSetup, NetworkSetup
+from kthw_routes.overlay.model import DEVICE
 from kthw_routes.persistence import netplan, networkd
 from kthw_routes.persistence.managers import NAMES, files_of, ignored_reason, parse, unsupported_reason
 from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
@@ -34,6 +35,8 @@ def choose(asked: Persist, network: NetworkSetup, routes: Iterable[PersistedRout
     if asked is Persist.AUTO:
         return found
     manager = Manager(asked.value)
+    if DEVICE in devices and manager is not Manager.UNIT:
+        return Choice(None, "", _refusal(f"{NAMES[manager]} makes no overlay with its peers", found))
     broken = None if manager is Manager.UNIT else _broken_below(devices, network)
     if problem := broken or unsupported_reason(manager, devices, network):
         return Choice(None, "", _refusal(problem, found))
@@ -51,6 +54,10 @@ def _choose_auto(devices: Sequence[str], network: NetworkSetup) -> Choice:
     """Choose what `auto` takes: the one manager of all these interfaces, else a timer."""
     if broken := _broken_below(devices, network):
         return Choice(None, "", f"{broken}. Fix that first: at the next boot the network depends on these files.")
+    if DEVICE in devices:
+        problem = unsupported_reason(Manager.UNIT, devices, network)
+        reason = "no network manager there makes the overlay with its peers"
+        return Choice(None, "", f"{reason}, and {problem}.") if problem else Choice(Manager.UNIT, reason)
     by = {device: _manager_of(network.link(device) or LinkSetup(device), network) for device in devices}
     managers = set(by.values())
     if len(managers) == 1 and (only := managers.pop()) is not None:

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Final, Protocol
 
 from kthw_routes.facts import HostFile, NetworkSetup
-from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, readers, unit
+from kthw_routes.persistence import ifupdown, netplan, networkd, networkmanager, overlay_script, readers, unit
 from kthw_routes.persistence.model import Manager, PersistedRoute
 
 
@@ -88,8 +88,12 @@ def rewritten(file: HostFile) -> HostFile | None:
     Only its comments show whether this version or another wrote it.
     """
     manager = manager_of(file.path)
+    if file.path == overlay_script.PATH:
+        state = overlay_script.parse(file)
+        return overlay_script.render(state) if state is not None else None
     if manager is Manager.UNIT and file.path != unit.BATCH:
-        return next(fixed for fixed in unit.fixed() if fixed.path == file.path)
+        fixed = unit.fixed(has_overlay=file.path == unit.SERVICE and unit.runs_overlay(file))
+        return next(one for one in fixed if one.path == file.path)
     setups = {Manager.NETPLAN: netplan.setup_for, Manager.NETWORKD: networkd.setup_for}
     if manager is None:
         return None

@@ -21,7 +21,7 @@ FORWARDING_FILE: Final = HostFile(
 """What turns forwarding on at each boot."""
 
 _NAME: Final = "kthw-routes"
-_FIXED: Final = frozenset((netplan.PATH, ifupdown.PATH, networkmanager.PATH, *unit.PATHS, FORWARDING_FILE.path))
+_FIXED: Final = frozenset((netplan.PATH, ifupdown.PATH, networkmanager.PATH, *unit.ALL_PATHS, FORWARDING_FILE.path))
 _NETWORK_FILE: Final = re.compile(rf"/(?:etc|run|usr/lib|lib|usr/local/lib)/systemd/network/{PLAIN_NAME}\.network")
 TEMPLATES: Final = PurePosixPath("/etc/cloud/templates")
 """Where cloud-init's templates are: not ours, but one of them may be edited."""

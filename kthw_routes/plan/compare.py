@@ -17,6 +17,7 @@ from kthw_routes.persistence.model import Choice, Persist, PersistedRoute
 from kthw_routes.persistence.paths import is_own
 from kthw_routes.plan import extra_routes
 from kthw_routes.plan import files as plan_files
+from kthw_routes.plan import overlay as plan_overlay
 from kthw_routes.plan import stated as plan_stated
 from kthw_routes.plan.changes import (
     ChangeKind,
@@ -75,13 +76,17 @@ def _plan_host(
         ]
     drops = extra_routes.drops(owners, node, facts, persisted, rows, options)
     stated = plan_stated.rows(facts.network, rows, lambda route: _should_go(route, node, owners))
-    files = plan_files.of_host(node, facts, partial(_to_persist, rows, facts), drops, options, stated)
+    overlaid = plan_overlay.wanted_on(cluster, node, facts)
+    overlay = plan_overlay.rows(overlaid, facts)
+    files = plan_files.of_host(node, facts, partial(_to_persist, rows, facts), drops, options, stated, overlaid)
     names = names_of_host(cluster, node, facts, options)
     return HostPlan(
         node.name,
         (
             *map(RollbackChange, facts.network.rollbacks),
+            *(row for row in overlay if not row.comes_last),
             *rows,
+            *(row for row in overlay if row.comes_last),
             *(names.edit.names if names.edit else ()),
             *_readable(files.changes, facts),
             *stated,
@@ -115,7 +120,7 @@ def _to_persist(rows: Iterable[RouteChange], facts: HostFacts) -> Iterator[Persi
     """Yield the wanted routes, as a file would hold them."""
     for row in rows:
         if row.next_hop is not None and row.kind is not ChangeKind.FOREIGN:
-            device = facts.device_towards(row.next_hop)
+            device = row.device or facts.device_towards(row.next_hop)
             if device is not None:
                 yield PersistedRoute(row.prefix, row.next_hop, device)
 

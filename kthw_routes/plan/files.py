@@ -13,7 +13,8 @@ from typing import Final
 from kthw_routes.cluster import Node
 from kthw_routes.facts import HostFacts, HostFile, NetworkSetup
 from kthw_routes.options import Options
-from kthw_routes.persistence import networkd, unit
+from kthw_routes.overlay.model import NOTHING, OverlayState
+from kthw_routes.persistence import networkd, overlay_script, unit
 from kthw_routes.persistence.choice import choose
 from kthw_routes.persistence.managers import MODULES, NAMES, files_of, ignored_reason
 from kthw_routes.persistence.model import Choice, Manager, Persist, PersistedRoute
@@ -41,6 +42,7 @@ def of_host(
     drops: Callable[[IPv4Network], bool],
     options: Options,
     stated: Sequence[StatedFile] = (),
+    overlay: OverlayState = NOTHING,
 ) -> FilesPlan:
     """Return what becomes of the files of ours on one host.
 
@@ -51,13 +53,21 @@ def of_host(
         drops: whether a prefix that a file has, other than the wanted ones, is removed from it; else it stays.
         options: what was chosen.
         stated: what the host's own configuration states of its routes.
+        overlay: what the host should have of the overlay.
     """
     network = facts.network
     asked = options.persist or Persist.NONE
     all_wanted = tuple(wanted()) if network.files or asked is not Persist.NONE else ()
     to_hold = to_write(all_wanted, stated, network, twice=asked.manager is not None) if stated else all_wanted
     prefixes = frozenset(route.prefix for route in all_wanted)
-    holding = _Holding(facts=facts, wanted=to_hold, prefixes=prefixes, drops=drops, prune=options.prune)
+    holding = _Holding(
+        facts=facts,
+        wanted=to_hold,
+        prefixes=prefixes,
+        drops=drops,
+        prune=options.prune,
+        overlay=overlay_script.render(overlay),
+    )
     choice = choose(asked, network, to_hold or [r for manager in Manager for r in holding.reachable(manager)])
     if all_wanted and not to_hold and choice.manager is None:
         choice = nothing_to_write(stated)
@@ -85,6 +95,13 @@ class _Holding:
     """All prefixes that are wanted, also those which the host's own configuration states."""
     drops: Callable[[IPv4Network], bool]
     prune: bool = False
+    overlay: HostFile | None = None
+    """The script that makes the overlay; None without one."""
+
+    def render(self, manager: Manager, routes: Iterable[PersistedRoute]) -> tuple[HostFile, ...]:
+        """Render the files of a manager that hold these routes."""
+        files = MODULES[manager].render(tuple(routes), self.network)
+        return (self.overlay, *files) if manager is Manager.UNIT and files and self.overlay is not None else files
 
     @property
     def network(self) -> NetworkSetup:
@@ -122,7 +139,7 @@ class _Holding:
 def _brought_to(manager: Manager, holding: _Holding) -> list[FileChange]:
     """Return the rows where one manager is to hold the routes, and no other."""
     network = holding.network
-    after = MODULES[manager].render((*holding.wanted, *holding.brought_to(manager)), network)
+    after = holding.render(manager, (*holding.wanted, *holding.brought_to(manager)))
     rows = [_written(file, network) for file in after]
     for other in Manager:
         why = f"{NAMES[manager]} holds the routes" if other is not manager else "no route leads through it any more"
@@ -162,8 +179,9 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
     if not routes:
         return [_removed(file, "no route is left to hold") for file in standing]
     fitting = holding.fitting(manager, routes)
-    after = {file.path: file for file in module.render(fitting, network)}
-    rows: list[FileChange] = []
+    after = {file.path: file for file in holding.render(manager, fitting)}
+    new = [file for path, file in after.items() if path == overlay_script.PATH and network.file(path) is None]
+    rows = [_written(file, network) for file in new]
     for file in standing:
         # Without the batch nothing of the unit holds a route, but the timer still tries to.
         should_hold = module.parse(file) or (manager is Manager.UNIT and network.file(unit.BATCH) is None)
@@ -173,7 +191,7 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
             rows.append(_change(ChangeKind.REPLACE, target, file, wrong))
         elif unread:
             rows.append(_change(ChangeKind.STALE, file, file, f"this host does not read it: {unread}"))
-        elif target is None and len(fitting) == len(routes):
+        elif target is None and (len(fitting) == len(routes) or (holding.overlay is not None and not fitting)):
             rows.append(_removed(file, "no route leads through it any more"))
         elif target is None and module.parse(file):
             problem = module.unsupported_reason([route.device for route in routes], network)
@@ -185,7 +203,7 @@ def _kept_right(manager: Manager, holding: _Holding) -> list[FileChange]:
 
 def _is_strange(manager: Manager, file: HostFile) -> bool:
     """Return whether a file that should hold routes holds none that is understood."""
-    return file.path not in (unit.SERVICE, unit.TIMER) and not MODULES[manager].parse(file)
+    return file.path not in (unit.SERVICE, unit.TIMER, overlay_script.PATH) and not MODULES[manager].parse(file)
 
 
 def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkSetup) -> str | None:
@@ -199,7 +217,7 @@ def _wrong(manager: Manager, file: HostFile, target: HostFile, network: NetworkS
         return "holds other routes than it should"
     if holds != should:
         return "holds routes for another interface than it should"
-    if file.path in (unit.SERVICE, unit.TIMER) and file.content != target.content:
+    if file.path in (unit.SERVICE, unit.TIMER, overlay_script.PATH) and file.content != target.content:
         return "is not as it should be"
     return _wrong_otherwise(file, target, network)
 

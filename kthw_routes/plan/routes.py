@@ -14,6 +14,7 @@ from kthw_routes.facts import Devices, HostFacts, Route
 from kthw_routes.iproute2.commands import pod_route
 from kthw_routes.iproute2.edits import NO_EDIT, Edit, put, take_away
 from kthw_routes.options import RoutesOn
+from kthw_routes.overlay.model import DEVICE
 from kthw_routes.persistence.managers import Persisted
 from kthw_routes.plan.changes import ChangeKind, RouteChange, describe
 from kthw_routes.plan.network_plugins import plugin_in
@@ -43,6 +44,7 @@ class RouteRows:
         self._cluster_cidr: Final = cluster.cidr
         self._has_guesses: Final = any(w.is_guess for w in wanted)
         self._devices: Final = Devices(w.next_hop for w in wanted)
+        self._named: Final = [w.device for w in wanted]
         # Of two workers with one pod CIDR the first has the place of its prefix.
         self._places: Final[dict[IPv4Network, int]] = {}
         self._first: Final = [self._places.setdefault(w.prefix, place) for place, w in enumerate(wanted)]
@@ -58,7 +60,7 @@ class RouteRows:
         """Return what becomes of a host's routes. `persisted`: what files of ours hold there."""
         left_out = self._wanted.not_on(node)
         found, others = self._by_place(facts.routes, left_out)
-        devices = self._devices.of(facts.on_link)
+        devices = [named or at for named, at in zip(self._named, self._devices.of(facts.on_link), strict=True)]
         hops = {r.gateway for r in facts.routes if r.prefix.subnet_of(self._cluster_cidr)} if self._has_guesses else ()
         rows: list[RouteChange] = []
         for place, wanted in enumerate(self._wanted.all):
@@ -91,7 +93,7 @@ class RouteRows:
         """Return the row of a wanted route of whose prefix there is none."""
         row = self._missing[place]
         if row is None:
-            edit = put(pod_route(wanted.prefix, wanted.next_hop), ())
+            edit = put(pod_route(wanted.prefix, wanted.next_hop, wanted.device), ())
             row = self._missing[place] = _row(wanted, (), ChangeKind.ADD, "no route to it", edit)
         return row
 
@@ -126,13 +128,16 @@ class RouteRows:
             spare = [r for r in has if r is not keep]
             reason = f"a second route next to the right one: {describe(spare[0])}"
             return _row(wanted, has, ChangeKind.REPLACE, reason, take_away(spare, has))
-        edit = put(pod_route(wanted.prefix, wanted.next_hop), has)
+        edit = put(pod_route(wanted.prefix, wanted.next_hop, wanted.device), has)
         return _row(wanted, has, ChangeKind.REPLACE, self._where_it_leads(has[0], wanted), edit)
 
     def _where_it_leads(self, route: Route, wanted: Wanted) -> str:
         """Return what a wrong route does, in the words of the cluster."""
         if route.gateway is None or route.type != "unicast":
             return f"points to the wrong next hop: {describe(route)}"
+        if DEVICE in (wanted.device, route.device) and wanted.device != route.device:
+            what = "leads past the overlay" if wanted.device else "leads through the overlay, which was not asked for"
+            return f"{what}: {describe(route)}"
         if route.gateway == wanted.next_hop:
             return f"leads through another interface: {describe(route)} dev {route.device}"
         if owner := self._node_at([route.gateway]):
@@ -150,6 +155,7 @@ def _row(wanted: Wanted, has: tuple[Route, ...], kind: ChangeKind, reason: str, 
         prefix=wanted.prefix,
         worker=wanted.worker,
         next_hop=wanted.next_hop,
+        device=wanted.device,
         has=has,
         reason=reason,
         edit=edit,

@@ -10,6 +10,7 @@ from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, router_towards
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import RoutesOn
+from kthw_routes.overlay.model import DEVICE, gateway_of
 from kthw_routes.plan.networks import ByNetwork
 
 
@@ -25,6 +26,8 @@ class Wanted:
     """That worker's internal address, or the router that leads to it."""
     is_guess: bool = False
     """Whether that pod CIDR is a guess: the worker was not read."""
+    device: str | None = None
+    """The interface, where the route has to name it: that of the overlay, whose next hops are in no network."""
 
 
 class WantedRoutes:
@@ -43,8 +46,13 @@ class WantedRoutes:
         certain = ByNetwork((cidr, worker) for worker, cidr in workers if not worker.is_guessed)
         self._routes_on: Final = routes_on
         self._next_hop: Final = next_hop
+        self._has_overlay: Final = cluster.has_overlay
         self.all: Final = tuple(
-            Wanted(worker=worker.name, prefix=cidr, next_hop=next_hop or worker.internal, is_guess=worker.is_guessed)
+            _through_overlay(worker, cidr)
+            if cluster.has_overlay
+            else Wanted(
+                worker=worker.name, prefix=cidr, next_hop=next_hop or worker.internal, is_guess=worker.is_guessed
+            )
             for worker, cidr in workers
             if worker.internal is not None and not (worker.is_guessed and certain.overlaps(cidr))
         )
@@ -55,7 +63,7 @@ class WantedRoutes:
 
     def not_on(self, node: Node) -> frozenset[int]:
         """Return the places in `all` of those that this node should not have: to its own pods, or any."""
-        if not self._routes_on.counts(node):
+        if not self._routes_on.counts(node) or (self._has_overlay and not node.is_worker):
             return frozenset(range(len(self.all)))
         own = self._places.get(node.pod_cidr, set()) if node.pod_cidr is not None else set()
         return frozenset(self._places.get(node.name, set()) | own)
@@ -64,9 +72,13 @@ class WantedRoutes:
         """Return the routes that `node` should have: one per other worker."""
         left_out = self.not_on(node)
         routes = tuple(wanted for place, wanted in enumerate(self.all) if place not in left_out)
-        if node.next_hop in (None, self._next_hop):
+        if self._has_overlay or node.next_hop in (None, self._next_hop):
             return routes
         return tuple(replace(wanted, next_hop=node.next_hop) for wanted in routes)
+
+
+def _through_overlay(worker: Node, cidr: IPv4Network) -> Wanted:
+    return Wanted(worker=worker.name, prefix=cidr, next_hop=gateway_of(cidr), is_guess=worker.is_guessed, device=DEVICE)
 
 
 def wanted_routes(cluster: Cluster, node: Node, routes_on: RoutesOn = RoutesOn.WORKERS) -> tuple[Wanted, ...]:

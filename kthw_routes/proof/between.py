@@ -6,15 +6,17 @@ from kthw_routes.facts import HostFacts
 from kthw_routes.netfilter import walk
 from kthw_routes.netfilter.makers import maker_of
 from kthw_routes.netfilter.rules import Hook, Packet
+from kthw_routes.overlay.model import PORT
 from kthw_routes.proof import walls
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted, in_words
 from kthw_routes.proof.readings import Evidence, PairReading
 
 _PROVIDER = (
-    "Let the provider pass packets with pod addresses (its check of source addresses, its firewall), or use next hops "
-    "in a network that does, such as a VLAN."
+    "Carry them past it: kthw-routes apply --overlay vxlan. Or let the provider pass packets with pod addresses (its "
+    "source check, its firewall), or use a VLAN."
 )
+_TUNNEL = f"Let UDP to port {PORT} pass between the workers' internal addresses."
 _ITS_FIREWALL = ", or its firewall (Cloud Firewall, security group)"
 """Named as possible: it cannot be read from a node."""
 
@@ -27,13 +29,20 @@ def lost_there(case: Case) -> Cause | None:
         return None
     what = f"Something between the nodes drops packets with pod addresses: the provider's filter{_ITS_FIREWALL}"
     fix: str | None = _PROVIDER
+    shows = f"On {b}: {capture(case)}"
+    if case.is_overlaid:
+        what = (
+            f"Something between the nodes drops the overlay's packets (UDP to port {PORT}): a firewall of the provider"
+        )
+        fix = _TUNNEL
+        shows = f"On {b}: sudo tcpdump -ni any udp port {PORT}"
     if nodes is not None and not nodes.internal_answered:
         what = (
             "The nodes do not get answers from each other's own addresses either: a firewall between them (Cloud "
             f"Firewall, security group), or one on {b}"
         )
         fix = None
-    elif case.is_of_pods and nodes is not None and nodes.arrived and not _is_masqueraded(case):
+    elif not case.is_overlaid and case.is_of_pods and nodes is not None and nodes.arrived and not _is_masqueraded(case):
         what = (
             f"Packets from {a}'s pods' side reach {b} itself, and those to its pod do not: the provider's filter"
             f"{_ITS_FIREWALL}"
@@ -42,7 +51,7 @@ def lost_there(case: Case) -> Cause | None:
         layer=Layer.NETWORK_OUT,
         what=f"{what}{_or_nodes(case, back=False)}.",
         seen=f"{counted(pair)} {_between_nodes(pair)}".strip(),
-        shows=f"On {b}: {capture(case)}",
+        shows=shows,
         fix=fix,
         ruled_out=tuple(_in_order(case, back=False)),
     )
@@ -67,14 +76,21 @@ def lost_back(case: Case) -> Cause | None:
     pair, at_target = case.pair, case.pair.at_target
     if at_target is None or not at_target.requests_in or not at_target.replies_out:
         return None
+    if case.is_overlaid:
+        fix = _TUNNEL
+        what = f"Something between the nodes drops the overlay's packets (UDP to port {PORT}) from {pair.target}"
+    else:
+        what = (
+            "Something between the nodes drops replies whose source is a pod address: a source filter of the provider"
+        )
+        fix = _PROVIDER
     other = next((p for p in case.proof.pairs if p.source == pair.target and p.nodes is not None), None)
     return Cause(
         layer=Layer.NETWORK_BACK,
-        what="Something between the nodes drops replies whose source is a pod address: a source filter of the "
-        f"provider{_ITS_FIREWALL}{_or_nodes(case, back=True)}.",
+        what=f"{what}{_ITS_FIREWALL}{_or_nodes(case, back=True)}.",
         seen=f"{counted(pair)} {_between_nodes(other) if other is not None else ''}".strip(),
         shows=f"On {pair.source}: {capture(case)}",
-        fix=_PROVIDER,
+        fix=fix,
         ruled_out=tuple(_in_order(case, back=True)),
     )
 

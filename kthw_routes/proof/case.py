@@ -73,7 +73,15 @@ class Case:
         """Return the interface of a host towards its next hop to another worker; None where it is not known."""
         facts, table = self.proof.facts.get(host), self.table(host)
         hop = table.next_hops.get(other) if table is not None else None
+        if table is not None and other in table.devices:
+            return table.devices[other]
         return facts.device_towards(hop) if facts is not None and hop is not None else None
+
+    @property
+    def is_overlaid(self) -> bool:
+        """Whether the packets of this pair are carried in the overlay."""
+        table = self.table(self.pair.source)
+        return table is not None and self.pair.target in table.devices
 
     @property
     def astray_there(self) -> str | None:

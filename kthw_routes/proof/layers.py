@@ -251,6 +251,7 @@ BY_COUNTERS: Final[tuple[Find, ...]] = (
     route_back,
     walls.policy_rules,
     walls.reverse_path,
+    walls.tunnel,
     walls.firewall,
     between.lost_there,
     between.not_answered,

@@ -13,6 +13,7 @@ class HostTable:
 
     Attributes:
         next_hops: the next hops that are wanted, by the worker whose pods are behind them.
+        devices: the interfaces that the routes to them have to name: that of the overlay.
         prefixes: those workers' pod CIDRs.
         overridden_by: the route that overrides the host's own pod CIDR, if there is one.
     """
@@ -23,6 +24,7 @@ class HostTable:
         self.next_hops: Final[Mapping[str, IPv4Address]] = {
             r.worker: r.next_hop for r in rows if r.worker and r.next_hop
         }
+        self.devices: Final[Mapping[str, str]] = {r.worker: r.device for r in rows if r.worker and r.device}
         self.prefixes: Final[Mapping[str, IPv4Network]] = {r.worker: r.prefix for r in rows if r.worker}
         self.overridden_by: Final = plan.own_cidr_overridden_by if plan is not None else None
         self._lengths: Final = _by_length(facts.routes)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 from typing import Final
 
 from kthw_routes.netfilter import walk
 from kthw_routes.netfilter.makers import maker_of
 from kthw_routes.netfilter.rules import Hook, Packet
 from kthw_routes.netfilter.walk import Hit
+from kthw_routes.overlay.model import PORT
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted
 from kthw_routes.proof.masquerading import masquerading
@@ -117,6 +119,48 @@ def firewall(case: Case) -> Cause | None:
             if (hit := hit_at(case, station)) is not None and hit.is_certain:
                 return dropped_by(case, station.name, hit, counted(case.pair))
     return None
+
+
+def tunnel(case: Case) -> Cause | None:
+    """Find the rule of a node's own firewall that drops the overlay's UDP packets for sure."""
+    for back in directions(case) if case.is_overlaid else ():
+        there, here = stations(case, back=back)
+        addresses = [_internal(case, station.name) for station in (there, here)]
+        packet = Packet(source=addresses[0], destination=addresses[1], protocol="udp", port=PORT)
+        for station, hook, iif, oif in ((there, Hook.OUTPUT, "", None), (here, Hook.INPUT, None, "")):
+            path = case.proof.paths.get(station.name)
+            hit = walk.drops(path.tables, hook, replace(packet, iif=iif, oif=oif)) if path is not None else None
+            if path is None or hit is None or not hit.is_certain:
+                continue
+            maker = maker_of(hit, case.proof.pods)
+            return Cause(
+                layer=Layer.FIREWALL,
+                what=f"{station.name} itself drops the overlay's packets (UDP to port {PORT}): "
+                f"{describe(hit, maker.name)}.",
+                seen=counted(case.pair),
+                shows=f"On {station.name}: {maker.shows}",
+                fix=f"On {station.name}: accept UDP port {PORT} from the workers' internal addresses there: "
+                f"{_accepting(maker.name, addresses[0])}",
+                host=station.name,
+            )
+    return None
+
+
+def _internal(case: Case, host: str) -> IPv4Address | None:
+    """Return the address of a host that the overlay's packets come from, and go to."""
+    facts = case.proof.facts.get(host)
+    return facts.overlay.state.device.local if facts is not None and facts.overlay.state.device is not None else None
+
+
+def _accepting(maker: str, source: IPv4Address | None) -> str:
+    """Return the command that accepts the overlay's packets from one peer, in the words of what made the rule."""
+    match maker:
+        case "ufw":
+            return f"sudo ufw allow proto udp from {source} to any port {PORT}"
+        case "firewalld":
+            return f"sudo firewall-cmd --permanent --add-port={PORT}/udp; sudo firewall-cmd --reload"
+        case _:
+            return f"sudo iptables -I INPUT -s {source} -p udp --dport {PORT} -j ACCEPT"
 
 
 def only_pings(case: Case) -> Cause | None:

@@ -126,6 +126,41 @@ class StatedFileRow(TypedDict):
     stale: list[StatedRouteDocument]
 
 
+class VxlanDocument(TypedDict):
+    """The device of the overlay; `mtu` in bytes."""
+
+    vni: int
+    port: int
+    local: str | None
+    learning: bool
+    mac: str
+    mtu: int
+    up: bool
+
+
+class OverlayDocument(TypedDict):
+    """The overlay on a host: the device, its permanent neighbours (address: MAC address), its forwarding database.
+
+    `accepts`: from whom the table accepts its packets; null where there is no table.
+    """
+
+    device: VxlanDocument | None
+    addresses: list[str]
+    neighbours: dict[str, str]
+    forwarding: dict[str, str]
+    accepts: list[str] | None
+
+
+class OverlayRow(TypedDict):
+    """What becomes of the overlay on a host."""
+
+    kind: ChangeKind
+    before: OverlayDocument | None
+    after: OverlayDocument | None
+    reason: str
+    commands: list[str]
+
+
 class HostPlanDocument(TypedDict):
     """One host's plan, row by row."""
 
@@ -139,6 +174,7 @@ class HostPlanDocument(TypedDict):
     forwarding: bool | None
     leftovers: list[str]
     switches: list[str]
+    overlay: list[OverlayRow]
     own_pod_cidr_routed_away: RouteDocument | None
     inverse: list[str]
 
@@ -235,6 +271,7 @@ class FactsDocument(TypedDict):
     cidr_files: CidrFilesDocument
     ip_forward: bool
     network: NetworkDocument
+    overlay: OverlayDocument | None
     etc_hosts: str | None
     etc_hosts_problem: str | None
     bridges: list[AddressDocument]

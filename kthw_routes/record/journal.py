@@ -1,7 +1,7 @@
 """A journal's record of one host: what was, what is done, how it is undone. On disk before anything is changed.
 
-It holds all that an undo needs, so that this works after a crash in the middle of the run. No code
-reads its `table`, `undo`, `leftovers` and `rollbacks`: these are for whoever has to repair a host by hand.
+It holds all that an undo needs, so that this works after a crash in the middle of the run. No code reads its `table`,
+`undo`, `overlay_undo`, `leftovers` and `rollbacks`: these are for whoever has to repair a host by hand.
 """
 
 import sys
@@ -15,10 +15,20 @@ from typing import Final
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.iproute2.edits import outcome
 from kthw_routes.local_files import read_lines
+from kthw_routes.overlay.model import OverlayState
 from kthw_routes.persistence.unit import TIMER
-from kthw_routes.plan.changes import FORWARDING, ChangeKind, FileChange, HostPlan, Leftover, RollbackChange
+from kthw_routes.plan.changes import (
+    FORWARDING,
+    ChangeKind,
+    FileChange,
+    HostPlan,
+    Leftover,
+    OverlayChange,
+    RollbackChange,
+)
 from kthw_routes.plan.shell import encode
 from kthw_routes.record.json_facts import Json, route_from_json, route_json
+from kthw_routes.record.json_overlay import overlay_from_json, overlay_json
 from kthw_routes.record.json_plan import name_json
 from kthw_routes.record.json_values import Unfit, Value, parse
 from kthw_routes.record.run import MAX_JOURNAL_BYTES
@@ -58,6 +68,10 @@ def host_record(todo: HostPlan, facts: HostFacts) -> Json:
             "after": encode(todo.hosts_file.after),
             "names": [name_json(n) for n in todo.names],
         }
+    for row in todo.of(OverlayChange):
+        if row.kind.is_change:
+            record["overlay"] = {"before": overlay_json(row.before), "after": overlay_json(row.after)}
+            record["overlay_undo"] = list(row.undo_commands)
     if todo.forwarding is not None:
         record["forwarding"] = {"before": facts.ip_forward, "after": todo.forwarding}
     return record
@@ -107,6 +121,14 @@ class HostsFileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class OverlayRecord:
+    """The overlay as it was read just before, and as it was to be."""
+
+    before: OverlayState
+    after: OverlayState
+
+
+@dataclass(frozen=True, slots=True)
 class HostRecord:
     """What was about to be done on one host, and perhaps was; on disk before anything was sent."""
 
@@ -116,13 +138,16 @@ class HostRecord:
     hosts_file: HostsFileRecord | None = None
     forwarding: bool | None = None
     """What net.ipv4.ip_forward was before it was set; None where it was left alone."""
+    overlay: OverlayRecord | None = None
 
     @property
     def rows(self) -> tuple[str, ...]:
         """What it touched, row by row: prefixes, names, paths."""
         names = self.hosts_file.names if self.hosts_file else ()
         forwarding = () if self.forwarding is None else (FORWARDING,)
-        return (*(str(r.prefix) for r in self.routes), *(str(f.path) for f in self.files), *names, *forwarding)
+        overlay = (OverlayChange.key,) if self.overlay is not None else ()
+        routes, files = (str(r.prefix) for r in self.routes), (str(f.path) for f in self.files)
+        return (*routes, *files, *names, *forwarding, *overlay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,14 +280,20 @@ def _rollback(entry: Value, before: Rollback | None) -> Rollback:
 
 def host_of(entry: Value) -> HostRecord:
     """Return what `journal.host_record` wrote. Raises Unfit where it is another thing."""
-    forwarding, names = entry.get("forwarding"), entry.get("etc_hosts")
+    forwarding, names, overlay = entry.get("forwarding"), entry.get("etc_hosts"), entry.get("overlay")
     return HostRecord(
         host=entry["host"].text(),
         routes=tuple(_routes(row) for row in entry["routes"].items()),
         files=tuple(_file_change(f) for f in entry["files"].items()),
         hosts_file=_hosts_file(names) if names else None,
         forwarding=forwarding["before"].flag() if forwarding else None,
+        overlay=_overlay(overlay) if overlay else None,
     )
+
+
+def _overlay(entry: Value) -> OverlayRecord:
+    before, after = (overlay_from_json(entry[key].or_none()) for key in ("before", "after"))
+    return OverlayRecord(before, after)
 
 
 def _routes(row: Value) -> RouteRecord:

@@ -17,6 +17,7 @@ from kthw_routes.record.documents import (
     RouteDocument,
     StatedRouteDocument,
 )
+from kthw_routes.record.json_overlay import overlay_json
 from kthw_routes.record.json_values import Value
 from kthw_routes.sanitize import clean
 
@@ -93,6 +94,7 @@ def facts_json(facts: HostFacts) -> FactsDocument:
         },
         "ip_forward": facts.ip_forward,
         "network": network_json(facts.network),
+        "overlay": overlay_json(facts.overlay.state),
         "etc_hosts": text_of(facts.etc_hosts) if facts.etc_hosts is not None else None,
         "etc_hosts_problem": facts.etc_hosts_problem,
         "bridges": [{"device": b.device, "address": str(b.address), "up": b.is_up} for b in facts.bridges],

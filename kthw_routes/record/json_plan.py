@@ -26,6 +26,7 @@ from kthw_routes.plan.changes import (
     HostPlan,
     Leftover,
     NameChange,
+    OverlayChange,
     Plan,
     RollbackChange,
     RouteChange,
@@ -38,12 +39,14 @@ from kthw_routes.record.documents import (
     NameRow,
     NodeDocument,
     OutcomeDocument,
+    OverlayRow,
     PersistenceDocument,
     PlanDocument,
     RouteRow,
     StatedFileRow,
 )
 from kthw_routes.record.json_facts import route_json, stated_json, text_of
+from kthw_routes.record.json_overlay import overlay_json
 
 VERSION: Final = 1
 
@@ -99,7 +102,7 @@ def host_plan_json(host: HostPlan, own: IPv4Network | None, *, is_undo: bool) ->
         sections[row.section].append(_row_json(row, own, is_undo=is_undo))
     document = {
         "host": host.node,
-        **{key: [] for key in ("routes", "names", "files", "stated", "leftovers", "switches")},
+        **{key: [] for key in ("routes", "names", "files", "stated", "leftovers", "switches", "overlay")},
         **sections,
         "forwarding": host.forwarding,
         "etc_hosts_problem": host.hosts_file_problem,
@@ -119,6 +122,8 @@ def _row_json(row: Change, own: IPv4Network | None, *, is_undo: bool) -> object:
             return {**name_json(row), "code": None if is_undo else codes.of_name(row)}
         case FileChange():
             return _file_change(row)
+        case OverlayChange():
+            return _overlay_change(row)
         case StatedFile():
             return _stated_file(row)
         case Leftover():
@@ -127,6 +132,16 @@ def _row_json(row: Change, own: IPv4Network | None, *, is_undo: bool) -> object:
             return row.run
         case _:
             return {"kind": row.kind, "title": row.title, "reason": row.reason, "commands": list(row.commands)}
+
+
+def _overlay_change(change: OverlayChange) -> OverlayRow:
+    return {
+        "kind": change.kind,
+        "before": overlay_json(change.before),
+        "after": overlay_json(change.after),
+        "reason": change.reason,
+        "commands": list(change.commands),
+    }
 
 
 def _route_change(change: RouteChange) -> RouteRow:

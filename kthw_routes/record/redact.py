@@ -151,6 +151,7 @@ def _plan(host: HostPlanDocument, new: Pseudonyms) -> HostPlanDocument:
         "forwarding": host["forwarding"],
         "leftovers": [],
         "switches": [],
+        "overlay": [],
         "own_pod_cidr_routed_away": _route(own, new) if own is not None else None,
         "inverse": [],
     }
@@ -297,6 +298,7 @@ def _facts(name: str, facts: FactsDocument, new: Pseudonyms) -> FactsDocument:
         "cidr_files": {"cni": None, "kubelet": None, "problems": [], "plugin": None},
         "ip_forward": facts["ip_forward"],
         "network": _NETWORK,
+        "overlay": None,
         "etc_hosts": None,
         "etc_hosts_problem": None,
         "bridges": _addresses(facts["bridges"], new),

@@ -12,11 +12,13 @@ from kthw_routes.facts import HostFacts, HostKey, InterfaceAddress, Pod, Privile
 from kthw_routes.local_files import read_file
 from kthw_routes.netfilter.rules import Chain, Rule, Table
 from kthw_routes.node_names import is_host_name
+from kthw_routes.overlay.model import OverlayReading
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.causes import Cause, Layer
 from kthw_routes.proof.path import HostPath, PolicyRule
 from kthw_routes.proof.readings import Counters, Evidence, Masquerading, PairReading, Proof
 from kthw_routes.record.json_facts import route_from_json
+from kthw_routes.record.json_overlay import overlay_from_json
 from kthw_routes.record.json_values import Unfit, Value, parse
 from kthw_routes.sanitize import clean_line
 
@@ -125,7 +127,7 @@ def _node(value: Value) -> Node:
 def _facts(name: str, value: Value) -> HostFacts:
     addresses = tuple(_address(item) for item in value["addresses"].items())
     bridges = tuple(_address(item) for item in value["bridges"].items())
-    bridge = value.get("bridge")
+    bridge, overlay = value.get("bridge"), value.get("overlay")
     return HostFacts(
         node=name,
         read_at=value["read_at"].moment(),
@@ -141,6 +143,7 @@ def _facts(name: str, value: Value) -> HostFacts:
             (a for a in (*bridges, *addresses) if bridge is not None and a.address == _interface(bridge)), None
         ),
         bridges=bridges,
+        overlay=OverlayReading(state=overlay_from_json(overlay.or_none() if overlay is not None else None)),
         pods=tuple(Pod(item["namespace"].text(), item["address"].address()) for item in value["pods"].items()),
     )
 

@@ -78,6 +78,9 @@ def explain(text: str, cluster: Cluster | None = None) -> Explanation:
     elif tokens[0] not in _tables() and f"ip {_OBJECTS.get(tokens[0], tokens[0])}" in _tables():
         given = 1
         tokens = ["ip", *tokens]
+    elif tokens[0] not in _tables() and f"bridge {tokens[0]}" in _tables():
+        given = 1
+        tokens = ["bridge", *tokens]
     if tokens[0] not in _tables():
         raise _nothing(text)
     reader = _Reader(cluster)

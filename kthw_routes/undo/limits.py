@@ -11,7 +11,8 @@ from typing import Final
 
 from kthw_routes.cluster import PRIVATE_NETWORKS, SHORTEST_CLUSTER_PREFIX, Cluster, Endpoint, Node
 from kthw_routes.facts import HostFacts, HostFile, Route
-from kthw_routes.persistence import ifupdown, managers
+from kthw_routes.overlay.model import OverlayState
+from kthw_routes.persistence import ifupdown, managers, overlay_script
 from kthw_routes.persistence.paths import FORWARDING_FILE, is_own, is_template
 from kthw_routes.persistence.text import body
 from kthw_routes.plan.changes import FileChange
@@ -88,6 +89,19 @@ class Limits:
         found = (ip for n in self.cluster for ip in (n.internal, _address(n.ssh)))
         return tuple(ip for ip in found if ip is not None)
 
+    # --- the overlay ---
+
+    def overlay(self, state: OverlayState) -> str | None:
+        """Return why no run found the overlay so."""
+        overlaid = (*(a.ip for a in state.addresses), *(ip for ip, _ in state.neighbours))
+        if outside := next((ip for ip in overlaid if ip not in self.cluster.cidr), None):
+            return f"{outside} lies outside of the cluster CIDR {self.cluster.cidr}"
+        local = state.device.local if state.device is not None else None
+        peers = (*(ip for _, ip in state.forwarding), *(state.accepts or ()), *((local,) if local is not None else ()))
+        if far := next((ip for ip in peers if not self._is_near(ip)), None):
+            return f"{far} is not an address that a node may have"
+        return self._strange_cluster
+
     # --- names ---
 
     def names(self, now: bytes, back: bytes, *, template: bool = False) -> str | None:
@@ -133,6 +147,8 @@ class Limits:
         written = FORWARDING_FILE if file.path == FORWARDING_FILE.path else managers.rewritten(file)
         if not lines or written is None or body(written.content) != lines:
             return "it wrote no file of this content"
+        if (overlay := overlay_script.parse(file)) is not None and (why := self.overlay(overlay)):
+            return why
         return next((why for route in managers.parse(file) if (why := self.persisted(route.prefix))), None)
 
 

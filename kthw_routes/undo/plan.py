@@ -25,6 +25,7 @@ from kthw_routes.sanitize import clean_line
 from kthw_routes.undo.files import empty_folders, staying, undo_files
 from kthw_routes.undo.limits import Limits
 from kthw_routes.undo.names import undo_names
+from kthw_routes.undo.overlay import undo_overlay
 from kthw_routes.undo.reasons import REFUSED
 from kthw_routes.undo.routes import Now, histories, undo_route
 
@@ -60,11 +61,14 @@ def planner(
         )
         hosts_file, problem = undo_names(records, facts, by, limits)
         switched = _forwarding(records, facts, by)
+        overlay = undo_overlay(records, facts, by, limits)
         return HostPlan(
             node.name,
             (
                 *map(RollbackChange, facts.network.rollbacks),
+                *(row for row in overlay if not row.comes_last),
                 *routes,
+                *(row for row in overlay if row.comes_last),
                 *(hosts_file.names if hosts_file else ()),
                 *files,
                 *(() if switched is None else (ForwardingChange(switched, node.pod_cidr),)),

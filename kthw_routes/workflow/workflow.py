@@ -15,6 +15,7 @@ from kthw_routes.errors import OwnFault, UsageError
 from kthw_routes.events import Emit, Event, EventKind, HostOutcome, HostState, Phase
 from kthw_routes.facts import HostFacts
 from kthw_routes.findings.model import Level
+from kthw_routes.findings.overlay import of_overlay
 from kthw_routes.findings.plan import of_plan, of_rollbacks
 from kthw_routes.hosts import apply as applying
 from kthw_routes.hosts import programs
@@ -25,6 +26,7 @@ from kthw_routes.hosts.sent import Sent
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
+from kthw_routes.plan.overlay import carried
 from kthw_routes.proof.diagnosis import known_layer
 from kthw_routes.proof.readings import Proof
 from kthw_routes.proof.walls import with_connections
@@ -98,9 +100,14 @@ class Workflow:
     def review(self, inspection: Inspection) -> Review:
         """Compare what is wanted with what was read. Pure."""
         options = self.options
-        planner = planning.planner(inspection.cluster, options)
-        made = planning.of_hosts(planner, inspection.cluster, inspection.facts)
-        findings = (*inspection.findings, *of_plan(made))
+        cluster = carried(inspection.cluster, inspection.facts, options.overlay)
+        planner = planning.planner(cluster, options)
+        made = planning.of_hosts(planner, cluster, inspection.facts)
+        findings = (
+            *inspection.findings,
+            *of_overlay(cluster, inspection.facts, options.routes_on),
+            *of_plan(made),
+        )
         return Review(inspection=inspection, options=options, plan=made, findings=findings, planner=planner)
 
     def review_undo(self, inspection: Inspection, past: PastRun, runs: Runs) -> Review:
@@ -187,7 +194,8 @@ class Workflow:
         `fresh`: what was read just now, of hosts that need no second look.
         """
         inspection = self._reader.read_again(inspection, self._without_own_timer, fresh or {})
-        cluster, facts = inspection.cluster, inspection.facts
+        facts = inspection.facts
+        cluster = carried(inspection.cluster, facts, self.options.overlay)
         made = planning.make(cluster, facts, self.options)
         unread = tuple(e.sentence for e in inspection.troubles.values())
 

@@ -12,7 +12,7 @@ def test_no_word_of_a_command_is_unknown(setup: str) -> None:
     lines = set()
     for asked in recorded(setup).asked:
         lines.add(asked.text)
-        if asked.command.argv[0] == "ip":
+        if asked.command.argv[0] in ("bridge", "ip"):
             lines.update(asked.command.stdin.decode().splitlines())
     assert len(lines) > 20
     unknown = {(line, word.text) for line in lines for word in explain(line).words if word.meaning == UNKNOWN}

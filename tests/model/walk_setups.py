@@ -9,6 +9,8 @@ from typing import Final
 
 from kthw_routes.demo.topology import ADDRESSES
 from kthw_routes.options import NamesOn, Options, RoutesOn
+from kthw_routes.overlay import table
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.persistence.model import Persist
 from kthw_routes.ssh.command import MAX_CAPTURE, Command, Result
 from tests.unit.answering import said
@@ -106,6 +108,23 @@ SETUPS: Final[Mapping[str, Setup]] = {
     ),
     "a timer, and an automatic rollback": Setup(
         options=replace(OPTIONS, persist=Persist.UNIT, commit_within=600), has_pod=False
+    ),
+    "an overlay of which a part is wrong": Setup(
+        options=replace(OPTIONS, routes_on=RoutesOn.WORKERS, persist=Persist.UNIT, overlay=Overlay.VXLAN),
+        setup=(
+            "ip link add kthw-routes0 address 02:c8:c0:a8:8a:30 mtu 1450 type vxlan id 200 dstport 4789 "
+            "local 192.168.138.48 nolearning",
+            "ip link set kthw-routes0 up",
+            f"bridge fdb add 02:c8:c0:a8:91:6b dev kthw-routes0 dst {_W2}",
+            "ip neigh add 10.200.1.0 lladdr 02:00:00:00:00:07 dev kthw-routes0 nud permanent",
+        ),
+    ),
+    "an overlay that nobody wants any more": Setup(
+        options=replace(OPTIONS, persist=Persist.NONE, overlay=Overlay.NONE),
+        setup=(
+            "ip link add kthw-routes0 type vxlan id 200 dstport 4789",
+            f"nft -f - <<E\n{table.render(frozenset())}E",
+        ),
     ),
     "a long table, a large file, and a narrow way": Setup(
         instead={

@@ -41,6 +41,8 @@ ASIDES = (
     "systemctl is-",
     "grep ",
     "netplan get",
+    "ip -json -d link show type vxlan",
+    "nft list table",
 )
 """Readings that are of no matter here: where the script does not name them, there is nothing to read."""
 

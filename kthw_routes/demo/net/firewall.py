@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 from typing import Final
 
+from kthw_routes.netfilter import nft
 from kthw_routes.netfilter.iptables import parse_tables
 from kthw_routes.netfilter.rules import Hook, Packet, Table
 from kthw_routes.netfilter.walk import Hit, drops
@@ -44,6 +45,8 @@ class Firewall:
         """Each without `-A CHAIN `."""
         self.is_made = False
         """Whether anybody has made the table; none is listed before."""
+        self.native: dict[tuple[str, str], tuple[str, ...]] = {}
+        """The tables that `nft` made, by family and name: the lines inside of each, without white space around them."""
         self._known: tuple[str, tuple[Table, ...]] = ("", ())
 
     def listing(self, chain: str | None = None) -> Iterator[str]:
@@ -70,6 +73,8 @@ class Firewall:
 
     def ruleset(self, masqueraded: Iterable[IPv4Network]) -> Iterator[str]:
         """Yield what `nft list ruleset` prints; chains without rules that drop nothing are left out, as by iptables."""
+        for family, name in self.native:
+            yield from self.native_table(family, name)
         if self.is_made:
             yield "table ip filter {"
             for name, rules in self.rules.items():
@@ -88,13 +93,22 @@ class Firewall:
             yield "\t}"
             yield "}"
 
+    def native_table(self, family: str, name: str) -> Iterator[str]:
+        """Yield what `nft list table` prints."""
+        depth = 0
+        for line in (f"table {family} {name} {{", *self.native[family, name], "}"):
+            depth -= line.startswith("}")
+            yield "\t" * depth + line
+            depth += line.endswith("{")
+
     def hit(self, hook: Hook, packet: Packet) -> Hit | None:
         """Return where a packet is dropped or rejected; None where it passes."""
-        if not self.is_made:
+        if not self.is_made and not self.native:
             return None
-        text = "\n".join(self.saved((), counters=False))
-        if self._known[0] != text:
-            self._known = (text, parse_tables(text))
+        saved = "\n".join(self.saved((), counters=False))
+        native = "\n".join(line for table in self.native for line in self.native_table(*table))
+        if self._known[0] != saved + native:
+            self._known = (saved + native, (*nft.parse_tables(native), *parse_tables(saved)))
         hit = drops(self._known[1], hook, packet)
         return hit if hit is not None and hit.is_certain else None
 

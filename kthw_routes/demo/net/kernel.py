@@ -39,6 +39,8 @@ class Kernel:
         self.tables: dict[int, RouteTable] = {MAIN: RouteTable(), LOCAL: RouteTable()}
         self.neighbours: dict[tuple[str, IPv4Address], str | None] = {}
         """(interface, address) to the MAC address, or None where nobody answered."""
+        self.permanent: set[tuple[str, IPv4Address]] = set()
+        """Those of the neighbours that somebody entered, and nobody asks for."""
         self.masquerade: list[IPv4Network] = []
         """Pod networks whose traffic leaves with the node's own address (the CNI's `ipMasq`)."""
         self.firewall = Firewall()
@@ -57,6 +59,7 @@ class Kernel:
             self.counters.clear()
             self.tables = {MAIN: RouteTable(), LOCAL: RouteTable()}
             self.neighbours.clear()
+            self.permanent.clear()
             self.masquerade.clear()
             self.firewall = Firewall()
             self._links.clear()
@@ -80,6 +83,33 @@ class Kernel:
             link = Link(index, name, kind, mac, mtu, peer=peer, master=master)
             self._links[name] = link
             return link
+
+    def delete_link(self, name: str) -> None:
+        """Remove an interface, and all that leads through it. Raises KernelError ENODEV."""
+        with self.lock:
+            link = self.link(name)
+            for address in list(link.addresses):
+                if address in link.addresses:
+                    self._delete(link, address)
+            self._drop_routes(lambda route: route.uses(name))
+            self._forget_neighbours(name)
+            del self._links[name]
+            self._rebuild_local()
+
+    def set_neighbour(self, device: str, ip: IPv4Address, mac: str) -> None:
+        """Enter a neighbour for good. Raises KernelError ENODEV."""
+        with self.lock:
+            self.link(device)
+            self.neighbours[device, ip] = mac
+            self.permanent.add((device, ip))
+
+    def delete_neighbour(self, device: str, ip: IPv4Address) -> None:
+        """Remove a neighbour. Raises KernelError ENOENT, ENODEV."""
+        with self.lock:
+            self.link(device)
+            if self.neighbours.pop((device, ip), None) is None:
+                raise KernelError(errno.ENOENT)
+            self.permanent.discard((device, ip))
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -109,7 +139,18 @@ class Kernel:
                     self._add_connected(link, address)
             else:
                 self._drop_routes(lambda route: route.uses(name))
+                self._forget_neighbours(name)
             self._rebuild_local()
+
+    def set_mac(self, name: str, mac: str) -> None:
+        """Give an interface another MAC address. All its neighbours are forgotten, even permanent ones (measured)."""
+        with self.lock:
+            self.link(name).mac = mac
+            self._forget_neighbours(name)
+
+    def _forget_neighbours(self, name: str) -> None:
+        self.permanent = {key for key in self.permanent if key[0] != name}
+        self.neighbours = {key: mac for key, mac in self.neighbours.items() if key[0] != name}
 
     # addresses
 

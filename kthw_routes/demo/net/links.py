@@ -34,6 +34,16 @@ class LinkAddress:
         return self.network == other.network
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vxlan:
+    """What makes an interface an end of VXLAN tunnels."""
+
+    vni: int
+    port: int
+    local: IPv4Address | None = None
+    learns: bool = True
+
+
 @dataclass(slots=True)
 class Link:
     """A network interface."""
@@ -41,7 +51,7 @@ class Link:
     index: int
     name: str
     kind: str = "ether"
-    """`loopback`, `ether`, `veth` or `bridge`."""
+    """`loopback`, `ether`, `veth`, `bridge` or `vxlan`."""
     mac: str = "00:00:00:00:00:00"
     mtu: int = 1500
     up: bool = True
@@ -49,6 +59,9 @@ class Link:
     peer: str | None = None
     """What follows the `@` in the name: the other end of a veth."""
     addresses: list[LinkAddress] = field(default_factory=list)
+    vxlan: Vxlan | None = None
+    remotes: dict[str, IPv4Address] = field(default_factory=dict)
+    """Of a VXLAN device: the node at which a MAC address is (its forwarding database)."""
 
     @property
     def is_loopback(self) -> bool:
@@ -64,7 +77,7 @@ class Link:
     @property
     def state(self) -> str:
         """The operational state as `ip link` prints it."""
-        if self.is_loopback:
+        if self.is_loopback or self.vxlan is not None:
             return "UNKNOWN" if self.up else "DOWN"
         return "UP" if self.up else "DOWN"
 

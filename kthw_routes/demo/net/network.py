@@ -17,10 +17,11 @@ from kthw_routes.demo.clock import Clock, RealClock
 from kthw_routes.demo.net.forwarding import Decision, input_route, output_route, select_source
 from kthw_routes.demo.net.kernel import Kernel
 from kthw_routes.demo.net.netlink import KernelError, RouteType, Scope
-from kthw_routes.demo.net.packets import COUNTERS, HOP_LIMIT, REJECTIONS, Kind, Packet
+from kthw_routes.demo.net.packets import COUNTERS, HOP_LIMIT, REJECTIONS, Kind, Packet, Tunnelled
 from kthw_routes.netfilter.rules import Hook
 from kthw_routes.netfilter.rules import Packet as Seen
 from kthw_routes.netfilter.walk import Hit
+from kthw_routes.overlay.model import OVERHEAD
 
 NO_NEIGHBOUR_AFTER: Final = 3.07
 """Seconds until the kernel gives up asking for a neighbour (three probes, one a second)."""
@@ -167,8 +168,11 @@ class Network:
             self._tap(kernel, "lo", "In", packet)
             self._deliver(kernel, packet)
             return
-        found = self._port(kernel, decision.device)
         next_hop = decision.gateway or packet.destination
+        if kernel.link(decision.device).vxlan is not None:
+            self._enter_tunnel(kernel, packet, decision.device, next_hop)
+            return
+        found = self._port(kernel, decision.device)
         if found is None:
             return
         if packet.is_whole and packet.size > (mtu := kernel.link(decision.device).mtu):
@@ -190,6 +194,43 @@ class Network:
     def _tap(self, kernel: Kernel, device: str, way: str, packet: Packet) -> None:
         for tap in self.taps:
             tap(kernel, device, way, packet)
+
+    def _enter_tunnel(self, kernel: Kernel, packet: Packet, device: str, next_hop: IPv4Address) -> None:
+        """Send a packet inside of another to the node at which the next hop's MAC address is."""
+        link = kernel.link(device)
+        if link.vxlan is None or not link.up:
+            return
+        if packet.is_whole and packet.size > link.mtu:
+            self._report(kernel, packet, Kind.FRAGMENTATION_NEEDED, link.mtu)
+            return
+        mac = kernel.neighbours.get((device, next_hop))
+        if mac is None:
+            self._report(kernel, packet, Kind.HOST_UNREACHABLE)
+            return
+        remote = link.remotes.get(mac)
+        if remote is None or link.vxlan.local is None:
+            return
+        self._tap(kernel, device, "Out", packet)
+        outer = Packet(
+            link.vxlan.local,
+            remote,
+            Kind.VXLAN,
+            identifier=0,
+            sequence=0,
+            hops=packet.hops,
+            size=packet.size + OVERHEAD,
+            port=link.vxlan.port,
+            inner=Tunnelled(packet=packet, vni=link.vxlan.vni, mac=mac),
+        )
+        self._send_own(kernel, outer)
+
+    def _leave_tunnel(self, kernel: Kernel, inner: Tunnelled, outer: Packet) -> None:
+        """Take a packet out of another, where a device has its number and its MAC address."""
+        for link in kernel.links:
+            is_its = link.vxlan is not None and (link.vxlan.vni, link.vxlan.port) == (inner.vni, outer.port)
+            if is_its and link.up and link.mac == inner.mac:
+                self._arrive(kernel, link.name, replace(inner.packet, hops=outer.hops))
+                return
 
     def _port(self, kernel: Kernel, device: str) -> tuple[Segment, str] | None:
         if not kernel.link(device).up:
@@ -226,19 +267,23 @@ class Network:
             self._leave(kernel, passed_on, decision)
 
     def _hit(self, kernel: Kernel, hook: Hook, packet: Packet, iif: str, oif: str) -> Hit | None:
-        is_reply = packet.kind is not Kind.ECHO
-        protocol = "udp" if packet.port and not is_reply else "icmp"
+        is_reply = packet.kind not in (Kind.ECHO, Kind.VXLAN)
+        is_udp = bool(packet.port) and not is_reply
         seen = Seen(
             source=packet.source,
             destination=packet.destination,
             iif=iif,
             oif=oif,
             is_reply=is_reply,
-            protocol=protocol,
+            protocol="udp" if is_udp else "icmp",
+            port=packet.port if is_udp else None,
         )
         return kernel.firewall.hit(hook, seen)
 
     def _deliver(self, kernel: Kernel, packet: Packet) -> None:
+        if packet.inner is not None:
+            self._leave_tunnel(kernel, packet.inner, packet)
+            return
         if packet.port and packet.kind is Kind.ECHO:
             self._report(kernel, packet, Kind.PORT_UNREACHABLE)
             return

@@ -21,11 +21,13 @@ class Kind(StrEnum):
     NET_PROHIBITED = "Destination Net Prohibited"
     FILTERED = "Packet filtered"
     FRAGMENTATION_NEEDED = "Frag needed and DF set"
+    VXLAN = "VXLAN"
+    """UDP, with another packet inside."""
 
     @property
     def is_error(self) -> bool:
         """Whether it reports another packet's fate."""
-        return self not in (Kind.ECHO, Kind.REPLY)
+        return self not in (Kind.ECHO, Kind.REPLY, Kind.VXLAN)
 
 
 COUNTERS: Final = {
@@ -49,7 +51,10 @@ REJECTIONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """An ICMP packet on its way; with a `port`, a UDP datagram in the place of an echo request."""
+    """An ICMP packet on its way; with a `port`, a UDP datagram in the place of an echo request.
+
+    Or one that carries another.
+    """
 
     source: IPv4Address
     destination: IPv4Address
@@ -69,3 +74,14 @@ class Packet:
     """The UDP port that it is sent to, or that the packet was sent to on which it reports; 0 for an echo."""
     about: IPv4Address | None = None
     """Where the packet was sent on which it reports; None for what reports on none."""
+    inner: "Tunnelled | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tunnelled:
+    """A packet inside of another (VXLAN)."""
+
+    packet: Packet
+    vni: int
+    mac: str
+    """Of the device that takes it out."""

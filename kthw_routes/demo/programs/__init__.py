@@ -19,6 +19,7 @@ FAMILIES: Final = (
     "iptables",
     "making",
     "networkctl",
+    "nft",
     "ping",
     "search",
     "services",

@@ -1,6 +1,7 @@
 """`ip`: options, objects, batch files, network namespaces."""
 
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -13,9 +14,12 @@ from kthw_routes.demo.programs.iproute.arguments import Arguments, IpError, matc
 from kthw_routes.demo.programs.iproute.context import Context, Entry, Json, Style
 from kthw_routes.demo.programs.iproute.link_printing import LinkSelector, link_entries
 from kthw_routes.demo.programs.iproute.route import route
+from kthw_routes.demo.programs.iproute.tunnels import add_link, bridge_object, change_neighbour, delete_link
 from kthw_routes.demo.programs.iproute.usage import IP_USAGE, LINK_USAGE, NETNS_USAGE
 
 VERSION: Final = "6.1.0, libbpf 1.1.0"
+Run = Callable[[Context, list[str]], int]
+"""Runs one command, of `ip` or of `bridge`, and returns its status."""
 OBJECTS: Final = ("address", "route", "rule", "neighbor", "neighbour", "link", "netns", "help")
 """In iproute2's order, as the first that an abbreviation fits is taken."""
 
@@ -24,13 +28,13 @@ OBJECTS: Final = ("address", "route", "rule", "neighbor", "neighbour", "link", "
 def ip(process: Process) -> int:
     """Run `ip`; see ip(8)."""
     try:
-        return _options(process)
+        return _options(process, run=_object)
     except IpError as error:
         process.err(error.text)
         return error.status
 
 
-def _options(process: Process) -> int:
+def _options(process: Process, run: Run) -> int:
     arguments = Arguments(process.arguments)
     style, force, batch = Style(), False, None
     kernel = process.net
@@ -52,6 +56,8 @@ def _options(process: Process) -> int:
             batch = arguments.take()
         elif matches(option, "-brief"):
             style = replace(style, brief=True)
+        elif option in ("-d", "-details"):
+            style = replace(style, details=True)
         elif matches(option, "-json"):
             style = replace(style, json=True)
         elif matches(option, "-netns"):
@@ -64,10 +70,25 @@ def _options(process: Process) -> int:
             raise IpError(f'Option "{option}" is unknown, try "ip -help".\n', 255)
     context = Context(process, kernel, style)
     if batch is not None:
-        return _batch(context, batch, force=force)
+        return _batch(context, batch, force=force, run=run)
     if not arguments.more:
         raise IpError(IP_USAGE, 255)
-    return _object(context, arguments.rest())
+    return run(context, arguments.rest())
+
+
+@program("bridge")
+def bridge(process: Process) -> int:
+    """Run `bridge`; see bridge(8)."""
+    try:
+        return _options(process, run=_bridge)
+    except IpError as error:
+        process.err(error.text)
+        return error.status
+
+
+def _bridge(context: Context, words: list[str]) -> int:
+    bridge_object(context, words)
+    return 0
 
 
 def _object(context: Context, words: list[str]) -> int:
@@ -93,7 +114,7 @@ def _object(context: Context, words: list[str]) -> int:
     return 0
 
 
-def _batch(context: Context, name: str, *, force: bool) -> int:
+def _batch(context: Context, name: str, *, force: bool, run: Run) -> int:
     process = context.process
     if name == "-":
         text = process.read()
@@ -112,7 +133,7 @@ def _batch(context: Context, name: str, *, force: bool) -> int:
         if not words:
             continue
         try:
-            failed = _object(context, words) != 0
+            failed = run(context, words) != 0
         except IpError as error:
             process.err(error.text)
             if error.ends_batch:
@@ -129,7 +150,11 @@ def _batch(context: Context, name: str, *, force: bool) -> int:
 def _link(context: Context, words: list[str]) -> None:
     verb = words[0] if words else "show"
     arguments = Arguments(words[1:])
-    if matches(verb, "set"):
+    if matches(verb, "add"):
+        add_link(context, arguments)
+    elif matches(verb, "delete"):
+        delete_link(context, arguments)
+    elif matches(verb, "set"):
         _link_set(context, arguments)
     elif matches(verb, "show", "lst", "list"):
         selector = LinkSelector()
@@ -146,13 +171,15 @@ def _link(context: Context, words: list[str]) -> None:
 
 
 def _link_set(context: Context, arguments: Arguments) -> None:
-    device, up, mtu = None, None, None
+    device, up, mtu, mac = None, None, None, None
     while arguments.more:
         word = arguments.take()
         if word in ("up", "down"):
             up = word == "up"
         elif word == "mtu":
             mtu = number(arguments.take())
+        elif word == "address":
+            mac = arguments.take()
         elif word == "dev" or device is None:
             device = arguments.take() if word == "dev" else word
         else:
@@ -164,6 +191,8 @@ def _link_set(context: Context, arguments: Arguments) -> None:
     try:
         if mtu is not None:
             context.kernel.link(device).mtu = mtu
+        if mac is not None:
+            context.kernel.set_mac(device, mac)
         if up is not None:
             context.kernel.set_up(device, up)
             if up and context.kernel is context.process.host.kernel:
@@ -183,14 +212,20 @@ def _rule(context: Context) -> None:
 
 
 def _neighbours(context: Context, words: list[str]) -> None:
+    changes = next((verb for verb in ("add", "replace", "delete") if words and matches(words[0], verb)), None)
+    arguments = Arguments(words[1:])
+    if changes is not None:
+        change_neighbour(context, changes, arguments)
+        return
     if words and not matches(words[0], "show", "list", "lst"):
         raise IpError(f'Command "{words[0]}" is unknown, try "ip neigh help".\n', 255)
-    arguments = Arguments(words[1:])
-    wanted, on = None, None
+    wanted, on, only = None, None, None
     while arguments.more:
         word = arguments.take()
         if word == "dev":
             on = context.known_device(arguments.take())
+        elif word == "nud":
+            only = arguments.take().upper()
         else:
             ip_address, length, _ = prefix(arguments.take() if word == "to" else word)
             wanted = network_of(ip_address, length)
@@ -198,7 +233,9 @@ def _neighbours(context: Context, words: list[str]) -> None:
     for (device, neighbour), mac in sorted(context.kernel.neighbours.items(), key=lambda item: item[0][1]):
         if (on and device != on) or (wanted and neighbour not in wanted):
             continue
-        state = "REACHABLE" if mac else "FAILED"
+        state = "PERMANENT" if (device, neighbour) in context.kernel.permanent else "REACHABLE" if mac else "FAILED"
+        if only not in (None, "ALL", state):
+            continue
         words_shown = [str(neighbour), *([] if on else ["dev", device]), *(["lladdr", mac] if mac else []), state]
         record: dict[str, Json] = {"dst": str(neighbour), **({} if on else {"dev": device})}
         record |= {"lladdr": mac, "state": [state]} if mac else {"state": [state]}

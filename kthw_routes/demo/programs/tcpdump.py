@@ -166,6 +166,13 @@ def line_of(frame: Frame, *, is_any: bool) -> str:
     if packet.port and packet.kind is Kind.ECHO:
         ends = f"{packet.source}.{_short(packet.identifier)} > {packet.destination}.{packet.port}"
         return f"{clock} {place}IP {ends}: UDP, length {packet.size - _HEADER - 8}"
+    if packet.inner is not None:
+        ends = f"{packet.source}.{_short(packet.inner.packet.identifier)} > {packet.destination}.{packet.port}"
+        inside = packet.inner.packet
+        return (
+            f"{clock} {place}IP {ends}: VXLAN, flags [I] (0x08), vni {packet.inner.vni}\n"
+            f"IP {inside.source} > {inside.destination}: ICMP {_icmp(inside)}, length {inside.size - _HEADER}"
+        )
     words = _icmp(packet)
     return f"{clock} {place}IP {packet.source} > {packet.destination}: ICMP {words}, length {packet.size - _HEADER}"
 

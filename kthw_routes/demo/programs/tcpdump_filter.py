@@ -65,7 +65,7 @@ def _term(tokens: list[str]) -> Wanted:
 
 
 def _is_datagram(packet: Packet) -> bool:
-    return packet.port > 0 and packet.kind is Kind.ECHO
+    return packet.port > 0 and packet.kind in (Kind.ECHO, Kind.VXLAN)
 
 
 def _addressed(word: str, tokens: list[str]) -> Wanted:

@@ -10,6 +10,8 @@ from kthw_routes.plan.changes.host import Plan as Plan
 from kthw_routes.plan.changes.host import Planner as Planner
 from kthw_routes.plan.changes.name import EtcHostsEdit as EtcHostsEdit
 from kthw_routes.plan.changes.name import NameChange as NameChange
+from kthw_routes.plan.changes.overlay import OverlayChange as OverlayChange
+from kthw_routes.plan.changes.overlay import is_between as is_between
 from kthw_routes.plan.changes.remains import Leftover as Leftover
 from kthw_routes.plan.changes.remains import RollbackChange as RollbackChange
 from kthw_routes.plan.changes.route import RouteChange as RouteChange

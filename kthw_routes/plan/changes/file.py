@@ -140,8 +140,8 @@ def ordered(files: Sequence[FileChange]) -> tuple[list[FileChange], list[FileCha
 
 def _place(change: FileChange) -> tuple[int, str]:
     """Return what sorts the files of the unit in their order, after all others."""
-    if change.path in unit.PATHS:
-        return 1 + unit.PATHS.index(change.path), ""
+    if change.path in unit.ALL_PATHS:
+        return 1 + unit.ALL_PATHS.index(change.path), ""
     return 0, str(change.path)
 
 
@@ -152,7 +152,7 @@ def timer_of(files: Sequence[FileChange]) -> FileChange | None:
 
 def timer_must_pause(files: Sequence[FileChange]) -> bool:
     """Return whether our timer is there, and would put the old routes back while they change."""
-    changing = [f for f in files if f.kind.is_change and f.path in unit.PATHS]
+    changing = [f for f in files if f.kind.is_change and f.path in unit.ALL_PATHS]
     timer = timer_of(files)
     return any(f.before is not None for f in (changing if timer is None else [timer] if changing else []))
 
@@ -181,7 +181,7 @@ def reader_commands(changed: Sequence[FileChange], files: Sequence[FileChange]) 
     """Yield what lets netplan and systemd read changed files, and our timer go on; no network goes down for it."""
     if any(f.path == netplan.PATH for f in changed):
         yield "netplan generate"
-    if not any(f.path in unit.PATHS for f in changed):
+    if not any(f.path in unit.ALL_PATHS for f in changed):
         return
     yield "systemctl daemon-reload"
     start, timer = f"systemctl enable --now {unit.TIMER.name}", timer_of(files)

@@ -21,6 +21,8 @@ class RouteChange:
     """The worker whose pod CIDR this is; None where it belongs to no worker."""
     next_hop: IPv4Address | None = None
     """The wanted next hop; None where no route is wanted."""
+    device: str | None = None
+    """The interface that the wanted route has to name: that of the overlay; None where the next hop decides."""
     has: tuple[Route, ...] = ()
     """The routes of this prefix that the host has, in the kernel's order."""
     reason: str
@@ -45,7 +47,8 @@ class RouteChange:
     def details(self) -> tuple[Detail, ...]:
         """The routes that are there, the wanted one, the commands."""
         has = (Detail(f"{describe(r)}, proto {r.protocol}", "has") for r in self.has)
-        wants = (Detail(f"via {self.next_hop}", "wants"),) if self.next_hop is not None else ()
+        through = f" dev {self.device} onlink" if self.device is not None else ""
+        wants = (Detail(f"via {self.next_hop}{through}", "wants"),) if self.next_hop is not None else ()
         return (*has, *wants, *(Detail(command) for command in self.commands))
 
     @property

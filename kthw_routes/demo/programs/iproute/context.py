@@ -19,6 +19,7 @@ class Style:
     json: bool = False
     brief: bool = False
     oneline: bool = False
+    details: bool = False
     family: int | None = None
     """4 or 6; None for both."""
 

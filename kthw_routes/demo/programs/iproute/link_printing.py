@@ -85,8 +85,21 @@ def link_entries(context: Context, selector: LinkSelector) -> list[Entry]:
             flags = ",".join(link.flags)
             entries.append(Entry(f"{_full_name(link):<16} {link.state:<14} {link.mac} <{flags}> \n", _brief(link)))
         else:
-            entries.append(Entry(f"{head}\n    {body}\n", record | more))
+            kind, about = _details(link) if context.style.details else ("", {})
+            entries.append(Entry(f"{head}\n    {body}{kind}\n", record | more | about))
     return entries
+
+
+def _details(link: Link) -> tuple[str, dict[str, Json]]:
+    """Return what `-d` adds about a VXLAN device; of other kinds the model has nothing to add."""
+    if (vxlan := link.vxlan) is None:
+        return " promiscuity 0 ", {}
+    local = f" local {vxlan.local}" if vxlan.local else ""
+    learning = "" if vxlan.learns else " nolearning"
+    data: dict[str, Json] = {"id": vxlan.vni, **({"local": str(vxlan.local)} if vxlan.local else {})}
+    data |= {"port_range": {"low": 0, "high": 0}, "port": vxlan.port, "learning": vxlan.learns, "ageing": 300}
+    text = f"\n    vxlan id {vxlan.vni}{local} srcport 0 0 dstport {vxlan.port}{learning} ttl auto ageing 300 udpcsum "
+    return f" promiscuity 0 {text}", {"linkinfo": {"info_kind": "vxlan", "info_data": data}}
 
 
 def address_entries(context: Context, selector: LinkSelector) -> list[Entry]:
@@ -139,7 +152,7 @@ def _head(link: Link, *, linkmode: bool) -> tuple[str, dict[str, Json]]:
     record: dict[str, Json] = {"ifindex": link.index}
     if link.peer:
         record["link"] = link.peer
-    queue = "noqueue" if link.kind in ("loopback", "veth", "bridge") else "fq_codel"
+    queue = "noqueue" if link.kind in ("loopback", "veth", "bridge", "vxlan") else "fq_codel"
     record |= {"ifname": link.name, "flags": list(link.flags), "mtu": link.mtu, "qdisc": queue}
     words = [f"{link.index}: {_full_name(link)}: <{','.join(link.flags)}>", f"mtu {link.mtu} qdisc {queue}"]
     if link.master:

@@ -43,7 +43,10 @@ LFT := forever | SECONDS
 """
 
 LINK_USAGE: Final = """\
-Usage: ip link set [ dev ] DEVICE { up | down } [ mtu MTU ]
+Usage: ip link add [ dev ] DEVICE [ address LLADDR ] [ mtu MTU ] type vxlan id NUMBER
+               [ dstport PORT ] [ local ADDR ] [ [no]learning ]
+       ip link del [ dev ] DEVICE
+       ip link set [ dev ] DEVICE { up | down } [ mtu MTU ] [ address LLADDR ]
        ip link show [ DEVICE ] [ up ] [ type TYPE ]
 """
 
