@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -16,15 +16,13 @@ from kthw_routes.options import Settings
 from kthw_routes.wizard import palette
 from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.controller import Controller
+from kthw_routes.wizard.dialog_actions import DialogActions
 from kthw_routes.wizard.modals.confirm import Confirm
-from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.modals.keys import IN_DIALOGS, ShowKeys
 from kthw_routes.wizard.prompts import WizardAsker
 from kthw_routes.wizard.question_screens import QuestionScreens
 from kthw_routes.wizard.steps import STEPS
 from kthw_routes.wizard.steps.base import StepScreen
 from kthw_routes.wizard.themes import CONTRAST, DAY, NIGHT
-from kthw_routes.wizard.tracing import Tracer
 
 if TYPE_CHECKING:
     from kthw_routes.demo.lab import EmbeddedLab
@@ -41,7 +39,7 @@ def _warm_up() -> None:
     import kthw_routes.sources.linode.source  # noqa: F401 - kept for the next step
 
 
-class WizardApp(App[ExitCode]):
+class WizardApp(DialogActions):
     """One person going through the steps once."""
 
     CSS_PATH = Path(__file__).with_name("wizard.tcss")
@@ -165,53 +163,18 @@ class WizardApp(App[ExitCode]):
         """Redraw for the new size."""
         self.redraw()
 
-    def action_commands(self) -> None:
-        """Show the commands to type by hand."""
-        from kthw_routes.wizard.modals.text import ShowCommands  # its text area is slow to import
-
-        self.push_screen(ShowCommands(self.step.title_word, self.step.list_commands()))
-
-    def action_lessons(self) -> None:
-        """Show the lessons, one after the other, with the cluster's own values once it is known."""
-        from kthw_routes.wizard.modals.lessons import ChooseLesson, ShowLesson  # not needed for the first screen
-
-        def show(name: str | None) -> None:
-            if name is not None:
-                self.push_screen(ShowLesson(name, self.controller.cluster), show)
-
-        if not isinstance(self.screen, Dialog):
-            self.push_screen(ChooseLesson(), show)
-
-    def action_trace(self) -> None:
-        """Follow a packet between two workers, those in focus first."""
-        from kthw_routes.wizard.modals.trace import ShowTrace  # not needed for the first screen
-
-        tracer = Tracer(self.controller, self.jobs, self.asker)
-        ends = tracer.choose(self.step.pair_in_focus)
-        if ends is None or self.step.busy or isinstance(self.screen, Dialog):
-            self.bell()
-        else:
-            self.push_screen(ShowTrace(tracer, ends))
-
     def get_key_display(self, binding: Binding) -> str:
         """Return how the footer shows a key: browsers keep some for themselves, such as Ctrl-N."""
         in_browser = {"next": ">", "back": "<"}.get(binding.action) if self.is_web else None
         return in_browser or super().get_key_display(binding)
-
-    def action_keys(self) -> None:
-        """Show the keys; over a dialog too, but not over themselves."""
-        if isinstance(self.screen, ShowKeys):
-            return
-        if isinstance(self.screen, Dialog):
-            self.push_screen(ShowKeys("This dialog", (*self.screen.keys, *IN_DIALOGS)))
-            return
-        self.push_screen(ShowKeys(self.step.title_word, self.step.keys))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action by its name, for the palette."""
         yield from palette.list_commands(self.step, self.action_why, self.action_commands, self.action_keys)
         if self.controller.inspection is not None:
             yield SystemCommand("Follow a packet", "From pod to pod and back, hop by hop", self.action_trace)
+        if self.step.can_type_by_hand:
+            yield SystemCommand("By hand", "Type the changes yourself; see what is right by now", self.action_by_hand)
         yield SystemCommand("Lessons", "Why it works, in nine short lessons with questions", self.action_lessons)
         for command in super().get_system_commands(screen):
             if command.title == "Quit":

@@ -269,7 +269,8 @@ class Controller:
         if event.step is Phase.RUN and event.host and event.state is not None and event.state.is_final:
             self.pace.note_end(event.host)
         if event.kind is EventKind.COMMAND and event.host:
-            self.commands.setdefault(event.step, {}).setdefault(event.host, []).append(event.text)
+            known = self.commands.setdefault(event.step, {}).setdefault(event.host, [])
+            known += [event.text] if event.text not in known else []
 
     @property
     def exit_code(self) -> ExitCode:

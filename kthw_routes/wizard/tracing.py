@@ -8,9 +8,8 @@ from kthw_routes.errors import KthwRoutesError
 from kthw_routes.proof.diagnosis import pair_words
 from kthw_routes.teaching.hops import Trace
 from kthw_routes.teaching.trace import trace
-from kthw_routes.wizard.background import Job, Jobs
 from kthw_routes.wizard.controller import Controller
-from kthw_routes.wizard.prompts import WizardAsker
+from kthw_routes.wizard.errand import Errand
 
 
 class Traces(Protocol):
@@ -35,9 +34,9 @@ class Traces(Protocol):
 class Tracer:
     """Follows packets between workers whose hosts were read."""
 
-    def __init__(self, controller: Controller, jobs: Jobs, asker: WizardAsker) -> None:
-        self._controller, self._jobs, self._asker = controller, jobs, asker
-        self._job: Job | None = None
+    def __init__(self, controller: Controller, errand: Errand) -> None:
+        self._controller = controller
+        self._errand = errand
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -66,18 +65,11 @@ class Tracer:
         self, source: str, target: str, done: Callable[[Trace], None], failed: Callable[[KthwRoutesError], None]
     ) -> None:
         """Read both hosts and send requests both ways, in a thread."""
-        self.stop()
-        run = self._controller.work.begin()
-        self._asker.welcome()
-        self._job = self._jobs.start(lambda: run(lambda: self._read(source, target)), done, failed)
+        self._errand.begin(lambda: self._read(source, target), done, failed)
 
     def stop(self) -> None:
         """Stop what is under way and drop its result."""
-        if self._job is not None:
-            self._job.abandoned = True
-            self._controller.work.stop(now=True)
-            self._asker.withdraw()
-            self._job = None
+        self._errand.stop()
 
     def _read(self, source: str, target: str) -> Trace:
         inspection, ends = self._controller.inspection, (source, target)

@@ -7,6 +7,7 @@ import pytest
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.options import Settings
 from kthw_routes.wizard.text import run_rows
+from kthw_routes.wizard.widgets.host_log import HostLog
 from tests.model.hosts import Program, wrap_programs
 from tests.model.lab import BreakableLab
 from tests.wizard.driver import Driver, driving, said
@@ -49,6 +50,20 @@ async def test_changes_are_whole_with_their_states_and_the_log_has_the_change_it
         driver.step.query_one("#log").focus()
         await driver.press("home")
         assert any("$ ip -json route show" in line for line in lines(driver))
+        await driver.press("v", "home", "down")
+        log = driver.one(HostLog)
+        while log.line != f"$ {ADDED}":
+            assert log.line is not None
+            await driver.press("down")
+        await driver.press("f1")
+        why = driver.static("#why-focus")
+        assert why.startswith(ADDED), "the line in focus is explained"
+        assert "via 192.168.138.48  the next hop" in why
+        driver.step.query_one("#hosts").focus()
+        await driver.press("up", "up")
+        await driver.until(
+            lambda: "ip route add 10.200.1.0/24 via" in driver.static("#why-focus"), "the change instead"
+        )
 
 
 async def test_of_many_hosts_each_has_one_line(

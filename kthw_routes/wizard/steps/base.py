@@ -1,37 +1,32 @@
 """What all steps share: the frame, Next and Back, work in a thread. A step does not know its neighbours."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button
 
-from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event
 from kthw_routes.options import Settings
-from kthw_routes.wizard.background import Job
-from kthw_routes.wizard.controller import Controller
 from kthw_routes.wizard.last_run import LastRun
 from kthw_routes.wizard.lessons import read_lesson
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.wizard import Wizard
+from kthw_routes.wizard.steps.working import WorkingScreen
 from kthw_routes.wizard.text import why_words
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import ButtonRow, Header, KeyFooter, Status, StepRail, WhyPanel, relabel
 from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.words import Tone, Words
 
-T = TypeVar("T")
 
-
-class StepScreen(Screen[None]):
+class StepScreen(WorkingScreen):
     """One step. `draw` shows what the `Controller` knows; `commit` hands over what was typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,8 +51,7 @@ class StepScreen(Screen[None]):
     """What has the focus at first."""
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:
-        super().__init__()
-        self.wizard = wizard
+        super().__init__(wizard)
         self._here = here
         self._header = Header()
         self._rail = StepRail(titles, here)
@@ -67,12 +61,7 @@ class StepScreen(Screen[None]):
         self._buttons = ButtonRow()
         self._why = WhyPanel(read_lesson(self.lesson_name))
         self._footer = KeyFooter()
-        self.job: Job | None = None
         self._shut = (False, False)
-        self.busy = ""
-        """What is under way, in words; empty while nothing is."""
-        self.error: KthwRoutesError | None = None
-        """What went wrong last."""
 
     # --- for each step ---
 
@@ -146,6 +135,11 @@ class StepScreen(Screen[None]):
         return None
 
     @property
+    def can_type_by_hand(self) -> bool:
+        """Whether the changes can be typed by hand from here."""
+        return False
+
+    @property
     def is_skipped(self) -> bool:
         """Whether there is nothing to do in this step."""
         return False
@@ -160,11 +154,6 @@ class StepScreen(Screen[None]):
         return None
 
     # --- the frame ---
-
-    @property
-    def controller(self) -> Controller:
-        """What was chosen and what came of it."""
-        return self.wizard.controller
 
     @property
     def shown_settings(self) -> Settings:
@@ -200,10 +189,6 @@ class StepScreen(Screen[None]):
         """Redraw when entered, and after a dialog."""
         self.redraw()
 
-    def redraw(self) -> None:
-        """Draw everything again soon."""
-        self.wizard.redraw()
-
     async def draw_all(self) -> None:
         """Draw the frame and the step."""
         await self.draw()
@@ -229,48 +214,6 @@ class StepScreen(Screen[None]):
         if shut != self._shut:
             self._shut = shut
             self.refresh_bindings()
-
-    can_cancel: ClassVar[bool] = True
-    """Whether *Cancel* ends the work of this step."""
-
-    # --- work in a thread ---
-
-    def start_work(self, words: str, work: Callable[[], T], done: Callable[[T], None]) -> None:
-        """Run blocking work in a thread. `words` are shown meanwhile; an error is put in `error`."""
-        self.error, self.busy = None, words
-        run = self.controller.work.begin()
-        self.wizard.asker.welcome()
-
-        def finished(value: T) -> None:
-            self.job, self.busy = None, ""
-            done(value)
-            self.redraw()
-
-        def failed(error: KthwRoutesError) -> None:
-            self.job, self.busy, self.error = None, "", error
-            self.failed(error)
-            self.redraw()
-
-        self.job = self.wizard.jobs.start(lambda: run(work), finished, failed)
-        self.redraw()
-
-    def failed(self, error: KthwRoutesError) -> None:
-        """React to an error of the work; it is in `error`."""
-
-    def cancel_work(self) -> None:
-        """Stop the work under way."""
-        if self.busy:
-            self.busy = "stopping"
-            self.controller.work.stop(now=True)
-            self.wizard.asker.withdraw()
-            self.redraw()
-
-    def abandon_work(self) -> None:
-        """Stop the work under way and drop its result."""
-        if self.job is not None:
-            self.cancel_work()
-            self.job.abandoned = True
-            self.job, self.busy = None, ""
 
     # --- next and back ---
 

@@ -45,6 +45,7 @@ class RoutesStep(MarkingStep):
         ("b", "keep the routes after a reboot, or not"),
         ("o", "names, routes of the controllers, forwarding"),
         ("p", "have the run stop before each host's change, or not"),
+        ("h", "type the changes by hand: shows them, and ticks off what is right"),
         ("f", "follow a packet between the two workers in focus"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,6 +55,7 @@ class RoutesStep(MarkingStep):
         Binding("b", "question", "Reboot", show=False),
         Binding("o", "options", "Options", show=False),
         Binding("p", "present", "Present", show=False),
+        Binding("h", "app.by_hand", "By hand", show=False),
         Binding("f", "app.trace", "Follow a packet", show=False),
         Binding("escape", "close", "Close", show=False),
     ]
@@ -161,6 +163,12 @@ class RoutesStep(MarkingStep):
     def pair_in_focus(self) -> tuple[str, str] | None:
         """The two workers of the route in focus."""
         return self._shown.pair
+
+    @property
+    def can_type_by_hand(self) -> bool:
+        """Whether there are changes that nobody has made yet."""
+        is_ready = self.controller.inspection is not None and not self._is_over and not self._is_asking
+        return is_ready and not self.review.plan.is_empty
 
     # --- the choices ---
 

@@ -9,21 +9,19 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Button
 
-from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import Event, EventKind, HostState, Phase
-from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.run_logs import RunLogs
-from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.steps.running import RunningStep
 from kthw_routes.wizard.steps.wizard import Wizard
-from kthw_routes.wizard.text import manual_commands, run_rows, run_words, summaries
+from kthw_routes.wizard.text import manual_commands, run_rows, run_words, summaries, why_words
 from kthw_routes.wizard.widgets.host_log import HostLog
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
 from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import Tone, Words, count, state_tone
-from kthw_routes.workflow.results import Report
+from kthw_routes.workflow.results import Review
 
 
-class RunStep(StepScreen):
+class RunStep(RunningStep):
     """The changes of each host with their states; below, the log of the host in focus."""
 
     title_word = "Run"
@@ -33,7 +31,8 @@ class RunStep(StepScreen):
     can_cancel = False
     keys = (
         ("Up  Down", "the log of another host"),
-        ("Tab", "into the log; arrows, Page keys and End scroll"),
+        ("Tab", "into the log; arrows choose a line, Page keys and End scroll"),
+        ("F1", "what the line of the log, or the change, in focus means"),
         ("v", "every command of the log, or the changes only"),
         ("p", "stop before each host's change, or no more"),
         ("Space", "go on with the next host, while the run is stopped there"),
@@ -57,7 +56,6 @@ class RunStep(StepScreen):
         self._stop = Button("Stop", id="stop", compact=True, action="screen.stop")
         self._go_on = Button("Go on", id="go-on", variant="primary", compact=True, action="screen.go_on")
         self._retry = Button("Retry", id="retry", compact=True, action="screen.retry")
-        self._states: dict[str, tuple[HostState, str]] = {}
         self._rows: tuple[run_rows.RunRow, ...] = ()
         self._logs = RunLogs()
         self._failed: str | None = None
@@ -66,7 +64,6 @@ class RunStep(StepScreen):
         """Whether the run has ended since it was drawn: then its log is shown from the top."""
         self._has_cursor = False
         """Whether the cursor was put on it."""
-        self._stopping = False
 
     def compose_body(self) -> ComposeResult:
         """Yield the changes, the outcome of the host in focus, its log."""
@@ -78,47 +75,17 @@ class RunStep(StepScreen):
         """Go on, stop and retry."""
         return self._go_on, self._stop, self._retry
 
-    @property
-    def is_skipped(self) -> bool:
-        """Whether there is nothing to do."""
-        return self.controller.inspection is not None and self.controller.review().plan.is_empty
+    # --- what is shown ---
 
-    @property
-    def is_changing_hosts(self) -> bool:
-        """Whether hosts are being changed."""
-        return bool(self.busy)
-
-    def enter(self) -> None:
-        """Start the run: the button of the review asked for it."""
-        if self.last_run.report is None and not self.busy:
-            self._start()
-
-    def _start(self) -> None:
-        review = self.controller.review()
-        self._states = {h.node: (HostState.WAITING, "") for h in review.plan.hosts}
+    def begun(self, review: Review) -> None:
+        """Show the changes of a run that begins, and empty logs."""
         self._rows = tuple(run_rows.rows_of(review.plan))
         self._logs.clear()
         self._failed, self._has_cursor = None, False
-        self._stopping = False
-        words = f"undoing run {review.undoes}" if review.undoes else "running"
-        self.start_work(words, lambda: self.controller.run(review), self._ended)
 
-    def _ended(self, report: Report) -> None:
-        self.controller.take_report(report)
-        for name, outcome in report.outcomes.items():
-            self._states[name] = (outcome.state, outcome.sentence)
-        self._stopping, self._has_ended = False, True
-        self.wizard.note_run_ended()
-
-    def failed(self, error: KthwRoutesError) -> None:
-        """Note that the run did not start."""
-        self._stopping = False
-        self.last_run.refused = error
-        if self.last_run.report is None:
-            self._states = dict.fromkeys(self._states, (HostState.NOT_STARTED, ""))
-        self.wizard.note_run_ended()
-
-    # --- what is shown ---
+    def ended(self) -> None:
+        """Show the log from its top soon."""
+        self._has_ended = True
 
     def handle_event(self, event: Event) -> None:
         """Add a line to the logs, and note a state."""
@@ -190,73 +157,29 @@ class RunStep(StepScreen):
     @on(KeyedTable.RowHighlighted, "#hosts")
     def _moved(self) -> None:
         self._show_log()
+        self._explain_again()
+
+    @on(HostLog.Moved)
+    def _explain_again(self) -> None:
+        if self.wizard.is_why_open:
+            self.redraw()
+
+    def why_words(self) -> Iterable[Words | str]:
+        """Explain the line of the log in focus; else the change."""
+        if not self._rows:
+            return ()
+        cluster = self.controller.review().inspection.cluster
+        if (line := self._log.line) is not None:
+            return why_words.of_line(line, cluster)
+        row = self._rows[min(self._table.cursor_row, len(self._rows) - 1)]
+        host = self.controller.review().plan.host(row.host)
+        changes = (change for change in (host.due if host is not None else ()) if change.key in row.keys)
+        return (words for change in changes for words in (*why_words.of_change(change, cluster), "\n"))
 
     def action_verbose(self) -> None:
         """Show every command in the log, or the changes only."""
         self._logs.turn()
         self.redraw()
-
-    # --- presenting ---
-
-    def action_present(self) -> None:
-        """Stop before each host's change from now on, or no more."""
-        self.controller.pace.turn()
-        self.redraw()
-
-    def action_go_on(self) -> None:
-        """Let the next host go."""
-        self.controller.pace.go_on()
-
-    # --- stop, retry ---
-
-    def action_stop(self) -> None:
-        """Ask once, then stop; pressed again, end the hosts that have started too."""
-        if not self.busy:
-            return
-        if self._stopping:
-            self.busy = "ending the hosts that have started"
-            self.controller.work.stop(now=True)
-            self.redraw()
-            return
-
-        def answered(answer: str | None) -> None:
-            if answer and self.busy:
-                self._stopping = True
-                now = answer == "now"
-                finishing = "stopping: hosts that have started are finishing. Stop again ends them now"
-                self.busy = "ending now" if now else finishing
-                self.controller.work.stop(now=now)
-                self.redraw()
-
-        words = (
-            "Stop: hosts that have started finish and are read back; no other host starts. Retry continues later.\n\n"
-            "End now: hosts that have started are cut off. Retry reads them again first."
-        )
-        self.app.push_screen(Confirm("Stop the run?", words, "Keep running", stop="Stop", now="End now"), answered)
-
-    @property
-    def _can_retry(self) -> bool:
-        report = self.last_run.report
-        return bool(report.unfinished) if report is not None else self.error is not None
-
-    def action_retry(self) -> None:
-        """Run what is not done, and only that."""
-        if self.busy or not self._can_retry:
-            return
-        report = self.last_run.report
-        if report is None:
-            self._start()
-            return
-        for name in report.unfinished:
-            self._states[name] = (HostState.WAITING, "")
-        self.start_work("running what is not done", lambda: self.controller.retry(report), self._ended)
-
-    def quit_question(self) -> Confirm | None:
-        """Ask before the run is ended, with what is done and what is not."""
-        if not self.busy:
-            return None
-        words = run_words.quitting(self._states)
-        return Confirm("Quit in the middle of the run?", words, "Keep running", quit="End it and quit")
 
     # --- going on ---
 
@@ -266,11 +189,6 @@ class RunStep(StepScreen):
         if self.last_run.report is None:
             return "Cannot continue: the run did not start. Retry tries again."
         return None
-
-    @property
-    def back_refusal(self) -> str | None:
-        """Why it cannot go back: the run is under way."""
-        return "the run is under way: stop it first." if self.busy else None
 
     @property
     def next_label(self) -> str:

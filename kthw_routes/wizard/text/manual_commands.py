@@ -58,7 +58,7 @@ def nodes(cluster: Cluster, settings: Settings) -> Iterator[str]:
     yield "# Each node, by SSH:"
     for node in cluster.visited:
         if node.ssh is not None:
-            yield f"{_ssh(settings, node)}    # {node.name}"
+            yield f"{log_in(settings, node)}    # {node.name}"
 
 
 def ran(title: str, hosts: Mapping[str, Sequence[str]], cluster: Cluster, settings: Settings) -> Iterator[str]:
@@ -70,7 +70,7 @@ def ran(title: str, hosts: Mapping[str, Sequence[str]], cluster: Cluster, settin
         node = next((n for n in cluster if n.name == name), None)
         yield ""
         yield f"# {name}"
-        yield _ssh(settings, node) if node is not None and node.ssh is not None else f"ssh {name}"
+        yield log_in(settings, node) if node is not None and node.ssh is not None else f"ssh {name}"
         yield from dict.fromkeys(commands)
 
 
@@ -83,7 +83,7 @@ def planned(review: Review, report: Report | None, settings: Settings) -> Iterat
         if host.is_empty:
             continue
         yield f"# {host.node}"
-        yield _ssh(settings, cluster.node(host.node))
+        yield log_in(settings, cluster.node(host.node))
         yield from on_host(host)
         yield ""
     if report is not None:
@@ -104,7 +104,8 @@ def on_host(host: HostPlan) -> Iterator[str]:
         yield f"{line}{_NEVER_APPLY}" if line == "sudo netplan generate" else line
 
 
-def _ssh(settings: Settings, node: Node) -> str:
+def log_in(settings: Settings, node: Node) -> str:
+    """Return the command that logs in to a node."""
     words = ["ssh"]
     if settings.ssh_config is not None:
         words += ["-F", str(settings.ssh_config)]

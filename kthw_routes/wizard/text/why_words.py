@@ -41,6 +41,17 @@ def of_command(command: str, cluster: Cluster) -> Parts:
         yield dim(f"Without it, {found.without}")
 
 
+def of_line(line: str, cluster: Cluster) -> Parts:
+    """Yield what a line of a log means, if it is a command or a route; else where it comes from."""
+    try:
+        explain(line, cluster)
+    except UsageError:
+        yield Words(f"{line}\n", Tone.NEW)
+        yield "What came of it: no command and no route."
+    else:
+        yield from of_command(line.removeprefix("$ "), cluster)
+
+
 def of_finding(finding: Finding) -> Parts:
     """Yield what a finding means."""
     yield Words(finding.sentence, Tone.NEW)

@@ -4,12 +4,14 @@ Lines can be selected and copied. The view follows the end only while the reader
 back keeps the same lines in view, also when old lines are dropped.
 """
 
+from dataclasses import dataclass
 from textwrap import wrap
-from typing import Final
+from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
@@ -22,6 +24,8 @@ from kthw_routes.words import Tone, Words, event_line
 MAX_LINES: Final = 5000
 """Lines kept in memory per log; the transcript has all."""
 
+_INDENT: Final = " " * 11
+"""Before what is wrapped of a line: it begins below what was said, after the time."""
 _SLACK: Final = 500
 """How many more may be added before the oldest are dropped together."""
 
@@ -58,7 +62,18 @@ class LogBuffer:
     def _wrapped(self, text: str) -> list[str]:
         if not self._wrap or len(text) <= self._wrap:
             return [text]
-        return wrap(text, max(40, self._wrap), subsequent_indent=" " * 11, break_on_hyphens=False)
+        return wrap(text, max(40, self._wrap), subsequent_indent=_INDENT, break_on_hyphens=False)
+
+    def whole(self, number: int) -> str:
+        """Return what was said in a line, without its time, and with what of it is wrapped below."""
+        while number > 0 and self.lines[number].text.startswith(_INDENT):
+            number -= 1
+        texts = [self.lines[number].text.partition(" ")[2]]
+        for line in self.lines[number + 1 :]:
+            if not line.text.startswith(_INDENT):
+                break
+            texts.append(line.text)
+        return " ".join(" ".join(texts).split())
 
     def clear(self) -> None:
         """Drop all lines."""
@@ -92,12 +107,62 @@ class HostLog(ScrollView, can_focus=True):
     """Shows one buffer at a time."""
 
     ALLOW_SELECT = True
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"host-log--cursor"}
+    DEFAULT_CSS = """
+    HostLog > .host-log--cursor {
+        background: $block-cursor-background; color: $block-cursor-foreground; text-style: bold underline;
+    }
+    """
+
+    @dataclass
+    class Moved(Message):
+        """Another line is in focus."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._buffer = LogBuffer()
         self._seen = self._gone = 0
         self._follows = True
+        self._cursor: int | None = None
+        """The line in focus, counted from the first that there was; None until a key moves it."""
+
+    @property
+    def line(self) -> str | None:
+        """What was said in the line in focus; None where none is."""
+        number = self._cursor_line
+        return self._buffer.whole(number) if number is not None else None
+
+    @property
+    def _cursor_line(self) -> int | None:
+        if self._cursor is None or not self.has_focus or not self._buffer.lines:
+            return None
+        return max(0, min(len(self._buffer.lines) - 1, self._cursor - self._buffer.dropped))
+
+    def action_scroll_up(self) -> None:
+        """Go to the line above."""
+        self._move(-1)
+
+    def action_scroll_down(self) -> None:
+        """Go to the line below."""
+        self._move(1)
+
+    def _move(self, by: int) -> None:
+        """Move the line in focus, and the view with it; the first press takes what is at the edge of the view."""
+        lines, top, height = len(self._buffer.lines), self.scroll_offset.y, self.scrollable_content_region.height
+        if not lines:
+            return
+        here = self._cursor_line
+        if here is None or not top <= here < top + height:
+            here = top if by > 0 else min(lines - 1, top + height - 1)
+        else:
+            here = max(0, min(lines - 1, here + by))
+        self._cursor = here + self._buffer.dropped
+        if here < top:
+            self.scroll_to(y=here, animate=False, immediate=True)
+        elif here >= top + height:
+            self.scroll_to(y=here - height + 1, animate=False, immediate=True)
+        self.refresh()
+        self.post_message(self.Moved())
 
     @property
     def buffer(self) -> LogBuffer:
@@ -122,7 +187,7 @@ class HostLog(ScrollView, can_focus=True):
     def show(self, buffer: LogBuffer, *, from_top: bool = False) -> None:
         """Show another log, from its end or `from_top`."""
         if buffer is not self._buffer:
-            self._buffer = buffer
+            self._buffer, self._cursor = buffer, None
             self._gone = buffer.dropped
             self._catch_up(follow=not from_top)
             if from_top:
@@ -159,8 +224,10 @@ class HostLog(ScrollView, can_focus=True):
             return Strip.blank(width, base)
         words = self._buffer.lines[number]
         style = base + find_style(self.app, words.tone)
+        if number == self._cursor_line:
+            style += self.get_component_rich_style("host-log--cursor")
         segments = self._segments(words.text, number, style)
-        return Strip(segments).crop_extend(left, left + width, base).apply_offsets(left, number)
+        return Strip(segments).crop_extend(left, left + width, style).apply_offsets(left, number)
 
     def _segments(self, text: str, number: int, style: RichStyle) -> list[Segment]:
         selection = self.text_selection
