@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 from unittest import mock
 
@@ -32,6 +33,7 @@ from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
 from kthw_routes.wizard.themes import CONTRAST
 from tests.model.clock import FastClock
+from tests.wizard.drills_driver import DrillsDriver, practising
 from tests.wizard.driver import Driver, driving
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
@@ -114,10 +116,11 @@ def in_folder(files: Mapping[str, str]) -> Iterator[None]:
             os.chdir(before)
 
 
-def picture(driver: Driver) -> str:
+def picture(driver: Driver | DrillsDriver) -> str:
     """The screen as SVG, without a remote font, and such that every viewer puts each word into its column."""
     svg = _COMMENT.sub("", _FONTS.sub("", driver.app.export_screenshot(title="kthw-routes")))
     svg = re.sub(r"(?<=kthw-routes-demo-)\w{8}", "pictures", svg)  # the lab's folder has another name each time
+    svg = re.sub(r"\d\d:\d\d:\d\d\.\d{6}", "14:02:09.260571", svg)  # when tcpdump saw a packet
     svg = re.sub(r"font-family:\s*[^;]+;", f"font-family: {_FAMILY};", svg)
     return _INDENTED.sub(_moved, svg).strip() + "\n"
 
@@ -218,6 +221,27 @@ async def _high_contrast() -> dict[str, str]:
             return {"4-routes-contrast": picture(driver)}
 
 
+async def _drill() -> dict[str, str]:
+    """The learner is about to find it: requests come in by eth0, and go no further."""
+    one_identifier = SimpleNamespace(crc32=lambda _data: 7341)
+    with still() as state, mock.patch("kthw_routes.demo.programs.ping.zlib", one_identifier):
+        async with practising("silent-wall", state, SIZE) as driver:
+            await driver.sees("A shell on worker-0")
+            broken = next(iter(driver.drill.practice.drill.solution))
+            pod = f"10.200.{broken[-1]}.2"
+            await driver.to_node(broken)
+            await driver.press(*"tcpdump -c 2 -ni any icmp", "enter")
+            await driver.sees("listening on any")
+            await driver.to_node("worker-0" if broken != "worker-0" else "worker-1")
+            ping = f"ping -c 2 -i 0.2 -W 1 {pod}"
+            await driver.runs(f"ip netns exec $(ip netns list | head -1) {ping}", "100% packet loss")
+            await driver.to_node(broken)
+            await driver.sees("2 packets captured")
+            await driver.press("f5")
+            await driver.runs("iptables -S FORWARD", "-P FORWARD DROP")
+            return {"7-drill": picture(driver)}
+
+
 def in_256_colours(svg: str) -> str:
     """The picture as a terminal with 256 colours shows it: each colour is the nearest of those."""
 
@@ -239,6 +263,7 @@ WALKS: Final[Mapping[str, tuple[Callable[[], Coroutine[None, None, dict[str, str
     "own machines": (_own_machines, frozenset(("1-source-inventory", "2-nodes-own"))),
     "wide terminal": (_wide_terminal, frozenset(("4-routes-wide", "4-routes-256", "6-proof-256"))),
     "high contrast": (_high_contrast, frozenset(("4-routes-contrast",))),
+    "drill": (_drill, frozenset(("7-drill",))),
 }
 """Each walk, and the names of the pictures that it makes (name -> SVG)."""
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from kthw_routes.cli.explain import print_wrapped
 from kthw_routes.cli.output import Printer
+from kthw_routes.cli.standard_streams import in_order
 from kthw_routes.cli.trace import print_trace
 from kthw_routes.drills.catalogue import Catalogue
 from kthw_routes.drills.checking import Check
@@ -72,7 +73,8 @@ class PlainDrill:
         """Read a line; None at the end of input. A prompt is for people: a pipe gets none."""
         try:
             if self._is_watched:
-                return input(prompt)
+                with in_order():
+                    return input(prompt)
         except EOFError:
             return None
         line = sys.stdin.readline()
@@ -118,9 +120,10 @@ class PlainDrill:
             self._say(f"  {number}) {answer.text}")
         self._say()
         addresses = practice.lab.topology.addresses
-        self._say("Nodes: " + ", ".join(f"{name} {addresses[name][1]}" for name in practice.nodes))
-        self._say(f"Here: sh {practice.nodes[0]}. From another terminal: {practice.ssh_command(practice.nodes[0])}")
-        self._say("Find it, say what it is (answer N), repair it by hand, and ask for the check. `help` lists all.")
+        self._wrapped("Nodes: " + ", ".join(f"{name} {addresses[name][1]}" for name in practice.nodes))
+        self._say(f"A shell: sh {practice.nodes[0]}, or from another terminal:")
+        self._say(f"  {practice.ssh_command(practice.nodes[0])}")
+        self._wrapped("Find it, say what it is (answer N), repair it by hand, and ask for the check. help lists all.")
 
     def _give_hint(self) -> None:
         hint = self._practice.hint()

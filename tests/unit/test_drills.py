@@ -112,6 +112,14 @@ def test_what_is_wrong_in_a_file_is_named(old: str, new: str, error: str) -> Non
     assert error in caught.value.hint
 
 
+def test_the_drill_in_the_readme_can_be_used() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    text = readme.partition("# nightly.toml")[2].partition("```")[0].partition("\n")[2]
+    drill = drill_of("nightly", text, "1")
+    assert drill.has_pods
+    assert drill.fault.keys() == drill.solution.keys()
+
+
 def test_all_errors_of_a_file_are_reported_at_once() -> None:
     with pytest.raises(DrillFault) as caught:
         drill_of("own", "region = 1", "1")

@@ -68,6 +68,11 @@ class DrillsDriver:
         await self.until(lambda: "# " in self.prompt(), f"the end of {line}")
         await self.sees(*words)
 
+    async def to_node(self, name: str) -> None:
+        """Show the shell of a node."""
+        while self.drill.node != name:
+            await self.press("f9")
+
     def prompt(self) -> str:
         """The prompt of the shell that is shown."""
         return str(self.drill.query_one("#prompt", Static).visual)

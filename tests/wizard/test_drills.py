@@ -18,8 +18,7 @@ async def test_a_drill_is_found_named_and_repaired_by_keys_alone(tmp_path: Path)
         ((broken, (repair,)),) = drill.solution.items()
         await driver.sees(drill.title, "A shell on worker-0;", "not named (F6)")
 
-        while driver.drill.practice.nodes[driver.drill._tabs.chosen] != broken:
-            await driver.press("f9")
+        await driver.to_node(broken)
         await driver.press(*"cd /etc; tcpdump -ni any icmp", "enter")
         await driver.sees("listening on any")
         assert driver.prompt() == ""

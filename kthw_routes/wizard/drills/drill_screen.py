@@ -150,9 +150,14 @@ class DrillScreen(Screen[None]):
     # --- shells ---
 
     @property
+    def node(self) -> str:
+        """The node whose shell is shown."""
+        return self.practice.nodes[self._tabs.chosen]
+
+    @property
     def _session(self) -> NodeSession | None:
         """The shell that is shown; None while the lab starts."""
-        return self._sessions.get(self.practice.nodes[self._tabs.chosen])
+        return self._sessions.get(self.node)
 
     def _show_session(self) -> None:
         if (session := self._session) is not None:
