@@ -88,7 +88,29 @@ def test_tcpdump_ends_at_its_count_and_refuses_what_it_cannot_read(topology: Top
     assert not topology.network.taps
 
 
-@pytest.mark.parametrize("words", ["host", "src", "net 10.200.0.0/99", "icmp and", "( icmp", "icmp )", "host w0"])
+def test_tcpdump_shows_what_is_inside_of_a_tunnel(topology: Topology) -> None:
+    w0, w1 = topology.hosts["worker-0"], topology.hosts["worker-1"]
+    for host, own, other, mac in ((w0, 0, 1, "02:00:00:00:00:01"), (w1, 1, 0, "02:00:00:00:00:00")):
+        for line in (
+            f"ip link add vx address 02:00:00:00:00:0{own} type vxlan id 200 dstport 4789 local {VIA[own]} nolearning",
+            "ip link set vx up",
+            f"ip neigh replace 10.200.{other}.0 lladdr {mac} dev vx nud permanent",
+            f"bridge fdb replace {mac} dev vx dst {VIA[other]}",
+            f"ip route replace 10.200.{other}.0/24 via 10.200.{other}.0 dev vx onlink",
+        ):
+            assert run(host, line).err == "", line
+    before = run(w1, "cat /proc/net/snmp").out
+    lines, _ = capture(w1, "tcpdump -ni eth0 udp port 4789", [(w0, "ping -c 1 10.200.1.2")])
+    assert re.fullmatch(
+        r"IP 192\.168\.138\.48\.\d+ > 192\.168\.145\.107\.4789: VXLAN, flags \[I\] \(0x08\), vni 200", lines[0]
+    )
+    assert re.fullmatch(r"IP [\d.]+ > 10\.200\.1\.2: ICMP echo request, id 7, seq 1, length 64", lines[1])
+    assert run(w1, "cat /proc/net/snmp").out == before  # what is inside of it is no echo of this node
+
+
+@pytest.mark.parametrize(
+    "words", ["udp port", "port x", "host", "src", "net 10.200.0.0/99", "icmp and", "( icmp", "icmp )", "host w0"]
+)
 def test_a_filter_that_tcpdump_does_not_know_is_refused(words: str) -> None:
     with pytest.raises(SyntaxFault):
         parse_filter(words.split())

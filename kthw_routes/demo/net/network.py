@@ -334,7 +334,7 @@ class Network:
             decision = output_route(kernel, packet.destination, source=packet.source)
         except KernelError:
             return  # before the kernel counts it
-        kernel.counters["OutEchoReps"] += 1
+        kernel.counters["OutEchoReps"] += packet.kind is Kind.REPLY
         if self._hit(kernel, Hook.OUTPUT, packet, "", decision.device) is None:
             self._leave(kernel, packet, decision)
 

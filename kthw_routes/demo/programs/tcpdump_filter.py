@@ -54,8 +54,15 @@ def _term(tokens: list[str]) -> Wanted:
             return inner
         case "icmp":
             return lambda packet, is_arp: not is_arp and not _is_datagram(packet)
-        case "udp":
+        case "udp" if tokens[:1] != ["port"]:
             return lambda packet, is_arp: not is_arp and _is_datagram(packet)
+        case "udp" | "port":
+            if word == "udp":
+                tokens.pop(0)
+            number = tokens.pop(0) if tokens else ""
+            if not number.isdecimal():
+                raise SyntaxFault
+            return lambda packet, is_arp: not is_arp and _is_datagram(packet) and packet.port == int(number)
         case "arp":
             return lambda _packet, is_arp: is_arp
         case "ip":
