@@ -23,24 +23,22 @@ def serve(
     overlay: str | None = None,
 ) -> ExitCode:
     """Serve the wizard on the embedded lab to browsers; see `wizard`. Raises UsageError."""
-    from kthw_routes.serve import LOOPBACK, MAX_VISITORS, serve_lab
+    from kthw_routes.serve import LOOPBACK, MAX_VISITORS, SEED, serve_lab
 
     def announce(line: str) -> None:
         click.echo(line)
         sys.stdout.flush()
 
     chosen = (*(["--present"] if present else []), *(["--overlay", overlay] if overlay is not None else []))
-    arguments = ("demo", "--region", region, *chosen)
-    serve_lab(address or LOOPBACK, port, max_visitors or MAX_VISITORS, arguments, announce)
+    labs = {"demo": ("demo", "--region", region, *chosen), "drills": ("drills", "--seed", SEED)}
+    serve_lab(address or LOOPBACK, port, max_visitors or MAX_VISITORS, labs, announce)
     return ExitCode.DONE
 
 
 def wizard(region: str, *, present: bool = False, overlay: str | None = None) -> ExitCode:
     """Return the wizard on the embedded lab. `present`: whether its run stops before each host's change."""
-    from kthw_routes.serve.confine import confine_visitor
     from kthw_routes.wizard import run_wizard
 
-    confine_visitor()
     with EmbeddedLab(region) as lab:
         return run_wizard(replace(lab.settings, present=present, overlay=overlay), lab)
 

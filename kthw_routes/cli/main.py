@@ -26,7 +26,7 @@ from kthw_routes.cli.options import (
 )
 from kthw_routes.options import Settings
 from kthw_routes.serve import MAX_VISITORS, PORT
-from kthw_routes.serve.confine import is_for_visitor
+from kthw_routes.serve.confine import confine_visitor, is_for_visitor
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -47,6 +47,7 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
     LINODE_CLI_TOKEN, LINODE_API_TOKEN or linode-cli's own configuration; the scope linodes:read_only suffices.
     Machines of one's own are named in a file: --inventory FILE.
     """
+    confine_visitor()
     if (command := context.invoked_subcommand) is not None:
         context.default_map = {command: _said_for(context, main, command)}  # options before it count for the command
         return
@@ -129,7 +130,7 @@ def demo(
         )
     if keep:
         _leave(context, lambda: demo_command.keep(region))
-    if plain or not (_has_terminal() or is_for_visitor()):
+    if plain or not _has_screen():
         _leave(context, lambda: demo_command.run(region, overlay))
     _leave(context, lambda: demo_command.wizard(region, present=present, overlay=overlay))
 
@@ -378,9 +379,14 @@ def drills(
         _leave(context, drills_command.reset)
     if as_list:
         _leave(context, lambda: drills_command.list_drills(Catalogue.load(path, seed), verbose=verbose))
-    practise = drills_command.practise_plainly if plain or not _has_terminal() else drills_command.practise
+    practise = drills_command.practise_plainly if plain or not _has_screen() else drills_command.practise
     _leave(context, lambda: practise(Catalogue.load(path, seed), name, with_pods=pods))
 
 
 def _has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _has_screen() -> bool:
+    """Return whether the lab's screens can be shown: in a terminal, or in a visitor's browser."""
+    return _has_terminal() or is_for_visitor()

@@ -1,7 +1,7 @@
 """The practice lab in a browser, for a class without installations: a process of its own for each visitor."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from kthw_routes.errors import UsageError
@@ -9,12 +9,14 @@ from kthw_routes.errors import UsageError
 LOOPBACK: Final = "127.0.0.1"
 PORT: Final = 8000
 MAX_VISITORS: Final = 30
+SEED: Final = "class"
+"""Of the drills, so that all visitors have the same."""
 
 MISSING: Final = "The practice lab in a browser needs the extra `web`."
 
 
 def serve_lab(
-    address: str, port: int, max_visitors: int, arguments: tuple[str, ...], announce: Callable[[str], None]
+    address: str, port: int, max_visitors: int, labs: Mapping[str, tuple[str, ...]], announce: Callable[[str], None]
 ) -> None:
     """Serve the practice lab until Ctrl-C, SIGTERM, or the end of the terminal.
 
@@ -22,7 +24,7 @@ def serve_lab(
         address: the IPv4 address to listen on; on another than loopback, visitors have to type a word.
         port: 0 for any that is free.
         max_visitors: how many have a lab at once.
-        arguments: of `kthw-routes`, for each visitor.
+        labs: what visitors choose from: the path of its page, and the arguments of `kthw-routes` for it.
         announce: shows a line to whoever serves it.
 
     Raises UsageError: the extra is not installed, or the address or port cannot be used.
@@ -34,4 +36,4 @@ def serve_lab(
             raise
         hint = "pip install 'kthw-routes[web]' (from this repository: pip install '.[web]')"
         raise UsageError(MISSING, hint) from error
-    asyncio.run(LabServer(address, port, max_visitors, arguments).serve_until_ended(announce))
+    asyncio.run(LabServer(address, port, max_visitors, labs).serve_until_ended(announce))

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import IPv4Address
 from json import JSONDecodeError
 from pathlib import Path
@@ -40,10 +40,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class LabServer(Server):
     """Serves the practice lab, a process for each visitor."""
 
-    def __init__(self, address: str, port: int, max_visitors: int, arguments: tuple[str, ...]) -> None:
+    def __init__(self, address: str, port: int, max_visitors: int, labs: Mapping[str, tuple[str, ...]]) -> None:
         """See `serve_lab`. Raises UsageError."""
-        super().__init__("kthw-routes demo", host=address, port=port)
-        self._arguments = arguments
+        super().__init__("kthw-routes", host=address, port=port)
+        self._labs = labs
         self._max_visitors = max_visitors
         self._is_local = _read_address(address).is_loopback
         self._door = Door(None if self._is_local else new_word())
@@ -102,8 +102,8 @@ class LabServer(Server):
             [
                 web.get("/", self._show_start),
                 web.post("/word", self._take_word),
-                web.get("/demo", self._show_terminal),
-                web.get("/ws/demo", self.handle_websocket),
+                *(web.get(f"/{lab}", self._show_terminal) for lab in self._labs),
+                *(web.get(f"/ws/{lab}", self.handle_websocket) for lab in self._labs),
                 web.get("/download/{key}", self.handle_download),
                 web.static("/page", _HERE / "static"),
                 web.static("/static", self.statics_path),
@@ -123,7 +123,7 @@ class LabServer(Server):
         """Refuse pages of others, ask for the word, forbid to load anything from elsewhere."""
         origin = request.headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != request.host:
-            return self._page("message", 403, words="This page is not part of the practice lab.")
+            return self._page("message", 403, words="This page is not part of the practice lab.", path="/")
         if not self._door.is_open_to(request.cookies.get(COOKIE)) and not request.path.startswith(_OPEN):
             return self._page("word", 401, wrong="")
         response = await handler(request)
@@ -154,12 +154,12 @@ class LabServer(Server):
         )
 
     async def _show_start(self, _request: web.Request) -> web.StreamResponse:
-        return self._page("start")
+        return self._page("start", labs=self._labs)
 
-    async def _show_terminal(self, _request: web.Request) -> web.StreamResponse:
+    async def _show_terminal(self, request: web.Request) -> web.StreamResponse:
         if self._is_full:
-            return self._page("message", 503, words=self._full_words)
-        return self._page("terminal")
+            return self._page("message", 503, words=self._full_words, path=request.path)
+        return self._page("terminal", path=request.path)
 
     @property
     def _is_full(self) -> bool:
@@ -185,7 +185,7 @@ class LabServer(Server):
             await websocket.close()
             return websocket
         self._visitors.add(websocket)
-        visitor = Visitor(self._arguments, websocket, self.download_manager)
+        visitor = Visitor(self._labs[request.path.rpartition("/")[2]], websocket, self.download_manager)
         try:
             await visitor.start(*bounded_size(request.query.get("width"), request.query.get("height")))
             await _pass_on(websocket, visitor)

@@ -71,7 +71,7 @@ async def served(server: LabServer) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 async def test_without_the_word_there_is_nothing_but_the_question() -> None:
-    server = LabServer(OTHERS, 8000, 30, ("--version",))
+    server = LabServer(OTHERS, 8000, 30, {"demo": ("--version",)})
     (reach, word, _) = server.greeting(8000)
     assert "Everybody" in reach
     assert f"http://{OTHERS}:8000" in reach
@@ -94,7 +94,7 @@ async def test_without_the_word_there_is_nothing_but_the_question() -> None:
 
 
 async def test_a_guess_too_many_is_answered_with_a_sentence() -> None:
-    async with served(LabServer(OTHERS, 8000, 30, ("--version",))) as session:
+    async with served(LabServer(OTHERS, 8000, 30, {"demo": ("--version",)})) as session:
         for _ in range(MAX_TRIES + 1):
             async with session.post("/word", data={"word": "wrong"}) as answer:
                 text = await answer.text()
@@ -119,7 +119,7 @@ async def test_what_a_browser_sends_ends_no_server(monkeypatch: pytest.MonkeyPat
             return True
 
     monkeypatch.setattr("kthw_routes.serve.server.Visitor", Fake)
-    server = LabServer("127.0.0.1", 8000, 1, ())
+    server = LabServer("127.0.0.1", 8000, 1, {"demo": ()})
     async with served(server) as session, session.ws_connect("/ws/demo?width=1000000&height=x") as websocket:
         answer = await session.get("/demo")
         assert answer.status == 503
@@ -260,6 +260,6 @@ def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "textual_serve", None)
     monkeypatch.delitem(sys.modules, "textual_serve.server", raising=False)
     with pytest.raises(UsageError) as refused:
-        serve_lab("127.0.0.1", 0, 1, (), print)
+        serve_lab("127.0.0.1", 0, 1, {}, print)
     assert "needs the extra `web`" in refused.value.sentence
     assert "pip install 'kthw-routes[web]'" in refused.value.hint

@@ -132,7 +132,7 @@ async def test_by_clicks(tmp_path: Path) -> None:
             downloaded.set()
             return response
 
-    server = WatchedServer("192.0.2.1", 8000, 30, ("demo",))
+    server = WatchedServer("192.0.2.1", 8000, 30, {"demo": ("demo",), "drills": ("drills", "--seed", "class")})
     runner = web.AppRunner(await server._make_app(), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -163,6 +163,21 @@ async def test_by_clicks(tmp_path: Path) -> None:
             await page.press("k")
             await page.shows("kept as")
             await asyncio.wait_for(downloaded.wait(), SECONDS)
+            downloaded.clear()
+            await page.press("s")
+            await page.shows("Download")
+            await page.click("Download")
+            await asyncio.wait_for(downloaded.wait(), SECONDS)
+
+            await page.open(address)
+            await page.click_on("a.button[href='/drills']")
+            await page.shows("0 of ")
+            await page.press("Enter")
+            await page.shows("A shell on ")
+            assert "another terminal" not in page.screen.text
+            await page.type("cat /etc/hostname")
+            await page.press("Enter")
+            await page.shows("\n worker-0\n")
             check_asked_of(page, address)
     finally:
         await runner.cleanup()

@@ -24,7 +24,7 @@ from kthw_routes.wizard.themes import CONTRAST, DAY, NIGHT
 _TICK = 0.05
 """Seconds between two collections of what threads left."""
 
-_EVERYWHERE: Final = tuple(row for row in EVERYWHERE if row[0] not in ("^n", "^b", "F1", "F2", "?  F3"))
+_EVERYWHERE: Final = tuple(row for row in EVERYWHERE if row[0] not in ("^n  >", "^b  <", "F1", "F2", "?  F3"))
 """The keys of the wizard that are the same here."""
 
 

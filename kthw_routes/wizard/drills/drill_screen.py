@@ -143,7 +143,8 @@ class DrillScreen(Screen[None]):
         first = self._session
         if first is not None:
             ssh = self.practice.ssh_command(first.node)
-            words = f"A shell on {first.node}; `help` lists its programs. From another terminal:\n  {ssh}\n"
+            another = "" if self.app.is_web else f" From another terminal:\n  {ssh}"
+            words = f"A shell on {first.node}; `help` lists its programs.{another}\n"
             first.buffer.write(words, Tone.QUIET)
         self._show_session()
 

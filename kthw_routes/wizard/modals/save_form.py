@@ -1,5 +1,9 @@
-"""Saves the nodes as an inventory file: asks for its path, and again before a file is replaced."""
+"""Saves the nodes as an inventory file: asks for its path, and again before a file is replaced.
 
+In a browser it is downloaded: no file is written on the machine that serves it.
+"""
+
+from io import StringIO
 from pathlib import Path
 
 from textual import on
@@ -19,7 +23,7 @@ from kthw_routes.words import Tone
 class SaveForm(Dialog[str]):
     """Gives the path of the file that was written; None: none was."""
 
-    AUTO_FOCUS = "#save-path"
+    AUTO_FOCUS = "#save-path, #save"
 
     heading = "Save the nodes as an inventory"
 
@@ -36,10 +40,13 @@ class SaveForm(Dialog[str]):
     def compose_body(self) -> ComposeResult:
         """Show what for, and where."""
         yield Static(self._why, markup=False)
-        yield self._path
+        if not self.app.is_web:
+            yield self._path
 
     def compose_buttons(self) -> ComposeResult:
         """Write it or not."""
+        if self.app.is_web:
+            self._save.label = "Download"
         yield Button("Cancel", id="cancel", compact=True)
         yield self._save
 
@@ -64,7 +71,10 @@ class SaveForm(Dialog[str]):
     def answer(self, _button: str) -> None:
         """Write it; where there is a file already, say so first, and wait for the second press."""
         path = self._path.text.strip()
-        if not path:
+        if self.app.is_web:
+            self.app.deliver_text(StringIO(self.text), save_filename=path)
+            self.dismiss(path)
+        elif not path:
             self._path.say("✗ Enter the name of a file, for example, nodes.toml.", Tone.BAD)
         elif path != self._replaces and _is_there(path):
             self._replaces = path
