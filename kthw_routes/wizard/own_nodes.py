@@ -67,3 +67,13 @@ def inventory_text(cluster: Cluster, settings: Settings, options: Options) -> st
         persist=options.persist,
         routes_on=None if options.routes_on is DEFAULT_OPTIONS.routes_on else options.routes_on,
     )
+
+
+def why_save(text: str, *, is_own: bool) -> str:
+    """Return what a saved file is good for. `is_own`: whether the nodes come from no account."""
+    from kthw_routes.sources.inventory.write import is_draft
+
+    unfinished = "These nodes are not complete, so this is a draft, which loads again. " if is_draft(text) else ""
+    own = "" if is_own else " and needs no API token"
+    file = f"The next run can read the nodes from this file{own}: kthw-routes --inventory FILE."
+    return f"{unfinished}{file} It contains no secret."

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from kthw_routes.cluster import Address, AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role, Selection
 from kthw_routes.errors import UsageError
 from kthw_routes.findings import regions
+from kthw_routes.findings.cluster import before_visit
 from kthw_routes.node_names import expected_pod_cidr, is_host_name, natural_order
 from kthw_routes.options import NamesOn, RoutesOn
 from kthw_routes.persistence.model import Persist
 from kthw_routes.sources.inventory import InventoryKind, parse, read
 from kthw_routes.sources.inventory.values import address_of
-from kthw_routes.sources.inventory.write import save, to_toml
+from kthw_routes.sources.inventory.write import is_draft, save, to_toml
 from tests.unit.builders import cluster, internal, of_account, worker
 from tests.unit.odd_files import odd_file
 
@@ -185,10 +186,8 @@ def test_a_pod_cidr_is_written_where_somebody_said_it_or_it_does_not_follow(
 @pytest.mark.parametrize(
     ("nodes", "hint"),
     [
-        ((), "there is no worker in this file"),
-        ((worker(0, name="worker_0"),), 'name "worker_0" is not a valid hostname'),
+        ((worker(1), worker(0, name="worker_0")), 'worker_0: name "worker_0" is not a valid hostname'),
         ((worker(0, name='w"\n[[nodes]]'),), "is not a valid hostname"),
-        ((worker(0), worker(1, name="worker-0")), 'name "worker-0" is already on line'),
         ((worker(0, ssh=Endpoint("a host"), internal=None),), "neither an IPv4 address nor a hostname"),
     ],
 )
@@ -196,6 +195,26 @@ def test_what_could_not_be_read_is_not_written(nodes: tuple[Node, ...], hint: st
     with pytest.raises(UsageError, match="cannot be saved") as caught:
         to_toml(Cluster(nodes))
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("nodes", "code"),
+    [
+        ((), "no-worker"),
+        ((cluster(0, controllers=1).nodes[0],), "no-worker"),
+        ((worker(0), worker(1, name="worker-0")), "duplicate-name"),
+        ((worker(0), worker(1, internal=worker(0).internal)), "shared-internal-address"),
+        ((worker(0, ssh=None, internal=None, addresses=()), worker(1)), "no-ssh-address"),
+    ],
+)
+def test_nodes_that_do_not_fit_together_are_a_draft_that_loads_again(nodes: tuple[Node, ...], code: str) -> None:
+    text = to_toml(Cluster(nodes))
+    read = parse(text.encode(), HERE)
+    assert [(n.name, n.role, n.ssh, n.internal) for n in read.cluster] == [
+        (n.name, n.role, n.ssh, n.internal) for n in nodes
+    ]
+    assert code in {f.code for f in before_visit(read.cluster)}
+    assert is_draft(text) is (code != "no-ssh-address"), "what is only missing was stated before already"
 
 
 def test_a_key_whose_name_is_no_text() -> None:

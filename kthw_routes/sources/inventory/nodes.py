@@ -1,6 +1,6 @@
 """From what a file states of each node to the nodes: the same for every kind of file."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -56,6 +56,8 @@ class ParsedInventory:
     """What is said there then."""
     is_whole: bool = True
     """Whether all of the file could be read: else what is missing proves nothing."""
+    is_draft: bool = False
+    """Whether the file says that its nodes are not complete yet: what is wrong between them is for findings then."""
     is_cidr_known: bool = True
     """Whether it is known which cluster CIDR the file states, if any."""
 
@@ -63,16 +65,25 @@ class ParsedInventory:
 def nodes_of(reading: ParsedInventory, cidr: IPv4Network, problems: Problems) -> tuple[Node, ...]:
     """Make the nodes: workers first, each role in natural order. To be used only if there are no problems then."""
     drafts = reading.drafts
+    internals = [_internal_of(d, problems) for d in drafts]
+    if not reading.is_draft:
+        _check_together(reading, internals, cidr, problems)
+    nodes = [_node_of(d, i.value, cidr) for d, i in zip(drafts, internals, strict=True)]
+    return tuple(sorted(nodes, key=lambda n: (n.role is not Role.WORKER, natural_order(n.name))))
+
+
+def _check_together(
+    reading: ParsedInventory, internals: Sequence[Stated[IPv4Address | None]], cidr: IPv4Network, problems: Problems
+) -> None:
+    """Add what is wrong between nodes."""
+    drafts = reading.drafts
     _check_twice((d.name for d in drafts), "name", str.casefold, problems)
     _check_twice((d.ssh for d in drafts), "SSH target", lambda ssh: ssh.target, problems)
-    internals = [_internal_of(d, problems) for d in drafts]
     _check_twice(internals, "internal address", lambda ip: ip, problems)
     pods = sorted(_only_known(d.pod_cidr for d in drafts if d.pod_cidr), key=lambda stated: stated.place)
     pod_cidrs.check(pods, _only_known(internals), cidr if reading.is_cidr_known else None, problems)
     if reading.is_whole and all(d.role is Role.CONTROLLER for d in drafts):
         problems.add(reading.where, reading.why_no_worker)
-    nodes = [_node_of(d, i.value, cidr) for d, i in zip(drafts, internals, strict=True)]
-    return tuple(sorted(nodes, key=lambda n: (n.role is not Role.WORKER, natural_order(n.name))))
 
 
 def _internal_of(draft: Draft, problems: Problems) -> Stated[IPv4Address | None]:

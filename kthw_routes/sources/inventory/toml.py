@@ -20,7 +20,7 @@ from kthw_routes.sources.inventory.toml_syntax import parse
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
 
-SETTINGS: Final = ("cluster_cidr", "user", "identity", "hosts_file", "persist", "routes_on")
+SETTINGS: Final = ("cluster_cidr", "user", "identity", "hosts_file", "persist", "routes_on", "draft")
 """The keys above the nodes."""
 NODE_KEYS: Final = ("name", "role", "ssh", "internal_ip", "pod_cidr", "region", "identity", "next_hop")
 """The keys of a node; the first three are needed."""
@@ -58,8 +58,11 @@ def read_toml(text: str, folder: Path, problems: Problems) -> ParsedInventory:
     drafts = tuple(d for n, fields in enumerate(listed) if (d := _draft(table, n, fields, folder)))
     whole = parsed.is_whole and listed is given and all(d.role for d in drafts) and len(drafts) == len(listed)
     settings = _settings(table, folder)
+    is_draft = table.fields.get("draft", False)
+    if not isinstance(is_draft, bool):
+        table.problems.add(table.value_place("draft"), "draft is neither true nor false; expected draft = true")
     known = settings.cluster_cidr is not None or (parsed.is_whole and "cluster_cidr" not in table.fields)
-    return ParsedInventory(drafts, settings, is_whole=whole, is_cidr_known=known)
+    return ParsedInventory(drafts, settings, is_whole=whole, is_draft=is_draft is True, is_cidr_known=known)
 
 
 @dataclass(frozen=True, slots=True)

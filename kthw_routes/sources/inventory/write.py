@@ -5,7 +5,9 @@ such as further addresses, is lost: next hops and SSH targets are all that a run
 """
 
 import os
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +41,7 @@ _HEAD: Final = """\
 #     persist = "none"           or what keeps the routes after a reboot, such as "auto" or "netplan"
 #     routes_on = "workers"      or "all"
 """
+_DRAFT: Final = "# Not complete yet: it loads, and what is to be corrected is listed then.\n"
 
 
 def to_toml(
@@ -52,14 +55,15 @@ def to_toml(
 ) -> str:
     """Make the inventory file of a cluster; `read` understands it, and gives the same nodes.
 
+    Nodes that do not fit together yet (two of one name, no worker, overlapping pod CIDRs) are a draft, which loads too.
+
     Args:
         cluster: also as the Linode account gave it.
         user, identity, hosts_file, persist, routes_on: settings of the file; None: not stated. A relative `identity`
             counts from the folder that the file will lie in.
 
     Raises:
-        UsageError: an inventory cannot state these nodes (an invalid hostname, two of one name, no worker,
-            overlapping pod CIDRs).
+        UsageError: an inventory cannot state these nodes, such as one with an invalid hostname; the hint names each.
     """
     settings = {
         "cluster_cidr": str(cluster.cidr),
@@ -70,16 +74,37 @@ def to_toml(
         "routes_on": routes_on,
     }
     pairs = [f"{key} = {_value(given)}\n" for key, given in settings.items() if given is not None]
-    nodes = [f"\n[[nodes]]\n{''.join(_pairs_of(n, cluster))}" for n in cluster if n.is_member]
-    text = f"{_HEAD}\n{''.join(pairs)}{''.join(nodes)}"
-    try:
-        parse(text.encode(), Path("inventory.toml"))
-    except InventoryError as error:
-        sentences = [p.sentence for p in error.problems] or [error.sentence]
-        raise UsageError("These nodes cannot be saved as an inventory.", "\n".join(sentences)) from None
-    except UnicodeEncodeError:  # a file name that is not text
-        raise UsageError(f"{clean_line(str(identity))} cannot be written to a file as text.") from None
-    return text
+    members = [n for n in cluster if n.is_member]
+    nodes = [f"\n[[nodes]]\n{''.join(_pairs_of(n, cluster))}" for n in members]
+    heads = (f"{_HEAD}\n", f"{_HEAD}\n{_DRAFT}draft = true\n")
+    for head in heads:
+        above = f"{head}{''.join(pairs)}"
+        text = f"{above}{''.join(nodes)}"
+        try:
+            parse(text.encode(), Path("inventory.toml"))
+        except InventoryError as error:
+            problems = _by_node(error, [above, *nodes], [node.name for node in members])
+        except UnicodeEncodeError:  # a file name that is not text
+            raise UsageError(f"{clean_line(str(identity))} cannot be written to a file as text.") from None
+        else:
+            return text
+    raise UsageError("These nodes cannot be saved as an inventory.", "\n".join(problems))
+
+
+def is_draft(text: str) -> bool:
+    """Return whether a text that `to_toml` made says that the nodes are not complete."""
+    return f"\n{_DRAFT}" in text
+
+
+def _by_node(error: InventoryError, parts: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return what is wrong, with the names of nodes in place of the lines of a file that nobody has seen."""
+    starts = list(accumulate(part.count("\n") for part in parts))
+
+    def name(line: int) -> str:
+        place = bisect_left(starts, line) - 1
+        return clean_line(names[place]) if 0 <= place < len(names) else "all nodes"
+
+    return [f"{name(p.line)}: {p.sentence}" for p in error.problems] or [error.sentence]
 
 
 def save(path: Path, text: str, *, overwrite: bool = False) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Button
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.sanitize import clean_line
+from kthw_routes.wizard import own_nodes
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.node_editor import NodeEditor, OwnNodeEditor
 from kthw_routes.wizard.modals.save_form import SaveForm
@@ -29,7 +30,6 @@ from kthw_routes.words import Tone, Words, count
 
 _WIDE = 82
 """Columns from which role and region are in the table."""
-_WITH_FILE = "kthw-routes --inventory FILE"
 
 
 class NodesStep(StepScreen):
@@ -162,7 +162,7 @@ class NodesStep(StepScreen):
     def _can_save(self) -> bool:
         found = self.controller.found
         is_lab = found is None or found.source.kind is SourceKind.LAB
-        return not is_lab and bool(self.controller.cluster.workers)
+        return not is_lab and bool(self.controller.cluster.nodes)
 
     def action_add(self) -> None:
         """Open the form for a new node."""
@@ -199,8 +199,7 @@ class NodesStep(StepScreen):
             words = f"{error.sentence}\n\n{error.hint}"
             self.app.push_screen(Confirm("Not saved yet", words, "Close"))
             return
-        own = "" if self._is_own else " and needs no API token"
-        why = f"The next run can read the nodes from this file{own}: {_WITH_FILE}. It contains no secret."
+        why = own_nodes.why_save(text, is_own=self._is_own)
         path = self.controller.choices.path if self.controller.choices.path.endswith(".toml") else ""
         self.app.push_screen(SaveForm(text, why, path or "nodes.toml"), self._was_saved)
 
