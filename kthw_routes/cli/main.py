@@ -75,6 +75,7 @@ def main(context: click.Context, /, plain: bool, **given: Any) -> None:
     show_default=True,
     help="Where the lab's cluster is; in eu-west the modelled provider drops packets with pod addresses.",
 )
+@click.option("--pods", is_flag=True, help="Run a pod on each worker from the start, so that the proof is of pods.")
 @click.option("--keep", is_flag=True, help="Keep the lab in the foreground for other commands and a second terminal.")
 @click.option("--plain", is_flag=True, help="The same steps in plain lines instead of the wizard.")
 @click.option("--present", is_flag=True, help="Stop before each host's change; a key goes on (for teaching).")
@@ -106,6 +107,7 @@ def demo(
     context: click.Context,
     /,
     region: str,
+    pods: bool,
     keep: bool,
     plain: bool,
     present: bool,
@@ -125,14 +127,20 @@ def demo(
         _leave(
             context,
             lambda: demo_command.serve(
-                region, port=port, address=address, max_visitors=max_visitors, present=present, overlay=overlay
+                region,
+                port=port,
+                address=address,
+                max_visitors=max_visitors,
+                pods=pods,
+                present=present,
+                overlay=overlay,
             ),
         )
     if keep:
-        _leave(context, lambda: demo_command.keep(region))
+        _leave(context, lambda: demo_command.keep(region, pods=pods))
     if plain or not _has_screen():
-        _leave(context, lambda: demo_command.run(region, overlay))
-    _leave(context, lambda: demo_command.wizard(region, present=present, overlay=overlay))
+        _leave(context, lambda: demo_command.run(region, pods=pods, overlay=overlay))
+    _leave(context, lambda: demo_command.wizard(region, pods=pods, present=present, overlay=overlay))
 
 
 @main.command(context_settings=_CONTEXT)

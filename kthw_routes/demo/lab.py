@@ -23,6 +23,7 @@ from kthw_routes.demo.api.account import lab_account
 from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.demo.clock import Clock
 from kthw_routes.demo.linux.network_helper import NetworkHelper
+from kthw_routes.demo.pods import with_pods as run_pods
 from kthw_routes.demo.ssh.keys import private_text
 from kthw_routes.demo.ssh.server import LOOPBACK, SshServer
 from kthw_routes.demo.topology import Topology, build_cluster
@@ -38,13 +39,15 @@ class EmbeddedLab:
     api: LinodeApi
     servers: Mapping[str, SshServer]
 
-    def __init__(self, region: str, *, clock: Clock | None = None) -> None:
+    def __init__(self, region: str, *, with_pods: bool = False, clock: Clock | None = None) -> None:
         """
         Args:
             region: `ca-central`, or `eu-west` where the modelled provider drops packets with pod addresses.
+            with_pods: whether a pod runs on each worker from the start.
             clock: the time on the nodes; real by default.
         """
         self.region: Final = region
+        self.has_pods: Final = with_pods
         self._clock = clock
         self._folder: Path | None = None
         self._exit = ExitStack()
@@ -55,6 +58,8 @@ class EmbeddedLab:
             self._folder = Path(tempfile.mkdtemp(prefix="kthw-routes-demo-"))
             stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
             self.topology: Topology = build_cluster(self.region, clock=self._clock)
+            if self.has_pods:
+                run_pods(self.topology)
             self.api = stack.enter_context(self.make_api())
             self._serve(stack)
             self._exit = stack.pop_all()

@@ -7,7 +7,6 @@ from typing import Final
 from kthw_routes.demo.clock import Clock
 from kthw_routes.demo.host import ModelHost
 from kthw_routes.demo.lab import EmbeddedLab
-from kthw_routes.demo.pods import with_pods as run_pods
 from kthw_routes.demo.shell.pipes import reading
 from kthw_routes.drills.checking import Check, Checker
 from kthw_routes.drills.model import Commands, Drill
@@ -39,11 +38,10 @@ class Practice:
             clock: the time on the nodes; real by default.
         """
         self.drill: Final = drill
-        self.has_pods: Final = with_pods or drill.has_pods
         self.hints = 0
         self.wrong = 0
         self.is_named = self.is_repaired = self.is_shown = False
-        self.lab: Final = EmbeddedLab(drill.region, clock=clock)
+        self.lab: Final = EmbeddedLab(drill.region, with_pods=with_pods or drill.has_pods, clock=clock)
         self._exit = ExitStack()
         self._is_closed = False
 
@@ -54,8 +52,6 @@ class Practice:
         with ExitStack() as stack:
             self.lab.start()
             stack.callback(self.lab.close)
-            if self.has_pods:
-                run_pods(self.lab.topology)
             self._checker = Checker(self.settings, emit)
             stack.callback(self._checker.close)
             self._checker.route()

@@ -147,7 +147,8 @@ class SourceLoader:
         old, self._lab = self._lab, None
         if old is not None:
             old.close()
-        lab = self._newest_lab = EmbeddedLab(region)
+        has_pods = self._given_lab is not None and self._given_lab.has_pods
+        lab = self._newest_lab = EmbeddedLab(region, with_pods=has_pods)
         lab.start()
         self._lab = lab
         return lab

@@ -35,19 +35,20 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("region", "code", "headline"),
+    ("options", "code", "headline"),
     [
-        ("ca-central", 0, "Traffic between all pod CIDRs gets through."),
-        ("eu-west", 4, "6 of 6 pairs of workers do not get through."),
+        (["--region", "ca-central"], 0, "Traffic between all pod CIDRs gets through."),
+        (["--region", "eu-west"], 4, "6 of 6 pairs of workers do not get through."),
+        (["--pods"], 0, "Pods of all workers reach each other."),
     ],
 )
-def test_without_a_terminal_it_walks_all_steps(home: Path, region: str, code: int, headline: str) -> None:
-    answer = run_tool(["demo", "--region", region], environment(home), home)
+def test_without_a_terminal_it_walks_all_steps(home: Path, options: list[str], code: int, headline: str) -> None:
+    answer = run_tool(["demo", *options], environment(home), home)
     assert answer.code == code, answer.err
     assert answer.out.endswith(f"\nDone: 15 changes on 6 nodes. {headline}\n")
     warning = "▲ warning: eu-west (London): pods were seen to fail here."
     before, _, after = answer.out.partition("controller-2: done")
-    assert (warning in before, warning in after) == ((region == "eu-west"),) * 2
+    assert (warning in before, warning in after) == ("eu-west" in options,) * 2
     assert "ip route del" not in answer.out, "the transcript has the commands that undo it"
     assert after.count("Transcript: ") == 1
     assert "controller-1" in answer.out
