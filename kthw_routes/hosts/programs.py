@@ -321,8 +321,9 @@ def route_lookups(packets: Iterable[tuple[IPv4Address, IPv4Address, str | None]]
 
 
 def policy_rules() -> Command:
-    """Read the rules by which the kernel chooses a routing table."""
-    return Command(("ip", _IPV4, "rule", "show"), is_quick=True)
+    """Read the rules by which the kernel chooses a routing table, then the routes of all tables."""
+    lines = b"rule show\nroute show table all\n"
+    return Command(("ip", _IPV4, "-force", "-batch", "-"), stdin=lines, is_quick=True)
 
 
 def rp_filters(devices: Iterable[str]) -> Command:

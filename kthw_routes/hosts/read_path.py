@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -21,8 +21,9 @@ _RULE: Final = re.compile(r"([0-9]{1,10}):\s+(.+)")
 _TABLE: Final = re.compile(r"\b(?:lookup|table) (\S{1,64})")
 _DEFAULT_TABLES: Final = ("local", "main", "default")
 _SETTING: Final = re.compile(r"/proc/sys/net/ipv4/conf/([^/]{1,15})/rp_filter:([0-2])")
-_MAX_RULES: Final = 200
-"""Policy rules that are kept."""
+_ROUTE: Final = re.compile(r"(\S.{0,1000}?) table (\S{1,64})( .{0,1000})?")
+_MAX: Final = 200
+"""Policy rules that are kept, and routes of a table that one leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,27 @@ def read_path(task: HostTask, facts: HostFacts, in_device: str | None, partners:
 
 
 def parse_policy_rules(text: str) -> tuple[PolicyRule, ...]:
-    """Parse what `ip rule` printed: the rules that are not there by default."""
-    found = []
-    for line in text.splitlines()[:_MAX_RULES]:
+    """Parse what `ip rule` printed, and `ip route show table all` after it.
+
+    Returns the rules that are not there by default, each with the routes of the table that it leads to.
+    """
+    found: list[PolicyRule] = []
+    routes: dict[str, list[str]] = {}
+    rules = 0
+    for line in text.splitlines():
         if (match := _RULE.fullmatch(line.strip())) is None:
+            if (route := _ROUTE.fullmatch(line)) is not None and len(known := routes.setdefault(route[2], [])) < _MAX:
+                known.append(clean_value(f"{route[1]}{route[3] or ''}".strip()))
+            continue
+        rules += 1
+        if rules > _MAX:
             continue
         words = clean_value(match[2])
         table = _TABLE.search(words)
         if table is not None and words == f"from all lookup {table[1]}" and table[1] in _DEFAULT_TABLES:
             continue
         found.append(PolicyRule(f"{match[1]}: {words}", table[1] if table is not None else None))
-    return tuple(found)
+    return tuple(replace(rule, routes=tuple(routes.get(rule.table or "", ()))) for rule in found)
 
 
 def _lookups(

@@ -1,10 +1,13 @@
 """What decides on a host, beyond its main table, whether packets of pods pass; read where a pair fails. Values."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 
+from kthw_routes.facts import Route
+from kthw_routes.iproute2.output import UnreadableOutput, parse_routes
 from kthw_routes.netfilter.rules import Table
 
 
@@ -34,6 +37,32 @@ class PolicyRule:
     text: str
     table: str | None = None
     """The table that it leads to; None where it refuses instead."""
+    routes: tuple[str, ...] = ()
+    """The routes of that table, as printed; of `main` none."""
+
+    def route_for(self, address: IPv4Address | None) -> tuple[str, Route] | None:
+        """Return the route of its table that takes packets for an address, as printed and read.
+
+        None where there is none, so that the next rule decides, or where the table could not be read.
+        """
+        found = []
+        for text in self.routes:
+            with suppress(UnreadableOutput):
+                found += [(text, route) for route in parse_routes(text) if address and address in route.prefix]
+        return min(found, key=lambda item: (-item[1].prefix.prefixlen, item[1].metric), default=None)
+
+    def leads_astray(self, address: IPv4Address | None, next_hop: IPv4Address) -> bool:
+        """Whether its table is known to send packets for an address elsewhere than to the next hop."""
+        return (found := self.route_for(address)) is not None and next_hop not in (
+            found[1].gateway,
+            *found[1].multipath,
+        )
+
+    @property
+    def is_of_addresses_only(self) -> bool:
+        """Whether it demands nothing of a packet but its addresses."""
+        _, _, words = self.text.partition(": ")
+        return set(words.split()[::2]) <= {"from", "to", "lookup", "table", "proto"}
 
     def may_fit(self, source: IPv4Address | None, destination: IPv4Address | None) -> bool:
         """Whether a packet may fit it: by the addresses, if they are known, that it demands."""

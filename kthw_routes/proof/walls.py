@@ -54,22 +54,33 @@ def policy_rules(case: Case) -> Cause | None:
     for station in _ways(case):
         path = case.proof.paths.get(station.name)
         lookup = path.lookups.get((Way.OUT, station.other)) if path is not None else None
-        if station.way is not Way.OUT or path is None or lookup is None or _is_strict(case, station, path):
+        if station.way is not Way.OUT or path is None or _is_strict(case, station, path):
             continue
         table = case.proof.table(station.name)
         hop = table.next_hops.get(station.other) if table is not None else None
-        if hop is None or (not lookup.is_refused and f"via {hop} " in f"{lookup.words} "):
+        if hop is None or (lookup is not None and not lookup.is_refused and f"via {hop} " in f"{lookup.words} "):
             continue
         source, destination = case.pair.source_address, case.pair.target_address
         own, other = (destination, source) if station.is_reply else (source, destination)
         fitting = [rule for rule in path.policy_rules if rule.may_fit(own, other)]
+        astray = [rule for rule in fitting if rule.leads_astray(other, hop)]
+        if lookup is None:  # then only what the tables say for sure
+            fitting = [rule for rule in astray if rule.is_of_addresses_only and rule is fitting[0]]
         if not fitting:
             continue
-        does = "refuses them" if lookup.is_refused else "sends them elsewhere than the main table"
+        rule = (astray or fitting)[0]
+        route = rule.route_for(other)
+        does = (
+            "refuses them" if lookup is not None and lookup.is_refused else "sends them elsewhere than the main table"
+        )
         return Cause(
             layer=Layer.POLICY,
-            what=f"A policy rule of {station.name}, `{fitting[0].text}`, {does}: {lookup.words}.",
-            seen=counted(case.pair),
+            what=f"A policy rule of {station.name}, `{rule.text}`, {does}{f': {lookup.words}' if lookup else ''}.",
+            seen=" ".join(
+                words
+                for words in (f"Table {rule.table} has `{route[0]}`." if route else "", counted(case.pair))
+                if words
+            ),
             shows=f"On {station.name}: ip rule; ip route show table all",
             fix=f"On {station.name}: look pods up in the main table: sudo ip rule add to {case.pods} lookup main "
             "priority 10",

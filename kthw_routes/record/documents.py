@@ -316,6 +316,7 @@ class PathDocument(TypedDict):
     """What was read of an end of a pair that fails: the rules of its firewall by table and chain, nat aside."""
 
     policy_rules: list[str]
+    policy_tables: NotRequired[dict[str, list[str]]]
     lookups: list[LookupDocument]
     rp_filter: dict[str, int]
     firewall: dict[str, dict[str, list[str]]]

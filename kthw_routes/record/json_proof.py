@@ -119,6 +119,7 @@ def _cause(cause: Cause, pairs: Iterable[PairReading]) -> CauseDocument:
 def _path(path: HostPath) -> PathDocument:
     return {
         "policy_rules": [rule.text for rule in path.policy_rules],
+        "policy_tables": {rule.table: list(rule.routes) for rule in path.policy_rules if rule.table and rule.routes},
         "lookups": [
             {"way": way.value, "worker": worker, "words": lookup.words, "refused": lookup.is_refused}
             for (way, worker), lookup in path.lookups.items()

@@ -260,6 +260,10 @@ def _cause(cause: CauseDocument, new: Pseudonyms) -> CauseDocument:
 def _path(path: PathDocument, new: Pseudonyms) -> PathDocument:
     return {
         "policy_rules": [new.words(rule) for rule in path["policy_rules"]],
+        "policy_tables": {
+            new.words(table): [new.words(route) for route in routes]
+            for table, routes in path.get("policy_tables", {}).items()
+        },
         "lookups": [
             {
                 "way": lookup["way"],

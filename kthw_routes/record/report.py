@@ -159,14 +159,22 @@ def _interface(value: Value) -> IPv4Interface:
         value.fail("is not an address with its prefix length")
 
 
+def _policy_rule(text: str, routes: Mapping[str, tuple[str, ...]]) -> PolicyRule:
+    _, leads, table = text.rpartition(" lookup ")
+    table = table.partition(" ")[0]
+    return PolicyRule(text, table if leads else None, routes.get(table, ()))
+
+
 def _path(value: Value) -> HostPath:
     tables = []
     for key, chains in value["firewall"].members():
         program, family, name = (*key.split(" ", 2), "", "")[:3]
         found = {c: Chain(name=c, rules=tuple(Rule(text=r.text()) for r in rs.items())) for c, rs in chains.members()}
         tables.append(Table(program=program, family=family, name=name, chains=found))
+    routes = value.get("policy_tables")
+    by_table = {name: tuple(r.text() for r in found.items()) for name, found in routes.members()} if routes else {}
     return HostPath(
-        policy_rules=tuple(PolicyRule(item.text()) for item in value["policy_rules"].items()),
+        policy_rules=tuple(_policy_rule(item.text(), by_table) for item in value["policy_rules"].items()),
         tables=tuple(tables),
         unread=tuple(item.text() for item in value["unread"].items()),
         rp_filter={name: item.integer(0, 2) for name, item in value["rp_filter"].members()},

@@ -12,6 +12,7 @@ from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer
 from kthw_routes.proof.diagnosis import explain
 from kthw_routes.proof.masquerading import masquerading
+from kthw_routes.proof.path import PolicyRule
 from kthw_routes.proof.readings import Evidence, Masquerading, PairReading, Proof
 from kthw_routes.teaching.hops import Hop, Kind, Passage, Trace
 
@@ -123,7 +124,7 @@ class _Leg:
 
     def _rules(self, host: str) -> Hop:
         path = self._proof.paths.get(host)
-        own = [rule.text for rule in path.policy_rules] if path is not None else []
+        own = [_rule(rule) for rule in path.policy_rules] if path is not None else []
         value = "; ".join(own) if own else "only those of every host" if path is not None else _NOT_READ
         return self._hop(host, Kind.RULES, value, "ip rule")
 
@@ -232,6 +233,12 @@ def _is_lost_back(pair: PairReading, cause: Cause) -> bool:
     if cause.layer in (Layer.ROUTE, Layer.SOURCE, Layer.NETWORK_OUT, Layer.TARGET, Layer.FORWARDING):
         return False
     return pair.at_target is not None and bool(pair.at_target.requests_in)
+
+
+def _rule(rule: PolicyRule) -> str:
+    """Return a policy rule, with the first routes of its table."""
+    more = f" and {len(rule.routes) - 2} more" if len(rule.routes) > 2 else ""
+    return f"{rule.text} ({'; '.join(rule.routes[:2])}{more})" if rule.routes else rule.text
 
 
 def _short(route: Route) -> str:

@@ -111,6 +111,7 @@ BREAKS = {
         ("ip route add blackhole 10.200.1.0/24 table 100", "ip rule add to 10.200.1.0/24 lookup 100 priority 77"),
         "A policy rule of worker-0, `77: from all to 10.200.1.0/24 lookup 100`, refuses",
         "On worker-0: ip rule; ip route show table all",
+        "Table 100 has `blackhole 10.200.1.0/24`.",
     ),
     "a policy rule to elsewhere": Break(
         "worker-0",
@@ -118,6 +119,7 @@ BREAKS = {
          "ip rule add from 10.200.0.0/24 lookup 101 priority 77"),
         "A policy rule of worker-0, `77: from 10.200.0.0/24 lookup 101`, sends them elsewhere than the main table: ",
         "On worker-0: ip rule; ip route show table all",
+        "Table 101 has `default via 192.0.2.9 dev eth0 onlink`.",
     ),
     "the reverse path filter": Break(
         "worker-1",

@@ -98,8 +98,9 @@ SETUPS: Final[Mapping[str, Setup]] = {
             "iptables-save": always(RECORDED, err="# Warning: iptables-legacy tables present\n"),
             "nft list ruleset": always(NATIVE),
             "cat /proc/net/ip_tables_names": always("nat\nfilter\n"),
-            "ip -4 rule show": always(
+            "ip -4 -force -batch -": always(
                 "0:\tfrom all lookup local\n100:\tfrom 10.200.0.0/16 lookup 7\n32766:\tfrom all lookup main\n"
+                "default via 192.0.2.9 dev eth0 table 7 onlink \ndefault via 203.0.113.1 dev eth0 proto static \n"
             ),
             "nmcli": always("netplan-id0\n100 (connected)\n"),
         },

@@ -253,6 +253,40 @@ def test_a_policy_rule_is_named_where_the_kernel_goes_by_it(lookup: Lookup, rule
         assert lookup.words in found.what
 
 
+ELSEWHERE = ("10.0.0.0/8 via 192.168.128.11 dev eth0", "10.200.0.0/16 via 192.0.2.9 dev eth1")
+
+
+@pytest.mark.parametrize(
+    ("text", "routes", "is_blamed"),
+    [
+        ("77: from 10.200.0.0/24 lookup 100", ELSEWHERE, True),
+        ("77: from 10.200.0.0/24 lookup 100", ("blackhole 10.200.1.0/24",), True),
+        ("77: from 10.200.0.0/24 lookup 100", ("10.200.1.0/24 via 192.168.128.11 dev eth0",), False),
+        ("77: from 10.200.0.0/24 lookup 100", ("10.200.2.0/24 via 192.0.2.9 dev eth1",), False),
+        ("77: from 10.200.0.0/24 lookup 100", ("nonsense",), False),
+        ("77: from 10.200.0.0/24 fwmark 0x1 lookup 100", ELSEWHERE, False),
+        ("77: from 10.99.0.0/24 lookup 100", ELSEWHERE, False),
+    ],
+)
+def test_the_table_of_a_policy_rule_decides_where_the_kernel_could_not_be_asked(
+    text: str, routes: tuple[str, ...], is_blamed: bool
+) -> None:
+    """A table without a route for the packet leaves it to the next rule; a rule about marks may not fit it."""
+    found = with_paths(of_pods(), worker_0=path(policy_rules=(PolicyRule(text, "100", routes),)))
+    assert (found.layer is Layer.POLICY) is is_blamed
+    if is_blamed:
+        assert found.seen.startswith(f"Table 100 has `{routes[-1]}`. ")
+
+
+def test_of_two_policy_rules_the_one_whose_table_leads_astray_is_named() -> None:
+    first = PolicyRule("7: from 10.200.0.0/24 lookup 99", "99", ("10.200.9.0/24 via 192.0.2.9 dev eth1",))
+    second = PolicyRule("77: from 10.200.0.0/24 lookup 100", "100", ELSEWHERE)
+    lookup = Lookup("10.200.1.2 from 10.200.0.2 via 192.0.2.9 dev eth1 table 100", False)
+    found = with_paths(of_pods(), worker_0=path(lookups={OUT: lookup}, policy_rules=(first, second)))
+    assert second.text in found.what
+    assert "Table 100 has `10.200.0.0/16 via 192.0.2.9 dev eth1`." in found.seen
+
+
 @pytest.mark.parametrize(
     ("settings", "is_blamed"),
     [({"all": 0, "eth0": 1}, True), ({"all": 1, "eth0": 0}, True), ({}, True), ({"all": 0, "eth0": 0}, False)],

@@ -41,7 +41,7 @@ def read(answers: dict[str, Result], partner: Partner = POD, bridge: InterfaceAd
     host = Answering(dict(answers), otherwise=MISSING)
     found = read_path(HostTask(host, Phase.PROOF, lambda _: None), facts(node, bridge=bridge), "eth0", [partner])
     assert len(host.ran) == 6, "a few programs, whatever is there"
-    read.asked = [c.stdin.decode() for c in host.commands if c.stdin]  # type: ignore[attr-defined]
+    read.asked = [c.stdin.decode() for c in host.commands if c.stdin and b"route get" in c.stdin]  # type: ignore[attr-defined]
     return found
 
 
@@ -56,6 +56,19 @@ def test_nothing_of_it_is_no_error() -> None:
         (DEFAULT_RULES, ()),
         ("", ()),
         ("nonsense\n", ()),
+        (
+            f"{DEFAULT_RULES}77:\tfrom all lookup vpn\n78:\tfrom all unreachable\n"
+            "default via 192.0.2.9 dev tun0 table vpn proto static metric 50 \n10.9.0.0/16 dev tun0 table vpn\n"
+            "default via 192.168.128.1 dev eth0 \nbroadcast 10.9.255.255 dev eth0 table local scope link \n",
+            (
+                PolicyRule(
+                    "77: from all lookup vpn",
+                    "vpn",
+                    ("default via 192.0.2.9 dev tun0 proto static metric 50", "10.9.0.0/16 dev tun0"),
+                ),
+                PolicyRule("78: from all unreachable"),
+            ),
+        ),
         (
             f"{DEFAULT_RULES}77:\tfrom 10.200.0.0/24 lookup 100\n",
             (PolicyRule("77: from 10.200.0.0/24 lookup 100", "100"),),
