@@ -173,6 +173,41 @@ CASES: dict[str, str] = {
 }  # fmt: skip
 """Read the same by both."""
 
+FOLDERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "ini: folders of variables": (
+        "[controllers]\nc-0\n[workers]\nw-0\nw-1 ansible_port=1\n[rack]\nw-1\n"
+        "[all:vars]\nansible_user=file\n[workers:vars]\nansible_user=workers\nansible_port=7\n",
+        {
+            "group_vars/all.yml": "---\nansible_user: everywhere\npod_cidr:\n",
+            "group_vars/workers": "ansible_port: 2222\n",
+            "group_vars/rack/a.yml": "ansible_user: a\nprivate_ip: 10.9.0.1\n",
+            "group_vars/rack/b.json": '{"ansible_user": "b"}',
+            "group_vars/rack/deeper/c": "private_ip: 10.9.0.2\n",
+            "group_vars/rack/d.txt": "ansible_user: nobody\n",
+            "group_vars/rack/e.yml~": "ansible_user: nobody\n",
+            "group_vars/rack/.f.yml": "ansible_user: nobody\n",
+            "group_vars/nowhere.yml": "ansible_user: nobody\n",
+            "host_vars/c-0.yaml": "ansible_host: 10.0.0.1\n",
+            "host_vars/w-0.yml": "ansible_host: 10.0.0.2\npod_cidr: 10.200.7.0/24\n",
+            "host_vars/w-1.yml": "ansible_host: 10.0.0.3\nansible_port: 2\n",
+            "host_vars/w-1.json": '{"ansible_host": "10.0.0.99"}',
+        },
+    ),
+    "yaml: folders of variables": (
+        "workers:\n  hosts:\n    w-0: {ansible_host: 10.0.0.1}\n  vars: {ansible_user: file}\n",
+        {"group_vars/workers.yml": "ansible_user: folder\n", "host_vars/w-0": "ansible_port: 22\n"},
+    ),
+    "ini: a key for all in a folder": (
+        "[workers]\nw-[0:1]\n[a]\nw-0 ansible_host=10.0.0.1\nw-1 ansible_host=10.0.0.2\n",
+        {
+            "group_vars/all/key.yml": "ansible_ssh_private_key_file: /k\n",
+            "group_vars/all/user.yml": "ansible_user: me\n",
+        },
+    ),
+}
+"""Read the same by both, with the files next to them."""
+CASES.update({case: text for case, (text, _) in FOLDERS.items()})
+
 WORKERS = ("workers", "kube_node", "kube-node")
 ROLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ini: bare addresses with a hostname": (("nodes",), ("masters",)),
@@ -190,8 +225,11 @@ def listings(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Pat
     files: dict[str, Path] = {}
     for number, (case, text) in enumerate(CASES.items()):
         suffix = {"ini": "ini", "yaml": "yml", "json": "json"}[case.partition(":")[0]]
-        files[case] = folder / f"{number}.{suffix}"
-        files[case].write_bytes(text.encode())
+        files[case] = folder / str(number) / f"inventory.{suffix}"
+        for name, content in {files[case].name: text, **FOLDERS.get(case, ("", {}))[1]}.items():
+            path = files[case].parent / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode())
     environment = {**os.environ, "HOME": str(folder), "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"), "LC_ALL": "C.UTF-8"}
     subprocess.run([sys.executable, "-c", ASK, *files.values()], check=True, env=environment, cwd=folder)
     return {case: (file, Path(f"{file}.listed")) for case, file in files.items()}

@@ -604,11 +604,37 @@ def test_a_key_that_only_some_hosts_have_is_theirs_alone() -> None:
     assert [n.identity for n in found.nodes] == [Path("/a"), None]
 
 
-def test_folders_that_ansible_would_read_are_told(tmp_path: Path) -> None:
-    (tmp_path / "group_vars").mkdir()
-    (tmp_path / "hosts").write_bytes((FILES / "good" / "hosts").read_bytes())
+def test_files_of_variables_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "group_vars" / "workers"
+    folder.mkdir(parents=True)
+    (folder / "vault.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n6162\n")
+    (folder / "list.yml").write_text("- a\n")
+    (folder / "odd.yml").write_text("a: [\n")
+    (folder / "values.yml").write_text(
+        "ansible_port: [22]\nansible_user: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n"
+    )
+    (folder / "pipe").symlink_to("/dev/zero")
+    (tmp_path / "hosts").write_text("[workers]\nw-0 ansible_host=10.0.0.1\n../w-1 ansible_host=10.0.0.2\n")
+    with pytest.raises(InventoryError):
+        read(tmp_path / "hosts")
+    (tmp_path / "hosts").write_text("[workers]\nw-0 ansible_host=10.0.0.1\n")
     found = read(tmp_path / "hosts")
-    assert found.findings[-1].sentence == "group_vars next to hosts are not read."
+    assert found.findings[-1].sentence == (
+        "Not read: group_vars/workers/list.yml (no variables), group_vars/workers/odd.yml (not YAML), "
+        "ansible_port in group_vars/workers/values.yml, ansible_user in group_vars/workers/values.yml, "
+        "group_vars/workers/vault.yml (encrypted)."
+    )
+
+
+def test_an_error_in_a_file_of_variables_names_it(tmp_path: Path) -> None:
+    (tmp_path / "host_vars").mkdir()
+    (tmp_path / "host_vars" / "w-0.yml").write_text("x: 1\ninternal_ip: 10.0.0.999\n")
+    (tmp_path / "hosts").write_text("[workers]\nw-0 ansible_host=10.0.0.1\n")
+    with pytest.raises(InventoryError) as caught:
+        read(tmp_path / "hosts")
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (2, 1)
+    assert problem.sentence.startswith('internal_ip (host_vars/w-0.yml, line 2) "10.0.0.999" is not an IPv4 address')
 
 
 def test_no_secret_is_shown() -> None:

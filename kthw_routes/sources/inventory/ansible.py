@@ -2,11 +2,12 @@
 
 Which groups hold workers and controllers: see `ansible_roles`; which variables count: `ansible_variables`. A group
 below one of them counts as part of it, as in Ansible. A host in both is a worker, as pods run there. Hosts in neither
-are ignored. A host's variable wins over its groups', a group's over that of the groups above it. `group_vars` and
-`host_vars` folders, templates and plugins are not read.
+are ignored. A host's variable wins over its groups', a group's over that of the groups above it; what the folders
+`group_vars` and `host_vars` say of the same one wins over the file (`ansible_folders`). Templates and plugins are not
+read.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import IPv4Address
@@ -20,6 +21,7 @@ from kthw_routes.options import OwnSettings
 from kthw_routes.sanitize import quoted
 from kthw_routes.sources.inventory import ansible_variables as variables_of
 from kthw_routes.sources.inventory import values
+from kthw_routes.sources.inventory.ansible_folders import VariableFolders
 from kthw_routes.sources.inventory.ansible_roles import (
     ALL,
     USUAL_CONTROLLERS,
@@ -32,7 +34,7 @@ from kthw_routes.sources.inventory.ansible_roles import (
 )
 from kthw_routes.sources.inventory.ansible_variables import HOST, KEY, PORT, USER, Remarks, first, listed
 from kthw_routes.sources.inventory.nodes import NO_WORKER, Draft, ParsedInventory
-from kthw_routes.sources.inventory.problems import Place, Problems, Stated
+from kthw_routes.sources.inventory.problems import BEGINNING, Place, Problems, Stated
 
 T = TypeVar("T")
 
@@ -112,7 +114,13 @@ def reading_of(found: Inventories, folder: Path, choice: GroupChoice, problems: 
     groups_of = {name: above.groups_of(name) for name in found.hosts}
     with_hosts = {group for groups in groups_of.values() for group in groups}
     roles = {role: groups_of_role(role, found.groups, with_hosts, choice, problems) for role in Role}
-    shared_user = first(found.groups[ALL].variables, USER)
+    folders = VariableFolders(folder)
+    of_groups = {
+        name: folders.variables_of("group_vars", name, group.place or BEGINNING)
+        for name, group in found.groups.items()
+        if name in with_hosts
+    }
+    shared_user = first(found.groups[ALL].variables | of_groups.get(ALL, {}), USER)
     nodes: list[_Host] = []
     others: list[str] = []
     both: list[str] = []
@@ -125,7 +133,8 @@ def reading_of(found: Inventories, folder: Path, choice: GroupChoice, problems: 
         if len(has) == len(Role):
             both.append(host.name.value)
         role = Role.WORKER if Role.WORKER in has else Role.CONTROLLER
-        nodes.append(_Host(host, role, _merged(found.groups, groups, host)))
+        of_host = folders.variables_of("host_vars", host.name.value, host.name.place)
+        nodes.append(_Host(host, role, _merged(found.groups, groups, of_groups, host) | of_host))
     remarks = Remarks()
     keys = [first(node.variables, KEY) for node in nodes]
     is_one_key = len({key.value if key else None for key in keys}) == 1
@@ -139,6 +148,7 @@ def reading_of(found: Inventories, folder: Path, choice: GroupChoice, problems: 
         *_of_hosts(others, both),
         *remarks.findings(),
         *variables_of.of_unread(n.variables for n in nodes),
+        *variables_of.of_files(list(folders.unread)),
     )
     return ParsedInventory(
         drafts=drafts,
@@ -222,10 +232,15 @@ class _Above:
         return depths
 
 
-def _merged(groups: dict[str, Group], names: list[str], host: Host) -> dict[str, Stated[str]]:
+def _merged(
+    groups: dict[str, Group], names: list[str], of_files: Mapping[str, dict[str, Stated[str]]], host: Host
+) -> dict[str, Stated[str]]:
+    """Return the variables of a host, in Ansible's order. `names`: of its groups; `of_files`: those in files."""
     merged: dict[str, Stated[str]] = {}
     for name in names:
         merged |= groups[name].variables
+    for name in names:
+        merged |= of_files.get(name, {})
     return merged | host.variables
 
 

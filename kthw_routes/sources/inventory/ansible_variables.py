@@ -142,6 +142,13 @@ def of_unread(tables: Iterable[Variables]) -> Iterator[Finding]:
         yield Finding(_UNREAD, Level.NOTICE, sentence, hint)
 
 
+def of_files(unread: list[str]) -> Iterator[Finding]:
+    """Report files of variables that are not read, and why."""
+    if unread:
+        hint = "Put what is needed from there into the inventory file itself."
+        yield Finding(_UNREAD, Level.NOTICE, f"Not read: {listed(unread)}.", hint)
+
+
 def identity_of(text: str, folder: Path) -> Path:
     """Read the path of a private key, which is not a template; see `values.identity`."""
     check_plain(text)

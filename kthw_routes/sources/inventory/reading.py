@@ -2,7 +2,6 @@
 
 import errno
 import re
-from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
@@ -88,7 +87,7 @@ def parse(
         kind=kind,
         cluster=cluster,
         settings=reading.settings,
-        findings=(_recognised(cluster, kind, name), *reading.notices, *_folders_next_to(path, kind)),
+        findings=(_recognised(cluster, kind, name), *reading.notices),
         others=reading.others,
     )
 
@@ -135,17 +134,6 @@ def _read_as(kind: InventoryKind, text: str, folder: Path, groups: GroupChoice, 
 def _recognised(cluster: Cluster, kind: InventoryKind, name: str) -> Finding:
     counts = (_count(len(cluster.workers), "worker"), _count(len(cluster.controllers), "controller"))
     return Finding("inventory-kind", Level.NOTICE, f"{name} was recognised as {kind}: {' and '.join(counts)}.")
-
-
-def _folders_next_to(path: Path, kind: InventoryKind) -> Iterator[Finding]:
-    """Report folders next to the file that Ansible would read."""
-    if kind not in _ANSIBLE:
-        return
-    names = [n for n in ("group_vars", "host_vars") if (path.parent / n).is_dir()]
-    if names:
-        sentence = f"{' and '.join(names)} next to {clean_line(path.name)} are not read."
-        hint = "Put what is needed from there into the inventory file itself."
-        yield Finding("inventory-variables-ignored", Level.NOTICE, sentence, hint)
 
 
 def _count(number: int, word: str) -> str:
