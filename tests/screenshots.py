@@ -170,6 +170,13 @@ async def take(region: str, size: tuple[int, int]) -> AsyncIterator[tuple[str, s
                 await driver.until(lambda: driver.app.screen is not driver.step, "the question about the undo")
                 await driver.settle()
                 yield "6-undo", picture(driver)
+            if region == "eu-west":
+                await driver.press("v")
+                await driver.at("Routes")
+                await driver.to_row("Notes", "[ ] warning")
+                await driver.press("space", "1")
+                await driver.go("Proof")
+                yield "6-proof-overlay", picture(driver)
 
 
 async def take_own() -> AsyncIterator[tuple[str, str]]:
@@ -198,7 +205,7 @@ async def _linode() -> dict[str, str]:
 
 async def _eu_west() -> dict[str, str]:
     made = {name: svg async for name, svg in take("eu-west", SIZE)}
-    return {f"{name}-eu-west": made[name] for name in ("2-nodes", "6-proof")}
+    return {f"{name}-eu-west": made[name] for name in ("2-nodes", "6-proof", "6-proof-overlay")}
 
 
 async def _own_machines() -> dict[str, str]:
@@ -259,7 +266,7 @@ _OF_A_WALK: Final = (
 
 WALKS: Final[Mapping[str, tuple[Callable[[], Coroutine[None, None, dict[str, str]]], frozenset[str]]]] = {
     "linode": (_linode, frozenset(_OF_A_WALK)),
-    "eu-west": (_eu_west, frozenset(("2-nodes-eu-west", "6-proof-eu-west"))),
+    "eu-west": (_eu_west, frozenset(("2-nodes-eu-west", "6-proof-eu-west", "6-proof-overlay-eu-west"))),
     "own machines": (_own_machines, frozenset(("1-source-inventory", "2-nodes-own"))),
     "wide terminal": (_wide_terminal, frozenset(("4-routes-wide", "4-routes-256", "6-proof-256"))),
     "high contrast": (_high_contrast, frozenset(("4-routes-contrast",))),

@@ -169,7 +169,8 @@ class Printer:
         self.say(f"  {row.kind.mark} {row.kind:<8}{row.title}   {row.reason}", _STYLE[KIND_TONE[row.kind]])
         for detail in row.details if row.kind.is_change else ():
             line = f"{detail.label:<7}{detail.text}" if detail.label else detail.text
-            self.say(f"      {line}", "dim" if detail.label else "")
+            for part in line.split("\n"):
+                self.say(f"      {part}", "dim" if detail.label else "")
 
     def table(self, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         """Print a table of plain words."""

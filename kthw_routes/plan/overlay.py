@@ -17,8 +17,13 @@ def carried(cluster: Cluster, facts: Mapping[str, HostFacts], asked: Overlay | N
 
     Where nobody said so they are carried as they are now: an overlay of ours that is there is kept right.
     """
+    return replace(cluster, has_overlay=is_overlaid(facts, asked))
+
+
+def is_overlaid(facts: Mapping[str, HostFacts], asked: Overlay | None) -> bool:
+    """Whether pods' packets are carried in the overlay: it was asked for, or it is there and nobody said otherwise."""
     is_there = any(read.overlay.state.device is not None for read in facts.values())
-    return replace(cluster, has_overlay=asked is Overlay.VXLAN or (asked is None and is_there))
+    return asked is Overlay.VXLAN or (asked is None and is_there)
 
 
 def takes_part(cluster: Cluster, node: Node) -> bool:

@@ -12,10 +12,11 @@ from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted, in_words
 from kthw_routes.proof.readings import Evidence, PairReading
 
-_PROVIDER = (
+PAST_FILTER = (
     "Carry them past it: kthw-routes apply --overlay vxlan. Or let the provider pass packets with pod addresses (its "
     "source check, its firewall), or use a VLAN."
 )
+"""What helps where packets with pod addresses are dropped between nodes."""
 _TUNNEL = f"Let UDP to port {PORT} pass between the workers' internal addresses."
 _ITS_FIREWALL = ", or its firewall (Cloud Firewall, security group)"
 """Named as possible: it cannot be read from a node."""
@@ -28,7 +29,7 @@ def lost_there(case: Case) -> Cause | None:
     if pair.at_target is None or pair.at_target.requests_in:
         return None
     what = f"Something between the nodes drops packets with pod addresses: the provider's filter{_ITS_FIREWALL}"
-    fix: str | None = _PROVIDER
+    fix: str | None = PAST_FILTER
     shows = f"On {b}: {capture(case)}"
     if case.is_overlaid:
         what = (
@@ -83,7 +84,7 @@ def lost_back(case: Case) -> Cause | None:
         what = (
             "Something between the nodes drops replies whose source is a pod address: a source filter of the provider"
         )
-        fix = _PROVIDER
+        fix = PAST_FILTER
     other = next((p for p in case.proof.pairs if p.source == pair.target and p.nodes is not None), None)
     return Cause(
         layer=Layer.NETWORK_BACK,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from kthw_routes.node_names import shortened
-from kthw_routes.proof import layers
+from kthw_routes.proof import between, layers
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer
 from kthw_routes.proof.readings import PairReading, Proof
@@ -47,6 +47,11 @@ def grouped(proof: Proof) -> tuple[tuple[Cause, tuple[PairReading, ...]], ...]:
         rest = (pair for pair in pairs if pair is not first)
         found.append((explained[first.source, first.target], (first, *rest)))
     return tuple(found)
+
+
+def is_filtered(proof: Proof) -> bool:
+    """Whether something between the nodes drops packets with pod addresses, so that an overlay would help."""
+    return any(cause.fix == between.PAST_FILTER for cause in explain_all(proof).values())
 
 
 def known_layer(proof: Proof, pair: PairReading) -> Layer | None:

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster, Node
+from kthw_routes.overlay.model import gateway_of
 
 _TUTORIAL: Final = {
     "a": "worker-0",
@@ -95,7 +96,8 @@ def _values(cluster: Cluster | None) -> Mapping[str, str]:
             for key, node in zip("ab", complete, strict=False):
                 values |= _of_node(key, node)
     for key in "ab":
-        values[f"{key}_pod"] = str(_pod(IPv4Network(values[f"{key}_pods"])))
+        pods = IPv4Network(values[f"{key}_pods"])
+        values |= {f"{key}_pod": str(_pod(pods)), f"{key}_hop": str(gateway_of(pods))}
     return values
 
 

@@ -15,6 +15,7 @@ from kthw_routes.findings.model import Finding
 from kthw_routes.findings.plan import OF_READING
 from kthw_routes.hosts.fleet import Stop
 from kthw_routes.options import Options, Settings
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.proof.readings import Proof
 from kthw_routes.sources.linode.token import NoToken, Token, find_token
 from kthw_routes.ssh.session import Asker
@@ -238,7 +239,11 @@ class Controller:
         """Read the hosts, with the repair of overridden pod CIDRs in the review. Blocks. Raises KthwRoutesError."""
         return inspecting.inspect(self.workflow, self.cluster, replace(self.choices.options, repair=True))
 
-    def begin_repair(self, result: InspectionResult) -> None:
+    def prepare_overlay(self) -> InspectionResult:
+        """Read the hosts, with packets between pods in an overlay in the review. Blocks. Raises KthwRoutesError."""
+        return inspecting.inspect(self.workflow, self.cluster, replace(self.choices.options, overlay=Overlay.VXLAN))
+
+    def begin_review(self, result: InspectionResult) -> None:
         """Use this review from now on: the run before is over."""
         self.choices.options = result.review.options
         self.take_inspection(result)

@@ -29,7 +29,7 @@ KINDS: dict[str, Cluster | None] = {
 def test_what_the_lab_needs_is_taught() -> None:
     assert lesson_names() == (
         *("pod-cidr", "node-network", "next-hop", "own-pod-cidr", "both-directions", "cni-plugin", "provider-filter"),
-        *("reboot", "host-keys"),
+        *("overlay", "reboot", "host-keys"),
     )
 
 

@@ -40,16 +40,15 @@ class OverlayChange:
 
     @property
     def short(self) -> str:
-        """The device."""
-        return DEVICE
+        """The device, and what it is."""
+        return f"VXLAN {DEVICE}"
 
     @property
     def details(self) -> tuple[Detail, ...]:
         """What is there, what should be, the commands."""
         has = (Detail(_summary(self.before), "has"),) if not self.before.is_nothing else ()
         wants = (Detail(_summary(self.after), "wants"),) if not self.after.is_nothing else ()
-        lines = (line for command in self.commands for line in command.split("\n"))
-        return (*has, *(wants if self.before != self.after else ()), *map(Detail, lines))
+        return (*has, *(wants if self.before != self.after else ()), *map(Detail, self.commands))
 
     @property
     def commands(self) -> tuple[str, ...]:

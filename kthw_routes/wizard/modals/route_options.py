@@ -1,4 +1,4 @@
-"""What else a run may change: names, routes of the controllers, forwarding, cloud-init's template."""
+"""What else a run may change: names, routes of the controllers, the overlay, forwarding, cloud-init's template."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,12 +12,15 @@ from textual.widgets import Button, Label, Static
 from kthw_routes.cluster import Node
 from kthw_routes.facts import HostFacts
 from kthw_routes.options import NamesOn, Options, RoutesOn
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.persistence.paths import FORWARDING_FILE
+from kthw_routes.plan.overlay import is_overlaid
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.widgets.choices import LineSelect, TickBox
 from kthw_routes.workflow.results import Inspection
 
 _NAMES: Final = "The workers' names, in a marked block; the rest of each file does not change. Left and Right choose."
+_OVERLAY: Final = "vxlan carries pods' packets between the nodes' own addresses, past a filter; it does not encrypt."
 _ROUTES: Final = (
     "Workers need them for their pods. With all, the controllers reach pods too, as in the newest tutorial."
 )
@@ -44,6 +47,9 @@ class ChooseRouteOptions(Dialog[Options]):
         self._options = options
         self._names = LineSelect(tuple(NamesOn), options.names_on, id="names")
         self._routes = LineSelect(tuple(RoutesOn), options.routes_on, id="routes-on")
+        self._is_there = is_overlaid(inspection.facts, None)
+        chosen = Overlay.VXLAN if is_overlaid(inspection.facts, options.overlay) else Overlay.NONE
+        self._overlay = LineSelect(tuple(Overlay), chosen, id="overlay")
         self._forward = TickBox("turn forwarding on", options.ip_forward, id="forward")
         self._template = TickBox("names in cloud-init's template too", options.hosts_template, id="template")
         self._not_forwarding = [
@@ -69,6 +75,8 @@ class ChooseRouteOptions(Dialog[Options]):
             yield _words(
                 f"cloud-init rewrites /etc/hosts at each boot on {', '.join(self._rewritten)}: names are lost."
             )
+        yield Horizontal(Label("overlay"), self._overlay, classes="option")
+        yield _words(_OVERLAY)
 
     def compose_buttons(self) -> ComposeResult:
         """Yield OK and Cancel."""
@@ -78,8 +86,11 @@ class ChooseRouteOptions(Dialog[Options]):
     def answer(self, _button: str) -> None:
         """Return what is chosen."""
         old = self._options
+        overlay = self._overlay.selection or Overlay.NONE
+        is_as_found = (overlay is Overlay.VXLAN) is self._is_there
         chosen = replace(
             old,
+            overlay=None if is_as_found else overlay,
             names_on=self._names.selection or old.names_on,
             routes_on=self._routes.selection or old.routes_on,
             ip_forward=self._forward.value,

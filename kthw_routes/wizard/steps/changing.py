@@ -1,6 +1,7 @@
 """What can be changed once it was run and proved: an overridden pod CIDR is repaired, the run is undone. Both ask."""
 
 from kthw_routes.errors import Cancelled
+from kthw_routes.proof.diagnosis import is_filtered
 from kthw_routes.wizard.inspecting import InspectionResult
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.base import StepScreen
@@ -34,10 +35,31 @@ class ChangingStep(StepScreen):
 
         def answered(answer: str | None) -> None:
             if answer:
-                self.controller.begin_repair(result)
+                self.controller.begin_review(result)
                 self.wizard.go(-1)
 
         self.app.push_screen(Confirm("Repair what the proof found?", words, "Leave it", **choices), answered)
+
+    # --- overlay ---
+
+    @property
+    def _can_overlay(self) -> bool:
+        proof = self.last_run.proof
+        return proof is not None and is_filtered(proof) and not self.busy
+
+    def action_overlay(self) -> None:
+        """Read the hosts, then go back to Routes, with packets between pods in an overlay."""
+        if self._can_overlay:
+            self.start_work("reading the hosts as they are now", self.controller.prepare_overlay, self._show_overlay)
+        else:
+            self.app.bell()
+
+    def _show_overlay(self, result: InspectionResult) -> None:
+        if self.controller.work.is_stopping:
+            self.error = Cancelled("Stopped before all hosts were read. Nothing was changed.")
+            return
+        self.controller.begin_review(result)
+        self.wizard.go(-2)
 
     # --- undo ---
 

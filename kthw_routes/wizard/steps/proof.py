@@ -37,6 +37,7 @@ class ProofStep(ChangingStep):
     keys = (
         ("r", "prove again"),
         ("m", "repair a pod CIDR that another route overrides (asks first)"),
+        ("v", "carry packets past a filter in an overlay (shows the changes first)"),
         ("u", "undo this run (asks first)"),
         ("s", "save all that was read as a report, to show it to others"),
         ("k", "keep a copy of the practice lab's transcript"),
@@ -50,6 +51,7 @@ class ProofStep(ChangingStep):
         Binding("r", "prove", "Prove again", show=False),
         Binding("u", "undo", "Undo", show=False),
         Binding("m", "repair", "Repair", show=False),
+        Binding("v", "overlay", "Overlay", show=False),
         Binding("k", "keep", "Keep", show=False),
         Binding("s", "save", "Save a report", show=False),
         Binding("w", "fold('why')", "Why", show=False),
@@ -83,6 +85,7 @@ class ProofStep(ChangingStep):
         """The tables as printed, and the proof that they belong to."""
         self._prove = Button("Prove again", id="prove", compact=True, action="screen.prove")
         self._repair = Button("Repair", id="repair", variant="primary", compact=True, action="screen.repair")
+        self._overlay = Button("Overlay", id="overlay", variant="primary", compact=True, action="screen.overlay")
         self._undo_run = Button("Undo this run", id="undo-run", compact=True, action="screen.undo")
 
     def compose_body(self) -> ComposeResult:
@@ -93,8 +96,8 @@ class ProofStep(ChangingStep):
 
     @property
     def extra_buttons(self) -> Iterable[Button]:
-        """Prove again, repair, undo."""
-        return self._prove, self._repair, self._undo_run
+        """Prove again, repair, overlay, undo."""
+        return self._prove, self._repair, self._overlay, self._undo_run
 
     @property
     def is_skipped(self) -> bool:
@@ -197,6 +200,7 @@ class ProofStep(ChangingStep):
         controller, proof, report = self.controller, self.last_run.proof, self.last_run.report
         self._prove.disabled = bool(self.busy)
         self._undo_run.display, self._repair.display = self._can_undo, self._can_repair
+        self._overlay.display = self._can_overlay
         self._error_box.show_error(self.error)
         self._purpose.display = proof is None
         for widget in (self._now, self._folds["why"], self._folds["tables"]):
@@ -281,5 +285,9 @@ class ProofStep(ChangingStep):
         if not self.busy:
             yield SystemCommand("Prove again", "Read the routing tables and send test traffic", self.action_prove)
             yield SystemCommand("Save a report", "All that was read, for trace --report", self.action_save)
+        if self._can_overlay:
+            yield SystemCommand(
+                "Overlay", "Carry packets past the filter (shows the changes first)", self.action_overlay
+            )
         if self._can_undo:
             yield SystemCommand("Undo this run", "Undo what it changed (asks first)", self.action_undo)

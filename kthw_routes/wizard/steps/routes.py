@@ -43,7 +43,7 @@ class RoutesStep(MarkingStep):
         ("Enter", "the whole text of a file"),
         ("/", "search in the list; Escape shows all"),
         ("b", "keep the routes after a reboot, or not"),
-        ("o", "names, routes of the controllers, forwarding"),
+        ("o", "names, routes of the controllers, overlay, forwarding"),
         ("p", "have the run stop before each host's change, or not"),
         ("h", "type the changes by hand: shows them, and ticks off what is right"),
         ("f", "follow a packet between the two workers in focus"),
@@ -200,7 +200,7 @@ class RoutesStep(MarkingStep):
         self.redraw()
 
     def action_options(self) -> None:
-        """Choose names, routes on the controllers, forwarding, cloud-init's template."""
+        """Choose names, routes on the controllers, the overlay, forwarding, cloud-init's template."""
         if self.controller.inspection is None or self._is_over:
             self.app.bell()
             return
@@ -268,5 +268,5 @@ class RoutesStep(MarkingStep):
     def palette(self) -> Iterable[SystemCommand]:
         """Yield the choices of this step."""
         yield SystemCommand("After a reboot", "Keep the routes after a reboot, or not", self.action_question)
-        yield SystemCommand("Options", "Names, routes of the controllers, forwarding", self.action_options)
+        yield SystemCommand("Options", "Names, routes of the controllers, overlay, forwarding", self.action_options)
         yield SystemCommand("Mark", "Remove an extra route, repair an overridden pod CIDR", self.action_mark)

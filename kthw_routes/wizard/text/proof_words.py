@@ -5,6 +5,7 @@ from typing import Final
 
 from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import ChangeKind, NameChange
+from kthw_routes.proof.between import PAST_FILTER
 from kthw_routes.proof.causes import Cause
 from kthw_routes.proof.diagnosis import explain_all, pair_words
 from kthw_routes.proof.readings import Proof
@@ -96,7 +97,12 @@ def now(proof: Proof, report: Report | None) -> Parts:
 
 
 def _of_cause(cause: Cause) -> Parts:
-    yield cause.fix or f"see where they are lost. {cause.shows}"
+    if cause.fix == PAST_FILTER:
+        yield Words("v", Tone.NEW)
+        yield " carries them past it in an overlay (VXLAN), and shows the changes first. Or let the provider pass pod "
+        yield "addresses, or use a VLAN."
+    else:
+        yield cause.fix or f"see where they are lost. {cause.shows}"
     yield dim(" w: why, and what shows it; f: follow a packet there.")
 
 

@@ -17,6 +17,7 @@ from kthw_routes.plan.changes import (
     Detail,
     HostPlan,
     NameChange,
+    OverlayChange,
     RouteChange,
     describe,
 )
@@ -25,6 +26,8 @@ from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.words import KIND_TONE, Words, count, counts, level_tone, level_word, unmet_request
 from kthw_routes.workflow.results import Review
 
+_OF_OVERLAY: Final = "overlay-"
+"""How the codes begin of what follows from the choice of the overlay, which is made in this step."""
 _SAID_ELSEWHERE: Final = frozenset(
     {
         "foreign-route",
@@ -102,7 +105,8 @@ def rows_of(review: Review) -> Iterable[Row]:
     of_plan = () if review.undoes else finding_plan.of_plan(review.plan)
     before = review.findings[: len(review.findings) - len(of_plan)]
     for finding in (*before, *(f for f in of_plan if f.acknowledge)):
-        if finding.acknowledge or finding.level is not Level.NOTICE:
+        is_of_choice = finding.code.startswith(_OF_OVERLAY)
+        if finding.acknowledge or finding.level is not Level.NOTICE or is_of_choice:
             yield Row(finding.node or finding.region or "", finding)
     is_large = len(review.inspection.cluster.workers) > MAX_WHOLE
     for host in review.plan.hosts:
@@ -143,7 +147,7 @@ def _tab_of(change: Change | Additions | Finding) -> Tab:
             return Tab.NOTES
         case Additions(rows=rows):
             return _tab_of(rows[0])
-        case RouteChange():
+        case RouteChange() | OverlayChange():
             return Tab.ROUTES
         case NameChange():
             return Tab.NAMES

@@ -27,7 +27,8 @@ GLYPHS: Final = {
 """One character per state, next to its word. Other states are under way: `▸`."""
 
 _PLUMBING: Final = re.compile(
-    r"(stat|grep|find|cat|sha256sum|sync|dd|install|cp|networkctl|ip -json|ip -force|systemctl (show|is-)|test|sh) ?"
+    r"(stat|grep|find|cat|sha256sum|sync|dd|install|cp|networkctl|nft list|bridge|"
+    r"ip (-json|-force|neigh show)|systemctl (show|is-)|test|sh) ?"
     r"|rm -f \S*/\.\S+$|mkdir "
 )
 _QUIET_STATES: Final = (HostState.WAITING, HostState.CONNECTING, HostState.READING, HostState.FAILED)
@@ -123,6 +124,7 @@ def main_event(event: Event) -> Event | None:
         return None  # of a failure all is said above the log
     if event.kind is not EventKind.COMMAND:
         return event
-    if event.text.startswith("  route "):
-        return replace(event, text=f"ip {event.text.strip()}")
+    for program, objects in (("ip", ("  route ", "  link ", "  address ", "  neigh ")), ("bridge", ("  fdb ",))):
+        if event.text.startswith(objects):
+            return replace(event, text=f"{program} {event.text.strip()}")
     return None if _PLUMBING.match(event.text) else event

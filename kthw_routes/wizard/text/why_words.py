@@ -15,7 +15,7 @@ Parts = Iterator[Words | str]
 
 def of_change(change: Change, cluster: Cluster) -> Parts:
     """Yield what the first command of a change does, word by word; of a route that stays, the route."""
-    command = next(iter(change.commands), "")
+    command = next((c for c in change.commands if c.startswith("ip link add")), next(iter(change.commands), ""))
     if not command and isinstance(change, RouteChange):
         hop = change.next_hop or next((r.gateway for r in change.has), None)
         command = f"{change.prefix} via {hop}" if hop is not None else ""
