@@ -87,7 +87,7 @@ def rejected(case: Case) -> Cause | None:
         what=f"{host} itself rejects them ({words}): a rule in its {chain} chain.{way}",
         seen=seen,
         shows=f"On {host}: {show_rules(chain)}",
-        fix=f"On {host}: accept packets between pod CIDRs ({case.pods}) in that chain, before that rule.",
+        fix=f"On {host}: accept packets from and to pods ({case.pods}) in that chain, before that rule.",
         host=host,
     )
 

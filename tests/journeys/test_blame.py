@@ -48,7 +48,8 @@ BREAKS = {
         ("iptables -P FORWARD DROP",),
         "worker-1 itself drops them: the policy of its FORWARD chain is to drop (iptables).",
         "On worker-1: sudo iptables -S FORWARD",
-        "On worker-1: sudo iptables -I FORWARD -s 10.200.0.0/16 -d 10.200.0.0/16 -j ACCEPT",
+        "On worker-1: sudo iptables -I FORWARD -s 10.200.0.0/16 -j ACCEPT; sudo iptables -I FORWARD -d 10.200.0.0/16 "
+        "-j ACCEPT",
     ),
     "Docker": Break(
         "worker-0",
@@ -57,7 +58,8 @@ BREAKS = {
          "iptables -P FORWARD DROP"),
         "worker-0 itself drops them: the policy of its FORWARD chain is to drop (Docker).",
         "On worker-0: sudo iptables -S FORWARD",
-        "On worker-0: sudo iptables -I DOCKER-USER -s 10.200.0.0/16 -d 10.200.0.0/16 -j ACCEPT",
+        "On worker-0: sudo iptables -I DOCKER-USER -s 10.200.0.0/16 -j ACCEPT; sudo iptables -I DOCKER-USER -d "
+        "10.200.0.0/16 -j ACCEPT",
     ),
     "ufw": Break(
         "worker-1",
@@ -66,7 +68,7 @@ BREAKS = {
         "worker-1 itself drops them: the rule `-A ufw-reject-forward -j DROP` in its FORWARD chain, come to by "
         "ufw-reject-forward (ufw).",
         "On worker-1: sudo ufw status verbose",
-        "On worker-1: sudo ufw route allow from 10.200.0.0/16 to 10.200.0.0/16",
+        "On worker-1: sudo ufw route allow from 10.200.0.0/16; sudo ufw route allow to 10.200.0.0/16",
     ),
     "ufw as it comes": Break(
         "worker-1",

@@ -78,8 +78,11 @@ def test_the_rule_of_a_node_that_stops_pods_is_named_and_its_fix_helps(stage: St
     assert f"worker-0 → worker-1: worker-1 itself {what}" in answer.out
     assert "    Next: On worker-1: sudo iptables -S FORWARD\n" in answer.out
     assert "provider" not in answer.out.partition("Evidence: pods.")[2]
-    fix = "iptables -I FORWARD -s 10.200.0.0/16 -d 10.200.0.0/16 -j ACCEPT"
-    assert f"    Fix: On worker-1: sudo {fix}\n" in answer.out
+    fix = [f"iptables -I FORWARD {side} 10.200.0.0/16 -j ACCEPT" for side in ("-s", "-d")]
+    assert f"    Fix: On worker-1: sudo {fix[0]}; sudo {fix[1]}\n" in answer.out
+    for line in fix:
+        stage.run("worker-1", line)
+    assert stage.tool("check").code == 0
 
 
 @pytest.mark.parametrize(
