@@ -604,6 +604,12 @@ def test_a_key_that_only_some_hosts_have_is_theirs_alone() -> None:
     assert [n.identity for n in found.nodes] == [Path("/a"), None]
 
 
+def test_a_place_is_in_a_line_as_people_count_them() -> None:
+    """YAML ends a line at U+2028 too."""
+    (problem,) = failure("{{\u2028\u2028", "hosts.json").problems
+    assert (problem.line, problem.column) == (1, 5)
+
+
 def test_files_of_variables_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     folder = tmp_path / "group_vars" / "workers"
     folder.mkdir(parents=True)

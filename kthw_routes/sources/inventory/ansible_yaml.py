@@ -30,6 +30,8 @@ _DEEPEST: Final = 40
 _KEYS: Final = ("hosts", "children", "vars")
 _META: Final = "_meta"
 """Beside the groups that `ansible-inventory --list` prints."""
+_OTHER_BREAKS: Final = dict.fromkeys(map(ord, "\r\x85\u2028\u2029"), " ")
+"""What ends a line in YAML and in no editor: places are counted in lines as people see them."""
 _NULL: Final = "tag:yaml.org,2002:null"
 _MERGE: Final = "tag:yaml.org,2002:merge"
 
@@ -37,7 +39,7 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 def read_ansible_yaml(text: str, folder: Path, choice: GroupChoice, problems: Problems) -> ParsedInventory:
     """Read what the file states; see `ansible` for what counts."""
     try:
-        root = yaml.compose(text, Loader=_Bounded)
+        root = yaml.compose(text.translate(_OTHER_BREAKS), Loader=_Bounded)
         if not isinstance(root, yaml.MappingNode):
             problems.add(Place(1, 1), "this holds no groups; expected workers: at the beginning of a line")
             return ParsedInventory((), is_whole=False)
