@@ -106,11 +106,13 @@ class Printer:
         self._whole(table)
 
     def findings(self, findings: Iterable[Finding]) -> None:
-        """Print each finding with its level, sentence and hint."""
+        """Print each finding with its level, sentence and hint; whoever wants all gets what explains it too."""
         for finding in findings:
             self.say(f"{level_word(finding)}: {finding.sentence}", _STYLE[level_tone(finding)])
             if finding.hint:
                 self.say(f"    {finding.hint}", "dim")
+            if self._verbose:
+                self.say(f"    Why: kthw-routes explain {finding.code}", "dim")
 
     def plan(self, cluster: Cluster, plan: Plan) -> None:
         """Print the route matrix, then the difference per host with reasons and exact commands."""

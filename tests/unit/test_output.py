@@ -9,6 +9,7 @@ from kthw_routes.cli.output import MAX_HOSTS_WHOLE, Printer
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.events import HostOutcome, HostState
 from kthw_routes.facts import HostFacts
+from kthw_routes.findings.model import Finding
 from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import Plan
@@ -17,6 +18,14 @@ from kthw_routes.words import apply_verdict, check_verdict, plan_verdict, undo_v
 from kthw_routes.workflow.results import Inspection, Report, Review
 
 from .builders import bare_facts, cluster, facts, internal, pod_route
+
+
+@pytest.mark.parametrize("verbose", [True, False])
+def test_what_explains_a_finding_is_printed_where_everything_is(verbose: bool) -> None:
+    stream = StringIO()
+    Printer(stream, verbose=verbose).findings([Finding.notice("forwarding-off", "Forwarding is off.", "Usual.")])
+    why = "    Why: kthw-routes explain forwarding-off\n" if verbose else ""
+    assert stream.getvalue() == f"· notice: Forwarding is off.\n    Usual.\n{why}"
 
 
 def test_no_address_and_no_name_of_a_run_is_cut() -> None:
