@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import HostFile, LinkSetup, NetworkSetup
-from kthw_routes.persistence import scripts
+from kthw_routes.persistence import ifcfg, scripts
 from kthw_routes.persistence.model import PersistedRoute
 from kthw_routes.persistence.text import Files, Found, ini_sections, invalid_interface_names, persisted
 
@@ -75,6 +75,7 @@ def stated(files: Files, links: Sequence[LinkSetup]) -> Iterator[Found]:
         name, is_automatic = connection.get("id", (path.stem, 0))[0], connection.get("autoconnect", ("true", 0))[0]
         if name in connections and is_automatic.casefold() not in ("false", "no", "0"):
             yield from ((path, line, route) for route, line in _routes_of(ipv4))
+    yield from ifcfg.stated(files, links)
 
 
 def _routes_of(ipv4: Mapping[str, tuple[str, int]]) -> Iterator[tuple[PersistedRoute, int]]:

@@ -10,14 +10,14 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kthw_routes.facts import LinkSetup, NetworkSetup, StatedRoute
-from kthw_routes.persistence import interfaces, netplan, networkd, networkmanager, readers
+from kthw_routes.persistence import ifcfg, interfaces, netplan, networkd, networkmanager, readers
 from kthw_routes.persistence.model import Manager
 from kthw_routes.persistence.text import Files, Found, Lines
 from kthw_routes.sanitize import clean_line
 
-PLACES: Final = (*netplan.FOLDERS, networkd.FOLDER, interfaces.FOLDER, networkmanager.PROFILES)
+PLACES: Final = (*netplan.FOLDERS, networkd.FOLDER, interfaces.FOLDER, networkmanager.PROFILES, ifcfg.FOLDER)
 """The folders that have such files."""
-SECRETS: Final = ("password", "psk", "secret", "private-key", "pin=", "wep-key")
+SECRETS: Final = ("password", "psk", "secret", "private-key", "pin=", "wep-key", "^key")
 """What a line that is not read contains, in any case of the letters."""
 
 MAX_FILES: Final = 500

@@ -61,6 +61,7 @@ def plain(text: str, **words: str) -> str:
 
 NETPLAN_FILE, DROP_IN = "/etc/netplan/90-pod-routes.yaml", "/etc/systemd/network/05-eth0.network.d/pods.conf"
 ADD = f"ip route add 10.200.1.0/24 via {HOP[1]}"
+IFCFG, ROUTES = "/etc/sysconfig/network-scripts/ifcfg-eth0", "/etc/sysconfig/network-scripts/route-eth0"
 INTERFACES, PROFILE = "/etc/network/interfaces", "/etc/NetworkManager/system-connections/eth0.nmconnection"
 
 
@@ -99,6 +100,14 @@ INTERFACES, PROFILE = "/etc/network/interfaces", "/etc/NetworkManager/system-con
         ({PROFILE: plain(KEYFILE)}, ALMA, 6),
         ({PROFILE: plain(KEYFILE) + "route1_options=mtu=1400\n"}, ALMA, 6),
         ({PROFILE: f"[connection]\nid=System eth0\n[ipv4]\nroute3=10.200.1.0/24,{HOP[1]},100\n"}, ALMA, 4),
+        ({IFCFG: 'DEVICE="eth0"\nONBOOT=yes\n', ROUTES: f"# pods\n10.200.1.0/24 via {HOP[1]} dev eth0\n"}, ALMA, 2),
+        ({IFCFG: "NAME='System eth0' # x\n", ROUTES: f"to 10.200.1.0/24 dev eth0 via {HOP[1]} metric 5\n"}, ALMA, 1),
+        (
+            {IFCFG: "TYPE=Ethernet\n", ROUTES: f"ADDRESS0=10.200.1.0\nNETMASK0=255.255.255.0\nGATEWAY0={HOP[1]}\n"},
+            ALMA,
+            3,
+        ),
+        ({IFCFG: "TYPE=Ethernet\n", ROUTES: f'GATEWAY7="{HOP[1]}"\nADDRESS7=10.200.1.0\nPREFIX7=24\n'}, ALMA, 1),
     ],
 )
 def test_each_manager_s_files_state_routes(files: Mapping[str, str], network: NetworkSetup, line: int) -> None:
@@ -138,6 +147,13 @@ def test_each_manager_s_files_state_routes(files: Mapping[str, str], network: Ne
         ({PROFILE: plain(KEYFILE).replace("\n\n", "\nautoconnect=false\n")}, ALMA),
         ({PROFILE: plain(KEYFILE) + "route1_options=table=7\n"}, ALMA),
         ({"/etc/NetworkManager/system-connections/.eth0.nmconnection": plain(KEYFILE)}, ALMA),
+        ({IFCFG: "NAME=other\n", ROUTES: f"10.200.1.0/24 via {HOP[1]}\n"}, ALMA),
+        ({IFCFG: "ONBOOT=no\n", ROUTES: f"10.200.1.0/24 via {HOP[1]}\n"}, ALMA),
+        ({IFCFG: "TYPE=Ethernet\n", ROUTES: f"10.200.1.0/24 via {HOP[1]} table 7\n"}, ALMA),
+        ({IFCFG: "TYPE=Ethernet\n", ROUTES: f"#10.200.1.0/24 via {HOP[1]}\n"}, ALMA),
+        ({IFCFG: "TYPE=Ethernet\n", ROUTES: f"ADDRESS0=10.200.1.0\nNETMASK1=255.255.255.0\nGATEWAY0={HOP[1]}\n"}, ALMA),
+        ({IFCFG: "TYPE=Ethernet\n", ROUTES: f"10.200.1.0/24 via {HOP[1]}\n"}, DEBIAN),
+        ({ROUTES: f"10.200.1.0/24 via {HOP[1]}\n"}, ALMA),
     ],
 )
 def test_what_brings_no_such_route_at_boot_is_none(files: Mapping[str, str], network: NetworkSetup) -> None:
@@ -156,7 +172,7 @@ def test_lines_that_stayed_on_the_host_leave_their_numbers() -> None:
     assert route.line == 8
 
 
-PLACES = [(NETPLAN, NETPLAN_FILE), (LINODE, DROP_IN), (DEBIAN, INTERFACES), (ALMA, PROFILE)]
+PLACES = [(NETPLAN, NETPLAN_FILE), (LINODE, DROP_IN), (DEBIAN, INTERFACES), (ALMA, PROFILE), (ALMA, IFCFG)]
 PIECES = [*f"{YAML}{ROUTE}{STANZA}{KEYFILE}source x/*".split(" "), "\n", " ", "- [", "{", "&a", "*a", "\\\n", "\0"]
 WORDS = st.lists(st.one_of(st.sampled_from(PIECES), st.text())).map("".join)
 

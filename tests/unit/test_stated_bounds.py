@@ -70,6 +70,12 @@ HOSTILE: dict[str, Sequence[str]] = {
         f"/etc/netplan/f{k}.yaml:{n}:- to: 10.200.1.0/24" for k in range(20) for n in range(1, 2500)
     ],
     "profiles": [f"/etc/NetworkManager/system-connections/f{n % 400}:{n}:route{n}=1" for n in range(LENGTH // 60)],
+    "routes of Red Hat": [
+        "/etc/sysconfig/network-scripts/ifcfg-eth0:1:NAME=office",
+        f"/etc/sysconfig/network-scripts/route-eth0:1:10.0.0.0/8 {'via 1x ' * (LENGTH // 7)}",
+        f"/etc/sysconfig/network-scripts/route-eth0:2:10.0.0.0/8{' ' * (LENGTH // 2)}via 1",
+        *(f"/etc/sysconfig/network-scripts/route-eth0:{n}:GATEWAY{n}=1" for n in range(3, LENGTH // 70)),
+    ],
     "paths that end everywhere": [f"/{':1' * (LENGTH // 2)}"],
     "empty lines": [""] * LENGTH,
 }

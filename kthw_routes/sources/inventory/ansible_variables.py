@@ -146,7 +146,7 @@ def of_files(unread: list[str]) -> Iterator[Finding]:
     """Report files of variables that are not read, and why."""
     if unread:
         hint = "Put what is needed from there into the inventory file itself."
-        yield Finding(_UNREAD, Level.NOTICE, f"Not read: {listed(unread)}.", hint)
+        yield Finding("inventory-variables-ignored", Level.NOTICE, f"Not read: {listed(unread)}.", hint)
 
 
 def identity_of(text: str, folder: Path) -> Path:
