@@ -10,9 +10,11 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from kthw_routes.cluster import Cluster
 from kthw_routes.drills.catalogue import Catalogue
 from kthw_routes.drills.practice import Practice
 from kthw_routes.drills.progress import Progress
+from kthw_routes.drills.roles import lab_nodes
 from kthw_routes.errors import ExitCode
 from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.drills.drill_screen import DrillScreen
@@ -107,12 +109,12 @@ class DrillsApp(App[ExitCode]):
     # --- help ---
 
     def action_lessons(self) -> None:
-        """Show the lessons, one after the other."""
+        """Show the lessons, one after the other, with the values of the lab."""
         from kthw_routes.wizard.modals.lessons import ChooseLesson, ShowLesson  # not needed for the first screen
 
         def show(name: str | None) -> None:
             if name is not None:
-                self.push_screen(ShowLesson(name, None), show)
+                self.push_screen(ShowLesson(name, Cluster(lab_nodes())), show)
 
         if not isinstance(self.screen, Dialog):
             self.push_screen(ChooseLesson(), show)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer
 
@@ -14,17 +14,14 @@ from kthw_routes.drills.checking import Check
 from kthw_routes.drills.practice import Practice
 from kthw_routes.errors import KthwRoutesError, RecordError
 from kthw_routes.wizard.background import Jobs
-from kthw_routes.wizard.drills.sessions import NodeSession
+from kthw_routes.wizard.drills.shells import NodeShells
 from kthw_routes.wizard.drills.views import AskCause, ChooseView, DrillTracer, ShowNodes, ShowProof, plan_lines
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.trace import ShowTrace
 from kthw_routes.wizard.text.marked import marked
 from kthw_routes.wizard.themes import dim
-from kthw_routes.wizard.widgets.command_line import CommandInput, CommandLine
 from kthw_routes.wizard.widgets.frame import Header
-from kthw_routes.wizard.widgets.host_log import HostLog
 from kthw_routes.wizard.widgets.paragraph import Paragraph
-from kthw_routes.wizard.widgets.tab_line import TabLine
 from kthw_routes.words import Tone, Words
 
 _UNREPAIRABLE = "Nothing on the nodes repairs this: to recognise it was the task. "
@@ -54,9 +51,6 @@ class DrillScreen(Screen[None]):
         #told Paragraph { height: auto; }
         #symptom { text-style: bold; }
         #story, #hints, #solved { margin-top: 1; }
-        #shell { height: 1fr; padding: 0 1; border-top: solid $foreground 20%; }
-        #nodes { padding: 0; }
-        #printed { height: 1fr; background: transparent; scrollbar-size-horizontal: 0; }
         #state { height: auto; max-height: 3; padding: 0 1; }
         &.-short #story, &.-short #hints, &.-short #solved { margin-top: 0; }
         &.-short #story { display: none; }
@@ -93,11 +87,8 @@ class DrillScreen(Screen[None]):
         self._story = Paragraph(id="story")
         self._hints, self._solved = Paragraph(id="hints"), Paragraph(id="solved")
         self._told = VerticalScroll(self._symptom, self._story, self._hints, self._solved, id="told")
-        self._tabs = TabLine(practice.nodes, id="nodes", keys="F9", gap=2)
-        self._printed = HostLog(id="printed")
-        self._line = CommandLine()
+        self._shells = NodeShells(practice)
         self._state = Paragraph(id="state")
-        self._sessions: dict[str, NodeSession] = {}
         self._given: list[str] = []
         self._is_noted = False
         self.busy = "making a working cluster, and breaking something in it"
@@ -108,10 +99,7 @@ class DrillScreen(Screen[None]):
         """Yield the symptom, the shells, the state, the keys."""
         yield self._header
         yield self._told
-        with Vertical(id="shell"):
-            yield self._tabs
-            yield self._printed
-            yield self._line
+        yield self._shells
         yield self._state
         yield Footer(show_command_palette=False)
 
@@ -119,7 +107,7 @@ class DrillScreen(Screen[None]):
         """Start the lab."""
         self._header.show(self._place)
         self._story.show(*marked(self.practice.drill.story))
-        self._work(self.busy, self.practice.start, lambda _none: self._started())
+        self._work(self.busy, self.practice.start, lambda _none: self._shells.begin())
 
     def _work(self, words: str, work: Callable[[], object], done: Callable[..., None]) -> None:
         """Run blocking work in a thread; an error of it is shown."""
@@ -138,76 +126,29 @@ class DrillScreen(Screen[None]):
         self._jobs.start(work, finished, failed)
         self.draw()
 
-    def _started(self) -> None:
-        self._sessions = {node: NodeSession(self.practice, node) for node in self.practice.nodes}
-        first = self._session
-        if first is not None:
-            ssh = self.practice.ssh_command(first.node)
-            another = "" if self.app.is_web else f" From another terminal:\n  {ssh}"
-            words = f"A shell on {first.node}; `help` lists its programs.{another}\n"
-            first.buffer.write(words, Tone.QUIET)
-        self._show_session()
-
-    # --- shells ---
-
     @property
     def node(self) -> str:
         """The node whose shell is shown."""
-        return self.practice.nodes[self._tabs.chosen]
-
-    @property
-    def _session(self) -> NodeSession | None:
-        """The shell that is shown; None while the lab starts."""
-        return self._sessions.get(self.node)
-
-    def _show_session(self) -> None:
-        if (session := self._session) is not None:
-            self._printed.show(session.buffer)
-            self._line.input.use(session.history)
-            self.draw()
+        return self._shells.node
 
     def action_node(self, by: int) -> None:
         """Show the shell of the next node."""
-        self._tabs.action_turn(by)
-        self._line.input.focus()
-
-    @on(TabLine.Chosen)
-    def _chosen(self, event: TabLine.Chosen) -> None:
-        event.stop()
-        self._show_session()
-
-    @on(CommandInput.Entered)
-    def _entered(self, event: CommandInput.Entered) -> None:
-        event.stop()
-        if (session := self._session) is not None:
-            self._line.input.remember(event.line)
-            session.enter(event.line)
-            self._result = ""
-            self.draw()
-
-    @on(CommandInput.Controlled)
-    def _controlled(self, event: CommandInput.Controlled) -> None:
-        """Copy what is selected; else end the program that runs, or what it reads."""
-        event.stop()
-        session = self._session
-        if event.key == "ctrl+c" and self.get_selected_text():
-            self.action_copy_text()
-        elif session is not None and event.key == "ctrl+c":
-            session.interrupt()
-        elif session is not None:
-            session.end_input()
-        self.draw()
+        self._shells.turn(by)
 
     def action_scroll_log(self, by: int) -> None:
         """Scroll what was printed."""
-        (self._printed.scroll_page_up if by < 0 else self._printed.scroll_page_down)(animate=False)
+        self._shells.scroll_pages(by)
+
+    @on(NodeShells.Typed)
+    def _typed(self, event: NodeShells.Typed) -> None:
+        """Forget the last check: something may be otherwise by now."""
+        event.stop()
+        self._result = ""
+        self.draw()
 
     def collect(self) -> None:
         """Show what programs printed since the last time."""
-        for session in self._sessions.values():
-            session.buffer.columns = max(20, self._printed.size.width - 1)
-            session.collect()
-        self.draw()
+        self._shells.collect()
 
     # --- the drill ---
 
@@ -234,7 +175,7 @@ class DrillScreen(Screen[None]):
         self._read(self._take_check)
 
     def _read(self, done: Callable[[Check], None]) -> None:
-        if self.busy:
+        if self.busy or not self._shells.has_begun:
             self.app.bell()
         else:
             self._work("reading the nodes, sending test traffic", self.practice.read, done)
@@ -307,15 +248,13 @@ class DrillScreen(Screen[None]):
         """Show what is known."""
         if not self.is_mounted:
             return
-        session, practice = self._session, self.practice
+        practice = self.practice
         self._hints.display = bool(self._given)
         self._hints.show(*marked("\n".join(self._given)))
         self._solved.display = practice.is_solved
         if practice.is_solved:
             before = Words(f"✓ Solved. {'' if practice.drill.is_repairable else _UNREPAIRABLE}", Tone.GOOD)
             self._solved.show(before, *marked(practice.drill.explanation), dim("  ^n: next drill"))
-        self._line.show_prompt(session.prompt if session is not None else "")
-        self._printed.catch_up()
         self._state.show(*self._state_words())
 
     def _state_words(self) -> tuple[Words | str, ...]:
@@ -329,8 +268,3 @@ class DrillScreen(Screen[None]):
             return (named,)
         repaired = Words("✓ repaired", Tone.GOOD) if practice.is_repaired else dim("○ not repaired (F7 checks)")
         return (named, "   ", repaired)
-
-    def on_unmount(self) -> None:
-        """End what runs in the shells."""
-        for session in self._sessions.values():
-            session.close()
