@@ -109,6 +109,7 @@ async def test_the_rail_is_clicked_and_the_footer_says_what_next_does(lab: Embed
         await driver.go("Routes")
         assert "^n Run 15 changes" in driver.text().splitlines()[-2]
         rail = driver.text().splitlines()[1]
+        assert rail.startswith(" Source ✓   Nodes ✓   Checks ✓   Routes ●   Run ▷   Proof ○ ")
         await driver.pilot.click(StepRail, offset=(rail.index("Nodes"), 0))
         await driver.at("Nodes")
         await driver.pilot.click(StepRail, offset=(rail.index("Proof"), 0))

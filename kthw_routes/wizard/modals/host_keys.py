@@ -14,7 +14,7 @@ from kthw_routes.words import Tone, Words
 class AskHostKeys(Dialog[str]):
     """Gives an answer if the keys are trusted; None if not."""
 
-    AUTO_FOCUS = "#trust"
+    AUTO_FOCUS = ""  # it comes by itself: a key that was meant for the step does not answer it
 
     heading = "New host keys"
 
@@ -22,6 +22,10 @@ class AskHostKeys(Dialog[str]):
         super().__init__()
         self._keys = keys
         self._trust = Button("Trust them", id="trust", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        """Take keys once the keys can be read."""
+        self.call_after_refresh(self._trust.focus)
 
     def compose_body(self) -> ComposeResult:
         """Yield the keys, and how to compare them."""

@@ -200,6 +200,7 @@ class StepScreen(WorkingScreen):
         go_on.disabled = bool(refusal or self.busy)
         back.disabled = bool(self.back_refusal)
         back.display = self._here > 0
+        self._rail.show(can_back=not back.disabled, can_next=not go_on.disabled)
         cancel.display = bool(self.busy) and self.can_cancel
         if self.busy:
             self._status.show(Words(f"… {self.busy}", Tone.NEW))

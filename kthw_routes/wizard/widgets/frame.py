@@ -43,9 +43,9 @@ class Header(Widget):
 
 
 class StepRail(Widget):
-    """The steps: done, current, to come. On a narrow terminal only the current one and the count.
+    """The steps: done ✓, current ●, next ▷ once it can be reached, to come ○. On a narrow terminal only the current one.
 
-    A click goes to a step that is done, or to the next.
+    A click goes to a step that can be reached: its name is underlined.
     """
 
     DEFAULT_CSS = "StepRail { height: 2; padding: 0 1; border-bottom: solid $foreground 20%; }"
@@ -60,7 +60,14 @@ class StepRail(Widget):
         super().__init__()
         self._titles = titles
         self._here = here
-        self.tooltip = "Click a step that is done (✓) to go back to it, or the one after this."
+        self._can_go = (False, False)
+        self.tooltip = "A click goes to a step that is underlined: ✓ done before, ▷ the next, once nothing stops it."
+
+    def show(self, *, can_back: bool, can_next: bool) -> None:
+        """Show which steps can be reached from here."""
+        if (can_back, can_next) != self._can_go:
+            self._can_go = can_back, can_next
+            self.refresh()
 
     def on_click(self, event: Click) -> None:
         """Report the step under the mouse, where all of them are shown."""
@@ -80,8 +87,10 @@ class StepRail(Widget):
             glyph, style = ("✓", "$success") if index < self._here else ("○", "$foreground 50%")
             if index == self._here:
                 glyph, style = "●", "bold $primary"
-            parts.append((f"{title} {glyph}", style))
-            parts.append(("   ", ""))
+            elif index == self._here + 1 and self._can_go[1]:
+                glyph, style = "▷", "$foreground 75%"
+            is_open = self._can_go[0] if index < self._here else glyph == "▷"
+            parts += [(title, f"{style} underline" if is_open else style), (f" {glyph}", style), ("   ", "")]
         length = sum(len(text) for text, _ in parts)
         if length + len(number) > self.size.width:
             parts = [(f"{self._titles[self._here]} ●", "bold $primary"), ("   ", "")]
