@@ -31,10 +31,12 @@ from kthw_routes.demo.ssh.keys import private_text
 from kthw_routes.demo.ssh.server import SshServer
 from kthw_routes.options import Settings
 from kthw_routes.persistence.model import Persist
+from kthw_routes.wizard.modals import by_hand
 from kthw_routes.wizard.themes import CONTRAST
 from tests.model.clock import FastClock
+from tests.recording import animate
 from tests.wizard.drills_driver import DrillsDriver, practising
-from tests.wizard.driver import Driver, driving
+from tests.wizard.driver import Driver, driving, said
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
 SIZE = (96, 30)
@@ -171,7 +173,11 @@ async def take(region: str, size: tuple[int, int]) -> AsyncIterator[tuple[str, s
                 await driver.settle()
                 yield "6-undo", picture(driver)
             if region == "eu-west":
-                await driver.press("v")
+                await driver.press("f")
+                await driver.until(lambda: "▸✗" in driver.text(), "the hop at which it stops")
+                await driver.settle()
+                yield "6-trace", picture(driver)
+                await driver.press("escape", "v")
                 await driver.at("Routes")
                 await driver.to_row("Notes", "[ ] warning")
                 await driver.press("space", "1")
@@ -200,12 +206,15 @@ async def take_own() -> AsyncIterator[tuple[str, str]]:
 
 
 async def _linode() -> dict[str, str]:
-    return {name: svg async for name, svg in take("ca-central", SIZE)}
+    made = {name: svg async for name, svg in take("ca-central", SIZE)}
+    frames = ("1-source", "2-nodes", "3-checks", "4-routes", "5-run", "6-proof")
+    return {"0-demo": animate([made[name] for name in frames]), **made}
 
 
 async def _eu_west() -> dict[str, str]:
     made = {name: svg async for name, svg in take("eu-west", SIZE)}
-    return {f"{name}-eu-west": made[name] for name in ("2-nodes", "6-proof", "6-proof-overlay")}
+    names = ("2-nodes", "6-proof", "6-proof-overlay")
+    return {"6-trace": made["6-trace"], **{f"{name}-eu-west": made[name] for name in names}}
 
 
 async def _own_machines() -> dict[str, str]:
@@ -226,6 +235,22 @@ async def _high_contrast() -> dict[str, str]:
             await driver.go("Routes")
             await driver.press("down")
             return {"4-routes-contrast": picture(driver)}
+
+
+async def _by_hand() -> dict[str, str]:
+    """Somebody has typed two routes, one of them with a slip."""
+    with still() as state, PictureLab("ca-central", state) as lab, mock.patch.object(by_hand, "EVERY", 3600):
+        settings = replace(lab.settings, host_keys="accept-new", persist="none", no_hosts_file=True)
+        async with driving(lab, settings, SIZE) as driver:
+            await driver.go("Routes")
+            await driver.press("h")
+            for host, command in (("worker-0", "10.200.1.0/24"), ("worker-1", "10.200.0.0/24")):
+                said(lab, host, f"ip route add {command} via {lab.topology.addresses['worker-1'][1]}")
+            await driver.until(lambda: "0 of 6 right." in driver.text(), "what is to be typed")
+            await driver.press("r")
+            await driver.until(lambda: "1 of 6 right, 1 wrong." in driver.text(), "what is right and wrong")
+            await driver.press("down", "down")
+            return {"4-by-hand": picture(driver)}
 
 
 async def _drill() -> dict[str, str]:
@@ -261,12 +286,16 @@ def in_256_colours(svg: str) -> str:
 
 _OF_A_WALK: Final = (
     *("1-source", "2-nodes", "3-host-keys", "3-checks", "4-persistence"),
-    *("4-routes", "5-run", "6-proof", "6-undo"),
+    *("0-demo", "4-routes", "5-run", "6-proof", "6-undo"),
 )
 
 WALKS: Final[Mapping[str, tuple[Callable[[], Coroutine[None, None, dict[str, str]]], frozenset[str]]]] = {
     "linode": (_linode, frozenset(_OF_A_WALK)),
-    "eu-west": (_eu_west, frozenset(("2-nodes-eu-west", "6-proof-eu-west", "6-proof-overlay-eu-west"))),
+    "eu-west": (
+        _eu_west,
+        frozenset(("2-nodes-eu-west", "6-proof-eu-west", "6-proof-overlay-eu-west", "6-trace")),
+    ),
+    "by hand": (_by_hand, frozenset(("4-by-hand",))),
     "own machines": (_own_machines, frozenset(("1-source-inventory", "2-nodes-own"))),
     "wide terminal": (_wide_terminal, frozenset(("4-routes-wide", "4-routes-256", "6-proof-256"))),
     "high contrast": (_high_contrast, frozenset(("4-routes-contrast",))),

@@ -79,6 +79,8 @@ class ProofStep(ChangingStep):
         }
         self._kept_as: Path | None = None
         """The copy of the transcript that was kept; None where none was."""
+        self._seen: Proof | None = None
+        """The proof whose first pair that fails the cursor was put on."""
         self._saved_as: str | None = None
         """Where the last report was saved; None where none was."""
         self._read_tables: tuple[Proof | None, str] = (None, "")
@@ -155,8 +157,8 @@ class ProofStep(ChangingStep):
 
     @property
     def pair_in_focus(self) -> tuple[str, str] | None:
-        """The pair under the cursor of the matrix, once it was moved there."""
-        return self._pairs.pair if self._pairs.has_focus else None
+        """The pair under the cursor of the matrix."""
+        return self._pairs.pair if self._pairs.display else None
 
     @on(Matrix.CellSelected, "#pairs")
     async def _selected(self) -> None:
@@ -222,6 +224,9 @@ class ProofStep(ChangingStep):
     def _draw_pairs(self, proof: Proof) -> None:
         workers = list(dict.fromkeys(p.source for p in proof.pairs))
         self._pairs.show_pairs(workers, workers, lambda s, t: proof_cell(proof, s, t))
+        if self._seen is not proof and proof.pairs:
+            self._seen, first = proof, (*proof.failed, *proof.pairs)[0]
+            self._pairs.go_to(first.source, first.target)
         self._by_host.display = len(workers) > 0 and not self._pairs.display
         if self._by_host.display:
             self._by_host.show(row for row in proof_words.by_host(proof) if self._search.finds(row[0]))

@@ -43,7 +43,7 @@ class Header(Widget):
 
 
 class StepRail(Widget):
-    """The steps: done ✓, current ●, next ▷ once it can be reached, to come ○. On a narrow terminal only the current one.
+    """The steps: done ✓, current ●, next ▷ once it can be reached, to come ○; on a narrow terminal the current one.
 
     A click goes to a step that can be reached: its name is underlined.
     """

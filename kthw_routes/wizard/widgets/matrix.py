@@ -29,6 +29,11 @@ class Matrix(KeyedTable):
             return None
         return self.key, self._targets[column]
 
+    def go_to(self, source: str, target: str) -> None:
+        """Put the cursor on a pair, if it is shown."""
+        if self.display and target in self._targets and source in self.rows:
+            self.move_cursor(row=self.get_row_index(source), column=1 + list(self._targets).index(target))
+
     def validate_cursor_coordinate(self, value: Coordinate) -> Coordinate:
         """Keep the cursor off the names of the rows."""
         valid = super().validate_cursor_coordinate(value)
