@@ -18,7 +18,8 @@ from kthw_routes.export.save import write_file, write_folder
 from kthw_routes.findings import cluster as cluster_findings
 from kthw_routes.findings import model as finding_model
 from kthw_routes.findings.model import Finding
-from kthw_routes.options import Options, Settings
+from kthw_routes.options import Options, RoutesOn, Settings
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.sanitize import clean_line, is_plain_name
 from kthw_routes.workflow.results import Inspection
 
@@ -69,7 +70,7 @@ def export(
         inspection, networks = _know(command, request)
     settings = command.settings
     wanted = desired(
-        inspection.cluster,
+        replace(inspection.cluster, has_overlay=settings.options.overlay is Overlay.VXLAN),
         settings.options,
         logins=_logins(inspection.cluster, settings),
         reach=_reach(settings),
@@ -78,7 +79,8 @@ def export(
     made = request.format.render(wanted)
     if not made:
         raise UsageError("There is nothing to export: no host gets a route or a name.")
-    for remark in (*_unsupported(settings, request.format), *request.format.remarks(wanted)):
+    remarks = (*_unsupported(settings, request.format), *_of_overlay(settings), *request.format.remarks(wanted))
+    for remark in remarks:
         command.progress.say(remark, "yellow")
     _deliver(made, request.format, output, command)
     return ExitCode.FAILED if inspection.troubles else ExitCode.DONE
@@ -95,6 +97,14 @@ def _check(settings: Settings, request: _Request) -> None:
     ):
         if is_set:
             raise UsageError(f"export has no use for {name}: it says what should be, not what is to change.")
+    if options.overlay is Overlay.VXLAN and not wanted.knows_overlay:
+        knowing = " and ".join(f.name for f in FORMATS.values() if f.knows_overlay)
+        raise UsageError(
+            f"The format {wanted.name} cannot carry an overlay.",
+            f"Formats that can: {knowing}. `apply --overlay vxlan --persist auto` makes it on the hosts, and keeps it.",
+        )
+    if options.overlay is Overlay.VXLAN and options.routes_on is RoutesOn.ALL:
+        raise UsageError("Controllers cannot be in the overlay.", "Leave out --routes-on all, or the overlay.")
     if options.persist is not None and not wanted.supports(options.persist):
         raise UsageError(f"The format {wanted.name} has no use for --persist {options.persist}.", _WHO_KNOWS_PERSIST)
     if request.offline and settings.inventory is None:
@@ -119,6 +129,16 @@ def _unsupported(settings: Settings, wanted: Format) -> tuple[str, ...]:
     if persist is None or wanted.supports(persist):
         return ()
     return (f'The inventory\'s persist = "{persist}" has no part in the format {wanted.name}.',)
+
+
+def _of_overlay(settings: Settings) -> tuple[str, ...]:
+    """Return what is to be known of an overlay that is taken elsewhere."""
+    if settings.options.overlay is not Overlay.VXLAN:
+        return ()
+    return (
+        "The overlay does not encrypt. It takes packets of up to 1450 bytes, as is right where the interfaces of nodes "
+        'have an MTU of 1500; pods need `"mtu": 1450` in the CNI configuration.',
+    )
 
 
 def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readings.Networks]:

@@ -20,7 +20,7 @@ class Commands:
         """Return the line of a batch that replaces whatever leads to the same pods; behind `ip`, it is a command."""
         known = self._lines.get(wanted.worker)
         if known is None or known[0] is not wanted.next_hop:  # some nodes have a next hop of their own
-            line = RouteCommand(Verb.REPLACE, pod_route(wanted.prefix, wanted.next_hop)).line()
+            line = RouteCommand(Verb.REPLACE, pod_route(wanted.prefix, wanted.next_hop, wanted.device)).line()
             known = self._lines[wanted.worker] = wanted.next_hop, line
         return known[1]
 

@@ -13,7 +13,9 @@ from kthw_routes.errors import InvalidInput, UsageError
 from kthw_routes.facts import NetworkSetup
 from kthw_routes.node_names import is_host_name
 from kthw_routes.options import DEFAULT_OPTIONS, Options
+from kthw_routes.overlay.model import NOTHING, OverlayState
 from kthw_routes.persistence.model import PersistedRoute
+from kthw_routes.plan.overlay import wanted_on
 from kthw_routes.plan.wanted import Wanted, WantedRoutes, wanted_names
 from kthw_routes.sanitize import quoted
 from kthw_routes.sources.inventory.values import read_value
@@ -72,6 +74,8 @@ class DesiredHost:
     """The routes with their interfaces, where those are known."""
     network: NetworkSetup = field(default_factory=NetworkSetup)
     """How its network is configured, where that is known."""
+    overlay: OverlayState = NOTHING
+    """Its part of the overlay; the MTU is that of usual interfaces, as none was read."""
 
     @property
     def name(self) -> str:
@@ -135,7 +139,15 @@ def desired(
         names = wanted_names(cluster, node) if options.names_on.counts(node) else {}
         persisted, network = known.get(node.name, ((), NetworkSetup()))
         routes = wanted.of(node)
-        host = DesiredHost(node=node, login=login, routes=routes, names=names, persisted=persisted, network=network)
+        host = DesiredHost(
+            node=node,
+            login=login,
+            routes=routes,
+            names=names,
+            persisted=persisted,
+            network=network,
+            overlay=wanted_on(cluster, node, None),
+        )
         hosts.append(host)
     found = Desired(cluster=cluster, hosts=tuple(hosts), options=options, reach=reach or SshAccess())
     if faults := list(_unfit(found)):

@@ -44,6 +44,8 @@ class Format:
     network: Network = Network.NOTHING
     knows_persist: bool = False
     """Whether it goes by `--persist`, or says itself what of it it cannot do."""
+    knows_overlay: bool = False
+    """Whether it can carry the overlay."""
     may_lack: bool = False
     """Whether it can leave open what is not known, to be filled in by hand."""
     remarks: Callable[[Desired], tuple[str, ...]] = lambda _: ()
@@ -59,7 +61,7 @@ class Format:
 
 
 _ALL: Final = (
-    Format("shell", "a script for sh with the lab's own ssh lines", shell.render),
+    Format("shell", "a script for sh with the lab's own ssh lines", shell.render, knows_overlay=True),
     Format("batch", "a file per host for `ip -batch`", batch.render, is_folder=True),
     Format("netplan", "90-kthw-routes.yaml per host", host_files.netplan, is_folder=True, network=Network.NETPLAN_ID),
     Format("networkd", "drop-ins per host", host_files.networkd, is_folder=True, network=Network.NETWORK_FILE),
@@ -74,6 +76,6 @@ _ALL: Final = (
         knows_persist=True,
         may_lack=True,
     ),
-    Format("markdown", "a report for people", markdown.render),
+    Format("markdown", "a report for people", markdown.render, knows_overlay=True),
 )
 FORMATS: Final[Mapping[str, Format]] = {f.name: f for f in _ALL}

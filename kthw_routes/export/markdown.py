@@ -1,11 +1,13 @@
 """A report for people, in Markdown: the nodes, which routes each host should have and why, the commands, the names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from kthw_routes.export import batch, hosts_block
 from kthw_routes.export.desired import Desired, DesiredHost
 from kthw_routes.export.document import BY, Document
+from kthw_routes.overlay.model import NOTHING
+from kthw_routes.plan.changes import ChangeKind, OverlayChange
 from kthw_routes.plan.wanted import Wanted
 from kthw_routes.sanitize import cell, inline
 
@@ -59,14 +61,21 @@ def _hosts(desired: Desired) -> Iterator[str]:
         yield ""
         yield from (f"- `{w.prefix}` via `{w.next_hop}`: {_reason(host, w)}" for w in host.routes)
         yield ""
-        yield from _code(f"ip {commands.line(w)}" for w in host.routes)
+        yield from _code([*_overlay(host), *(f"ip {commands.line(w)}" for w in host.routes)])
     for node in desired.cluster:
         if node.is_member and not node.is_visited:
             yield f"{inline(node.name)} is left out: nothing is done there, and the routes to it stay as they are."
             yield ""
 
 
+def _overlay(host: DesiredHost) -> Iterator[str]:
+    made = OverlayChange(kind=ChangeKind.ADD, before=NOTHING, after=host.overlay, reason="")
+    return (line for command in made.commands for line in command.split("\n"))
+
+
 def _reason(host: DesiredHost, wanted: Wanted) -> str:
+    if wanted.device is not None:
+        return f"the pods of {inline(wanted.worker)} are there; {wanted.next_hop} is its end of the overlay."
     own = "" if host.node.is_worker else f"{inline(host.name)} talks to them too; "
     return f"the pods of {inline(wanted.worker)} are there; {own}{wanted.next_hop} is its internal address."
 
@@ -88,7 +97,7 @@ def _row(*cells: str) -> Iterator[str]:
     yield f"| {' | '.join(cells)} |"
 
 
-def _code(lines: Iterator[str] | tuple[str, ...]) -> Iterator[str]:
+def _code(lines: Iterable[str]) -> Iterator[str]:
     yield "```"
     yield from lines
     yield "```"

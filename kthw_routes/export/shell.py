@@ -8,6 +8,8 @@ from kthw_routes.errors import UsageError
 from kthw_routes.export import batch, hosts_block
 from kthw_routes.export.desired import Desired, DesiredHost, Login, SshAccess
 from kthw_routes.export.document import BY, Document
+from kthw_routes.overlay import table
+from kthw_routes.persistence import overlay_script
 
 
 def render(desired: Desired) -> tuple[Document, ...]:
@@ -50,6 +52,11 @@ def _section(host: DesiredHost, reach: SshAccess, commands: batch.Commands) -> I
     yield f"# --- {host.name} ---"
     yield f"echo {host.name}"
     yield f"{ssh(host.login, reach, host.node.identity)} <<'EOF'"
+    if host.overlay.accepts is not None:
+        yield "nft -f - <<'END-OF-TABLE'"
+        yield from table.render(host.overlay.accepts).splitlines()
+        yield "END-OF-TABLE"
+        yield from overlay_script.device_lines(host.overlay)
     for wanted in host.routes:
         yield f"ip {commands.line(wanted)}  # {wanted.worker}"
     if host.names:

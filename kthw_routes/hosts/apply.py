@@ -21,6 +21,7 @@ from kthw_routes.hosts.read_overlay import read_overlay
 from kthw_routes.hosts.send import send
 from kthw_routes.hosts.sent import Sent
 from kthw_routes.hosts.task import HostTask
+from kthw_routes.overlay.device import print_device
 from kthw_routes.persistence import paths as own_paths
 from kthw_routes.plan.changes import (
     Change,
@@ -301,14 +302,15 @@ def reread(
 
 
 def _files_after(task: HostTask, todo: HostPlan) -> Expect:
-    """Return what the host is going to answer when it is asked for files of ours after this was done."""
+    """Return what the host is going to answer when it is asked for files of ours, or the overlay, after that."""
     command = programs.files_of_ours()
     before = task.known.last.get(command)
     paths = set(before.out.splitlines() if before is not None else ())
     for change in todo.files:
         paths = paths - {str(change.path)} if change.after is None else paths | {str(change.path)}
-    listing = Result(0, "".join(f"{path}\n" for path in sorted(paths)).encode(), b"")
-    return lambda asked: listing if asked == command else None
+    answers = {command: "".join(f"{path}\n" for path in sorted(paths))}
+    answers |= {programs.vxlan_devices(): print_device(row.after.device) for row in todo.of(OverlayChange)}
+    return lambda asked: Result(0, answers[asked].encode(), b"") if asked in answers else None
 
 
 def check_as_reviewed(node: str, reviewed: HostPlan, todo: HostPlan, again: bool) -> None:

@@ -225,7 +225,7 @@ def _match(word: str, tokens: _Tokens) -> Match:
         what = tokens.take()
         is_not, values = _operand(tokens)
         is_plain = what == "dport" and all(value.isdecimal() and len(value) <= _PORT_DIGITS for value in values)
-        return negated(udp_to(frozenset(map(int, values)) if is_plain else None), when=is_not)
+        return udp_to(frozenset(map(int, values)) if is_plain else None, is_not=is_not)
     if word in _OTHER_PROTOCOLS:
         tokens.take()
         _operand(tokens)

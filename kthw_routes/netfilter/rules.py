@@ -195,13 +195,13 @@ def tcp_only(_packet: Packet) -> Truth:
     return None if _packet.protocol == "tcp" else False
 
 
-def udp_to(ports: frozenset[int] | None) -> Match:
-    """Demand a UDP packet to one of these ports; None: of which something else is demanded that is not known."""
+def udp_to(ports: frozenset[int] | None, *, is_not: bool = False) -> Match:
+    """Demand a UDP packet to one of these ports, or to another; None: of which something not known is demanded."""
 
     def fits(packet: Packet) -> Truth:
         if packet.protocol != "udp":
             return False
-        return None if packet.port is None or ports is None else packet.port in ports
+        return None if packet.port is None or ports is None else (packet.port in ports) is not is_not
 
     return fits
 

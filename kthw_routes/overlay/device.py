@@ -72,6 +72,21 @@ def _device(record: Mapping[str, object]) -> VxlanDevice | None:
     return VxlanDevice(vni=vni, port=port, local=source, learns=learns, mac=mac, mtu=mtu, is_up="UP" in flags)
 
 
+def print_device(device: VxlanDevice | None) -> str:
+    """Print a device as `ip -json -d link show type vxlan` does, as far as `parse_devices` reads it."""
+    if device is None:
+        return "[]\n"
+    data = {"id": device.vni, "port": device.port, "learning": device.learns}
+    record = {
+        "ifname": DEVICE,
+        "flags": ["UP"] if device.is_up else [],
+        "mtu": device.mtu,
+        "address": device.mac,
+        "linkinfo": {"info_data": data | ({"local": str(device.local)} if device.local is not None else {})},
+    }
+    return f"{json.dumps([record])}\n"
+
+
 def parse_neighbours(output: str) -> frozenset[tuple[IPv4Address, str]]:
     """Parse the permanent neighbours that `ip neigh show dev kthw-routes0 nud permanent` printed."""
     matches = (_NEIGHBOUR.fullmatch(line) for line in output.splitlines())

@@ -4,6 +4,7 @@ No network manager makes a VXLAN device with its peers and a firewall's table, s
 """
 
 import re
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import PurePosixPath
 from typing import Final
@@ -33,7 +34,6 @@ def render(state: OverlayState) -> HostFile | None:
     """
     if state.device is None or state.accepts is None:
         return None
-    (link, *_) = words.ip_lines(NOTHING, state)
     lines = [
         "#!/bin/sh",
         *heading(
@@ -44,18 +44,24 @@ def render(state: OverlayState) -> HostFile | None:
         f"nft list table inet {TABLE} >/dev/null 2>&1 || nft -f - <<'END-OF-TABLE' || exit 1",
         *table.render(state.accepts).splitlines(),
         "END-OF-TABLE",
-        f"ip link show dev {DEVICE} >/dev/null 2>&1 || ip {link}",
-        "ip -force -batch - <<'END-OF-DEVICE'",
-        *(f"address replace {address} dev {DEVICE}" for address in sorted(state.addresses)),
-        f"link set {DEVICE} up",
-        *(line for line in words.ip_lines(NOTHING, state) if line.startswith("neigh ")),
-        "END-OF-DEVICE",
-        "bridge -force -batch - <<'END-OF-PEERS'",
-        *words.bridge_lines(NOTHING, state),
-        "END-OF-PEERS",
+        *device_lines(state),
         "exit 0",
     ]
     return HostFile(PATH, _MODE, content(lines))
+
+
+def device_lines(state: OverlayState) -> Iterator[str]:
+    """Yield the lines of sh that make the device where it is missing, and enter the ways to its peers."""
+    (link, *_) = words.ip_lines(NOTHING, state)
+    yield f"ip link show dev {DEVICE} >/dev/null 2>&1 || ip {link}"
+    yield "ip -force -batch - <<'END-OF-DEVICE'"
+    yield from (f"address replace {address} dev {DEVICE}" for address in sorted(state.addresses))
+    yield f"link set {DEVICE} up"
+    yield from (line for line in words.ip_lines(NOTHING, state) if line.startswith("neigh "))
+    yield "END-OF-DEVICE"
+    yield "bridge -force -batch - <<'END-OF-PEERS'"
+    yield from words.bridge_lines(NOTHING, state)
+    yield "END-OF-PEERS"
 
 
 def parse(file: HostFile) -> OverlayState | None:

@@ -76,7 +76,7 @@ def _plan_host(
         ]
     drops = extra_routes.drops(owners, node, facts, persisted, rows, options)
     stated = plan_stated.rows(facts.network, rows, lambda route: _should_go(route, node, owners))
-    overlaid = plan_overlay.wanted_on(cluster, node, facts)
+    overlaid = plan_overlay.wanted_on(cluster, node, facts.mtu_of(node.internal))
     overlay = plan_overlay.rows(overlaid, facts)
     files = plan_files.of_host(node, facts, partial(_to_persist, rows, facts), drops, options, stated, overlaid)
     names = names_of_host(cluster, node, facts, options)

@@ -32,8 +32,8 @@ def takes_part(cluster: Cluster, node: Node) -> bool:
     return cluster.has_overlay and node.is_worker and is_known
 
 
-def wanted_on(cluster: Cluster, node: Node, facts: HostFacts) -> OverlayState:
-    """Return what a host should have of the overlay."""
+def wanted_on(cluster: Cluster, node: Node, mtu: int | None) -> OverlayState:
+    """Return what a host should have of the overlay. `mtu`: of its interface with the internal address, if known."""
     if not takes_part(cluster, node) or node.internal is None or node.pod_cidr is None:
         return NOTHING
     peers = (
@@ -41,7 +41,7 @@ def wanted_on(cluster: Cluster, node: Node, facts: HostFacts) -> OverlayState:
         for other in cluster.workers
         if other.name != node.name and other.internal is not None and other.pod_cidr is not None
     )
-    return wanted_state(node.internal, node.pod_cidr, facts.mtu_of(node.internal), peers)
+    return wanted_state(node.internal, node.pod_cidr, mtu, peers)
 
 
 def rows(wanted: OverlayState, facts: HostFacts) -> tuple[OverlayChange, ...]:

@@ -101,10 +101,11 @@ def _wrong_next_hop(cluster: Cluster, host: HostPlan, row: RouteChange) -> str:
     first = row.has[0]
     whose = _owner(cluster, first.gateway)
     is_own = whose is not None and whose.name == host.node
+    through = f" dev {row.device} onlink" if row.device is not None else ""
     who = f", the address of {'this host itself' if is_own else whose.name}" if whose is not None else ""
     return (
         f"{host.node}: {row.prefix} is {row.worker}'s pod CIDR, and its route leads {describe(first)}{who}. "
-        f"Correct it: ip route replace {row.prefix} via {row.next_hop}"
+        f"Correct it: ip route replace {row.prefix} via {row.next_hop}{through}"
     )
 
 

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     FIREWALL = "firewall"
     MASQUERADING = "masquerading"
     NEXT_HOP = "next hop"
+    TUNNEL = "overlay"
     NETWORK = "network"
     INTERFACE = "interface"
     REVERSE_PATH = "reverse path"
@@ -76,8 +77,10 @@ _WHY: Final = {
     "forwards.",
     Kind.MASQUERADING: "The bridge plugin (ipMasq) writes rules that give what leaves the node's pods the node's own "
     "address. The other node then sees a node as the sender; replies are translated back.",
+    Kind.TUNNEL: "A VXLAN device puts the packet into a UDP packet between the nodes' internal addresses; the other "
+    "node's takes it out. What is larger than the device's MTU is refused here.",
     Kind.NEXT_HOP: "Packets are handed to this address, so it must answer on the link: it is the other node's "
-    "internal address.",
+    "internal address, or in an overlay the first address of its pod CIDR.",
     Kind.NETWORK: "What is between the nodes sees addresses of pods. A provider's source filter drops packets whose "
     "sender is none of the node's own addresses.",
     Kind.INTERFACE: "Where the other node takes the packets: its interface with the internal address.",

@@ -5,8 +5,9 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Final
 
-from kthw_routes.cluster import Cluster
+from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, Route
+from kthw_routes.overlay.model import DEVICE, PORT, gateway_of
 from kthw_routes.plan.changes import describe
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer
@@ -53,10 +54,23 @@ class _Leg:
         if pair.evidence is Evidence.POD:
             self._masked = pair.masquerading or masquerading(Case(pair=pair, proof=proof))
 
+    @property
+    def _is_overlaid(self) -> bool:
+        return Case(pair=self._pair, proof=self._proof).is_overlaid
+
+    def _face(self, node: Node) -> IPv4Address | None:
+        """Return the address that a node gives to packets of its pods where it masquerades them."""
+        return gateway_of(node.pod_cidr) if self._is_overlaid and node.pod_cidr is not None else node.internal
+
+    def _mtu(self, host: str) -> str:
+        facts = self._proof.facts.get(host)
+        device = facts.overlay.state.device if facts is not None else None
+        return f"; MTU {device.mtu}" if device is not None else ""
+
     def hops(self) -> Iterator[Hop]:
         to = self.b_address
         if self._is_back and self._masked.happens:
-            to = self._cluster.node(self.b).internal
+            to = self._face(self._cluster.node(self.b))
         yield from self._out(self.a, self.a_address, to)
         yield self._hop(None, Kind.NETWORK, self._between(), "")
         yield from self._in(self.b, self.b_address)
@@ -80,13 +94,19 @@ class _Leg:
             hop = to  # the other node itself, on the same link
         if route is not None and hop is not None:
             yield self._hop(host, Kind.NEXT_HOP, f"{hop} by {route.device}", f"ip neigh show {hop}")
+        if self._is_overlaid:
+            value = f"inside UDP to {self._cluster.node(self.b).internal}, port {PORT}{self._mtu(host)}"
+            yield self._hop(host, Kind.TUNNEL, value, f"bridge fdb show dev {DEVICE}")
 
     def _in(self, host: str, own: IPv4Address | None) -> Iterator[Hop]:
         facts, node = self._proof.facts.get(host), self._cluster.node(host)
         device = facts.device_of(node.internal) if facts is not None and node.internal is not None else None
         yield self._hop(host, Kind.INTERFACE, f"{device or '?'} {node.internal or '?'}", "ip -br address")
+        if self._is_overlaid:
+            device = DEVICE
+            yield self._hop(host, Kind.TUNNEL, f"comes out of UDP by {DEVICE}", f"ip -d link show {DEVICE}")
         if self._is_back and self._masked.happens:
-            value = f"from {node.internal} back to {own}"
+            value = f"from {self._face(node)} back to {own}"
             yield self._hop(host, Kind.MASQUERADING, value, _NAT_RULES)
         yield self._reverse_path(host, device)
         if self._pair.evidence is Evidence.POD:
@@ -144,7 +164,7 @@ class _Leg:
         if found.happens is False:
             value = f"no: it keeps {own}"
         elif found.happens:
-            value = f"yes, it leaves as {node.internal}{by}"
+            value = f"yes, it leaves as {self._face(node)}{by}"
         else:
             value = f"perhaps{by}" if by else _NOT_READ if self._pair.ok else "not known: the rules were not read"
         return self._hop(host, Kind.MASQUERADING, value, _NAT_RULES)
@@ -210,6 +230,9 @@ def _judged(hops: tuple[Hop, ...], pair: PairReading, cause: Cause | None) -> It
 
 def _place(hops: tuple[Hop, ...], pair: PairReading, cause: Cause) -> int:
     """Return at which hop the packet stops."""
+    tunnels = [n for n, hop in enumerate(hops) if hop.kind is Kind.TUNNEL and hop.host == cause.host]
+    if cause.layer is Layer.MTU and tunnels:
+        return tunnels[0]
     kind, is_back, host = _AT[cause.layer], _is_lost_back(pair, cause), cause.host
     if cause.layer in (Layer.NEXT_HOP, Layer.NEIGHBOURS):
         host = pair.target if is_back else pair.source

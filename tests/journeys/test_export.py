@@ -334,3 +334,11 @@ def test_user_data_makes_a_node_right(nodes: RealNodes, tmp_path: Path) -> None:
     assert nodes.run("controller-0", "cat /etc/hosts").endswith(names_block(nodes))
     answer = nodes.tool("plan", "--exit-code", "--persist", "unit")
     assert answer.code == 0, answer.out
+
+
+def test_the_shell_script_makes_an_overlay_too_and_may_run_again(stage: Stage, tmp_path: Path) -> None:
+    script = exported(settings_of(stage, tmp_path, names_on="none", overlay="vxlan"), "shell", tmp_path / "routes.sh")
+    for _ in range(2):
+        done = run("sh", script)
+        assert done.returncode == 0, done.stderr
+    assert nothing_is_left_to_do(stage, "--names-on", "none", "--overlay", "vxlan")

@@ -1,7 +1,7 @@
 """The overlay: a way past the provider's filter, on nodes behind one."""
 
 from tests.journeys.looking import comes_true, pod_routes
-from tests.journeys.stage import WORKERS, Stage
+from tests.journeys.stage import ON_MODEL, WORKERS, Model, Stage
 
 OVERLAY = ("apply", "--yes", "--overlay", "vxlan", "--persist", "auto")
 TABLES = (
@@ -72,3 +72,15 @@ def test_it_is_there_after_a_reboot_is_made_right_and_goes_when_it_is_not_wanted
     assert {worker: pod_routes(london, worker) for worker in WORKERS} == before
     for worker in WORKERS:
         assert london.run(worker, "ip link show type vxlan; nft list ruleset; ls /etc/kthw-routes") == "routes.batch\n"
+
+
+@ON_MODEL
+def test_without_nft_nothing_is_made_and_it_is_said_what_to_install(stage: Stage) -> None:
+    assert isinstance(stage, Model)
+    stage.lab.topology.hosts["worker-1"].missing.add("nft")
+    refused = stage.tool("apply", "--yes", "--overlay", "vxlan", "--json")
+    assert refused.code == 2
+    assert "nft is not installed on worker-1" in refused.json["error"]["sentence"]
+    assert "apt install nftables" in refused.json["error"]["hint"]
+    assert "kthw-routes0" not in stage.run("worker-0", "ip link")
+    assert stage.tool("apply", "--yes", "--no-probe").code == 0, "without an overlay nobody asks for it"

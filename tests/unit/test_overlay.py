@@ -26,7 +26,7 @@ from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, wo
 
 CLUSTER = replace(cluster(), has_overlay=True)
 HOST = worker(0)
-WANTED = wanted_on(CLUSTER, HOST, facts(HOST))
+WANTED = wanted_on(CLUSTER, HOST, None)
 assert WANTED.device is not None
 VXLAN = WANTED.device
 THERE = OverlayReading(state=WANTED, has_nft=True)
@@ -51,7 +51,7 @@ def test_a_node_has_what_follows_from_addresses_alone() -> None:
     assert WANTED.forwarding == {(mac_of(internal(n)), internal(n)) for n in (1, 2)}
     assert WANTED.accepts == frozenset({internal(1), internal(2)})
     small = InterfaceAddress("eth0", IPv4Interface("192.168.128.10/17"), mtu=1400)
-    narrow = wanted_on(CLUSTER, HOST, facts(HOST, addresses=(small,)))
+    narrow = planned(facts(HOST, addresses=(small,))).of(OverlayChange)[0].after
     assert narrow.device is not None
     assert narrow.device.mtu == 1350
 
@@ -175,6 +175,7 @@ def test_the_devices_are_read_with_what_is_strange_about_ours() -> None:
     other = {"ifname": "flannel.1", "linkinfo": {"info_data": {"id": 1, "port": 4789}}}
     elsewhere = {"ifname": "vxlan0", "linkinfo": {"info_data": {"id": 1, "port": 8472}}}
     assert words.parse_devices(json.dumps([PRINTED, other, elsewhere])) == (VXLAN, None, ("flannel.1",))
+    assert words.parse_devices(words.print_device(VXLAN)) == (VXLAN, None, ())
     assert words.parse_devices("[]") == words.parse_devices("") == words.parse_devices("no JSON") == (None, None, ())
 
 
