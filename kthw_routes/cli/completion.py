@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
-_MAX_PLAN: Final = 1 << 22
-"""Bytes of a plan.json: those of some ten thousand nodes."""
+_MAX_DOCUMENT: Final = 1 << 24
+"""Bytes of a document that is read before a key's answer is waited for."""
 
 
 def complete_runs(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -17,10 +17,15 @@ def complete_runs(_context: click.Context, _parameter: click.Parameter, incomple
 
 
 def complete_nodes(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the nodes of the inventory that was named before; else of the newest run."""
+    """Return the nodes of the report or the inventory that was named before; else of the newest run."""
     contexts = (context, context.parent)
     inventory = next((path for one in contexts if one and (path := one.params.get("inventory"))), None)
-    names = _names_in(inventory) if inventory is not None else _names_of_newest_run()
+    if (report := context.params.get("report")) is not None:
+        names = _names_in_document(report)
+    elif inventory is not None:
+        names = _names_in(inventory)
+    else:
+        names = [name for folder in _runs()[:1] for name in _names_in_document(folder / "plan.json")]
     return [name for name in names if name.startswith(incomplete)]
 
 
@@ -58,14 +63,12 @@ def _names_in(inventory: Path) -> Iterable[str]:
         return []
 
 
-def _names_of_newest_run() -> Iterable[str]:
+def _names_in_document(path: Path) -> Iterable[str]:
     from kthw_routes.local_files import read_file
     from kthw_routes.node_names import is_host_name
 
-    for folder in _runs()[:1]:
-        try:
-            nodes = json.loads(read_file(folder / "plan.json", _MAX_PLAN))["nodes"]
-            return [name for node in nodes if isinstance(name := node["name"], str) and is_host_name(name)]
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            break
-    return []
+    try:
+        nodes = json.loads(read_file(path, _MAX_DOCUMENT))["nodes"]
+        return [name for node in nodes if isinstance(name := node["name"], str) and is_host_name(name)]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []

@@ -285,6 +285,11 @@ def test_nodes_are_completed_from_the_newest_run(runs: list[str], tmp_path: Path
         assert completed(command, "--only", "") == ["worker-7", "worker-8"]
 
 
+def test_nodes_are_completed_from_the_report(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"nodes": [{"name": "worker-a"}, {"name": "worker-b"}]}))
+    assert completed("trace", "--report", "report.json", "worker-a", "") == ["worker-a", "worker-b"]
+
+
 @pytest.mark.parametrize("plan", [None, "", "[]", '{"nodes": 1}', '{"nodes": [1]}', '{"nodes": [{}]}', "[" * 100_000])
 def test_what_cannot_be_read_completes_nothing(runs: list[str], tmp_path: Path, plan: str | None) -> None:
     (tmp_path / "bad.toml").write_text("[[nodes")
