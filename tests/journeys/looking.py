@@ -31,6 +31,13 @@ def wanted(stage: Stage, worker: str) -> dict[str, str]:
     return {POD_CIDRS[other]: f"via {stage.internal(other)} dev eth0 proto 200" for other in WORKERS if other != worker}
 
 
+def is_through_overlay(stage: Stage, worker: str) -> bool:
+    """Whether a worker's routes to the pods of the others lead through the overlay."""
+    others = [n for n, name in enumerate(WORKERS) if name != worker]
+    through = {f"10.200.{n}.0/24": f"via 10.200.{n}.0 dev kthw-routes0 proto 200 onlink" for n in others}
+    return through.items() <= pod_routes(stage, worker).items()
+
+
 def is_done(stage: Stage, *nodes: str) -> bool:
     """Whether these nodes have all routes and names."""
     return all(

@@ -1,6 +1,6 @@
 """The overlay: a way past the provider's filter, on nodes behind one."""
 
-from tests.journeys.looking import comes_true, pod_routes
+from tests.journeys.looking import comes_true, is_through_overlay, pod_routes
 from tests.journeys.stage import ON_MODEL, WORKERS, Model, Stage
 
 OVERLAY = ("apply", "--yes", "--overlay", "vxlan", "--persist", "auto")
@@ -13,13 +13,6 @@ TABLES = (
 def tables(stage: Stage) -> dict[str, str]:
     """Everything that an overlay is made of, the routes, the files."""
     return {worker: stage.run(worker, TABLES) for worker in WORKERS}
-
-
-def is_through_overlay(stage: Stage, worker: str) -> bool:
-    """Whether a worker's routes to the pods of the others lead through the overlay."""
-    others = [n for n, name in enumerate(WORKERS) if name != worker]
-    through = {f"10.200.{n}.0/24": f"via 10.200.{n}.0 dev kthw-routes0 proto 200 onlink" for n in others}
-    return through.items() <= pod_routes(stage, worker).items()
 
 
 def test_pods_reach_each_other_past_a_filter_and_all_of_it_is_undone(london: Stage) -> None:

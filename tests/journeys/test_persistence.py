@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.journeys.looking import comes_true, pod_routes
+from tests.journeys.looking import comes_true, is_through_overlay, pod_routes
 from tests.journeys.running import Answer
 from tests.journeys.stage import WORKERS, OwnMachines
 from tests.nodes.files import Files
@@ -276,3 +276,16 @@ def test_no_file_is_planted_that_stands_for_a_second_interface_too(machines: Own
     assert node.path("/etc/kthw-routes/routes.batch").exists()
     assert next_hops(machines, "worker-0") == right(machines, "worker-0")
     assert machines.run("worker-0", "ip route show dev second proto 200") == ""
+
+
+@pytest.mark.parametrize("flavour", [Flavour.NETPLAN, Flavour.IFUPDOWN, Flavour.NETWORKMANAGER], indirect=True)
+def test_an_overlay_is_kept_by_a_timer_whatever_manages_the_network(machines: OwnMachines, flavour: Flavour) -> None:
+    """Linode's nodes are in `test_overlay`."""
+    made = machines.tool("apply", "--yes", "--overlay", "vxlan", "--persist", "auto", "--no-probe")
+    assert made.code == 0, made.out
+    disturb(machines, flavour)
+    for worker in WORKERS:
+        comes_true(lambda worker=worker: is_through_overlay(machines, worker))  # type: ignore[misc]
+    checked = machines.tool("check")
+    assert "Nothing to do" in checked.out
+    assert checked.code == 0, "and packets go through it"

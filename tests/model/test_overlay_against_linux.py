@@ -136,3 +136,18 @@ def test_what_is_not_there_is_refused_in_the_same_way(real: Shell, modelled: She
     there, here = real(str(command)), modelled(str(command))
     assert (bool(here[0]), here[1]) == (bool(there[0]), there[1]) == (True, "")
     assert here[2].splitlines()[0] == there[2].splitlines()[0]
+
+
+@pytest.mark.parametrize("where", ["real", "modelled"])
+@pytest.mark.parametrize("before", [NOTHING, MOVED])
+def test_a_rollback_undoes_what_is_as_the_run_left_it_and_nothing_else(
+    where: str, before: OverlayState, request: pytest.FixtureRequest
+) -> None:
+    run: Shell = request.getfixturevalue(where)
+    run("ip address add 192.168.128.10/17 dev eth0")
+    for state, then in ((FIRST, before), (OTHER_MAC, OTHER_MAC)):
+        change = OverlayChange(kind=ChangeKind.REPLACE, before=before, after=FIRST, reason="")
+        for command in OverlayChange(kind=ChangeKind.REPLACE, before=read(run), after=state, reason="").commands:
+            assert run(command) == (0, "", ""), command
+        assert run("\n".join(change.guarded_undo))[0] == 0
+        assert read(run) == then

@@ -66,8 +66,7 @@ class OverlayChange:
         lines = [line for command in self.undo_commands for line in command.split("\n")]
         if not lines or self.after.device is None:
             return tuple(lines)
-        mac = self.after.device.mac
-        test = f'[ "$(cat /sys/class/net/{DEVICE}/address 2>/dev/null)" = {mac} ]'
+        test = f"ip link show dev {DEVICE} 2>/dev/null | grep -q {self.after.device.mac}"
         return (f"if {test}; then", *lines, "fi")
 
     @property
