@@ -1,11 +1,11 @@
 """The check of a drill: a cluster is made right, and read again later, by the same steps as everywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from kthw_routes.errors import ExitCode, KthwRoutesError
-from kthw_routes.events import Emit
+from kthw_routes.errors import Cancelled, ExitCode, KthwRoutesError
 from kthw_routes.findings.model import Level
 from kthw_routes.options import Settings
 from kthw_routes.plan.changes import NameChange, Plan, RouteChange
@@ -71,35 +71,48 @@ def _rows(plan: Plan) -> Sequence[str]:
 
 
 class Checker:
-    """Makes the cluster of a lab right, and reads it. Methods block."""
+    """Makes the cluster of a lab right, and reads it. Methods block; no connection stays open between them."""
 
-    def __init__(self, settings: Settings, emit: Emit = lambda _event: None) -> None:
-        """`settings`: what leads to the cluster. `emit` is called from many threads."""
+    def __init__(self, settings: Settings) -> None:
+        """`settings`: what leads to the cluster."""
         self._settings: Final = settings
-        self._connections, state = connect(settings, _NoAsker(), default_host_keys="accept-new")
-        self._workflow: Final = Workflow(self._connections, settings.options, state, emit)
+        self._current: Workflow | None = None
+        self._is_closed = False
+
+    @contextmanager
+    def _connected(self) -> Iterator[Workflow]:
+        connections, state = connect(self._settings, _NoAsker(), default_host_keys="accept-new")
+        workflow = self._current = Workflow(connections, self._settings.options, state, lambda _event: None)
+        try:
+            if self._is_closed:
+                raise Cancelled
+            yield workflow
+        finally:
+            workflow.close()
+            connections.close()
 
     def route(self) -> None:
         """Do lab 11, so that the cluster works. Raises KthwRoutesError."""
-        workflow = self._workflow
-        discovery = workflow.find(linode_source(self._settings))
-        report = workflow.run(workflow.review(workflow.inspect(discovery.cluster)))
-        workflow.finish(report, None)
+        with self._connected() as workflow:
+            discovery = workflow.find(linode_source(self._settings))
+            report = workflow.run(workflow.review(workflow.inspect(discovery.cluster)))
+            workflow.finish(report, None)
         if report.unfinished:
             raise KthwRoutesError("The cluster did not come up.", report.outcomes[report.unfinished[0]].sentence)
 
     def read(self) -> Check:
         """Read all nodes and send test traffic. Raises KthwRoutesError."""
-        workflow = self._workflow
-        discovery = workflow.find(linode_source(self._settings))
-        inspection = workflow.inspect(discovery.cluster)
-        review = workflow.review(inspection)
-        return Check(review, None if review.stops else workflow.prove(inspection, fresh=inspection.facts))
+        with self._connected() as workflow:
+            discovery = workflow.find(linode_source(self._settings))
+            inspection = workflow.inspect(discovery.cluster)
+            review = workflow.review(inspection)
+            return Check(review, None if review.stops else workflow.prove(inspection, fresh=inspection.facts))
 
     def close(self) -> None:
-        """End every connection. Never waits."""
-        self._workflow.close()
-        self._connections.close()
+        """End what is under way, from any thread. Never waits."""
+        self._is_closed = True
+        if self._current is not None:
+            self._current.close()
 
 
 class _NoAsker:

@@ -13,7 +13,6 @@ from kthw_routes.drills.model import Commands, Drill
 from kthw_routes.drills.roles import lab_nodes
 from kthw_routes.drills.shell import NodeShell
 from kthw_routes.errors import KthwRoutesError
-from kthw_routes.events import Emit
 from kthw_routes.options import Settings
 from kthw_routes.teaching.lesson import Answer
 
@@ -47,12 +46,12 @@ class Practice:
 
     # --- the lab ---
 
-    def start(self, emit: Emit = lambda _event: None) -> None:
+    def start(self) -> None:
         """Bring up a working cluster and put the fault in. Blocks. Raises KthwRoutesError."""
         with ExitStack() as stack:
             self.lab.start()
             stack.callback(self.lab.close)
-            self._checker = Checker(self.settings, emit)
+            self._checker = Checker(self.settings)
             stack.callback(self._checker.close)
             self._checker.route()
             self.type_in(self.drill.fault)

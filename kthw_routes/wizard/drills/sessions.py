@@ -30,6 +30,11 @@ class NodeSession:
         return self._thread is not None
 
     @property
+    def has_news(self) -> bool:
+        """Whether `collect` has something to do."""
+        return bool(self._waiting) or (self._thread is not None and not self._thread.is_alive())
+
+    @property
     def prompt(self) -> str:
         """The prompt; empty while a program runs, or what one printed waits to be shown."""
         return "" if self._thread is not None or self._waiting else self._shell.prompt
@@ -55,8 +60,8 @@ class NodeSession:
         if self.is_busy:
             self._shell.end_input()
 
-    def collect(self) -> bool:
-        """Take over what was printed. Returns whether there was anything; to be called in the interface's thread."""
+    def collect(self) -> None:
+        """Take over what was printed, in the interface's thread."""
         with self._room:
             waiting, self._waiting = self._waiting, []
             self._room.notify_all()
@@ -69,8 +74,6 @@ class NodeSession:
         if self._shell.is_over and not self.is_busy:
             self.buffer.write("logout\n")
             self._shell = self._practice.open_shell(self.node, self._take)
-            return True
-        return bool(waiting)
 
     def close(self) -> None:
         """End what runs."""

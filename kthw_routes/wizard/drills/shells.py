@@ -78,9 +78,14 @@ class NodeShells(Vertical):
 
     def collect(self) -> None:
         """Show what programs printed since the last time."""
-        for session in self._sessions.values():
+        news = [session for session in self._sessions.values() if session.has_news]
+        for session in news:
             session.buffer.columns = max(_MIN_COLUMNS, self._printed.size.width - 1)
             session.collect()
+        if news:
+            self._draw()
+
+    def _draw(self) -> None:
         self._line.show_prompt(self._session.prompt if self._session is not None else "")
         self._printed.catch_up()
 
@@ -93,7 +98,7 @@ class NodeShells(Vertical):
         if (session := self._session) is not None:
             self._printed.show(session.buffer)
             self._line.input.use(session.history)
-            self.collect()
+            self._draw()
 
     @on(CommandInput.Entered)
     def _entered(self, event: CommandInput.Entered) -> None:
@@ -102,7 +107,7 @@ class NodeShells(Vertical):
             self._line.input.remember(event.line)
             session.enter(event.line)
             self.post_message(self.Typed())
-            self.collect()
+            self._draw()
 
     @on(CommandInput.Controlled)
     def _controlled(self, event: CommandInput.Controlled) -> None:
@@ -115,7 +120,7 @@ class NodeShells(Vertical):
             session.interrupt()
         elif session is not None:
             session.end_input()
-        self.collect()
+        self._draw()
 
     def on_unmount(self) -> None:
         """End what runs."""

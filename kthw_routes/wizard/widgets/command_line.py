@@ -29,6 +29,7 @@ class CommandInput(Input):
 
     def __init__(self) -> None:
         super().__init__(id="command", compact=True, select_on_focus=False)
+        self.cursor_blink = False  # it would be drawn twice a second, in each visitor's process
         self.history: list[str] = []
         """What was typed before, the newest last."""
         self._place = 0
