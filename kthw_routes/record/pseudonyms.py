@@ -12,7 +12,7 @@ from string import ascii_lowercase
 from typing import Final
 
 _ADDRESS: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?(?![\d.])")
-_COMMON_DEVICES: Final = re.compile(r"all|default|lo|cnio0|cni0|docker0|(?:eth|ens)\d{1,2}")
+_COMMON_DEVICES: Final = re.compile(r"all|default|lo|cnio0|cni0|docker0|kthw-routes0|(?:eth|ens)\d{1,2}")
 """Names of interfaces that tell nothing of whose they are."""
 _SIGNS: Final = frozenset("!-=<>;{}")
 _COMMON: Final = """

@@ -56,7 +56,9 @@ class _Leg:
 
     @property
     def _is_overlaid(self) -> bool:
-        return Case(pair=self._pair, proof=self._proof).is_overlaid
+        """Whether the overlay carries the packets, by the table of the node that they leave."""
+        route = self._best(self.a, self.b_address)
+        return route is not None and route.device == DEVICE
 
     def _face(self, node: Node) -> IPv4Address | None:
         """Return the address that a node gives to packets of its pods where it masquerades them."""

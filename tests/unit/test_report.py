@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from kthw_routes.errors import UsageError
 from kthw_routes.facts import InterfaceAddress, Route
+from kthw_routes.overlay.model import DEVICE
 from kthw_routes.proof.path import PolicyRule
 from kthw_routes.proof.readings import Masquerading, Proof
 from kthw_routes.record.documents import CheckDocument
@@ -24,7 +25,7 @@ from kthw_routes.record.json_values import Value, parse
 from kthw_routes.record.pseudonyms import Pseudonyms
 from kthw_routes.record.redact import redact
 from kthw_routes.record.report import parse_report, read_json
-from kthw_routes.teaching.hops import Trace
+from kthw_routes.teaching.hops import Kind, Trace
 from kthw_routes.teaching.trace import trace
 from tests.schema import check_document as check_schema
 
@@ -33,6 +34,13 @@ from .pairs import CLUSTER, ends, host, of_pods, path, proof_of, saved
 
 ASTRAY = Route(net("10.200.1.0/24"), ip("192.168.128.12"), "eth0", "200")
 MASKED = "-s 10.200.0.0/24 ! -d 10.200.0.0/24 -j MASQUERADE"
+
+
+def tunneled(worker: int) -> Route:
+    """The route to a worker's pods through the overlay."""
+    return Route(net(f"10.200.{worker}.0/24"), ip(f"10.200.{worker}.0"), DEVICE, "200", flags=frozenset({"onlink"}))
+
+
 PROOFS: dict[str, Callable[[], Proof]] = {
     "all is well": lambda: proof_of(of_pods(received=3, round_trip=0.4, **ends(3, 3, 3, 3))),
     "astray": lambda: proof_of(of_pods(), worker_0=host(0, [ASTRAY])),
@@ -44,6 +52,10 @@ PROOFS: dict[str, Callable[[], Proof]] = {
         proof_of(of_pods()),
         paths={"worker-0": path(), "worker-1": saved("FORWARD -s 10.200.0.0/16 -j DROP")},
     ),
+    "overlay": lambda: proof_of(
+        of_pods(received=3, **ends(3, 3, 3, 3)),
+        **{f"worker_{n}": host(n, [tunneled(m) for m in range(3) if m != n]) for n in range(3)},
+    ),
     "rule": lambda: replace(
         proof_of(of_pods()),
         paths={"worker-0": path(policy_rules=(PolicyRule("10: from 10.200.0.0/24 lookup secretvpn", "secretvpn"),))},
@@ -54,6 +66,14 @@ PROOFS: dict[str, Callable[[], Proof]] = {
 def document(proof: Proof) -> CheckDocument:
     """The report of a proof."""
     return check_document(CLUSTER, proof.plan, (), proof)
+
+
+def test_a_report_shows_the_overlay() -> None:
+    read = parse_report(Value(redact(document(PROOFS["overlay"]()))))
+    found = trace(read.proof, read.cluster, "worker-a", "worker-b", read.causes)
+    assert found is not None
+    tunnels = [hop.host for hop in found.hops if hop.kind is Kind.TUNNEL]
+    assert tunnels == ["worker-a", "worker-b", "worker-b", "worker-a"]
 
 
 def way(found: Trace | None) -> list[tuple[object, ...]]:
