@@ -11,7 +11,7 @@ pytestmark = pytest.mark.wizard
 
 async def test_a_drill_is_found_named_and_repaired_by_keys_alone(tmp_path: Path) -> None:
     async with practising(None, tmp_path, (100, 34)) as driver:
-        await driver.sees("0 of 16 solved", "In a working cluster one thing is broken.")
+        await driver.sees(f"0 of {len(driver.app.catalogue.names)} solved", "In a working cluster one thing is broken.")
         catalogue = driver.app.catalogue
         await driver.press(*["down"] * catalogue.names.index("silent-wall"), "enter")
         drill = catalogue.drill("silent-wall")
@@ -55,7 +55,7 @@ async def test_a_drill_is_found_named_and_repaired_by_keys_alone(tmp_path: Path)
         await driver.sees("✓ Pods of all workers reach each other.", "✓ Solved.")
         assert driver.app.progress.read()["silent-wall"].line.endswith("silent-wall  hints 2  wrong answers 1")
         await driver.press("ctrl+b")
-        await driver.sees("1 of 16 solved", drill.title)
+        await driver.sees(f"1 of {len(catalogue.names)} solved", drill.title)
         await driver.press("enter")  # as it was left
         await driver.sees("✓ Solved.")
         await driver.press("ctrl+n")
