@@ -28,18 +28,22 @@ class Catalogue:
 
     @classmethod
     def load(cls, path: Path | None = None, seed: str | None = None) -> Self:
-        """Return the program's own drills, and those of a file or folder behind them. Raises UsageError.
+        """Return the program's own drills, and those of a file or folder behind them.
 
         Args:
             path: a teacher's drills; one with a name of ours takes its place.
             seed: with one, everybody who uses it gets the same order and the same parts; without, each time new parts.
+
+        Raises UsageError: a file cannot be read, or one of them cannot be used.
         """
         texts = {**own_drills(), **(read_drills(path) if path is not None else {})}
-        if seed is None:
-            return cls(texts, str(random.randrange(_SEEDS)))  # noqa: S311 - no secret
         names = list(texts)
-        random.Random(seed).shuffle(names)  # noqa: S311 - no secret
-        return cls({name: texts[name] for name in names}, seed)
+        if seed is not None:
+            random.Random(seed).shuffle(names)  # noqa: S311 - no secret
+        made = cls({name: texts[name] for name in names}, seed or str(random.randrange(_SEEDS)))  # noqa: S311 - see above
+        for name in names:
+            made.drill(name)
+        return made
 
     @property
     def names(self) -> tuple[str, ...]:

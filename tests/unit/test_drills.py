@@ -88,6 +88,9 @@ def test_a_teachers_drills_are_files_of_a_folder(tmp_path: Path) -> None:
     assert set(catalogue.names) == {*OWN, "slow-pages"}
     assert catalogue.drill("no-answer").title.endswith("is tired")
     assert read_drills(tmp_path / "03-slow-pages.toml") == {"slow-pages": TEACHERS}
+    (tmp_path / "broken.toml").write_text("title = 1")
+    with pytest.raises(DrillFault, match="The drill broken cannot be used"):
+        Catalogue.load(tmp_path)
     with pytest.raises(UsageError, match=r"There is no \.toml file in"):
         Catalogue.load(tmp_path.joinpath("03-slow-pages.toml").parent / "..", seed="1")
 
