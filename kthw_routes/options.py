@@ -145,6 +145,7 @@ class OwnSettings:
     """On which nodes /etc/hosts gets the workers' names; true: the controllers, false: none."""
     persist: Persist | None = None
     routes_on: RoutesOn | None = None
+    overlay: Overlay | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,7 @@ class Settings:
             names_on=self.names_on or names,
             persist=self.persist or file.persist,
             routes_on=self.routes_on or file.routes_on,
+            overlay=self.overlay or file.overlay,
         )
 
     @property

@@ -97,14 +97,7 @@ def _check(settings: Settings, request: _Request) -> None:
     ):
         if is_set:
             raise UsageError(f"export has no use for {name}: it says what should be, not what is to change.")
-    if options.overlay is Overlay.VXLAN and not wanted.knows_overlay:
-        knowing = " and ".join(f.name for f in FORMATS.values() if f.knows_overlay)
-        raise UsageError(
-            f"The format {wanted.name} cannot carry an overlay.",
-            f"Formats that can: {knowing}. `apply --overlay vxlan --persist auto` makes it on the hosts, and keeps it.",
-        )
-    if options.overlay is Overlay.VXLAN and options.routes_on is RoutesOn.ALL:
-        raise UsageError("Controllers cannot be in the overlay.", "Leave out --routes-on all, or the overlay.")
+    _check_overlay(options, wanted)
     if options.persist is not None and not wanted.supports(options.persist):
         raise UsageError(f"The format {wanted.name} has no use for --persist {options.persist}.", _WHO_KNOWS_PERSIST)
     if request.offline and settings.inventory is None:
@@ -121,6 +114,21 @@ def _check(settings: Settings, request: _Request) -> None:
             "`networkctl status` calls it Network File. Give its name, such as 05-eth0.network where Linode's Network "
             "Helper writes it, or 10-netplan-eth0.network under netplan.",
         )
+
+
+def _check_overlay(options: Options, wanted: Format) -> None:
+    """Raises UsageError for an overlay, be it the inventory's, that cannot be in the format: its routes need it."""
+    if options.overlay is not Overlay.VXLAN:
+        return
+    if not wanted.knows_overlay:
+        knowing = ", ".join(f.name for f in FORMATS.values() if f.knows_overlay)
+        raise UsageError(
+            f"The format {wanted.name} cannot carry an overlay.",
+            f"Formats that can: {knowing}. `apply --overlay vxlan --persist auto` makes it on the hosts, and keeps it; "
+            "--overlay none exports without it.",
+        )
+    if options.routes_on is RoutesOn.ALL:
+        raise UsageError("Controllers cannot be in the overlay.", "Leave out --routes-on all, or the overlay.")
 
 
 def _unsupported(settings: Settings, wanted: Format) -> tuple[str, ...]:
@@ -144,6 +152,7 @@ def _of_overlay(settings: Settings) -> tuple[str, ...]:
 def _know(command: RunningCommand, request: _Request) -> tuple[Inspection, readings.Networks]:
     """Return all that the format needs. Raises UsageError where it may not be, or cannot be, known."""
     options, wanted = command.settings.options, request.format
+    _check_overlay(options, wanted)
     discovery = command.workflow.find(command.source)
     cluster = discovery.cluster
     _apply_options((*discovery.findings, *cluster_findings.before_visit(cluster)), command, wanted)

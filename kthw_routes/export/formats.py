@@ -74,6 +74,7 @@ _ALL: Final = (
         toml.render,
         needs_pod_cidrs=False,
         knows_persist=True,
+        knows_overlay=True,
         may_lack=True,
     ),
     Format("markdown", "a report for people", markdown.render, knows_overlay=True),

@@ -20,6 +20,7 @@ def render(desired: Desired) -> tuple[Document, ...]:
         hosts_file=None if options.names_on is NamesOn.CONTROLLERS else options.names_on,
         persist=options.persist,
         routes_on=None if options.routes_on is RoutesOn.WORKERS else options.routes_on,
+        overlay=options.overlay,
     )
     return (Document(PurePosixPath("inventory.toml"), text),)
 

@@ -66,6 +66,7 @@ def inventory_text(cluster: Cluster, settings: Settings, options: Options) -> st
         hosts_file=None if options.names_on is DEFAULT_OPTIONS.names_on else options.names_on,
         persist=options.persist,
         routes_on=None if options.routes_on is DEFAULT_OPTIONS.routes_on else options.routes_on,
+        overlay=options.overlay,
     )
 
 

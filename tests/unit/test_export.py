@@ -21,6 +21,7 @@ from kthw_routes.export.formats import FORMATS
 from kthw_routes.export.required import from_option
 from kthw_routes.facts import NetworkSetup
 from kthw_routes.options import NamesOn, Options, RoutesOn
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.persistence.model import Manager, Persist
 from kthw_routes.sources.inventory.reading import parse
 from tests.unit.builders import changed, cluster, controller, worker
@@ -177,9 +178,9 @@ def test_what_the_inventory_reader_reads_back(name: str) -> None:
 
 
 def test_what_was_chosen_stands_in_the_toml() -> None:
-    options = Options(routes_on=RoutesOn.ALL, names_on=NamesOn.NONE, persist=Persist.AUTO)
+    options = Options(routes_on=RoutesOn.ALL, names_on=NamesOn.NONE, persist=Persist.AUTO, overlay=Overlay.VXLAN)
     found = parse(text("toml", None, options).encode(), Path("x.toml")).settings
-    assert (found.routes_on, found.hosts_file, found.persist) == ("all", "none", "auto")
+    assert (found.routes_on, found.hosts_file, found.persist, found.overlay) == ("all", "none", "auto", "vxlan")
 
 
 # --- what each host gets ----------------------------------------------------------------------------------------

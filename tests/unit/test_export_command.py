@@ -369,17 +369,22 @@ def test_a_format_carries_an_overlay_or_says_that_it_cannot(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     overlaid = settings(inventory(tmp_path), overlay="vxlan")
-    if name in ("shell", "markdown"):
+    stated = tmp_path / "overlaid.toml"
+    stated.write_text('overlay = "vxlan"\n' + inventory(tmp_path).read_text())
+    if FORMATS[name].knows_overlay:
         assert export(overlaid, name, offline=True) is ExitCode.DONE
         printed = capsys.readouterr()
-        assert "via 10.200.1.0 dev kthw-routes0 proto 200 onlink" in printed.out
+        told = 'overlay = "vxlan"' if name == "toml" else "via 10.200.1.0 dev kthw-routes0 proto 200 onlink"
+        assert f"\n{told}\n" in printed.out or f" {told}" in printed.out
         assert "does not encrypt" in printed.err
         with pytest.raises(UsageError, match="Controllers cannot be in the overlay"):
             export(replace(overlaid, routes_on="all"), name, offline=True)
     else:
         with pytest.raises(UsageError, match=f"The format {name} cannot carry an overlay") as refused:
             export(overlaid, name, offline=True)
-        assert "shell and markdown" in refused.value.hint
+        assert "shell, toml, markdown" in refused.value.hint
+        with pytest.raises(UsageError, match="cannot carry an overlay"):
+            export(settings(stated), name, offline=True, interface=INTERFACE.get(name))
         assert (
             export(replace(overlaid, overlay="none"), name, offline=True, interface=INTERFACE.get(name))
             is ExitCode.DONE

@@ -67,7 +67,13 @@ def test_toml_of_our_own() -> None:
     ]
     assert (found.settings.cluster_cidr, found.settings.user) == (IPv4Network("10.200.0.0/16"), "root")
     assert found.settings.identity == FILES / "good" / "keys" / "kubernetes.ed25519"
-    assert (found.settings.hosts_file, found.settings.persist, found.settings.routes_on) == ("all", "netplan", "all")
+    settings = found.settings
+    assert (settings.hosts_file, settings.persist, settings.routes_on, settings.overlay) == (
+        "all",
+        "netplan",
+        "all",
+        "vxlan",
+    )
     assert [f.sentence for f in found.findings] == [
         "nodes.toml was recognised as TOML inventory: 2 workers and 1 controller."
     ]
@@ -100,7 +106,8 @@ def test_toml_with_inline_tables() -> None:
         found.settings.identity,
         found.settings.persist,
         found.settings.routes_on,
-    ) == (None,) * 5
+        found.settings.overlay,
+    ) == (None,) * 6
 
 
 def test_machines_txt() -> None:

@@ -16,6 +16,7 @@ from kthw_routes.findings import regions
 from kthw_routes.findings.cluster import before_visit
 from kthw_routes.node_names import expected_pod_cidr, is_host_name, natural_order
 from kthw_routes.options import NamesOn, RoutesOn
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.persistence.model import Persist
 from kthw_routes.sources.inventory import InventoryKind, parse, read
 from kthw_routes.sources.inventory.values import address_of
@@ -102,9 +103,18 @@ def clusters(draw: st.DrawFn) -> Cluster:
     st.sampled_from([None, True, False, *NamesOn]),
     st.sampled_from([None, *Persist]),
     st.sampled_from([None, *RoutesOn]),
+    st.sampled_from([None, *Overlay]),
 )
-def test_what_is_written_is_read_back(wanted, user, identity, hosts_file, persist, routes_on) -> None:  # type: ignore[no-untyped-def]  # as the strategies say
-    text = to_toml(wanted, user=user, identity=identity, hosts_file=hosts_file, persist=persist, routes_on=routes_on)
+def test_what_is_written_is_read_back(wanted, user, identity, hosts_file, persist, routes_on, overlay) -> None:  # type: ignore[no-untyped-def]  # as the strategies say
+    text = to_toml(
+        wanted,
+        user=user,
+        identity=identity,
+        hosts_file=hosts_file,
+        persist=persist,
+        routes_on=routes_on,
+        overlay=overlay,
+    )
     found = parse(text.encode(), HERE)
     assert found.cluster == wanted
     assert found.kind is InventoryKind.TOML
@@ -115,8 +125,9 @@ def test_what_is_written_is_read_back(wanted, user, identity, hosts_file, persis
         found.settings.hosts_file,
         found.settings.persist,
         found.settings.routes_on,
+        found.settings.overlay,
     )
-    assert told == (wanted.cidr, user, identity, hosts_file, persist, routes_on)
+    assert told == (wanted.cidr, user, identity, hosts_file, persist, routes_on, overlay)
 
 
 def test_the_file_of_a_cluster() -> None:

@@ -37,6 +37,7 @@ async def test_a_key_leads_past_the_filter_and_an_option_back(lab: BreakableLab,
         assert "$ nft -f -" in driver.text()
         await driver.go("Proof")
         assert "✓ Traffic between all pod CIDRs gets through." in driver.text()
+        assert "overlay     packets between pods travel in VXLAN, not encrypted" in driver.text()
         assert driver.controller.exit_code is ExitCode.DONE
         assert "kthw-routes0" in said(lab, "worker-2", "ip route")
         await driver.press("v")

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from kthw_routes.cluster import Endpoint, Role, parse_user
 from kthw_routes.options import NamesOn, OwnSettings, RoutesOn
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.persistence.model import Persist
 from kthw_routes.sanitize import quoted
 from kthw_routes.sources.inventory import values
@@ -20,7 +21,7 @@ from kthw_routes.sources.inventory.toml_syntax import parse
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
 
-SETTINGS: Final = ("cluster_cidr", "user", "identity", "hosts_file", "persist", "routes_on", "draft")
+SETTINGS: Final = ("cluster_cidr", "user", "identity", "hosts_file", "persist", "routes_on", "overlay", "draft")
 """The keys above the nodes."""
 NODE_KEYS: Final = ("name", "role", "ssh", "internal_ip", "pod_cidr", "region", "identity", "next_hop")
 """The keys of a node; the first three are needed."""
@@ -37,6 +38,7 @@ _EXAMPLES: Final = {
     "identity": 'identity = "~/.ssh/id_ed25519"',
     "persist": 'persist = "auto"',
     "routes_on": 'routes_on = "workers"',
+    "overlay": 'overlay = "vxlan"',
     "next_hop": 'next_hop = "10.240.0.1"',
 }
 
@@ -166,6 +168,7 @@ def _settings(table: _Table, folder: Path) -> OwnSettings:
         hosts_file=_hosts_file(table),
         persist=table.word("persist", Persist),
         routes_on=table.word("routes_on", RoutesOn),
+        overlay=table.word("overlay", Overlay),
     )
 
 

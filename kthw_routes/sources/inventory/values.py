@@ -24,7 +24,7 @@ ONE_EACH: Final = "expected a different one for each node"
 
 _NETWORK: Final = re.compile(r"[0-9.]{7,15}/[0-9]{1,2}", re.ASCII)
 _REGION: Final = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+){1,3}", re.ASCII)
-_MAX_WORDS: Final = 8
+_MAX_WORDS: Final = 9
 _MAX_COMPARED: Final = 50
 _LARGEST_PREFIX: Final = 30  # smaller networks have no room for a bridge and a pod
 

@@ -16,6 +16,7 @@ from kthw_routes.errors import UsageError
 from kthw_routes.local_files import replace_file
 from kthw_routes.node_names import expected_pod_cidr
 from kthw_routes.options import NamesOn, RoutesOn
+from kthw_routes.overlay.model import Overlay
 from kthw_routes.persistence.model import Persist
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory.problems import InventoryError
@@ -40,6 +41,7 @@ _HEAD: Final = """\
 #     hosts_file = "controllers" whose /etc/hosts gets the workers' names: also "workers", "all", "none", true, false
 #     persist = "none"           or what keeps the routes after a reboot, such as "auto" or "netplan"
 #     routes_on = "workers"      or "all"
+#     overlay = "vxlan"          carries packets between pods past a provider's filter; "none" takes it away
 """
 _DRAFT: Final = "# Not complete yet: it loads, and what is to be corrected is listed then.\n"
 
@@ -52,6 +54,7 @@ def to_toml(
     hosts_file: bool | NamesOn | None = None,
     persist: Persist | None = None,
     routes_on: RoutesOn | None = None,
+    overlay: Overlay | None = None,
 ) -> str:
     """Make the inventory file of a cluster; `read` understands it, and gives the same nodes.
 
@@ -59,8 +62,8 @@ def to_toml(
 
     Args:
         cluster: also as the Linode account gave it.
-        user, identity, hosts_file, persist, routes_on: settings of the file; None: not stated. A relative `identity`
-            counts from the folder that the file will lie in.
+        user, identity, hosts_file, persist, routes_on, overlay: settings of the file; None: not stated. A relative
+            `identity` counts from the folder that the file will lie in.
 
     Raises:
         UsageError: an inventory cannot state these nodes, such as one with an invalid hostname; the hint names each.
@@ -72,6 +75,7 @@ def to_toml(
         "hosts_file": hosts_file,
         "persist": persist,
         "routes_on": routes_on,
+        "overlay": overlay,
     }
     pairs = [f"{key} = {_value(given)}\n" for key, given in settings.items() if given is not None]
     members = [n for n in cluster if n.is_member]

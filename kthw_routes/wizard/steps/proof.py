@@ -12,6 +12,7 @@ from textual.widgets import Button, Collapsible
 
 from kthw_routes.errors import Cancelled, RecordError
 from kthw_routes.events import Phase
+from kthw_routes.plan.overlay import is_overlaid
 from kthw_routes.proof.readings import Proof
 from kthw_routes.record.json_proof import check_document
 from kthw_routes.sanitize import clean_line, text_lines
@@ -239,6 +240,7 @@ class ProofStep(ChangingStep):
             "\n".join(line for way in ways for line in (f"# on {way.host}, as root:", *way.lines, "")).rstrip()
         )
         is_lab, config = self.controller.is_lab, self.shown_settings.ssh_config
+        proof = self.last_run.proof
         of_lab = proof_rest.of_lab(config, self._kept_as, can_keep=self._can_keep) if is_lab else ()
         self._rest.show(
             *proof_rest.worth_keeping(
@@ -247,6 +249,7 @@ class ProofStep(ChangingStep):
                 of_lab=tuple(of_lab),
                 is_lab=is_lab,
                 after_reboot=self._after_reboot,
+                has_overlay=proof is not None and is_overlaid(proof.facts, None),
                 width=self.body.size.width,
             )
         )

@@ -17,6 +17,7 @@ def worth_keeping(
     of_lab: Sequence[Words | str],
     is_lab: bool,
     after_reboot: Sequence[str],
+    has_overlay: bool,
     width: int,
 ) -> Iterator[Words | str]:
     """Yield it, each with its title.
@@ -27,6 +28,7 @@ def worth_keeping(
         of_lab: what is to be said of the practice lab.
         is_lab: whether the nodes are those of the practice lab, so that nothing can be undone later.
         after_reboot: what holds after a reboot, in lines.
+        has_overlay: whether packets between pods are carried in an overlay.
         width: columns of a line.
     """
     if report is not None and report.folder is not None:
@@ -36,6 +38,8 @@ def worth_keeping(
         yield dim("undo        ")
         yield "press u; it asks first\n" if is_lab else f"press u; later: kthw-routes undo {report.folder.name}\n"
     yield from (dim("next lab    "), f"{NEXT_LAB}\n", *of_lab)
+    if has_overlay:
+        yield from (dim("overlay     "), "packets between pods travel in VXLAN, not encrypted\n")
     for number, line in enumerate(after_reboot):
         text = textwrap.indent(hanging(line, width - 14), " " * 12)
         yield dim("reboot      " if number == 0 else "")
