@@ -1,6 +1,7 @@
 """The last layers: what is lost between two nodes that are in order themselves, as far as that was read. Pure."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 from kthw_routes.facts import HostFacts
 from kthw_routes.netfilter import walk
@@ -10,6 +11,7 @@ from kthw_routes.overlay.model import PORT
 from kthw_routes.proof import walls
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause, Layer, counted, in_words
+from kthw_routes.proof.cloud import Judgement, Verdict, Way, judge
 from kthw_routes.proof.readings import Evidence, PairReading
 
 PAST_FILTER = (
@@ -19,7 +21,7 @@ PAST_FILTER = (
 """What helps where packets with pod addresses are dropped between nodes."""
 _TUNNEL = f"Let UDP to port {PORT} pass between the workers' internal addresses."
 _ITS_FIREWALL = ", or its firewall (Cloud Firewall, security group)"
-"""Named as possible: it cannot be read from a node."""
+"""Named as possible: it cannot be read from a node, and the provider's API has not been asked, or not answered."""
 
 
 def lost_there(case: Case) -> Cause | None:
@@ -28,7 +30,10 @@ def lost_there(case: Case) -> Cause | None:
     a, b = pair.source, pair.target
     if pair.at_target is None or pair.at_target.requests_in:
         return None
-    what = f"Something between the nodes drops packets with pod addresses: the provider's filter{_ITS_FIREWALL}"
+    if (cause := _dropped_by_cloud(case)) is not None:
+        return cause
+    or_firewall = _or_its_firewall(case, back=False)
+    what = f"Something between the nodes drops packets with pod addresses: the provider's filter{or_firewall}"
     fix: str | None = PAST_FILTER
     shows = f"On {b}: {capture(case)}"
     if case.is_overlaid:
@@ -38,15 +43,16 @@ def lost_there(case: Case) -> Cause | None:
         fix = _TUNNEL
         shows = f"On {b}: sudo tcpdump -ni any udp port {PORT}"
     if nodes is not None and not nodes.internal_answered:
+        named = " (Cloud Firewall, security group)" if or_firewall == _ITS_FIREWALL else ""
         what = (
-            "The nodes do not get answers from each other's own addresses either: a firewall between them (Cloud "
-            f"Firewall, security group), or one on {b}"
+            f"The nodes do not get answers from each other's own addresses either: a firewall between them{named}, or "
+            f"one on {b}"
         )
         fix = None
     elif not case.is_overlaid and case.is_of_pods and nodes is not None and nodes.arrived and not _is_masqueraded(case):
         what = (
             f"Packets from {a}'s pods' side reach {b} itself, and those to its pod do not: the provider's filter"
-            f"{_ITS_FIREWALL}"
+            f"{or_firewall}"
         )
     return Cause(
         layer=Layer.NETWORK_OUT,
@@ -88,12 +94,74 @@ def lost_back(case: Case) -> Cause | None:
     other = next((p for p in case.proof.pairs if p.source == pair.target and p.nodes is not None), None)
     return Cause(
         layer=Layer.NETWORK_BACK,
-        what=f"{what}{_ITS_FIREWALL}{_or_nodes(case, back=True)}.",
+        what=f"{what}{_or_its_firewall(case, back=True)}{_or_nodes(case, back=True)}.",
         seen=f"{counted(pair)} {_between_nodes(other) if other is not None else ''}".strip(),
         shows=f"On {pair.source}: {capture(case)}",
         fix=fix,
         ruled_out=tuple(_in_order(case, back=True)),
     )
+
+
+def _dropped_by_cloud(case: Case) -> Cause | None:
+    """Find a firewall of the provider, as its API describes it, that drops the requests for sure."""
+    judged = _judgements(case, back=False)
+    node, dropped = next(((n, j) for n, j in judged if j.verdict is Verdict.DROPPED), (None, None))
+    if dropped is None:
+        return None
+    way, towards = ("outbound", "to") if node == case.pair.source else ("inbound", "from")
+    what = f"TCP, UDP and ICMP {towards} {case.pods}"
+    if case.is_overlaid:
+        what = f"UDP to port {PORT} {towards} the workers' internal addresses"
+    return Cause(
+        layer=Layer.NETWORK_OUT,
+        what=f"{dropped.words[:1].upper()}{dropped.words[1:]}.",
+        seen=f"{counted(case.pair)} {_between_nodes(case.pair)}".strip(),
+        shows=f"On {case.pair.target}: {capture(case)}",
+        fix=f"In Cloud Manager, Firewalls: a rule that accepts {what}, {way}.",
+        ruled_out=tuple(_in_order(case, back=False)),
+    )
+
+
+def _judgements(case: Case, *, back: bool) -> Iterator[tuple[str, Judgement]]:
+    """Judge the requests, or the replies, by the provider's firewalls of both ends, as far as these were read.
+
+    A pod's packet may carry its node's address; then it is dropped for sure only where both would be.
+    """
+    pair, proof = case.pair, case.proof
+    a, b = (pair.target, pair.source) if back else (pair.source, pair.target)
+    source, target = pair.source_address, pair.target_address
+    if back:
+        source, target = target, source
+    inner_a, inner_b = _internal(case, a, b), _internal(case, b, a)
+    if case.is_overlaid:
+        sources, targets = [inner_a], [inner_b]
+    else:
+        sources = [source, inner_a] if case.is_of_pods and not back else [source]
+        targets = [target, inner_b] if case.is_of_pods and back else [target]
+    for node, way, others in ((a, Way.OUTBOUND, targets), (b, Way.INBOUND, sources)):
+        known = [other for other in others if other is not None]
+        if node not in proof.cloud or len(known) < len(others):
+            continue
+        protocol, port = ("UDP", PORT) if case.is_overlaid else ("ICMP", 0)
+        found = [judge(node, proof.cloud[node], way, other, protocol=protocol, port=port) for other in known]
+        worst = next((j for j in found if j.verdict is not Verdict.PASSES), found[0])
+        if worst.verdict is Verdict.DROPPED and any(j.verdict is not Verdict.DROPPED for j in found):
+            worst = Judgement(Verdict.UNSURE, worst.words)
+        yield node, worst
+
+
+def _internal(case: Case, host: str, other: str) -> IPv4Address | None:
+    """Return the internal address of a host: the next hop of the other towards it."""
+    table = case.table(other)
+    return table.next_hops.get(host) if table is not None else None
+
+
+def _or_its_firewall(case: Case, *, back: bool) -> str:
+    """Name the provider's firewalls as possible, as far as they are not ruled out."""
+    judged = [judgement for _, judgement in _judgements(case, back=back)]
+    if len(judged) < 2:
+        return _ITS_FIREWALL
+    return "".join(f", or {j.words}" for j in judged if j.verdict is not Verdict.PASSES)
 
 
 def capture(case: Case) -> str:
@@ -144,6 +212,10 @@ def _in_order(case: Case, *, back: bool) -> Iterator[str]:
     looked = [path.lookups.get((station.way, station.other)) for station, path in ways if path is not None]
     if len(looked) == len(ways) and all(lookup is not None and not lookup.is_refused for lookup in looked):
         yield "policy rules and reverse path filters"
+    judged = list(_judgements(case, back=back))
+    if len(judged) == 2 and all(judgement.verdict is Verdict.PASSES for _, judgement in judged):
+        has = [node for node, _ in judged if case.proof.cloud[node]]
+        yield f"the Cloud Firewalls of {' and '.join(sorted(has))}" if has else "Cloud Firewalls: the nodes have none"
     closed = [s.name for s, path in ways if path is not None and not path.unread and walls.hit_at(case, s) is None]
     if closed:
         yield f"the firewall rules of {' and '.join(sorted(closed))}"

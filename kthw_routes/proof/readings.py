@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from kthw_routes.facts import HostFacts
 from kthw_routes.node_names import shortened
 from kthw_routes.plan.changes import Plan
+from kthw_routes.proof.cloud import CloudFirewall
 from kthw_routes.proof.path import HostPath
 from kthw_routes.proof.tables import HostTable
 
@@ -192,6 +193,8 @@ class Proof:
     """The workers with pods on which iptables does not see what the pod bridge passes on, each with the reason."""
     pods: IPv4Network | None = None
     """The range of all pods (the cluster CIDR); None where it is not known."""
+    cloud: Mapping[str, tuple[CloudFirewall, ...]] = field(default_factory=dict)
+    """The firewalls of the provider in front of nodes; of a node that is missing nothing is known."""
 
     _by_ends: Mapping[tuple[str, str], PairReading] = field(init=False, repr=False, compare=False)
     _tables: dict[str, HostTable] = field(default_factory=dict, init=False, repr=False, compare=False)

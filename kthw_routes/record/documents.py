@@ -378,8 +378,32 @@ class CauseDocument(TypedDict):
     fix: str | None
 
 
+class CloudRuleDocument(TypedDict):
+    """One rule of a firewall of the provider; `whole` is false where it names lists of addresses kept elsewhere."""
+
+    accepts: bool
+    protocol: str
+    ports: str
+    networks: list[str]
+    whole: bool
+    label: str
+
+
+class CloudFirewallDocument(TypedDict):
+    """A firewall of the provider in front of a node, as its API describes it. `…_accepts` is of what no rule fits."""
+
+    label: str
+    inbound: list[CloudRuleDocument]
+    inbound_accepts: bool
+    outbound: list[CloudRuleDocument]
+    outbound_accepts: bool
+
+
 class ProofDocument(TypedDict):
-    """The proof with every reading that it rests on."""
+    """The proof with every reading that it rests on.
+
+    `cloud_firewalls`: of the ends of pairs whose packets are lost between nodes, where the provider was asked.
+    """
 
     headline: str
     proved: bool
@@ -391,6 +415,7 @@ class ProofDocument(TypedDict):
     pairs: list[PairDocument]
     causes: list[CauseDocument]
     paths: dict[str, PathDocument]
+    cloud_firewalls: NotRequired[dict[str, list[CloudFirewallDocument]]]
     counters: dict[str, CountersDocument]
     hosts: dict[str, FactsDocument]
 

@@ -8,6 +8,7 @@ from kthw_routes.findings.model import Finding
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.case import Case
 from kthw_routes.proof.causes import Cause
+from kthw_routes.proof.cloud import CloudFirewall, CloudRule, Way
 from kthw_routes.proof.diagnosis import grouped
 from kthw_routes.proof.masquerading import masquerading
 from kthw_routes.proof.path import HostPath
@@ -16,6 +17,8 @@ from kthw_routes.record.documents import (
     BetweenNodesDocument,
     CauseDocument,
     CheckDocument,
+    CloudFirewallDocument,
+    CloudRuleDocument,
     CountersDocument,
     EvidenceWord,
     PairDocument,
@@ -54,6 +57,7 @@ def proof_json(proof: Proof) -> ProofDocument:
         "pairs": [_pair(p, proof) for p in proof.pairs],
         "causes": [_cause(cause, pairs) for cause, pairs in grouped(proof)],
         "paths": {name: _path(path) for name, path in proof.paths.items()},
+        "cloud_firewalls": {name: [_firewall(one) for one in found] for name, found in proof.cloud.items()},
         "counters": {name: _counters(counters) for name, counters in proof.counters.items()},
         "hosts": {name: facts_json(f) for name, f in proof.facts.items()},
     }
@@ -133,6 +137,27 @@ def _path(path: HostPath) -> PathDocument:
             if not any(chain.is_nat for chain in table.chains.values())
         },
         "unread": list(path.unread),
+    }
+
+
+def _firewall(firewall: CloudFirewall) -> CloudFirewallDocument:
+    return {
+        "label": firewall.label,
+        "inbound": [_rule(rule) for rule in firewall.rules[Way.INBOUND]],
+        "inbound_accepts": firewall.accepts[Way.INBOUND],
+        "outbound": [_rule(rule) for rule in firewall.rules[Way.OUTBOUND]],
+        "outbound_accepts": firewall.accepts[Way.OUTBOUND],
+    }
+
+
+def _rule(rule: CloudRule) -> CloudRuleDocument:
+    return {
+        "accepts": rule.accepts,
+        "protocol": rule.protocol,
+        "ports": rule.ports,
+        "networks": [str(network) for network in rule.networks],
+        "whole": rule.is_whole,
+        "label": rule.label,
     }
 
 

@@ -15,6 +15,7 @@ from kthw_routes.node_names import is_host_name
 from kthw_routes.overlay.model import OverlayReading
 from kthw_routes.plan.changes import Plan
 from kthw_routes.proof.causes import Cause, Layer
+from kthw_routes.proof.cloud import CloudFirewall, CloudRule, Way
 from kthw_routes.proof.path import HostPath, PolicyRule
 from kthw_routes.proof.readings import Counters, Evidence, Masquerading, PairReading, Proof
 from kthw_routes.record.json_facts import route_from_json
@@ -79,12 +80,18 @@ def _parse(document: Value) -> SavedCheck:
     pairs = tuple(_pair(pair, known) for pair in proof["pairs"].items())
     facts = {name: _facts(name, value) for name, value in proof["hosts"].members() if name in known}
     paths = {name: _path(value) for name, value in proof["paths"].members() if name in known}
+    cloud = proof.get("cloud_firewalls")
+    firewalls = {
+        name: tuple(_firewall(one) for one in found.items())
+        for name, found in (cloud.members() if cloud is not None else ())
+        if name in known
+    }
     for pair in pairs:
         if pair.tested and not {pair.source, pair.target} <= facts.keys():
             raise Unfit(f"it says nothing of a host of the pair {pair.source} → {pair.target}")
     return SavedCheck(
         cluster=cluster,
-        proof=Proof(Plan(()), (), pairs, facts=facts, paths=paths, pods=cluster.cidr),
+        proof=Proof(Plan(()), (), pairs, facts=facts, paths=paths, pods=cluster.cidr, cloud=firewalls),
         causes=dict(_causes(proof)),
     )
 
@@ -157,6 +164,25 @@ def _interface(value: Value) -> IPv4Interface:
         return IPv4Interface(value.text())
     except (AddressValueError, NetmaskValueError):
         value.fail("is not an address with its prefix length")
+
+
+def _firewall(value: Value) -> CloudFirewall:
+    return CloudFirewall(
+        label=value["label"].text(),
+        rules={way: tuple(_rule(rule) for rule in value[way.value].items()) for way in Way},
+        accepts={way: value[f"{way.value}_accepts"].flag() for way in Way},
+    )
+
+
+def _rule(value: Value) -> CloudRule:
+    return CloudRule(
+        accepts=value["accepts"].flag(),
+        protocol=value["protocol"].text(),
+        ports=value["ports"].text(),
+        networks=tuple(network.network() for network in value["networks"].items()),
+        is_whole=value["whole"].flag(),
+        label=value["label"].text(),
+    )
 
 
 def _policy_rule(text: str, routes: Mapping[str, tuple[str, ...]]) -> PolicyRule:

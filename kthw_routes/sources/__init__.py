@@ -1,12 +1,14 @@
 """Where nodes come from. A source is asked once and answers with plain values."""
 
 import threading
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from kthw_routes.cluster import Cluster
 from kthw_routes.events import Emit
 from kthw_routes.findings.model import Finding
+from kthw_routes.proof.cloud import CloudFirewall
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +39,13 @@ class Source(Protocol):
             Cancelled: `cancel` was set; within 0.2 s, whatever is in flight.
             KthwRoutesError: it does not know; the sentence says why, the hint what to do.
         """
+
+
+@runtime_checkable
+class FirewallSource(Protocol):
+    """A source that can also read the firewalls which the provider has in front of its nodes."""
+
+    def firewalls(
+        self, nodes: Collection[str], *, emit: Emit, cancel: threading.Event
+    ) -> Mapping[str, tuple[CloudFirewall, ...]]:
+        """Read those that are enabled, by node; a node whose firewalls could not be read is missing. Never raises."""

@@ -27,7 +27,8 @@ from kthw_routes.options import Options
 from kthw_routes.plan import compare as planning
 from kthw_routes.plan.changes import HostPlan
 from kthw_routes.plan.overlay import carried
-from kthw_routes.proof.diagnosis import known_layer
+from kthw_routes.proof.causes import Layer
+from kthw_routes.proof.diagnosis import explain_all, known_layer
 from kthw_routes.proof.readings import Proof
 from kthw_routes.proof.walls import with_connections
 from kthw_routes.record.history import Runs
@@ -37,7 +38,7 @@ from kthw_routes.record.lock import ClusterLock
 from kthw_routes.record.past_run import Kind, PastRun
 from kthw_routes.record.run import Run
 from kthw_routes.record.transcript import head, tail
-from kthw_routes.sources import Discovery, Source
+from kthw_routes.sources import Discovery, FirewallSource, Source
 from kthw_routes.ssh.session import Session
 from kthw_routes.undo import plan as undo_plan
 from kthw_routes.undo.by_hand import manual_undo
@@ -45,6 +46,9 @@ from kthw_routes.workflow.confirm import RollbackTimers
 from kthw_routes.workflow.endings import Endings
 from kthw_routes.workflow.read_hosts import Connections, Reader
 from kthw_routes.workflow.results import Inspection, Report, Review
+
+MAX_FIREWALLED: Final = 30
+"""Nodes whose firewalls the provider is asked for, where packets are lost between nodes."""
 
 
 class Workflow:
@@ -66,6 +70,7 @@ class Workflow:
         self.may_begin: Callable[[str], bool] = lambda _node: True
         """Asked in a host's thread before the run begins there; it may wait. False: the host is not started."""
         self._source = ""
+        self._firewalls: FirewallSource | None = None
         self._read_back: Final[dict[str, HostFacts]] = {}
         self._timers: RollbackTimers | None = None
         connections.report_to(lambda text: self._emit(Event(Phase.CHECKS, EventKind.NOTE, text)))
@@ -84,6 +89,7 @@ class Workflow:
     def find(self, source: Source) -> Discovery:
         """Ask the source for the nodes. Raises KthwRoutesError."""
         self._source = source.title
+        self._firewalls = source if isinstance(source, FirewallSource) else None
         discovery = source.find(emit=self._emit, cancel=self.stop.soft)
         if not self.options.only:
             return discovery
@@ -220,7 +226,17 @@ class Workflow:
             paths=found.paths,
             unfiltered=found.unfiltered,
         )
-        return with_connections(proof)
+        return self._with_cloud(with_connections(proof))
+
+    def _with_cloud(self, proof: Proof) -> Proof:
+        """Add the provider's firewalls in front of the ends of pairs whose packets are lost between the nodes."""
+        lost = [
+            pair for pair, cause in explain_all(proof).items() if cause.layer in (Layer.NETWORK_OUT, Layer.NETWORK_BACK)
+        ]
+        ends = list(dict.fromkeys(name for pair in lost for name in pair))[:MAX_FIREWALLED]
+        if not ends or self._firewalls is None:
+            return proof
+        return replace(proof, cloud=self._firewalls.firewalls(ends, emit=self._emit, cancel=self.stop.soft))
 
     def print_tables(self, names: Iterable[str]) -> dict[str, str]:
         """Return what `ip route` prints on hosts, byte for byte; of those that do not answer, why."""

@@ -8,12 +8,12 @@ from typing import Final, Protocol
 
 import pytest
 
-from kthw_routes.demo.api.account import DEMO_TOKEN, Account, LinodeInstance
+from kthw_routes.demo.api.account import DEMO_TOKEN, Account, LinodeFirewall, LinodeInstance
 from kthw_routes.demo.api.server import LinodeApi
 from kthw_routes.demo.pods import with_pods
 from kthw_routes.options import Settings
 from tests.journeys.running import Answer, Running
-from tests.model.api import moved
+from tests.model.api import firewalled, moved
 from tests.model.lab import BreakableLab
 from tests.nodes.lab import NodeLab
 
@@ -128,6 +128,11 @@ class RealNodes:
         """Let the account give a node another internal address."""
         assert self._api is not None
         self._api.account = moved(self._api.account, node, str(self.lab.node(node).spec.public), private)
+
+    def set_firewall(self, node: str, firewall: LinodeFirewall) -> None:
+        """Let the account have a Cloud Firewall in front of a node; nothing of its packets is dropped by it."""
+        assert self._api is not None
+        self._api.account = firewalled(self._api.account, node, firewall)
 
 
 class Model:

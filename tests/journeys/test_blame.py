@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from kthw_routes.demo.api.account import LinodeFirewall
 from tests.journeys.stage import RealNodes, Stage
 
 pytestmark = [pytest.mark.nodes, pytest.mark.parametrize("stage", ["real nodes"], indirect=True)]
@@ -172,15 +173,15 @@ def test_the_providers_filter_is_what_is_left(stage: Stage, pods: bool, masquera
         if pods and masquerade
         else ("packets with pod addresses: the provider's filter")
     )
-    assert f": Something between the nodes drops {lost}, or its firewall (Cloud Firewall, security group)." in said
+    assert f": Something between the nodes drops {lost}." in said
     assert "Between the internal addresses of worker-" in said
     if pods:
         assert "Three requests from worker-1's own address on its pods' side to worker-" in said or not masquerade
         assert "itself: none arrived there." in said
     forwarding = "forwarding, " if pods else ""
     assert (
-        f"    Ruled out: the routes of both, the next hops, {forwarding}policy rules and reverse path filters, the "
-        "firewall rules of worker-0 and worker-1.\n"
+        f"    Ruled out: the routes of both, the next hops, {forwarding}policy rules and reverse path filters, "
+        "Cloud Firewalls: the nodes have none, the firewall rules of worker-0 and worker-1.\n"
     ) in said
 
 
@@ -192,10 +193,21 @@ def test_a_cloud_firewall_that_lets_nothing_pass_is_no_filter_of_pod_addresses(s
     subprocess.run(stage.lab.entering(["nft", "-f", "-"]), input=CLOUD_FIREWALL, text=True, check=True)
     answer = stage.tool("check")
     assert answer.code == 4, answer.out
-    said = (
-        "The nodes do not get answers from each other's own addresses either: a firewall between them (Cloud Firewall, "
-    )
-    assert f": {said}security group), or one on worker-" in answer.out
+    said = "The nodes do not get answers from each other's own addresses either: a firewall between them, or one on "
+    assert f": {said}worker-" in answer.out
+    accepted: dict[str, object] = {
+        "action": "ACCEPT",
+        "protocol": "ICMP",
+        "label": "a",
+        "addresses": {"ipv4": ["10.0.0.0/16"]},
+    }
+    stage.set_firewall("worker-1", LinodeFirewall("kubernetes", (accepted,), inbound_policy="DROP"))
+    answer = stage.tool("check")
+    assert answer.code == 4, answer.out
+    assert ': The Cloud Firewall "kubernetes" of worker-1: no inbound rule accepts ICMP from 10.200.' in answer.out
+    assert (
+        "    Fix: In Cloud Manager, Firewalls: a rule that accepts TCP, UDP and ICMP from 10.200.0.0/16, inbound.\n"
+    ) in answer.out
 
 
 def test_services_on_the_same_node_are_the_last_layer(stage: Stage) -> None:

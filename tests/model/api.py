@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from kthw_routes.demo.api.account import FIRST_ID, Account, LinodeInstance
+from kthw_routes.demo.api.account import FIRST_ID, Account, LinodeFirewall, LinodeInstance
 from kthw_routes.demo.api.documents import Json
 from kthw_routes.demo.api.server import LinodeApi, Request
 
@@ -91,6 +91,11 @@ def without(account: Account, name: str) -> Account:
 def moved(account: Account, name: str, public: str, private: str) -> Account:
     """The same account with other addresses of the instance of that label."""
     return _edited(account, name, lambda linode: replace(linode, public=(public,), private=(private,)))
+
+
+def firewalled(account: Account, name: str, *firewalls: LinodeFirewall) -> Account:
+    """The same account with these Cloud Firewalls in front of one instance."""
+    return _edited(account, name, lambda linode: replace(linode, firewalls=firewalls))
 
 
 def renamed(account: Account, old: str, new: str) -> Account:

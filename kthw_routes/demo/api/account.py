@@ -35,6 +35,19 @@ class LinodeInstance:
     """Its address in a VPC, such as `10.8.0.2`."""
     number: int | None = None
     """Its id; by default it follows from its place in the account."""
+    firewalls: tuple["LinodeFirewall", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LinodeFirewall:
+    """A Cloud Firewall; its rules as the API spells them."""
+
+    label: str
+    inbound: tuple[dict[str, object], ...] = ()
+    inbound_policy: str = "ACCEPT"
+    outbound: tuple[dict[str, object], ...] = ()
+    outbound_policy: str = "ACCEPT"
+    status: str = "enabled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kthw_routes.demo.api.account import LinodeInstance, LinodeRegion
+from kthw_routes.demo.api.account import LinodeFirewall, LinodeInstance, LinodeRegion
 
 Json = dict[str, object]
 
@@ -38,6 +38,27 @@ def instance(number: int, linode: LinodeInstance) -> Json:
         "lke_cluster_id": None,
         "capabilities": ["SMTP Enabled"],
         "interface_generation": linode.interface_generation,
+    }
+
+
+def firewall(number: int, cloud: LinodeFirewall) -> Json:
+    """Make an entry of `/linode/instances/{id}/firewalls`."""
+    return {
+        "id": number,
+        "label": cloud.label,
+        "status": cloud.status,
+        "created": _MADE,
+        "updated": _MADE,
+        "tags": [],
+        "entities": [],
+        "rules": {
+            "inbound": list(cloud.inbound),
+            "inbound_policy": cloud.inbound_policy,
+            "outbound": list(cloud.outbound),
+            "outbound_policy": cloud.outbound_policy,
+            "fingerprint": "997dd135",
+            "version": 1,
+        },
     }
 
 

@@ -91,6 +91,9 @@ class LinodeApi:
                 if linode.interface_generation != "linode":
                     raise _ApiError(400, "This Linode uses configuration profile interfaces.")
                 return {"interfaces": linode_json.interfaces(key, linode)}
+            case ["linode", "instances", number, "firewalls"]:
+                _, linode = _find(instances, number)
+                return _page([linode_json.firewall(n, f) for n, f in enumerate(linode.firewalls, start=1)], query)
             case ["regions"]:
                 return _page([linode_json.region(r) for r in self.account.regions], query)
         raise _ApiError(404, "Not found")

@@ -19,9 +19,9 @@ _LOOK_EVERY: Final = 0.05  # seconds between looks at `cancel`: two events canno
 T = TypeVar("T")
 
 
-def note(emit: Emit, text: str) -> None:
-    """Report progress in finding the nodes."""
-    emit(Event(Phase.FIND, EventKind.NOTE, text, time=now()))
+def note(emit: Emit, text: str, phase: Phase = Phase.FIND) -> None:
+    """Report progress in finding the nodes, or in another phase."""
+    emit(Event(phase, EventKind.NOTE, text, time=now()))
 
 
 class HasSocket(Protocol):

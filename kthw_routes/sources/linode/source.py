@@ -7,7 +7,7 @@ cannot be cancelled, and its objects fetch behind one's back. So: one plain `get
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,13 +19,15 @@ from urllib.parse import urlsplit
 from kthw_routes import __version__
 from kthw_routes.cluster import DEFAULT_CLUSTER_CIDR, Cluster
 from kthw_routes.errors import KthwRoutesError
-from kthw_routes.events import Emit
+from kthw_routes.events import Emit, Phase
 from kthw_routes.findings.cluster import of_token
 from kthw_routes.findings.model import Finding, Level
+from kthw_routes.proof.cloud import CloudFirewall
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources import Discovery
 from kthw_routes.sources.linode import errors as linode_errors
 from kthw_routes.sources.linode.errors import Answer, LinodeError
+from kthw_routes.sources.linode.firewalls import firewalls_of
 from kthw_routes.sources.linode.nodes import Search, Via
 from kthw_routes.sources.linode.responses import (
     PAGE_SIZE,
@@ -99,6 +101,8 @@ class LinodeSource:
         self._allow_http = allow_http
         self._search = Search(workers, controllers, tag, region, cluster_cidr, via)
         self._patience = patience
+        self._ids: dict[str, int] = {}
+        """The number of each node that was found."""
 
     def find(self, *, emit: Emit, cancel: threading.Event) -> Discovery:
         """Ask Linode for the nodes; see `Source.find`.
@@ -123,9 +127,28 @@ class LinodeSource:
         regions = [region_of(e) for e in api.entries_of("/regions", "regions", f"2 of {total}")]
         further = {i.id: api.interfaces_of(i, f"{n} of {total}") for n, i in enumerate(lookups, start=3)}
         nodes = tuple(search.node_of(c, further.get(c.instance.id)) for c in candidates)
+        self._ids = {node.name: c.instance.id for node, c in zip(nodes, candidates, strict=True)}
         found = {n.region for n in nodes}
         cluster = Cluster(nodes, search.cluster_cidr, tuple(r for r in regions if r and r.id in found))
         return Discovery(cluster, (*search.findings(candidates, others), *api.findings()), others)
+
+    def firewalls(
+        self, nodes: Collection[str], *, emit: Emit, cancel: threading.Event
+    ) -> Mapping[str, tuple[CloudFirewall, ...]]:
+        """Read the Cloud Firewalls in front of nodes, a request for each; see `FirewallSource.firewalls`.
+
+        The first that cannot be read ends it: the token may not read them, or Linode does not answer.
+        """
+        known = [(name, self._ids[name]) for name in nodes if name in self._ids]
+        found: dict[str, tuple[CloudFirewall, ...]] = {}
+        with closing(_Api(self._token, self._url, self._ca, self._allow_http, self._patience, emit, cancel)) as api:
+            try:
+                api.check_encryption()
+                for count, (name, number) in enumerate(known, start=1):
+                    found[name] = api.firewalls_of(number, name, f"{count} of {len(known)}")
+            except KthwRoutesError as error:
+                note(emit, f"the Cloud Firewalls could not be read: {error.sentence}", Phase.PROOF)
+        return found
 
 
 @dataclass(slots=True)
@@ -174,6 +197,11 @@ class _Api:
         if instance.has_linode_interfaces:
             return interfaces_of_list(self._get(f"/linode/instances/{instance.id}/interfaces"))
         return interfaces_of_configs(self._get(f"/linode/instances/{instance.id}/configs?page_size={PAGE_SIZE}"))
+
+    def firewalls_of(self, number: int, name: str, count: str) -> tuple[CloudFirewall, ...]:
+        """Read the Cloud Firewalls of an instance."""
+        note(self.emit, f"asking Linode for the Cloud Firewalls of {name}, {count}", Phase.PROOF)
+        return firewalls_of(self._get(f"/linode/instances/{number}/firewalls?page_size={PAGE_SIZE}"))
 
     def findings(self) -> tuple[Finding, ...]:
         """Report on the token and the connection."""
