@@ -142,14 +142,18 @@ class Ending:
 
         The interpreter is bypassed: it would wait for threads, and for output that nobody reads (seconds, measured).
         """
-        self._app.discard_labs()
-        os._exit(ExitCode.INTERRUPTED)
+        try:
+            self._app.discard_labs()
+        finally:  # whatever becomes of them
+            os._exit(ExitCode.INTERRUPTED)
 
     def _leave_now(self) -> None:
         """End the process where the interface does not quit, or cannot."""
-        if self._is_ours():
-            self._restore_terminal()
-        self.leave()
+        try:
+            if self._is_ours():
+                self._restore_terminal()
+        finally:
+            self.leave()
 
     def _restore_terminal(self) -> None:
         """Reset the terminal without waiting: output that it has not read by now is discarded."""
