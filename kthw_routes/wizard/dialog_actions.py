@@ -1,7 +1,5 @@
 """What the keys of all steps open over a step: commands, lessons, the way of a packet, by hand, the keys."""
 
-from textual.app import App
-
 from kthw_routes.errors import ExitCode
 from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.controller import Controller
@@ -10,11 +8,12 @@ from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.modals.keys import IN_DIALOGS, ShowKeys
 from kthw_routes.wizard.prompts import WizardAsker
 from kthw_routes.wizard.steps.base import StepScreen
+from kthw_routes.wizard.terminal_cursor import FollowingApp
 from kthw_routes.wizard.tracing import Tracer
 from kthw_routes.wizard.watching import Watch
 
 
-class DialogActions(App[ExitCode]):
+class DialogActions(FollowingApp[ExitCode]):
     """The dialogs that need nothing but what the steps know. Those that few open are imported when they are."""
 
     jobs: Jobs

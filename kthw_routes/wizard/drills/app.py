@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, Final
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -21,6 +21,7 @@ from kthw_routes.wizard.drills.drill_screen import DrillScreen
 from kthw_routes.wizard.drills.list_screen import ListScreen
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.modals.keys import EVERYWHERE, IN_DIALOGS, ShowKeys
+from kthw_routes.wizard.terminal_cursor import FollowingApp
 from kthw_routes.wizard.themes import CONTRAST, DAY, NIGHT
 
 _TICK = 0.05
@@ -30,7 +31,7 @@ _EVERYWHERE: Final = tuple(row for row in EVERYWHERE if row[0] not in ("^n  >", 
 """The keys of the wizard that are the same here."""
 
 
-class DrillsApp(App[ExitCode]):
+class DrillsApp(FollowingApp[ExitCode]):
     """One person practising."""
 
     CSS_PATH = Path(__file__).parents[1] / "wizard.tcss"

@@ -64,6 +64,8 @@ class RoutesStep(MarkingStep):
         super().__init__(wizard, titles, here)
         self._page = PersistPage()
         self._in_tabs: tuple[Review | None, Mapping[Tab, Sequence[Row]]] = (None, {})
+        self._goes_to_rows = False
+        """Whether the rows of another tab get the focus once they are drawn."""
         self._is_asked_again = False
         """Whether the question is shown although it is answered."""
 
@@ -147,12 +149,16 @@ class RoutesStep(MarkingStep):
     @on(RouteReview.Turned)
     async def _turned(self) -> None:
         await self.draw()
+        if self._goes_to_rows:
+            self._goes_to_rows = False
+            self._focus_main()
 
     def action_tab(self, number: int) -> None:
         """Show another tab, its rows in focus."""
         if not self._is_asking:
+            self._goes_to_rows = self._shown.tab != number
             self._shown.choose_tab(number)
-            self.call_later(self._focus_main)
+            self._focus_main()
 
     def action_search(self) -> None:
         """Narrow the list to the rows that have some words."""

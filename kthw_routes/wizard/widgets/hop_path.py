@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Click
-from textual.geometry import Region
+from textual.geometry import Offset, Region
 from textual.message import Message
 from textual.widget import Widget
 
@@ -26,6 +26,8 @@ _TONES: Final = {
     Passage.MAY_STOP: Tone.WARNING,
     Passage.NOT_REACHED: Tone.QUIET,
 }
+_CURSOR: Final = "bold $block-cursor-foreground on $block-cursor-background"
+_BLURRED: Final = "on $block-cursor-blurred-background"
 _WORDS: Final = {Passage.STOPS: "stops", Passage.MAY_STOP: "stops?"}
 
 
@@ -69,6 +71,12 @@ class HopPath(Widget, can_focus=True):
         """The hop in focus."""
         return self._hops[self._number] if self._hops else None
 
+    @property
+    def cursor_offset(self) -> Offset:
+        """Where the hop in focus is."""
+        x, y = self._place
+        return Offset(x * self._column, y + 1)
+
     def show(self, trace: Trace | None) -> None:
         """Show a way, the hop at which it stops in focus; None: nothing yet."""
         self._hops = trace.hops if trace is not None else ()
@@ -95,6 +103,14 @@ class HopPath(Widget, can_focus=True):
         x, y = self._place
         if x != is_back:
             self._go_to_line(self._ways[is_back], y)
+
+    def on_focus(self) -> None:
+        """Show that the keys are for the hops."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Show that they are not."""
+        self.refresh()
 
     def on_click(self, event: Click) -> None:
         """Go to the hop under the mouse."""
@@ -167,6 +183,4 @@ class HopPath(Widget, can_focus=True):
             Words(hop.passage.mark, _TONES[hop.passage]),
             Words(f" {text[: width - 4]:<{width - 3}}", tone),
         )
-        return (
-            cell.stylize("bold $block-cursor-foreground on $block-cursor-background", 0, width - 1) if is_here else cell
-        )
+        return cell.stylize(_CURSOR if self.has_focus else _BLURRED, 0, width - 1) if is_here else cell

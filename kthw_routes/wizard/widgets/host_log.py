@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
-from textual.geometry import Size
+from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -131,6 +131,13 @@ class HostLog(ScrollView, can_focus=True):
         """What was said in the line in focus; None where none is."""
         number = self._cursor_line
         return self._buffer.whole(number) if number is not None else None
+
+    @property
+    def cursor_offset(self) -> Offset:
+        """Where the line in focus is; without one, the last that is shown."""
+        last = min(len(self._buffer.lines), self.scroll_offset.y + self.scrollable_content_region.height) - 1
+        number = self._cursor_line
+        return Offset(self.scroll_offset.x, number if number is not None else max(0, last))
 
     @property
     def _cursor_line(self) -> int | None:

@@ -162,9 +162,9 @@ class RouteReview(Container):
         box.can_focus = box.max_scroll_y > 0 or box.has_focus
 
     def focus_rows(self) -> None:
-        """Focus the matrix, or the list where there is none."""
+        """Focus the matrix, or the list where there is none; the tabs where there is nothing."""
         self._topic = self._matrix if self._matrix.display else self._changes
-        self._topic.focus()
+        (self._topic if self._topic.display else self._tabs).focus()
         self._show_detail()
 
     def choose_tab(self, number: int) -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Click
+from textual.geometry import Offset
 from textual.message import Message
 from textual.widget import Widget
 
@@ -63,6 +64,11 @@ class TabLine(Widget, can_focus=True):
             self.chosen = number
             self.refresh()
             self.post_message(self.Chosen(number))
+
+    @property
+    def cursor_offset(self) -> Offset:
+        """Where the tab that is shown begins."""
+        return Offset(sum(len(label) + len(self._gap) for label in self._labels[: self.chosen]), 0)
 
     def action_turn(self, by: int) -> None:
         """Choose the next tab or the one before."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from rich.text import Text
+from textual.geometry import Offset
 from textual.widgets import DataTable
 
 from kthw_routes.wizard.themes import style_cell
@@ -50,6 +51,13 @@ class KeyedTable(DataTable[Text]):
         if not self.row_count or not self.is_valid_row_index(self.cursor_row):
             return None
         return self._rows[self.cursor_row][0]
+
+    @property
+    def cursor_offset(self) -> Offset:
+        """Where the row, or the cell, under the cursor begins."""
+        before = self.ordered_columns[: self.cursor_column] if self.cursor_type == "cell" else []
+        x = sum(column.get_render_width(self) for column in before)
+        return Offset(x + self.cell_padding, self.header_height + self.cursor_row)
 
     def show(self, rows: Iterable[tuple[str, Cells]], columns: Sequence[str] | None = None) -> None:
         """Fill the table; the cursor stays on its row where that still exists."""
