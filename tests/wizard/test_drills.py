@@ -29,6 +29,8 @@ async def test_a_drill_is_found_named_and_repaired_by_keys_alone(tmp_path: Path)
         await driver.press("up", "up")
         await driver.sees(f"root@{broken}:/etc# sleep 0.2")
         await driver.press("ctrl+c")
+        await driver.runs("clear")
+        assert "sleep 0.2" not in driver.text()
         await driver.runs("exit", "logout")
         await driver.until(lambda: driver.prompt() == f"root@{broken}:~# ", "a new shell")
 

@@ -1,5 +1,7 @@
 """Programs to look at files, and editors, which the model has not: they say how to edit without them."""
 
+from typing import Final
+
 from kthw_routes.demo.linux.nodes import FileError
 from kthw_routes.demo.linux.process import Process
 from kthw_routes.demo.programs import program
@@ -18,6 +20,17 @@ def editor(process: Process) -> int:
         f"  echo 'LINE' >> {name}           adds a line at the end\n"
     )
     return 1
+
+
+CLEARED: Final = "\x1b[H\x1b[2J\x1b[3J"
+"""What empties a terminal."""
+
+
+@program("clear")
+def clear(process: Process) -> int:
+    """Empty the terminal."""
+    process.out(CLEARED)
+    return 0
 
 
 @program("less", "more")

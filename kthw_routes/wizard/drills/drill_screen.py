@@ -67,6 +67,7 @@ class DrillScreen(Screen[None]):
         ("^b", "the list; the drill goes on when you come back"),
         ("Up  Down", "what was typed before on this node"),
         ("^c  ^d", "end the program that runs; end what it reads"),
+        ("^l", "empty the view, as `clear` does"),
         ("Page keys", "scroll what was printed"),
     )
 

@@ -3,6 +3,7 @@
 import threading
 from typing import Final
 
+from kthw_routes.demo.programs.viewing import CLEARED
 from kthw_routes.drills.practice import Practice
 from kthw_routes.wizard.widgets.host_log import TextBuffer
 from kthw_routes.words import Tone
@@ -65,8 +66,11 @@ class NodeSession:
         with self._room:
             waiting, self._waiting = self._waiting, []
             self._room.notify_all()
-        if waiting:
-            self.buffer.write("".join(waiting))
+        _before, is_cleared, printed = "".join(waiting).rpartition(CLEARED)
+        if is_cleared:
+            self.buffer.clear()
+        if printed:
+            self.buffer.write(printed)
         if self._thread is not None and not self._thread.is_alive():
             self._thread = None
             for number, line in enumerate(self._shell.take_unread()):  # typed ahead

@@ -111,10 +111,12 @@ class NodeShells(Vertical):
 
     @on(CommandInput.Controlled)
     def _controlled(self, event: CommandInput.Controlled) -> None:
-        """Copy what is selected; else end the program that runs, or what it reads."""
+        """Copy what is selected; else end the program that runs, or what it reads; or empty the view."""
         event.stop()
         session = self._session
-        if event.key == "ctrl+c" and self.screen.get_selected_text():
+        if session is not None and event.key == "ctrl+l":
+            session.buffer.clear()
+        elif event.key == "ctrl+c" and self.screen.get_selected_text():
             self.screen.action_copy_text()
         elif session is not None and event.key == "ctrl+c":
             session.interrupt()

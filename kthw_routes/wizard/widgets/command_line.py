@@ -23,7 +23,7 @@ class CommandInput(Input):
 
     @dataclass
     class Controlled(Message):
-        """^C or ^D was pressed."""
+        """^C, ^D or ^L was pressed."""
 
         key: str
 
@@ -51,6 +51,8 @@ class CommandInput(Input):
                 self.post_message(self.Entered(line))
             case "ctrl+c" | "ctrl+d" if event.key == "ctrl+c" or not self.value:
                 self.value = ""
+                self.post_message(self.Controlled(event.key))
+            case "ctrl+l":
                 self.post_message(self.Controlled(event.key))
             case "up" | "down":
                 self._recall(-1 if event.key == "up" else 1)

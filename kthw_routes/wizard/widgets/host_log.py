@@ -94,7 +94,7 @@ class TextBuffer(LogBuffer):
     def write(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Add text, which may end within a line."""
         for piece in text.splitlines(keepends=True):
-            begun = self.lines.pop().text if self._is_open else ""
+            begun = self.lines.pop().text if self._is_open and self.lines else ""
             line = clean(f"{begun}{piece}").rstrip("\n").expandtabs()
             chunks = [line[at : at + self.columns] for at in range(0, len(line), self.columns)] or [""]
             self.lines += [Words(chunk, tone) for chunk in chunks]
