@@ -3,15 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
-from typing import Final
 
 from kthw_routes.cluster import Cluster, Node
 from kthw_routes.facts import HostFacts, Route
 from kthw_routes.plan.changes import HostPlan, NameChange, Plan, RouteChange
 from kthw_routes.plan.changes.route import describe
 from kthw_routes.plan.codes import NameCode, RouteCode, of_name, of_route
-
-_DONE: Final = frozenset({RouteCode.RIGHT, RouteCode.SECOND_ROUTE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +58,17 @@ def _of_host(cluster: Cluster, host: HostPlan, facts: HostFacts | None, before: 
     for row in host.routes:
         code = of_route(row, own)
         if row.next_hop is not None and code is not RouteCode.NOT_READ:
-            wrong = _wrong_next_hop(cluster, host, row) if row.has and code not in _DONE else None
-            if code is RouteCode.SECOND_ROUTE:
-                wrong = _second(host, row)
+            wrong = _wrong_route(cluster, host, row, code) if row.has else None
             yield Typed(host=host.node, what=str(row.prefix), is_right=code is RouteCode.RIGHT, wrong=wrong)
     for name in host.names:
         yield from _of_name(host, name)
     if facts is not None and before is not None:
-        wanted = {row.prefix for row in host.routes if row.next_hop is not None}
+        shown = {row.prefix for row in host.routes if row.next_hop is not None}
         for route in facts.routes:
-            if route not in before.routes and route.prefix not in wanted and not route.is_kernel:
+            if route not in before.routes and route.prefix not in shown and not route.is_kernel:
                 wrong = _besides(cluster, host, route, own)
                 if wrong is not None:
+                    shown.add(route.prefix)  # the next one of it when this one is gone
                     yield Typed(host=host.node, what=str(route.prefix), wrong=wrong)
 
 
@@ -89,12 +85,17 @@ def _of_name(host: HostPlan, name: NameChange) -> Iterator[Typed]:
     yield Typed(host=host.node, what=name.name, is_right=code in (NameCode.RIGHT, NameCode.TWICE), wrong=wrong)
 
 
-def _second(host: HostPlan, row: RouteChange) -> str:
-    spare = next(r for r in row.has if r.gateway != row.next_hop)
-    return (
-        f"{host.node}: {row.prefix} is there twice; the one {describe(spare)} may win. "
-        f"Remove it: ip route del {row.prefix} {describe(spare)}"
-    )
+def _wrong_route(cluster: Cluster, host: HostPlan, row: RouteChange, code: RouteCode) -> str | None:
+    match code:
+        case RouteCode.RIGHT:
+            return None
+        case RouteCode.SECOND_ROUTE:
+            what = f"{host.node}: {row.prefix}: {row.reason}"
+            return f"{what}. Of two, the one with the smaller metric wins. Remove it: {row.commands[0]}"
+        case RouteCode.FOREIGN:
+            return f"{host.node}: {row.prefix}: {row.reason}."
+        case _:
+            return _wrong_next_hop(cluster, host, row)
 
 
 def _wrong_next_hop(cluster: Cluster, host: HostPlan, row: RouteChange) -> str:

@@ -2,6 +2,8 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
+from typing import Final
 
 from kthw_routes.cluster import Node
 from kthw_routes.options import Settings
@@ -10,9 +12,13 @@ from kthw_routes.plan import shell
 from kthw_routes.plan.changes import Change, NameChange, RouteChange
 from kthw_routes.teaching.by_hand import Typed
 from kthw_routes.wizard.text.manual_commands import log_in
-from kthw_routes.wizard.themes import dim
+from kthw_routes.wizard.themes import cut_middle, dim
 from kthw_routes.words import Tone, Words
 from kthw_routes.workflow.results import Review
+
+_HOST_WIDTH: Final = 20
+_WHAT_WIDTH: Final = 29
+"""Characters: with them every column is in sight at 80 columns."""
 
 
 def progress(rows: Sequence[Typed], review: Review, *, is_done: bool) -> Words:
@@ -26,16 +32,19 @@ def progress(rows: Sequence[Typed], review: Review, *, is_done: bool) -> Words:
 
 
 def cells(rows: Sequence[Typed]) -> Iterator[tuple[str, tuple[Words | str, ...]]]:
-    """Yield a row of the table for each row: its key, then host, mark, what, and how it is."""
+    """Yield a row of the table for each row, the wrong ones first: its key, then host, mark, what, and how it is."""
     before = ""
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row.wrong is None):
         if row.wrong is not None:
             mark, word, tone = "✗", "wrong", Tone.BAD
         elif row.is_right:
             mark, word, tone = "✓", "right", Tone.GOOD
         else:
             mark, word, tone = "…", "to be typed", Tone.PLAIN
-        yield key_of(row), (row.host if row.host != before else "", Words(mark, tone), row.what, Words(word, tone))
+        host = cut_middle(row.host, _HOST_WIDTH) if row.host != before else ""
+        # A file by its name, as on Run: the detail has its path.
+        what = cut_middle(PurePosixPath(row.what).name if row.what.startswith("/") else row.what, _WHAT_WIDTH)
+        yield key_of(row), (host, Words(mark, tone), what, Words(word, tone))
         before = row.host
 
 
