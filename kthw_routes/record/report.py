@@ -67,7 +67,8 @@ def parse_report(document: Value, path: Path | None = None) -> SavedCheck:
         return _parse(document)
     except Unfit as error:
         shown = clean_line(str(path)) if path is not None else "This"
-        raise UsageError(f"{shown} cannot be used as a report: {error}.", _SAVE) from error
+        older = "; an older version wrote it, or it was changed" if str(error).endswith("is missing") else ""
+        raise UsageError(f"{shown} cannot be used as a report: {error}{older}.", _SAVE) from error
 
 
 def _parse(document: Value) -> SavedCheck:

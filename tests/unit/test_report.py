@@ -214,6 +214,7 @@ def test_what_programs_print_keeps_its_known_words() -> None:
         ('{"version": 1, "runs": []}', "it is of `runs --json`."),
         ('{"version": 1, "nodes": []}', "it holds no proof; it is of another command than `check --json`."),
         ('{"version": 2, "proof": {}}', "it is of version 2, and this program reads version 1."),
+        ('{"version": 1, "proof": {}}', "`nodes` is missing; an older version wrote it, or it was changed."),
         ('{"nodes": []}', "kthw-routes did not write it: it has no `version`."),
         ("[]", "it is not an object."),
     ],

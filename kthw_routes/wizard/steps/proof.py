@@ -58,7 +58,7 @@ class ProofStep(ChangingStep):
         Binding("w", "fold('why')", "Why", show=False),
         Binding("i", "fold('tables')", "ip route", show=False),
         Binding("slash", "search", "Search", show=False),
-        Binding("f", "app.trace", "Follow a packet", show=False),
+        Binding("f", "app.trace", "Follow a packet"),
     ]
 
     def __init__(self, wizard: Wizard, titles: tuple[str, ...], here: int) -> None:

@@ -55,8 +55,8 @@ class RoutesStep(MarkingStep):
         Binding("b", "question", "Reboot", show=False),
         Binding("o", "options", "Options", show=False),
         Binding("p", "present", "Present", show=False),
-        Binding("h", "app.by_hand", "By hand", show=False),
-        Binding("f", "app.trace", "Follow a packet", show=False),
+        Binding("h", "app.by_hand", "By hand"),
+        Binding("f", "app.trace", "Follow"),
         Binding("escape", "close", "Close", show=False),
     ]
 
