@@ -255,7 +255,11 @@ class DrillScreen(Screen[None]):
         self._solved.display = practice.is_solved
         if practice.is_solved:
             before = Words(f"✓ Solved. {'' if practice.drill.is_repairable else _UNREPAIRABLE}", Tone.GOOD)
-            self._solved.show(before, *marked(practice.drill.explanation), dim("  ^n: next drill"))
+            self._solved.show(
+                before,
+                *marked(practice.drill.explanation),
+                dim("  ^b: the list of drills" if self.app.is_web else "  ^n: next drill"),
+            )
         self._state.show(*self._state_words())
 
     def _state_words(self) -> tuple[Words | str, ...]:
