@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,8 @@ from kthw_routes.drills.model import Commands
 from kthw_routes.drills.practice import Practice
 from kthw_routes.drills.reading import drill_of
 from kthw_routes.drills.roles import lab_nodes
-from tests.journeys.stage import RealNodes, Stage
+from tests.journeys.stage import RealNodes, Stage, free_environment
+from tests.journeys.wizard_terminal import WizardTerminal
 from tests.model.clock import FastClock
 
 CATALOGUE = Catalogue.load(seed="1")
@@ -72,3 +74,38 @@ def type_in(stage: Stage, commands: Commands) -> None:
     for node, lines in commands.items():
         for line in lines:
             stage.run(node, line)
+
+
+def on_terminal(tmp_path: Path, *arguments: str) -> WizardTerminal:
+    """The drills on a terminal of their own; what they make is below `tmp_path / "tmp"`."""
+    (tmp_path / "tmp").mkdir()
+    env = {**free_environment(tmp_path), "TMPDIR": str(tmp_path / "tmp")}
+    return WizardTerminal(["drills", *arguments, "--seed", "1"], env, tmp_path)
+
+
+def test_a_signal_ends_a_drill_and_nothing_of_its_lab_is_left(tmp_path: Path) -> None:
+    terminal = on_terminal(tmp_path, "old-name")
+    terminal.wait_for("A shell on worker-0")
+    terminal.type("tcpdump -ni any icmp\r")
+    terminal.wait_for("listening on any")
+    assert terminal.end("SIGTERM") == 130
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_in_plain_lines_a_program_is_typed_into_and_interrupted(tmp_path: Path) -> None:
+    terminal = on_terminal(tmp_path, "--plain", "old-name")
+    terminal.wait_for("drill> ")
+    for typed, shown in (
+        ("sh worker-0\n", "root@worker-0:~# "),
+        ("echo ready; cat\n", "\r\nready\r\n"),
+        ("abc\n", "abc\r\nabc\r\n"),  # as it is typed, and as it is printed
+        ("\x04", "root@worker-0:~# "),
+        ("ping 127.0.0.1\n", "icmp_seq=2"),
+        ("\x03", "packets transmitted"),
+        ("exit\n", "drill> "),
+    ):
+        terminal.type(typed)
+        terminal.wait_for(shown)
+    terminal.type("quit\n")
+    assert terminal.ended() == 0
+    assert list((tmp_path / "tmp").iterdir()) == []
