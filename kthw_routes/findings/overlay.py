@@ -37,6 +37,13 @@ def of_overlay(cluster: Cluster, facts: Mapping[str, HostFacts], routes_on: Rout
             node=lacking[0] if len(lacking) == 1 else None,
         )
     for worker, read in workers:
+        if read.overlay.is_unread:
+            yield Finding.stop(
+                "overlay-not-read",
+                f"{worker.name}: whether something of an overlay is there could not be read.",
+                "Try there: ip -d link show type vxlan; nft list table inet kthw_routes",
+                node=worker.name,
+            )
         if read.overlay.problem is not None:
             yield Finding.stop(
                 "overlay-not-ours",

@@ -451,8 +451,11 @@ def remove_overlay_table() -> Command:
 
 
 def change_overlay_device(lines: Iterable[str]) -> Command:
-    """Make the changes of the overlay's device, its addresses and neighbours."""
-    return _change(("ip", "-force", "-batch", "-"), stdin="".join(f"{line}\n" for line in lines).encode("ascii"))
+    """Make the changes of the overlay's device, its addresses and neighbours, up to the first that is refused.
+
+    So nothing becomes of a device of others that has the name of ours.
+    """
+    return _change(("ip", "-batch", "-"), stdin="".join(f"{line}\n" for line in lines).encode("ascii"))
 
 
 def change_overlay_forwarding(lines: Iterable[str]) -> Command:

@@ -13,10 +13,15 @@ from kthw_routes.ssh.errors import OutputCut, TookTooLong
 def read_overlay(task: HostTask, addresses: tuple[InterfaceAddress, ...]) -> OverlayReading:
     """Read the overlay. `addresses`: those of the host's interfaces, read before. Raises what `Session.run` raises."""
     status, devices = _ask(task, programs.vxlan_devices())
-    device, problem, others = words.parse_devices(devices if status == 0 else "")
-    status, listing = _ask(task, programs.overlay_table())
-    has_nft = status not in (CANNOT_RUN, NO_SUCH_PROGRAM)
-    accepts, strange = table.parse(listing if status == 0 else "")
+    table_status, listing = _ask(task, programs.overlay_table())
+    has_nft = table_status not in (CANNOT_RUN, NO_SUCH_PROGRAM)
+    try:
+        device, problem, others = words.parse_devices(devices if status == 0 else "")
+    except ValueError:
+        status = None
+    if status is None or table_status is None:
+        return OverlayReading(is_unread=True, has_nft=has_nft)
+    accepts, strange = table.parse(listing if table_status == 0 else "")
     state = OverlayState(accepts=accepts)
     if device is not None:
         state = OverlayState(
@@ -29,11 +34,11 @@ def read_overlay(task: HostTask, addresses: tuple[InterfaceAddress, ...]) -> Ove
     return OverlayReading(state=state, problem=problem or strange, others=others, has_nft=has_nft)
 
 
-def _ask(task: HostTask, command: Command) -> tuple[int, str]:
-    """Run a command. Returns its status, and what it printed; nothing where that took too long, or is too much."""
+def _ask(task: HostTask, command: Command) -> tuple[int | None, str]:
+    """Run a command. Returns its status, and what it printed; None where that took too long, or is too much."""
     try:
         result = task.run(command, silent=True)
     except (OutputCut, TookTooLong) as error:
         task.note(error.sentence)
-        return 1, ""
+        return None, ""
     return result.status, result.out

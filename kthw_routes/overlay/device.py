@@ -20,7 +20,7 @@ _STRANGE: Final = ("remote", "remote6", "group", "group6", "link", "local6", "ex
 
 
 def parse_devices(output: str) -> tuple[VxlanDevice | None, str | None, tuple[str, ...]]:
-    """Parse what `ip -json -d link show type vxlan` printed.
+    """Parse what `ip -json -d link show type vxlan` printed. Raises ValueError: it cannot be read.
 
     Returns our device, what is strange about a device of our name, and those of others that use the same UDP port.
     """
@@ -39,8 +39,8 @@ def parse_devices(output: str) -> tuple[VxlanDevice | None, str | None, tuple[st
 def _records(output: str) -> Iterator[Mapping[str, object]]:
     try:
         found = json.loads(output or "[]")
-    except (ValueError, RecursionError):
-        return
+    except RecursionError as error:
+        raise ValueError("too deep") from error
     for record in found if isinstance(found, list) else ():
         if isinstance(record, dict):
             yield record

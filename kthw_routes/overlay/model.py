@@ -137,6 +137,8 @@ class OverlayReading:
     state: OverlayState = NOTHING
     problem: str | None = None
     """What of it is there under our name and is not as we make it, as the end of a sentence; None for nothing."""
+    is_unread: bool = False
+    """Whether what is there could not be read."""
     others: tuple[str, ...] = ()
     """The VXLAN devices of others that use the same UDP port, as people name them."""
     has_nft: bool = False

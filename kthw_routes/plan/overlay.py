@@ -47,6 +47,9 @@ def wanted_on(cluster: Cluster, node: Node, mtu: int | None) -> OverlayState:
 def rows(wanted: OverlayState, facts: HostFacts) -> tuple[OverlayChange, ...]:
     """Return the row of a host's part of the overlay; none where nothing of it is there or wanted."""
     has, problem = facts.overlay.state, facts.overlay.problem
+    if facts.overlay.is_unread:
+        why = "what is there of it could not be read; left as it is"
+        return (OverlayChange(kind=ChangeKind.FOREIGN, before=has, after=has, reason=why),)
     if problem is not None:
         why = f"{problem}; left as it is"
         return (OverlayChange(kind=ChangeKind.FOREIGN, before=has, after=has, reason=why),)

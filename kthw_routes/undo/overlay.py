@@ -24,12 +24,14 @@ def undo_overlay(
         last = kind in (ChangeKind.REPLACE, ChangeKind.REMOVE)  # the run made it before the routes
         return (OverlayChange(kind=kind, before=now, after=after, routes=routes, reason=reason, comes_last=last),)
 
+    if facts.overlay.is_unread:
+        return row(ChangeKind.FOREIGN, "what is there of it could not be read; left as it is")
+    if facts.overlay.problem is not None:
+        return row(ChangeKind.FOREIGN, changed_since(run, facts.overlay.problem))
     if now == before:
         return row(ChangeKind.KEEP, AS_BEFORE)
     if why := limits.overlay(before):
         return row(ChangeKind.FOREIGN, refused(why))
-    if facts.overlay.problem is not None:
-        return row(ChangeKind.FOREIGN, changed_since(run, facts.overlay.problem))
     if not is_between(now, *(state for one in tries for state in (one.before, one.after))):
         return row(ChangeKind.FOREIGN, changed_since(run))
     if now.is_nothing and not tries[0].after.is_nothing:

@@ -151,3 +151,27 @@ def test_a_rollback_undoes_what_is_as_the_run_left_it_and_nothing_else(
             assert run(command) == (0, "", ""), command
         assert run("\n".join(change.guarded_undo))[0] == 0
         assert read(run) == then
+
+
+@pytest.mark.parametrize("where", ["real", "modelled"])
+def test_a_rollback_undoes_a_run_that_broke_off_between_the_table_and_the_device(
+    where: str, request: pytest.FixtureRequest
+) -> None:
+    run: Shell = request.getfixturevalue(where)
+    change = OverlayChange(kind=ChangeKind.ADD, before=NOTHING, after=FIRST, reason="")
+    assert run(change.commands[0]) == (0, "", "")
+    assert read(run) == replace(NOTHING, accepts=FIRST.accepts)
+    run("\n".join(change.guarded_undo))
+    assert read(run) == NOTHING
+
+
+def test_a_device_of_others_with_our_name_is_left_alone(real: Shell) -> None:
+    real("ip link add kthw-routes0 type bridge")
+    before = real("ip -d link show dev kthw-routes0; ip addr show dev kthw-routes0; ip neigh")
+    change = OverlayChange(kind=ChangeKind.ADD, before=NOTHING, after=FIRST, reason="")
+    command = programs.change_overlay_device(change.ip_lines)
+    assert command.stdin is not None
+    status, _, said = real(f"{command} <<'END'\n{command.stdin.decode()}END")
+    assert status != 0
+    assert "File exists" in said
+    assert real("ip -d link show dev kthw-routes0; ip addr show dev kthw-routes0; ip neigh") == before

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from kthw_routes.cluster import Cluster
+from kthw_routes.events import Phase
 from kthw_routes.facts import HostFacts, InterfaceAddress, PodCidrFiles, Route
 from kthw_routes.findings.overlay import of_overlay
+from kthw_routes.hosts.read_overlay import read_overlay
+from kthw_routes.hosts.task import HostTask
 from kthw_routes.options import Options, RoutesOn
 from kthw_routes.overlay import device as words
 from kthw_routes.overlay import table
@@ -21,7 +24,9 @@ from kthw_routes.plan.overlay import carried, wanted_on
 from kthw_routes.record.journal import HostRecord, Journal, OverlayRecord, host_of, host_record
 from kthw_routes.record.json_overlay import overlay_from_json, overlay_json
 from kthw_routes.record.json_values import Unfit, Value, parse
+from kthw_routes.ssh.command import Result
 from kthw_routes.undo import plan as undo_plan
+from tests.unit.answering import Answering, said
 from tests.unit.builders import cluster, facts, internal, ip, net, pod_route, worker
 
 CLUSTER = replace(cluster(), has_overlay=True)
@@ -176,7 +181,30 @@ def test_the_devices_are_read_with_what_is_strange_about_ours() -> None:
     elsewhere = {"ifname": "vxlan0", "linkinfo": {"info_data": {"id": 1, "port": 8472}}}
     assert words.parse_devices(json.dumps([PRINTED, other, elsewhere])) == (VXLAN, None, ("flannel.1",))
     assert words.parse_devices(words.print_device(VXLAN)) == (VXLAN, None, ())
-    assert words.parse_devices("[]") == words.parse_devices("") == words.parse_devices("no JSON") == (None, None, ())
+    assert words.parse_devices("[]") == words.parse_devices("") == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"ip -json -d link": said("[" * 100_000)},
+        {"ip -json -d link": said("no JSON")},
+        {"ip -json -d link": replace(said("[]"), is_cut=True)},
+        {"nft list table": replace(said("table inet kthw_routes {\n"), is_cut=True)},
+    ],
+    ids=["deep", "no JSON", "devices cut", "table cut"],
+)
+def test_what_could_not_be_read_is_not_taken_for_absent(answers: dict[str, Result]) -> None:
+    found = read_overlay(HostTask(Answering(answers), Phase.CHECKS, lambda _: None), ())
+    assert found.is_unread
+    for on in (CLUSTER, cluster()):
+        (row,) = planned(read((), found), on).of(OverlayChange)
+        assert (row.kind, row.commands) == (ChangeKind.FOREIGN, ())
+    assert "overlay-not-read" in codes(overlay=found)
+    without = read((), OverlayReading(has_nft=True))
+    record = host_of(parse(json.dumps(host_record(planned(without), without)).encode()))
+    (row,) = undo_plan.planner(Journal((record,)), cluster())(HOST, read((), found)).of(OverlayChange)
+    assert "could not be read" in row.reason
 
 
 @pytest.mark.parametrize(

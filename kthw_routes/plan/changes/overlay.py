@@ -62,11 +62,12 @@ class OverlayChange:
 
     @property
     def guarded_undo(self) -> tuple[str, ...]:
-        """The same where the device is still as the run left it."""
+        """The same where the device is still as the run left it, or was not made yet, or is gone."""
         lines = [line for command in self.undo_commands for line in command.split("\n")]
         if not lines or self.after.device is None:
             return tuple(lines)
-        test = f"ip link show dev {DEVICE} 2>/dev/null | grep -q {self.after.device.mac}"
+        show = f"ip link show dev {DEVICE}"
+        test = f"! {show} >/dev/null 2>&1 || {show} | grep -q {self.after.device.mac}"
         return (f"if {test}; then", *lines, "fi")
 
     @property
