@@ -41,6 +41,9 @@ def tunneled(worker: int) -> Route:
     return Route(net(f"10.200.{worker}.0/24"), ip(f"10.200.{worker}.0"), DEVICE, "200", flags=frozenset({"onlink"}))
 
 
+LOOKUP = PolicyRule(
+    "10: from 10.200.0.0/24 lookup secretvpn", "secretvpn", ("default via 172.30.9.9 dev secretvpn0 proto static",)
+)
 PROOFS: dict[str, Callable[[], Proof]] = {
     "all is well": lambda: proof_of(of_pods(received=3, round_trip=0.4, **ends(3, 3, 3, 3))),
     "astray": lambda: proof_of(of_pods(), worker_0=host(0, [ASTRAY])),
@@ -58,7 +61,7 @@ PROOFS: dict[str, Callable[[], Proof]] = {
     ),
     "rule": lambda: replace(
         proof_of(of_pods()),
-        paths={"worker-0": path(policy_rules=(PolicyRule("10: from 10.200.0.0/24 lookup secretvpn", "secretvpn"),))},
+        paths={"worker-0": path(policy_rules=(LOOKUP,))},
     ),
 }
 

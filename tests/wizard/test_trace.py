@@ -34,6 +34,7 @@ async def test_a_packet_is_followed_to_where_it_stops(lab: BreakableLab, setting
     with_pods(lab.topology)
     async with driving(lab, settings) as driver:
         await driver.go("Routes")
+        assert "Follow a packet" in {command.title for command in driver.app.get_system_commands(driver.app.screen)}
         await driver.to_cell("worker-2", "worker-0")
         await driver.press("f")
         text = await shown(driver, "worker-2 has no right route to")
