@@ -9,7 +9,7 @@ from typing import Final
 from rich.table import Table
 from rich.text import Text
 
-from kthw_routes.cli.explain import print_wrapped
+from kthw_routes.cli.explain import explain, print_wrapped
 from kthw_routes.cli.output import Printer
 from kthw_routes.cli.standard_streams import in_order
 from kthw_routes.cli.trace import print_trace
@@ -33,6 +33,7 @@ _COMMANDS: Final = (
     ("trace A B", "view: a packet from a pod on A to a pod on B, hop by hop; it names the cause"),
     ("proof", "view: which pairs of workers get through; it names the causes"),
     ("plan", "view: what kthw-routes would change; it names the repair"),
+    ("explain COMMAND", "a command, or a line that one printed, word by word: explain ip route get 10.200.1.2"),
     ("story", "the symptom and the answers once more"),
     ("solution", "give up: show the repair and the explanation"),
     ("next", "start another drill; the lab of this one is gone then"),
@@ -96,6 +97,8 @@ class PlainDrill:
                 self._show(view, self._read_nodes())
             case ["trace", source, target]:
                 self._trace(self._read_nodes(), source, target)
+            case ["explain", *what]:
+                explain(" ".join(what))
             case ["story"]:
                 self._tell_story()
             case ["solution"]:

@@ -176,7 +176,16 @@ def test_a_drill_in_plain_lines_from_the_story_to_the_progress(tmp_path: Path, m
     typed = (
         *("hint", "hint", "hint", "hint", f"answer {wrong}", "answer 9", "nonsense"),
         *("sh worker-0", "cd /etc", "head -1 hosts", "cat", "exit", "sh worker-9 true"),
-        *("nodes", "plan", "trace worker-0 worker-2", "trace a b", "check", f"sh {host} {repair}", "check"),
+        *(
+            "explain ip neigh",
+            "nodes",
+            "plan",
+            "trace worker-0 worker-2",
+            "trace a b",
+            "check",
+            f"sh {host} {repair}",
+            "check",
+        ),
         *("proof", f"answer {drill.right}", "story", "help", "quit", "never read"),
     )
     ran = CliRunner().invoke(main, ["drills", "old-name", "--seed", "1"], input="\n".join(typed))
@@ -188,7 +197,7 @@ def test_a_drill_in_plain_lines_from_the_story_to_the_progress(tmp_path: Path, m
         *(f"Hint {n} of 3: {hint}" for n, hint in enumerate(drill.hints, start=1)),
         *("There are no more hints.", f"✗ No: {drill.answers[wrong - 1].reason}", "There are answers 1 to 4."),
         *("Not known: nonsense.", "127.0.0.1 localhost", "No node is named worker-9."),
-        *("pod CIDR rests on", "! replace", "The request, there:", "a → b was not tested."),
+        *("(iproute2).", "pod CIDR rests on", "! replace", "The request, there:", "a → b was not tested."),
         *("✗ All test traffic gets through, and yet", "Not repaired yet.", "✓ Traffic between all pod CIDRs"),
         *("It is repaired. Say what it was", "Evidence: probe addresses", "✓ Right: "),
         *("Solved: old-name.", drill.explanation, drill.story, "have it checked"),

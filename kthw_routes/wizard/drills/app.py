@@ -133,6 +133,7 @@ class DrillsApp(FollowingApp[ExitCode]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Yield every action by its name, for the palette."""
         if isinstance(screen, DrillScreen):
+            yield SystemCommand("Why", "The command that is typed, or was last, word by word", screen.action_why)
             yield SystemCommand("Hint", "The next of three hints", screen.action_hint)
             yield SystemCommand("What is it?", "Say what is broken", screen.action_cause)
             yield SystemCommand("Check", "Read all nodes: is it repaired?", screen.action_check)

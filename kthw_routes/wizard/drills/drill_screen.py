@@ -13,9 +13,18 @@ from textual.widgets import Footer
 from kthw_routes.drills.checking import Check
 from kthw_routes.drills.practice import Practice
 from kthw_routes.errors import KthwRoutesError, RecordError
+from kthw_routes.sanitize import clean_line
 from kthw_routes.wizard.background import Jobs
 from kthw_routes.wizard.drills.shells import NodeShells
-from kthw_routes.wizard.drills.views import AskCause, ChooseView, DrillTracer, ShowNodes, ShowProof, plan_lines
+from kthw_routes.wizard.drills.views import (
+    AskCause,
+    ChooseView,
+    DrillTracer,
+    ExplainLine,
+    ShowNodes,
+    ShowProof,
+    plan_lines,
+)
 from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.modals.trace import ShowTrace
 from kthw_routes.wizard.text.marked import marked
@@ -32,11 +41,12 @@ class DrillScreen(Screen[None]):
 
     AUTO_FOCUS = "CommandInput"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "why", "Why", key_display="F1"),
         Binding("f5", "hint", "Hint", key_display="F5"),
-        Binding("f6", "cause", "What is it?", key_display="F6"),
+        Binding("f6", "cause", "Name it", key_display="F6"),
         Binding("f7", "check", "Check", key_display="F7"),
         Binding("f8", "views", "Look", key_display="F8"),
-        Binding("f9", "node(1)", "Next node", key_display="F9"),
+        Binding("f9", "node(1)", "Node", key_display="F9"),
         Binding("ctrl+b", "app.show_list", "Drills"),
         Binding("ctrl+n", "app.next_drill", "Next drill", show=False),
         Binding("f10", "solution", "Give up", show=False),
@@ -57,6 +67,7 @@ class DrillScreen(Screen[None]):
     }
     """
     keys = (
+        ("F1", "why: the command that is typed, or was last, word by word"),
         ("F5", "the next of three hints"),
         ("F6", "say what it is"),
         ("F7", "have it checked: is it repaired?"),
@@ -218,6 +229,15 @@ class DrillScreen(Screen[None]):
         self.app.push_screen(Confirm("Give up?", words, "Go on", show="Show it"), answered)
 
     # --- views ---
+
+    def action_why(self) -> None:
+        """Explain what is selected, what is typed, or the command that was typed last, word by word."""
+        line = clean_line(self.get_selected_text() or "") or self._shells.line
+        if line:
+            self.app.push_screen(ExplainLine(line))
+        else:
+            self._result = "Type a command: F1 explains it word by word. Or select a line with the mouse."
+            self.draw()
 
     def action_views(self) -> None:
         """Ask what to look at, read the nodes, and show it."""

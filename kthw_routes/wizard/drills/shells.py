@@ -67,6 +67,11 @@ class NodeShells(Vertical):
     def _session(self) -> NodeSession | None:
         return self._sessions.get(self.node)
 
+    @property
+    def line(self) -> str:
+        """What is typed just now, else what was typed last on this node; empty where nothing was."""
+        return self._line.input.value.strip() or next(reversed(self._line.input.history), "")
+
     def turn(self, by: int) -> None:
         """Show the shell of the next node, or of the one before."""
         self._tabs.action_turn(by)

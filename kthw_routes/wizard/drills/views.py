@@ -8,8 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
+from kthw_routes.cluster import Cluster
 from kthw_routes.drills.checking import Check
 from kthw_routes.drills.practice import Practice
+from kthw_routes.drills.roles import lab_nodes
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.plan import shell
 from kthw_routes.proof.readings import Proof
@@ -18,7 +20,7 @@ from kthw_routes.teaching.lesson import Answer
 from kthw_routes.teaching.trace import trace
 from kthw_routes.wizard.background import Job, Jobs
 from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.text import proof_rest
+from kthw_routes.wizard.text import proof_rest, why_words
 from kthw_routes.wizard.widgets.answers import AnswerList
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.matrix import Matrix
@@ -84,6 +86,26 @@ class AskCause(Dialog[int]):
         if number < self._count:
             self._list.judge(number)
             self._chosen(number)
+
+
+class ExplainLine(Dialog[None]):
+    """A command or a line of the routing table, word by word."""
+
+    AUTO_FOCUS = "#cancel"
+    heading = "Why"
+
+    def __init__(self, line: str) -> None:
+        super().__init__()
+        self._words = Paragraph()
+        self._line = line
+
+    def compose_body(self) -> ComposeResult:
+        """Yield the explanation."""
+        yield self._words
+
+    def on_mount(self) -> None:
+        """Show it, with the names of the lab's nodes."""
+        self._words.show(*why_words.of_line(self._line, Cluster(lab_nodes())))
 
 
 class ShowNodes(Dialog[None]):
