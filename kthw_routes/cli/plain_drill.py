@@ -11,7 +11,7 @@ from rich.text import Text
 
 from kthw_routes.cli.explain import explain, print_wrapped
 from kthw_routes.cli.output import Printer
-from kthw_routes.cli.standard_streams import in_order
+from kthw_routes.cli.standard_streams import in_order, is_ending
 from kthw_routes.cli.trace import print_trace
 from kthw_routes.drills.catalogue import Catalogue
 from kthw_routes.drills.checking import Check
@@ -229,6 +229,8 @@ class PlainDrill:
             try:
                 line = self._read(shell.prompt)
             except KeyboardInterrupt:
+                if is_ending():
+                    raise
                 self._say()
                 continue
             if line is None:
@@ -248,8 +250,10 @@ class PlainDrill:
                 elif select.select([sys.stdin], [], [], _POLL)[0] and thread.is_alive():
                     self._pass_on(shell)
             except KeyboardInterrupt:
-                self._say()
                 shell.interrupt()
+                if is_ending():
+                    raise
+                self._say()
 
     def _pass_on(self, shell: NodeShell) -> None:
         if line := sys.stdin.readline():

@@ -39,6 +39,11 @@ def limit_waits() -> None:
     _is_ending.set()
 
 
+def is_ending() -> bool:
+    """Return whether the process was asked to end."""
+    return _is_ending.is_set()
+
+
 class _Writer:
     """A thread that writes what is put into its queue, in that order."""
 

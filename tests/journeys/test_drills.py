@@ -1,5 +1,6 @@
 """Every drill is solved by the commands of its solution: on the lab, and on real nodes with the same verdict."""
 
+import signal
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_a_signal_ends_a_drill_and_nothing_of_its_lab_is_left(tmp_path: Path) ->
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_in_plain_lines_a_program_is_typed_into_and_interrupted(tmp_path: Path) -> None:
+def test_in_plain_lines_a_program_is_typed_into_and_interrupted_and_all_of_it_ends(tmp_path: Path) -> None:
     terminal = on_terminal(tmp_path, "--plain", "old-name")
     terminal.wait_for("drill> ")
     for typed, shown in (
@@ -103,9 +104,11 @@ def test_in_plain_lines_a_program_is_typed_into_and_interrupted(tmp_path: Path) 
         ("ping 127.0.0.1\n", "icmp_seq=2"),
         ("\x03", "packets transmitted"),
         ("exit\n", "drill> "),
+        ("sh worker-1\n", "root@worker-1:~# "),
+        ("ping 127.0.0.1\n", "icmp_seq=1"),
     ):
         terminal.type(typed)
         terminal.wait_for(shown)
-    terminal.type("quit\n")
-    assert terminal.ended() == 0
+    terminal.signal(signal.SIGTERM)  # which is for all of it, not for what runs on the node
+    assert terminal.ended() == 130
     assert list((tmp_path / "tmp").iterdir()) == []
