@@ -80,8 +80,8 @@ class _Guard:
                 self._check_path(path, self._own)
         elif event in _LISTS:
             self._check_path(arguments[0] or ".", self._readable)
-        elif event in ("socket.connect", "socket.sendto", "socket.bind"):
-            _check_address(arguments[1])
+        elif event in ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.bind"):
+            self._check_address(arguments[1])
         elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
             _check_host(arguments[0])
         elif event in _STARTS:
@@ -95,16 +95,17 @@ class _Guard:
         if name != os.devnull and not f"{name}/".startswith(allowed):
             raise PermissionError(EACCES, "not a file of the practice lab", name)
 
+    def _check_address(self, address: object) -> None:
+        if isinstance(address, tuple):
+            _check_host(address[0])
+        elif isinstance(address, str | bytes):  # a Unix socket, of an agent or a container's daemon perhaps
+            self._check_path(address, self._own)
+
 
 def _prefixes(folders: list[str]) -> tuple[str, ...]:
     """Return how the paths in these folders begin, symbolic links followed and not."""
     names = {name for folder in folders for name in (os.path.abspath(folder), os.path.realpath(folder))}
     return tuple(f"{name.rstrip('/')}/" for name in sorted(names) if name.rstrip("/"))
-
-
-def _check_address(address: object) -> None:
-    if isinstance(address, tuple):
-        _check_host(address[0])
 
 
 def _check_host(host: object) -> None:

@@ -122,7 +122,9 @@ class LabServer(Server):
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse pages of others, ask for the word, forbid to load anything from elsewhere."""
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        # With a name of their own for this machine's loopback, pages of others would have the same origin as ours.
+        is_elsewhere = self._is_local and not _is_loopback(request.host)
+        if is_elsewhere or (origin is not None and urlsplit(origin).netloc != request.host):
             return self._page("message", 403, words="This page is not part of the practice lab.", path="/")
         if not self._door.is_open_to(request.cookies.get(COOKIE)) and not request.path.startswith(_OPEN):
             return self._page("word", 401, wrong="")
@@ -225,6 +227,15 @@ def _read_address(text: str) -> IPv4Address:
         return IPv4Address(text)
     except ValueError:
         raise UsageError(f'"{text}" is not an IPv4 address.', "--bind takes an address of this machine.") from None
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether the host that a browser asked for, its port included, is this machine and no name of others."""
+    name = host.rpartition(":")[0] if ":" in host else host
+    try:
+        return name.casefold() == "localhost" or IPv4Address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _reason(error: OSError) -> str:

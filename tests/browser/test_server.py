@@ -93,6 +93,18 @@ async def test_without_the_word_there_is_nothing_but_the_question() -> None:
             assert answer.status == 403, "a page of somebody else's drives no lab"
 
 
+async def test_on_loopback_a_name_of_others_for_it_is_refused() -> None:
+    """A page of theirs whose name leads to 127.0.0.1 by now (DNS rebinding) has the same origin."""
+    async with served(LabServer("127.0.0.1", 8000, 30, {"demo": ("--version",)})) as session:
+        for host in ("elsewhere.example:8000", "elsewhere.example", "192.0.2.1:8000", "[::1]:8000"):
+            for path in ("/", "/ws/demo", "/page/terminal.js"):
+                async with session.get(path, headers={"Host": host, "Origin": f"http://{host}"}) as answer:
+                    assert answer.status == 403, (host, path)
+        for host in ("127.0.0.1:8000", "localhost:9", "LOCALHOST"):
+            async with session.get("/", headers={"Host": host}) as answer:
+                assert answer.status == 200, host
+
+
 async def test_a_guess_too_many_is_answered_with_a_sentence() -> None:
     async with served(LabServer(OTHERS, 8000, 30, {"demo": ("--version",)})) as session:
         for _ in range(MAX_TRIES + 1):
@@ -200,6 +212,8 @@ tries = {
     "fork": os.fork,
     "address": lambda: socket.create_connection(("192.0.2.1", 22), timeout=1),
     "datagram": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"", ("192.0.2.1", 53)),
+    "message": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendmsg([b""], (), 0, ("192.0.2.1", 53)),
+    "socket": lambda: socket.socket(socket.AF_UNIX).connect(str(elsewhere / "agent")),
     "name": lambda: socket.getaddrinfo("node.example", 22),
 }
 print(json.dumps({name: of(do) for name, do in tries.items()} | {"data": resource.getrlimit(resource.RLIMIT_DATA)}))
@@ -222,9 +236,9 @@ def test_a_process_confines_itself_to_the_lab(tmp_path: Path) -> None:
     no_program = "no program is started from the practice lab"
     assert words == {
         **dict.fromkeys(("inside", "loopback", "library")),
-        **dict.fromkeys(("read", "list", "dots", "write", "remove", "rename", "link"), no_file),
+        **dict.fromkeys(("read", "list", "dots", "write", "remove", "rename", "link", "socket"), no_file),
         **dict.fromkeys(("run", "fork"), no_program),
-        **dict.fromkeys(("address", "datagram", "name"), no_host),
+        **dict.fromkeys(("address", "datagram", "message", "name"), no_host),
     }
     assert (elsewhere / "token").read_text() == "secret"
 
