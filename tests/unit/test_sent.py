@@ -37,6 +37,11 @@ CHANGING = {
     "stop_unit",
     "reload_units",
     "generate_netplan",
+    "write_overlay_table",
+    "remove_overlay_table",
+    "change_overlay_device",
+    "change_overlay_forwarding",
+    "remove_overlay_device",
 }
 """The programs that change what stays on a host. Probe addresses and scratch folders do not stay."""
 PATH = PurePosixPath("/etc/hosts")
