@@ -186,6 +186,22 @@ def test_addresses_keep_their_relations_and_none_stays(
     assert [new.address(str(a)) for a in addresses] == [str(places[a]) for a in addresses]
 
 
+class NeverTurns(Random):
+    """Chance that leaves everything as it is."""
+
+    def random(self) -> float:
+        """Return what is above all limits."""
+        return 1.0
+
+
+def test_no_address_stays_whatever_chance_says_and_chance_decides_the_rest() -> None:
+    real = ["192.168.8.20", "192.168.8.21", "10.200.1.0"]
+    new = Pseudonyms(" ".join(real), NeverTurns())
+    assert not set(real) & {new.address(text) for text in real}
+    others = {Pseudonyms(" ".join(real), Random(seed)).address(real[0]) for seed in range(20)}
+    assert len(others) > 10, "nobody can turn it back"
+
+
 def test_a_real_name_is_never_a_new_one() -> None:
     new = Pseudonyms('"worker-a" "worker-b"', Random(0))
     assert [new.name(name, "worker") for name in ("worker-b", "worker-a", "worker-b")] == [

@@ -63,6 +63,11 @@ async def test_the_terminals_cursor_follows_the_focus(lab: BreakableLab, setting
         await driver.press("home")
         line = driver.one(HostLog).buffer.lines[1].text
         await at_cursor(driver, line[:40], "down", "down")
+        await driver.press("v")
+        await driver.press("end", "up")
+        log = driver.one(HostLog)
+        assert log.scroll_offset.y, "it is longer than the screen"
+        await at_cursor(driver, log.buffer.lines[-1].text[:40])
 
 
 async def test_40_by_12_shows_the_sentence_of_every_step(lab: BreakableLab, settings: Settings) -> None:

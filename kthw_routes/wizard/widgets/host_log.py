@@ -153,6 +153,14 @@ class HostLog(ScrollView, can_focus=True):
         """Go to the line below."""
         self._move(1)
 
+    def action_scroll_home(self) -> None:
+        """Show the first lines, at once: the next key goes by them."""
+        self.scroll_home(animate=False, immediate=True)
+
+    def action_scroll_end(self) -> None:
+        """Show the last lines, at once."""
+        self.scroll_end(animate=False, immediate=True)
+
     def _move(self, by: int) -> None:
         """Move the line in focus, and the view with it; the first press takes what is at the edge of the view."""
         lines, top, height = len(self._buffer.lines), self.scroll_offset.y, self.scrollable_content_region.height
