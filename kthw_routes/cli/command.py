@@ -114,10 +114,10 @@ class RunningCommand:
         with self._showing("Changing", [h.node for h in review.plan.hosts]):
             return self.workflow.run(review)
 
-    def prove(self, inspection: Inspection, *, fresh: Mapping[str, HostFacts]) -> Proof:
-        """Test the traffic. `fresh`: what was read of hosts just now."""
+    def prove(self, inspection: Inspection, *, fresh: Mapping[str, HostFacts], as_carried: bool = False) -> Proof:
+        """Test the traffic; see `Workflow.prove`."""
         with self._showing("Testing", list(inspection.facts)):
-            return self.workflow.prove(inspection, fresh=fresh)
+            return self.workflow.prove(inspection, fresh=fresh, as_carried=as_carried)
 
     def _emit(self) -> Emit:
         reading: set[str | None] = set()

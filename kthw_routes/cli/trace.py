@@ -52,7 +52,7 @@ def trace(settings: Settings, source: str, target: str, *, is_redacted: bool = F
         command.check_stopped()
         for error in inspection.troubles.values():
             raise error
-        proof = command.prove(inspection, fresh=inspection.facts)
+        proof = command.prove(inspection, fresh=inspection.facts, as_carried=True)
         command.check_stopped()
         if is_redacted:
             document = check_document(inspection.cluster, Plan(()), (), proof)

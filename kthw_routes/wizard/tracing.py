@@ -81,7 +81,7 @@ class Tracer:
             facts={name: inspection.facts[name] for name in ends},
             troubles={},
         )
-        proof = self._controller.workflow.prove(both)
+        proof = self._controller.workflow.prove(both, as_carried=True)
         found = trace(proof, cluster, source, target)
         if found is None:
             pair = proof.pair(source, target)

@@ -194,14 +194,19 @@ class Workflow:
         merged = {n: o.after(report.outcomes[n]) if n in report.outcomes else o for n, o in outcomes.items()}
         return self._report(report.review, {**report.outcomes, **merged})
 
-    def prove(self, inspection: Inspection, *, fresh: Mapping[str, HostFacts] | None = None) -> Proof:
+    def prove(
+        self, inspection: Inspection, *, fresh: Mapping[str, HostFacts] | None = None, as_carried: bool = False
+    ) -> Proof:
         """Return the tables as they are now, the kernels' verdicts, and traffic for every ordered pair of workers.
 
-        `fresh`: what was read just now, of hosts that need no second look.
+        Args:
+            inspection: the hosts.
+            fresh: what was read just now, of hosts that need no second look.
+            as_carried: whether routes are judged by how packets are carried now, not by how they are to be.
         """
         inspection = self._reader.read_again(inspection, self._without_own_timer, fresh or {})
         facts = inspection.facts
-        cluster = carried(inspection.cluster, facts, self.options.overlay)
+        cluster = carried(inspection.cluster, facts, None if as_carried else self.options.overlay)
         made = planning.make(cluster, facts, self.options)
         unread = tuple(e.sentence for e in inspection.troubles.values())
 

@@ -24,6 +24,10 @@ async def test_a_key_leads_past_the_filter_and_an_option_back(lab: BreakableLab,
         text = driver.text()
         assert "3 overlay devices and 6 routes change on 3 nodes. Nothing is changed yet." in text
         assert "! 10.200.1.0 " in text
+        await driver.press("f")
+        await driver.until(lambda: "The request stops" in driver.text() or "reply stops" in driver.text(), "followed")
+        assert "stops between the nodes" in driver.text(), "by the routes that are there, not by those to come"
+        await driver.press("escape")
         assert ["worker-0", "+ add", "VXLAN kthw-routes0"] in [row[:3] for row in driver.rows("#changes")]
         assert "press Space on 1 warning in Notes (key 4)" in driver.status()
         await driver.to_row("Notes", "[ ] warning", "The overlay")
