@@ -122,7 +122,8 @@ class Visitor(AppService):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         if task is not None:
-            await task
+            with suppress(TimeoutError):  # a browser that reads nothing
+                await asyncio.wait_for(task, MAX_ENDING)
 
 
 def clean_environment(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:

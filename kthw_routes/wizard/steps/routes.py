@@ -172,8 +172,10 @@ class RoutesStep(MarkingStep):
 
     @property
     def can_type_by_hand(self) -> bool:
-        """Whether there are changes that nobody has made yet."""
-        is_ready = self.controller.inspection is not None and not self._is_over and not self._is_asking
+        """Whether there are changes that nobody has made yet, and a terminal to type them in: a browser has none."""
+        is_ready = (
+            not self.app.is_web and self.controller.inspection is not None and not self._is_over and not self._is_asking
+        )
         return is_ready and not self.review.plan.is_empty
 
     # --- the choices ---
