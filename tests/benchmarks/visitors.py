@@ -22,7 +22,7 @@ from tests.browser.screen import Screen
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _WALK: Final = (  # what is typed, and what is shown then
     (">", "10.200.2.0/24"),
-    (">", "New host keys"),
+    (">", "Trust them"),
     ("\r", "no pod bridge"),
     (">", "after a reboot"),
     (" ", "(●) No"),
@@ -30,6 +30,9 @@ _WALK: Final = (  # what is typed, and what is shown then
     (">", "Done:"),
     (">", "gets through."),
 )
+
+_BUTTONS: Final = ("Trust them",)
+"""What takes keys once it has the focus."""
 
 
 class Visitor:
@@ -54,7 +57,7 @@ class Visitor:
     async def shows(self, words: str) -> None:
         """Wait until these words are shown."""
         async with asyncio.timeout(600):
-            while words not in self._screen.text:
+            while words not in (self._screen.underlined if words in _BUTTONS else self._screen.text):
                 self._changed.clear()
                 await self._changed.wait()
 

@@ -142,6 +142,10 @@ class Page:
         """Wait until the terminal shows these words."""
         await self.until(lambda: words in self.screen.text, words)
 
+    async def focuses(self, button: str) -> None:
+        """Wait until this button in the terminal has the focus."""
+        await self.until(lambda: button in self.screen.underlined, f"the focus on {button}")
+
     async def press(self, key: str) -> None:
         """Press a key, in the page that has the focus."""
         code, number, text = _KEYS.get(key, ("", 0, key))

@@ -10,12 +10,14 @@ _UNFINISHED: Final = re.compile(r"\x1b(?:\[[0-9;?$]*|\][^\x07]*)?$")
 
 
 class Screen:
-    """Lines of characters, without their colours."""
+    """Lines of characters, without their colours; underlined ones are known, as the button that has the focus is."""
 
     def __init__(self) -> None:
         self.columns = self.lines = 0
         """As wide and high as the largest text so far."""
         self._cells: dict[int, dict[int, str]] = {}
+        self._underlined: set[tuple[int, int]] = set()
+        self._is_underlined = False
         self._column = self._line = 0
         self._rest = ""
 
@@ -35,6 +37,8 @@ class Screen:
             elif item[2] == "H":
                 line, _, column = (item[1] or "1;1").partition(";")
                 self._line, self._column = int(line or 1) - 1, int(column or 1) - 1
+            elif item[2] == "m":
+                self._is_underlined = _underlines(item[1], self._is_underlined)
             elif item[2] == "J":
                 self._cells.clear()
         self._put(text[at:])
@@ -42,6 +46,7 @@ class Screen:
     def _put(self, text: str) -> None:
         for character in text:
             self._cells.setdefault(self._line, {})[self._column] = character
+            (self._underlined.add if self._is_underlined else self._underlined.discard)((self._line, self._column))
             self._column += 1
         self.columns, self.lines = max(self.columns, self._column), max(self.lines, self._line + 1)
 
@@ -49,6 +54,11 @@ class Screen:
     def text(self) -> str:
         """All lines."""
         return "\n".join(self._text_of(number) for number in range(self.lines))
+
+    @property
+    def underlined(self) -> str:
+        """All that is underlined."""
+        return "".join(self._cells[line][column] for line, column in sorted(self._underlined))
 
     def _text_of(self, number: int) -> str:
         line = self._cells.get(number, {})
@@ -62,3 +72,17 @@ class Screen:
             if (column := text.rfind(words) if last else text.find(words)) >= 0:
                 return column, number
         raise AssertionError(f"{words!r} is not on the screen:\n{self.text}")
+
+
+def _underlines(parameters: str, before: bool) -> bool:
+    """Whether text is underlined after `CSI … m`."""
+    numbers = iter(parameters.split(";"))
+    for number in numbers:
+        if number in ("38", "48"):  # a colour: its numbers mean something else
+            for _ in range(3 if next(numbers, "") == "2" else 1):
+                next(numbers, "")
+        elif number == "4":
+            before = True
+        elif number in ("", "0", "24"):
+            before = False
+    return before

@@ -65,6 +65,7 @@ async def test_by_keys(tmp_path: Path) -> None:
     home.mkdir()
     async with command(home, "--visitors", "1") as (server, address), tab(tmp_path / "profile") as page:
         await page.open(address)
+        await page.until_page("document.activeElement.matches('a.button')")
         for key, words in (
             ("Enter", "Practice lab, eu-west"),
             (">", "10.200.2.0/24"),
@@ -89,8 +90,9 @@ async def test_by_keys(tmp_path: Path) -> None:
                 assert b"There is room for 1 visitor" in (await late.receive()).data
                 assert (await late.receive()).type is aiohttp.WSMsgType.CLOSE
 
+        await page.press(">")
+        await page.focuses("Trust them")
         for key, words in (
-            (">", "New host keys"),
             ("Enter", "no pod bridge"),
             (">", "Keep these routes"),
             (" ", "(●) No"),
@@ -106,7 +108,7 @@ async def test_by_keys(tmp_path: Path) -> None:
         assert str(home) not in page.screen.text, "a visitor has no file of the server's"
         await page.press(">")
         await page.until(lambda: page.is_closed, "the lab's end")
-        await page.until_page("getComputedStyle(document.querySelector('.ended')).display === 'block'")
+        await page.until_page("document.activeElement.matches('.ended a')")
         await page.press("Enter")  # the line below the terminal has the focus
         await page.until(lambda: not page.is_closed, "another lab")
         await page.shows("Practice lab, eu-west")
