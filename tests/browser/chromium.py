@@ -21,6 +21,8 @@ from tests.browser.screen import Screen
 
 SECONDS: Final = 60.0
 """How long anything may take on a busy machine."""
+_STILL: Final = 0.2
+"""Seconds without a change, in which a cursor does not blink."""
 _PROGRAMS: Final = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS: Final = (
     "--headless=new",
@@ -142,12 +144,20 @@ class Page:
         """Wait until the terminal shows these words."""
         await self.until(lambda: words in self.screen.text, words)
 
+    async def settles(self) -> None:
+        """Wait until nothing more comes, as a person does: words may be there before what takes a key."""
+        with suppress(TimeoutError):
+            while True:
+                self._changed.clear()
+                await asyncio.wait_for(self._changed.wait(), _STILL)
+
     async def focuses(self, button: str) -> None:
         """Wait until this button in the terminal has the focus."""
         await self.until(lambda: button in self.screen.underlined, f"the focus on {button}")
 
     async def press(self, key: str) -> None:
         """Press a key, in the page that has the focus."""
+        await self.settles()
         code, number, text = _KEYS.get(key, ("", 0, key))
         down = {"type": "keyDown", "key": key, "code": code, "windowsVirtualKeyCode": number, "text": text}
         await self.send("Input.dispatchKeyEvent", **{name: value for name, value in down.items() if value != ""})
@@ -165,6 +175,7 @@ class Page:
 
     async def click(self, words: str, *, last: bool = False) -> None:
         """Click on words in the terminal, the last of them or the first."""
+        await self.settles()
         column, line = self.screen.find(words, last=last)
         box = json.loads(
             await self.evaluate(

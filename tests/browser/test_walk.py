@@ -158,10 +158,11 @@ async def test_by_clicks(tmp_path: Path) -> None:
                 ("Run", "Done:"),
                 ("Prove", PROVED),
                 ("Undo this run", "Undo it"),
-                ("Keep it", PROVED),
             ):
                 await page.click(words, last=True)
                 await page.shows(then)
+            await page.click("Keep it", last=True)
+            await page.until(lambda: "Undo it" not in page.screen.text, "the proof again")
             await page.press("k")
             await page.shows("kept as")
             await asyncio.wait_for(downloaded.wait(), SECONDS)
