@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.resources import files
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,7 +75,9 @@ def drill_of(name: str, text: str, seed: str, nodes: Sequence[Node] | None = Non
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise DrillFault(f"{name}.toml cannot be used.", "It is nested too deeply.") from error
+    except ValueError as error:  # that of tomllib, and that of Python for a number of too many digits
         raise DrillFault(f"{name}.toml is not valid TOML.", clean_line(str(error))) from error
     cluster = nodes or lab_nodes()
     reader = _Reader(values_of(cluster, name, seed), cluster)
@@ -102,7 +105,7 @@ class _Reader:
         if len(hints) != HINTS:
             self.errors.append(f"hints: expected {HINTS} texts, each of which says more than the one before.")
         fault, solution = self._commands(document, "fault"), self._commands(document, "solution")
-        if not fault and region == DEMO_REGIONS[0]:
+        if not any(fault.values()) and region == DEMO_REGIONS[0]:
             self.errors.append("fault: expected the commands that put the fault in, by node.")
         answers = self._answers(document)
         chance_of(f"{name} answers", seed).shuffle(answers)
@@ -113,7 +116,9 @@ class _Reader:
             region=str(region),
             has_pods=document.get("pods") is True,
             fault=fault,
-            moved={self._node("moved", host): self._fill(str(to)) for host, to in self._table(document, "moved")},
+            moved={
+                self._node("moved", host): self._address("moved", to) for host, to in self._table(document, "moved")
+            },
             answers=tuple(answers),
             hints=hints,
             solution=solution,
@@ -159,6 +164,14 @@ class _Reader:
                 f"{key}: {quoted(name)} is not a node. Workers are {{a}}, {{b}}, {{c}}, {{k}} a controller."
             )
         return name
+
+    def _address(self, key: str, value: object) -> str:
+        text = self._fill(str(value))
+        try:
+            return str(IPv4Address(text))
+        except ValueError:
+            self.errors.append(f"{key}: {quoted(text)} is not an IPv4 address.")
+            return ""
 
     def _answers(self, document: Mapping[str, Any]) -> list[Answer]:
         rows = document.get("answers", [])

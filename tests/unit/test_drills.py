@@ -106,6 +106,10 @@ def test_a_teachers_drills_are_files_of_a_folder(tmp_path: Path) -> None:
         ('["ip route del {b_pods}"]', '"ip"', 'fault: expected a list of commands for "{a}".'),
         ("[fault]", 'region = "mars"\n[fault]', "region: expected ca-central or eu-west."),
         ("[fault]", "colour = 1\n[fault]", '"colour" is not a key of a drill.'),
+        ("[fault]", '[moved]\n"{a}" = "10.0.0.300"\n[fault]', 'moved: "10.0.0.300" is not an IPv4 address.'),
+        ('["ip route del {b_pods}"]', "[]", "fault: expected the commands that put the fault in, by node."),
+        pytest.param("[fault]", f"x = {'[' * 5000}\n[fault]", "It is nested too deeply.", id="deep"),
+        pytest.param("[fault]", f"x = {'9' * 5000}\n[fault]", "Exceeds the limit", id="long"),
         ("[fault]", "[faults]", "fault: expected the commands that put the fault in, by node."),
     ],
 )
