@@ -212,6 +212,7 @@ async def tab(folder: Path) -> AsyncIterator[Page]:
         stdin=DEVNULL,
         stdout=DEVNULL,
         stderr=PIPE,
+        env={**os.environ, "HOME": str(folder)},  # where it keeps reports of crashes
         start_new_session=True,
     )
     assert process.stderr is not None
