@@ -73,6 +73,16 @@ async def test_it_follows_the_end_and_keeps_so_many_lines_only() -> None:
         assert len(app.buffer.lines) <= MAX_LINES + 500
 
 
+async def test_the_first_lines_that_do_not_fit_are_followed_too() -> None:
+    """There is no scroll bar before them, and nothing comes after them."""
+    async with logging_app(3) as (app, pilot):
+        for number in range(3, 40):
+            app.buffer.add(line(f"line {number}"))
+        app.log_view.catch_up()
+        await pilot.pause()
+        assert shown(app)[-1].endswith("line 39") or shown(app)[-2].endswith("line 39")
+
+
 async def test_a_reader_who_scrolled_back_is_not_yanked_even_when_old_lines_go() -> None:
     async with logging_app(5000) as (app, pilot):
         app.log_view.scroll_to(y=3000, animate=False, immediate=True)

@@ -197,7 +197,7 @@ class HostLog(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Keep the end in view."""
         if self._follows:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
 
     def show(self, buffer: LogBuffer, *, from_top: bool = False) -> None:
         """Show another log, from its end or `from_top`."""
@@ -226,7 +226,7 @@ class HostLog(ScrollView, can_focus=True):
         self.virtual_size = Size(buffer.width + 1, len(buffer.lines))
         if follow:
             self._follows = True
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
         elif gone:
             self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True)
         self.refresh()
