@@ -228,9 +228,15 @@ async def tab(folder: Path) -> AsyncIterator[Page]:
             listener = asyncio.create_task(page.listen())
             for domain in ("Page", "Network", "Runtime"):
                 await page.send(f"{domain}.enable")
-            yield page
-            listener.cancel()
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+            try:
+                yield page
+            finally:
+                with suppress(TimeoutError):  # by itself it ends its own processes too
+                    await asyncio.wait_for(page.send("Browser.close"), 5)
+                    await asyncio.wait_for(process.wait(), 10)
+                listener.cancel()
         reader.cancel()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
