@@ -5,7 +5,7 @@ and next hops decide as before. None of the new ones is one of the old.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from random import Random
 from string import ascii_lowercase
@@ -121,6 +121,11 @@ def _letters(number: int) -> str:
         letters = ascii_lowercase[place] + letters
         number -= 1
     return letters
+
+
+def maybe(convert: Callable[[str], str], text: str | None) -> str | None:
+    """Return what takes the place of a text; None where there is none."""
+    return convert(text) if text is not None else None
 
 
 def kept(word: str, known: Iterable[str], otherwise: str) -> str:
