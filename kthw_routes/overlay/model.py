@@ -6,7 +6,7 @@ follows from its node's internal address.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
@@ -93,9 +93,13 @@ class OverlayState:
 
     @property
     def parts(self) -> frozenset[object]:
-        """Everything in it, each by itself, so that states can be compared part by part."""
+        """Everything in it, each by itself, so that states can be compared part by part.
+
+        That a device is up is a part of its own: it is made before.
+        """
         accepts = () if self.accepts is None else ("table", *self.accepts)
-        device = () if self.device is None else (self.device,)
+        is_up = self.device is not None and self.device.is_up
+        device = () if self.device is None else (replace(self.device, is_up=True), *(("up",) if is_up else ()))
         return frozenset((*device, *self.addresses, *self.neighbours, *self.forwarding, *accepts))
 
 

@@ -261,6 +261,8 @@ def test_a_record_that_is_none_is_refused(change: Mapping[str, object]) -> None:
 
 
 HALF = replace(WANTED, forwarding=frozenset(), neighbours=frozenset())
+BEGUN = replace(HALF, device=replace(VXLAN, is_up=False), addresses=frozenset())
+"""The run broke off between `ip link add` and `ip link set up`, or the latter was refused."""
 OLDER = replace(WANTED, device=replace(VXLAN, mtu=1400), accepts=None)
 
 
@@ -269,6 +271,7 @@ OLDER = replace(WANTED, device=replace(VXLAN, mtu=1400), accepts=None)
     [
         (NOTHING, WANTED, "remove", "added by the run"),
         (NOTHING, HALF, "remove", "added by the run"),
+        (NOTHING, BEGUN, "remove", "added by the run"),
         (NOTHING, NOTHING, "keep", "as before"),
         (OLDER, WANTED, "replace", "as before the run"),
         (OLDER, NOTHING, "foreign", "gone since"),
@@ -318,6 +321,7 @@ def test_a_retry_goes_on_from_a_part_of_it_and_from_nothing_else() -> None:
 
     reviewed = {DEVICE: row(NOTHING)}
     assert row(HALF).may_follow(reviewed)
+    assert row(BEGUN).may_follow(reviewed)
     assert row(WANTED).may_follow(reviewed)
     assert not row(replace(HALF, device=replace(VXLAN, vni=7))).may_follow(reviewed)
     assert not row(HALF).may_follow({})
