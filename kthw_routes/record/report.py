@@ -57,7 +57,8 @@ def read_json(path: Path) -> Value:
     try:
         return parse(data)
     except Unfit as error:
-        cut = "" if data.rstrip().endswith(b"}") else " It seems to be cut off."
+        is_cut = not data.strip() or (data.lstrip().startswith(b"{") and not data.rstrip().endswith(b"}"))
+        cut = " It seems to be cut off." if is_cut else ""
         raise UsageError(f"{shown} cannot be used as a report: {error}.{cut}", _SAVE) from error
 
 

@@ -226,6 +226,7 @@ def test_what_programs_print_keeps_its_known_words() -> None:
             "it is not JSON: Expecting value (line 1, column 26). It seems to be cut off.",
         ),
         ("", "It seems to be cut off."),
+        ("no report", "it is not JSON: Expecting value (line 1, column 1)."),
         (
             '{"version": 1, "error": {"sentence": "It is gone."}}',
             "the command ended with an error: It is gone.",
