@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 import click
 
@@ -10,9 +11,16 @@ from kthw_routes.cli import standard_streams
 from kthw_routes.end_signals import end_signals
 from kthw_routes.errors import ExitCode, KthwRoutesError
 
+_REDACTED: Final = "Why is left out, as it may name hosts: the command printed it, and without --redact it is here."
+
 
 def leave(
-    context: click.Context, work: Callable[[], ExitCode], *, as_json: bool = False, is_for_stdout: bool = False
+    context: click.Context,
+    work: Callable[[], ExitCode],
+    *,
+    as_json: bool = False,
+    is_for_stdout: bool = False,
+    is_redacted: bool = False,
 ) -> None:
     """Run a command and leave with its exit code; an error of ours becomes its sentence, never a traceback.
 
@@ -22,6 +30,7 @@ def leave(
         as_json: whether it prints one JSON document.
         is_for_stdout: whether stdout gets what others go by, this document or another; it is a failure then if it does
             not arrive. What is printed for people decides nothing.
+        is_redacted: whether the document is to be shown to others.
     """
     try:
         with end_signals(_interrupt):
@@ -31,7 +40,7 @@ def leave(
         for line in error.hint.splitlines():
             click.echo(f"    {line}", err=True)
         if as_json:
-            click.echo(json.dumps(_error_document(error), indent=2))
+            click.echo(json.dumps(_error_document(error, is_redacted=is_redacted), indent=2))
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         with suppress(OSError):  # the terminal may be gone
@@ -51,9 +60,13 @@ def _interrupt(_number: int) -> None:
     raise KeyboardInterrupt
 
 
-def _error_document(error: KthwRoutesError) -> dict[str, object]:
+def _error_document(error: KthwRoutesError, *, is_redacted: bool) -> dict[str, object]:
     """Return what `--json` says of an error; with all that was known by then, where that is more than the error."""
     from kthw_routes.record.json_plan import VERSION  # with all that it describes it is too heavy for `--help`
 
-    known = getattr(error, "document", {"version": VERSION})
-    return {**known, "error": {"sentence": error.sentence, "hint": error.hint, "exit_code": int(error.exit_code)}}
+    known = getattr(error, "document", None) if not is_redacted else None
+    sentence, hint = (error.sentence, error.hint) if not is_redacted else (_REDACTED, "")
+    return {
+        **(known or {"version": VERSION}),
+        "error": {"sentence": sentence, "hint": hint, "exit_code": int(error.exit_code)},
+    }

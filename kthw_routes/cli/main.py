@@ -211,7 +211,12 @@ def check(context: click.Context, /, as_json: bool, quiet: bool, redact: bool, *
     settings = _settings(context, given)
     from kthw_routes.cli import apply as commands
 
-    _leave(context, lambda: commands.check(settings, as_json=as_json, quiet=quiet, is_redacted=redact), as_json=as_json)
+    _leave(
+        context,
+        lambda: commands.check(settings, as_json=as_json, quiet=quiet, is_redacted=redact),
+        as_json=as_json,
+        is_redacted=redact,
+    )
 
 
 @main.command(context_settings=_CONTEXT)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from pathlib import Path
+from unittest.mock import Mock
 
 import click
 import pytest
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from kthw_routes.cli import apply as commands
 from kthw_routes.cli import main
+from kthw_routes.cli.command import Stopped
 from kthw_routes.cli.options import EXPORT_FORMATS
 from kthw_routes.cluster import Cluster
 from kthw_routes.errors import ExitCode, KthwRoutesError
@@ -112,6 +114,18 @@ def test_an_error_is_a_document_too() -> None:
     assert document["version"] == VERSION
     assert document["error"]["sentence"] == "There is no Linode API token."
     assert document["error"]["exit_code"] == 2
+
+
+def test_a_redacted_document_of_an_error_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = Stopped("Cannot continue: worker-0 is bad.", "Log in to 10.1.2.3.", {"version": VERSION, "nodes": ["x"]})
+    monkeypatch.setattr("kthw_routes.cli.apply.check", Mock(side_effect=stopped))
+    plain, redacted = run("check", "--json"), run("check", "--json", "--redact")
+    assert json.loads(plain.stdout)["nodes"] == ["x"]
+    assert "worker-0" in redacted.stderr, "for whoever typed the command"
+    document = json.loads(redacted.stdout)
+    assert document.keys() == {"version", "error"}
+    assert not re.search("worker-0|10.1.2.3", redacted.stdout)
+    assert document["error"]["exit_code"] == plain.exit_code == redacted.exit_code == 2
 
 
 @pytest.mark.parametrize("arguments", [["apply"], ["apply", "--json"]])
