@@ -7,11 +7,12 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from kthw_routes.overlay.model import DEVICE, PORT, OverlayState, VxlanDevice
+from kthw_routes.sanitize import clean_line
 
 _MAC: Final = r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}"
 _NEIGHBOUR: Final = re.compile(rf"([0-9.]{{7,15}}) lladdr ({_MAC}) PERMANENT\s*")
 _FORWARDING: Final = re.compile(rf"({_MAC}) dst ([0-9.]{{7,15}}) self permanent\s*")
-_OTHER: Final = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
+_MAX_NAME: Final = 15
 _STRANGE: Final = ("remote", "remote6", "group", "group6", "link", "local6", "external", "gbp", "gpe")
 """What a device of ours never has."""
 
@@ -31,8 +32,8 @@ def parse_devices(output: str) -> tuple[VxlanDevice | None, str | None, tuple[st
         if name == DEVICE:
             problem = f"{DEVICE} there is not as kthw-routes makes it" if device is None else None
             ours = device
-        elif isinstance(name, str) and _OTHER.fullmatch(name) and _data(record).get("port") == PORT:
-            others.append(name)
+        elif _data(record).get("port") == PORT:  # whatever its name: the kernel forbids only blanks and slashes
+            others.append(clean_line(str(name))[:_MAX_NAME] or "?")
     return ours, problem, tuple(others)
 
 

@@ -180,6 +180,8 @@ def test_the_devices_are_read_with_what_is_strange_about_ours() -> None:
     other = {"ifname": "flannel.1", "linkinfo": {"info_data": {"id": 1, "port": 4789}}}
     elsewhere = {"ifname": "vxlan0", "linkinfo": {"info_data": {"id": 1, "port": 8472}}}
     assert words.parse_devices(json.dumps([PRINTED, other, elsewhere])) == (VXLAN, None, ("flannel.1",))
+    odd = [{**other, "ifname": name} for name in ("vx\x1b[2Jü", None)]
+    assert words.parse_devices(json.dumps(odd)) == (None, None, ("vxü", "None"))
     assert words.parse_devices(words.print_device(VXLAN)) == (VXLAN, None, ())
     assert words.parse_devices("[]") == words.parse_devices("") == (None, None, ())
 
