@@ -12,6 +12,7 @@ from kthw_routes.sanitize import clean_line
 _MAC: Final = r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}"
 _NEIGHBOUR: Final = re.compile(rf"([0-9.]{{7,15}}) lladdr ({_MAC}) PERMANENT\s*")
 _FORWARDING: Final = re.compile(rf"({_MAC}) dst ([0-9.]{{7,15}}) self permanent\s*")
+_ALL_ELSE: Final = "00:00:00:00:00:00"
 _MAX_NAME: Final = 15
 _STRANGE: Final = ("remote", "remote6", "group", "group6", "link", "local6", "external", "gbp", "gpe")
 """What a device of ours never has."""
@@ -157,7 +158,9 @@ def bridge_lines(before: OverlayState, after: OverlayState) -> Iterator[str]:
     for mac, address in sorted(was - after.forwarding):
         yield f"fdb del {mac} dev {DEVICE} dst {address} self"
     for mac, address in sorted(after.forwarding - was):
-        yield f"fdb replace {mac} dev {DEVICE} dst {address} self permanent"
+        # Entries for all else and for groups have several destinations, and are not replaced: EOPNOTSUPP (measured).
+        verb = "append" if int(mac[:2], 16) % 2 or mac == _ALL_ELSE else "replace"
+        yield f"fdb {verb} {mac} dev {DEVICE} dst {address} self permanent"
 
 
 def removes_device(before: OverlayState, after: OverlayState) -> bool:

@@ -147,7 +147,7 @@ class OverlayDocument(TypedDict):
     device: VxlanDocument | None
     addresses: list[str]
     neighbours: dict[str, str]
-    forwarding: dict[str, str]
+    forwarding: dict[str, list[str]]
     accepts: list[str] | None
 
 

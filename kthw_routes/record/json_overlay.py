@@ -2,6 +2,8 @@
 
 import re
 from ipaddress import IPv4Interface, IPv4Network
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from kthw_routes.overlay.model import NOTHING, OverlayState, VxlanDevice
@@ -33,7 +35,10 @@ def overlay_json(state: OverlayState) -> OverlayDocument | None:
         },
         "addresses": [str(address) for address in sorted(state.addresses)],
         "neighbours": {str(address): mac for address, mac in sorted(state.neighbours)},
-        "forwarding": {mac: str(address) for mac, address in sorted(state.forwarding)},
+        "forwarding": {
+            mac: [str(address) for _, address in entries]
+            for mac, entries in groupby(sorted(state.forwarding), key=itemgetter(0))
+        },
         "accepts": None if state.accepts is None else [str(address) for address in sorted(state.accepts)],
     }
 
@@ -47,7 +52,9 @@ def overlay_from_json(record: Value | None) -> OverlayState:
         device=_device(device) if device is not None else None,
         addresses=frozenset(_interface(address) for address in record["addresses"].items()),
         neighbours=frozenset((_key(ip).address(), mac.word(_MAC)) for ip, mac in record["neighbours"].members()),
-        forwarding=frozenset((_key(mac).word(_MAC), ip.address()) for mac, ip in record["forwarding"].members()),
+        forwarding=frozenset(
+            (_key(mac).word(_MAC), ip.address()) for mac, ips in record["forwarding"].members() for ip in ips.items()
+        ),
         accepts=frozenset(address.address() for address in accepts.items()) if accepts is not None else None,
     )
 

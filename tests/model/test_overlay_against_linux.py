@@ -1,5 +1,6 @@
 """The overlay on the modelled kernel and on the real one: the same commands, and what is read of them afterwards."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +16,8 @@ from kthw_routes.overlay import device as words
 from kthw_routes.overlay import table
 from kthw_routes.overlay.model import DEVICE, NOTHING, OverlayState, mac_of, wanted_state
 from kthw_routes.plan.changes import ChangeKind, OverlayChange
+from kthw_routes.record.json_overlay import overlay_from_json, overlay_json
+from kthw_routes.record.json_values import Value
 from kthw_routes.ssh.command import Command
 from tests.model.linux import RealKernel, Settings, model, unavailable
 from tests.unit.builders import ip, net
@@ -163,6 +166,21 @@ def test_a_rollback_undoes_a_run_that_broke_off_between_the_table_and_the_device
     assert read(run) == replace(NOTHING, accepts=FIRST.accepts)
     run("\n".join(change.guarded_undo))
     assert read(run) == NOTHING
+
+
+def test_entries_of_others_in_its_forwarding_database_come_back(real: Shell) -> None:
+    """One of them has two destinations; the record has both."""
+    odd = ("00:00:00:00:00:00", ip("192.168.128.8")), ("00:00:00:00:00:00", ip("192.168.128.9"))
+    before = replace(FIRST, forwarding=FIRST.forwarding | {*odd, ("01:00:5e:00:00:01", ip("192.168.128.8"))})
+    real("ip address add 192.168.128.10/17 dev eth0")
+    for command in OverlayChange(kind=ChangeKind.ADD, before=NOTHING, after=before, reason="").commands:
+        assert real(command) == (0, "", ""), command
+    assert read(real) == before == overlay_from_json(Value(json.loads(json.dumps(overlay_json(before)))))
+    change = OverlayChange(kind=ChangeKind.REPLACE, before=before, after=FIRST, reason="")
+    for commands, state in ((change.commands, FIRST), (change.undo_commands, before)):
+        for command in commands:
+            assert real(command) == (0, "", ""), command
+        assert read(real) == state
 
 
 def test_a_device_of_others_with_our_name_is_left_alone(real: Shell) -> None:
