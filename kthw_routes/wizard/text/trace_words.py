@@ -18,7 +18,7 @@ def verdict(trace: Trace) -> Words:
     """Return how far the packet comes."""
     if trace.arrives:
         return Words(f"✓ {trace.verdict}", Tone.GOOD)
-    return Words(f"✗ {trace.verdict} · was not reached.", Tone.BAD)
+    return Words(f"✗ {trace.verdict} (·: not reached)", Tone.BAD)
 
 
 def detail(trace: Trace, hop: Hop) -> Iterator[Words | str]:
