@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
+from textual.widgets import Button
 
 from kthw_routes.cluster import Cluster
 from kthw_routes.demo.lab import EmbeddedLab
@@ -78,6 +79,10 @@ async def test_what_is_stale_goes_where_it_is_marked(lab: EmbeddedLab, settings:
         await driver.press("space")
         assert driver.controller.review().plan.changes == before + 1
         await driver.press("space")
+        driver.step.query_one("#back", Button).focus()
+        await driver.press("space")  # presses it, and marks nothing
+        assert driver.step.title_word == "Checks"
+        assert driver.controller.review().plan.changes == before + 2
         await driver.go("Run")
     assert said(lab, "worker-0", "ip route show 10.200.9.0/24") == ""
     assert "worker-9" not in said(lab, "controller-0", "cat /etc/hosts")

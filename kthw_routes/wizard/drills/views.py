@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from kthw_routes.cluster import Cluster
@@ -22,6 +22,7 @@ from kthw_routes.wizard.background import Job, Jobs
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.text import proof_rest, why_words
 from kthw_routes.wizard.widgets.answers import AnswerList
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.matrix import Matrix
 from kthw_routes.wizard.widgets.paragraph import Paragraph

@@ -7,7 +7,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.timer import Timer
-from textual.widgets import Button
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.options import Settings
@@ -15,6 +14,7 @@ from kthw_routes.teaching.by_hand import Typed
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.text import by_hand_words
 from kthw_routes.wizard.watching import Watch
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.wizard.widgets.table import KeyedTable
 from kthw_routes.words import Tone, Words

@@ -3,12 +3,12 @@
 from typing import Final
 
 from textual.app import ComposeResult
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import OptionList, Static
 
 from kthw_routes.persistence import ifupdown, netplan
 from kthw_routes.persistence.model import Manager
 from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.widgets.choices import PickList
+from kthw_routes.wizard.widgets.choices import Button, PickList
 
 _WHAT: Final = {
     Manager.NETPLAN: str(netplan.PATH),

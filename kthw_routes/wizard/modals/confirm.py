@@ -1,9 +1,10 @@
 """A question with a safe answer and others that go ahead."""
 
 from textual.app import ComposeResult
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from kthw_routes.wizard.modals.dialog import Dialog
+from kthw_routes.wizard.widgets.choices import Button
 
 
 class Confirm(Dialog[str]):

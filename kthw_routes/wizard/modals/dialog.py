@@ -6,9 +6,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from kthw_routes.wizard.themes import style_content
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.words import Tone, Words
 
 T = TypeVar("T")
@@ -22,7 +23,6 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         Binding("question_mark,f3", "app.keys", "Keys", show=False),
         Binding("left", "move(-1)", "Left", show=False),
         Binding("right", "move(1)", "Right", show=False),
-        Binding("space", "press", "Press", show=False),
         Binding("up", "scroll_body(-1)", "Up", show=False),
         Binding("down", "scroll_body(1)", "Down", show=False),
         Binding("pageup", "scroll_body(-10)", "Page up", show=False),
@@ -80,11 +80,6 @@ class Dialog(ModalScreen[T | None], Generic[T]):
         place = chain.index(self.focused) + by if self.focused in chain else 0
         if 0 <= place < len(chain):
             chain[place].focus()
-
-    def action_press(self) -> None:
-        """Press the button in focus, as Enter does."""
-        if isinstance(self.focused, Button):
-            self.focused.press()
 
     def action_cancel(self) -> None:
         """Close without an answer."""

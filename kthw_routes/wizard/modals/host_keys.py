@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from kthw_routes.ssh.session import NewHostKey
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.themes import style_content
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.words import Tone, Words
 
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from kthw_routes.cluster import Cluster
@@ -13,6 +13,7 @@ from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.text.marked import marked
 from kthw_routes.wizard.themes import style_content
 from kthw_routes.wizard.widgets.answers import AnswerList
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.words import Tone, Words
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
 from kthw_routes.cluster import AddressKind, Cluster, Endpoint, Node, PodCidrSource, Role
 from kthw_routes.errors import InvalidInput
@@ -23,7 +23,7 @@ from kthw_routes.sources.inventory.values import (
 )
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.own_nodes import likely_name, likely_pod_cidr, typed
-from kthw_routes.wizard.widgets.choices import LineSelect
+from kthw_routes.wizard.widgets.choices import Button, LineSelect
 from kthw_routes.wizard.widgets.field import FIELD_TITLES, Field
 from kthw_routes.words import Tone
 

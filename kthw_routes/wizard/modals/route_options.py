@@ -7,7 +7,7 @@ from typing import Final
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Button, Label, Static
+from textual.widgets import Label, Static
 
 from kthw_routes.cluster import Node
 from kthw_routes.facts import HostFacts
@@ -16,7 +16,7 @@ from kthw_routes.overlay.model import Overlay
 from kthw_routes.persistence.paths import FORWARDING_FILE
 from kthw_routes.plan.overlay import is_overlaid
 from kthw_routes.wizard.modals.dialog import Dialog
-from kthw_routes.wizard.widgets.choices import LineSelect, TickBox
+from kthw_routes.wizard.widgets.choices import Button, LineSelect, TickBox
 from kthw_routes.workflow.results import Inspection
 
 _NAMES: Final = "The workers' names, in a marked block; the rest of each file does not change. Left and Right choose."

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Button, Input, Static
+from textual.widgets import Input, Static
 
 from kthw_routes.errors import UsageError
 from kthw_routes.sanitize import clean_line
 from kthw_routes.sources.inventory.write import save
 from kthw_routes.wizard.modals.dialog import Dialog
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.wizard.widgets.field import Field
 from kthw_routes.wizard.widgets.frame import relabel
 from kthw_routes.wizard.widgets.path_input import PathInput

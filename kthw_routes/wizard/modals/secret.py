@@ -1,9 +1,10 @@
 """Asks for a passphrase or password, which is masked and kept in memory only."""
 
 from textual.app import ComposeResult
-from textual.widgets import Button, Input, Static
+from textual.widgets import Input, Static
 
 from kthw_routes.wizard.modals.dialog import Dialog
+from kthw_routes.wizard.widgets.choices import Button
 
 
 class AskSecret(Dialog[str]):

@@ -5,9 +5,10 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Button, Static, TextArea
+from textual.widgets import Static, TextArea
 
 from kthw_routes.wizard.modals.dialog import Dialog
+from kthw_routes.wizard.widgets.choices import Button
 
 
 class WholeText(Dialog[None]):

@@ -6,14 +6,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Button, Select, Static
+from textual.widgets import Select, Static
 
 from kthw_routes.errors import KthwRoutesError
 from kthw_routes.teaching.hops import Trace
 from kthw_routes.wizard.modals.dialog import Dialog
 from kthw_routes.wizard.text import trace_words
 from kthw_routes.wizard.tracing import Traces
-from kthw_routes.wizard.widgets.choices import LineSelect
+from kthw_routes.wizard.widgets.choices import Button, LineSelect
 from kthw_routes.wizard.widgets.hop_path import HopPath
 from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.words import Tone, Words

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 from textual.widget import Widget
-from textual.widgets import Button
 
 from kthw_routes.events import Event
 from kthw_routes.options import Settings
@@ -20,6 +19,7 @@ from kthw_routes.wizard.modals.confirm import Confirm
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.steps.working import WorkingScreen
 from kthw_routes.wizard.text import why_words
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.wizard.widgets.findings import FindingView
 from kthw_routes.wizard.widgets.frame import ButtonRow, Header, KeyFooter, Status, StepRail, WhyPanel, relabel
 from kthw_routes.wizard.widgets.paragraph import Paragraph

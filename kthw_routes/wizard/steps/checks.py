@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Button
 
 from kthw_routes.cluster import Node
 from kthw_routes.errors import Cancelled
@@ -24,6 +23,7 @@ from kthw_routes.wizard.text import check_rows, manual_commands
 from kthw_routes.wizard.text.refusals import refuse_stops, refuse_unticked
 from kthw_routes.wizard.text.run_rows import GLYPHS
 from kthw_routes.wizard.themes import cut_middle, dim
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
 from kthw_routes.wizard.widgets.table import KeyedTable

@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Button
 
 from kthw_routes.cluster import Cluster, Node, Selection
 from kthw_routes.errors import KthwRoutesError
@@ -23,6 +22,7 @@ from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import manual_commands, node_rows
 from kthw_routes.wizard.text.refusals import refuse_stops, refuse_unticked
 from kthw_routes.wizard.themes import dim
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.wizard.widgets.table import KeyedTable

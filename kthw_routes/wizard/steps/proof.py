@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Button, Collapsible
+from textual.widgets import Collapsible
 
 from kthw_routes.errors import Cancelled, RecordError
 from kthw_routes.events import Phase
@@ -21,6 +21,7 @@ from kthw_routes.wizard.steps.changing import ChangingStep
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import manual_commands, proof_rest, proof_words, summaries
 from kthw_routes.wizard.themes import dim
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.wizard.widgets.findings import FindingList
 from kthw_routes.wizard.widgets.matrix import Matrix
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph

@@ -7,13 +7,13 @@ from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.widgets import Button
 
 from kthw_routes.events import Event, EventKind, HostState, Phase
 from kthw_routes.wizard.run_logs import RunLogs
 from kthw_routes.wizard.steps.running import RunningStep
 from kthw_routes.wizard.steps.wizard import Wizard
 from kthw_routes.wizard.text import manual_commands, run_rows, run_words, summaries, why_words
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.wizard.widgets.host_log import HostLog
 from kthw_routes.wizard.widgets.paragraph import ErrorBox, Paragraph
 from kthw_routes.wizard.widgets.table import KeyedTable

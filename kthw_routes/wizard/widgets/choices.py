@@ -1,4 +1,4 @@
-"""Textual's own controls with marks that need no colour: a tick box, a list of choices, a choice on one line."""
+"""Textual's own controls with the usual keys and marks without colour: button, tick box, list, choice on a line."""
 
 from collections.abc import Hashable, Sequence
 from typing import ClassVar, TypeVar
@@ -7,9 +7,16 @@ from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.widgets import Button as TextualButton
 from textual.widgets import Checkbox, OptionList, Select
 
 T = TypeVar("T", bound=Hashable)
+
+
+class Button(TextualButton):
+    """A button that Space presses too: else the step under it would take that key for its own."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "press", "Press", show=False)]
 
 
 class TickBox(Checkbox):

@@ -11,10 +11,11 @@ from textual.events import Click
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Footer, Static
 from textual.widgets._footer import FooterKey
 
 from kthw_routes.wizard.themes import cut_middle, style_content
+from kthw_routes.wizard.widgets.choices import Button
 from kthw_routes.wizard.widgets.paragraph import Paragraph
 from kthw_routes.words import Tone, Words
 
