@@ -67,6 +67,9 @@ async def test_a_packet_is_followed_to_where_it_stops(lab: BreakableLab, setting
         assert path.hop.is_back
         await driver.press("x")
         await shown(driver, "from worker-1 ▼ to worker-0 ▼ ✗ The reply stops between the nodes.")
+        await driver.pilot.resize_terminal(60, 20)
+        await driver.until(lambda: driver.app.screen.query_one("#trace-detail").size.width > 50, "below the path")
+        await driver.pilot.resize_terminal(80, 24)
         await driver.press("question_mark")
         assert "the request, its reply" in driver.text()
         await driver.press("escape")

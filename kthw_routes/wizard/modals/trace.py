@@ -23,6 +23,7 @@ class ShowTrace(Dialog[None]):
     """The way of a packet between two pods, from what was read of both nodes."""
 
     AUTO_FOCUS = "HopPath"
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-tiny"), (70, "-narrow"), (100, "-wide")]  # an address fits beside it
     DEFAULT_CSS = """
     ShowTrace {
         #dialog { width: 100%; height: 100%; padding: 0 1; }
