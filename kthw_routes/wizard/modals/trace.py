@@ -23,7 +23,6 @@ class ShowTrace(Dialog[None]):
     """The way of a packet between two pods, from what was read of both nodes."""
 
     AUTO_FOCUS = "HopPath"
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-tiny"), (70, "-narrow"), (100, "-wide")]  # an address fits beside it
     DEFAULT_CSS = """
     ShowTrace {
         #dialog { width: 100%; height: 100%; padding: 0 1; }
@@ -59,6 +58,8 @@ class ShowTrace(Dialog[None]):
 
     def __init__(self, tracer: Traces, ends: tuple[str, str]) -> None:
         super().__init__()
+        # From 70 columns on an address fits beside the path.
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (70, "-narrow"), (100, "-wide")]
         self._tracer = tracer
         self._ends = ends
         self._trace: Trace | None = None
