@@ -103,9 +103,10 @@ class Running:
 
     def hurry(self) -> None:
         """Let it go before all other processes, so that what is timed does not wait for other tests. Only root may."""
-        with contextlib.suppress(PermissionError, FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError):
             for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
-                os.setpriority(os.PRIO_PROCESS, int(thread.name), -20)
+                with contextlib.suppress(PermissionError, ProcessLookupError):  # a thread may end meanwhile
+                    os.setpriority(os.PRIO_PROCESS, int(thread.name), -20)
 
     def kill(self) -> None:
         """kill -9: it has no chance to clean up."""
