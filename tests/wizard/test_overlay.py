@@ -38,7 +38,7 @@ async def test_a_key_leads_past_the_filter_and_an_option_back(lab: BreakableLab,
         await driver.press("f1", "ctrl+n")
         await driver.at("Run")
         await driver.until(lambda: not driver.is_disabled("next"), "the run is over")
-        assert "$ nft -f -" in driver.text()
+        await driver.until(lambda: "$ nft -f -" in driver.text(), "its log from the top")
         await driver.go("Proof")
         assert "✓ Traffic between all pod CIDRs gets through." in driver.text()
         assert "overlay     packets between pods travel in VXLAN, not encrypted" in driver.text()
