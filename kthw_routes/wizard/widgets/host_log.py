@@ -211,7 +211,7 @@ class HostLog(ScrollView, can_focus=True):
     def go_to_top(self) -> None:
         """Show the first lines, and follow the end no more."""
         self._follows = False
-        self.scroll_to(y=0, animate=False, immediate=True)
+        self.scroll_to(y=0, animate=False, immediate=True, force=True)
 
     def catch_up(self) -> None:
         """Draw what was added since the last time."""
@@ -228,7 +228,7 @@ class HostLog(ScrollView, can_focus=True):
             self._follows = True
             self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
         elif gone:
-            self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True)
+            self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True, force=True)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
