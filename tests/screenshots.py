@@ -3,6 +3,7 @@
 Clock, keys and names are fixed, so that the same code gives the same pictures. A test makes them again.
 """
 
+import argparse
 import asyncio
 import hashlib
 import os
@@ -305,8 +306,10 @@ WALKS: Final[Mapping[str, tuple[Callable[[], Coroutine[None, None, dict[str, str
 
 
 def main() -> None:
-    """Write them all."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    """Write them all, into the folder that is named, else into the repository's."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    folder = parser.parse_args().folder
     folder.mkdir(exist_ok=True)
     for make, _ in WALKS.values():
         for name, svg in asyncio.run(make()).items():
