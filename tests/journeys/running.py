@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
 import signal
 import tempfile
@@ -100,6 +101,14 @@ class Running:
         """Ctrl-C, or another signal."""
         assert self._process.pid is not None
         os.kill(self._process.pid, number)
+
+    def end_by(self, number: int) -> None:
+        """Send SIGTERM or SIGHUP, and wait until it is received: further ones are ignored from then on."""
+        self.interrupt(number)
+        status, end = Path(f"/proc/{self._process.pid}/status"), time.monotonic() + PATIENCE
+        while not int(re.findall(r"SigIgn:\s*([0-9a-f]+)", status.read_text())[0], 16) & 1 << (number - 1):
+            assert time.monotonic() < end, f"signal {number} was never received"
+            select.select([], [], [], 0.02)
 
     def hurry(self) -> None:
         """Let it go before all other processes, so that what is timed does not wait for other tests. Only root may."""

@@ -125,7 +125,7 @@ def test_a_signal_that_ends_it_lets_hosts_that_have_begun_finish_however_often_i
     hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start(*APPLY, "--parallel", "1")
     hold.wait()
-    tool.interrupt(number)
+    tool.end_by(number)
     tool.interrupt(number)
     hold.release()
     answer = tool.wait()
@@ -145,7 +145,7 @@ def test_a_signal_ends_an_undo_as_it_ends_a_run(stage: Stage, faults: Faults, nu
     hold = faults.hold("worker-1", "ip", "-force -batch", "before")
     tool = stage.start("undo", "--yes", "--parallel", "1")
     hold.wait()
-    tool.interrupt(number)
+    tool.end_by(number)
     hold.release()
     answer = tool.wait()
     assert answer.code == 130
@@ -161,7 +161,7 @@ def test_a_signal_ends_what_only_reads(stage: Stage, faults: Faults, command: st
     hold = faults.hold("worker-1", "ip", "-V", "before")
     tool = stage.start(command)
     hold.wait()
-    tool.interrupt(number)
+    tool.end_by(number)
     hold.release()
     assert tool.wait().code == 130
 
