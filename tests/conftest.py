@@ -15,8 +15,8 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "people")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers per core: more of them only wait for each other (measured: the cores are busy for 97 %)."""
-    return 2 * (os.cpu_count() or 1)
+    """Three workers per core: tests with real SSH, real nodes and the wizard wait, and two left a third of it idle."""
+    return 3 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
