@@ -167,13 +167,15 @@ def test_a_signal_ends_what_only_reads(stage: Stage, faults: Faults, command: st
 
 
 def test_ctrl_c_during_the_proof_takes_the_probe_addresses_away(stage: Stage, faults: Faults) -> None:
-    """The pings that have begun are the whole proof where all answer."""
-    hold = faults.hold("worker-1", "ping", "-c", "before")
+    """The pings that have begun are the whole proof where all answer: on each worker they have."""
+    holds = [faults.hold(worker, "ping", "-c", "before") for worker in WORKERS]
     tool = stage.start("apply", "--yes")
-    hold.wait()
+    for hold in holds:
+        hold.wait()
     tool.interrupt()
     tool.wait_for("Stopping:")
-    hold.release()
+    for hold in holds:
+        hold.release()
     answer = tool.wait()
     assert answer.code == 130
     assert [state(answer, node) for node in NODES] == ["done"] * len(NODES)
