@@ -13,7 +13,7 @@ from kthw_routes.drills.progress import Progress
 from kthw_routes.errors import ExitCode
 from kthw_routes.wizard.drills.app import DrillsApp
 from kthw_routes.wizard.drills.drill_screen import DrillScreen
-from tests.wizard.driver import SECONDS, drawn
+from tests.wizard.driver import drawn, until
 
 
 class DrivenDrills(DrillsApp):
@@ -42,13 +42,7 @@ class DrillsDriver:
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Wait until it holds, looking whenever the application moved."""
-        try:
-            async with asyncio.timeout(SECONDS):
-                while not condition():
-                    self.app.moved.clear()
-                    await self.app.moved.wait()
-        except TimeoutError:
-            raise AssertionError(f"never: {what or condition}\n{self.text()}") from None
+        await until(self.app.moved, condition, what, self.text)
 
     async def press(self, *keys: str) -> None:
         """Press keys, and let the application draw."""

@@ -31,6 +31,17 @@ SECONDS = 20.0
 """How long anything may take on a busy machine."""
 
 
+async def until(moved: asyncio.Event, condition: Callable[[], object], what: str, text: Callable[[], str]) -> None:
+    """Wait until it holds, looking whenever the application moved; `text`: what is shown where it never does."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            while not condition():
+                moved.clear()
+                await moved.wait()
+    except TimeoutError:
+        raise AssertionError(f"never: {what or condition}\n{text()}") from None
+
+
 class DrivenWizard(WizardApp):
     """Tells when it has looked at what threads left."""
 
@@ -62,13 +73,7 @@ class Driver:
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Wait until it holds, looking whenever the wizard moved."""
-        try:
-            async with asyncio.timeout(SECONDS):
-                while not condition():
-                    self.app.moved.clear()
-                    await self.app.moved.wait()
-        except TimeoutError:
-            raise AssertionError(f"never: {what or condition}\n{self.text()}") from None
+        await until(self.app.moved, condition, what, self.text)
 
     async def settle(self) -> None:
         """Let the wizard look at what threads left, and draw what changed; then what changed by that."""
